@@ -1,0 +1,197 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Trouble on demand, seeded: rules that match requests and what they do to them. The ASGI part is at the end."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import threading
+from collections.abc import Mapping, MutableMapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from tcx_lab.requestlog import source_matches
+
+#: Actions that end the handling of a request; the others let it go on.
+FINAL_ACTIONS = frozenset({"status", "throttle", "reset_before", "reset_after"})
+PASSING_ACTIONS = frozenset({"delay", "drop_token", "stale"})
+ACTIONS = FINAL_ACTIONS | PASSING_ACTIONS
+
+#: Where a handler finds what troubles its request: `afflictions(scope)`.
+SCOPE_KEY = "tcx_lab.trouble"
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which requests a rule is about; an empty field matches everything. Requests of the PBXs themselves match only when
+    `source` says so ("pbx" for all, "pbx:<name>" for one)."""
+
+    service: str = ""
+    host: str = ""
+    tenant: str = ""
+    method: str = ""
+    path: str = ""  # regular expression, searched in the path
+    source: str = ""
+
+    def matches(self, facts: Facts) -> bool:
+        """Whether the request with these facts is meant."""
+        if not self.source and facts.source.startswith("pbx:"):
+            return False
+        return (
+            self.service in ("", facts.service)
+            and self.host in ("", facts.host)
+            and self.tenant in ("", facts.tenant)
+            and self.method.upper() in ("", facts.method)
+            and source_matches(self.source, facts.source)
+            and (not self.path or re.search(self.path, facts.path) is not None)
+        )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What rules can see of a request."""
+
+    service: str
+    host: str
+    tenant: str
+    method: str
+    path: str
+    source: str
+
+
+@dataclass
+class Rule:
+    """One kind of trouble. `times` 0 means always; `skip` requests pass before it starts; `probability` is per request."""
+
+    match: Match
+    action: str
+    id: str = ""
+    status: int = 503
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None  # str is sent as it is, anything else as JSON; None: empty
+    seconds: float = 1.0  # delay: how long; throttle: Retry-After; stale: how old the state is
+    reads: int = 0  # stale: so many writes ago (0: use seconds)
+    times: int = 1
+    skip: int = 0
+    probability: float = 1.0
+    seen: int = 0
+    fired: int = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has struck as often as it may."""
+        return self.times > 0 and self.fired >= self.times
+
+
+@dataclass
+class Afflictions:
+    """Trouble that only the handler can act out.
+
+    `drop_token`: treat the presented token as superseded from now on (and answer as for any dead token).
+    `stale_seconds`, `stale_reads`: answer reads from the state of so many seconds of lab time, or so many writes, ago.
+    """
+
+    drop_token: bool = False
+    stale_seconds: float = 0.0
+    stale_reads: int = 0
+
+
+_NONE = Afflictions()
+
+
+def afflictions(scope: Mapping[str, Any]) -> Afflictions:
+    """What troubles this request (never None; all fields false when nothing does)."""
+    found = scope.get(SCOPE_KEY)
+    return found if isinstance(found, Afflictions) else _NONE
+
+
+def parse_rule(data: Mapping[str, Any]) -> Rule:
+    """A rule from its JSON form. Raises ValueError with what is wrong."""
+    known = {each.name for each in fields(Rule)} - {"id", "seen", "fired"}
+    unknown = set(data) - known
+    if unknown:
+        raise ValueError(f"a rule has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+    action = data.get("action")
+    if action not in ACTIONS:
+        raise ValueError(f"action must be one of {', '.join(sorted(ACTIONS))}, not {action!r}")
+    match = data.get("match") or {}
+    strange = set(match) - {each.name for each in fields(Match)}
+    if strange:
+        raise ValueError(f"match has no {', '.join(sorted(strange))}")
+    try:
+        re.compile(match.get("path", ""))
+    except re.error as error:
+        raise ValueError(f"match.path is not a regular expression: {error}") from error
+    return Rule(**{**data, "match": Match(**match)})
+
+
+class Trouble:
+    """The rules in force. Each rule has its own random numbers from the seed, so rules do not disturb each other."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._rules: dict[str, tuple[Rule, random.Random]] = {}
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def add(self, rule: Rule | Mapping[str, Any]) -> str:
+        """Put a rule (or its JSON form) in force; returns its id."""
+        made = rule if isinstance(rule, Rule) else parse_rule(rule)
+        with self._lock:
+            made.id = f"t{next(self._ids)}"
+            self._rules[made.id] = (made, random.Random(f"{self._seed}/{made.id}"))
+        return made.id
+
+    def remove(self, rule_id: str) -> bool:
+        """Take a rule back; False when there is none with this id."""
+        with self._lock:
+            return self._rules.pop(rule_id, None) is not None
+
+    def clear(self) -> None:
+        """Take all rules back."""
+        with self._lock:
+            self._rules.clear()
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """All rules with how often they were considered and struck."""
+        with self._lock:
+            return [asdict(rule) for rule, _dice in self._rules.values()]
+
+    def strike(self, facts: Facts) -> list[Rule]:
+        """The rules that hit this request, in the order they were added, up to the first final one."""
+        if not self._rules:
+            return []
+        hits: list[Rule] = []
+        with self._lock:
+            for rule, dice in self._rules.values():
+                if self._hits(rule, dice, facts):
+                    hits.append(rule)
+                    if rule.action in FINAL_ACTIONS:
+                        break
+        return hits
+
+    @staticmethod
+    def _hits(rule: Rule, dice: random.Random, facts: Facts) -> bool:
+        if rule.spent or not rule.match.matches(facts):
+            return False
+        rule.seen += 1
+        if rule.seen <= rule.skip or (rule.probability < 1 and dice.random() >= rule.probability):
+            return False
+        rule.fired += 1
+        return True
+
+
+def afflict(scope: MutableMapping[str, Any], hits: list[Rule]) -> None:
+    """Tell the handler what it must act out itself."""
+    found = Afflictions()
+    for rule in hits:
+        if rule.action == "drop_token":
+            found.drop_token = True
+        elif rule.action == "stale":
+            found.stale_reads = rule.reads
+            found.stale_seconds = 0.0 if rule.reads else rule.seconds
+    scope[SCOPE_KEY] = found
