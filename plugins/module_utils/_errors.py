@@ -1,0 +1,233 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Typed errors and the one place that turns them into the sentence an operator reads.
+
+The sentence always has the same four parts: what was tried, on what, what the service said, what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+
+class M365Error(Exception):
+    """Base of every error this collection raises on purpose.
+
+    :param said: what went wrong, in our words or in the service's words.
+    :param tried: what was being done, as an infinitive phrase (``read the application``); set later by :meth:`while_trying`.
+    :param target: the object or address it was done on.
+    :param remedy: what the operator can do about it, one or more sentences.
+    :param service: who answered: ``Entra``, ``Graph``, ``3CX``; empty for our own verdicts.
+    :param status: HTTP status, if there was one.
+    :param code: the service's own error code (``Authorization_RequestDenied``, ``AADSTS7000215``, ``WARNINGS.XAPI.REQUIRED``).
+    :param request_id: what support asks for.
+    """
+
+    kind = "failed"
+    """Machine-readable class of the error; becomes ``error.kind`` of a failed task and decides the verdict of a report."""
+
+    default_remedy = ""
+
+    def __init__(
+        self,
+        said: str,
+        *,
+        tried: str = "",
+        target: str = "",
+        remedy: str = "",
+        service: str = "",
+        status: Optional[int] = None,
+        code: str = "",
+        request_id: str = "",
+    ) -> None:
+        super().__init__(said)
+        self.said = said
+        self.tried = tried
+        self.target = target
+        self.remedy = remedy or self.default_remedy
+        self.service = service
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+    def while_trying(self, tried: str, target: str = "") -> M365Error:
+        """Fill in what was tried and on what, unless a place nearer to the fault has said so already."""
+        self.tried = self.tried or tried
+        self.target = self.target or target
+        return self
+
+    def __str__(self) -> str:
+        return sentence(self)
+
+    def as_result(self) -> Dict[str, Any]:
+        """The ``error`` value of a failed task: everything a program may branch on, nothing secret."""
+        return {
+            "kind": self.kind,
+            "service": self.service,
+            "status": self.status,
+            "code": self.code,
+            "request_id": self.request_id,
+            "tried": self.tried,
+            "target": self.target,
+            "said": self.said,
+            "remedy": self.remedy,
+        }
+
+
+class BadInput(M365Error):
+    """What the operator gave us cannot be right; found before anything was sent."""
+
+    kind = "bad_input"
+
+
+class Unreachable(M365Error):
+    """No connection: name, route, port, TLS or time-out."""
+
+    kind = "unreachable"
+    default_remedy = "Check the address, the firewall and that the service is running."
+
+
+class Untrusted(Unreachable):
+    """The TLS certificate of the service did not verify."""
+
+    kind = "untrusted"
+
+
+class Interrupted(M365Error):
+    """The connection broke, or the service failed, after the request was sent: it may have been carried out."""
+
+    kind = "interrupted"
+    default_remedy = "Run again: the current state is read first and only what is missing is done."
+
+
+class ServiceFault(M365Error):
+    """The service answered 5xx, again and again until the deadline or the attempts ran out."""
+
+    kind = "service_fault"
+    default_remedy = "The service is in trouble; run again later."
+
+
+class Throttled(M365Error):
+    """429 until the deadline."""
+
+    kind = "throttled"
+    default_remedy = "Run again later, with fewer forks, or with a longer deadline."
+
+
+class DeadlineExceeded(M365Error):
+    """The task's deadline passed while waiting for something."""
+
+    kind = "deadline"
+    default_remedy = "Run again, or raise the deadline."
+
+
+class BadCredential(M365Error):
+    """A credential was refused. Never retried: services count failures and lock addresses out."""
+
+    kind = "bad_credential"
+
+
+class Blocked(M365Error):
+    """The service refuses this address or this kind of sign-in, whatever the credential."""
+
+    kind = "blocked"
+
+
+class Forbidden(M365Error):
+    """Signed in, but not allowed.
+
+    :param missing: the names of the permissions or roles of which one is missing, when known.
+    """
+
+    kind = "forbidden"
+
+    def __init__(self, said: str, *, missing: Optional[List[str]] = None, **details: Any) -> None:
+        super().__init__(said, **details)
+        self.missing = list(missing or [])
+
+    def as_result(self) -> Dict[str, Any]:
+        result = super().as_result()
+        result["missing"] = self.missing
+        return result
+
+
+class NotFound(M365Error):
+    """The service says plainly that the object does not exist. Nothing else may be read as absence."""
+
+    kind = "not_found"
+
+
+class Conflict(M365Error):
+    """The object exists already, or someone else changed it at the same time."""
+
+    kind = "conflict"
+
+
+class Ambiguous(Conflict):
+    """More than one object answers to the given name."""
+
+    kind = "ambiguous"
+
+
+class NotYetReplicated(M365Error):
+    """Written, but not visible yet where it is needed."""
+
+    kind = "not_yet_replicated"
+    default_remedy = "Wait some minutes and run again."
+
+
+class Rejected(M365Error):
+    """The service understood the request and refuses its content (400)."""
+
+    kind = "rejected"
+
+
+class Unsupported(M365Error):
+    """The version of the service lacks what was asked for."""
+
+    kind = "unsupported"
+
+
+class Unlicensed(M365Error):
+    """The license or edition does not include what was asked for."""
+
+    kind = "unlicensed"
+
+
+class Unhealthy(M365Error):
+    """Everything is written, and the proof still fails."""
+
+    kind = "unhealthy"
+
+
+class NotOurs(M365Error):
+    """A destructive step was asked for on an object that does not carry our mark."""
+
+    kind = "not_ours"
+
+
+def sentence(error: M365Error) -> str:
+    """Compose what the operator reads.
+
+    ``Could not <tried> on <target>: <service> answered <status> <code>: <said> (request id <id>). <remedy>``
+    """
+    head = ""
+    if error.tried:
+        head = f"Could not {error.tried}"
+        if error.target and error.target not in error.tried:
+            head += f" ({error.target})"
+        head += ": "
+    said = error.said.strip()
+    if error.service:
+        codes = " ".join(str(part) for part in (error.status, error.code) if part and str(part) not in said)
+        said = f"{error.service} answered{' ' + codes if codes else ''}: {said}"
+    if error.request_id:
+        said = f"{said.rstrip('.')} (request id {error.request_id})"
+    if not said.endswith((".", "!", "?")):
+        said += "."
+    text = head + said
+    return f"{text} {error.remedy}" if error.remedy else text

@@ -1,0 +1,405 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The only place that opens a socket: one HTTP session with TLS, proxy, time-outs, retries and a redacted trace.
+
+What is retried is decided by class of trouble, never by guessing:
+
+==================================  ============================================================================
+trouble                             what happens
+==================================  ============================================================================
+could not connect                   a few attempts (nothing was sent), then :class:`Unreachable`
+429                                 wait as told by ``Retry-After``, else back off; until the deadline
+broken after sending, 5xx           repeated when the request is safe to repeat, else :class:`Interrupted`:
+                                    the caller reads the state again before it decides
+any other status                    returned; the client of the service knows what it means
+==================================  ============================================================================
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import os
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Union
+
+from ansible_collections.tcx.m365.plugins.module_utils._deps import requests
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadInput,
+    DeadlineExceeded,
+    Interrupted,
+    ServiceFault,
+    Throttled,
+    Unreachable,
+    Untrusted,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
+
+USER_AGENT = "tcx.m365 (Ansible collection)"
+
+Trace = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How to reach a service.
+
+    :param verify: check the service's TLS certificate.
+    :param ca_path: a CA bundle; wins over the environment (``REQUESTS_CA_BUNDLE``).
+    :param proxy: proxy URL; ``None`` takes the environment's (``HTTPS_PROXY``, ``NO_PROXY``).
+    :param timeout: seconds to connect, and seconds to wait for each part of an answer.
+    """
+
+    verify: bool = True
+    ca_path: Optional[str] = None
+    proxy: Optional[str] = None
+    timeout: float = 30.0
+
+    def check(self) -> None:
+        """Raise :class:`BadInput` where the settings cannot work."""
+        if self.ca_path and not os.path.exists(self.ca_path):
+            raise BadInput(
+                f"ca_path {self.ca_path} does not exist", remedy="Give the path of a PEM bundle on the controller."
+            )
+        if self.timeout <= 0:
+            raise BadInput("timeout must be greater than 0 seconds")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Which failures of a service pass by themselves.
+
+    :param statuses: answered 5xx statuses worth another attempt.
+    :param attempts: how often such a request is sent in all.
+    :param connects: how often connecting is tried in all.
+    """
+
+    statuses: FrozenSet[int] = frozenset((408, 500, 502, 503, 504))
+    attempts: int = 6
+    connects: int = 3
+
+
+@dataclass
+class Reply:
+    """What came back: status, headers (case-insensitive), body bytes."""
+
+    method: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    elapsed: float = 0.0
+    _json: Any = field(default=None, repr=False)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON; ``None`` when it is empty or not JSON (HTML of a proxy in between)."""
+        if self._json is None and self.body:
+            try:
+                self._json = json.loads(self.body)
+            except ValueError:
+                return None
+        return self._json
+
+
+class Http:
+    """One session with one service.
+
+    Made after the fork and used by one thread. Redirects are never followed: an ``Authorization`` header must not
+    travel to another host. ``~/.netrc`` is never read: it would replace that header.
+
+    :param service: the service's name in error sentences.
+    :param base_url: prefix of relative paths, without trailing slash.
+    :param throttle_key: tasks of one run with the same key wait together when one of them is told to slow down.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        base_url: str,
+        transport: Transport,
+        deadline: Deadline,
+        *,
+        policy: Optional[RetryPolicy] = None,
+        run: Optional[RunStore] = None,
+        throttle_key: str = "",
+        trace: Optional[Trace] = None,
+    ) -> None:
+        self.service = service
+        self.base_url = base_url.rstrip("/")
+        self.transport = transport
+        self.deadline = deadline
+        self.policy = policy or RetryPolicy()
+        self.calls = 0
+        self._run = run
+        self._throttle_key = throttle_key
+        self._trace = trace
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
+        self._verify = self._resolve_verify()
+        self._proxies = self._resolve_proxies()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        form: Optional[Mapping[str, Any]] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        safe: Optional[bool] = None,
+        secret: bool = False,
+    ) -> Reply:
+        """Send one request, with the retries of the table above.
+
+        :param path: appended to ``base_url``, or an absolute URL of the same origin.
+        :param body: sent as JSON.
+        :param form: sent URL-encoded.
+        :param safe: may be repeated although it may have been carried out; by default every method but POST.
+        :param secret: neither the path nor the answer's status text appear in the trace.
+        :returns: the answer, whatever its status, when repeating it would not help.
+        """
+        request = self._prepare(method, path, params, body, form, headers)
+        repeatable = safe if safe is not None else method != "POST"
+        connects = attempts = throttled = 0
+        while True:
+            self._respect_throttle()
+            try:
+                reply = self._exchange(method, request, secret)
+            except _NotSent as fault:
+                connects += 1
+                if connects >= self.policy.connects:
+                    raise fault.error from None
+                self._pause(
+                    self.deadline.backoff(connects, most=4.0), f"{self._where()} cannot be reached", fault.error
+                )
+                continue
+            except Interrupted as error:
+                attempts += 1
+                if not repeatable or attempts >= self.policy.attempts:
+                    raise
+                self._pause(self.deadline.backoff(attempts), f"the connection to {self._where()} broke", error)
+                continue
+            if reply.status == 429:
+                throttled += 1
+                self._throttled(reply, throttled)
+                continue
+            if reply.status in self.policy.statuses:
+                attempts += 1
+                self._after_fault(reply, repeatable, attempts)
+                continue
+            return reply
+
+    def _prepare(
+        self,
+        method: str,
+        path: str,
+        params: Optional[Mapping[str, Any]],
+        body: Any,
+        form: Optional[Mapping[str, Any]],
+        headers: Optional[Mapping[str, str]],
+    ) -> Any:
+        url = path if path.startswith(("https://", "http://")) else self.base_url + path
+        if origin(url) != origin(self.base_url):
+            raise BadInput(
+                f"{self.service} pointed to another address ({origin(url)}), which is not followed",
+                tried=f"follow a link of {self.service}",
+            )
+        sent = dict(headers or {})
+        sent.setdefault("client-request-id", str(uuid.uuid4()))
+        data: Optional[Union[bytes, Mapping[str, Any]]] = form
+        if body is not None:
+            data = json.dumps(body).encode("utf-8")
+            sent.setdefault("Content-Type", "application/json")
+        return self._session.prepare_request(requests.Request(method, url, params=params, data=data, headers=sent))
+
+    def _exchange(self, method: str, request: Any, secret: bool) -> Reply:
+        timeout = min(self.transport.timeout, self.deadline.remaining())
+        if timeout <= 0:
+            raise DeadlineExceeded(
+                f"the deadline of {self.deadline.seconds:.0f} s is over", tried=f"call {self._where()}"
+            )
+        started = self.deadline.clock.monotonic()
+        self.calls += 1
+        try:
+            answer = self._session.send(
+                request,
+                timeout=timeout,
+                verify=self._verify,
+                proxies=self._proxies,
+                allow_redirects=False,
+                stream=False,
+            )
+        except requests.exceptions.RequestException as error:
+            raise self._classify(error, method) from None
+        elapsed = self.deadline.clock.monotonic() - started
+        if self._trace:
+            shown = "(hidden)" if secret else request.url
+            request_id = answer.headers.get("request-id", "")
+            self._trace(f"{method} {shown} -> {answer.status_code} in {elapsed:.3f} s {request_id}".rstrip())
+        return Reply(method, request.url, answer.status_code, answer.headers, answer.content, elapsed)
+
+    def _classify(self, error: Exception, method: str) -> Exception:
+        where = self._where()
+        exceptions = requests.exceptions
+        if isinstance(error, exceptions.SSLError) and "certificate" in str(error).lower():
+            return Untrusted(
+                f"the TLS certificate did not verify: {_reason(error)}",
+                tried=f"connect to {where}",
+                remedy="Give the issuing CA as ca_path, or use the name the certificate was issued for.",
+            )
+        if isinstance(error, exceptions.ProxyError):
+            return _NotSent(Unreachable(f"the proxy did not connect us: {_reason(error)}", tried=f"connect to {where}"))
+        if isinstance(error, (exceptions.ConnectTimeout,)) or (
+            isinstance(error, exceptions.ConnectionError) and _never_connected(error)
+        ):
+            return _NotSent(Unreachable(_reason(error), tried=f"connect to {where}"))
+        if isinstance(error, (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema)):
+            return BadInput(f"{where} is not a usable address: {_reason(error)}")
+        return Interrupted(
+            f"no complete answer from {where}: {_reason(error)}", tried=f"send a {method} request to {where}"
+        )
+
+    def _throttled(self, reply: Reply, times: int) -> None:
+        seconds = retry_after(reply)
+        if seconds is None:
+            seconds = self.deadline.backoff(times, first=1.0, most=30.0)
+        else:
+            # The forks of a run are told to wait for the same moment: a little jitter keeps them from returning as one.
+            seconds += self.deadline.backoff(1, first=0.2, most=0.2)
+        if self._run and self._throttle_key:
+            until = time.time() + seconds
+            self._run.put("throttle", self._throttle_key, until, expires=until)
+        error = Throttled(
+            f"too many requests (asked to wait {seconds:.0f} s)",
+            service=self.service,
+            status=429,
+            tried=f"call {self._where()}",
+        )
+        self._pause(seconds, f"{self.service} is throttling", error)
+
+    def _respect_throttle(self) -> None:
+        if not (self._run and self._throttle_key):
+            return
+        until = self._run.get("throttle", self._throttle_key)
+        if until and until > time.time():
+            seconds = until - time.time()
+            error = Throttled(
+                "the run has been asked to slow down", service=self.service, status=429, tried=f"call {self._where()}"
+            )
+            self._pause(seconds, f"{self.service} is throttling this run", error)
+
+    def _after_fault(self, reply: Reply, repeatable: bool, attempts: int) -> None:
+        said = f"{reply.status} {_first_words(reply)}".strip()
+        tried = f"send a {reply.method} request to {self._where()}"
+        if not repeatable:
+            raise Interrupted(
+                said, service=self.service, status=reply.status, tried=tried, request_id=request_id(reply)
+            )
+        fault = ServiceFault(said, service=self.service, status=reply.status, tried=tried, request_id=request_id(reply))
+        if attempts >= self.policy.attempts:
+            raise fault
+        pause = retry_after(reply)
+        if pause is None:
+            pause = self.deadline.backoff(attempts)
+        self._pause(pause, f"{self.service} answered {reply.status}", fault)
+
+    def _pause(self, seconds: float, why: str, error: Exception) -> None:
+        """Wait, or end with the trouble that made us wait: it says more than "the deadline is over"."""
+        try:
+            self.deadline.pause(seconds, why)
+        except DeadlineExceeded:
+            raise error from None
+
+    def _where(self) -> str:
+        return f"{self.service} at {origin(self.base_url)}"
+
+    def _resolve_verify(self) -> Union[bool, str]:
+        if not self.transport.verify:
+            # The operator said so in as many words; a warning per request would only bury the others.
+            requests.packages.urllib3.disable_warnings(requests.packages.urllib3.exceptions.InsecureRequestWarning)
+            return False
+        return (
+            self.transport.ca_path or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        )
+
+    def _resolve_proxies(self) -> Dict[str, str]:
+        if self.transport.proxy:
+            return {"http": self.transport.proxy, "https": self.transport.proxy}
+        found: Dict[str, str] = requests.utils.get_environ_proxies(self.base_url)
+        return found
+
+
+class _NotSent(Exception):
+    """Carries an error of a request that certainly never reached the service."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def origin(url: str) -> str:
+    """``https://host:port`` of a URL, with the default port left out as given."""
+    scheme, _separator, rest = url.partition("://")
+    return f"{scheme.lower()}://{rest.split('/', 1)[0].split('?', 1)[0].lower()}"
+
+
+def retry_after(reply: Reply) -> Optional[float]:
+    """Seconds the service asks us to wait (``Retry-After`` as seconds or as a date), or ``None``."""
+    value = reply.headers.get("Retry-After")
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        parsed = email.utils.parsedate_tz(value)
+    return max(0.0, email.utils.mktime_tz(parsed) - time.time()) if parsed else None
+
+
+def request_id(reply: Reply) -> str:
+    """What the service's support asks for."""
+    return reply.headers.get("request-id") or reply.headers.get("x-ms-request-id") or ""
+
+
+def _first_words(reply: Reply) -> str:
+    content = reply.json()
+    if isinstance(content, dict) and isinstance(content.get("error"), dict):
+        return str(content["error"].get("message", ""))[:300]
+    return ""
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether urllib3 gave up before a connection stood, so that nothing can have been sent."""
+    text = repr(error)
+    return any(name in text for name in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError"))
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause of a nested transport error, without object addresses."""
+    reason: Any = error
+    while True:
+        inner = getattr(reason, "reason", None) or next(
+            (arg for arg in getattr(reason, "args", ()) if isinstance(arg, BaseException)), None
+        )
+        if not isinstance(inner, BaseException):
+            break
+        reason = inner
+    text = str(reason)
+    if " object at 0x" in text and ": " in text:
+        text = text.split(": ", 1)[1]
+    return text or type(reason).__name__

@@ -1,0 +1,173 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Changes, plans and how wanted and actual values are compared.
+
+A planner is a pure function from (desired, observed) to a :class:`Plan`. ``changed``, the diff, the list of changes and
+the verdict of a compliance run all come from the plan and from nothing else; check mode stops after it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+
+HIDDEN = "(hidden)"
+"""Stands in results and diffs where a value must not be shown."""
+
+PENDING = "(known after apply)"
+"""Stands in check mode where the service will choose the value."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One property that is not as wanted.
+
+    :param target: the kind of object (``application``, ``service_principal``, ``app_role_assignments``, ``settings`` ...).
+    :param field: the option or property, dotted when nested (``user_sync.photo``).
+    :param secret: the values are never shown.
+    """
+
+    target: str
+    field: str
+    before: Any
+    after: Any
+    secret: bool = False
+
+    def as_dict(self) -> Dict[str, Any]:
+        if self.secret:
+            return {
+                "target": self.target,
+                "field": self.field,
+                "before": HIDDEN if self.before else None,
+                "after": HIDDEN,
+            }
+        return {"target": self.target, "field": self.field, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True)
+class Write:
+    """One step that makes changes true; ``action`` names the function that carries it out.
+
+    Safe to repeat: a connection can break after the service has committed.
+    """
+
+    action: str
+    payload: Any = None
+
+
+@dataclass
+class Plan:
+    """Ordered changes, and the writes that make them true."""
+
+    changes: List[Change] = field(default_factory=list)
+    writes: List[Write] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def changed_fields(self, target: str) -> List[str]:
+        return [change.field for change in self.changes if change.target == target]
+
+    def as_list(self) -> List[Dict[str, Any]]:
+        return [change.as_dict() for change in self.changes]
+
+    def diff(self) -> Dict[str, Any]:
+        """What ``--diff`` shows: both sides as stable text, redacted."""
+        return {
+            "before_header": "actual",
+            "after_header": "wanted",
+            "before": _render(self.changes, "before"),
+            "after": _render(self.changes, "after"),
+        }
+
+
+def _render(changes: Iterable[Change], side: str) -> str:
+    tree: Dict[str, Dict[str, Any]] = {}
+    for change in changes:
+        tree.setdefault(change.target, {})[change.field] = change.as_dict()[side]
+    return json.dumps(tree, indent=2, sort_keys=True, default=str) + "\n" if tree else ""
+
+
+Normalize = Callable[[Any], Any]
+
+
+def as_is(value: Any) -> Any:
+    """Compare a value as it is; the services read null and the empty string alike."""
+    return None if value == "" else value
+
+
+def as_flag(value: Any) -> bool:
+    """Graph answers null for a flag that was never set, 3CX leaves the key out: both are false."""
+    return bool(value)
+
+
+def as_folded(value: Any) -> Any:
+    """Compare without regard to case (GUIDs, mail addresses, host names)."""
+    return value.casefold() if isinstance(value, str) and value else None
+
+
+def as_set(value: Any) -> Tuple[Any, ...]:
+    """Compare a list without regard to order and repetition; null is empty."""
+    return tuple(sorted({_key(item) for item in value or ()}))
+
+
+def as_folded_set(value: Any) -> Tuple[Any, ...]:
+    """Like :func:`as_set`, and without regard to case."""
+    return tuple(sorted({_key(item).casefold() for item in value or ()}))
+
+
+def _key(item: Any) -> str:
+    return item if isinstance(item, str) else json.dumps(item, sort_keys=True)
+
+
+def compare(
+    target: str,
+    wanted: Mapping[str, Any],
+    actual: Mapping[str, Any],
+    rules: Mapping[str, Normalize],
+    secret: Iterable[str] = (),
+) -> List[Change]:
+    """The changes that make ``actual`` as ``wanted``; a wanted value of ``None`` means "not mentioned".
+
+    :param rules: how to compare each field; :func:`as_is` where a field has none.
+    """
+    hidden = set(secret)
+    changes = []
+    for name, want in wanted.items():
+        if want is None:
+            continue
+        have = actual.get(name)
+        normalize = rules.get(name, as_is)
+        if normalize(want) != normalize(have):
+            changes.append(Change(target, name, have, want, name in hidden))
+    return changes
+
+
+def merged(
+    wanted: Optional[Iterable[str]], actual: Optional[Iterable[str]], exclusive: bool, rule: Normalize = as_is
+) -> List[str]:
+    """The list that must stand in the service so that everything wanted is in it.
+
+    Existing entries keep their place and spelling; what is not wanted is kept unless ``exclusive``.
+    """
+    have = list(actual or ())
+    want = list(wanted or ())
+    wanted_keys = {rule(item) for item in want}
+    kept = [item for item in have if not exclusive or rule(item) in wanted_keys]
+    present = {rule(item) for item in kept}
+    for item in want:
+        if rule(item) not in present:
+            present.add(rule(item))
+            kept.append(item)
+    return kept
+
+
+def besides(wanted: Optional[Iterable[str]], actual: Optional[Iterable[str]], rule: Normalize = as_is) -> List[str]:
+    """What is there and not wanted: reported as unmanaged, never removed unless asked."""
+    wanted_keys = {rule(item) for item in wanted or ()}
+    return [item for item in actual or () if rule(item) not in wanted_keys]

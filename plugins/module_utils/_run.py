@@ -1,0 +1,139 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What the tasks of one run share, and the locks that keep them apart.
+
+The forks of a run have no memory in common, so tokens, tenant-wide facts and throttling notices live in files below
+Ansible's own per-run temporary directory: readable by the owner only, gone when the run ends. Without such a directory
+(a plain module) the store is a dictionary that dies with the process.
+
+Locks come in two kinds: :meth:`RunStore.lock` holds among the tasks of one run, :func:`machine_lock` among all runs of
+one user on this machine (two playbooks that change one application at the same time).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import tempfile
+import threading
+import time
+from typing import Any, Dict, Iterator, Optional
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - a platform without POSIX locks has one process at a time or takes its chance
+    fcntl = None  # type: ignore[assignment]
+
+_SUBDIRECTORY = "tcx_m365"
+
+
+class RunStore:
+    """Small JSON values shared by the tasks of one run.
+
+    :param directory: the per-run directory of the controller; ``None`` keeps everything in memory.
+    """
+
+    def __init__(self, directory: Optional[str] = None) -> None:
+        self.directory = _private_directory(os.path.join(directory, _SUBDIRECTORY)) if directory else None
+        self._memory: Dict[str, Dict[str, Any]] = {}
+        self._thread_locks: Dict[str, threading.RLock] = {}
+
+    def get(self, kind: str, key: str) -> Optional[Any]:
+        """The value stored under ``kind`` and ``key``, or ``None`` when there is none or it has expired."""
+        entry = self._read(_name(kind, key))
+        if not entry or (entry["expires"] is not None and entry["expires"] <= time.time()):
+            return None
+        return entry["value"]
+
+    def put(self, kind: str, key: str, value: Any, *, expires: Optional[float] = None) -> None:
+        """Store a JSON value.
+
+        :param expires: Unix time after which :meth:`get` no longer returns it.
+        """
+        name = _name(kind, key)
+        entry = {"expires": expires, "value": value}
+        if self.directory is None:
+            self._memory[name] = entry
+            return
+        descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix="." + kind)  # mode 0600 by mkstemp
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(entry, stream)
+        os.replace(temporary, os.path.join(self.directory, name))
+
+    def drop(self, kind: str, key: str) -> None:
+        """Forget a value; no error when there is none."""
+        name = _name(kind, key)
+        self._memory.pop(name, None)
+        if self.directory is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.directory, name))
+
+    @contextlib.contextmanager
+    def lock(self, kind: str, key: str) -> Iterator[None]:
+        """Hold an exclusive lock among the tasks of this run."""
+        name = _name(kind, key) + ".lock"
+        if self.directory is None:
+            with self._thread_locks.setdefault(name, threading.RLock()):
+                yield
+            return
+        with _file_lock(os.path.join(self.directory, name)):
+            yield
+
+    def _read(self, name: str) -> Optional[Dict[str, Any]]:
+        if self.directory is None:
+            return self._memory.get(name)
+        try:
+            with open(os.path.join(self.directory, name), encoding="utf-8") as stream:
+                entry: Dict[str, Any] = json.load(stream)
+                return entry
+        except FileNotFoundError:
+            return None
+
+
+@contextlib.contextmanager
+def machine_lock(key: str) -> Iterator[None]:
+    """Hold an exclusive lock among all processes of this user on this machine."""
+    directory = _private_directory(os.path.join(tempfile.gettempdir(), f"{_SUBDIRECTORY}-{_user()}"))
+    with _file_lock(os.path.join(directory, _name("machine", key) + ".lock")):
+        yield
+
+
+@contextlib.contextmanager
+def _file_lock(path: str) -> Iterator[None]:
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _name(kind: str, key: str) -> str:
+    return f"{kind}-{hashlib.sha256(key.encode('utf-8')).hexdigest()[:40]}"
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _private_directory(path: str) -> str:
+    """Create a directory only its owner can enter; refuse one that somebody else owns or can enter.
+
+    The name below the system's temporary directory can be guessed, so another user could have made it first.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(path, mode=0o700)
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != _user() or found.st_mode & 0o077:
+        raise PermissionError(f"{path} exists and is not a private directory of this user; remove it")
+    return path

@@ -1,0 +1,156 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What a task is: parameters, check mode, warnings, secrets, results. The only module utility that knows Ansible.
+
+A :class:`Capability` is one documented module: its argument spec and a function from :class:`Task` to :class:`Outcome`.
+It runs behind two front ends that behave alike: :func:`run_as_module` here, and the action plugin base class in
+``plugin_utils/_action.py``, which runs the same function inside the controller process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.parameters import env_fallback
+from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
+
+ArgumentSpec = Dict[str, Dict[str, Any]]
+
+DEFAULT_DEADLINE_S = 600
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One documented module, independent of how it is run."""
+
+    name: str
+    argument_spec: ArgumentSpec
+    run: Callable[["Task"], "Outcome"]
+    mutually_exclusive: Sequence[Sequence[str]] = ()
+    required_together: Sequence[Sequence[str]] = ()
+    required_one_of: Sequence[Sequence[str]] = ()
+    required_if: Sequence[Sequence[Any]] = ()
+    required_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def constraints(self) -> Dict[str, Any]:
+        """The keyword arguments that both ``AnsibleModule`` and ``ArgumentSpecValidator`` take."""
+        return {
+            "mutually_exclusive": [list(names) for names in self.mutually_exclusive],
+            "required_together": [list(names) for names in self.required_together],
+            "required_one_of": [list(names) for names in self.required_one_of],
+            "required_if": [list(rule) for rule in self.required_if],
+            "required_by": {name: list(needs) for name, needs in self.required_by.items()},
+        }
+
+
+@dataclass
+class Outcome:
+    """What a task has to say.
+
+    :param values: the documented return values.
+    :param plan: what differed; ``None`` for a task that only reads.
+    """
+
+    values: Dict[str, Any] = field(default_factory=dict)
+    plan: Optional[Plan] = None
+
+    def as_result(self) -> Dict[str, Any]:
+        result = dict(self.values)
+        result["changed"] = bool(self.plan)
+        if self.plan is not None:
+            result["changes"] = self.plan.as_list()
+            result["diff"] = self.plan.diff()
+        return result
+
+
+class Task:
+    """One execution of a capability.
+
+    :param params: validated parameters.
+    :param store: what the tasks of the run share.
+    :param warn: shows a warning to the operator.
+    :param notice: shows a sentence while the task is running, before a wait.
+    :param trace: shows a line at the highest verbosity.
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        *,
+        check_mode: bool,
+        store: RunStore,
+        warn: Callable[[str], None],
+        notice: Callable[[str], None],
+        trace: Callable[[str], None],
+    ) -> None:
+        self.params = dict(params)
+        self.check_mode = check_mode
+        self.secrets: Set[str] = set()
+        self.context = Context(
+            deadline=Deadline(float(self.params.get("deadline") or DEFAULT_DEADLINE_S), notice=notice),
+            store=store,
+            warn=warn,
+            notice=notice,
+            trace=trace,
+            hide=self.secrets.add,
+        )
+
+
+def env(*names: str) -> Tuple[Any, List[str]]:
+    """The ``fallback`` of an option: the first of the environment variables that is set."""
+    return (env_fallback, list(names))
+
+
+def failure(error: M365Error) -> Dict[str, Any]:
+    """The result of a task that ended in one of our typed errors."""
+    return {"failed": True, "changed": False, "msg": str(error), "error": error.as_result()}
+
+
+def missing_dependency() -> Optional[Dict[str, Any]]:
+    """The result of a task that cannot even begin, or ``None`` when every package is there."""
+    if not MISSING:
+        return None
+    package, traceback = MISSING[0]
+    names = ", ".join(name for name, _traceback in MISSING)
+    reason = f"for tcx.m365 (missing: {names}); in an execution environment add them to its requirements"
+    return {
+        "failed": True,
+        "changed": False,
+        "msg": missing_required_lib(package, reason=reason),
+        "exception": traceback,
+    }
+
+
+def run_as_module(capability: Capability) -> None:
+    """Front end of a module that Ansible has sent to a host."""
+    module = AnsibleModule(argument_spec=capability.argument_spec, supports_check_mode=True, **capability.constraints())
+    missing = missing_dependency()
+    if missing:
+        module.fail_json(**missing)
+    task = Task(
+        module.params,
+        check_mode=module.check_mode,
+        store=RunStore(None),
+        warn=module.warn,
+        notice=module.debug,
+        trace=module.debug,
+    )
+    try:
+        result = capability.run(task).as_result()
+    except M365Error as error:
+        result = failure(error)
+    module.no_log_values.update(task.secrets)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)

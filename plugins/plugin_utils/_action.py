@@ -1,0 +1,134 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Front end that runs a capability inside the controller process instead of sending a module to a host.
+
+A module execution costs a new Python and all imports, an action a function call. So when the connection is local the
+action runs the same code in the fork that Ansible has made for the task anyway; on any other connection (a task
+delegated to a jump host beside the PBX) it hands over to the module of the same name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Any, Dict, Iterator, Mapping, Optional
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
+
+IN_PROCESS_VARIABLE = "tcx_m365_in_process"
+"""Set to false to send the modules to the host even where the action could do the work itself."""
+
+display = Display()
+
+
+class CapabilityAction(ActionBase):
+    """Base of the action plugins; a subclass names its capability and nothing else."""
+
+    CAPABILITY: Capability
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+        task_vars = task_vars or {}
+        if self._task.async_val:
+            raise AnsibleActionFail(
+                f"{self.CAPABILITY.name} cannot run with async: it ends by its own deadline. "
+                "Remove async and poll from the task; raise forks to work on more hosts at a time."
+            )
+        result: Dict[str, Any] = super().run(tmp, task_vars)
+        if self._runs_in_process(task_vars):
+            result.update(self._run_in_process(task_vars))
+        else:
+            result.update(self._execute_module(task_vars=self._with_interpreter(task_vars)))
+        return result
+
+    def _runs_in_process(self, task_vars: Mapping[str, Any]) -> bool:
+        wanted = self._templar.template(task_vars.get(IN_PROCESS_VARIABLE, True))
+        if str(wanted).lower() in ("false", "no", "0", "off") or MISSING:
+            return False
+        become = getattr(self._connection, "become", None)
+        return getattr(self._connection, "transport", "") == "local" and become is None
+
+    def _with_interpreter(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+        """On this machine the packages live beside Ansible's own Python, not in whatever discovery finds."""
+        if getattr(self._connection, "transport", "") != "local" or "ansible_python_interpreter" in task_vars:
+            return task_vars
+        return dict(task_vars, ansible_python_interpreter=sys.executable)
+
+    def _run_in_process(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
+        with _environment(self._task_environment()):
+            validation = ArgumentSpecValidator(self.CAPABILITY.argument_spec, **self.CAPABILITY.constraints()).validate(
+                plain(self._task.args)
+            )
+        secrets = set(validation._no_log_values)
+        for warning in getattr(validation, "_warnings", ()):
+            display.warning(warning if isinstance(warning, str) else str(warning.get("warning", warning)))
+        if validation.error_messages:
+            return remove_values(
+                {"failed": True, "changed": False, "msg": "; ".join(validation.error_messages)}, secrets
+            )
+        host = str(task_vars.get("inventory_hostname", ""))
+        task = Task(
+            validation.validated_parameters,
+            check_mode=bool(self._task.check_mode),
+            store=RunStore(C.DEFAULT_LOCAL_TMP),
+            warn=display.warning,
+            notice=lambda text: display.display(f"[{host}] {text}"),
+            trace=lambda text: display.vvvv(text, host=host),
+        )
+        try:
+            with _environment(self._task_environment()):
+                outcome = self.CAPABILITY.run(task).as_result()
+        except M365Error as error:
+            outcome = failure(error)
+        return remove_values(outcome, secrets | task.secrets)
+
+    def _task_environment(self) -> Dict[str, str]:
+        """The ``environment`` keyword of task, block, role and play, which a module would find in its process."""
+        found: Dict[str, Any] = {}
+        self._compute_environment_string(found)
+        return {str(name): str(value) for name, value in found.items()}
+
+
+@contextlib.contextmanager
+def _environment(extra: Mapping[str, str]) -> Iterator[None]:
+    """Each task has its own fork, so its environment may be changed; it is put back for the sake of ``strategy: debug``."""
+    before = {name: os.environ.get(name) for name in extra}
+    os.environ.update(extra)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def plain(value: Any) -> Any:
+    """A copy without Ansible's own string and container types, so that the libraries below see ordinary data."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Mapping):
+        return {plain(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    # str.__str__ copies a subclass (a tagged string) to a plain one; anything else (a vaulted value) decrypts by str().
+    return str.__str__(value) if isinstance(value, str) else str(value)
