@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
@@ -39,6 +39,6 @@ class Context:
     hide: Say = _silent
 
 
-def standalone(seconds: float = 600.0, *, deadline: Optional[Deadline] = None) -> Context:
+def standalone(seconds: float = 600.0, *, deadline: Deadline | None = None) -> Context:
     """A context outside any Ansible task: for tests and for programs that use the libraries directly."""
     return Context(deadline=deadline or Deadline(seconds), store=RunStore(None))

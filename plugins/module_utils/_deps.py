@@ -12,39 +12,41 @@ where none of them is installed. So the imports are guarded here and everybody e
 
 from __future__ import annotations
 
+import importlib
 import traceback
-from typing import List, Tuple
+from typing import TYPE_CHECKING, Any
 
-MISSING: List[Tuple[str, str]] = []
+MISSING: list[tuple[str, str]] = []
 """(package, traceback) of each package that could not be imported."""
 
-try:
-    import requests
-    import requests.adapters
-    import requests.utils
-except ImportError:  # pragma: no cover - exercised in a virtual environment without the package
-    requests = None  # type: ignore[assignment]
-    MISSING.append(("requests", traceback.format_exc()))
 
-try:
-    import msal
-except ImportError:  # pragma: no cover - as above
-    msal = None
-    MISSING.append(("msal", traceback.format_exc()))
+def _load(package: str, module: str = "") -> Any:
+    try:
+        return importlib.import_module(module or package)
+    except ImportError:
+        if package not in [name for name, _traceback in MISSING]:
+            MISSING.append((package, traceback.format_exc()))
+        return None
 
-try:
+
+if TYPE_CHECKING:
     import cryptography
+    import msal
+    import requests
+    import urllib3
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import pkcs12
-except ImportError:  # pragma: no cover - as above
-    cryptography = None  # type: ignore[assignment]
-    x509 = None  # type: ignore[assignment]
-    hashes = None  # type: ignore[assignment]
-    serialization = None  # type: ignore[assignment]
-    rsa = None  # type: ignore[assignment]
-    pkcs12 = None  # type: ignore[assignment]
-    MISSING.append(("cryptography", traceback.format_exc()))
+else:
+    requests = _load("requests")
+    urllib3 = _load("requests", "urllib3")
+    msal = _load("msal")
+    cryptography = _load("cryptography")
+    x509 = _load("cryptography", "cryptography.x509")
+    hashes = _load("cryptography", "cryptography.hazmat.primitives.hashes")
+    serialization = _load("cryptography", "cryptography.hazmat.primitives.serialization")
+    rsa = _load("cryptography", "cryptography.hazmat.primitives.asymmetric.rsa")
+    pkcs12 = _load("cryptography", "cryptography.hazmat.primitives.serialization.pkcs12")
 
-__all__ = ["MISSING", "cryptography", "hashes", "msal", "pkcs12", "requests", "rsa", "serialization", "x509"]
+__all__ = ["MISSING", "cryptography", "hashes", "msal", "pkcs12", "requests", "rsa", "serialization", "urllib3", "x509"]

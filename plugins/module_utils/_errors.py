@@ -11,24 +11,26 @@ The sentence always has the same four parts: what was tried, on what, what the s
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 
 class M365Error(Exception):
     """Base of every error this collection raises on purpose.
 
     :param said: what went wrong, in our words or in the service's words.
-    :param tried: what was being done, as an infinitive phrase (``read the application``); set later by :meth:`while_trying`.
+    :param tried: what was being done, as an infinitive phrase (``read the application``); :meth:`while_trying`
+        may add it later.
     :param target: the object or address it was done on.
     :param remedy: what the operator can do about it, one or more sentences.
     :param service: who answered: ``Entra``, ``Graph``, ``3CX``; empty for our own verdicts.
     :param status: HTTP status, if there was one.
-    :param code: the service's own error code (``Authorization_RequestDenied``, ``AADSTS7000215``, ``WARNINGS.XAPI.REQUIRED``).
+    :param code: the service's own error code (``Authorization_RequestDenied``, ``AADSTS7000215``,
+        ``WARNINGS.XAPI.REQUIRED``).
     :param request_id: what support asks for.
     """
 
     kind = "failed"
-    """Machine-readable class of the error; becomes ``error.kind`` of a failed task and decides the verdict of a report."""
+    """Machine-readable class of the error: ``error.kind`` of a failed task, decides the verdict in a report."""
 
     default_remedy = ""
 
@@ -40,7 +42,7 @@ class M365Error(Exception):
         target: str = "",
         remedy: str = "",
         service: str = "",
-        status: Optional[int] = None,
+        status: int | None = None,
         code: str = "",
         request_id: str = "",
     ) -> None:
@@ -63,7 +65,7 @@ class M365Error(Exception):
     def __str__(self) -> str:
         return sentence(self)
 
-    def as_result(self) -> Dict[str, Any]:
+    def as_result(self) -> dict[str, Any]:
         """The ``error`` value of a failed task: everything a program may branch on, nothing secret."""
         return {
             "kind": self.kind,
@@ -145,11 +147,11 @@ class Forbidden(M365Error):
 
     kind = "forbidden"
 
-    def __init__(self, said: str, *, missing: Optional[List[str]] = None, **details: Any) -> None:
+    def __init__(self, said: str, *, missing: list[str] | None = None, **details: Any) -> None:
         super().__init__(said, **details)
         self.missing = list(missing or [])
 
-    def as_result(self) -> Dict[str, Any]:
+    def as_result(self) -> dict[str, Any]:
         result = super().as_result()
         result["missing"] = self.missing
         return result

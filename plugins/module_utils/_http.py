@@ -26,10 +26,11 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Union
+from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._deps import requests
+from ansible_collections.tcx.m365.plugins.module_utils._deps import requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadInput,
     DeadlineExceeded,
@@ -58,8 +59,8 @@ class Transport:
     """
 
     verify: bool = True
-    ca_path: Optional[str] = None
-    proxy: Optional[str] = None
+    ca_path: str | None = None
+    proxy: str | None = None
     timeout: float = 30.0
 
     def check(self) -> None:
@@ -81,7 +82,7 @@ class RetryPolicy:
     :param connects: how often connecting is tried in all.
     """
 
-    statuses: FrozenSet[int] = frozenset((408, 500, 502, 503, 504))
+    statuses: frozenset[int] = frozenset((408, 500, 502, 503, 504))
     attempts: int = 6
     connects: int = 3
 
@@ -130,10 +131,10 @@ class Http:
         transport: Transport,
         deadline: Deadline,
         *,
-        policy: Optional[RetryPolicy] = None,
-        run: Optional[RunStore] = None,
+        policy: RetryPolicy | None = None,
+        run: RunStore | None = None,
         throttle_key: str = "",
-        trace: Optional[Trace] = None,
+        trace: Trace | None = None,
     ) -> None:
         self.service = service
         self.base_url = base_url.rstrip("/")
@@ -158,11 +159,11 @@ class Http:
         method: str,
         path: str,
         *,
-        params: Optional[Mapping[str, Any]] = None,
+        params: Mapping[str, Any] | None = None,
         body: Any = None,
-        form: Optional[Mapping[str, Any]] = None,
-        headers: Optional[Mapping[str, str]] = None,
-        safe: Optional[bool] = None,
+        form: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        safe: bool | None = None,
         secret: bool = False,
     ) -> Reply:
         """Send one request, with the retries of the table above.
@@ -209,10 +210,10 @@ class Http:
         self,
         method: str,
         path: str,
-        params: Optional[Mapping[str, Any]],
+        params: Mapping[str, Any] | None,
         body: Any,
-        form: Optional[Mapping[str, Any]],
-        headers: Optional[Mapping[str, str]],
+        form: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
     ) -> Any:
         url = path if path.startswith(("https://", "http://")) else self.base_url + path
         if origin(url) != origin(self.base_url):
@@ -222,7 +223,7 @@ class Http:
             )
         sent = dict(headers or {})
         sent.setdefault("client-request-id", str(uuid.uuid4()))
-        data: Optional[Union[bytes, Mapping[str, Any]]] = form
+        data: bytes | Mapping[str, Any] | None = form
         if body is not None:
             data = json.dumps(body).encode("utf-8")
             sent.setdefault("Content-Type", "application/json")
@@ -329,19 +330,19 @@ class Http:
     def _where(self) -> str:
         return f"{self.service} at {origin(self.base_url)}"
 
-    def _resolve_verify(self) -> Union[bool, str]:
+    def _resolve_verify(self) -> bool | str:
         if not self.transport.verify:
             # The operator said so in as many words; a warning per request would only bury the others.
-            requests.packages.urllib3.disable_warnings(requests.packages.urllib3.exceptions.InsecureRequestWarning)
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             return False
         return (
             self.transport.ca_path or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         )
 
-    def _resolve_proxies(self) -> Dict[str, str]:
+    def _resolve_proxies(self) -> dict[str, str]:
         if self.transport.proxy:
             return {"http": self.transport.proxy, "https": self.transport.proxy}
-        found: Dict[str, str] = requests.utils.get_environ_proxies(self.base_url)
+        found: dict[str, str] = requests.utils.get_environ_proxies(self.base_url)
         return found
 
 
@@ -359,7 +360,7 @@ def origin(url: str) -> str:
     return f"{scheme.lower()}://{rest.split('/', 1)[0].split('?', 1)[0].lower()}"
 
 
-def retry_after(reply: Reply) -> Optional[float]:
+def retry_after(reply: Reply) -> float | None:
     """Seconds the service asks us to wait (``Retry-After`` as seconds or as a date), or ``None``."""
     value = reply.headers.get("Retry-After")
     if not value:

@@ -13,8 +13,9 @@ the verdict of a compliance run all come from the plan and from nothing else; ch
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Callable
 
 HIDDEN = "(hidden)"
 """Stands in results and diffs where a value must not be shown."""
@@ -27,7 +28,7 @@ PENDING = "(known after apply)"
 class Change:
     """One property that is not as wanted.
 
-    :param target: the kind of object (``application``, ``service_principal``, ``app_role_assignments``, ``settings`` ...).
+    :param target: the kind of object (``application``, ``service_principal``, ``settings`` ...).
     :param field: the option or property, dotted when nested (``user_sync.photo``).
     :param secret: the values are never shown.
     """
@@ -38,7 +39,7 @@ class Change:
     after: Any
     secret: bool = False
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         if self.secret:
             return {
                 "target": self.target,
@@ -64,19 +65,19 @@ class Write:
 class Plan:
     """Ordered changes, and the writes that make them true."""
 
-    changes: List[Change] = field(default_factory=list)
-    writes: List[Write] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.changes)
 
-    def changed_fields(self, target: str) -> List[str]:
+    def changed_fields(self, target: str) -> list[str]:
         return [change.field for change in self.changes if change.target == target]
 
-    def as_list(self) -> List[Dict[str, Any]]:
+    def as_list(self) -> list[dict[str, Any]]:
         return [change.as_dict() for change in self.changes]
 
-    def diff(self) -> Dict[str, Any]:
+    def diff(self) -> dict[str, Any]:
         """What ``--diff`` shows: both sides as stable text, redacted."""
         return {
             "before_header": "actual",
@@ -87,7 +88,7 @@ class Plan:
 
 
 def _render(changes: Iterable[Change], side: str) -> str:
-    tree: Dict[str, Dict[str, Any]] = {}
+    tree: dict[str, dict[str, Any]] = {}
     for change in changes:
         tree.setdefault(change.target, {})[change.field] = change.as_dict()[side]
     return json.dumps(tree, indent=2, sort_keys=True, default=str) + "\n" if tree else ""
@@ -111,12 +112,12 @@ def as_folded(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) and value else None
 
 
-def as_set(value: Any) -> Tuple[Any, ...]:
+def as_set(value: Any) -> tuple[Any, ...]:
     """Compare a list without regard to order and repetition; null is empty."""
     return tuple(sorted({_key(item) for item in value or ()}))
 
 
-def as_folded_set(value: Any) -> Tuple[Any, ...]:
+def as_folded_set(value: Any) -> tuple[Any, ...]:
     """Like :func:`as_set`, and without regard to case."""
     return tuple(sorted({_key(item).casefold() for item in value or ()}))
 
@@ -131,7 +132,7 @@ def compare(
     actual: Mapping[str, Any],
     rules: Mapping[str, Normalize],
     secret: Iterable[str] = (),
-) -> List[Change]:
+) -> list[Change]:
     """The changes that make ``actual`` as ``wanted``; a wanted value of ``None`` means "not mentioned".
 
     :param rules: how to compare each field; :func:`as_is` where a field has none.
@@ -149,8 +150,8 @@ def compare(
 
 
 def merged(
-    wanted: Optional[Iterable[str]], actual: Optional[Iterable[str]], exclusive: bool, rule: Normalize = as_is
-) -> List[str]:
+    wanted: Iterable[str] | None, actual: Iterable[str] | None, exclusive: bool, rule: Normalize = as_is
+) -> list[str]:
     """The list that must stand in the service so that everything wanted is in it.
 
     Existing entries keep their place and spelling; what is not wanted is kept unless ``exclusive``.
@@ -167,7 +168,7 @@ def merged(
     return kept
 
 
-def besides(wanted: Optional[Iterable[str]], actual: Optional[Iterable[str]], rule: Normalize = as_is) -> List[str]:
+def besides(wanted: Iterable[str] | None, actual: Iterable[str] | None, rule: Normalize = as_is) -> list[str]:
     """What is there and not wanted: reported as unmanaged, never removed unless asked."""
     wanted_keys = {rule(item) for item in wanted or ()}
     return [item for item in actual or () if rule(item) not in wanted_keys]

@@ -17,6 +17,7 @@ one user on this machine (two playbooks that change one application at the same 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -24,12 +25,8 @@ import stat
 import tempfile
 import threading
 import time
-from typing import Any, Dict, Iterator, Optional
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - a platform without POSIX locks has one process at a time or takes its chance
-    fcntl = None  # type: ignore[assignment]
+from collections.abc import Iterator
+from typing import Any
 
 _SUBDIRECTORY = "tcx_m365"
 
@@ -40,19 +37,19 @@ class RunStore:
     :param directory: the per-run directory of the controller; ``None`` keeps everything in memory.
     """
 
-    def __init__(self, directory: Optional[str] = None) -> None:
+    def __init__(self, directory: str | None = None) -> None:
         self.directory = _private_directory(os.path.join(directory, _SUBDIRECTORY)) if directory else None
-        self._memory: Dict[str, Dict[str, Any]] = {}
-        self._thread_locks: Dict[str, threading.RLock] = {}
+        self._memory: dict[str, dict[str, Any]] = {}
+        self._thread_locks: dict[str, threading.RLock] = {}
 
-    def get(self, kind: str, key: str) -> Optional[Any]:
+    def get(self, kind: str, key: str) -> Any | None:
         """The value stored under ``kind`` and ``key``, or ``None`` when there is none or it has expired."""
         entry = self._read(_name(kind, key))
         if not entry or (entry["expires"] is not None and entry["expires"] <= time.time()):
             return None
         return entry["value"]
 
-    def put(self, kind: str, key: str, value: Any, *, expires: Optional[float] = None) -> None:
+    def put(self, kind: str, key: str, value: Any, *, expires: float | None = None) -> None:
         """Store a JSON value.
 
         :param expires: Unix time after which :meth:`get` no longer returns it.
@@ -86,12 +83,12 @@ class RunStore:
         with _file_lock(os.path.join(self.directory, name)):
             yield
 
-    def _read(self, name: str) -> Optional[Dict[str, Any]]:
+    def _read(self, name: str) -> dict[str, Any] | None:
         if self.directory is None:
             return self._memory.get(name)
         try:
             with open(os.path.join(self.directory, name), encoding="utf-8") as stream:
-                entry: Dict[str, Any] = json.load(stream)
+                entry: dict[str, Any] = json.load(stream)
                 return entry
         except FileNotFoundError:
             return None
@@ -107,9 +104,6 @@ def machine_lock(key: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _file_lock(path: str) -> Iterator[None]:
-    if fcntl is None:
-        yield
-        return
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -123,7 +117,7 @@ def _name(kind: str, key: str) -> str:
 
 
 def _user() -> int:
-    return os.getuid() if hasattr(os, "getuid") else 0
+    return os.getuid()
 
 
 def _private_directory(path: str) -> str:

@@ -13,8 +13,9 @@ It runs behind two front ends that behave alike: :func:`run_as_module` here, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import env_fallback
@@ -25,7 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
-ArgumentSpec = Dict[str, Dict[str, Any]]
+ArgumentSpec = dict[str, dict[str, Any]]
 
 DEFAULT_DEADLINE_S = 600
 
@@ -36,14 +37,14 @@ class Capability:
 
     name: str
     argument_spec: ArgumentSpec
-    run: Callable[["Task"], "Outcome"]
+    run: Callable[[Task], Outcome]
     mutually_exclusive: Sequence[Sequence[str]] = ()
     required_together: Sequence[Sequence[str]] = ()
     required_one_of: Sequence[Sequence[str]] = ()
     required_if: Sequence[Sequence[Any]] = ()
     required_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def constraints(self) -> Dict[str, Any]:
+    def constraints(self) -> dict[str, Any]:
         """The keyword arguments that both ``AnsibleModule`` and ``ArgumentSpecValidator`` take."""
         return {
             "mutually_exclusive": [list(names) for names in self.mutually_exclusive],
@@ -62,10 +63,10 @@ class Outcome:
     :param plan: what differed; ``None`` for a task that only reads.
     """
 
-    values: Dict[str, Any] = field(default_factory=dict)
-    plan: Optional[Plan] = None
+    values: dict[str, Any] = field(default_factory=dict)
+    plan: Plan | None = None
 
-    def as_result(self) -> Dict[str, Any]:
+    def as_result(self) -> dict[str, Any]:
         result = dict(self.values)
         result["changed"] = bool(self.plan)
         if self.plan is not None:
@@ -96,7 +97,7 @@ class Task:
     ) -> None:
         self.params = dict(params)
         self.check_mode = check_mode
-        self.secrets: Set[str] = set()
+        self.secrets: set[str] = set()
         self.context = Context(
             deadline=Deadline(float(self.params.get("deadline") or DEFAULT_DEADLINE_S), notice=notice),
             store=store,
@@ -107,17 +108,17 @@ class Task:
         )
 
 
-def env(*names: str) -> Tuple[Any, List[str]]:
+def env(*names: str) -> tuple[Any, list[str]]:
     """The ``fallback`` of an option: the first of the environment variables that is set."""
     return (env_fallback, list(names))
 
 
-def failure(error: M365Error) -> Dict[str, Any]:
+def failure(error: M365Error) -> dict[str, Any]:
     """The result of a task that ended in one of our typed errors."""
     return {"failed": True, "changed": False, "msg": str(error), "error": error.as_result()}
 
 
-def missing_dependency() -> Optional[Dict[str, Any]]:
+def missing_dependency() -> dict[str, Any] | None:
     """The result of a task that cannot even begin, or ``None`` when every package is there."""
     if not MISSING:
         return None

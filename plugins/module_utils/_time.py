@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import DeadlineExceeded
 
@@ -42,7 +42,7 @@ class Deadline:
 
     NOTICEABLE_S = 2.0
 
-    def __init__(self, seconds: float, *, clock: Optional[Clock] = None, notice: Optional[Notice] = None) -> None:
+    def __init__(self, seconds: float, *, clock: Clock | None = None, notice: Notice | None = None) -> None:
         self.clock = clock or Clock()
         self.seconds = float(seconds)
         self.end = self.clock.monotonic() + self.seconds
@@ -54,7 +54,7 @@ class Deadline:
         """Seconds left; never negative."""
         return max(0.0, self.end - self.clock.monotonic())
 
-    def sub(self, seconds: Optional[float]) -> float:
+    def sub(self, seconds: float | None) -> float:
         """The monotonic end of a wait of at most ``seconds`` that never outlasts the deadline."""
         if seconds is None:
             return self.end
@@ -71,18 +71,18 @@ class Deadline:
 
     def backoff(self, attempt: int, *, first: float = 0.5, most: float = 15.0) -> float:
         """Seconds before attempt ``attempt`` (1 = the first repetition): exponential, with jitter of a half."""
-        ceiling = min(most, first * (2 ** min(attempt - 1, 16)))
+        ceiling = min(most, first * 2.0 ** min(attempt - 1, 16))
         return ceiling * (0.5 + self._jitter.random() / 2)
 
     def until(
         self,
-        probe: Callable[[], Tuple[bool, Any]],
+        probe: Callable[[], tuple[bool, Any]],
         why: str,
         *,
-        within: Optional[float] = None,
+        within: float | None = None,
         first: float = 0.5,
         most: float = 10.0,
-    ) -> Tuple[bool, Any]:
+    ) -> tuple[bool, Any]:
         """Ask ``probe`` until it answers ``(True, value)`` or the time is over.
 
         :param within: seconds this wait may take; the deadline of the task ends it as well.

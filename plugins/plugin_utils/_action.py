@@ -16,7 +16,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import Any, Dict, Iterator, Mapping, Optional
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
@@ -41,14 +42,14 @@ class CapabilityAction(ActionBase):
     CAPABILITY: Capability
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         task_vars = task_vars or {}
         if self._task.async_val:
             raise AnsibleActionFail(
                 f"{self.CAPABILITY.name} cannot run with async: it ends by its own deadline. "
                 "Remove async and poll from the task; raise forks to work on more hosts at a time."
             )
-        result: Dict[str, Any] = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         if self._runs_in_process(task_vars):
             result.update(self._run_in_process(task_vars))
         else:
@@ -62,13 +63,13 @@ class CapabilityAction(ActionBase):
         become = getattr(self._connection, "become", None)
         return getattr(self._connection, "transport", "") == "local" and become is None
 
-    def _with_interpreter(self, task_vars: Dict[str, Any]) -> Dict[str, Any]:
+    def _with_interpreter(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """On this machine the packages live beside Ansible's own Python, not in whatever discovery finds."""
         if getattr(self._connection, "transport", "") != "local" or "ansible_python_interpreter" in task_vars:
             return task_vars
         return dict(task_vars, ansible_python_interpreter=sys.executable)
 
-    def _run_in_process(self, task_vars: Mapping[str, Any]) -> Dict[str, Any]:
+    def _run_in_process(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         with _environment(self._task_environment()):
             validation = ArgumentSpecValidator(self.CAPABILITY.argument_spec, **self.CAPABILITY.constraints()).validate(
                 plain(self._task.args)
@@ -96,16 +97,16 @@ class CapabilityAction(ActionBase):
             outcome = failure(error)
         return remove_values(outcome, secrets | task.secrets)
 
-    def _task_environment(self) -> Dict[str, str]:
+    def _task_environment(self) -> dict[str, str]:
         """The ``environment`` keyword of task, block, role and play, which a module would find in its process."""
-        found: Dict[str, Any] = {}
+        found: dict[str, Any] = {}
         self._compute_environment_string(found)
         return {str(name): str(value) for name, value in found.items()}
 
 
 @contextlib.contextmanager
 def _environment(extra: Mapping[str, str]) -> Iterator[None]:
-    """Each task has its own fork, so its environment may be changed; it is put back for the sake of ``strategy: debug``."""
+    """Each task has its own fork, so its environment may be changed; put back for strategies that run in the parent."""
     before = {name: os.environ.get(name) for name in extra}
     os.environ.update(extra)
     try:
