@@ -1,0 +1,71 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# `make help` lists the targets. Everything that a target needs it makes by itself, without a prompt, inside this
+# directory: .venv (locked versions), further .venv-* for other releases of ansible-core and for tools, .build.
+
+SHELL := /bin/sh
+PYTHON ?= $(shell tools/find-python)
+PY := .venv/bin/python
+GATES = $(PYTHON) tools/gates.py
+
+# The lab and the playbooks of this repository need no configuration of the machine.
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
+unexport ANSIBLE_CONFIG PYTHONPATH VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab check test lint units integration sanity docs build bench format locks clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: ## Make the virtual environment (.venv) with locked versions
+	@test -n "$(PYTHON)"
+	@$(PYTHON) tools/environments.py main
+
+demo: setup ## Roll Microsoft 365 sign-in out to twelve simulated phone systems, and show each step
+	@$(PY) tests/demo/run.py
+
+lab: setup ## Start the lab alone and print its inventory (Ctrl-C ends it)
+	@PYTHONPATH=tests/lab $(PY) -m tcx_lab
+
+check: ## Static checks and unit tests, within a minute
+	@$(GATES) check
+
+test: ## Every test and every check, with honest totals
+	@$(GATES) test
+
+lint: ## Static checks alone
+	@$(GATES) lint
+
+units: ## Unit tests alone
+	@$(GATES) units
+
+integration: ## Playbooks and modules against the lab, on every release of ansible-core
+	@$(GATES) integration
+
+sanity: ## ansible-test sanity on every release of ansible-core
+	@$(GATES) sanity
+
+docs: ## Check the documentation of plugins, roles and the collection
+	@$(GATES) docs
+
+build: ## Build the collection and import it the way Galaxy does
+	@$(GATES) build
+	@ls .build/artifact/*.tar.gz
+
+bench: setup ## Benchmarks: calls, time and memory per phone system
+	@$(PY) tests/bench/run.py
+
+format: ## Format the Python code and mend what the linter can mend
+	@$(PYTHON) tools/environments.py lint
+	@.venv-lint/bin/ruff check --fix-only --quiet .
+	@.venv-lint/bin/ruff format .
+
+locks: ## Compile tests/requirements/*.in to hashed locks again
+	@$(PYTHON) tools/lock.py
+
+clean: ## Remove everything that the targets made
+	@rm -rf .build .venv .venv-* .nox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
