@@ -89,12 +89,67 @@ class Switches:
         True, "redirect URIs are read in the order they were written", choices=(True, False)
     )
 
+    replication_flapping: bool = switch(
+        False,
+        "during the lag each read sees the old or the new state by chance (different replicas)",
+        grade=Grade.OBSERVED,
+        choices=(True, False),
+    )
+    duplicate_assignment_wording: str = switch(
+        "permission",
+        "error of an app role assignment that exists: 'Permission being assigned already exists on the object' or "
+        "'EntitlementGrant entry already exists.'",
+        grade=Grade.OBSERVED,
+        choices=("permission", "entitlement"),
+    )
+    kept_key_must_be_complete: bool = switch(
+        True,
+        "a kept keyCredentials entry that lost a property counts as changed and is refused",
+        grade=Grade.OBSERVED,
+        choices=(True, False),
+    )
+    unique_name_immutable: bool = switch(
+        True, "uniqueName can be set once on an application and not changed afterwards", choices=(True, False)
+    )
+    application_tags_reach_service_principal: bool = switch(
+        True,
+        "tags of an application also show on its service principal",
+        grade=Grade.DOCUMENTED,
+        choices=(True, False),
+    )
+    restore_needs_directory_role: bool = switch(
+        False,
+        "restoring a deleted application app-only needs an Entra role beside the Graph permission",
+        grade=Grade.DOCUMENTED,
+        choices=(True, False),
+    )
+    throttle_resource_units: int = switch(
+        0,
+        "resource units per 10 s, application and tenant before 429 (0: no limit; the real ones: 3500, 5000, 8000)",
+        grade=Grade.DOCUMENTED,
+    )
+    throttle_writes: int = switch(
+        0,
+        "writes per 150 s, application and tenant before 429 (0: no limit; the real one: 3000)",
+        grade=Grade.DOCUMENTED,
+    )
+    default_page_size: int = switch(100, "objects in a page of a list without $top")
+
     # --- Entra (owned by entra/) ---------------------------------------------------------------------------------------
     token_lifetime: int = switch(3599, "seconds until an access token of Entra ends", grade=Grade.RECORDED)
     error_line_breaks: bool = switch(
         True,
         r"AADSTS descriptions separate Trace ID, Correlation ID and Timestamp by \r\n (newer endpoints: by spaces)",
         grade=Grade.OBSERVED,
+        choices=(True, False),
+    )
+
+    conditional_access_blocks: str = switch(
+        "", "client id that Conditional Access refuses with AADSTS53003 ('*': every one; error value assumed)"
+    )
+    consent_required: bool = switch(
+        False,
+        "a user is asked for consent (AADSTS65001 when silent) unless the tenant granted the delegated permissions",
         choices=(True, False),
     )
 
@@ -115,6 +170,56 @@ class Switches:
     block_after: int = switch(3, "failed sign-ins of one address until it is blocked", grade=Grade.DOCUMENTED)
     block_symptom: str = switch("forbidden", "how a blocked address is treated", choices=("forbidden", "refused"))
     forbidden_body: str = switch("empty", "body of 403 for a missing role", choices=("empty", "odata"))
+    xapi_licence: str = switch(
+        "open",
+        "below Enterprise 8SC XAPI works, its tokens are refused, or every call is forbidden",
+        choices=("open", "no_token", "forbidden"),
+    )
+    system_admins_m365: bool = switch(
+        False, "the role system_admins may use the Microsoft 365 integration", choices=(True, False)
+    )
+    bad_literal: str = switch(
+        "server_error",
+        "an enum member or date that does not exist: 500 with an empty body, or the delta error",
+        grade=Grade.OBSERVED,
+        choices=("server_error", "delta"),
+    )
+    annotations_refused: bool = switch(
+        True,
+        "a body with @odata.context is refused like any unknown property",
+        grade=Grade.OBSERVED,
+        choices=(True, False),
+    )
+    unset_ids: str = switch(
+        "empty", "ApplicationId and TenantId of an unlinked PBX are empty or left out", choices=("empty", "omitted")
+    )
+    page_limit: int = switch(0, "entities in a listing without $top (0: all)")
+    second_factor_status: str = switch("TFARequested", "Status of a sign-in that lacks its security code")
+    admin_token_rotates: bool = switch(
+        True, "a refresh token is replaced when it is used", grade=Grade.OBSERVED, choices=(True, False)
+    )
+    duplicated_emails: str = switch(
+        "several",
+        "GetDuplicatedEmails returns addresses of several users, or of any user",
+        choices=("several", "any"),
+    )
+    selected_users: str = switch(
+        "id", "SelectedUsers holds Entra object ids alone, or principal names too", choices=("id", "any")
+    )
+    sync_match: str = switch(
+        "upn",
+        "what a user is mapped by to the e-mail of an extension that exists",
+        grade=Grade.OBSERVED,
+        choices=("upn", "mail"),
+    )
+    sync_polls: int = switch(0, "listings of users between saving and the users being there")
+    sync_interval: float = switch(60.0, "seconds of lab time between syncs while change notifications reach the PBX")
+    office_phone: str = switch(
+        "caller_id",
+        "where a synced office phone number goes: OutboundCallerID, or the extension number",
+        choices=("caller_id", "extension"),
+    )
+    m365_error_status: int = switch(400, "HTTP status of M365 actions that Microsoft refuses", choices=(400, 500))
     sync_on_save: bool = switch(True, "saving the Microsoft 365 settings starts a user sync", choices=(True, False))
     sync_delay: float = switch(0.0, "seconds of lab time between saving and the users being there")
 

@@ -51,6 +51,14 @@ class Tenant:
     key_bytes: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """application object id -> {keyId: DER of the certificate}"""
     owners: dict[str, list[str]] = field(default_factory=dict)  # object id of app or SP -> object ids of its owners
+    federated_credentials: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """application object id -> federatedIdentityCredentials"""
+    subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)  # id -> change notification subscription
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # id -> appManagementPolicy
+    default_policy: dict[str, Any] | None = None  # tenantAppManagementPolicy; None: the service's default
+    policy_assignments: dict[str, list[str]] = field(default_factory=dict)  # app or SP object id -> policy ids
+    directory_roles: dict[str, list[str]] = field(default_factory=dict)  # principal object id -> role display names
+    directory: Any = None  # indexes and versions over the objects above: tcx_lab.graph.store.directory_of
 
     # --- sign-in (owned by entra/) -------------------------------------------------------------------------------------
 
@@ -85,6 +93,7 @@ class Pbx:
 
     # --- inventory (owned by inventory.py): what the operator believes, right or wrong ---------------------------------
     inventory_vars: dict[str, Any] = field(default_factory=dict)  # extra or overriding host variables
+    expected: str = "compliant"  # verdict of a compliance run after a rollout (and after POST /_lab/drift)
 
     # --- XAPI state (owned by pbx/) ------------------------------------------------------------------------------------
     state: Any = None  # whatever pbx/ keeps; made by `tcx_lab.pbx.prepare_pbx`
@@ -146,7 +155,7 @@ class World:
     trouble: Trouble = field(init=False)
     log: RequestLog = field(init=False)
     key_pool: KeyPool | None = None  # made on first use by ca.pool_of(world)
-    internal_client_factory: Callable[[str], httpx.AsyncClient] | None = None  # set by server.connect_inside
+    internal_client_factory: Callable[[str], httpx.AsyncClient] | None = None  # set by switchboard.connect_inside
     _ports: dict[int, Pbx] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -202,5 +211,5 @@ class World:
         URLs that begin with one of `endpoints` or with a PBX's address reach the same apps as everybody's requests.
         """
         if self.internal_client_factory is None:
-            raise RuntimeError("this world has no apps yet: call tcx_lab.server.connect_inside(world)")
+            raise RuntimeError("this world has no apps yet: call tcx_lab.switchboard.connect_inside(world)")
         return self.internal_client_factory(source)
