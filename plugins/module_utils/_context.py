@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable
 
+from ansible_collections.tcx.m365.plugins.module_utils._http import Connections, Http, RetryPolicy, Transport
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
@@ -29,6 +30,7 @@ class Context:
     :param notice: a sentence while the task is running, before a wait.
     :param trace: one line per exchange at the highest verbosity; never a body, never a secret.
     :param hide: registers a secret that was obtained on the way (a token), so that no output shows it.
+    :param connections: kept-alive connections; one task's own, or those of a sweep over many PBXs.
     """
 
     deadline: Deadline
@@ -37,6 +39,29 @@ class Context:
     notice: Say = _silent
     trace: Say = _silent
     hide: Say = _silent
+    connections: Connections = field(default_factory=Connections)
+
+    def http(
+        self,
+        service: str,
+        base_url: str,
+        transport: Transport,
+        *,
+        policy: RetryPolicy | None = None,
+        throttle_key: str = "",
+    ) -> Http:
+        """A conversation with a service that keeps to this task's deadline and run."""
+        return Http(
+            service,
+            base_url,
+            transport,
+            self.deadline,
+            policy=policy,
+            run=self.store,
+            throttle_key=throttle_key,
+            trace=self.trace,
+            connections=self.connections,
+        )
 
 
 def standalone(seconds: float = 600.0, *, deadline: Deadline | None = None) -> Context:

@@ -25,6 +25,7 @@ import email.utils
 import json
 import os
 import time
+import urllib.parse
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -113,11 +114,58 @@ class Reply:
         return self._json
 
 
-class Http:
-    """One session with one service.
+class Connections:
+    """Kept-alive connections, shared by all threads of a process and by all services they talk to.
 
-    Made after the fork and used by one thread. Redirects are never followed: an ``Authorization`` header must not
-    travel to another host. ``~/.netrc`` is never read: it would replace that header.
+    A task has its own; a sweep over many PBXs in one process shares one. Never made before a fork.
+
+    :param size: how many connections to one address are kept.
+    """
+
+    def __init__(self, size: int = 4) -> None:
+        self._size = size
+        self._pools: dict[tuple[bool, str, str], Any] = {}
+
+    def pool(self, transport: Transport, base_url: str) -> Any:
+        """The urllib3 pool manager for a way of reaching ``base_url``."""
+        ca_path = _ca_path(transport)
+        proxy = transport.proxy or requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url))
+        key = (transport.verify, ca_path, proxy or "")
+        if key not in self._pools:
+            self._pools[key] = self._make(transport.verify, ca_path, proxy)
+        return self._pools[key]
+
+    def _make(self, verify: bool, ca_path: str, proxy: str | None) -> Any:
+        options: dict[str, Any] = {"num_pools": 64, "maxsize": self._size, "retries": False}
+        if not verify:
+            # The operator said so in as many words; a warning per request would only bury the others.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            options["cert_reqs"] = "CERT_NONE"
+        else:
+            options["cert_reqs"] = "CERT_REQUIRED"
+            options["ca_cert_dir" if os.path.isdir(ca_path) else "ca_certs"] = ca_path
+        if not proxy:
+            return urllib3.PoolManager(**options)
+        parts = urllib.parse.urlsplit(proxy)
+        if parts.username:
+            login = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+            options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=login)
+            proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return urllib3.ProxyManager(proxy, **options)
+
+
+def _ca_path(transport: Transport) -> str:
+    """An explicit ``ca_path`` wins over the environment, which wins over the bundle that comes with requests."""
+    environment = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return str(transport.ca_path or environment or requests.utils.DEFAULT_CA_BUNDLE_PATH)
+
+
+class Http:
+    """One conversation with one service.
+
+    Built on urllib3 itself, which requests brings along: a fleet makes thousands of calls, and all that a requests
+    session would add is unwanted here. Redirects are never followed, because an ``Authorization`` header must not
+    travel to another host; ``~/.netrc`` is never read, because it would replace that header.
 
     :param service: the service's name in error sentences.
     :param base_url: prefix of relative paths, without trailing slash.
@@ -135,6 +183,7 @@ class Http:
         run: RunStore | None = None,
         throttle_key: str = "",
         trace: Trace | None = None,
+        connections: Connections | None = None,
     ) -> None:
         self.service = service
         self.base_url = base_url.rstrip("/")
@@ -145,14 +194,7 @@ class Http:
         self._run = run
         self._throttle_key = throttle_key
         self._trace = trace
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
-        self._verify = self._resolve_verify()
-        self._proxies = self._resolve_proxies()
-
-    def close(self) -> None:
-        self._session.close()
+        self._pool = (connections or Connections()).pool(transport, self.base_url)
 
     def send(
         self,
@@ -181,7 +223,7 @@ class Http:
         while True:
             self._respect_throttle()
             try:
-                reply = self._exchange(method, request, secret)
+                reply = self._exchange(request, secret)
             except _NotSent as fault:
                 connects += 1
                 if connects >= self.policy.connects:
@@ -214,67 +256,72 @@ class Http:
         body: Any,
         form: Mapping[str, Any] | None,
         headers: Mapping[str, str] | None,
-    ) -> Any:
+    ) -> _Request:
         url = path if path.startswith(("https://", "http://")) else self.base_url + path
         if origin(url) != origin(self.base_url):
             raise BadInput(
                 f"{self.service} pointed to another address ({origin(url)}), which is not followed",
                 tried=f"follow a link of {self.service}",
             )
-        sent = dict(headers or {})
-        sent.setdefault("client-request-id", str(uuid.uuid4()))
-        data: bytes | Mapping[str, Any] | None = form
-        if body is not None:
+        if params:
+            query = urllib.parse.urlencode(params, safe="$(),'/:@", quote_via=urllib.parse.quote)
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        sent = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        sent["client-request-id"] = str(uuid.uuid4())
+        data: bytes | None = None
+        if form is not None:
+            data = urllib.parse.urlencode(form).encode("ascii")
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        elif body is not None:
             data = json.dumps(body).encode("utf-8")
-            sent.setdefault("Content-Type", "application/json")
-        return self._session.prepare_request(requests.Request(method, url, params=params, data=data, headers=sent))
+            sent["Content-Type"] = "application/json"
+        sent.update(headers or {})
+        return _Request(method, url.replace(" ", "%20"), data, sent)
 
-    def _exchange(self, method: str, request: Any, secret: bool) -> Reply:
-        timeout = min(self.transport.timeout, self.deadline.remaining())
-        if timeout <= 0:
+    def _exchange(self, request: _Request, secret: bool) -> Reply:
+        seconds = min(self.transport.timeout, self.deadline.remaining())
+        if seconds <= 0:
             raise DeadlineExceeded(
                 f"the deadline of {self.deadline.seconds:.0f} s is over", tried=f"call {self._where()}"
             )
         started = self.deadline.clock.monotonic()
         self.calls += 1
         try:
-            answer = self._session.send(
-                request,
-                timeout=timeout,
-                verify=self._verify,
-                proxies=self._proxies,
-                allow_redirects=False,
-                stream=False,
+            answer = self._pool.request(
+                request.method,
+                request.url,
+                body=request.data,
+                headers=request.headers,
+                timeout=urllib3.Timeout(connect=seconds, read=seconds),
+                retries=False,
+                redirect=False,
             )
-        except requests.exceptions.RequestException as error:
-            raise self._classify(error, method) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._classify(error, request.method) from None
         elapsed = self.deadline.clock.monotonic() - started
+        reply = Reply(request.method, request.url, answer.status, answer.headers, answer.data, elapsed)
         if self._trace:
             shown = "(hidden)" if secret else request.url
-            request_id = answer.headers.get("request-id", "")
-            self._trace(f"{method} {shown} -> {answer.status_code} in {elapsed:.3f} s {request_id}".rstrip())
-        return Reply(method, request.url, answer.status_code, answer.headers, answer.content, elapsed)
+            self._trace(f"{request.method} {shown} -> {reply.status} in {elapsed:.3f} s {request_id(reply)}".rstrip())
+        return reply
 
-    def _classify(self, error: Exception, method: str) -> Exception:
+    def _classify(self, error: BaseException, method: str) -> Exception:
         where = self._where()
-        exceptions = requests.exceptions
-        if isinstance(error, exceptions.SSLError) and "certificate" in str(error).lower():
+        kinds = urllib3.exceptions
+        reason = _reason(error)
+        if isinstance(error, kinds.SSLError) and "certificate" in reason.lower():
             return Untrusted(
-                f"the TLS certificate did not verify: {_reason(error)}",
+                f"the TLS certificate did not verify: {reason}",
                 tried=f"connect to {where}",
                 remedy="Give the issuing CA as ca_path, or use the name the certificate was issued for.",
             )
-        if isinstance(error, exceptions.ProxyError):
-            return _NotSent(Unreachable(f"the proxy did not connect us: {_reason(error)}", tried=f"connect to {where}"))
-        if isinstance(error, (exceptions.ConnectTimeout,)) or (
-            isinstance(error, exceptions.ConnectionError) and _never_connected(error)
-        ):
-            return _NotSent(Unreachable(_reason(error), tried=f"connect to {where}"))
-        if isinstance(error, (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema)):
-            return BadInput(f"{where} is not a usable address: {_reason(error)}")
-        return Interrupted(
-            f"no complete answer from {where}: {_reason(error)}", tried=f"send a {method} request to {where}"
-        )
+        if isinstance(error, kinds.ProxyError):
+            return _NotSent(Unreachable(f"the proxy did not connect us: {reason}", tried=f"connect to {where}"))
+        if isinstance(error, (kinds.NewConnectionError, kinds.ConnectTimeoutError)):
+            return _NotSent(Unreachable(reason, tried=f"connect to {where}"))
+        if isinstance(error, (kinds.LocationValueError, kinds.URLSchemeUnknown)):
+            return BadInput(f"{where} is not a usable address: {reason}")
+        return Interrupted(f"no complete answer from {where}: {reason}", tried=f"send a {method} request to {where}")
 
     def _throttled(self, reply: Reply, times: int) -> None:
         seconds = retry_after(reply)
@@ -330,20 +377,13 @@ class Http:
     def _where(self) -> str:
         return f"{self.service} at {origin(self.base_url)}"
 
-    def _resolve_verify(self) -> bool | str:
-        if not self.transport.verify:
-            # The operator said so in as many words; a warning per request would only bury the others.
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            return False
-        return (
-            self.transport.ca_path or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        )
 
-    def _resolve_proxies(self) -> dict[str, str]:
-        if self.transport.proxy:
-            return {"http": self.transport.proxy, "https": self.transport.proxy}
-        found: dict[str, str] = requests.utils.get_environ_proxies(self.base_url)
-        return found
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    url: str
+    data: bytes | None
+    headers: Mapping[str, str]
 
 
 class _NotSent(Exception):
@@ -384,12 +424,6 @@ def _first_words(reply: Reply) -> str:
     return ""
 
 
-def _never_connected(error: BaseException) -> bool:
-    """Whether urllib3 gave up before a connection stood, so that nothing can have been sent."""
-    text = repr(error)
-    return any(name in text for name in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError"))
-
-
 def _reason(error: BaseException) -> str:
     """The innermost cause of a nested transport error, without object addresses."""
     reason: Any = error
@@ -401,6 +435,6 @@ def _reason(error: BaseException) -> str:
             break
         reason = inner
     text = str(reason)
-    if " object at 0x" in text and ": " in text:
+    if text.startswith(("<", "HTTP")) and ": " in text:
         text = text.split(": ", 1)[1]
     return text or type(reason).__name__
