@@ -11,6 +11,7 @@ depends on an assumed behaviour runs with every position of its switch.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -255,3 +256,11 @@ def statements() -> list[Evidence]:
         for each in dataclasses.fields(Switches)
     ]
     return [*EVIDENCE, *switches]
+
+
+def all_statements() -> list[Evidence]:
+    """`statements` after importing all services, best graded first."""
+    for package in ("entra", "graph", "pbx"):
+        importlib.import_module(f"tcx_lab.{package}")
+    order = list(Grade)
+    return sorted(statements(), key=lambda each: (order.index(each.grade), each.behaviour))

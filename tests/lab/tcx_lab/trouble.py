@@ -6,15 +6,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import json
 import random
 import re
 import threading
-from collections.abc import Mapping, MutableMapping
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from tcx_lab.requestlog import source_matches
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Actions that end the handling of a request; the others let it go on.
 FINAL_ACTIONS = frozenset({"status", "throttle", "reset_before", "reset_after"})
@@ -195,3 +205,90 @@ def afflict(scope: MutableMapping[str, Any], hits: list[Rule]) -> None:
             found.stale_reads = rule.reads
             found.stale_seconds = 0.0 if rule.reads else rule.seconds
     scope[SCOPE_KEY] = found
+
+
+class ConnectionCut(Exception):
+    """The rule cut the connection, and there is no socket to cut: the request came from inside the lab."""
+
+
+def answer(rule: Rule, facts: Facts, now: datetime) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body with which `status` and `throttle` rules answer; handlers of `$batch` use it per item."""
+    status, headers = rule.status, dict(rule.headers)
+    if rule.action == "throttle":
+        status = 429
+        headers.setdefault("Retry-After", f"{rule.seconds:g}")
+    if rule.body is None:
+        content_type, body = _usual_body(facts.service, status, now)
+    elif isinstance(rule.body, str):
+        content_type, body = "text/plain; charset=utf-8", rule.body.encode()
+    else:
+        content_type, body = "application/json", json.dumps(rule.body).encode()
+    if body:
+        headers.setdefault("Content-Type", content_type)
+    return status, headers, body
+
+
+def _usual_body(service: str, status: int, now: datetime) -> tuple[str, bytes]:
+    """What the service says by itself. Graph's codes are documented, its wording is assumed; PBX: observed (its nginx)."""
+    if service in ("graph", "management"):
+        codes = {429: "TooManyRequests", 503: "ServiceUnavailable", 504: "GatewayTimeout"}
+        inner = {"date": now.strftime("%Y-%m-%dT%H:%M:%S"), "request-id": str(uuid.uuid4())}
+        words = "Too many requests." if status == 429 else "The service is temporarily unavailable."
+        error = {"code": codes.get(status, "UnknownError"), "message": words, "innerError": inner}
+        return "application/json", json.dumps({"error": error}).encode()
+    if service == "login":
+        transient = {
+            "error": "temporarily_unavailable",
+            "error_description": "AADSTS90033: A transient error has occurred. Please try again.",
+            "error_codes": [90033],
+        }
+        return "application/json", json.dumps(transient).encode()
+    if status in (502, 503, 504):
+        title = f"{status} {HTTPStatus(status).phrase}"
+        return "text/html", f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
+    return "", b""
+
+
+async def act_out(
+    hits: list[Rule], facts: Facts, now: datetime, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Let the rules have their way with one request. Raises ConnectionCut where no transport can be cut."""
+    afflict(scope, hits)
+    final = hits[-1].action if hits[-1].action in FINAL_ACTIONS else ""
+    for rule in hits:
+        if rule.action == "delay":
+            await asyncio.sleep(rule.seconds)
+    if final in ("status", "throttle"):
+        status, headers, body = answer(hits[-1], facts, now)
+        await drain(receive)
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        raw.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+    elif final == "reset_before":
+        cut(scope)
+    elif final == "reset_after":
+        await app(scope, receive, _swallow)
+        cut(scope)
+    else:
+        await app(scope, receive, send)
+
+
+async def drain(receive: Receive) -> None:
+    """Read the rest of a request body, so that the connection can be used again."""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
+
+
+async def _swallow(_message: MutableMapping[str, Any]) -> None:
+    """Where the answer of a handler goes whose client will never hear of it."""
+
+
+def cut(scope: Scope) -> None:
+    """Cut the TCP connection of a request at once, without a word of TLS or HTTP."""
+    sever = scope.get("tcx_lab.cut")
+    if sever is None:
+        raise ConnectionCut
+    sever()

@@ -1,0 +1,236 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many TLS sockets on 127.0.0.1, one event loop, one uvicorn server; a PBX that is down has a bound socket that refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tcx_lab.ca import CertificateAuthority
+from tcx_lab.control import ControlApp
+from tcx_lab.switchboard import SERVICES, Apps, Switchboard, connect_inside
+
+if TYPE_CHECKING:
+    from tcx_lab.world import Pbx, World
+
+_HOST = "127.0.0.1"
+_BACKLOG = 512
+#: Descriptors beside the listening sockets: connections of clients, the interpreter's own files.
+_SPARE_DESCRIPTORS = 4096
+
+
+class LabProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1, plus a way for an app to cut the connection (`scope["tcx_lab.cut"]`)."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["tcx_lab.cut"] = self.cut  # type: ignore[typeddict-unknown-key]
+
+    def cut(self) -> None:
+        """Reset the TCP connection: no TLS farewell, no HTTP answer, and RST instead of FIN."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        _linger_zero(self.transport)
+        self.transport.abort()
+
+
+def _linger_zero(transport: asyncio.Transport) -> None:
+    connection = transport.get_extra_info("socket")
+    if connection is None:
+        return
+    with contextlib.suppress(OSError):
+        twin = socket.socket(fileno=os.dup(connection.fileno()))
+        twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        twin.close()
+
+
+class LabServer(uvicorn.Server):
+    """Serves a world. `await serve_world()` until `should_exit`; `set_down` opens and closes single PBXs meanwhile."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        apps: Apps | None = None,
+        port_base: int = 0,
+    ) -> None:
+        self.world = world
+        self.on_ready: Callable[[LabServer], None] | None = None
+        self.authority_path = Path(
+            "ca.pem"
+        )  # where clients find the authority's certificate; set by who writes the file
+        self.authority = CertificateAuthority()
+        self.switchboard: Switchboard = connect_inside(world, apps, ControlApp(world, self))
+        self._sockets: dict[int, socket.socket] = {}  # by port: listening ones, and those that only hold a port
+        self._listeners: dict[int, asyncio.base_events.Server] = {}
+        config = uvicorn.Config(
+            self.switchboard,
+            http=LabProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=2,
+        )
+        config.load()
+        config.ssl = self.authority.server_context()
+        super().__init__(config)
+        self._bind(port_base)
+
+    def _bind(self, port_base: int) -> None:
+        raise_descriptor_limit(len(self.world.pbxs) + len(SERVICES) + _SPARE_DESCRIPTORS)
+        wanted: Iterator[int] = iter(range(port_base, 1 << 16)) if port_base else iter(lambda: 0, None)
+        try:
+            for service in SERVICES:
+                self.switchboard.assign(service, self._reserve(next(wanted)))
+            for pbx in self.world.pbxs.values():
+                self.world.place(pbx, self._reserve(next(wanted)))
+        except OSError:
+            self.release()
+            raise
+
+    def _reserve(self, port: int) -> int:
+        """Bind a port without listening on it: connections are refused until somebody listens."""
+        reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reserved.bind((_HOST, port))
+        except OSError as error:
+            reserved.close()
+            raise OSError(error.errno, f"cannot bind {_HOST}:{port}: {error.strerror}") from error
+        number: int = reserved.getsockname()[1]
+        self._sockets[number] = reserved
+        return number
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open all ports that somebody answers on (called by uvicorn)."""
+        self.servers: list[asyncio.base_events.Server] = []
+        for port in list(self._sockets):
+            if self.switchboard.reachable(port):
+                await self._listen(port)
+        self.started = True
+        if self.on_ready is not None:
+            self.on_ready(self)
+
+    async def _listen(self, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(
+            self._new_protocol, sock=self._sockets[port], ssl=self.config.ssl, backlog=_BACKLOG
+        )
+        self._listeners[port] = listener
+        self.servers.append(listener)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        return LabProtocol(config=self.config, server_state=self.server_state, app_state={})
+
+    async def set_down(self, pbx: Pbx, down: bool) -> None:
+        """Take a PBX off the network (its open connections are reset) or bring it back on the same port."""
+        if pbx.down == down:
+            return
+        pbx.down = down
+        if down:
+            await self._stop_listening(pbx.port)
+        else:
+            await self._listen(pbx.port)
+
+    async def _stop_listening(self, port: int) -> None:
+        listener = self._listeners.pop(port)
+        self.servers.remove(listener)
+        listener.close()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, LabProtocol) and connection.server is not None and connection.server[1] == port:
+                connection.cut()
+        self._sockets.pop(port).close()
+        await self._hold(port)
+
+    async def _hold(self, port: int) -> None:
+        """Bind the port again as soon as the event loop has really closed the old socket."""
+        for _attempt in range(100):
+            await asyncio.sleep(0.001)
+            try:
+                self._reserve(port)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return
+        raise OSError(errno.EADDRINUSE, f"port {port} did not become free")
+
+    def release(self) -> None:
+        """Close every socket."""
+        for each in self._sockets.values():
+            each.close()
+        self._sockets.clear()
+
+    async def serve_world(self) -> None:
+        """Serve until `should_exit` is set or a signal arrives."""
+        try:
+            await self.serve()
+        finally:
+            self.release()
+
+
+def raise_descriptor_limit(wanted: int) -> int:
+    """Allow this process `wanted` open files, or as many as the system gives; returns the limit in force.
+
+    macOS starts with 256 and refuses more than kern.maxfilesperproc even where the hard limit says infinity, hence the steps.
+    """
+    try:
+        import resource
+    except ImportError:
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return soft
+    ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    for attempt in (ceiling, 24_576, 10_240, 4096, 1024):
+        if soft < attempt <= ceiling:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (attempt, hard))
+                return attempt
+    return soft
+
+
+def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it is installed, asyncio's own loop elsewhere."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def run(server: LabServer) -> None:
+    """Serve in this thread until it ends."""
+    with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+        runner.run(server.serve_world())
+
+
+def endpoints_of(server: LabServer) -> dict[str, Any]:
+    """Addresses as `endpoints.json` shows them."""
+    ends, world = server.world.endpoints, server.world
+    return {
+        "login": ends.login,
+        "graph": ends.graph,
+        "management": ends.management,
+        "control": f"{ends.login}/_lab",
+        "pbxs": {pbx.name: pbx.url for pbx in world.pbxs.values()},
+    }
