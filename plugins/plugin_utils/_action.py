@@ -21,14 +21,12 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 
 IN_PROCESS_VARIABLE = "tcx_m365_in_process"
 """Set to false to send the modules to the host even where the action could do the work itself."""
@@ -70,32 +68,17 @@ class CapabilityAction(ActionBase):
         return dict(task_vars, ansible_python_interpreter=sys.executable)
 
     def _run_in_process(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        with _environment(self._task_environment()):
-            validation = ArgumentSpecValidator(self.CAPABILITY.argument_spec, **self.CAPABILITY.constraints()).validate(
-                plain(self._task.args)
-            )
-        secrets = set(validation._no_log_values)
-        for warning in getattr(validation, "_warnings", ()):
-            display.warning(warning if isinstance(warning, str) else str(warning.get("warning", warning)))
-        if validation.error_messages:
-            return remove_values(
-                {"failed": True, "changed": False, "msg": "; ".join(validation.error_messages)}, secrets
-            )
         host = str(task_vars.get("inventory_hostname", ""))
-        task = Task(
-            validation.validated_parameters,
-            check_mode=bool(self._task.check_mode),
-            store=RunStore(C.DEFAULT_LOCAL_TMP),
-            warn=display.warning,
-            notice=lambda text: display.display(f"[{host}] {text}"),
-            trace=lambda text: display.vvvv(text, host=host),
-        )
-        try:
-            with _environment(self._task_environment()):
-                outcome = self.CAPABILITY.run(task).as_result()
-        except M365Error as error:
-            outcome = failure(error)
-        return remove_values(outcome, secrets | task.secrets)
+        with _environment(self._task_environment()):
+            return run_capability(
+                self.CAPABILITY,
+                self._task.args,
+                check_mode=bool(self._task.check_mode),
+                store=RunStore(C.DEFAULT_LOCAL_TMP),
+                warn=display.warning,
+                notice=lambda text: display.display(f"[{host}] {text}"),
+                trace=lambda text: display.vvvv(text, host=host),
+            )
 
     def _task_environment(self) -> dict[str, str]:
         """The ``environment`` keyword of task, block, role and play, which a module would find in its process."""
@@ -117,19 +100,3 @@ def _environment(extra: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def plain(value: Any) -> Any:
-    """A copy without Ansible's own string and container types, so that the libraries below see ordinary data."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Mapping):
-        return {plain(name): plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [plain(item) for item in value]
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    # str.__str__ copies a subclass (a tagged string) to a plain one; anything else (a vaulted value) decrypts by str().
-    return str.__str__(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Run a capability inside this process: validate its arguments, run it, hide its secrets.
+
+Used by the action plugins, one task at a time, and by the sweep over a fleet, many at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
+
+Say = Callable[[str], None]
+
+
+def run_capability(
+    capability: Capability,
+    arguments: Mapping[str, Any],
+    *,
+    check_mode: bool,
+    store: RunStore,
+    warn: Say,
+    notice: Say,
+    trace: Say,
+    connections: Connections | None = None,
+) -> dict[str, Any]:
+    """The result of one task, exactly as the module of the same name would give it.
+
+    :param arguments: as written in the task; options given as null count as not given.
+    """
+    validator = ArgumentSpecValidator(capability.argument_spec, **capability.constraints())
+    validation = validator.validate(given(plain(arguments)))
+    secrets = set(validation._no_log_values)
+    for warning in getattr(validation, "_warnings", ()):
+        warn(warning if isinstance(warning, str) else str(warning.get("warning", warning)))
+    if validation.error_messages:
+        message = "; ".join(validation.error_messages)
+        refusal = {"kind": "bad_input", "said": message, "remedy": "", "service": "", "status": None, "code": ""}
+        failed = {"failed": True, "changed": False, "msg": message, "error": refusal}
+        return dict(remove_values(failed, secrets))
+    task = Task(
+        validation.validated_parameters,
+        check_mode=check_mode,
+        store=store,
+        warn=warn,
+        notice=notice,
+        trace=trace,
+    )
+    if connections is not None:
+        task.context.connections = connections
+    try:
+        result = capability.run(task).as_result()
+    except M365Error as error:
+        result = failure(error)
+    return dict(remove_values(result, secrets | task.secrets))
+
+
+def given(value: Any) -> Any:
+    """Without the null entries of mappings, at any depth: null means "not mentioned" everywhere in this collection."""
+    if isinstance(value, dict):
+        return {name: given(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [given(item) for item in value]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """A copy without Ansible's own string and container types, so that the libraries below see ordinary data."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Mapping):
+        return {plain(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    # str.__str__ copies a subclass (a tagged string) to a plain one; anything else (a vaulted value) decrypts by str().
+    return str.__str__(value) if isinstance(value, str) else str(value)
