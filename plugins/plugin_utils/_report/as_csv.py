@@ -1,0 +1,96 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""The report as CSV: one line per PBX, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any, Dict, List
+
+from .certificates import OVERDUE
+from .comparison import CATEGORIES, CATEGORY_LABELS
+from .model import Report
+from .values import Limits, differences, visible
+
+COLUMNS = (
+    "host",
+    "verdict",
+    "reasons",
+    "differences",
+    "changes",
+    "consent_missing",
+    "consent_unneeded",
+    "certificates",
+    "certificate_ends",
+    "certificate_days_left",
+    "certificate_overdue",
+    "version",
+    "edition",
+    "tenant_id",
+    "application_id",
+    "url",
+    "remedies",
+    "since_earlier_report",
+)
+
+# A spreadsheet takes a cell that begins so for a formula, whatever the quotes; East Asian editions also take the full-width forms.
+_FORMULA = re.compile("^[\\s'\"]*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
+_WHOLE = Limits(characters=1000, items=1000, differences=1000)
+
+
+def safe_cell(text: str) -> str:
+    """The text on one line; with an apostrophe in front when a spreadsheet could take it for a formula."""
+    return "'" + visible(text) if _FORMULA.match(text) else visible(text)
+
+
+def render_csv(report: Report) -> str:
+    """The whole file, lines end in a line feed. No number in it is negative: a days-left of 0 with `overdue` is past."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    writer.writerow(COLUMNS)
+    since = since_earlier(report)
+    for entry in report.hosts:
+        cells = _cells(report, entry)
+        cells["since_earlier_report"] = since.get(entry["host"], "")
+        writer.writerow([safe_cell(cells[column]) for column in COLUMNS])
+    return out.getvalue()
+
+
+def since_earlier(report: Report) -> Dict[str, str]:
+    """For every PBX of a comparison the label of its category."""
+    comparison = report.comparison or {}
+    return {one["host"]: CATEGORY_LABELS[category] for category in CATEGORIES for one in comparison.get(category, [])}
+
+
+def _cells(report: Report, entry: Dict[str, Any]) -> Dict[str, str]:
+    certificates = report.certificates_of(entry)
+    dated = [certificate for certificate in certificates if certificate.days_left is not None]
+    following = dated[0] if dated else None
+    return {
+        **{name: entry[name] for name in ("host", "verdict", "version", "edition", "tenant_id", "application_id", "url")},
+        "reasons": " ".join(entry["reasons"]),
+        "differences": str(len(entry["changes"])),
+        "changes": "; ".join(text for change in entry["changes"] for text in _change(change)),
+        "consent_missing": " ".join(entry["consent"]["missing"]),
+        "consent_unneeded": " ".join(entry["consent"]["unneeded"]),
+        "certificates": " ".join(certificate.thumbprint for certificate in certificates),
+        "certificate_ends": following.day if following else "",
+        "certificate_days_left": str(max(0, following.days_left or 0)) if following else "",
+        "certificate_overdue": ("yes" if following.state == OVERDUE else "no") if following else "",
+        "remedies": " ".join(entry["remedies"]),
+    }
+
+
+def _change(change: Dict[str, Any]) -> List[str]:
+    texts = []
+    for one in differences(f"{change['target']}.{change['field']}", change["before"], change["after"], _WHOLE):
+        if one.is_set:
+            texts.append(f"{one.path}: removed [{', '.join(one.removed)}], added [{', '.join(one.added)}]")
+        else:
+            texts.append(f"{one.path}: {one.before} -> {one.after}")
+    return texts

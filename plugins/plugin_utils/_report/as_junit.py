@@ -1,0 +1,80 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""The report as JUnit XML: one test case per PBX, for CI systems that show such files."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Tuple
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from .model import Report
+from .values import Limits, differences
+from .verdicts import COMPLIANT, DRIFTED, FAILED, LABELS, UNLICENSED, UNREACHABLE
+from .wording import run_facts
+
+# A finding is a failure; where the check could not come to a finding, it is an error.
+_KINDS: Dict[str, Tuple[str, ...]] = {"failure": (DRIFTED, UNLICENSED), "error": (FAILED, UNREACHABLE)}
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LIMITS = Limits(characters=2000, items=500, differences=500)
+
+
+def xml_text(text: str) -> str:
+    """The text with what XML 1.0 cannot carry replaced."""
+    return _NOT_XML.sub("\ufffd", text)
+
+
+def render_junit(report: Report) -> str:
+    """The whole file. `drifted` and `unlicensed` are failures, `failed` and `unreachable` are errors."""
+    summary, seconds = report.summary, _seconds(report.run.get("duration_s"))
+    totals = {
+        "name": "tcx.m365 compliance",
+        "tests": str(summary["total"]),
+        "failures": str(sum(summary[verdict] for verdict in _KINDS["failure"])),
+        "errors": str(sum(summary[verdict] for verdict in _KINDS["error"])),
+        "time": seconds,
+    }
+    root = Element("testsuites", totals)
+    # The common schema of the format wants a time without zone; it is UTC.
+    suite = SubElement(root, "testsuite", {**totals, "skipped": "0", "timestamp": report.generated_at.rstrip("Z")})
+    properties = SubElement(suite, "properties")
+    for name, value in run_facts(report):
+        SubElement(properties, "property", {"name": xml_text(name), "value": xml_text(value)})
+    for entry in report.hosts:
+        _case(suite, entry)
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _seconds(value: Any) -> str:
+    known = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{value:.3f}" if known else "0.000"
+
+
+def _case(suite: Element, entry: Dict[str, Any]) -> None:
+    case = SubElement(suite, "testcase", {"classname": "tcx.m365.compliance", "name": xml_text(entry["host"]), "time": "0.000"})
+    verdict = entry["verdict"]
+    if verdict == COMPLIANT:
+        return
+    kind = next(name for name, verdicts in _KINDS.items() if verdict in verdicts)
+    message = f"{LABELS[verdict]}: {' '.join(entry['reasons'])}"
+    SubElement(case, kind, {"type": verdict, "message": xml_text(message)}).text = xml_text("\n".join(_lines(entry)))
+
+
+def _lines(entry: Dict[str, Any]) -> List[str]:
+    lines = list(entry["reasons"])
+    for change in entry["changes"]:
+        for one in differences(f"{change['target']}.{change['field']}", change["before"], change["after"], _LIMITS):
+            if one.is_set:
+                lines.extend(f"- {one.path}: {text}" for text in one.removed)
+                lines.extend(f"+ {one.path}: {text}" for text in one.added)
+            else:
+                lines.extend((f"- {one.path}: {one.before}", f"+ {one.path}: {one.after}"))
+    for title, names in (("Consent missing", entry["consent"]["missing"]), ("Consent unneeded", entry["consent"]["unneeded"])):
+        if names:
+            lines.append(f"{title}: {', '.join(names)}")
+    lines.extend(f"How to fix it: {remedy}" for remedy in entry["remedies"])
+    return lines

@@ -1,0 +1,154 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""Certificate ends over the fleet: what is overdue, what ends soon, and how many end in each of the next 24 months."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Dict, List, Optional, Sequence
+
+MONTHS_AHEAD = 24
+SOON_DAYS = 30
+
+OVERDUE = "overdue"
+SOON = "soon"
+FINE = "fine"
+
+# Graph writes `2027-01-31T09:30:00Z`, with up to seven decimals; Python 3.9 reads neither form by itself.
+_TIME = re.compile(
+    r"(?P<moment>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?)(?:\.\d+)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class CertificateEnd:
+    """One certificate of one PBX. `superseded`: another certificate of the same PBX ends later, and not yet."""
+
+    host: str
+    thumbprint: str
+    name: str
+    ends: Optional[datetime]
+    days_left: Optional[int]
+    superseded: bool
+
+    @property
+    def state(self) -> str:
+        """`overdue`, `soon` (30 days or fewer), `fine`; empty when the end is unknown."""
+        if self.days_left is None:
+            return ""
+        if self.days_left < 0:
+            return OVERDUE
+        return SOON if self.days_left <= SOON_DAYS else FINE
+
+    @property
+    def day(self) -> str:
+        """The last day, as `2027-01-31`, or an empty text."""
+        return self.ends.strftime("%Y-%m-%d") if self.ends else ""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Certificates that end in one column of the timeline. `state` is the most urgent one of those that count."""
+
+    label: str
+    short: str
+    kind: str
+    certificates: List[CertificateEnd]
+
+    @property
+    def superseded(self) -> int:
+        """How many have a successor on the same PBX already."""
+        return sum(1 for certificate in self.certificates if certificate.superseded)
+
+    @property
+    def alone(self) -> int:
+        """How many are the last one of their PBX."""
+        return len(self.certificates) - self.superseded
+
+
+def parse_time(text: Any) -> Optional[datetime]:
+    """An ISO 8601 time or date in UTC, or None when the text is none."""
+    found = _TIME.match(text.strip()) if isinstance(text, str) else None
+    if not found:
+        return None
+    zone = (found.group("zone") or "Z").upper()
+    try:
+        moment = datetime.fromisoformat(found.group("moment")).replace(tzinfo=timezone.utc)
+        if zone == "Z":
+            return moment
+        digits = zone[1:].replace(":", "")
+        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        return moment - offset if zone[0] == "+" else moment + offset
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_moment(text: str) -> datetime:
+    """As `parse_time`, for a time that must be one: ValueError otherwise."""
+    moment = parse_time(text)
+    if moment is None:
+        raise ValueError(f"'{text}' is not a time in ISO 8601.")
+    return moment
+
+
+def whole_days(until: datetime, now: datetime) -> int:
+    """Days left, rounded down: 0 on the last day, negative afterwards."""
+    return (until - now) // timedelta(days=1)
+
+
+def host_certificates(host: str, certificates: Sequence[Dict[str, Any]], now: datetime) -> List[CertificateEnd]:
+    """The certificates of one PBX, the next end first, those with an unknown end last."""
+    ends = [parse_time(certificate.get("not_after")) for certificate in certificates]
+    days = [days_left(certificate, now) for certificate in certificates]
+    last = max((left for left in days if left is not None), default=None)
+    found = [
+        CertificateEnd(
+            host=host,
+            thumbprint=str(certificate.get("thumbprint") or ""),
+            name=str(certificate.get("display_name") or ""),
+            ends=end or (now + timedelta(days=left) if left is not None and abs(left) < 400000 else None),
+            days_left=left,
+            superseded=left is not None and last is not None and left < last and last >= 0,
+        )
+        for certificate, end, left in zip(certificates, ends, days)
+    ]
+    return sorted(found, key=_end_order)
+
+
+def days_left(certificate: Dict[str, Any], now: datetime) -> Optional[int]:
+    """Whole days as the check counted them, else counted from `not_after`; None when neither is known."""
+    given = certificate.get("days_left")
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        return math.floor(given)
+    end = parse_time(certificate.get("not_after"))
+    return whole_days(end, now) if end else None
+
+
+def _end_order(certificate: CertificateEnd) -> Any:
+    return (certificate.days_left is None, certificate.days_left or 0, certificate.day, certificate.thumbprint)
+
+
+def timeline(certificates: Sequence[CertificateEnd], now: datetime) -> List[Bucket]:
+    """Columns of the timeline: overdue, this month and the 23 that follow, later. Unknown ends are in none of them."""
+    first = now.year * 12 + now.month - 1
+    columns: Dict[int, List[CertificateEnd]] = {place: [] for place in range(-1, MONTHS_AHEAD + 1)}
+    for certificate in certificates:
+        if certificate.state == OVERDUE:
+            columns[-1].append(certificate)
+        elif certificate.ends is not None:
+            place = certificate.ends.year * 12 + certificate.ends.month - 1 - first
+            columns[max(0, min(place, MONTHS_AHEAD))].append(certificate)
+    buckets = [Bucket("Overdue", "Overdue", OVERDUE, columns[-1])]
+    for place in range(MONTHS_AHEAD):
+        year, month = divmod(first + place, 12)
+        name = datetime(year, month + 1, 1).strftime("%b")
+        kind = SOON if place == 0 or any(one.state == SOON for one in columns[place]) else FINE
+        buckets.append(Bucket(f"{name} {year}", name, kind, columns[place]))
+    buckets.append(Bucket("Later", "Later", FINE, columns[MONTHS_AHEAD]))
+    return buckets

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""The two charts of the page as inline SVG. Widths are percentages, so that text keeps its size on every screen."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Dict, List, Sequence
+
+from .certificates import OVERDUE, Bucket
+from .verdicts import LABELS, VERDICTS
+from .wording import count
+
+_BAR_HEIGHT = 28
+_PLOT_TOP, _PLOT_HEIGHT, _LABEL_HEIGHT = 22, 120, 34
+
+
+def _percent(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".") + "%"
+
+
+def verdict_chart(summary: Dict[str, int]) -> str:
+    """One bar, divided by verdict. A verdict that occurs is never thinner than a visible sliver."""
+    shown = [verdict for verdict in VERDICTS if summary[verdict]]
+    total = summary["total"]
+    weights = [max(summary[verdict] / total, 0.012) for verdict in shown] if total else []
+    told = ", ".join(f"{summary[verdict]} {LABELS[verdict].lower()}" for verdict in shown) or "no PBX"
+    parts: List[str] = []
+    start = 0.0
+    for verdict, weight in zip(shown, weights):
+        width = 100 * weight / sum(weights)
+        tip = f"{LABELS[verdict]}: {summary[verdict]} of {total}"
+        parts.append(
+            f'<rect class="fill-{verdict}" x="{_percent(start)}" y="0" width="{_percent(width)}" height="{_BAR_HEIGHT}">'
+            f"<title>{escape(tip)}</title></rect>"
+        )
+        if start:
+            parts.append(f'<line class="gap" x1="{_percent(start)}" x2="{_percent(start)}" y1="0" y2="{_BAR_HEIGHT}"></line>')
+        start += width
+    return (
+        f'<svg class="verdict-chart" role="img" aria-labelledby="verdict-chart-title verdict-chart-desc" width="100%" '
+        f'height="{_BAR_HEIGHT}"><title id="verdict-chart-title">Verdicts of the fleet</title>'
+        f'<desc id="verdict-chart-desc">Bar divided by verdict: {escape(told)}.</desc>{"".join(parts)}</svg>'
+    )
+
+
+def timeline_chart(buckets: Sequence[Bucket]) -> str:
+    """A column per month with the number of certificates that end in it; overdue ones stand first, later ones last."""
+    highest = max((len(bucket.certificates) for bucket in buckets), default=0)
+    step = 100 / len(buckets)
+    base = _PLOT_TOP + _PLOT_HEIGHT
+    overdue = len(buckets[0].certificates)
+    told = "; ".join(f"{bucket.label}: {len(bucket.certificates)}" for bucket in buckets if bucket.certificates)
+    columns = "".join(_column(bucket, place, step, highest) for place, bucket in enumerate(buckets))
+    return (
+        f'<svg class="timeline" role="img" aria-labelledby="timeline-title timeline-desc" width="100%" '
+        f'height="{base + _LABEL_HEIGHT}"><title id="timeline-title">Certificate ends by month</title>'
+        f'<desc id="timeline-desc">{count(overdue, "certificate")} overdue. {escape(told or "No certificate is known")}.</desc>'
+        f'<line class="axis" x1="0" x2="100%" y1="{base}.5" y2="{base}.5"></line>{columns}</svg>'
+    )
+
+
+def _column(bucket: Bucket, place: int, step: float, highest: int) -> str:
+    base = _PLOT_TOP + _PLOT_HEIGHT
+    left, middle = _percent(place * step + step * 0.14), _percent(place * step + step / 2)
+    width = _percent(step * 0.72)
+    total = len(bucket.certificates)
+    height = max(3.0, _PLOT_HEIGHT * total / highest) if total else 0.0
+    lower = round(height * bucket.alone / total, 1) if total else 0.0
+    tip = f"{bucket.label}: {count(total, 'certificate')}" + (f", {bucket.superseded} with a successor" if bucket.superseded else "")
+    parts = [f'<g class="column {bucket.kind}"><title>{escape(tip)}</title>']
+    if bucket.alone:
+        parts.append(f'<rect class="alone" x="{left}" y="{base - lower:.1f}" width="{width}" height="{lower:.1f}" rx="1.5"></rect>')
+    if bucket.superseded:
+        upper = height - lower
+        parts.append(
+            f'<rect class="superseded" x="{left}" y="{base - height:.1f}" width="{width}" height="{upper:.1f}" rx="1.5"></rect>'
+        )
+    if total:
+        mark = "! " if bucket.kind == OVERDUE else ""
+        parts.append(f'<text class="number" x="{middle}" y="{base - height - 6:.1f}">{mark}{total}</text>')
+    parts.append(f"{_label(bucket, place, middle, base)}</g>")
+    return "".join(parts)
+
+
+def _label(bucket: Bucket, place: int, middle: str, base: int) -> str:
+    ends = bucket.short in ("Overdue", "Later")
+    # On a phone only every third month has room for its name; the first and the last column always have one.
+    kind = "edge" if ends else ("tick" if place % 3 == 1 else "tick minor")
+    year = bucket.label[-4:] if not ends and (place == 1 or bucket.short == "Jan") else ""
+    text = f'<text class="{kind}" x="{middle}" y="{base + 15}">{bucket.short}</text>'
+    return text + (f'<text class="year" x="{middle}" y="{base + 30}">{year}</text>' if year else "")

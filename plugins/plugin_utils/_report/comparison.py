@@ -1,0 +1,119 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""Two reports side by side: what is new, what was mended, what is still open, who came and who went."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Set
+
+from .values import plain
+from .verdicts import COMPLIANT, DRIFTED, OBSERVED, SEVERITY, VERDICTS
+
+SCHEMA_VERSION = 1
+
+NEW_DRIFT = "new_drift"
+NEW_TROUBLE = "new_trouble"
+MENDED = "mended"
+STILL_OPEN = "still_open"
+APPEARED = "appeared"
+DISAPPEARED = "disappeared"
+
+# A PBX is in at most one of them; those that were and are compliant are in none.
+CATEGORIES = (NEW_DRIFT, NEW_TROUBLE, STILL_OPEN, MENDED, APPEARED, DISAPPEARED)
+
+CATEGORY_LABELS: Dict[str, str] = {
+    NEW_DRIFT: "New drift",
+    NEW_TROUBLE: "New trouble",
+    STILL_OPEN: "Still open",
+    MENDED: "Mended",
+    APPEARED: "Appeared",
+    DISAPPEARED: "Disappeared",
+}
+
+CATEGORY_MEANINGS: Dict[str, str] = {
+    NEW_DRIFT: "compliant before, drifted now",
+    NEW_TROUBLE: "compliant before; now failed, unreachable or unlicensed",
+    STILL_OPEN: "not compliant in either report",
+    MENDED: "not compliant before, compliant now",
+    APPEARED: "only in this report",
+    DISAPPEARED: "only in the earlier report",
+}
+
+
+def check_report(report: Any, what: str = "The earlier report") -> Dict[str, Any]:
+    """The report itself as plain data; ValueError with a sentence when it is not a compliance report of this version."""
+    if not isinstance(report, Mapping):
+        raise ValueError(f"{what} is not a compliance report: expected a JSON object with 'schema_version' and 'hosts'.")
+    version = report.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"{what} has schema_version {version!r}; only version {SCHEMA_VERSION} can be compared.")
+    hosts = report.get("hosts")
+    if not isinstance(hosts, (list, tuple)):
+        raise ValueError(f"{what} is not a compliance report: 'hosts' is missing or not a list.")
+    for place, host in enumerate(hosts):
+        named = isinstance(host, Mapping) and isinstance(host.get("host"), str)
+        if not named or host.get("verdict") not in SEVERITY:
+            raise ValueError(f"{what} is not a compliance report: entry {place} of 'hosts' has no host name or no known verdict.")
+    return dict(plain(report))
+
+
+def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Dict[str, Any]:
+    """What changed between two reports (each the content of a compliance.json).
+
+    Shape: `{earlier_generated_at, earlier_summary, counts: {category: n}, new_drift: [...], new_trouble: [...], still_open: [...],
+    mended: [...], appeared: [...], disappeared: [...]}`; an entry is `{host, earlier, now}` (verdicts, None where the PBX was not in the
+    report) and, when both reports saw every setting, `changes: {new, mended, open}` with `target.field` names.
+    ValueError when one of them is not a compliance report.
+    """
+    old_report, new_report = check_report(earlier), check_report(later, "The report")
+    old = {entry["host"]: entry for entry in old_report["hosts"]}
+    new = {entry["host"]: entry for entry in new_report["hosts"]}
+    found: Dict[str, List[Dict[str, Any]]] = {category: [] for category in CATEGORIES}
+    for host in sorted(set(old) | set(new)):
+        category = _category(_verdict(old, host), _verdict(new, host))
+        if category:
+            found[category].append(_entry(host, old.get(host), new.get(host)))
+    return {
+        "earlier_generated_at": str(old_report.get("generated_at") or ""),
+        "earlier_summary": _summary(old),
+        "counts": {category: len(found[category]) for category in CATEGORIES},
+        **found,
+    }
+
+
+def _verdict(hosts: Dict[str, Dict[str, Any]], host: str) -> Optional[str]:
+    return hosts[host]["verdict"] if host in hosts else None
+
+
+def _category(before: Optional[str], now: Optional[str]) -> str:
+    if before is None:
+        return APPEARED
+    if now is None:
+        return DISAPPEARED
+    if before != COMPLIANT:
+        return MENDED if now == COMPLIANT else STILL_OPEN
+    if now == COMPLIANT:
+        return ""
+    return NEW_DRIFT if now == DRIFTED else NEW_TROUBLE
+
+
+def _summary(hosts: Dict[str, Dict[str, Any]]) -> Dict[str, int]:
+    counts = {verdict: sum(1 for entry in hosts.values() if entry["verdict"] == verdict) for verdict in VERDICTS}
+    return {"total": len(hosts), **counts}
+
+
+def _entry(host: str, old: Optional[Dict[str, Any]], new: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    entry: Dict[str, Any] = {"host": host, "earlier": old["verdict"] if old else None, "now": new["verdict"] if new else None}
+    # Without a look at every setting, a difference that is no longer reported is unknown, not mended.
+    if old and new and old["verdict"] in OBSERVED and new["verdict"] in OBSERVED:
+        before, now = _fields(old), _fields(new)
+        entry["changes"] = {"new": sorted(now - before), "mended": sorted(before - now), "open": sorted(before & now)}
+    return entry
+
+
+def _fields(entry: Dict[str, Any]) -> Set[str]:
+    changes = entry.get("changes") or []
+    return {f"{change.get('target', '')}.{change.get('field', '')}" for change in changes if isinstance(change, dict)}

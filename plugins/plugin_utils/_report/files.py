@@ -1,0 +1,95 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""Writes the report: every format in one directory, each file atomically, with a manifest of SHA-256 sums as the signature."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+
+from .as_csv import render_csv
+from .as_junit import render_junit
+from .as_markdown import render_markdown
+from .comparison import check_report
+from .model import Report
+from .page import render_page
+
+MANIFEST = "SHA256SUMS"
+_FILE_MODE = 0o644
+
+
+@dataclass(frozen=True)
+class ReportFile:
+    """One written file: where, its SHA-256 in hexadecimal, its size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def render_json(report: Report) -> str:
+    """The content of compliance.json as text: two spaces, the keys in the documented order, UTF-8."""
+    return json.dumps(report.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+RENDERERS: Dict[str, Callable[[Report], str]] = {
+    "compliance.json": render_json,
+    "compliance.csv": render_csv,
+    "compliance.md": render_markdown,
+    "compliance.html": render_page,
+    "compliance.junit.xml": render_junit,
+}
+
+
+def write_report(
+    report: Report, directory: Union[str, "os.PathLike[str]"], compare_with: Optional[Mapping[str, Any]] = None
+) -> List[ReportFile]:
+    """Write all formats and the manifest; returns them in that order, the manifest last.
+
+    The same report gives the same bytes. `compare_with`: the content of an earlier compliance.json. The directory is made when missing.
+    The manifest is written last: `sha256sum -c SHA256SUMS` tells a report that was interrupted or changed from a whole one.
+    OSError when the directory cannot be written.
+    """
+    finished = report.compared_with(compare_with) if compare_with is not None else report
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Everything is made before anything is written: an error on the way leaves the earlier report whole.
+    contents = {name: render(finished).encode("utf-8") for name, render in RENDERERS.items()}
+    written = [_write(folder / name, content) for name, content in contents.items()]
+    manifest = "".join(f"{one.sha256}  {Path(one.path).name}\n" for one in sorted(written, key=lambda one: one.path))
+    return written + [_write(folder / MANIFEST, manifest.encode("ascii"))]
+
+
+def read_report(path: Union[str, "os.PathLike[str]"]) -> Dict[str, Any]:
+    """The content of an earlier compliance.json. ValueError with a sentence when it is missing or not a report."""
+    what = f"The earlier report {os.fspath(path)}"
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{what} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise ValueError(f"{what} is not JSON: {error}.") from error
+    return check_report(content, what)
+
+
+def _write(path: Path, content: bytes) -> ReportFile:
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=str(path.parent))
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(temporary, _FILE_MODE)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return ReportFile(path=str(path), sha256=hashlib.sha256(content).hexdigest(), size=len(content))

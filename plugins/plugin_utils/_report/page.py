@@ -1,0 +1,216 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""The report as one self-contained HTML page: no network, no inline handlers, everything escaped, readable without a script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html import escape
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from .certificates import FINE, Bucket, CertificateEnd, timeline
+from .charts import timeline_chart, verdict_chart
+from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, DISAPPEARED
+from .model import Report
+from .page_data import page_data, script_json
+from .values import Limits, shorten, visible
+from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
+from .wording import count, days_text, headline, run_facts, time_text
+
+# A page of 2,000 PBXs stays below 5 MB: the more there is to say, the shorter each value is told. The JSON has all of it.
+SIZE_LIMIT = 4_500_000
+LEVELS = (Limits(), Limits(140, 12, 40), Limits(80, 6, 20), Limits(48, 3, 8), Limits(32, 2, 3))
+_SOON_SHOWN = 12
+_NAMES_SHOWN = 60
+_ASSETS = Path(__file__).parent
+_TOKEN = re.compile(r"\{\{(\w+)\}\}")
+
+
+def render_page(report: Report) -> str:
+    """The whole page, with values as long as the size allows."""
+    page = ""
+    for limits in LEVELS:
+        page = _render(report, limits)
+        if len(page.encode("utf-8")) <= SIZE_LIMIT:
+            break
+    return page
+
+
+def _render(report: Report, limits: Limits) -> str:
+    style, early, script = (_asset(name) for name in ("page.css", "page_early.js", "page.js"))
+    certificates = [one for entry in report.hosts for one in report.certificates_of(entry)]
+    parts = {
+        "csp": (
+            f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(early)}' '{_hash(script)}'; "
+            "img-src data:; base-uri 'none'; form-action 'none'"
+        ),
+        "style": style,
+        "early": early,
+        "script": script,
+        "data": script_json(page_data(report, limits)),
+        "day": escape(time_text(report.generated_at)),
+        "headline": escape(headline(report.summary)),
+        "facts": _facts(report),
+        "verdict_chart": verdict_chart(report.summary),
+        "legend": _legend(report.summary),
+        "verdict_table": _verdict_table(report.summary),
+        "certificates": _certificates(certificates, report),
+        "comparison": _comparison(report),
+        "open_table": _open_table(report, limits),
+        "total": count(report.summary["total"], "PBX", "PBXs"),
+        "shortened": "" if limits == LEVELS[0] else "Long values are shortened to keep the page small. ",
+    }
+    return _TOKEN.sub(lambda token: parts[token.group(1)], _asset("page.html"))
+
+
+def _asset(name: str) -> str:
+    text = (_ASSETS / name).read_text(encoding="utf-8")
+    # The license header of an asset stays in the source; in the page it would only be weight.
+    return re.sub(r"\A\s*(/\*.*?\*/|<!--.*?-->)\s*", "", text, count=1, flags=re.DOTALL)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _html(text: str) -> str:
+    """Text for HTML, isolated so that its direction cannot reorder what stands around it."""
+    return f"<bdi>{escape(visible(text))}</bdi>"
+
+
+def _icon(name: str) -> str:
+    return f'<svg class="icon" aria-hidden="true" width="14" height="14"><use href="#icon-{name}"></use></svg>'
+
+
+def _facts(report: Report) -> str:
+    return "".join(f"<div><dt>{escape(name)}</dt><dd>{_html(value)}</dd></div>" for name, value in run_facts(report))
+
+
+def _share(number: int, total: int) -> str:
+    return f"{100 * number / total:.1f} %" if total else "0 %"
+
+
+def _legend(summary: Dict[str, int]) -> str:
+    items = (
+        f'<li class="verdict-{verdict}{" none" if not summary[verdict] else ""}"><span class="mark">{_icon(verdict)}</span>'
+        f'<span class="number">{summary[verdict]}</span> <span class="name">{LABELS[verdict]}</span></li>'
+        for verdict in VERDICTS
+    )
+    return "".join(items)
+
+
+def _verdict_table(summary: Dict[str, int]) -> str:
+    rows = [
+        f'<tr><th scope="row">{LABELS[verdict]}</th><td class="num">{summary[verdict]}</td>'
+        f'<td class="num">{_share(summary[verdict], summary["total"])}</td><td>{MEANINGS[verdict]}</td></tr>'
+        for verdict in VERDICTS
+    ]
+    total = f'<tr><th scope="row">Total</th><td class="num">{summary["total"]}</td><td></td><td></td></tr>'
+    return "".join(rows) + total
+
+
+def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str:
+    if not certificates:
+        return '<p class="quiet">No certificate is known in this run.</p>'
+    buckets = timeline(certificates, report.moment)
+    unknown = sum(1 for one in certificates if one.days_left is None)
+    note = f'<p class="quiet">The end of {count(unknown, "certificate")} is unknown.</p>' if unknown else ""
+    key = (
+        '<ul class="key"><li class="overdue">Overdue</li><li class="soon">Ends this month or within 30 days</li>'
+        '<li class="fine">Ends later</li><li class="superseded">Has a successor on the same PBX</li></ul>'
+    )
+    return f"{timeline_chart(buckets)}{key}{note}{_urgent(certificates)}{_timeline_table(buckets)}"
+
+
+def _urgent(certificates: Sequence[CertificateEnd]) -> str:
+    urgent = [one for one in certificates if one.state not in ("", FINE) and not one.superseded]
+    if not urgent:
+        return '<p class="lead-in">No PBX is without a valid certificate, now or within the next 30 days.</p>'
+    urgent.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
+    items = "".join(
+        f'<li class="{one.state}"><span class="who">{_html(one.host)}</span> '
+        f'<span class="when">{_flag(one)}{escape(days_text(one.days_left))}</span> <span class="quiet">{one.day}</span></li>'
+        for one in urgent[:_SOON_SHOWN]
+    )
+    more = len(urgent) - _SOON_SHOWN
+    rest = f'<p class="quiet">And {count(more, "more PBX", "more PBXs")}: filter the list below by certificate.</p>' if more > 0 else ""
+    return f'<h3>Renew first</h3><ul class="urgent">{items}</ul>{rest}'
+
+
+def _flag(certificate: CertificateEnd) -> str:
+    return "<strong>Overdue:</strong> " if certificate.state == "overdue" else ""
+
+
+def _timeline_table(buckets: Sequence[Bucket]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{bucket.label}</th><td class="num">{len(bucket.certificates)}</td>'
+        f'<td class="num">{bucket.superseded}</td></tr>'
+        for bucket in buckets
+        if bucket.certificates
+    )
+    return (
+        '<details class="as-table"><summary>Certificate ends as a table</summary><table class="plain">'
+        '<caption class="hidden">Certificates by the month in which they end</caption><thead><tr><th scope="col">Month</th>'
+        '<th scope="col" class="num">Certificates</th><th scope="col" class="num">With a successor</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></details>"
+    )
+
+
+def _comparison(report: Report) -> str:
+    comparison = report.comparison
+    if comparison is None:
+        return ""
+    places = {entry["host"]: place for place, entry in enumerate(report.hosts)}
+    groups = "".join(_group(category, comparison[category], places) for category in CATEGORIES)
+    earlier, then = time_text(comparison["earlier_generated_at"]), comparison["earlier_summary"]
+    limited = bool(report.run.get("limit")) and comparison[DISAPPEARED]
+    note = '<p class="quiet">This run was limited: a PBX that is missing here may simply not have been asked.</p>' if limited else ""
+    return (
+        '<section class="card" aria-labelledby="since-heading"><h2 id="since-heading">Since the earlier report</h2>'
+        f'<p class="lead-in">On {_html(earlier or "an unknown day")}, {then[COMPLIANT]} of {count(then["total"], "PBX", "PBXs")} '
+        f'{"was" if then[COMPLIANT] == 1 else "were"} compliant.</p><div class="since">{groups}</div>{note}</section>'
+    )
+
+
+def _group(category: str, entries: List[Dict[str, Any]], places: Dict[str, int]) -> str:
+    names = "".join(f"<li>{_compared(one, places)}</li>" for one in entries[:_NAMES_SHOWN])
+    more = len(entries) - _NAMES_SHOWN
+    rest = f'<p class="quiet">And {more} more.</p>' if more > 0 else ""
+    body = f'<ul class="names">{names}</ul>{rest}' if entries else ""
+    return (
+        f'<div class="group {category.replace("_", "-")}{"" if entries else " none"}"><h3><span class="number">{len(entries)}</span> '
+        f'{CATEGORY_LABELS[category]}</h3><p class="quiet">{CATEGORY_MEANINGS[category]}</p>{body}</div>'
+    )
+
+
+def _compared(one: Dict[str, Any], places: Dict[str, int]) -> str:
+    place = places.get(one["host"])
+    name = _html(one["host"]) if place is None else f'<a href="#pbx-{place}">{_html(one["host"])}</a>'
+    if one["earlier"] and one["now"] and one["earlier"] != one["now"]:
+        return f'{name} <span class="quiet">{LABELS[one["earlier"]].lower()} \u2192 {LABELS[one["now"]].lower()}</span>'
+    fresh = len((one.get("changes") or {}).get("new", []))
+    return f'{name} <span class="quiet">{count(fresh, "new difference")}</span>' if fresh and one["earlier"] != COMPLIANT else name
+
+
+def _open_table(report: Report, limits: Limits) -> str:
+    """Rows for readers without a script: every PBX that is not compliant, the worst first."""
+    entries = [entry for entry in enumerate(report.hosts) if entry[1]["verdict"] != COMPLIANT]
+    entries.sort(key=lambda entry: (-SEVERITY[entry[1]["verdict"]], entry[0]))
+    return "".join(_open_row(place, entry, limits) for place, entry in entries)
+
+
+def _open_row(place: int, entry: Dict[str, Any], limits: Limits) -> str:
+    reasons = shorten(" ".join(entry["reasons"]), 2 * limits.characters)
+    fields = [f"{change['target']}.{change['field']}" for change in entry["changes"][: limits.items]]
+    drift = f'<br><span class="quiet">Differs: {_html(shorten(", ".join(fields), 2 * limits.characters))}</span>' if fields else ""
+    remedy = shorten(" ".join(entry["remedies"]), 2 * limits.characters)
+    return (
+        f'<tr id="pbx-{place}"><th scope="row">{_html(entry["host"])}</th><td>{LABELS[entry["verdict"]]}</td>'
+        f"<td>{_html(reasons)}{drift}</td><td>{_html(remedy)}</td></tr>"
+    )

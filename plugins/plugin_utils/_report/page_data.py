@@ -1,0 +1,110 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""What the page knows of each PBX: short texts, ready to be shown, so that the script in it has nothing to decide."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List
+
+from .as_csv import since_earlier
+from .certificates import CertificateEnd
+from .model import Report
+from .values import Difference, Limits, differences, flat_items, shorten, shown_items, visible
+from .verdicts import LABELS, SEVERITY, VERDICTS
+from .wording import days_text
+
+
+def page_data(report: Report, limits: Limits) -> Dict[str, Any]:
+    """The data of the page. Keys that would be empty are left out of the entries."""
+    since = since_earlier(report)
+    return {
+        "labels": LABELS,
+        "severity": {verdict: SEVERITY[verdict] for verdict in VERDICTS},
+        "tenants": _tenants(report),
+        "hosts": [_host(report, entry, since.get(entry["host"], ""), limits) for entry in report.hosts],
+    }
+
+
+def script_json(data: Any) -> str:
+    """JSON that can stand inside a script element: nothing in it can end the element or open a comment."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _tenants(report: Report) -> List[List[Any]]:
+    """Pairs of a tenant and its number of PBXs, ordered by tenant."""
+    tenants: Dict[str, int] = {}
+    for entry in report.hosts:
+        if entry["tenant_id"]:
+            tenants[entry["tenant_id"]] = tenants.get(entry["tenant_id"], 0) + 1
+    return [[visible(tenant), tenants[tenant]] for tenant in sorted(tenants)]
+
+
+def _host(report: Report, entry: Dict[str, Any], since: str, limits: Limits) -> Dict[str, Any]:
+    shown = _differences(entry["changes"], limits)
+    certificates = report.certificates_of(entry)
+    data = {
+        "host": visible(entry["host"]),
+        "verdict": entry["verdict"],
+        "url": visible(entry["url"]),
+        "tenant": visible(entry["tenant_id"]),
+        "app": visible(entry["application_id"]),
+        "version": visible(entry["version"]),
+        "edition": visible(entry["edition"]),
+        "reasons": _texts(entry["reasons"], limits),
+        "changes": [_difference(one) for one in shown[: limits.differences]],
+        "changesLeft": max(0, len(shown) - limits.differences),
+        "count": len(entry["changes"]),
+        "certs": [_certificate(one, limits) for one in certificates[: limits.items]],
+        "missing": shown_items(entry["consent"]["missing"], limits),
+        "unneeded": shown_items(entry["consent"]["unneeded"], limits),
+        "unmanaged": _pairs(entry["unmanaged"], limits),
+        "status": _pairs(entry["status"], limits),
+        "remedies": _texts(entry["remedies"], limits),
+        "since": since,
+    }
+    return {key: value for key, value in data.items() if value not in ("", [], 0)}
+
+
+def _texts(texts: List[str], limits: Limits) -> List[str]:
+    # A sentence gets more room than a value: its end often holds what to do.
+    return [shorten(visible(text), 3 * limits.characters) for text in texts[: limits.items]]
+
+
+def _pairs(mapping: Dict[str, Any], limits: Limits) -> List[List[Any]]:
+    pairs = flat_items(mapping)[: limits.items]
+    return [[shorten(visible(path.replace("_", " ")), 120), shown_items(items, limits)] for path, items in pairs]
+
+
+def _differences(changes: List[Dict[str, Any]], limits: Limits) -> List[Difference]:
+    return [
+        one
+        for change in changes
+        for one in differences(visible(f"{change['target']}.{change['field']}"), change["before"], change["after"], limits)
+    ]
+
+
+def _difference(one: Difference) -> Dict[str, Any]:
+    path = shorten(one.path, 160)
+    if not one.is_set:
+        return {"path": path, "before": one.before, "after": one.after}
+    return {"path": path, "removed": one.removed, "added": one.added, "kept": one.kept}
+
+
+def _certificate(one: CertificateEnd, limits: Limits) -> Dict[str, Any]:
+    data = {
+        "thumbprint": shorten(visible(one.thumbprint), limits.characters),
+        "name": shorten(visible(one.name), limits.characters),
+        "ends": one.day,
+        "days": one.days_left,
+        "left": days_text(one.days_left),
+        "state": one.state,
+        "superseded": one.superseded,
+    }
+    return {key: value for key, value in data.items() if value not in ("", None, False)}

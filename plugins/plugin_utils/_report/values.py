@@ -1,0 +1,191 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""Values on their way into a report: to plain JSON, to text that people can read, and the difference between two of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from datetime import date, datetime, timezone
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# Characters that change how the text around them is shown (controls, bidirectional overrides, invisible ones): a host
+# name or a setting must not be able to make a report say something else than the file does.
+_TRICKY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of one PBX a page shows: characters of a value, items of a list, differences."""
+
+    characters: int = 320
+    items: int = 30
+    differences: int = 80
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting that differs, ready to be shown.
+
+    `is_set` tells which fields count: `removed`, `added` and `kept` (a number) for lists, `before` and `after` otherwise.
+    """
+
+    path: str
+    is_set: bool
+    before: str = ""
+    after: str = ""
+    removed: List[str] = field(default_factory=list)
+    added: List[str] = field(default_factory=list)
+    kept: int = 0
+
+
+def iso_time(moment: datetime) -> str:
+    """A time in UTC to the second, as `2026-11-22T10:00:00Z`. A time without zone is taken as UTC."""
+    aware = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    return aware.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def plain_text(text: str) -> str:
+    """An ordinary `str` that UTF-8 can carry. Undecodable bytes (lone surrogates) become the replacement character."""
+    return _SURROGATES.sub("\ufffd", str.__str__(text))
+
+
+def plain(value: Any) -> Any:
+    """The value as plain JSON data.
+
+    Ansible hands over its own kinds of str, dict and list, sets, bytes and times; JSON knows no NaN. Keys become strings, sets become
+    sorted lists. Anything unknown becomes its text.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, datetime):
+        return iso_time(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {plain_text(key if isinstance(key, str) else as_text(plain(key))): plain(item) for key, item in value.items()}
+    if isinstance(value, Set):
+        return sorted((plain(item) for item in value), key=canonical)
+    if isinstance(value, Iterable):
+        return [plain(item) for item in value]
+    return plain_text(str(value))
+
+
+def canonical(value: Any) -> str:
+    """One text per JSON value: equal texts, equal values. Tells 1, 1.0, true and "1" apart."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def as_text(value: Any) -> str:
+    """A JSON value for people: text as it is, the rest as JSON, nothing as "not set"."""
+    if value is None:
+        return "not set"
+    if isinstance(value, str):
+        return value if value else "(empty)"
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def visible(text: str) -> str:
+    """The text on one line with every character that could disguise it written as an escape, as `\\u202e`."""
+    return _TRICKY.sub(lambda found: f"\\u{ord(found.group()):04x}", plain_text(text).replace("\r\n", " ").replace("\n", " "))
+
+
+def shorten(text: str, characters: int) -> str:
+    """The text, or its beginning, an ellipsis and its length."""
+    if len(text) <= characters:
+        return text
+    return f"{text[:characters].rstrip()}\u2026 ({len(text)} characters)"
+
+
+def shorten_pair(before: str, after: str, characters: int) -> Tuple[str, str]:
+    """Both texts shortened such that the place where they part stays in sight."""
+    if max(len(before), len(after)) <= characters:
+        return before, after
+    parting = next((place for place, (one, two) in enumerate(zip(before, after)) if one != two), min(len(before), len(after)))
+    start = max(0, parting - characters // 4) if parting > characters // 2 else 0
+    lead = "\u2026" if start else ""
+    return lead + shorten(before[start:], characters), lead + shorten(after[start:], characters)
+
+
+def differences(path: str, before: Any, after: Any, limits: Limits) -> List[Difference]:
+    """What differs between two JSON values: lists as sets, mappings key by key, everything else as a pair.
+
+    Shape: one entry per setting, in the order of the keys; never empty, so that no reported change gets lost.
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        found: List[Difference] = []
+        for key in sorted(set(before) | set(after)):
+            if canonical(before.get(key)) != canonical(after.get(key)) or (key in before) != (key in after):
+                found.extend(differences(f"{path}.{visible(key)}", before.get(key), after.get(key), limits))
+        return found or [_pair(path, before, after, limits)]
+    if _listlike(before, after):
+        return [_sets(path, before or [], after or [], limits)]
+    return [_pair(path, before, after, limits)]
+
+
+def _listlike(before: Any, after: Any) -> bool:
+    return (isinstance(before, list) and isinstance(after, (list, type(None)))) or (before is None and isinstance(after, list))
+
+
+def _pair(path: str, before: Any, after: Any, limits: Limits) -> Difference:
+    one, two = as_text(before), as_text(after)
+    if one == two:
+        # true and "true" read the same: only their JSON tells what is wrong.
+        one, two = canonical(before), canonical(after)
+    one, two = shorten_pair(visible(one), visible(two), limits.characters)
+    return Difference(path=path, is_set=False, before=one, after=two)
+
+
+def _sets(path: str, before: List[Any], after: List[Any], limits: Limits) -> Difference:
+    earlier: Dict[str, Any] = {canonical(item): item for item in before}
+    later: Dict[str, Any] = {canonical(item): item for item in after}
+    removed = [item for key, item in earlier.items() if key not in later]
+    added = [item for key, item in later.items() if key not in earlier]
+    if not removed and not added and canonical(before) != canonical(after):
+        return _pair(path, canonical(before), canonical(after), limits)
+    return Difference(
+        path=path,
+        is_set=True,
+        removed=shown_items(removed, limits),
+        added=shown_items(added, limits),
+        kept=len(earlier) - len(removed),
+    )
+
+
+def shown_items(items: Iterable[Any], limits: Limits) -> List[str]:
+    """Items of a list as short texts; the last one tells how many were left out."""
+    everything = list(items)
+    texts = [shorten(visible(as_text(item)), limits.characters) for item in everything[: limits.items]]
+    left_out = len(everything) - len(texts)
+    return texts + [f"\u2026 and {left_out} more"] if left_out else texts
+
+
+def flat_items(value: Any, path: str = "") -> List[Tuple[str, List[Any]]]:
+    """A nested mapping as pairs of a dotted path and the values there; empty branches are left out."""
+    if isinstance(value, dict):
+        pairs: List[Tuple[str, List[Any]]] = []
+        for key in sorted(value):
+            pairs.extend(flat_items(value[key], f"{path}.{key}" if path else key))
+        return pairs
+    items = value if isinstance(value, list) else [value]
+    return [(path, items)] if items and value not in (None, "") else []
+
+
+def optional_text(value: Optional[Any]) -> str:
+    """Text, or an empty text for None."""
+    return "" if value is None else plain_text(value if isinstance(value, str) else as_text(plain(value)))

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""Phrases that several formats share: the headline, the facts of the run, days as words."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple
+
+from .model import Report
+from .values import as_text, shorten, visible
+from .verdicts import COMPLIANT
+
+_KNOWN = ("playbook", "check_mode", "limit", "duration_s")
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 PBX`, `2 PBXs`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def headline(summary: Dict[str, int]) -> str:
+    """The finding of the report in one or two sentences."""
+    total, compliant = summary["total"], summary[COMPLIANT]
+    if not total:
+        return "No PBX was part of this run."
+    if compliant == total:
+        return "The PBX is compliant." if total == 1 else f"All {total} PBXs are compliant."
+    verb = "needs" if total - compliant == 1 else "need"
+    return f"{compliant} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {total - compliant} {verb} attention."
+
+
+def days_text(days: Optional[int]) -> str:
+    """`12 days left`, `ended 3 days ago`, `end unknown`."""
+    if days is None:
+        return "end unknown"
+    if days < 0:
+        return f"ended {count(-days, 'day')} ago"
+    return "ends today" if days == 0 else f"{count(days, 'day')} left"
+
+
+def duration_text(seconds: Any) -> str:
+    """`12.4 s`, `3 min 20 s`, `1 h 5 min`."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return visible(as_text(seconds))
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds != int(seconds) else f"{int(seconds)} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def time_text(moment: str) -> str:
+    """`2026-11-22T10:00:00Z` as `2026-11-22 10:00 UTC`; anything else as it is."""
+    well_formed = len(moment) == 20 and moment[10] == "T" and moment[-1] == "Z"
+    return f"{moment[:10]} {moment[11:16]} UTC" if well_formed else visible(moment)
+
+
+def run_facts(report: Report) -> List[Tuple[str, str]]:
+    """What is known about the run, as pairs of a name and a text."""
+    run = report.run
+    facts = [("Generated", time_text(report.generated_at))]
+    if run.get("playbook"):
+        facts.append(("Playbook", visible(as_text(run["playbook"]))))
+    if isinstance(run.get("check_mode"), bool):
+        facts.append(("Mode", "check mode, nothing was changed" if run["check_mode"] else "changes were allowed"))
+    facts.append(("Limit", visible(as_text(run["limit"])) if run.get("limit") else "none, the whole inventory"))
+    if run.get("duration_s") is not None:
+        facts.append(("Duration", duration_text(run["duration_s"])))
+    more = [name for name in sorted(run) if name not in _KNOWN and run[name] not in (None, "", [], {})]
+    facts.extend((visible(name.replace("_", " ").capitalize()), shorten(visible(as_text(run[name])), 120)) for name in more)
+    return facts

@@ -1,0 +1,59 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes a report of a made-up fleet and takes the pictures of it that the documentation shows.
+
+Run with the directory above `ansible_collections` on PYTHONPATH:
+`python -m ansible_collections.tcx.m365.tests.tools.report_samples --hosts 40 --out samples --pictures docs/images`
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import write_report
+from ansible_collections.tcx.m365.tests.tools.chromium import Chromium, missing
+from ansible_collections.tcx.m365.tests.tools.sample_fleet import sample_report
+
+_OPEN_FIRST_DRIFT = (
+    "const row = [...document.querySelectorAll('.row')].find((one) => one.querySelector('.pill.drifted'));"
+    "row.querySelector('.toggle').click(); window.scrollTo(0, 0);"
+)
+
+
+def take_pictures(page: Path, folder: Path, profile: Path) -> None:
+    """`report-light.png` and `report-dark.png`, 1280 pixels wide, with one PBX expanded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        with Chromium(profile / theme) as browser:
+            browser.media(theme=theme)
+            browser.size(1280, 900)
+            browser.open(page)
+            browser.run(_OPEN_FIRST_DRIFT)
+            browser.picture(folder / f"report-{theme}.png", height=2000)
+
+
+def main() -> int:
+    """Exit status 1 when pictures are wanted and there is no browser."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hosts", type=int, default=40)
+    parser.add_argument("--out", type=Path, required=True, help="directory of the report")
+    parser.add_argument("--pictures", type=Path, help="directory of the pictures")
+    options = parser.parse_args()
+    for written in write_report(sample_report(options.hosts), options.out):
+        print(f"{written.size:>9}  {written.path}")
+    if options.pictures:
+        if missing():
+            print(missing(), file=sys.stderr)
+            return 1
+        with tempfile.TemporaryDirectory() as profile:
+            take_pictures(options.out / "compliance.html", options.pictures, Path(profile))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes up a fleet for the compliance report: any number of PBXs with every verdict, the same for the same seed."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
+
+GENERATED_AT = datetime(2026, 11, 22, 10, 0, tzinfo=timezone.utc)
+RUN = {"playbook": "tcx.m365.compliance", "check_mode": True, "limit": None, "duration_s": 48.7, "inventory": "inventory/production.yml"}
+
+_FIRST = "alder amber aspen atlas birch bridge cedar cliff coral delta ember falcon garnet harbor iris jade kestrel linden maple north".split()
+_SECOND = "bakery clinic dental estates foods freight gardens hotels law logistics media motors optics partners pharma press tools".split()
+_PERMISSIONS = ["Calendars.Read", "Contacts.Read", "Mail.Send", "User.Read.All"]
+_VERSIONS = ["20.0.10.1082", "20.0.10.1082", "20.0.9.944", "20.0.8.1121"]
+_EDITIONS = ["Enterprise", "Professional", "Professional"]
+
+
+def sample_hosts(count: int, seed: int = 7) -> list[HostResult]:
+    """About 78 % compliant, 12 % drifted, the rest failed, unreachable and unlicensed; each verdict at least once from 10 on."""
+    rng = random.Random(seed)
+    return [_host(rng, number, _verdict(number)) for number in range(count)]
+
+
+def sample_report(count: int, seed: int = 7, compared: bool = True) -> Report:
+    """A report of such a fleet, compared with one of a week before."""
+    hosts = sample_hosts(count, seed)
+    earlier = earlier_report(hosts, seed).to_dict() if compared else None
+    return Report.build(hosts, generated_at=GENERATED_AT, run=RUN, compare_with=earlier)
+
+
+def earlier_report(hosts: list[HostResult], seed: int = 7) -> Report:
+    """The same fleet a week before: some drift was not there yet, some is mended by now, a few PBXs came and went."""
+    rng = random.Random(seed + 1)
+    before: list[HostResult] = []
+    for number, now in enumerate(hosts):
+        if number % 37 == 36:
+            continue
+        if now.verdict == "compliant":
+            verdict = "drifted" if number % 29 == 5 else "compliant"
+        else:
+            verdict = "compliant" if number % 2 else now.verdict
+        before.append(_host(rng, number, verdict))
+    before.append(HostResult("zenith-optics", "compliant"))
+    return Report.build(before, generated_at=GENERATED_AT - timedelta(days=7), run=RUN)
+
+
+def _verdict(number: int) -> str:
+    return {3: "drifted", 5: "unreachable", 8: "unlicensed", 12: "failed", 17: "drifted", 21: "drifted", 26: "drifted", 33: "drifted"}.get(
+        number % 40, "compliant"
+    )
+
+
+def _guid(rng: random.Random) -> str:
+    return str(UUID(int=rng.getrandbits(128), version=4))
+
+
+def _thumbprint(rng: random.Random) -> str:
+    return f"{rng.getrandbits(160):040X}"
+
+
+def host_name(number: int) -> str:
+    """`cedar-clinic`, and `cedar-clinic-2` once the names are used up."""
+    turn, place = divmod(number, len(_FIRST) * len(_SECOND))
+    name = f"{_FIRST[place * 7 % len(_FIRST)]}-{_SECOND[(place * 5 + place // len(_FIRST)) % len(_SECOND)]}"
+    return f"{name}-{turn + 1}" if turn else name
+
+
+def _certificates(rng: random.Random, number: int) -> list[dict[str, Any]]:
+    days = [rng.randint(40, 730)]
+    if number % 40 in (14, 33):
+        days = [-rng.randint(1, 20)]
+    elif number % 20 == 9:
+        days = [rng.randint(1, 28)]
+    elif number % 8 == 6:
+        days = [rng.randint(2, 200), rng.randint(500, 730)]
+    return [
+        {
+            "thumbprint": _thumbprint(rng),
+            "not_after": (GENERATED_AT + timedelta(days=left, hours=5)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "days_left": left,
+            "display_name": "3CX public_key.pem",
+        }
+        for left in days
+    ]
+
+
+def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
+    name = host_name(number)
+    result = HostResult(host=name, verdict=verdict, url=f"https://{name}.example.com:5001")
+    result.tenant_id = _guid(random.Random(number // 2 if number % 10 < 2 else number + 5000))
+    if verdict == "unreachable":
+        result.reasons = [f"The PBX did not answer: connection to {name}.example.com, port 5001, timed out after 30 s, three times."]
+        result.remedies = [
+            "See that the PBX runs and that its firewall lets the controller in on port 5001.",
+            f"Then check this PBX alone: ansible-playbook tcx.m365.compliance --limit {name}",
+        ]
+        return result
+    result.application_id = _guid(rng)
+    result.version, result.edition = rng.choice(_VERSIONS), rng.choice(_EDITIONS)
+    result.certificates = _certificates(rng, number)
+    result.status = {"ok": verdict == "compliant", "application_id": result.application_id, "subscription": "active", "message": ""}
+    if verdict == "failed":
+        result.reasons = [
+            "Reading the application in Microsoft Graph was refused: 403 Authorization_RequestDenied "
+            f"(request {_guid(rng)}). The automation's own app lacks Application.ReadWrite.OwnedBy in this tenant."
+        ]
+        result.remedies = ["Grant Application.ReadWrite.OwnedBy to the automation's app in this tenant, with admin consent."]
+    elif verdict == "unlicensed":
+        result.edition = "Standard"
+        result.reasons = ["Contact sync is wanted, but the license of the PBX is Standard; it needs Professional or Enterprise."]
+        result.remedies = ["Upgrade the license of the PBX, or set contact_sync.enabled to false for it in the inventory."]
+    elif verdict == "drifted":
+        _drift(rng, number, result)
+    if number % 6 == 1:
+        result.unmanaged = {"application": {"redirect_uris": [f"https://{name}.example.com/old-callback"], "certificates": [_thumbprint(rng)]}}
+    return result
+
+
+def _drift(rng: random.Random, number: int, result: HostResult) -> None:
+    callback = f"{result.url}/oauth2office2"
+    if number % 2:
+        old = callback.replace(":5001", ":443")
+        result.changes.append({"target": "application", "field": "redirect_uris", "before": [old], "after": [callback]})
+        result.reasons.append("The redirect URI of the Entra application is not the one of the PBX, so that nobody can sign in.")
+        result.remedies.append(f"ansible-playbook tcx.m365.rollout --limit {result.host}")
+    if number % 3 == 0:
+        granted = [name for name in _PERMISSIONS if name != "Contacts.Read"] + ["Mail.ReadWrite"]
+        result.changes.append({"target": "grants", "field": "permissions", "before": granted, "after": [*granted, "Contacts.Read"]})
+        result.reasons.append("Consent to Contacts.Read is missing, so that contacts are not synchronized.")
+        result.consent = {"missing": ["Contacts.Read"], "unneeded": ["Mail.ReadWrite"]}
+        result.remedies.append("Revoke Mail.ReadWrite by hand, or set exclusive: true for the grants of this PBX.")
+    sync = {"enabled": True, "scope": "groups", "photo": True, "groups": ["Phone users"]}
+    result.changes.append({"target": "pbx", "field": "user_sync", "before": {**sync, "photo": False, "groups": []}, "after": sync})
+    result.changes.append({"target": "pbx", "field": "sign_in.enabled", "before": False, "after": True})
+    result.reasons.append("User sync and sign-in of the PBX are not set as the inventory wants them.")
+
+
+def hostile_hosts() -> list[HostResult]:
+    """Names and values that try to break out of every format the report has."""
+    texts = [
+        "</script><script>document.title='owned'</script>",
+        "<img src=x onerror=\"document.title='owned'\">",
+        "\"><svg/onload=alert(1)>' & `code` ${x} {{data}} {{ lookup('env','HOME') }}",
+        "=HYPERLINK(\"http://example.com\",\"x\")",
+        "@SUM(1+1)*cmd|' /C calc'!A0",
+        "-2+3",
+        "+1",
+        "a|b\\|c `tick` *bold* [link](javascript:alert(1)) # head",
+        "\u05e9\u05dc\u05d5\u05dd-\u0645\u0631\u062d\u0628\u0627",
+        "gpj\u202etxt.exe",
+        "\u65e5\u672c\u8a9e \U0001f4de e\u0301 \ud800 \x00 \x1b[31m",
+        "<!-- <script> --> ]]> &amp; \u2028 new\nline\r\nand\ttab",
+    ]
+    verdicts = ["drifted", "failed", "unreachable", "unlicensed"]
+    return [
+        HostResult(
+            host=f"{text} {number}" if number else text,
+            verdict=verdicts[number % 4],
+            reasons=[text],
+            changes=[
+                {"target": text, "field": text, "before": text, "after": [text, {text: text}]},
+                {"target": "application", "field": "redirect_uris", "before": [text], "after": [text * 300]},
+            ],
+            certificates=[{"thumbprint": text, "not_after": text, "days_left": None, "display_name": text}],
+            unmanaged={text: {text: [text]}},
+            version=text,
+            edition=text,
+            remedies=[text],
+            consent={"missing": [text], "unneeded": [text]},
+            tenant_id=text,
+            application_id=text,
+            status={text: text},
+            url="javascript:alert(1)//" + text,
+        )
+        for number, text in enumerate(texts)
+    ]
