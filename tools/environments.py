@@ -143,7 +143,7 @@ def _empty_environment(python: Path, directory: Path) -> None:
     _run([python, "-m", "venv", directory])
 
 
-def _installer() -> Path | None:
+def installer() -> Path | None:
     """The fast installer in its own environment, or None when it cannot be had (pip then does the work)."""
     directory, lock = BUILD / "installer", LOCKS / "installer.txt"
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
@@ -162,10 +162,10 @@ def _installer() -> Path | None:
 
 def _install(environment: Environment, lock: Path) -> None:
     python = environment.bin / "python"
-    installer = _installer()
-    if installer is not None:
+    uv = installer()
+    if uv is not None:
         # Byte code is compiled here once: thousands of short Python processes start from these environments.
-        command = [installer, "pip", "sync", "-q", "--require-hashes", "--link-mode", "copy", "--compile-bytecode"]
+        command = [uv, "pip", "sync", "-q", "--require-hashes", "--link-mode", "copy", "--compile-bytecode"]
         try:
             _run([*command, "--python", python, lock])
         except CannotMake as reason:

@@ -1,0 +1,167 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The quality gates of this repository, as data: what each runs, in which environment, and for which make target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from environments import CORES, catalogue
+
+CHECK = frozenset({"lint", "check", "test"})
+TEST_ONLY = frozenset({"test"})
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One command with a verdict.
+
+    `command` may use the placeholders {root}, {build}, {results} and, with `copy`, {copy}: a clean copy of the
+    collection, which is then the working directory too. `pytest` gates report each test; the others count as one.
+    `paths` and `programs` must exist, or the gate is skipped with that reason. `cores` is how many of the machine's
+    cores the command keeps busy.
+    """
+
+    name: str
+    title: str
+    environment: str
+    command: tuple[str, ...]
+    groups: frozenset[str]
+    pytest: bool = False
+    copy: bool = False
+    paths: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    cores: int = 1
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def pytest_gate(
+    name: str, title: str, environment: str, arguments: str, groups: set[str], also: tuple[str, ...] = ()
+) -> Gate:
+    """A gate of pytest on the paths and options in `arguments`, spread over two processes."""
+    words = arguments.split()
+    return Gate(
+        name,
+        title,
+        environment,
+        ("python", "-m", "pytest", "-q", "-n", "2", *words),
+        frozenset(groups),
+        pytest=True,
+        paths=tuple(word for word in words if word.startswith("tests/")),
+        also=also,
+        cores=2,
+    )
+
+
+STATIC = (
+    Gate("format", "code is formatted (ruff)", "lint", ("ruff", "format", "--check", "--diff", "."), CHECK),
+    Gate("ruff", "code is free of known faults (ruff)", "lint", ("ruff", "check", "."), CHECK),
+    Gate(
+        "types",
+        "types are strict (mypy)",
+        "lint",
+        ("mypy", "--config-file", "{root}/mypy.ini", "-p", "ansible_collections.tcx.m365.plugins"),
+        CHECK,
+        variables={"MYPYPATH": "{build}/collections"},
+    ),
+    Gate("types-tools", "types of the tools (mypy)", "lint", ("mypy", "--config-file", "mypy.ini", "tools"), CHECK),
+    Gate("yaml", "YAML is tidy (yamllint)", "lint", ("yamllint", "--strict", "."), CHECK, copy=True),
+    Gate("licenses", "every file says its license (reuse)", "lint", ("reuse", "lint"), CHECK, copy=True),
+    Gate(
+        "changelog", "changelog fragments are valid", "lint", ("antsibull-changelog", "lint"), CHECK, paths=("changelogs",)
+    ),
+    pytest_gate(
+        "repository",
+        "layers, action groups, roles and words keep the rules of the house",
+        "main",
+        "tests/repository",
+        {"lint", "check", "test"},
+    ),
+    Gate(
+        "ansible-lint",
+        "roles and playbooks meet the production profile",
+        "lint",
+        ("ansible-lint", "--offline", "--strict", "--profile", "production"),
+        frozenset({"lint", "test"}),
+        copy=True,
+    ),
+)
+
+DOCUMENTATION = (
+    Gate(
+        "docs",
+        "documentation of the collection and its plugins is valid (antsibull-docs)",
+        "lint",
+        ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."),
+        frozenset({"docs", "test"}),
+        copy=True,
+    ),
+    Gate(
+        "nox",
+        "community rules: licenses, action groups, unwanted files, embedded YAML (antsibull-nox)",
+        "nox",
+        ("nox", "--envdir", "{build}/nox", "-e", "yamllint", "license-check", "extra-checks", "antsibull-nox-config"),
+        frozenset({"docs", "test"}),
+        copy=True,
+    ),
+)
+
+BUILD = (
+    Gate(
+        "galaxy",
+        "the collection builds, and Galaxy's importer takes it",
+        "lint",
+        ("python", "{root}/tools/build_and_import.py", "{build}/artifact"),
+        frozenset({"build", "test"}),
+        copy=True,
+    ),
+)
+
+
+def unit_gates() -> tuple[Gate, ...]:
+    """Unit tests on the everyday environment for quick checks, on every core for the whole test."""
+    title = "unit tests"
+    everyday = pytest_gate("units", title, "main", "tests/unit", {"check", "units"})
+    matrix = [
+        pytest_gate(f"units-{core}", f"{title}, ansible-core {core}", f"core-{core}", "tests/unit", {"test"})
+        for core in CORES
+    ]
+    return everyday, *matrix
+
+
+def integration_gates() -> tuple[Gate, ...]:
+    """Everything on the everyday core, the tests marked `smoke` on the others."""
+    groups = {"integration", "test"}
+    title = "playbooks and modules against the lab"
+    gates = [pytest_gate("integration", title, "main", "tests/integration", groups)]
+    table = catalogue()
+    for core in CORES:
+        if table[f"core-{core}"] != table["main"]:
+            arguments = "tests/integration -m smoke"
+            gates.append(pytest_gate(f"smoke-{core}", f"{title}, core {core}", f"core-{core}", arguments, groups))
+    return tuple(gates)
+
+
+def sanity_gates() -> tuple[Gate, ...]:
+    return tuple(
+        Gate(
+            f"sanity-{core}",
+            f"ansible-test sanity, ansible-core {core}, every Python",
+            f"core-{core}",
+            ("python", "{root}/tools/sanity.py"),
+            frozenset({"sanity", "test"}),
+            copy=True,
+        )
+        for core in CORES
+    )
+
+
+# The longest first: what starts early ends the whole run early.
+def all_gates() -> tuple[Gate, ...]:
+    return (*sanity_gates(), *BUILD, *DOCUMENTATION, *STATIC, *unit_gates(), *integration_gates())
+
+
+GROUPS = ("check", "test", "lint", "units", "integration", "sanity", "docs", "build")

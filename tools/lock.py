@@ -1,0 +1,41 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compiles tests/requirements/*.in to locks: exact versions, hashes, for every platform, with no address in them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import environments
+from environments import LOCKS
+
+# The oldest Python on which each lock is used; the resolver takes what every later one can use too.
+OLDEST = {"core-2.20": "3.12", "core-2.21": "3.12"}
+DEFAULT_OLDEST = "3.11"
+INCLUDED_ONLY = ("lab", "test")
+ADDRESS = re.compile(r"(https?|file)://")
+
+
+def main(arguments: list[str]) -> int:
+    uv = environments.installer()
+    if uv is None:
+        return 1
+    names = arguments or sorted(path.stem for path in LOCKS.glob("*.in") if path.stem not in INCLUDED_ONLY)
+    for name in names:
+        source, lock = LOCKS / f"{name}.in", LOCKS / f"{name}.txt"
+        command = [uv, "pip", "compile", "-q", "--universal", "--generate-hashes", "--no-header"]
+        command += ["--no-annotate", "--python-version", OLDEST.get(name, DEFAULT_OLDEST), "--upgrade"]
+        subprocess.run([*command, "-o", lock, source], check=True, stdout=subprocess.DEVNULL)
+        if ADDRESS.search(lock.read_text(encoding="utf-8")):
+            print(f"{lock.name} holds an address; a lock must be usable with any package index", file=sys.stderr)
+            return 1
+        print(lock.name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
