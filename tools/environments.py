@@ -165,9 +165,9 @@ def _install(environment: Environment, lock: Path) -> None:
     uv = installer()
     if uv is not None:
         # Byte code is compiled here once: thousands of short Python processes start from these environments.
-        command = [uv, "pip", "sync", "-q", "--require-hashes", "--link-mode", "copy", "--compile-bytecode"]
+        flags = ["-q", "--require-hashes", "--link-mode", "copy", "--compile-bytecode", "--python"]
         try:
-            _run([*command, "--python", python, lock])
+            _run([uv, "pip", "sync", *flags, python, lock])
         except CannotMake as reason:
             print(f"trying again with pip: {reason}", flush=True)
         else:

@@ -71,7 +71,12 @@ STATIC = (
     Gate("yaml", "YAML is tidy (yamllint)", "lint", ("yamllint", "--strict", "."), CHECK, copy=True),
     Gate("licenses", "every file says its license (reuse)", "lint", ("reuse", "lint"), CHECK, copy=True),
     Gate(
-        "changelog", "changelog fragments are valid", "lint", ("antsibull-changelog", "lint"), CHECK, paths=("changelogs",)
+        "changelog",
+        "changelog fragments are valid",
+        "lint",
+        ("antsibull-changelog", "lint"),
+        CHECK,
+        paths=("changelogs",),
     ),
     pytest_gate(
         "repository",

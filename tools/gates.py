@@ -22,7 +22,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import environments
 import interpreters
@@ -93,7 +93,7 @@ def read_junit(report: Path) -> tuple[int, int, tuple[Skip, ...]]:
     """Return (passed, failed, skips) of a pytest report; an expected failure counts as skipped, with its reason."""
     passed = failed = 0
     skips = []
-    for case in ElementTree.parse(report).iter("testcase"):
+    for case in ET.parse(report).iter("testcase"):
         skipped = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
             failed += 1

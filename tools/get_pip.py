@@ -19,7 +19,7 @@ from pathlib import Path
 BUNDLED = next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
 sys.path.insert(0, str(BUNDLED))
 
-from pip._internal.cli.main import main  # pylint: disable=wrong-import-position
+from pip._internal.cli.main import main
 
 NOT_PIP = ("--no-setuptools", "--no-wheel")
 sys.exit(main(["install", "--upgrade", "--force-reinstall", *(word for word in sys.argv[1:] if word not in NOT_PIP)]))

@@ -10,6 +10,7 @@ ansible-test keeps its environments below the home directory; a private one keep
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -26,7 +27,7 @@ def main() -> int:
         print(f"This collection has no ignore entry, on purpose; remove {', '.join(map(str, ignored))}")
         return 1
     command = [str(binaries / "ansible-test"), "sanity", "--local", "--color", "no", "-v"]
-    os.execve(command[0], command, {**os.environ, "HOME": str(home)})
+    return subprocess.run(command, env={**os.environ, "HOME": str(home)}, check=False).returncode
 
 
 if __name__ == "__main__":
