@@ -1,0 +1,68 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ASGI app of all PBXs: the local port says which one is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tcx_lab import trouble
+from tcx_lab.pbx import guard, login, xapi
+from tcx_lab.pbx.state import PbxState, state_of
+
+if TYPE_CHECKING:
+    from tcx_lab.trouble import ASGIApp, Receive, Scope, Send
+    from tcx_lab.world import Pbx, World
+
+Endpoint = Callable[[PbxState, Request], Awaitable[Response]]
+
+_ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("POST", "/connect/token"): login.connect_token,
+    ("POST", "/webclient/api/Login/GetAccessToken"): login.get_access_token,
+    ("POST", "/webclient/api/Logout"): login.logout,
+}
+
+
+def create_pbx_app(world: World, pbx: Pbx | None = None) -> ASGIApp:
+    """One app for every PBX of the world, or for one alone when it is given."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        here = pbx if pbx is not None else world.pbx_on(scope["server"][1])
+        if here is None:
+            await Response("No PBX listens on this port.", 502)(scope, receive, send)
+            return
+        state = state_of(world, here)
+        request = Request(scope, receive)
+        if guard.is_blocked(state, login.address_of(request)):
+            await _turn_away(state, scope, receive, send)
+            return
+        answer = await _endpoint(scope)(state, request)
+        await answer(scope, receive, send)
+
+    return app
+
+
+def _endpoint(scope: Scope) -> Endpoint:
+    path: str = scope["path"]
+    if path.startswith(xapi.PREFIX + "/"):
+        return xapi.handle
+    return _ENDPOINTS.get((scope["method"], path), _nothing)
+
+
+async def _nothing(_state: PbxState, _request: Request) -> Response:
+    return Response(status_code=404)
+
+
+async def _turn_away(state: PbxState, scope: Scope, receive: Receive, send: Send) -> None:
+    """A blocked address: 403, or no answer at all (which of the two is unknown: switch block_symptom)."""
+    await trouble.drain(receive)
+    if state.switches.block_symptom == "refused":
+        trouble.cut(scope)
+        return
+    await Response(status_code=403)(scope, receive, send)
