@@ -18,6 +18,7 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -134,7 +135,7 @@ def _load_chain(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
             file.write(key + chain)
         context.load_cert_chain(path)
     finally:
-        os.unlink(path)
+        Path(path).unlink()
 
 
 @dataclass(frozen=True)

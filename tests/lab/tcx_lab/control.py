@@ -7,7 +7,6 @@ to change things behind the collection's back. It is the lab's own and imitates 
 
 from __future__ import annotations
 
-
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette

@@ -137,10 +137,10 @@ def _choose(dice: random.Random, total: int, percent: Mapping[str, float]) -> di
     if strange:
         raise ValueError(f"no such trouble: {', '.join(sorted(strange))}; there are {', '.join(TROUBLES)}")
     shares = [(name, round(total * percent.get(name, 0) / 100)) for name in TROUBLES]
-    if sum(share for _name, share in shares) > total:
+    if sum(percent.values()) > 100 or any(share < 0 for share in percent.values()):
         raise ValueError("the shares of trouble come to more than 100 percent")
-    order = iter(dice.sample(range(total), total))
-    return {next(order): name for name, share in shares for _each in range(share)}
+    wanted = [name for name, share in shares for _each in range(share)]
+    return dict(zip(dice.sample(range(total), total), wanted, strict=False))
 
 
 def _customer_names(count: int) -> Iterator[str]:
@@ -176,6 +176,8 @@ def _plan_from(kind: Any, data: Any, path: Path) -> Any:
 
 def build(plan: FleetPlan) -> World:
     """A world from a plan: the same plan and seed give the same ids and secrets."""
+    for each in plan.pbxs:
+        _check_pbx(each)
     world = World(seed=plan.seed)
     world.automation = _automation(world)
     tenants = {each.name: _build_tenant(world, each) for each in plan.tenants}
@@ -241,7 +243,6 @@ def _furnish_tenants(world: World, automation: Automation) -> None:
 def _build_pbx(world: World, plan: PbxPlan, tenant: Tenant) -> Pbx:
     from tcx_lab import pbx as pbx_package
 
-    _check_pbx(plan)
     pbx = Pbx(
         name=plan.name,
         version=BUILDS.get(plan.version, plan.version),

@@ -209,6 +209,7 @@ def count(entries: Iterable[LogEntry]) -> dict[str, dict[str, int]]:
     for entry in entries:
         if entry.batch is not None:
             totals["batch_items"] += 1
+            totals["batch_writes"] += entry.is_write
             continue
         totals["requests"] += 1
         totals["writes"] += entry.is_write

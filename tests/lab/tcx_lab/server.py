@@ -120,7 +120,9 @@ class LabServer(uvicorn.Server):
         return number
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open all ports that somebody answers on (called by uvicorn)."""
+        """Open all ports that somebody answers on (called by uvicorn, without sockets: they are ours)."""
+        if sockets is not None:
+            raise ValueError("the lab binds its own sockets")
         self.servers: list[asyncio.base_events.Server] = []
         for port in list(self._sockets):
             if self.switchboard.reachable(port):

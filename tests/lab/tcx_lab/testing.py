@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import yaml
@@ -129,7 +129,7 @@ def _in_process(
     kind: type[Lab], fleet: str | Path | FleetPlan | World, directory: Path, options: Mapping[str, Any]
 ) -> Iterator[Lab]:
     if isinstance(fleet, World):
-        raise ValueError("a world cannot be handed to another process: use mode='thread'")
+        raise TypeError("a world cannot be handed to another process: use mode='thread'")
     ready, notify = os.pipe()
     environment = {
         **os.environ,
@@ -191,8 +191,9 @@ def _in_thread(
     def work() -> None:
         try:
             server_module.run(server)
-        except BaseException as error:
+        except (Exception, SystemExit) as error:
             outcome.put(error)
+            raise
 
     server.on_ready = announce
     thread = threading.Thread(target=work, name="tcx-lab", daemon=True)
@@ -225,7 +226,7 @@ class Control:
         endpoints = json.loads((directory / "endpoints.json").read_text(encoding="utf-8"))
         return cls(endpoints["control"], directory / "ca.pem")
 
-    def __enter__(self) -> Control:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -119,6 +119,12 @@ def afflictions(scope: Mapping[str, Any]) -> Afflictions:
     return found if isinstance(found, Afflictions) else _NONE
 
 
+_NUMBERS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("status", "times", "skip", "reads"), (int,)),
+    **dict.fromkeys(("seconds", "probability"), (int, float)),
+}
+
+
 def parse_rule(data: Mapping[str, Any]) -> Rule:
     """A rule from its JSON form. Raises ValueError with what is wrong."""
     known = {each.name for each in fields(Rule)} - {"id", "seen", "fired"}
@@ -128,6 +134,10 @@ def parse_rule(data: Mapping[str, Any]) -> Rule:
     action = data.get("action")
     if action not in ACTIONS:
         raise ValueError(f"action must be one of {', '.join(sorted(ACTIONS))}, not {action!r}")
+    for name, kinds in _NUMBERS.items():
+        value = data.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, kinds) or value < 0:
+            raise ValueError(f"{name} must be a number that is not negative, not {value!r}")
     match = data.get("match") or {}
     strange = set(match) - {each.name for each in fields(Match)}
     if strange:
