@@ -24,6 +24,7 @@ _FLAGS = (
     "--disable-dev-shm-usage",
     "--no-first-run",
     "--hide-scrollbars",
+    "about:blank",
 )
 
 
@@ -94,7 +95,14 @@ class Chromium:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """Addresses that the page asked for, apart from local files and data."""
+        """What local pages asked for since the last call, apart from themselves and data."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        return [url for url in asked if not url.startswith(("file:", "data:"))]
+        asked = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        # The browser's own pages (a new tab) ask for things, too; they are not what is looked at.
+        return [
+            one["request"]["url"]
+            for one in asked
+            if one["documentURL"].startswith("file:")
+            and one["request"]["url"] != one["documentURL"]
+            and not one["request"]["url"].startswith("data:")
+        ]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from .certificates import OVERDUE
 from .comparison import CATEGORIES, CATEGORY_LABELS
 from .model import Report
-from .values import Limits, differences, visible
+from .values import Difference, Limits, all_differences, visible
 
 COLUMNS = (
     "host",
@@ -70,27 +70,24 @@ def since_earlier(report: Report) -> Dict[str, str]:
 def _cells(report: Report, entry: Dict[str, Any]) -> Dict[str, str]:
     certificates = report.certificates_of(entry)
     dated = [certificate for certificate in certificates if certificate.days_left is not None]
+    differing = all_differences(entry["changes"], _WHOLE)
     following = dated[0] if dated else None
     return {
         **{name: entry[name] for name in ("host", "verdict", "version", "edition", "tenant_id", "application_id", "url")},
         "reasons": " ".join(entry["reasons"]),
-        "differences": str(len(entry["changes"])),
-        "changes": "; ".join(text for change in entry["changes"] for text in _change(change)),
+        "differences": str(len(differing)),
+        "changes": "; ".join(_told(one) for one in differing),
         "consent_missing": " ".join(entry["consent"]["missing"]),
         "consent_unneeded": " ".join(entry["consent"]["unneeded"]),
         "certificates": " ".join(certificate.thumbprint for certificate in certificates),
         "certificate_ends": following.day if following else "",
         "certificate_days_left": str(max(0, following.days_left or 0)) if following else "",
         "certificate_overdue": ("yes" if following.state == OVERDUE else "no") if following else "",
-        "remedies": " ".join(entry["remedies"]),
+        "remedies": "; ".join(entry["remedies"]),
     }
 
 
-def _change(change: Dict[str, Any]) -> List[str]:
-    texts = []
-    for one in differences(f"{change['target']}.{change['field']}", change["before"], change["after"], _WHOLE):
-        if one.is_set:
-            texts.append(f"{one.path}: removed [{', '.join(one.removed)}], added [{', '.join(one.added)}]")
-        else:
-            texts.append(f"{one.path}: {one.before} -> {one.after}")
-    return texts
+def _told(one: Difference) -> str:
+    if one.is_set:
+        return f"{one.path}: removed [{', '.join(one.removed)}], added [{', '.join(one.added)}]"
+    return f"{one.path}: {one.before} -> {one.after}"

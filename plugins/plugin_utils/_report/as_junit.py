@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Tuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from .model import Report
-from .values import Limits, differences
+from .values import Limits, all_differences
 from .verdicts import COMPLIANT, DRIFTED, FAILED, LABELS, UNLICENSED, UNREACHABLE
 from .wording import run_facts
 
@@ -66,13 +66,10 @@ def _case(suite: Element, entry: Dict[str, Any]) -> None:
 
 def _lines(entry: Dict[str, Any]) -> List[str]:
     lines = list(entry["reasons"])
-    for change in entry["changes"]:
-        for one in differences(f"{change['target']}.{change['field']}", change["before"], change["after"], _LIMITS):
-            if one.is_set:
-                lines.extend(f"- {one.path}: {text}" for text in one.removed)
-                lines.extend(f"+ {one.path}: {text}" for text in one.added)
-            else:
-                lines.extend((f"- {one.path}: {one.before}", f"+ {one.path}: {one.after}"))
+    for one in all_differences(entry["changes"], _LIMITS):
+        removed, added = (one.removed, one.added) if one.is_set else ([one.before], [one.after])
+        lines.extend(f"- {one.path}: {text}" for text in removed)
+        lines.extend(f"+ {one.path}: {text}" for text in added)
     for title, names in (("Consent missing", entry["consent"]["missing"]), ("Consent unneeded", entry["consent"]["unneeded"])):
         if names:
             lines.append(f"{title}: {', '.join(names)}")

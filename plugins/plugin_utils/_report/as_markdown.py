@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, List
 from .certificates import FINE, OVERDUE, CertificateEnd
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS
 from .model import Report
-from .values import Difference, Limits, differences, flat_items, shorten, shown_items, visible
+from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items, visible
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
 from .wording import days_text, headline, run_facts, time_text
 
@@ -125,11 +125,7 @@ def _host(entry: Dict[str, Any]) -> str:
 
 
 def _drift(changes: List[Dict[str, Any]]) -> List[str]:
-    found = [
-        one
-        for change in changes
-        for one in differences(f"{change['target']}.{change['field']}", change["before"], change["after"], _LIMITS)
-    ]
+    found = all_differences(changes, _LIMITS)
     if not found:
         return []
     rows = [[markdown_text(one.path), _before(one), _after(one)] for one in found[: _LIMITS.differences]]
@@ -144,7 +140,9 @@ def _before(one: Difference) -> str:
 
 
 def _after(one: Difference) -> str:
-    return f"added: {_list(one.added)}; {one.kept} unchanged" if one.is_set else markdown_text(one.after)
+    if not one.is_set:
+        return markdown_text(one.after)
+    return f"added: {_list(one.added)}" + (f"; {one.kept} unchanged" if one.kept else "")
 
 
 def _list(texts: List[str]) -> str:

@@ -144,11 +144,11 @@ def timeline(certificates: Sequence[CertificateEnd], now: datetime) -> List[Buck
         elif certificate.ends is not None:
             place = certificate.ends.year * 12 + certificate.ends.month - 1 - first
             columns[max(0, min(place, MONTHS_AHEAD))].append(certificate)
-    buckets = [Bucket("Overdue", "Overdue", OVERDUE, columns[-1])]
+    buckets = [Bucket("Overdue", "Overdue", OVERDUE if columns[-1] else FINE, columns[-1])]
     for place in range(MONTHS_AHEAD):
         year, month = divmod(first + place, 12)
         name = datetime(year, month + 1, 1).strftime("%b")
-        kind = SOON if place == 0 or any(one.state == SOON for one in columns[place]) else FINE
+        kind = SOON if any(one.state == SOON for one in columns[place]) else FINE
         buckets.append(Bucket(f"{name} {year}", name, kind, columns[place]))
     buckets.append(Bucket("Later", "Later", FINE, columns[MONTHS_AHEAD]))
     return buckets

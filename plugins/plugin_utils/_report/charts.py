@@ -8,13 +8,17 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Tuple
 
-from .certificates import OVERDUE, Bucket
+from .certificates import MONTHS_AHEAD, OVERDUE, Bucket
 from .verdicts import LABELS, VERDICTS
 from .wording import count
 
 _BAR_HEIGHT = 28
+# The first and the last column carry a word, not the three letters of a month.
+_EDGES = ("Overdue", "Later")
+_EDGE_WEIGHT = 1.8
+_QUARTERS = ("Jan", "Apr", "Jul", "Oct")
 _PLOT_TOP, _PLOT_HEIGHT, _LABEL_HEIGHT = 22, 120, 34
 
 
@@ -50,11 +54,14 @@ def verdict_chart(summary: Dict[str, int]) -> str:
 def timeline_chart(buckets: Sequence[Bucket]) -> str:
     """A column per month with the number of certificates that end in it; overdue ones stand first, later ones last."""
     highest = max((len(bucket.certificates) for bucket in buckets), default=0)
-    step = 100 / len(buckets)
+    weights = [_EDGE_WEIGHT if bucket.short in _EDGES else 1.0 for bucket in buckets]
+    steps = [100 * weight / sum(weights) for weight in weights]
     base = _PLOT_TOP + _PLOT_HEIGHT
     overdue = len(buckets[0].certificates)
     told = "; ".join(f"{bucket.label}: {len(bucket.certificates)}" for bucket in buckets if bucket.certificates)
-    columns = "".join(_column(bucket, place, step, highest) for place, bucket in enumerate(buckets))
+    columns = "".join(
+        _column(bucket, place, (sum(steps[:place]), steps[place]), highest) for place, bucket in enumerate(buckets)
+    )
     return (
         f'<svg class="timeline" role="img" aria-labelledby="timeline-title timeline-desc" width="100%" '
         f'height="{base + _LABEL_HEIGHT}"><title id="timeline-title">Certificate ends by month</title>'
@@ -63,10 +70,12 @@ def timeline_chart(buckets: Sequence[Bucket]) -> str:
     )
 
 
-def _column(bucket: Bucket, place: int, step: float, highest: int) -> str:
+def _column(bucket: Bucket, place: int, room: Tuple[float, float], highest: int) -> str:
     base = _PLOT_TOP + _PLOT_HEIGHT
-    left, middle = _percent(place * step + step * 0.14), _percent(place * step + step / 2)
-    width = _percent(step * 0.72)
+    start, step = room
+    thickness = 0.72 * step / (_EDGE_WEIGHT if bucket.short in _EDGES else 1)
+    left, middle = _percent(start + (step - thickness) / 2), _percent(start + step / 2)
+    width = _percent(thickness)
     total = len(bucket.certificates)
     height = max(3.0, _PLOT_HEIGHT * total / highest) if total else 0.0
     lower = round(height * bucket.alone / total, 1) if total else 0.0
@@ -87,9 +96,10 @@ def _column(bucket: Bucket, place: int, step: float, highest: int) -> str:
 
 
 def _label(bucket: Bucket, place: int, middle: str, base: int) -> str:
-    ends = bucket.short in ("Overdue", "Later")
-    # On a phone only every third month has room for its name; the first and the last column always have one.
-    kind = "edge" if ends else ("tick" if place % 3 == 1 else "tick minor")
+    ends = bucket.short in _EDGES
+    # On a phone only the quarters have room for their names, and none beside the words of the first and the last column.
+    quarter = bucket.short in _QUARTERS and 2 < place < MONTHS_AHEAD
+    kind = "edge" if ends else ("tick" if quarter else "tick minor")
     year = bucket.label[-4:] if not ends and (place == 1 or bucket.short == "Jan") else ""
     text = f'<text class="{kind}" x="{middle}" y="{base + 15}">{bucket.short}</text>'
-    return text + (f'<text class="year" x="{middle}" y="{base + 30}">{year}</text>' if year else "")
+    return text + (f'<text class="year{"" if quarter else " minor"}" x="{middle}" y="{base + 30}">{year}</text>' if year else "")

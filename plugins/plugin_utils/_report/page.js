@@ -45,7 +45,7 @@
     return el("section", wide ? { class: "wide" } : null, el("h3", null, title), ...children);
   }
 
-  const list = (items, className) => el("ul", null, ...items.map((item) => el("li", null, bdi(item, className))));
+  const list = (items) => el("ul", { class: "reasons" }, ...items.map((item) => el("li", null, bdi(item))));
 
   function marked(kind, word, text) {
     return el(kind, null, el("span", { class: "word" }, word), bdi(text));

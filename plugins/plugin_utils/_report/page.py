@@ -116,14 +116,14 @@ def _verdict_table(summary: Dict[str, int]) -> str:
 
 
 def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str:
-    if not certificates:
-        return '<p class="quiet">No certificate is known in this run.</p>'
+    if not any(one.days_left is not None for one in certificates):
+        return '<p class="quiet">No certificate with a known end was seen in this run.</p>'
     buckets = timeline(certificates, report.moment)
     unknown = sum(1 for one in certificates if one.days_left is None)
     note = f'<p class="quiet">The end of {count(unknown, "certificate")} is unknown.</p>' if unknown else ""
     key = (
-        '<ul class="key"><li class="overdue">Overdue</li><li class="soon">Ends this month or within 30 days</li>'
-        '<li class="fine">Ends later</li><li class="superseded">Has a successor on the same PBX</li></ul>'
+        '<ul class="key"><li class="overdue">Overdue</li><li class="soon">Month with an end within 30 days</li>'
+        '<li class="fine">Later</li><li class="superseded">Has a successor on the same PBX</li></ul>'
     )
     return f"{timeline_chart(buckets)}{key}{note}{_urgent(certificates)}{_timeline_table(buckets)}"
 
@@ -131,7 +131,7 @@ def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str
 def _urgent(certificates: Sequence[CertificateEnd]) -> str:
     urgent = [one for one in certificates if one.state not in ("", FINE) and not one.superseded]
     if not urgent:
-        return '<p class="lead-in">No PBX is without a valid certificate, now or within the next 30 days.</p>'
+        return '<p class="lead-in">No certificate that was seen is overdue or ends within 30 days without a successor.</p>'
     urgent.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
     items = "".join(
         f'<li class="{one.state}"><span class="who">{_html(one.host)}</span> '
@@ -173,7 +173,7 @@ def _comparison(report: Report) -> str:
     note = '<p class="quiet">This run was limited: a PBX that is missing here may simply not have been asked.</p>' if limited else ""
     return (
         '<section class="card" aria-labelledby="since-heading"><h2 id="since-heading">Since the earlier report</h2>'
-        f'<p class="lead-in">On {_html(earlier or "an unknown day")}, {then[COMPLIANT]} of {count(then["total"], "PBX", "PBXs")} '
+        f'<p class="lead-in">On {_html(earlier or "an unknown day")}, {then[COMPLIANT]:,} of {count(then["total"], "PBX", "PBXs")} '
         f'{"was" if then[COMPLIANT] == 1 else "were"} compliant.</p><div class="since">{groups}</div>{note}</section>'
     )
 
@@ -192,10 +192,11 @@ def _group(category: str, entries: List[Dict[str, Any]], places: Dict[str, int])
 def _compared(one: Dict[str, Any], places: Dict[str, int]) -> str:
     place = places.get(one["host"])
     name = _html(one["host"]) if place is None else f'<a href="#pbx-{place}">{_html(one["host"])}</a>'
-    if one["earlier"] and one["now"] and one["earlier"] != one["now"]:
-        return f'{name} <span class="quiet">{LABELS[one["earlier"]].lower()} \u2192 {LABELS[one["now"]].lower()}</span>'
+    verdicts = [LABELS[verdict].lower() for verdict in dict.fromkeys((one["earlier"], one["now"])) if verdict]
     fresh = len((one.get("changes") or {}).get("new", []))
-    return f'{name} <span class="quiet">{count(fresh, "new difference")}</span>' if fresh and one["earlier"] != COMPLIANT else name
+    news = f", {count(fresh, 'new difference')}" if fresh and one["earlier"] != COMPLIANT else ""
+    told = " \u2192 ".join(verdicts) + news
+    return f'{name} <span class="quiet">{told}</span>'
 
 
 def _open_table(report: Report, limits: Limits) -> str:
@@ -209,8 +210,8 @@ def _open_row(place: int, entry: Dict[str, Any], limits: Limits) -> str:
     reasons = shorten(" ".join(entry["reasons"]), 2 * limits.characters)
     fields = [f"{change['target']}.{change['field']}" for change in entry["changes"][: limits.items]]
     drift = f'<br><span class="quiet">Differs: {_html(shorten(", ".join(fields), 2 * limits.characters))}</span>' if fields else ""
-    remedy = shorten(" ".join(entry["remedies"]), 2 * limits.characters)
+    remedies = "<br>".join(_html(shorten(remedy, 2 * limits.characters)) for remedy in entry["remedies"][: limits.items])
     return (
         f'<tr id="pbx-{place}"><th scope="row">{_html(entry["host"])}</th><td>{LABELS[entry["verdict"]]}</td>'
-        f"<td>{_html(reasons)}{drift}</td><td>{_html(remedy)}</td></tr>"
+        f"<td>{_html(reasons)}{drift}</td><td>{remedies}</td></tr>"
     )

@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 from .as_csv import since_earlier
 from .certificates import CertificateEnd
 from .model import Report
-from .values import Difference, Limits, differences, flat_items, shorten, shown_items, visible
+from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items, visible
 from .verdicts import LABELS, SEVERITY, VERDICTS
 from .wording import days_text
 
@@ -47,7 +47,7 @@ def _tenants(report: Report) -> List[List[Any]]:
 
 
 def _host(report: Report, entry: Dict[str, Any], since: str, limits: Limits) -> Dict[str, Any]:
-    shown = _differences(entry["changes"], limits)
+    shown = all_differences(entry["changes"], limits)
     certificates = report.certificates_of(entry)
     data = {
         "host": visible(entry["host"]),
@@ -60,7 +60,7 @@ def _host(report: Report, entry: Dict[str, Any], since: str, limits: Limits) -> 
         "reasons": _texts(entry["reasons"], limits),
         "changes": [_difference(one) for one in shown[: limits.differences]],
         "changesLeft": max(0, len(shown) - limits.differences),
-        "count": len(entry["changes"]),
+        "count": len(shown),
         "certs": [_certificate(one, limits) for one in certificates[: limits.items]],
         "missing": shown_items(entry["consent"]["missing"], limits),
         "unneeded": shown_items(entry["consent"]["unneeded"], limits),
@@ -80,14 +80,6 @@ def _texts(texts: List[str], limits: Limits) -> List[str]:
 def _pairs(mapping: Dict[str, Any], limits: Limits) -> List[List[Any]]:
     pairs = flat_items(mapping)[: limits.items]
     return [[shorten(visible(path.replace("_", " ")), 120), shown_items(items, limits)] for path, items in pairs]
-
-
-def _differences(changes: List[Dict[str, Any]], limits: Limits) -> List[Difference]:
-    return [
-        one
-        for change in changes
-        for one in differences(visible(f"{change['target']}.{change['field']}"), change["before"], change["after"], limits)
-    ]
 
 
 def _difference(one: Difference) -> Dict[str, Any]:

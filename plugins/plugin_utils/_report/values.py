@@ -138,6 +138,15 @@ def differences(path: str, before: Any, after: Any, limits: Limits) -> List[Diff
     return [_pair(path, before, after, limits)]
 
 
+def all_differences(changes: Iterable[Dict[str, Any]], limits: Limits) -> List[Difference]:
+    """Every setting that the changes of one PBX are about, named `target.field`."""
+    found: List[Difference] = []
+    for change in changes:
+        path = visible(f"{change['target']}.{change['field']}".strip("."))
+        found.extend(differences(path, change["before"], change["after"], limits))
+    return found
+
+
 def _listlike(before: Any, after: Any) -> bool:
     return (isinstance(before, list) and isinstance(after, (list, type(None)))) or (before is None and isinstance(after, list))
 

@@ -18,7 +18,7 @@ _KNOWN = ("playbook", "check_mode", "limit", "duration_s")
 
 def count(number: int, one: str, many: str = "") -> str:
     """`1 PBX`, `2 PBXs`."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def headline(summary: Dict[str, int]) -> str:
@@ -27,9 +27,9 @@ def headline(summary: Dict[str, int]) -> str:
     if not total:
         return "No PBX was part of this run."
     if compliant == total:
-        return "The PBX is compliant." if total == 1 else f"All {total} PBXs are compliant."
+        return "The PBX is compliant." if total == 1 else f"All {total:,} PBXs are compliant."
     verb = "needs" if total - compliant == 1 else "need"
-    return f"{compliant} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {total - compliant} {verb} attention."
+    return f"{compliant:,} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {total - compliant:,} {verb} attention."
 
 
 def days_text(days: Optional[int]) -> str:
@@ -66,8 +66,8 @@ def run_facts(report: Report) -> List[Tuple[str, str]]:
     if run.get("playbook"):
         facts.append(("Playbook", visible(as_text(run["playbook"]))))
     if isinstance(run.get("check_mode"), bool):
-        facts.append(("Mode", "check mode, nothing was changed" if run["check_mode"] else "changes were allowed"))
-    facts.append(("Limit", visible(as_text(run["limit"])) if run.get("limit") else "none, the whole inventory"))
+        facts.append(("Mode", "check mode, no changes" if run["check_mode"] else "changes were allowed"))
+    facts.append(("Limit", visible(as_text(run["limit"])) if run.get("limit") else "whole inventory"))
     if run.get("duration_s") is not None:
         facts.append(("Duration", duration_text(run["duration_s"])))
     more = [name for name in sorted(run) if name not in _KNOWN and run[name] not in (None, "", [], {})]
