@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from tcx_lab import graph
+from tcx_lab import pbx as pbx_package
 from tcx_lab.portrait import portrait
 from tcx_lab.world import Administrator, Automation, Pbx, Tenant, World
 
@@ -233,16 +235,12 @@ def _add_user(world: World, tenant: Tenant, index: int) -> None:
 
 
 def _furnish_tenants(world: World, automation: Automation) -> None:
-    from tcx_lab import graph
-
     for tenant in world.tenants.values():
         graph.prepare_tenant(world, tenant)
         graph.install_automation(world, tenant, automation)
 
 
 def _build_pbx(world: World, plan: PbxPlan, tenant: Tenant) -> Pbx:
-    from tcx_lab import pbx as pbx_package
-
     pbx = Pbx(
         name=plan.name,
         version=BUILDS.get(plan.version, plan.version),
@@ -258,7 +256,6 @@ def _build_pbx(world: World, plan: PbxPlan, tenant: Tenant) -> Pbx:
         expected=_expected(plan),
     )
     world.add_pbx(pbx)
-    pbx_package.prepare_pbx(world, pbx)
     if plan.state:
         pbx_package.patch_pbx(world, pbx, dict(plan.state))
     return pbx
@@ -289,15 +286,23 @@ def _expected(plan: PbxPlan) -> str:
     return next((verdicts[name] for name in TROUBLES if name in plan.trouble), "compliant")
 
 
+def linked_application(world: World, pbx: Pbx) -> tuple[Tenant, str] | None:
+    """Tenant and object id of the application that a PBX's settings point to; None when it points to nothing that exists."""
+    settings = pbx_package.state_of(world, pbx).m365
+    tenant = world.find_tenant(settings["TenantId"] or "")
+    if tenant is None:
+        return None
+    applications = tenant.applications.items()
+    found = (object_id for object_id, each in applications if each["appId"] == settings["ApplicationId"])
+    return next(((tenant, object_id) for object_id in found), None)
+
+
 def drift(world: World, hosts: Sequence[str] | None = None) -> list[str]:
     """Change things behind the collection's back, on both sides: sign-in switched off on the PBX, and on every second one
     ID tokens and redirect URIs taken from its application instead. Without `hosts`: those planned as drifted.
 
     PBXs that have no application configured are left alone. Returns the names of the PBXs that differ now.
     """
-    from tcx_lab import graph
-    from tcx_lab import pbx as pbx_package
-
     names = [name for name, pbx in world.pbxs.items() if pbx.expected == "drifted"] if hosts is None else list(hosts)
     unknown = [name for name in names if name not in world.pbxs]
     if unknown:
@@ -305,7 +310,7 @@ def drift(world: World, hosts: Sequence[str] | None = None) -> list[str]:
     changed = []
     for index, name in enumerate(names):
         pbx = world.pbxs[name]
-        linked = pbx_package.linked_application(world, pbx)
+        linked = linked_application(world, pbx)
         if linked is None:
             continue
         tenant, object_id = linked
