@@ -25,7 +25,7 @@ setup: ## Make the virtual environment (.venv) with locked versions
 	@$(PYTHON) tools/environments.py main
 
 demo: setup ## Roll Microsoft 365 sign-in out to twelve simulated phone systems, and show each step
-	@$(PY) tests/demo/run.py
+	@PYTHONPATH=tests/lab $(PY) tests/demo/run.py
 
 lab: setup ## Start the lab alone and print its inventory (Ctrl-C ends it)
 	@PYTHONPATH=tests/lab $(PY) -m tcx_lab

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""Action plugin: checks the PBXs of a play in one sweep and writes the compliance report."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import time
+from typing import Any
+
+from ansible import constants as C
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import missing_dependency
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_check import check_host, host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, read_report, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._variables import HostVariables
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "report_dir": {"type": "path", "default": "./reports"},
+    "fail_on_drift": {"type": "bool", "default": False},
+    "compare": {"type": "path"},
+    "concurrency": {"type": "int", "default": 50},
+    "processes": {"type": "int", "default": 0},
+}
+
+PROGRESS_S = 10.0
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Sweep the hosts of the current batch, then write the report of all hosts of the play so far."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        validation = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given(plain(self._task.args)))
+        problem = missing_dependency() or _unusable(validation.error_messages)
+        if problem:
+            return dict(result, **problem)
+        options = validation.validated_parameters
+        store = RunStore(C.DEFAULT_LOCAL_TMP)
+        batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
+        if not self._claim(store, batch):
+            return dict(result, skipped=True, changed=False, skip_reason="another host of this batch writes the report")
+        try:
+            earlier = read_report(options["compare"]) if options.get("compare") else None
+        except ValueError as error:
+            return dict(result, failed=True, changed=False, msg=str(error))
+        started = time.monotonic()
+        found = self._sweep(batch, task_vars, store, options)
+        found += [_stopped(host) for host in _lost(task_vars)]
+        report = self._report(found, options["report_dir"], store, task_vars, earlier, time.monotonic() - started)
+        try:
+            files = write_report(report, options["report_dir"])
+        except OSError as error:
+            said = f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
+            return dict(result, failed=True, changed=False, msg=said)
+        return dict(result, **_answer(report, [one.path for one in files], bool(options["fail_on_drift"])))
+
+    def _claim(self, store: RunStore, batch: list[str]) -> bool:
+        """Whether this host is the first of its batch here: strategies other than linear ignore ``run_once``."""
+        key = f"{self._task._uuid}|{','.join(batch)}"
+        with store.lock("sweep", key):
+            if store.get("sweep", key):
+                return False
+            store.put("sweep", key, True)
+            return True
+
+    def _sweep(
+        self, batch: list[str], task_vars: dict[str, Any], store: RunStore, options: dict[str, Any]
+    ) -> list[HostResult]:
+        variables = HostVariables(self._task, self._loader, task_vars["hostvars"])
+        check = functools.partial(_check, variables=variables, store=store, connections={})
+        found = []
+        shown = time.monotonic()
+        for host, entry in sweep(batch, check, threads=options["concurrency"], processes=options["processes"]):
+            found.append(_from_entry(host, entry))
+            if time.monotonic() - shown > PROGRESS_S:
+                shown = time.monotonic()
+                display.display(f"checked {len(found)} of {len(batch)} PBXs")
+        return found
+
+    def _report(
+        self,
+        found: list[HostResult],
+        directory: str,
+        store: RunStore,
+        task_vars: dict[str, Any],
+        earlier: dict[str, Any] | None,
+        seconds: float,
+    ) -> Report:
+        """The report of this batch and of those before it: ``serial`` runs the task once for each batch."""
+        key = os.path.abspath(directory)
+        with store.lock("report", key):
+            before = store.get("report", key) or {"hosts": [], "seconds": 0.0}
+            now = {entry["host"] for entry in (one.to_dict() for one in found)}
+            hosts = [entry for entry in before["hosts"] if entry["host"] not in now]
+            hosts += [one.to_dict() for one in found]
+            seconds += before["seconds"]
+            store.put("report", key, {"hosts": hosts, "seconds": seconds})
+        run = {
+            "playbook": "tcx.m365.compliance",
+            "limit": str(task_vars.get("ansible_limit") or ""),
+            "duration_s": round(seconds, 1),
+        }
+        moment = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        return Report.build([HostResult.from_dict(entry) for entry in hosts], moment, run, earlier)
+
+
+def _check(
+    host: str, *, variables: HostVariables, store: RunStore, connections: dict[int, Connections]
+) -> dict[str, Any]:
+    """Check one host; runs in a thread of one of the sweep's processes, which share their connections."""
+    shared = connections.setdefault(os.getpid(), Connections(size=64))
+    known = variables.of(host)
+    run_task = functools.partial(
+        run_capability,
+        check_mode=True,
+        store=store,
+        warn=_silent,
+        notice=_silent,
+        trace=_silent,
+        connections=shared,
+    )
+    return host_result(host, known, check_host(known, run_task)).to_dict()
+
+
+def _silent(_text: str) -> None:
+    """What a check has to say stands in its result."""
+
+
+def _from_entry(host: str, entry: dict[str, Any]) -> HostResult:
+    if "crashed" in entry:
+        return HostResult(host=host, verdict="failed", reasons=[f"The check broke: {entry['crashed']}."])
+    return HostResult.from_dict(entry)
+
+
+def _lost(task_vars: dict[str, Any]) -> list[str]:
+    """Hosts of the play that an earlier task has stopped: they are in the report, too."""
+    alive = {str(host) for host in task_vars.get("ansible_play_hosts", [])}
+    return [str(host) for host in task_vars.get("ansible_play_hosts_all", []) if str(host) not in alive]
+
+
+def _stopped(host: str) -> HostResult:
+    return HostResult(host=host, verdict="failed", reasons=["An earlier task of this play stopped this host."])
+
+
+def _unusable(messages: list[str]) -> dict[str, Any] | None:
+    return {"failed": True, "changed": False, "msg": "; ".join(messages)} if messages else None
+
+
+def _answer(report: Report, paths: list[str], fail_on_drift: bool) -> dict[str, Any]:
+    summary = report.summary
+    counts = ", ".join(f"{summary[name]} {name}" for name in summary if name != "total" and summary[name])
+    said = f"{summary['total']} PBXs: {counts or 'none checked'}. Report: {os.path.abspath(paths[3])}"
+    answer: dict[str, Any] = {
+        "changed": False,
+        "msg": said,
+        "summary": summary,
+        "report": [os.path.abspath(path) for path in paths],
+        "ansible_stats": {
+            "data": {"tcx_m365_compliance": summary},
+            "per_host": False,
+            "aggregate": False,
+        },
+    }
+    if fail_on_drift and not report.all_compliant:
+        answer["failed"] = True
+    return answer

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""One PBX compared with what is wanted: the tasks of the rollout in check mode, and the verdict of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    azure_app_registration,
+    graph_permission_grant,
+    m365_preflight,
+    tcx_m365_settings,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+
+Result = Mapping[str, Any]
+RunTask = Callable[[Capability, Mapping[str, Any]], dict[str, Any]]
+
+UNREACHABLE_KINDS = frozenset(("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline"))
+
+
+@dataclass
+class HostCheck:
+    """The results of the tasks of one PBX, in order; a failed one is the last."""
+
+    preflight: Result = field(default_factory=dict)
+    application: Result = field(default_factory=dict)
+    grant: Result = field(default_factory=dict)
+    settings: Result = field(default_factory=dict)
+
+    def all(self) -> list[Result]:
+        return [result for result in (self.preflight, self.application, self.grant, self.settings) if result]
+
+
+def check_host(variables: Mapping[str, Any], run_task: RunTask) -> HostCheck:
+    """Run the tasks of the rollout in check mode on one PBX; stop at the first that fails.
+
+    :param variables: all variables of the host, templated.
+    :param run_task: runs one capability in check mode.
+    """
+    check = HostCheck()
+    check.preflight = run_task(m365_preflight.CAPABILITY, arguments_of.preflight_arguments(variables))
+    if check.preflight.get("failed"):
+        return check
+    application = arguments_of.application_arguments(variables, check.preflight)
+    check.application = run_task(azure_app_registration.CAPABILITY, application)
+    if check.application.get("failed"):
+        return check
+    app_id = check.application["app_id"]
+    if _is_true(variables.get("entra_app_manage_grants", True)):
+        check.grant = run_task(graph_permission_grant.CAPABILITY, arguments_of.grant_arguments(variables, app_id))
+        if check.grant.get("failed"):
+            return check
+    check.settings = run_task(tcx_m365_settings.CAPABILITY, arguments_of.settings_arguments(variables, app_id))
+    return check
+
+
+def host_result(host: str, variables: Mapping[str, Any], check: HostCheck) -> HostResult:
+    """The entry of the report for one PBX."""
+    changes = [change for result in check.all() for change in result.get("changes") or ()]
+    failed = next((result for result in check.all() if result.get("failed")), None)
+    status = dict(check.settings.get("status") or {})
+    verdict, reasons, remedies = _verdict(failed, changes, status)
+    reasons += [warning for result in check.all() for warning in result.get("notes") or ()]
+    return HostResult(
+        host=host,
+        verdict=verdict,
+        reasons=reasons,
+        changes=changes,
+        certificates=list(check.application.get("certificates") or ()),
+        unmanaged=_unmanaged(check),
+        version=_first(check, "version"),
+        edition=_first(check, "edition"),
+        remedies=remedies,
+        consent={
+            "missing": list(check.grant.get("missing") or ()),
+            "unneeded": list(check.grant.get("unneeded") or ()),
+        },
+        tenant_id=str(variables.get("entra_tenant_id") or ""),
+        application_id=str(check.application.get("app_id") or ""),
+        status=status,
+        url=str(variables.get("tcx_url") or ""),
+    )
+
+
+def _verdict(
+    failed: Result | None, changes: list[dict[str, Any]], status: Mapping[str, Any]
+) -> tuple[str, list[str], list[str]]:
+    if failed is not None:
+        error = failed.get("error") or {}
+        kind = error.get("kind", "failed")
+        verdict = "unlicensed" if kind == "unlicensed" else "unreachable" if kind in UNREACHABLE_KINDS else "failed"
+        remedy = error.get("remedy")
+        return verdict, [str(failed.get("msg") or "the check failed without a message")], [remedy] if remedy else []
+    reasons = [_sentence(change) for change in changes]
+    unhealthy = bool(status) and not status.get("ok")
+    if unhealthy and status.get("message"):
+        reasons.append(f"3CX says: {status['message']}")
+    if changes:
+        return "drifted", reasons, []
+    if unhealthy:
+        # Every setting is as wanted and the proof fails all the same: a repair by the rollout cannot be promised.
+        return "failed", reasons or ["the integration is not healthy although every setting is as wanted"], []
+    return "compliant", reasons, []
+
+
+def _sentence(change: Mapping[str, Any]) -> str:
+    return f"{str(change['target']).replace('_', ' ')}: {change['field']} is not as wanted"
+
+
+def _unmanaged(check: HostCheck) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for result in check.all():
+        for name, value in (result.get("unmanaged") or {}).items():
+            if value:
+                found[name] = value
+    return found
+
+
+def _first(check: HostCheck, name: str) -> str:
+    return next((str(result[name]) for result in check.all() if result.get(name)), "")
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() not in ("false", "no", "0", "off", "none", "")

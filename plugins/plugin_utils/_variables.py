@@ -1,0 +1,81 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""All variables of any host of the play, as a task on that host would see them, read from within one task.
+
+``hostvars`` leaves out the variables of the play, and asking Ansible for a task per host is what the sweep avoids. So
+the variable manager that the strategy itself uses is asked, and only the variables of this collection are templated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.template import Templar
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+
+PREFIXES = ("entra_", "tcx_", "preflight_", "compliance_")
+_ROLES = ("preflight", "entra_app", "tcx_console", "sso_verify")
+
+
+class HostVariables:
+    """Reads and templates the variables of hosts; safe to use from several threads.
+
+    :param task: the task that is running.
+    :param hostvars: the ``hostvars`` of that task.
+    """
+
+    def __init__(self, task: Any, loader: Any, hostvars: Any) -> None:
+        self._task = task
+        self._loader = loader
+        self._hostvars = hostvars
+        self._manager = hostvars._variable_manager
+        self._inventory = hostvars._inventory
+        self._play = _play_of(task)
+        self._defaults = role_defaults()
+        self._lock = threading.Lock()
+
+    def of(self, host: str) -> dict[str, Any]:
+        """The variables of this collection for ``host``, templated, below them the defaults of the roles."""
+        with self._lock:
+            known = self._manager.get_vars(
+                play=self._play,
+                host=self._inventory.get_host(host),
+                task=self._task,
+                include_hostvars=False,
+            )
+            known["hostvars"] = self._hostvars
+            templar = Templar(loader=self._loader, variables=known)
+            found = dict(self._defaults)
+            for name, value in known.items():
+                if name.startswith(PREFIXES):
+                    found[name] = plain(templar.template(value))
+            found.setdefault("entra_app_unique_name", f"3cx-{host}")
+            found["ansible_connection"] = plain(templar.template(known.get("ansible_connection", "local")))
+            return found
+
+
+def role_defaults() -> Mapping[str, Any]:
+    """The defaults of the roles of the rollout; they are plain values, without templates."""
+    defaults: dict[str, Any] = {}
+    roles = Path(__file__).resolve().parents[2] / "roles"
+    for role in _ROLES:
+        defaults.update(yaml.safe_load((roles / role / "defaults" / "main.yml").read_text(encoding="utf-8")) or {})
+    return defaults
+
+
+def _play_of(task: Any) -> Any:
+    node = task
+    while node is not None:
+        play = getattr(node, "_play", None)
+        if play is not None:
+            return play
+        node = getattr(node, "_parent", None)
+    return None

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a demo shows of a playbook run: one line per task with how many PBXs it changed, and each failure in full."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: demo
+type: stdout
+short_description: One line per task
+description: Counts per task, the sentence of each failure, and nothing else.
+"""
+
+_WIDTH = 110
+
+
+class CallbackModule(CallbackBase):
+    """Stdout callback of the demo."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "demo"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = ""
+        self._counts: dict[str, int] = defaultdict(int)
+        self._failures: list[tuple[str, str]] = []
+        self._quiet = False
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._finish()
+        self._name = task.get_name().split(" : ", 1)[-1]
+        self._quiet = self._name.startswith("Validating arguments")
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        content = result._result
+        self._counts["changed" if content.get("changed") else "ok"] += 1
+        if "msg" in content and self._name.startswith("Say "):
+            self._display.display(textwrap.indent(str(content["msg"]), "    "))
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        self._counts["skipped"] += 1
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._counts["failed"] += 1
+        self._failures.append((result._host.get_name(), str(result._result.get("msg", ""))))
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self.v2_runner_on_failed(result)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._finish()
+        totals: dict[str, int] = defaultdict(int)
+        for host in stats.processed:
+            summary = stats.summarize(host)
+            outcome = "failed" if summary["failures"] or summary["unreachable"] else "unchanged"
+            totals["changed" if outcome == "unchanged" and summary["changed"] else outcome] += 1
+        self._display.display("  = " + ", ".join(f"{count} PBXs {name}" for name, count in sorted(totals.items())))
+
+    def _finish(self) -> None:
+        if self._name and not self._quiet and not self._name.startswith("Say "):
+            counts = ", ".join(f"{self._counts[name]} {name}" for name in sorted(self._counts))
+            self._display.display(f"  - {self._name}: {counts}")
+        for host, message in self._failures:
+            lines = textwrap.wrap(f"{host}: {message}", _WIDTH, initial_indent="      ", subsequent_indent="        ")
+            self._display.display("\n".join(lines))
+        self._name = ""
+        self._counts.clear()
+        self._failures.clear()
