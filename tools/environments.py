@@ -46,6 +46,10 @@ class CannotMake(Exception):
     """An environment cannot be made on this machine; the text says why and what would help."""
 
 
+def dotted(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
 @dataclass(frozen=True)
 class Environment:
     """One virtual environment: its lock file's stem, its directory, and the Python versions it supports, best first."""
@@ -68,8 +72,8 @@ class Environment:
         for version in self.pythons:
             if version in here:
                 return version, here[version]
-        wanted = ", ".join(f"3.{minor}" for _, minor in sorted(self.pythons))
-        present = ", ".join(f"3.{minor}" for _, minor in here)
+        wanted = ", ".join(map(dotted, sorted(self.pythons)))
+        present = ", ".join(map(dotted, here))
         raise CannotMake(f"{self.lock} needs Python {wanted}; this machine has {present}")
 
 
@@ -186,7 +190,7 @@ def ensure(name: str) -> Environment:
         if stamp.is_file() and stamp.read_text() == digest:
             return environment
         start = time.monotonic()
-        print(f"making {environment.directory} (Python 3.{version[1]}, {lock.name})", flush=True)
+        print(f"making {environment.directory} (Python {dotted(version)}, {lock.name})", flush=True)
         _empty_environment(python, environment.path)
         _install(environment, lock)
         stamp.write_text(digest)
@@ -206,7 +210,7 @@ def show_all() -> None:
     for name, environment in catalogue().items():
         try:
             version, python = environment.interpreter()
-            print(f"{name:12} {environment.directory:16} Python 3.{version[1]} ({python})")
+            print(f"{name:12} {environment.directory:16} Python {dotted(version)} ({python})")
         except CannotMake as reason:
             print(f"{name:12} {environment.directory:16} not possible here: {reason}")
 

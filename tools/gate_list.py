@@ -19,7 +19,8 @@ class Gate:
     """One command with a verdict.
 
     `command` may use the placeholders {root}, {build}, {results} and, with `copy`, {copy}: a clean copy of the
-    collection, which is then the working directory too. `pytest` gates report each test; the others count as one.
+    collection, which is then the working directory too. A gate that `reports` writes {results}/NAME.xml in JUnit form, and
+    each test in it counts; any other gate counts as one.
     `paths` and `programs` must exist, or the gate is skipped with that reason. `cores` is how many of the machine's
     cores the command keeps busy.
     """
@@ -29,6 +30,7 @@ class Gate:
     environment: str
     command: tuple[str, ...]
     groups: frozenset[str]
+    reports: bool = False
     pytest: bool = False
     copy: bool = False
     paths: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ def pytest_gate(
         environment,
         ("python", "-m", "pytest", "-q", "-n", "2", *words),
         frozenset(groups),
+        reports=True,
         pytest=True,
         paths=tuple(word for word in words if word.startswith("tests/")),
         also=also,
@@ -156,8 +159,9 @@ def sanity_gates() -> tuple[Gate, ...]:
             f"sanity-{core}",
             f"ansible-test sanity, ansible-core {core}, every Python",
             f"core-{core}",
-            ("python", "{root}/tools/sanity.py"),
+            ("python", "{root}/tools/sanity.py", f"{{results}}/sanity-{core}.xml"),
             frozenset({"sanity", "test"}),
+            reports=True,
             copy=True,
         )
         for core in CORES

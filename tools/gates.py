@@ -8,7 +8,7 @@ Usage: gates.py TARGET|GATE ...     a target of make (check, test, lint, ...) or
        gates.py --list              all gates and the targets that they belong to
 
 Each gate writes a log of its own. The end is a table, the tail of each failed log, every skip with its reason, and one
-line `N passed, N failed, N skipped`: tests of pytest count one by one, any other gate counts as one check.
+line `N passed, N failed, N skipped`: tests that a gate reports count one by one, any other gate counts as one check.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class Result:
-    """How one gate ended. `passed` and `failed` count tests for a pytest gate, the gate itself otherwise."""
+    """How one gate ended. `passed` and `failed` count the tests of a gate that reports, the gate itself otherwise."""
 
     gate: Gate
     seconds: float
@@ -106,23 +106,20 @@ def read_junit(report: Path) -> tuple[int, int, tuple[Skip, ...]]:
 
 
 def judge(gate: Gate, code: int, seconds: float, log: Path) -> Result:
-    """Turn an exit code, and for pytest its report, into a result; a report that is missing is a failure."""
+    """Turn an exit code, and the report if the gate writes one, into a result; a report that is missing is a failure."""
     report = RESULTS / f"{gate.name}.xml"
-    if not gate.pytest:
+    if not gate.reports:
         return Result(gate, seconds, int(code == 0), int(code != 0), log=log)
     if not report.is_file():
         return Result(gate, seconds, failed=1, log=log)
     passed, failed, skips = read_junit(report)
-    no_tests = code == pytest_exit_no_tests and not skips
-    if code != 0 and not failed:
+    no_tests = not (passed or failed or skips)
+    if (code != 0 or no_tests) and not failed:
         failed = 1
     if no_tests:
         with log.open("a", encoding="utf-8") as text:
             text.write("\nThis gate found no test at all, which is a fault of the gate or of the tests.\n")
     return Result(gate, seconds, passed, failed, skips, log)
-
-
-pytest_exit_no_tests = 5
 
 
 def why_not(gate: Gate) -> str | None:
@@ -181,9 +178,10 @@ def run_gate(gate: Gate, cores: Cores, words: dict[str, str]) -> Result:
             directory = workspace.copy_collection(BUILD / "copies" / gate.name)
             words["copy"] = str(directory)
         command = [word.format(**words) for word in gate.command]
+        if gate.reports:
+            (RESULTS / f"{gate.name}.xml").unlink(missing_ok=True)
         if gate.pytest:
             report = RESULTS / f"{gate.name}.xml"
-            report.unlink(missing_ok=True)
             command += [f"--junitxml={report}", "-o", f"cache_dir={BUILD / 'pytest' / gate.name}"]
         with log.open("w", encoding="utf-8") as text:
             text.write(f"$ {' '.join(command)}\n")
@@ -213,7 +211,7 @@ def report(results: Sequence[Result], seconds: float) -> int:
     print(f"\n{'gate':{width}}  result   seconds  tests")
     for result in results:
         counts = f"{result.passed} passed, {result.failed} failed, {len(result.skips)} skipped"
-        detail = counts if result.gate.pytest else result.gate.title
+        detail = counts if result.gate.reports else result.gate.title
         print(f"{result.gate.name:{width}}  {result.verdict:8} {result.seconds:6.0f}  {detail}")
     for result in results:
         if result.failed and result.log:
@@ -227,8 +225,8 @@ def report(results: Sequence[Result], seconds: float) -> int:
             print(f"  {skip.what}: {skip.reason}")
     passed = sum(result.passed for result in results)
     failed = sum(result.failed for result in results)
-    tests = sum(result.passed + result.failed for result in results if result.gate.pytest)
-    checks = sum(result.passed + result.failed for result in results if not result.gate.pytest)
+    tests = sum(result.passed + result.failed for result in results if result.gate.reports)
+    checks = sum(result.passed + result.failed for result in results if not result.gate.reports)
     print(f"\n{tests} tests and {checks} other checks ran in {seconds:.0f} s; logs: {LOGS.relative_to(ROOT)}")
     print(f"{passed} passed, {failed} failed, {len(skips)} skipped", flush=True)
     return int(failed > 0 or passed == 0)

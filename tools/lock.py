@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import environments
 from environments import LOCKS
@@ -27,9 +28,10 @@ def main(arguments: list[str]) -> int:
     names = arguments or sorted(path.stem for path in LOCKS.glob("*.in") if path.stem not in INCLUDED_ONLY)
     for name in names:
         source, lock = LOCKS / f"{name}.in", LOCKS / f"{name}.txt"
-        command = [uv, "pip", "compile", "-q", "--universal", "--generate-hashes", "--no-header"]
-        command += ["--no-annotate", "--python-version", OLDEST.get(name, DEFAULT_OLDEST), "--upgrade"]
-        subprocess.run([*command, "-o", lock, source], check=True, stdout=subprocess.DEVNULL)
+        flags = ["-q", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--upgrade"]
+        oldest = OLDEST.get(name, DEFAULT_OLDEST)
+        command: list[str | Path] = [uv, "pip", "compile", *flags, "--python-version", oldest, "-o", lock, source]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         if ADDRESS.search(lock.read_text(encoding="utf-8")):
             print(f"{lock.name} holds an address; a lock must be usable with any package index", file=sys.stderr)
             return 1
