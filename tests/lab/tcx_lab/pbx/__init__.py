@@ -10,7 +10,7 @@ Everything a real PBX is known to do is imitated with its grade of evidence; wha
 from __future__ import annotations
 
 from tcx_lab.pbx.app import create_pbx_app
-from tcx_lab.pbx.scenario import patch_pbx
+from tcx_lab.pbx.scenario import linked_application, patch_pbx, prepare_pbx
 from tcx_lab.pbx.state import PbxState, state_of
 
-__all__ = ["PbxState", "create_pbx_app", "patch_pbx", "state_of"]
+__all__ = ["PbxState", "create_pbx_app", "linked_application", "patch_pbx", "prepare_pbx", "state_of"]

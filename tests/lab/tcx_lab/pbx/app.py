@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tcx_lab import trouble
-from tcx_lab.pbx import guard, login, xapi
+from tcx_lab.pbx import guard, login, signin, xapi
 from tcx_lab.pbx.state import PbxState, state_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/connect/token"): login.connect_token,
     ("POST", "/webclient/api/Login/GetAccessToken"): login.get_access_token,
     ("POST", "/webclient/api/Logout"): login.logout,
+    ("POST", "/webclient/logout"): signin.sign_out,
+    ("GET", "/"): signin.web_client,
+    ("GET", "/webclient"): signin.web_client,
+    ("GET", "/webclient/"): signin.web_client,
+    ("GET", "/admin"): signin.admin_console,
+    ("GET", "/admin/"): signin.admin_console,
+    ("GET", signin.REDIRECT_PATH): signin.oauth2office2,
+    ("POST", signin.REDIRECT_PATH): signin.oauth2office2,
+    ("GET", "/oauth2presence"): signin.oauth2presence,
+    ("POST", "/oauth2presence"): signin.oauth2presence,
 }
 
 
@@ -52,7 +62,10 @@ def _endpoint(scope: Scope) -> Endpoint:
     path: str = scope["path"]
     if path.startswith(xapi.PREFIX + "/"):
         return xapi.handle
-    return _ENDPOINTS.get((scope["method"], path), _nothing)
+    if path.startswith("/webclient/photos/"):
+        return signin.photo
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return _ENDPOINTS.get((method, path), _nothing)
 
 
 async def _nothing(_state: PbxState, _request: Request) -> Response:

@@ -77,9 +77,9 @@ class _Binder:
                 return None
             raise errors.bad_body()
         if kind.name in self._model.enums:
-            return self._literal(kind, value, self._model.enums[kind.name].__contains__)
+            return self._literal(value, self._model.enums[kind.name].__contains__)
         if kind.name in _LITERALS:
-            return self._literal(kind, value, lambda text: _LITERALS[kind.name].fullmatch(text) is not None)
+            return self._literal(value, lambda text: _LITERALS[kind.name].fullmatch(text) is not None)
         if kind.name in self._model.types:
             if not isinstance(value, dict):
                 raise errors.bad_body()
@@ -88,7 +88,7 @@ class _Binder:
             raise errors.bad_body()
         return value
 
-    def _literal(self, kind: Kind, value: Any, exists: Callable[[str], bool]) -> Any:
+    def _literal(self, value: Any, exists: Callable[[str], bool]) -> Any:
         if not isinstance(value, str):
             raise errors.bad_body()
         if not exists(value):

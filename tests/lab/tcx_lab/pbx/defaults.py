@@ -10,9 +10,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Final
 
-#: Last part of the build number per update: 20.0.8.1109 and 20.0.9.995 observed, the others assumed.
-BUILDS: Final = MappingProxyType({5: 551, 6: 724, 7: 984, 8: 1109, 9: 995, 10: 731})
-
 #: ProductCode by edition (assumed: no public sample says what it looks like).
 PRODUCT_CODES: Final = MappingProxyType({"Standard": "3CXPSSTD", "Professional": "3CXPSPROF", "Enterprise": "3CXPSENT"})
 

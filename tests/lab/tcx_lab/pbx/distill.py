@@ -94,7 +94,7 @@ def _property(name: str, schema: dict[str, Any]) -> str:
 
 
 def _reference(schema: dict[str, Any]) -> str:
-    return str(schema["$ref"].rsplit("/", 1)[1])
+    return str(schema["$ref"]).rsplit("/", 1)[1]
 
 
 def _type(schema: dict[str, Any]) -> str:
@@ -113,7 +113,7 @@ def _type(schema: dict[str, Any]) -> str:
     if kind == "string":
         longest = f"<{schema['maxLength']}" if "maxLength" in schema else ""
         return _SCALARS.get(schema.get("format", ""), "string") + longest + null
-    return {"boolean": "bool", "object": "object"}[kind] + null
+    return ("bool" if kind == "boolean" else "object") + null
 
 
 def _union(schema: dict[str, Any], parts: list[dict[str, Any]]) -> str:

@@ -162,23 +162,23 @@ def _token_of(page: microsoft.Page) -> str | None:
     return base64.urlsafe_b64encode(page.next_link.encode()).decode() if page.next_link else None
 
 
-_WANTED = {
-    "Users": lambda user: not microsoft.is_shared_mailbox(user),
-    "SharedMailboxes": microsoft.is_shared_mailbox,
-    "LicensedUsers": lambda user: bool(user.get("assignedLicenses")),
-}
+def _is_wanted(kind: str, user: dict[str, Any]) -> bool:
+    """Whether a user is of a kind of Pbx.TypeOfUser (names documented, meaning assumed)."""
+    if kind == "LicensedUsers":
+        return bool(user.get("assignedLicenses"))
+    return microsoft.is_shared_mailbox(user) == (kind == "SharedMailboxes")
 
 
 @handles("POST", f"{_PATH}/Pbx.GetM365Users")
 async def m365_users(call: Call) -> Answer:
     """Users of the tenant, page by page."""
-    wanted = _WANTED[(call.body.get("options") or {}).get("TypeOfUser", "Users")]
+    kind = (call.body.get("options") or {}).get("TypeOfUser", "Users")
     try:
         async with microsoft.Microsoft(call.state) as graph:
             page = await _page(call, graph, microsoft.users_page)
     except microsoft.MicrosoftError as error:
         raise _refused(call, error) from error
-    users = [microsoft.external_account(user) for user in page.items if wanted(user)]
+    users = [microsoft.external_account(user) for user in page.items if _is_wanted(kind, user)]
     return {"NextPageToken": _token_of(page), "Users": users}
 
 

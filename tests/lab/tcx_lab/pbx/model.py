@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 TABLE = Path(__file__).with_name("xapi.model")
@@ -86,7 +86,7 @@ def model_of(release: tuple[int, int, int]) -> Model:
     return _model(min(max(release[2], FIRST_UPDATE), LAST_UPDATE))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _model(update: int) -> Model:
     model = Model(update)
     for word, name, lines in _sections():

@@ -13,7 +13,24 @@ from tcx_lab.pbx import sync
 from tcx_lab.pbx.state import Entity, PbxState, state_of
 
 if TYPE_CHECKING:
-    from tcx_lab.world import Pbx, World
+    from tcx_lab.world import Pbx, Tenant, World
+
+
+def prepare_pbx(_world: World, pbx: Pbx) -> None:
+    """A PBX as it comes from the box: what it knows is made anew on its first use."""
+    pbx.state = None
+
+
+def linked_application(world: World, pbx: Pbx) -> tuple[Tenant, str] | None:
+    """The tenant and the object id of the application that a PBX is linked to; None when there is no such application."""
+    settings = state_of(world, pbx).m365
+    tenant = world.find_tenant(settings["TenantId"]) if settings["TenantId"] else None
+    if tenant is None:
+        return None
+    wanted = settings["ApplicationId"]
+    found = next((key for key, each in tenant.applications.items() if each.get("appId") == wanted), None)
+    return None if found is None else (tenant, found)
+
 
 #: Plain facts of a PBX and their types.
 _FACTS: dict[str, type] = {

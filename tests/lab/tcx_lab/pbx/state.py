@@ -19,7 +19,7 @@ from tcx_lab.pbx import defaults
 from tcx_lab.pbx.model import Model, model_of
 
 if TYPE_CHECKING:
-    from tcx_lab.clock import Clock, SkewedClock
+    from tcx_lab.clock import SkewedClock
     from tcx_lab.world import Pbx, World
 
 Entity = dict[str, Any]
@@ -159,7 +159,7 @@ class PbxState:
 
     def default_group(self) -> int:
         """The id of the department that new users belong to."""
-        return next(id for id, group in self.groups.items() if group["IsDefault"])
+        return next(key for key, group in self.groups.items() if group["IsDefault"])
 
     def add_user(self, properties: Mapping[str, Any], *, role: str = "users") -> Entity:
         """A new extension with every default; `Number` must be given and free."""
