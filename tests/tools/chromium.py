@@ -6,103 +6,76 @@
 
 from __future__ import annotations
 
-import base64
 import importlib.util
-import json
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 BROWSER = Path("/usr/bin/chromium")
-DRIVER = Path("/usr/bin/chromedriver")
 _FLAGS = (
-    "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
-    "--disable-dev-shm-usage",
     "--no-first-run",
-    "--hide-scrollbars",
-    "about:blank",
 )
 
 
 def missing() -> str:
     """Why there is no browser to work with, or an empty text."""
-    if not BROWSER.exists() or not DRIVER.exists():
-        return f"{BROWSER} and {DRIVER} are needed (packages chromium and chromium-driver)."
-    if importlib.util.find_spec("selenium") is None:
-        return "The Python package selenium is needed."
+    if not BROWSER.exists():
+        return f"{BROWSER} is missing (package chromium)."
+    if importlib.util.find_spec("playwright") is None:
+        return "The Python package playwright is missing."
     return ""
 
 
 class Chromium:
-    """One browser with one page; to be used with `with`."""
+    """One browser with an empty profile and one page; to be used with `with`. `page` is the page object of Playwright."""
 
-    def __init__(self, profile: Path, javascript: bool = True) -> None:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
+    def __init__(self, width: int = 1280, height: int = 900, theme: str = "light", javascript: bool = True) -> None:
+        from playwright.sync_api import sync_playwright
 
-        options = webdriver.ChromeOptions()
-        options.binary_location = str(BROWSER)
-        for flag in (*_FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service(executable_path=str(DRIVER)))
-        if not javascript:
-            self.cdp("Emulation.setScriptExecutionDisabled", value=True)
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(executable_path=str(BROWSER), headless=True, args=list(_FLAGS))
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if theme == "dark" else "light",
+            is_mobile=width < 500,
+            has_touch=width < 500,
+            java_script_enabled=javascript,
+        )
+        self.page = context.new_page()
+        self.console: list[str] = []
+        self._asked: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
+        self.page.on("request", lambda request: self._asked.append(request.url))
 
-    def __enter__(self) -> Chromium:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.driver.quit()
-
-    def cdp(self, command: str, **arguments: Any) -> Any:
-        """A command of the DevTools protocol."""
-        return self.driver.execute_cdp_cmd(command, arguments)
-
-    def size(self, width: int, height: int) -> None:
-        """The size of the window in CSS pixels; below 500 the browser behaves as a phone."""
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
-
-    def media(self, theme: str = "light", medium: str = "") -> None:
-        """The colors that the system prefers, and the medium (`print`, or empty for the screen)."""
-        self.cdp("Emulation.setEmulatedMedia", media=medium, features=[{"name": "prefers-color-scheme", "value": theme}])
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._browser.close()
+        self._playwright.stop()
 
     def open(self, page: Path, fragment: str = "") -> None:
         """Open a local page and wait for its load event."""
-        self.driver.get(page.resolve().as_uri() + fragment)
+        self._asked.clear()
+        self.page.goto(page.resolve().as_uri() + fragment)
 
-    def run(self, script: str, *arguments: Any) -> Any:
-        """Run a script in the page; gives back what it returns."""
-        return self.driver.execute_script(script, *arguments)
-
-    def picture(self, path: Path, height: int | None = None) -> None:
-        """A picture of the page from its top: the window's part, or so many pixels of height."""
-        width = self.run("return innerWidth")
-        clip = {"x": 0, "y": 0, "width": width, "height": height or self.run("return innerHeight"), "scale": 1}
-        shot = self.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
-        path.write_bytes(base64.b64decode(shot["data"]))
-
-    def pdf(self) -> bytes:
-        """The page as it is printed."""
-        return base64.b64decode(self.cdp("Page.printToPDF", printBackground=True)["data"])
-
-    def console(self) -> list[str]:
-        """Everything the page logged, warnings and refused resources included."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+    def run(self, script: str, argument: Any = None) -> Any:
+        """Run an expression or a function in the page; gives back its value."""
+        return self.page.evaluate(script, argument)
 
     def requests(self) -> list[str]:
-        """What local pages asked for since the last call, apart from themselves and data."""
-        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        asked = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        # The browser's own pages (a new tab) ask for things, too; they are not what is looked at.
-        return [
-            one["request"]["url"]
-            for one in asked
-            if one["documentURL"].startswith("file:")
-            and one["request"]["url"] != one["documentURL"]
-            and not one["request"]["url"].startswith("data:")
-        ]
+        """What the page asked for besides itself and data."""
+        return [url for url in self._asked[1:] if not url.startswith("data:")]
+
+    def picture(self, path: Path, height: int | None = None, top: int = 0) -> None:
+        """A picture of the page from `top` on: the height of the window, or so many pixels."""
+        size = self.page.viewport_size or {"width": 1280, "height": 900}
+        clip = {"x": 0, "y": top, "width": size["width"], "height": height or size["height"]}
+        self.page.screenshot(path=str(path), full_page=True, clip=clip)

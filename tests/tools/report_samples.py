@@ -12,29 +12,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import write_report
 from ansible_collections.tcx.m365.tests.tools.chromium import Chromium, missing
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import sample_report
 
-_OPEN_FIRST_DRIFT = (
-    "const row = [...document.querySelectorAll('.row')].find((one) => one.querySelector('.pill.drifted'));"
-    "row.querySelector('.toggle').click(); window.scrollTo(0, 0);"
-)
+_OPEN_FIRST_DRIFT = """() => {
+  [...document.querySelectorAll(".row")].find((one) => one.querySelector(".pill.drifted")).querySelector(".toggle").click();
+  window.scrollTo(0, 0);
+}"""
 
 
-def take_pictures(page: Path, folder: Path, profile: Path) -> None:
+def take_pictures(page: Path, folder: Path) -> None:
     """`report-light.png` and `report-dark.png`, 1280 pixels wide, with one PBX expanded."""
     folder.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
-        with Chromium(profile / theme) as browser:
-            browser.media(theme=theme)
-            browser.size(1280, 900)
+        with Chromium(theme=theme) as browser:
             browser.open(page)
             browser.run(_OPEN_FIRST_DRIFT)
-            browser.picture(folder / f"report-{theme}.png", height=2000)
+            browser.picture(folder / f"report-{theme}.png", height=2440)
 
 
 def main() -> int:
@@ -50,8 +47,7 @@ def main() -> int:
         if missing():
             print(missing(), file=sys.stderr)
             return 1
-        with tempfile.TemporaryDirectory() as profile:
-            take_pictures(options.out / "compliance.html", options.pictures, Path(profile))
+        take_pictures(options.out / "compliance.html", options.pictures)
     return 0
 
 

@@ -7,14 +7,20 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
 
-GENERATED_AT = datetime(2026, 11, 22, 10, 0, tzinfo=timezone.utc)
-RUN = {"playbook": "tcx.m365.compliance", "check_mode": True, "limit": None, "duration_s": 48.7, "inventory": "inventory/production.yml"}
+GENERATED_AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+RUN = {
+    "playbook": "tcx.m365.compliance",
+    "check_mode": True,
+    "limit": None,
+    "duration_s": 48.7,
+    "inventory": "inventory/production.yml",
+}
 
 _FIRST = "alder amber aspen atlas birch bridge cedar cliff coral delta ember falcon garnet harbor iris jade kestrel linden maple north".split()
 _SECOND = "bakery clinic dental estates foods freight gardens hotels law logistics media motors optics partners pharma press tools".split()
@@ -53,9 +59,16 @@ def earlier_report(hosts: list[HostResult], seed: int = 7) -> Report:
 
 
 def _verdict(number: int) -> str:
-    return {3: "drifted", 5: "unreachable", 8: "unlicensed", 12: "failed", 17: "drifted", 21: "drifted", 26: "drifted", 33: "drifted"}.get(
-        number % 40, "compliant"
-    )
+    return {
+        3: "drifted",
+        5: "unreachable",
+        8: "unlicensed",
+        12: "failed",
+        17: "drifted",
+        21: "drifted",
+        26: "drifted",
+        33: "drifted",
+    }.get(number % 40, "compliant")
 
 
 def _guid(rng: random.Random) -> str:
@@ -97,7 +110,9 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
     result = HostResult(host=name, verdict=verdict, url=f"https://{name}.example.com:5001")
     result.tenant_id = _guid(random.Random(number // 2 if number % 10 < 2 else number + 5000))
     if verdict == "unreachable":
-        result.reasons = [f"The PBX did not answer: connection to {name}.example.com, port 5001, timed out after 30 s, three times."]
+        result.reasons = [
+            f"The PBX did not answer: connection to {name}.example.com, port 5001, timed out after 30 s, three times."
+        ]
         result.remedies = [
             "See that the PBX runs and that its firewall lets the controller in on port 5001.",
             f"Then check this PBX alone: ansible-playbook tcx.m365.compliance --limit {name}",
@@ -106,39 +121,61 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
     result.application_id = _guid(rng)
     result.version, result.edition = rng.choice(_VERSIONS), rng.choice(_EDITIONS)
     result.certificates = _certificates(rng, number)
-    result.status = {"ok": verdict == "compliant", "application_id": result.application_id, "subscription": "active", "message": ""}
+    result.status = {
+        "ok": verdict == "compliant",
+        "application_id": result.application_id,
+        "subscription": "active",
+        "message": "",
+    }
     if verdict == "failed":
         result.reasons = [
             "Reading the application in Microsoft Graph was refused: 403 Authorization_RequestDenied "
             f"(request {_guid(rng)}). The automation's own app lacks Application.ReadWrite.OwnedBy in this tenant."
         ]
-        result.remedies = ["Grant Application.ReadWrite.OwnedBy to the automation's app in this tenant, with admin consent."]
+        result.remedies = [
+            "Grant Application.ReadWrite.OwnedBy to the automation's app in this tenant, with admin consent."
+        ]
     elif verdict == "unlicensed":
         result.edition = "Standard"
-        result.reasons = ["Contact sync is wanted, but the license of the PBX is Standard; it needs Professional or Enterprise."]
-        result.remedies = ["Upgrade the license of the PBX, or set contact_sync.enabled to false for it in the inventory."]
+        result.reasons = [
+            "Contact sync is wanted, but the license of the PBX is Standard; it needs Professional or Enterprise."
+        ]
+        result.remedies = [
+            "Upgrade the license of the PBX, or set contact_sync.enabled to false for it in the inventory."
+        ]
     elif verdict == "drifted":
-        _drift(rng, number, result)
+        _drift(number, result)
     if number % 6 == 1:
-        result.unmanaged = {"application": {"redirect_uris": [f"https://{name}.example.com/old-callback"], "certificates": [_thumbprint(rng)]}}
+        result.unmanaged = {
+            "application": {
+                "redirect_uris": [f"https://{name}.example.com/old-callback"],
+                "certificates": [_thumbprint(rng)],
+            }
+        }
     return result
 
 
-def _drift(rng: random.Random, number: int, result: HostResult) -> None:
+def _drift(number: int, result: HostResult) -> None:
     callback = f"{result.url}/oauth2office2"
     if number % 2:
         old = callback.replace(":5001", ":443")
         result.changes.append({"target": "application", "field": "redirect_uris", "before": [old], "after": [callback]})
-        result.reasons.append("The redirect URI of the Entra application is not the one of the PBX, so that nobody can sign in.")
+        result.reasons.append(
+            "The redirect URI of the Entra application is not the one of the PBX, so that nobody can sign in."
+        )
         result.remedies.append(f"ansible-playbook tcx.m365.rollout --limit {result.host}")
     if number % 3 == 0:
         granted = [name for name in _PERMISSIONS if name != "Contacts.Read"] + ["Mail.ReadWrite"]
-        result.changes.append({"target": "grants", "field": "permissions", "before": granted, "after": [*granted, "Contacts.Read"]})
+        result.changes.append(
+            {"target": "grants", "field": "permissions", "before": granted, "after": [*granted, "Contacts.Read"]}
+        )
         result.reasons.append("Consent to Contacts.Read is missing, so that contacts are not synchronized.")
         result.consent = {"missing": ["Contacts.Read"], "unneeded": ["Mail.ReadWrite"]}
         result.remedies.append("Revoke Mail.ReadWrite by hand, or set exclusive: true for the grants of this PBX.")
     sync = {"enabled": True, "scope": "groups", "photo": True, "groups": ["Phone users"]}
-    result.changes.append({"target": "pbx", "field": "user_sync", "before": {**sync, "photo": False, "groups": []}, "after": sync})
+    result.changes.append(
+        {"target": "pbx", "field": "user_sync", "before": {**sync, "photo": False, "groups": []}, "after": sync}
+    )
     result.changes.append({"target": "pbx", "field": "sign_in.enabled", "before": False, "after": True})
     result.reasons.append("User sync and sign-in of the PBX are not set as the inventory wants them.")
 
@@ -149,7 +186,7 @@ def hostile_hosts() -> list[HostResult]:
         "</script><script>document.title='owned'</script>",
         "<img src=x onerror=\"document.title='owned'\">",
         "\"><svg/onload=alert(1)>' & `code` ${x} {{data}} {{ lookup('env','HOME') }}",
-        "=HYPERLINK(\"http://example.com\",\"x\")",
+        '=HYPERLINK("http://example.com","x")',
         "@SUM(1+1)*cmd|' /C calc'!A0",
         "-2+3",
         "+1",

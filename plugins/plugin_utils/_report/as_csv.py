@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import Any, Dict
+from typing import Any
 
 from .certificates import OVERDUE
 from .comparison import CATEGORIES, CATEGORY_LABELS
@@ -61,19 +61,22 @@ def render_csv(report: Report) -> str:
     return out.getvalue()
 
 
-def since_earlier(report: Report) -> Dict[str, str]:
+def since_earlier(report: Report) -> dict[str, str]:
     """For every PBX of a comparison the label of its category."""
     comparison = report.comparison or {}
     return {one["host"]: CATEGORY_LABELS[category] for category in CATEGORIES for one in comparison.get(category, [])}
 
 
-def _cells(report: Report, entry: Dict[str, Any]) -> Dict[str, str]:
+def _cells(report: Report, entry: dict[str, Any]) -> dict[str, str]:
     certificates = report.certificates_of(entry)
     dated = [certificate for certificate in certificates if certificate.days_left is not None]
     differing = all_differences(entry["changes"], _WHOLE)
     following = dated[0] if dated else None
     return {
-        **{name: entry[name] for name in ("host", "verdict", "version", "edition", "tenant_id", "application_id", "url")},
+        **{
+            name: entry[name]
+            for name in ("host", "verdict", "version", "edition", "tenant_id", "application_id", "url")
+        },
         "reasons": " ".join(entry["reasons"]),
         "differences": str(len(differing)),
         "changes": "; ".join(_told(one) for one in differing),

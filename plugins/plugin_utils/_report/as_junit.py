@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Tuple
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from .model import Report
@@ -17,7 +17,7 @@ from .verdicts import COMPLIANT, DRIFTED, FAILED, LABELS, UNLICENSED, UNREACHABL
 from .wording import run_facts
 
 # A finding is a failure; where the check could not come to a finding, it is an error.
-_KINDS: Dict[str, Tuple[str, ...]] = {"failure": (DRIFTED, UNLICENSED), "error": (FAILED, UNREACHABLE)}
+_KINDS: dict[str, tuple[str, ...]] = {"failure": (DRIFTED, UNLICENSED), "error": (FAILED, UNREACHABLE)}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LIMITS = Limits(characters=2000, items=500, differences=500)
 
@@ -54,8 +54,10 @@ def _seconds(value: Any) -> str:
     return f"{value:.3f}" if known else "0.000"
 
 
-def _case(suite: Element, entry: Dict[str, Any]) -> None:
-    case = SubElement(suite, "testcase", {"classname": "tcx.m365.compliance", "name": xml_text(entry["host"]), "time": "0.000"})
+def _case(suite: Element, entry: dict[str, Any]) -> None:
+    case = SubElement(
+        suite, "testcase", {"classname": "tcx.m365.compliance", "name": xml_text(entry["host"]), "time": "0.000"}
+    )
     verdict = entry["verdict"]
     if verdict == COMPLIANT:
         return
@@ -64,13 +66,16 @@ def _case(suite: Element, entry: Dict[str, Any]) -> None:
     SubElement(case, kind, {"type": verdict, "message": xml_text(message)}).text = xml_text("\n".join(_lines(entry)))
 
 
-def _lines(entry: Dict[str, Any]) -> List[str]:
+def _lines(entry: dict[str, Any]) -> list[str]:
     lines = list(entry["reasons"])
     for one in all_differences(entry["changes"], _LIMITS):
         removed, added = (one.removed, one.added) if one.is_set else ([one.before], [one.after])
         lines.extend(f"- {one.path}: {text}" for text in removed)
         lines.extend(f"+ {one.path}: {text}" for text in added)
-    for title, names in (("Consent missing", entry["consent"]["missing"]), ("Consent unneeded", entry["consent"]["unneeded"])):
+    for title, names in (
+        ("Consent missing", entry["consent"]["missing"]),
+        ("Consent unneeded", entry["consent"]["unneeded"]),
+    ):
         if names:
             lines.append(f"{title}: {', '.join(names)}")
     lines.extend(f"How to fix it: {remedy}" for remedy in entry["remedies"])

@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterable, List
+from collections.abc import Iterable
+from typing import Any
 
 from .certificates import FINE, OVERDUE, CertificateEnd
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS
@@ -38,7 +39,7 @@ def render_markdown(report: Report) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def table(header: List[str], rows: Iterable[List[str]], numbers: Iterable[int] = ()) -> str:
+def table(header: list[str], rows: Iterable[list[str]], numbers: Iterable[int] = ()) -> str:
     """A table; the cells must be Markdown already. `numbers`: columns to align to the right."""
     right = set(numbers)
     lines = ["| " + " | ".join(header) + " |"]
@@ -58,17 +59,19 @@ def _summary(report: Report) -> str:
     return "## Verdicts\n\n" + table(["Verdict", "PBXs", "Meaning"], rows, numbers=[1])
 
 
-def _comparison(comparison: Dict[str, Any]) -> str:
+def _comparison(comparison: dict[str, Any]) -> str:
     rows = []
     for category in CATEGORIES:
         hosts = ", ".join(markdown_text(one["host"]) for one in comparison[category])
-        rows.append([CATEGORY_LABELS[category], str(comparison["counts"][category]), CATEGORY_MEANINGS[category], hosts])
+        rows.append(
+            [CATEGORY_LABELS[category], str(comparison["counts"][category]), CATEGORY_MEANINGS[category], hosts]
+        )
     earlier = markdown_text(time_text(comparison["earlier_generated_at"]) or "an unknown time")
     intro = f"## Since the earlier report\n\nCompared with the report of {earlier}.\n\n"
     return intro + table(["Change", "PBXs", "Meaning", "Names"], rows, numbers=[1])
 
 
-def _open_entries(report: Report) -> List[Dict[str, Any]]:
+def _open_entries(report: Report) -> list[dict[str, Any]]:
     found = [entry for entry in report.hosts if entry["verdict"] != COMPLIANT]
     return sorted(found, key=lambda entry: (-SEVERITY[entry["verdict"]], entry["host"]))
 
@@ -87,9 +90,12 @@ def _certificates(report: Report) -> str:
     if not found:
         return "## Certificates\n\nNo certificate is overdue or ends within 30 days."
     rows = [
-        [markdown_text(one.host), one.day, _ends(one), markdown_text(one.thumbprint), markdown_text(one.name)] for one in found
+        [markdown_text(one.host), one.day, _ends(one), markdown_text(one.thumbprint), markdown_text(one.name)]
+        for one in found
     ]
-    return "## Certificates that ended or end within 30 days\n\n" + table(["PBX", "Ends", "", "Thumbprint", "Name"], rows)
+    return "## Certificates that ended or end within 30 days\n\n" + table(
+        ["PBX", "Ends", "", "Thumbprint", "Name"], rows
+    )
 
 
 def _ends(certificate: CertificateEnd) -> str:
@@ -107,11 +113,14 @@ def _text(text: str) -> str:
     return markdown_text(shorten(text, 4 * _LIMITS.characters))
 
 
-def _host(entry: Dict[str, Any]) -> str:
+def _host(entry: dict[str, Any]) -> str:
     lines = [f"### {markdown_text(entry['host'])}: {LABELS[entry['verdict']].lower()}", ""]
     lines.extend(f"- {_text(reason)}" for reason in entry["reasons"])
     lines.extend(_drift(entry["changes"]))
-    for title, names in (("Consent missing", entry["consent"]["missing"]), ("Consent unneeded", entry["consent"]["unneeded"])):
+    for title, names in (
+        ("Consent missing", entry["consent"]["missing"]),
+        ("Consent unneeded", entry["consent"]["unneeded"]),
+    ):
         if names:
             lines.extend(("", f"{title}: " + ", ".join(markdown_text(name) for name in names)))
     unmanaged = flat_items(entry["unmanaged"])
@@ -124,7 +133,7 @@ def _host(entry: Dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _drift(changes: List[Dict[str, Any]]) -> List[str]:
+def _drift(changes: list[dict[str, Any]]) -> list[str]:
     found = all_differences(changes, _LIMITS)
     if not found:
         return []
@@ -145,5 +154,5 @@ def _after(one: Difference) -> str:
     return f"added: {_list(one.added)}" + (f"; {one.kept} unchanged" if one.kept else "")
 
 
-def _list(texts: List[str]) -> str:
+def _list(texts: list[str]) -> str:
     return ", ".join(markdown_text(text) for text in texts) or "none"

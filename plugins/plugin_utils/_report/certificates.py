@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 MONTHS_AHEAD = 24
 SOON_DAYS = 30
@@ -19,6 +20,9 @@ SOON_DAYS = 30
 OVERDUE = "overdue"
 SOON = "soon"
 FINE = "fine"
+
+# Not from the locale of the controller: the same fleet gives the same bytes everywhere.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # Graph writes `2027-01-31T09:30:00Z`, with up to seven decimals; Python 3.9 reads neither form by itself.
 _TIME = re.compile(
@@ -33,8 +37,8 @@ class CertificateEnd:
     host: str
     thumbprint: str
     name: str
-    ends: Optional[datetime]
-    days_left: Optional[int]
+    ends: datetime | None
+    days_left: int | None
     superseded: bool
 
     @property
@@ -59,7 +63,7 @@ class Bucket:
     label: str
     short: str
     kind: str
-    certificates: List[CertificateEnd]
+    certificates: list[CertificateEnd]
 
     @property
     def superseded(self) -> int:
@@ -72,7 +76,7 @@ class Bucket:
         return len(self.certificates) - self.superseded
 
 
-def parse_time(text: Any) -> Optional[datetime]:
+def parse_time(text: Any) -> datetime | None:
     """An ISO 8601 time or date in UTC, or None when the text is none."""
     found = _TIME.match(text.strip()) if isinstance(text, str) else None
     if not found:
@@ -102,7 +106,7 @@ def whole_days(until: datetime, now: datetime) -> int:
     return (until - now) // timedelta(days=1)
 
 
-def host_certificates(host: str, certificates: Sequence[Dict[str, Any]], now: datetime) -> List[CertificateEnd]:
+def host_certificates(host: str, certificates: Sequence[dict[str, Any]], now: datetime) -> list[CertificateEnd]:
     """The certificates of one PBX, the next end first, those with an unknown end last."""
     ends = [parse_time(certificate.get("not_after")) for certificate in certificates]
     days = [days_left(certificate, now) for certificate in certificates]
@@ -121,7 +125,7 @@ def host_certificates(host: str, certificates: Sequence[Dict[str, Any]], now: da
     return sorted(found, key=_end_order)
 
 
-def days_left(certificate: Dict[str, Any], now: datetime) -> Optional[int]:
+def days_left(certificate: dict[str, Any], now: datetime) -> int | None:
     """Whole days as the check counted them, else counted from `not_after`; None when neither is known."""
     given = certificate.get("days_left")
     if isinstance(given, (int, float)) and not isinstance(given, bool):
@@ -134,10 +138,10 @@ def _end_order(certificate: CertificateEnd) -> Any:
     return (certificate.days_left is None, certificate.days_left or 0, certificate.day, certificate.thumbprint)
 
 
-def timeline(certificates: Sequence[CertificateEnd], now: datetime) -> List[Bucket]:
+def timeline(certificates: Sequence[CertificateEnd], now: datetime) -> list[Bucket]:
     """Columns of the timeline: overdue, this month and the 23 that follow, later. Unknown ends are in none of them."""
     first = now.year * 12 + now.month - 1
-    columns: Dict[int, List[CertificateEnd]] = {place: [] for place in range(-1, MONTHS_AHEAD + 1)}
+    columns: dict[int, list[CertificateEnd]] = {place: [] for place in range(-1, MONTHS_AHEAD + 1)}
     for certificate in certificates:
         if certificate.state == OVERDUE:
             columns[-1].append(certificate)
@@ -147,7 +151,7 @@ def timeline(certificates: Sequence[CertificateEnd], now: datetime) -> List[Buck
     buckets = [Bucket("Overdue", "Overdue", OVERDUE if columns[-1] else FINE, columns[-1])]
     for place in range(MONTHS_AHEAD):
         year, month = divmod(first + place, 12)
-        name = datetime(year, month + 1, 1).strftime("%b")
+        name = _MONTHS[month]
         kind = SOON if any(one.state == SOON for one in columns[place]) else FINE
         buckets.append(Bucket(f"{name} {year}", name, kind, columns[place]))
     buckets.append(Bucket("Later", "Later", FINE, columns[MONTHS_AHEAD]))

@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
-from typing import Dict, List, Sequence, Tuple
 
 from .certificates import MONTHS_AHEAD, OVERDUE, Bucket
 from .verdicts import LABELS, VERDICTS
@@ -26,13 +26,13 @@ def _percent(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") + "%"
 
 
-def verdict_chart(summary: Dict[str, int]) -> str:
+def verdict_chart(summary: dict[str, int]) -> str:
     """One bar, divided by verdict. A verdict that occurs is never thinner than a visible sliver."""
     shown = [verdict for verdict in VERDICTS if summary[verdict]]
     total = summary["total"]
     weights = [max(summary[verdict] / total, 0.012) for verdict in shown] if total else []
     told = ", ".join(f"{summary[verdict]} {LABELS[verdict].lower()}" for verdict in shown) or "no PBX"
-    parts: List[str] = []
+    parts: list[str] = []
     start = 0.0
     for verdict, weight in zip(shown, weights):
         width = 100 * weight / sum(weights)
@@ -42,7 +42,9 @@ def verdict_chart(summary: Dict[str, int]) -> str:
             f"<title>{escape(tip)}</title></rect>"
         )
         if start:
-            parts.append(f'<line class="gap" x1="{_percent(start)}" x2="{_percent(start)}" y1="0" y2="{_BAR_HEIGHT}"></line>')
+            parts.append(
+                f'<line class="gap" x1="{_percent(start)}" x2="{_percent(start)}" y1="0" y2="{_BAR_HEIGHT}"></line>'
+            )
         start += width
     return (
         f'<svg class="verdict-chart" role="img" aria-labelledby="verdict-chart-title verdict-chart-desc" width="100%" '
@@ -70,7 +72,7 @@ def timeline_chart(buckets: Sequence[Bucket]) -> str:
     )
 
 
-def _column(bucket: Bucket, place: int, room: Tuple[float, float], highest: int) -> str:
+def _column(bucket: Bucket, place: int, room: tuple[float, float], highest: int) -> str:
     base = _PLOT_TOP + _PLOT_HEIGHT
     start, step = room
     thickness = 0.72 * step / (_EDGE_WEIGHT if bucket.short in _EDGES else 1)
@@ -79,10 +81,14 @@ def _column(bucket: Bucket, place: int, room: Tuple[float, float], highest: int)
     total = len(bucket.certificates)
     height = max(3.0, _PLOT_HEIGHT * total / highest) if total else 0.0
     lower = round(height * bucket.alone / total, 1) if total else 0.0
-    tip = f"{bucket.label}: {count(total, 'certificate')}" + (f", {bucket.superseded} with a successor" if bucket.superseded else "")
+    tip = f"{bucket.label}: {count(total, 'certificate')}" + (
+        f", {bucket.superseded} with a successor" if bucket.superseded else ""
+    )
     parts = [f'<g class="column {bucket.kind}"><title>{escape(tip)}</title>']
     if bucket.alone:
-        parts.append(f'<rect class="alone" x="{left}" y="{base - lower:.1f}" width="{width}" height="{lower:.1f}" rx="1.5"></rect>')
+        parts.append(
+            f'<rect class="alone" x="{left}" y="{base - lower:.1f}" width="{width}" height="{lower:.1f}" rx="1.5"></rect>'
+        )
     if bucket.superseded:
         upper = height - lower
         parts.append(
@@ -102,4 +108,6 @@ def _label(bucket: Bucket, place: int, middle: str, base: int) -> str:
     kind = "edge" if ends else ("tick" if quarter else "tick minor")
     year = bucket.label[-4:] if not ends and (place == 1 or bucket.short == "Jan") else ""
     text = f'<text class="{kind}" x="{middle}" y="{base + 15}">{bucket.short}</text>'
-    return text + (f'<text class="year{"" if quarter else " minor"}" x="{middle}" y="{base + 30}">{year}</text>' if year else "")
+    return text + (
+        f'<text class="year{"" if quarter else " minor"}" x="{middle}" y="{base + 30}">{year}</text>' if year else ""
+    )

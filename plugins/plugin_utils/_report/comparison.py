@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Set
+from collections.abc import Mapping
+from typing import Any
 
 from .values import plain
 from .verdicts import COMPLIANT, DRIFTED, OBSERVED, SEVERITY, VERDICTS
@@ -24,7 +25,7 @@ DISAPPEARED = "disappeared"
 # A PBX is in at most one of them; those that were and are compliant are in none.
 CATEGORIES = (NEW_DRIFT, NEW_TROUBLE, STILL_OPEN, MENDED, APPEARED, DISAPPEARED)
 
-CATEGORY_LABELS: Dict[str, str] = {
+CATEGORY_LABELS: dict[str, str] = {
     NEW_DRIFT: "New drift",
     NEW_TROUBLE: "New trouble",
     STILL_OPEN: "Still open",
@@ -33,7 +34,7 @@ CATEGORY_LABELS: Dict[str, str] = {
     DISAPPEARED: "Disappeared",
 }
 
-CATEGORY_MEANINGS: Dict[str, str] = {
+CATEGORY_MEANINGS: dict[str, str] = {
     NEW_DRIFT: "compliant before, drifted now",
     NEW_TROUBLE: "compliant before; now failed, unreachable or unlicensed",
     STILL_OPEN: "not compliant in either report",
@@ -43,24 +44,29 @@ CATEGORY_MEANINGS: Dict[str, str] = {
 }
 
 
-def check_report(report: Any, what: str = "The earlier report") -> Dict[str, Any]:
+def check_report(report: Any, what: str = "The earlier report") -> dict[str, Any]:
     """The report itself as plain data; ValueError with a sentence when it is not a compliance report of this version."""
-    if not isinstance(report, Mapping):
-        raise ValueError(f"{what} is not a compliance report: expected a JSON object with 'schema_version' and 'hosts'.")
-    version = report.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"{what} has schema_version {version!r}; only version {SCHEMA_VERSION} can be compared.")
-    hosts = report.get("hosts")
-    if not isinstance(hosts, (list, tuple)):
-        raise ValueError(f"{what} is not a compliance report: 'hosts' is missing or not a list.")
-    for place, host in enumerate(hosts):
-        named = isinstance(host, Mapping) and isinstance(host.get("host"), str)
-        if not named or host.get("verdict") not in SEVERITY:
-            raise ValueError(f"{what} is not a compliance report: entry {place} of 'hosts' has no host name or no known verdict.")
-    return dict(plain(report))
+    content = dict(plain(report)) if isinstance(report, Mapping) else {}
+    hosts, version = content.get("hosts"), content.get("schema_version")
+    wrong = ""
+    if not isinstance(hosts, list) or version is None:
+        wrong = "expected a JSON object with 'schema_version' and a list 'hosts'"
+    elif version != SCHEMA_VERSION:
+        wrong = f"its schema_version is {version!r}, known is {SCHEMA_VERSION}"
+    else:
+        bad = [place for place, host in enumerate(hosts) if not _is_entry(host)]
+        wrong = f"entry {bad[0]} of 'hosts' has no host name or no known verdict" if bad else ""
+    if wrong:
+        raise ValueError(f"{what} is no compliance report that can be read here: {wrong}.")
+    return content
 
 
-def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Dict[str, Any]:
+def _is_entry(host: Any) -> bool:
+    named = isinstance(host, dict) and isinstance(host.get("host"), str)
+    return named and isinstance(host.get("verdict"), str) and host["verdict"] in SEVERITY
+
+
+def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """What changed between two reports (each the content of a compliance.json).
 
     Shape: `{earlier_generated_at, earlier_summary, counts: {category: n}, new_drift: [...], new_trouble: [...], still_open: [...],
@@ -71,7 +77,7 @@ def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Dict[str, A
     old_report, new_report = check_report(earlier), check_report(later, "The report")
     old = {entry["host"]: entry for entry in old_report["hosts"]}
     new = {entry["host"]: entry for entry in new_report["hosts"]}
-    found: Dict[str, List[Dict[str, Any]]] = {category: [] for category in CATEGORIES}
+    found: dict[str, list[dict[str, Any]]] = {category: [] for category in CATEGORIES}
     for host in sorted(set(old) | set(new)):
         category = _category(_verdict(old, host), _verdict(new, host))
         if category:
@@ -84,11 +90,11 @@ def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Dict[str, A
     }
 
 
-def _verdict(hosts: Dict[str, Dict[str, Any]], host: str) -> Optional[str]:
+def _verdict(hosts: dict[str, dict[str, Any]], host: str) -> str | None:
     return hosts[host]["verdict"] if host in hosts else None
 
 
-def _category(before: Optional[str], now: Optional[str]) -> str:
+def _category(before: str | None, now: str | None) -> str:
     if before is None:
         return APPEARED
     if now is None:
@@ -100,13 +106,17 @@ def _category(before: Optional[str], now: Optional[str]) -> str:
     return NEW_DRIFT if now == DRIFTED else NEW_TROUBLE
 
 
-def _summary(hosts: Dict[str, Dict[str, Any]]) -> Dict[str, int]:
+def _summary(hosts: dict[str, dict[str, Any]]) -> dict[str, int]:
     counts = {verdict: sum(1 for entry in hosts.values() if entry["verdict"] == verdict) for verdict in VERDICTS}
     return {"total": len(hosts), **counts}
 
 
-def _entry(host: str, old: Optional[Dict[str, Any]], new: Optional[Dict[str, Any]]) -> Dict[str, Any]:
-    entry: Dict[str, Any] = {"host": host, "earlier": old["verdict"] if old else None, "now": new["verdict"] if new else None}
+def _entry(host: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "host": host,
+        "earlier": old["verdict"] if old else None,
+        "now": new["verdict"] if new else None,
+    }
     # Without a look at every setting, a difference that is no longer reported is unknown, not mended.
     if old and new and old["verdict"] in OBSERVED and new["verdict"] in OBSERVED:
         before, now = _fields(old), _fields(new)
@@ -114,6 +124,6 @@ def _entry(host: str, old: Optional[Dict[str, Any]], new: Optional[Dict[str, Any
     return entry
 
 
-def _fields(entry: Dict[str, Any]) -> Set[str]:
+def _fields(entry: dict[str, Any]) -> set[str]:
     changes = entry.get("changes") or []
     return {f"{change.get('target', '')}.{change.get('field', '')}" for change in changes if isinstance(change, dict)}

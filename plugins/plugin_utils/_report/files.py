@@ -11,9 +11,10 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+from typing import Any, Callable
 
 from .as_csv import render_csv
 from .as_junit import render_junit
@@ -40,7 +41,7 @@ def render_json(report: Report) -> str:
     return json.dumps(report.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-RENDERERS: Dict[str, Callable[[Report], str]] = {
+RENDERERS: dict[str, Callable[[Report], str]] = {
     "compliance.json": render_json,
     "compliance.csv": render_csv,
     "compliance.md": render_markdown,
@@ -50,8 +51,8 @@ RENDERERS: Dict[str, Callable[[Report], str]] = {
 
 
 def write_report(
-    report: Report, directory: Union[str, "os.PathLike[str]"], compare_with: Optional[Mapping[str, Any]] = None
-) -> List[ReportFile]:
+    report: Report, directory: str | os.PathLike[str], compare_with: Mapping[str, Any] | None = None
+) -> list[ReportFile]:
     """Write all formats and the manifest; returns them in that order, the manifest last.
 
     The same report gives the same bytes. `compare_with`: the content of an earlier compliance.json. The directory is made when missing.
@@ -65,10 +66,10 @@ def write_report(
     contents = {name: render(finished).encode("utf-8") for name, render in RENDERERS.items()}
     written = [_write(folder / name, content) for name, content in contents.items()]
     manifest = "".join(f"{one.sha256}  {Path(one.path).name}\n" for one in sorted(written, key=lambda one: one.path))
-    return written + [_write(folder / MANIFEST, manifest.encode("ascii"))]
+    return [*written, _write(folder / MANIFEST, manifest.encode("ascii"))]
 
 
-def read_report(path: Union[str, "os.PathLike[str]"]) -> Dict[str, Any]:
+def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The content of an earlier compliance.json. ValueError with a sentence when it is missing or not a report."""
     what = f"The earlier report {os.fspath(path)}"
     try:

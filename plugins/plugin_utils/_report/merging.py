@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Callable
 
 from .values import canonical
 from .verdicts import COMPLIANT, SEVERITY, worst
@@ -15,7 +16,7 @@ from .verdicts import COMPLIANT, SEVERITY, worst
 _TEXTS = ("version", "edition", "tenant_id", "application_id", "url")
 
 
-def merge_plain_results(partials: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
+def merge_plain_results(partials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Entries of compliance.json of one host as one entry. ValueError for none, or for more than one host."""
     hosts = sorted({partial["host"] for partial in partials})
     if len(hosts) != 1:
@@ -24,7 +25,7 @@ def merge_plain_results(partials: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
     # The worst part speaks first; a part that found everything in order has nothing to add to the others.
     by_weight = sorted(partials, key=lambda partial: -SEVERITY[partial["verdict"]])
     speakers = [partial for partial in by_weight if verdict == COMPLIANT or partial["verdict"] != COMPLIANT]
-    merged: Dict[str, Any] = {
+    merged: dict[str, Any] = {
         "host": hosts[0],
         "verdict": verdict,
         "reasons": _union(speaker["reasons"] for speaker in speakers),
@@ -42,20 +43,20 @@ def merge_plain_results(partials: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
     return merged
 
 
-def _union(lists: Iterable[List[Any]], key: Callable[[Any], str] = canonical) -> List[Any]:
-    found: Dict[str, Any] = {}
+def _union(lists: Iterable[list[Any]], key: Callable[[Any], str] = canonical) -> list[Any]:
+    found: dict[str, Any] = {}
     for items in lists:
         for item in items:
             found.setdefault(key(item), item)
     return list(found.values())
 
 
-def _change_order(change: Dict[str, Any]) -> Any:
+def _change_order(change: dict[str, Any]) -> Any:
     return (change["target"], change["field"], canonical(change))
 
 
-def _certificates(partials: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
-    found: Dict[str, Dict[str, Any]] = {}
+def _certificates(partials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
     for partial in partials:
         for certificate in partial["certificates"]:
             thumbprint = str(certificate.get("thumbprint") or "").upper()

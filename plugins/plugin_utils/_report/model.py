@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any
 
 from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
@@ -29,18 +30,18 @@ class HostResult:
 
     host: str
     verdict: str
-    reasons: List[str] = field(default_factory=list)
-    changes: List[Dict[str, Any]] = field(default_factory=list)
-    certificates: List[Dict[str, Any]] = field(default_factory=list)
-    unmanaged: Dict[str, Any] = field(default_factory=dict)
-    version: Optional[str] = ""
-    edition: Optional[str] = ""
-    remedies: List[str] = field(default_factory=list)
-    consent: Dict[str, List[str]] = field(default_factory=dict)
-    tenant_id: Optional[str] = ""
-    application_id: Optional[str] = ""
-    status: Dict[str, Any] = field(default_factory=dict)
-    url: Optional[str] = ""
+    reasons: list[str] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    certificates: list[dict[str, Any]] = field(default_factory=list)
+    unmanaged: dict[str, Any] = field(default_factory=dict)
+    version: str | None = ""
+    edition: str | None = ""
+    remedies: list[str] = field(default_factory=list)
+    consent: dict[str, list[str]] = field(default_factory=dict)
+    tenant_id: str | None = ""
+    application_id: str | None = ""
+    status: dict[str, Any] = field(default_factory=dict)
+    url: str | None = ""
 
     def __post_init__(self) -> None:
         check_verdict(self.verdict)
@@ -51,7 +52,7 @@ class HostResult:
         names = {known.name for known in fields(cls)}
         return cls(**{key: value for key, value in result.items() if key in names and value is not None})
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The entry of compliance.json: plain JSON data, every key present, lists without doubles."""
         consent = plain(self.consent or {})
         return {
@@ -77,24 +78,24 @@ class Report:
     """A finished report. `hosts` are the entries of compliance.json, one per PBX, ordered by host name."""
 
     generated_at: str
-    hosts: Tuple[Dict[str, Any], ...]
-    run: Dict[str, Any]
-    comparison: Optional[Dict[str, Any]] = None
+    hosts: tuple[dict[str, Any], ...]
+    run: dict[str, Any]
+    comparison: dict[str, Any] | None = None
 
     @classmethod
     def build(
         cls,
         hosts: Iterable[HostResult],
         generated_at: datetime,
-        run: Optional[Mapping[str, Any]] = None,
-        compare_with: Optional[Mapping[str, Any]] = None,
+        run: Mapping[str, Any] | None = None,
+        compare_with: Mapping[str, Any] | None = None,
     ) -> Report:
         """Every PBX once: several results of one host are merged. A time without zone is taken as UTC.
 
         `compare_with` is the content of an earlier compliance.json; ValueError when it is something else.
         """
         moment = iso_time(generated_at)
-        partials: Dict[str, List[Dict[str, Any]]] = {}
+        partials: dict[str, list[dict[str, Any]]] = {}
         for result in hosts:
             entry = result.to_dict()
             partials.setdefault(entry["host"], []).append(entry)
@@ -107,7 +108,7 @@ class Report:
         return Report(self.generated_at, self.hosts, self.run, compare(earlier, self.to_dict()))
 
     @property
-    def summary(self) -> Dict[str, int]:
+    def summary(self) -> dict[str, int]:
         """Number of PBXs in all and by verdict."""
         counts = {verdict: sum(1 for entry in self.hosts if entry["verdict"] == verdict) for verdict in VERDICTS}
         return {"total": len(self.hosts), **counts}
@@ -122,13 +123,13 @@ class Report:
         """`generated_at` as a time in UTC."""
         return parse_moment(self.generated_at)
 
-    def certificates_of(self, entry: Dict[str, Any]) -> List[CertificateEnd]:
+    def certificates_of(self, entry: dict[str, Any]) -> list[CertificateEnd]:
         """The certificates of one entry of `hosts`, the next end first."""
         return host_certificates(entry["host"], entry["certificates"], self.moment)
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The content of compliance.json (see compliance.schema.json)."""
-        content: Dict[str, Any] = {
+        content: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "generated_at": self.generated_at,
             "summary": self.summary,
@@ -149,7 +150,7 @@ def merge_host_results(partials: Iterable[HostResult]) -> HostResult:
     return HostResult.from_dict(merge_plain_results([partial.to_dict() for partial in partials]))
 
 
-def _finished(entry: Dict[str, Any], moment: str) -> Dict[str, Any]:
+def _finished(entry: dict[str, Any], moment: str) -> dict[str, Any]:
     verdict, now = entry["verdict"], parse_moment(moment)
     certificates = [
         {"thumbprint": "", "not_after": "", **certificate, "days_left": days_left(certificate, now)}
@@ -163,7 +164,7 @@ def _finished(entry: Dict[str, Any], moment: str) -> Dict[str, Any]:
     }
 
 
-def _change(change: Mapping[str, Any]) -> Dict[str, Any]:
+def _change(change: Mapping[str, Any]) -> dict[str, Any]:
     content = dict(plain(change))
     return {
         **content,
@@ -174,11 +175,11 @@ def _change(change: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _sentences(texts: Any) -> List[str]:
+def _sentences(texts: Any) -> list[str]:
     everything = [texts] if isinstance(texts, str) else list(texts or [])
     return list(dict.fromkeys(text for text in (optional_text(one).strip() for one in everything) if text))
 
 
-def _names(value: Any) -> List[str]:
+def _names(value: Any) -> list[str]:
     names = [value] if isinstance(value, str) else list(value or [])
     return sorted({name if isinstance(name, str) else canonical(name) for name in names})

@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any
 
 from .certificates import FINE, Bucket, CertificateEnd, timeline
 from .charts import timeline_chart, verdict_chart
@@ -96,7 +97,7 @@ def _share(number: int, total: int) -> str:
     return f"{100 * number / total:.1f} %" if total else "0 %"
 
 
-def _legend(summary: Dict[str, int]) -> str:
+def _legend(summary: dict[str, int]) -> str:
     items = (
         f'<li class="verdict-{verdict}{" none" if not summary[verdict] else ""}"><span class="mark">{_icon(verdict)}</span>'
         f'<span class="number">{summary[verdict]}</span> <span class="name">{LABELS[verdict]}</span></li>'
@@ -105,7 +106,7 @@ def _legend(summary: Dict[str, int]) -> str:
     return "".join(items)
 
 
-def _verdict_table(summary: Dict[str, int]) -> str:
+def _verdict_table(summary: dict[str, int]) -> str:
     rows = [
         f'<tr><th scope="row">{LABELS[verdict]}</th><td class="num">{summary[verdict]}</td>'
         f'<td class="num">{_share(summary[verdict], summary["total"])}</td><td>{MEANINGS[verdict]}</td></tr>'
@@ -131,7 +132,9 @@ def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str
 def _urgent(certificates: Sequence[CertificateEnd]) -> str:
     urgent = [one for one in certificates if one.state not in ("", FINE) and not one.superseded]
     if not urgent:
-        return '<p class="lead-in">No certificate that was seen is overdue or ends within 30 days without a successor.</p>'
+        return (
+            '<p class="lead-in">No certificate that was seen is overdue or ends within 30 days without a successor.</p>'
+        )
     urgent.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
     items = "".join(
         f'<li class="{one.state}"><span class="who">{_html(one.host)}</span> '
@@ -139,7 +142,11 @@ def _urgent(certificates: Sequence[CertificateEnd]) -> str:
         for one in urgent[:_SOON_SHOWN]
     )
     more = len(urgent) - _SOON_SHOWN
-    rest = f'<p class="quiet">And {count(more, "more PBX", "more PBXs")}: filter the list below by certificate.</p>' if more > 0 else ""
+    rest = (
+        f'<p class="quiet">And {count(more, "more PBX", "more PBXs")}: filter the list below by certificate.</p>'
+        if more > 0
+        else ""
+    )
     return f'<h3>Renew first</h3><ul class="urgent">{items}</ul>{rest}'
 
 
@@ -170,7 +177,11 @@ def _comparison(report: Report) -> str:
     groups = "".join(_group(category, comparison[category], places) for category in CATEGORIES)
     earlier, then = time_text(comparison["earlier_generated_at"]), comparison["earlier_summary"]
     limited = bool(report.run.get("limit")) and comparison[DISAPPEARED]
-    note = '<p class="quiet">This run was limited: a PBX that is missing here may simply not have been asked.</p>' if limited else ""
+    note = (
+        '<p class="quiet">This run was limited: a PBX that is missing here may simply not have been asked.</p>'
+        if limited
+        else ""
+    )
     return (
         '<section class="card" aria-labelledby="since-heading"><h2 id="since-heading">Since the earlier report</h2>'
         f'<p class="lead-in">On {_html(earlier or "an unknown day")}, {then[COMPLIANT]:,} of {count(then["total"], "PBX", "PBXs")} '
@@ -178,7 +189,7 @@ def _comparison(report: Report) -> str:
     )
 
 
-def _group(category: str, entries: List[Dict[str, Any]], places: Dict[str, int]) -> str:
+def _group(category: str, entries: list[dict[str, Any]], places: dict[str, int]) -> str:
     names = "".join(f"<li>{_compared(one, places)}</li>" for one in entries[:_NAMES_SHOWN])
     more = len(entries) - _NAMES_SHOWN
     rest = f'<p class="quiet">And {more} more.</p>' if more > 0 else ""
@@ -189,7 +200,7 @@ def _group(category: str, entries: List[Dict[str, Any]], places: Dict[str, int])
     )
 
 
-def _compared(one: Dict[str, Any], places: Dict[str, int]) -> str:
+def _compared(one: dict[str, Any], places: dict[str, int]) -> str:
     place = places.get(one["host"])
     name = _html(one["host"]) if place is None else f'<a href="#pbx-{place}">{_html(one["host"])}</a>'
     verdicts = [LABELS[verdict].lower() for verdict in dict.fromkeys((one["earlier"], one["now"])) if verdict]
@@ -206,11 +217,17 @@ def _open_table(report: Report, limits: Limits) -> str:
     return "".join(_open_row(place, entry, limits) for place, entry in entries)
 
 
-def _open_row(place: int, entry: Dict[str, Any], limits: Limits) -> str:
+def _open_row(place: int, entry: dict[str, Any], limits: Limits) -> str:
     reasons = shorten(" ".join(entry["reasons"]), 2 * limits.characters)
     fields = [f"{change['target']}.{change['field']}" for change in entry["changes"][: limits.items]]
-    drift = f'<br><span class="quiet">Differs: {_html(shorten(", ".join(fields), 2 * limits.characters))}</span>' if fields else ""
-    remedies = "<br>".join(_html(shorten(remedy, 2 * limits.characters)) for remedy in entry["remedies"][: limits.items])
+    drift = (
+        f'<br><span class="quiet">Differs: {_html(shorten(", ".join(fields), 2 * limits.characters))}</span>'
+        if fields
+        else ""
+    )
+    remedies = "<br>".join(
+        _html(shorten(remedy, 2 * limits.characters)) for remedy in entry["remedies"][: limits.items]
+    )
     return (
         f'<tr id="pbx-{place}"><th scope="row">{_html(entry["host"])}</th><td>{LABELS[entry["verdict"]]}</td>'
         f"<td>{_html(reasons)}{drift}</td><td>{remedies}</td></tr>"

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List
+from typing import Any
 
 from .as_csv import since_earlier
 from .certificates import CertificateEnd
@@ -18,7 +18,7 @@ from .verdicts import LABELS, SEVERITY, VERDICTS
 from .wording import days_text
 
 
-def page_data(report: Report, limits: Limits) -> Dict[str, Any]:
+def page_data(report: Report, limits: Limits) -> dict[str, Any]:
     """The data of the page. Keys that would be empty are left out of the entries."""
     since = since_earlier(report)
     return {
@@ -37,16 +37,16 @@ def script_json(data: Any) -> str:
     return text
 
 
-def _tenants(report: Report) -> List[List[Any]]:
+def _tenants(report: Report) -> list[list[Any]]:
     """Pairs of a tenant and its number of PBXs, ordered by tenant."""
-    tenants: Dict[str, int] = {}
+    tenants: dict[str, int] = {}
     for entry in report.hosts:
         if entry["tenant_id"]:
             tenants[entry["tenant_id"]] = tenants.get(entry["tenant_id"], 0) + 1
     return [[visible(tenant), tenants[tenant]] for tenant in sorted(tenants)]
 
 
-def _host(report: Report, entry: Dict[str, Any], since: str, limits: Limits) -> Dict[str, Any]:
+def _host(report: Report, entry: dict[str, Any], since: str, limits: Limits) -> dict[str, Any]:
     shown = all_differences(entry["changes"], limits)
     certificates = report.certificates_of(entry)
     data = {
@@ -72,24 +72,24 @@ def _host(report: Report, entry: Dict[str, Any], since: str, limits: Limits) -> 
     return {key: value for key, value in data.items() if value not in ("", [], 0)}
 
 
-def _texts(texts: List[str], limits: Limits) -> List[str]:
+def _texts(texts: list[str], limits: Limits) -> list[str]:
     # A sentence gets more room than a value: its end often holds what to do.
     return [shorten(visible(text), 3 * limits.characters) for text in texts[: limits.items]]
 
 
-def _pairs(mapping: Dict[str, Any], limits: Limits) -> List[List[Any]]:
+def _pairs(mapping: dict[str, Any], limits: Limits) -> list[list[Any]]:
     pairs = flat_items(mapping)[: limits.items]
     return [[shorten(visible(path.replace("_", " ")), 120), shown_items(items, limits)] for path, items in pairs]
 
 
-def _difference(one: Difference) -> Dict[str, Any]:
+def _difference(one: Difference) -> dict[str, Any]:
     path = shorten(one.path, 160)
     if not one.is_set:
         return {"path": path, "before": one.before, "after": one.after}
     return {"path": path, "removed": one.removed, "added": one.added, "kept": one.kept}
 
 
-def _certificate(one: CertificateEnd, limits: Limits) -> Dict[str, Any]:
+def _certificate(one: CertificateEnd, limits: Limits) -> dict[str, Any]:
     data = {
         "thumbprint": shorten(visible(one.thumbprint), limits.characters),
         "name": shorten(visible(one.name), limits.characters),

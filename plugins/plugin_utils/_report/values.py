@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Characters that change how the text around them is shown (controls, bidirectional overrides, invisible ones): a host
 # name or a setting must not be able to make a report say something else than the file does.
-_TRICKY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+_TRICKY = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class Difference:
     is_set: bool
     before: str = ""
     after: str = ""
-    removed: List[str] = field(default_factory=list)
-    added: List[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
     kept: int = 0
 
 
@@ -65,25 +68,35 @@ def plain(value: Any) -> Any:
     """
     if value is None or isinstance(value, bool):
         return value
+    for kinds, convert in _PLAIN:
+        if isinstance(value, kinds):
+            return convert(value)
+    return plain_text(str(value))
+
+
+def _plain_number(value: float) -> Any:
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(float(value))
-    if isinstance(value, str):
-        return plain_text(value)
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value).decode("utf-8", "replace")
-    if isinstance(value, datetime):
-        return iso_time(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {plain_text(key if isinstance(key, str) else as_text(plain(key))): plain(item) for key, item in value.items()}
-    if isinstance(value, Set):
-        return sorted((plain(item) for item in value), key=canonical)
-    if isinstance(value, Iterable):
-        return [plain(item) for item in value]
-    return plain_text(str(value))
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _plain_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        plain_text(key if isinstance(key, str) else as_text(plain(key))): plain(item) for key, item in value.items()
+    }
+
+
+# The order counts: a datetime is a date, text and bytes can be iterated.
+_PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    ((int, float), _plain_number),
+    (str, plain_text),
+    ((bytes, bytearray), lambda value: bytes(value).decode("utf-8", "replace")),
+    (datetime, iso_time),
+    (date, date.isoformat),
+    (Mapping, _plain_mapping),
+    (AbstractSet, lambda value: sorted((plain(item) for item in value), key=canonical)),
+    (Iterable, lambda value: [plain(item) for item in value]),
+)
 
 
 def canonical(value: Any) -> str:
@@ -96,13 +109,15 @@ def as_text(value: Any) -> str:
     if value is None:
         return "not set"
     if isinstance(value, str):
-        return value if value else "(empty)"
+        return value or "(empty)"
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def visible(text: str) -> str:
     """The text on one line with every character that could disguise it written as an escape, as `\\u202e`."""
-    return _TRICKY.sub(lambda found: f"\\u{ord(found.group()):04x}", plain_text(text).replace("\r\n", " ").replace("\n", " "))
+    return _TRICKY.sub(
+        lambda found: f"\\u{ord(found.group()):04x}", plain_text(text).replace("\r\n", " ").replace("\n", " ")
+    )
 
 
 def shorten(text: str, characters: int) -> str:
@@ -112,23 +127,25 @@ def shorten(text: str, characters: int) -> str:
     return f"{text[:characters].rstrip()}\u2026 ({len(text)} characters)"
 
 
-def shorten_pair(before: str, after: str, characters: int) -> Tuple[str, str]:
+def shorten_pair(before: str, after: str, characters: int) -> tuple[str, str]:
     """Both texts shortened such that the place where they part stays in sight."""
     if max(len(before), len(after)) <= characters:
         return before, after
-    parting = next((place for place, (one, two) in enumerate(zip(before, after)) if one != two), min(len(before), len(after)))
+    parting = next(
+        (place for place, (one, two) in enumerate(zip(before, after)) if one != two), min(len(before), len(after))
+    )
     start = max(0, parting - characters // 4) if parting > characters // 2 else 0
     lead = "\u2026" if start else ""
     return lead + shorten(before[start:], characters), lead + shorten(after[start:], characters)
 
 
-def differences(path: str, before: Any, after: Any, limits: Limits) -> List[Difference]:
+def differences(path: str, before: Any, after: Any, limits: Limits) -> list[Difference]:
     """What differs between two JSON values: lists as sets, mappings key by key, everything else as a pair.
 
     Shape: one entry per setting, in the order of the keys; never empty, so that no reported change gets lost.
     """
     if isinstance(before, dict) and isinstance(after, dict):
-        found: List[Difference] = []
+        found: list[Difference] = []
         for key in sorted(set(before) | set(after)):
             if canonical(before.get(key)) != canonical(after.get(key)) or (key in before) != (key in after):
                 found.extend(differences(f"{path}.{visible(key)}", before.get(key), after.get(key), limits))
@@ -138,9 +155,9 @@ def differences(path: str, before: Any, after: Any, limits: Limits) -> List[Diff
     return [_pair(path, before, after, limits)]
 
 
-def all_differences(changes: Iterable[Dict[str, Any]], limits: Limits) -> List[Difference]:
+def all_differences(changes: Iterable[dict[str, Any]], limits: Limits) -> list[Difference]:
     """Every setting that the changes of one PBX are about, named `target.field`."""
-    found: List[Difference] = []
+    found: list[Difference] = []
     for change in changes:
         path = visible(f"{change['target']}.{change['field']}".strip("."))
         found.extend(differences(path, change["before"], change["after"], limits))
@@ -148,7 +165,9 @@ def all_differences(changes: Iterable[Dict[str, Any]], limits: Limits) -> List[D
 
 
 def _listlike(before: Any, after: Any) -> bool:
-    return (isinstance(before, list) and isinstance(after, (list, type(None)))) or (before is None and isinstance(after, list))
+    return (isinstance(before, list) and isinstance(after, (list, type(None)))) or (
+        before is None and isinstance(after, list)
+    )
 
 
 def _pair(path: str, before: Any, after: Any, limits: Limits) -> Difference:
@@ -160,9 +179,9 @@ def _pair(path: str, before: Any, after: Any, limits: Limits) -> Difference:
     return Difference(path=path, is_set=False, before=one, after=two)
 
 
-def _sets(path: str, before: List[Any], after: List[Any], limits: Limits) -> Difference:
-    earlier: Dict[str, Any] = {canonical(item): item for item in before}
-    later: Dict[str, Any] = {canonical(item): item for item in after}
+def _sets(path: str, before: list[Any], after: list[Any], limits: Limits) -> Difference:
+    earlier: dict[str, Any] = {canonical(item): item for item in before}
+    later: dict[str, Any] = {canonical(item): item for item in after}
     removed = [item for key, item in earlier.items() if key not in later]
     added = [item for key, item in later.items() if key not in earlier]
     if not removed and not added and canonical(before) != canonical(after):
@@ -176,18 +195,18 @@ def _sets(path: str, before: List[Any], after: List[Any], limits: Limits) -> Dif
     )
 
 
-def shown_items(items: Iterable[Any], limits: Limits) -> List[str]:
+def shown_items(items: Iterable[Any], limits: Limits) -> list[str]:
     """Items of a list as short texts; the last one tells how many were left out."""
     everything = list(items)
     texts = [shorten(visible(as_text(item)), limits.characters) for item in everything[: limits.items]]
     left_out = len(everything) - len(texts)
-    return texts + [f"\u2026 and {left_out} more"] if left_out else texts
+    return [*texts, f"\u2026 and {left_out} more"] if left_out else texts
 
 
-def flat_items(value: Any, path: str = "") -> List[Tuple[str, List[Any]]]:
+def flat_items(value: Any, path: str = "") -> list[tuple[str, list[Any]]]:
     """A nested mapping as pairs of a dotted path and the values there; empty branches are left out."""
     if isinstance(value, dict):
-        pairs: List[Tuple[str, List[Any]]] = []
+        pairs: list[tuple[str, list[Any]]] = []
         for key in sorted(value):
             pairs.extend(flat_items(value[key], f"{path}.{key}" if path else key))
         return pairs
@@ -195,6 +214,6 @@ def flat_items(value: Any, path: str = "") -> List[Tuple[str, List[Any]]]:
     return [(path, items)] if items and value not in (None, "") else []
 
 
-def optional_text(value: Optional[Any]) -> str:
+def optional_text(value: Any | None) -> str:
     """Text, or an empty text for None."""
     return "" if value is None else plain_text(value if isinstance(value, str) else as_text(plain(value)))

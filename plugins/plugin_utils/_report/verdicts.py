@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import shlex
-from typing import Dict, List, Tuple
 
 COMPLIANT = "compliant"
 DRIFTED = "drifted"
@@ -17,16 +16,16 @@ UNREACHABLE = "unreachable"
 UNLICENSED = "unlicensed"
 
 # The order of the summary in every format.
-VERDICTS: Tuple[str, ...] = (COMPLIANT, DRIFTED, FAILED, UNREACHABLE, UNLICENSED)
+VERDICTS: tuple[str, ...] = (COMPLIANT, DRIFTED, FAILED, UNREACHABLE, UNLICENSED)
 
 # Worst first. A run that failed half way hides whatever else is wrong, so it outranks a finding that was seen.
-WORST_FIRST: Tuple[str, ...] = (FAILED, UNREACHABLE, UNLICENSED, DRIFTED, COMPLIANT)
-SEVERITY: Dict[str, int] = {verdict: len(WORST_FIRST) - rank for rank, verdict in enumerate(WORST_FIRST)}
+WORST_FIRST: tuple[str, ...] = (FAILED, UNREACHABLE, UNLICENSED, DRIFTED, COMPLIANT)
+SEVERITY: dict[str, int] = {verdict: len(WORST_FIRST) - rank for rank, verdict in enumerate(WORST_FIRST)}
 
 # Only these verdicts say that every setting was looked at: about the others nothing can be said setting by setting.
 OBSERVED = frozenset((COMPLIANT, DRIFTED))
 
-LABELS: Dict[str, str] = {
+LABELS: dict[str, str] = {
     COMPLIANT: "Compliant",
     DRIFTED: "Drifted",
     FAILED: "Failed",
@@ -34,7 +33,7 @@ LABELS: Dict[str, str] = {
     UNLICENSED: "Unlicensed",
 }
 
-MEANINGS: Dict[str, str] = {
+MEANINGS: dict[str, str] = {
     COMPLIANT: "everything that was checked is as the inventory wants it",
     DRIFTED: "something differs from what the inventory wants",
     FAILED: "the check itself ended with an error",
@@ -42,7 +41,7 @@ MEANINGS: Dict[str, str] = {
     UNLICENSED: "the license does not include what the inventory wants",
 }
 
-_REASONS: Dict[str, str] = {
+_REASONS: dict[str, str] = {
     COMPLIANT: "",
     DRIFTED: "The PBX differs from what the inventory wants.",
     FAILED: "The check ended with an error that gave no message.",
@@ -52,7 +51,7 @@ _REASONS: Dict[str, str] = {
 
 _CHECK_AGAIN = "Then check this PBX alone: ansible-playbook tcx.m365.compliance --limit {host}"
 
-_REMEDIES: Dict[str, Tuple[str, ...]] = {
+_REMEDIES: dict[str, tuple[str, ...]] = {
     COMPLIANT: (),
     DRIFTED: (
         "To make the PBX follow the inventory: ansible-playbook tcx.m365.rollout --limit {host}",
@@ -77,16 +76,16 @@ def check_verdict(verdict: str) -> str:
     return verdict
 
 
-def worst(verdicts: List[str]) -> str:
+def worst(verdicts: list[str]) -> str:
     """The verdict that outranks the others; `compliant` for an empty list."""
     return max(verdicts, key=SEVERITY.__getitem__, default=COMPLIANT)
 
 
-def default_reasons(verdict: str) -> List[str]:
+def default_reasons(verdict: str) -> list[str]:
     """One sentence for a PBX that is not compliant and came without a reason."""
     return [_REASONS[verdict]] if _REASONS[verdict] else []
 
 
-def default_remedies(verdict: str, host: str) -> List[str]:
+def default_remedies(verdict: str, host: str) -> list[str]:
     """What to do about the verdict when the check itself had no advice. The host name is quoted for a shell."""
     return [remedy.format(host=shlex.quote(host)) for remedy in _REMEDIES[verdict]]

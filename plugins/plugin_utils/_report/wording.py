@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from .model import Report
 from .values import as_text, shorten, visible
@@ -21,7 +21,7 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def headline(summary: Dict[str, int]) -> str:
+def headline(summary: dict[str, int]) -> str:
     """The finding of the report in one or two sentences."""
     total, compliant = summary["total"], summary[COMPLIANT]
     if not total:
@@ -32,7 +32,7 @@ def headline(summary: Dict[str, int]) -> str:
     return f"{compliant:,} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {total - compliant:,} {verb} attention."
 
 
-def days_text(days: Optional[int]) -> str:
+def days_text(days: int | None) -> str:
     """`12 days left`, `ended 3 days ago`, `end unknown`."""
     if days is None:
         return "end unknown"
@@ -59,7 +59,7 @@ def time_text(moment: str) -> str:
     return f"{moment[:10]} {moment[11:16]} UTC" if well_formed else visible(moment)
 
 
-def run_facts(report: Report) -> List[Tuple[str, str]]:
+def run_facts(report: Report) -> list[tuple[str, str]]:
     """What is known about the run, as pairs of a name and a text."""
     run = report.run
     facts = [("Generated", time_text(report.generated_at))]
@@ -71,5 +71,7 @@ def run_facts(report: Report) -> List[Tuple[str, str]]:
     if run.get("duration_s") is not None:
         facts.append(("Duration", duration_text(run["duration_s"])))
     more = [name for name in sorted(run) if name not in _KNOWN and run[name] not in (None, "", [], {})]
-    facts.extend((visible(name.replace("_", " ").capitalize()), shorten(visible(as_text(run[name])), 120)) for name in more)
+    facts.extend(
+        (visible(name.replace("_", " ").capitalize()), shorten(visible(as_text(run[name])), 120)) for name in more
+    )
     return facts
