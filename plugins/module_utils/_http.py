@@ -57,12 +57,14 @@ class Transport:
     :param ca_path: a CA bundle; wins over the environment (``REQUESTS_CA_BUNDLE``).
     :param proxy: proxy URL; ``None`` takes the environment's (``HTTPS_PROXY``, ``NO_PROXY``).
     :param timeout: seconds to connect, and seconds to wait for each part of an answer.
+    :param direct: never through a proxy, not even the environment's (addresses of this very machine).
     """
 
     verify: bool = True
     ca_path: str | None = None
     proxy: str | None = None
     timeout: float = 30.0
+    direct: bool = False
 
     def check(self) -> None:
         """Raise :class:`BadInput` where the settings cannot work."""
@@ -129,7 +131,7 @@ class Connections:
     def pool(self, transport: Transport, base_url: str) -> Any:
         """The urllib3 pool manager for a way of reaching ``base_url``."""
         ca_path = _ca_path(transport)
-        proxy = transport.proxy or requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url))
+        proxy = None if transport.direct else _proxy(transport, base_url)
         key = (transport.verify, ca_path, proxy or "")
         if key not in self._pools:
             self._pools[key] = self._make(transport.verify, ca_path, proxy)
@@ -152,6 +154,11 @@ class Connections:
             options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=login)
             proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         return urllib3.ProxyManager(proxy, **options)
+
+
+def _proxy(transport: Transport, base_url: str) -> str | None:
+    found: str | None = requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url))
+    return transport.proxy or found
 
 
 def _ca_path(transport: Transport) -> str:
@@ -207,6 +214,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
         secret: bool = False,
+        once: bool = False,
     ) -> Reply:
         """Send one request, with the retries of the table above.
 
@@ -215,10 +223,12 @@ class Http:
         :param form: sent URL-encoded.
         :param safe: may be repeated although it may have been carried out; by default every method but POST.
         :param secret: neither the path nor the answer's status text appear in the trace.
+        :param once: not repeated after 429 either, but raised as :class:`Throttled` (after the wait): what is sent was
+            derived from a read that has grown old in the meantime, so the caller reads again first.
         :returns: the answer, whatever its status, when repeating it would not help.
         """
         request = self._prepare(method, path, params, body, form, headers)
-        repeatable = safe if safe is not None else method != "POST"
+        repeatable = (safe if safe is not None else method != "POST") and not once
         connects = attempts = throttled = 0
         while True:
             self._respect_throttle()
@@ -240,7 +250,9 @@ class Http:
                 continue
             if reply.status == 429:
                 throttled += 1
-                self._throttled(reply, throttled)
+                error = self._throttled(reply, throttled)
+                if once:
+                    raise error
                 continue
             if reply.status in self.policy.statuses:
                 attempts += 1
@@ -323,7 +335,7 @@ class Http:
             return BadInput(f"{where} is not a usable address: {reason}")
         return Interrupted(f"no complete answer from {where}: {reason}", tried=f"send a {method} request to {where}")
 
-    def _throttled(self, reply: Reply, times: int) -> None:
+    def _throttled(self, reply: Reply, times: int) -> Throttled:
         seconds = retry_after(reply)
         if seconds is None:
             seconds = self.deadline.backoff(times, first=1.0, most=30.0)
@@ -340,6 +352,7 @@ class Http:
             tried=f"call {self._where()}",
         )
         self._pause(seconds, f"{self.service} is throttling", error)
+        return error
 
     def _respect_throttle(self) -> None:
         if not (self._run and self._throttle_key):
