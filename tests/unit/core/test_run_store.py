@@ -1,0 +1,82 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the forks of one run share, and who may read it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore, machine_lock
+
+
+@pytest.fixture(params=["memory", "directory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
+    return RunStore(None if request.param == "memory" else str(tmp_path))
+
+
+def test_values_come_back_until_they_expire(store: RunStore) -> None:
+    store.put("token", "tenant|client", {"access_token": "x"}, expires=time.time() + 60)
+    store.put("token", "old", "y", expires=time.time() - 1)
+    assert store.get("token", "tenant|client") == {"access_token": "x"}
+    assert store.get("token", "old") is None
+    assert store.get("other kind", "tenant|client") is None
+    store.drop("token", "tenant|client")
+    store.drop("token", "tenant|client")
+    assert store.get("token", "tenant|client") is None
+
+
+def test_only_the_owner_can_read_what_is_stored(tmp_path: Path) -> None:
+    store = RunStore(str(tmp_path))
+    store.put("token", "secret-key-name", "canary")
+    with store.lock("token", "secret-key-name"):
+        pass
+    directory = Path(str(store.directory))
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    for file in directory.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+        assert "secret-key-name" not in file.name
+
+
+def test_a_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tcx_m365").mkdir(mode=0o755)
+    (tmp_path / "tcx_m365").chmod(0o755)
+    with pytest.raises(PermissionError, match="private"):
+        RunStore(str(tmp_path))
+
+
+def _count(directory: str, kind: str) -> None:
+    store = RunStore(directory)
+    for _turn in range(40):
+        with store.lock("counter", "c") if kind == "run" else machine_lock(directory):
+            store.put("counter", "c", (store.get("counter", "c") or 0) + 1)
+
+
+@pytest.mark.parametrize("kind", ["run", "machine"])
+def test_locks_hold_between_processes(tmp_path: Path, kind: str) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_count, args=(str(tmp_path), kind)) for _number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert RunStore(str(tmp_path)).get("counter", "c") == 160
+
+
+def test_a_reader_never_sees_half_a_value(tmp_path: Path) -> None:
+    store = RunStore(str(tmp_path))
+    store.put("big", "k", "a" * 100_000)
+    pid = os.fork()
+    if pid == 0:
+        for turn in range(200):
+            store.put("big", "k", ("a" if turn % 2 else "b") * 100_000)
+        os._exit(0)
+    seen = {(store.get("big", "k") or "")[:1] + str(len(store.get("big", "k") or "")) for _turn in range(200)}
+    os.waitpid(pid, 0)
+    assert seen <= {"a100000", "b100000"}
