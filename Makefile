@@ -12,7 +12,7 @@ GATES = $(PYTHON) tools/gates.py
 
 # The lab and the playbooks of this repository need no configuration of the machine.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
-unexport ANSIBLE_CONFIG PYTHONPATH VIRTUAL_ENV
+unexport ANSIBLE_CONFIG PYTHONPATH VIRTUAL_ENV REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab check test lint units integration sanity docs build bench format locks clean
@@ -56,7 +56,7 @@ build: ## Build the collection and import it the way Galaxy does
 	@ls .build/artifact/*.tar.gz
 
 bench: setup ## Benchmarks: calls, time and memory per phone system
-	@$(PY) tests/bench/run.py
+	@PYTHONPATH=tests/lab $(PY) tests/bench/run.py
 
 format: ## Format the Python code and mend what the linter can mend
 	@$(PYTHON) tools/environments.py lint

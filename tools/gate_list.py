@@ -109,9 +109,9 @@ DOCUMENTATION = (
     ),
     Gate(
         "nox",
-        "community rules: licenses, action groups, unwanted files, embedded YAML (antsibull-nox)",
+        "community rules: action groups, unwanted files, characters, embedded YAML (antsibull-nox)",
         "nox",
-        ("nox", "--envdir", "{build}/nox", "-e", "yamllint", "license-check", "extra-checks", "antsibull-nox-config"),
+        ("nox", "--envdir", "{build}/nox", "-e", "yamllint", "extra-checks", "antsibull-nox-config"),
         frozenset({"docs", "test"}),
         copy=True,
     ),
@@ -153,6 +153,20 @@ def integration_gates() -> tuple[Gate, ...]:
     return tuple(gates)
 
 
+DEMO = (
+    Gate(
+        "demo",
+        "the demo of the README ends well",
+        "main",
+        ("python", "tests/demo/run.py"),
+        frozenset({"integration", "test"}),
+        paths=("tests/demo/run.py",),
+        cores=2,
+        variables={"PYTHONPATH": "tests/lab"},
+    ),
+)
+
+
 def sanity_gates() -> tuple[Gate, ...]:
     return tuple(
         Gate(
@@ -170,7 +184,7 @@ def sanity_gates() -> tuple[Gate, ...]:
 
 # The longest first: what starts early ends the whole run early.
 def all_gates() -> tuple[Gate, ...]:
-    return (*sanity_gates(), *BUILD, *DOCUMENTATION, *STATIC, *unit_gates(), *integration_gates())
+    return (*sanity_gates(), *BUILD, *DOCUMENTATION, *STATIC, *unit_gates(), *integration_gates(), *DEMO)
 
 
 GROUPS = ("check", "test", "lint", "units", "integration", "sanity", "docs", "build")

@@ -17,7 +17,14 @@ from environments import LOCKS
 # The oldest Python on which each lock is used; the resolver takes what every later one can use too.
 OLDEST = {"core-2.20": "3.12", "core-2.21": "3.12"}
 DEFAULT_OLDEST = "3.11"
-INCLUDED_ONLY = ("lab", "test")
+INCLUDED_ONLY = ("test",)
+HEADER = """\
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Compiled by `make locks` from {source}; do not edit.
+"""
 ADDRESS = re.compile(r"(https?|file)://")
 
 
@@ -32,9 +39,11 @@ def main(arguments: list[str]) -> int:
         oldest = OLDEST.get(name, DEFAULT_OLDEST)
         command: list[str | Path] = [uv, "pip", "compile", *flags, "--python-version", oldest, "-o", lock, source]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        if ADDRESS.search(lock.read_text(encoding="utf-8")):
+        pins = lock.read_text(encoding="utf-8")
+        if ADDRESS.search(pins):
             print(f"{lock.name} holds an address; a lock must be usable with any package index", file=sys.stderr)
             return 1
+        lock.write_text(HEADER.format(source=source.name) + pins, encoding="utf-8")
         print(lock.name)
     return 0
 
