@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import functools
 import os
 import time
 from typing import Any
 
-from ansible import constants as C
+from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
         if problem:
             return dict(result, **problem)
         options = validation.validated_parameters
-        store = RunStore(C.DEFAULT_LOCAL_TMP)
+        store = RunStore(constants.DEFAULT_LOCAL_TMP)
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         if not self._claim(store, batch):
             return dict(result, skipped=True, changed=False, skip_reason="another host of this batch writes the report")
@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
 
     def _claim(self, store: RunStore, batch: list[str]) -> bool:
         """Whether this host is the first of its batch here: strategies other than linear ignore ``run_once``."""
-        key = f"{self._task._uuid}|{','.join(batch)}"
+        key = f"{self._task.get_name()}|{','.join(batch)}"
         with store.lock("sweep", key):
             if store.get("sweep", key):
                 return False
@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
             "limit": str(task_vars.get("ansible_limit") or ""),
             "duration_s": round(seconds, 1),
         }
-        moment = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
         return Report.build([HostResult.from_dict(entry) for entry in hosts], moment, run, earlier)
 
 

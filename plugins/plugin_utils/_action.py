@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible import constants as C
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -74,7 +74,7 @@ class CapabilityAction(ActionBase):
                 self.CAPABILITY,
                 self._task.args,
                 check_mode=bool(self._task.check_mode),
-                store=RunStore(C.DEFAULT_LOCAL_TMP),
+                store=RunStore(constants.DEFAULT_LOCAL_TMP),
                 warn=display.warning,
                 notice=lambda text: display.display(f"[{host}] {text}"),
                 trace=lambda text: display.vvvv(text, host=host),

@@ -118,12 +118,9 @@ def _sentence(change: Mapping[str, Any]) -> str:
 
 
 def _unmanaged(check: HostCheck) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for result in check.all():
-        for name, value in (result.get("unmanaged") or {}).items():
-            if value:
-                found[name] = value
-    return found
+    return {
+        name: value for result in check.all() for name, value in (result.get("unmanaged") or {}).items() if value
+    }
 
 
 def _first(check: HostCheck, name: str) -> str:

@@ -122,7 +122,7 @@ def test_nobody_listening_is_unreachable_after_three_attempts(closed_port: int, 
 
 
 def test_a_slow_service_ends_by_its_time_out(server: ScriptedServer, clock: SleepingClock) -> None:
-    server.then(lambda handler: time.sleep(0.5))
+    server.then(lambda _handler: time.sleep(0.5))
     with pytest.raises(errors.Interrupted) as caught:
         conversation(server.url, clock, transport=Transport(timeout=0.05)).send("POST", "/x", body={})
     assert "timed out" in str(caught.value).lower()

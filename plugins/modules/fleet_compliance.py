@@ -1,0 +1,119 @@
+#!/usr/bin/python
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""Documentation of the action plugin of the same name, which does the work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_compliance
+short_description: Check all PBXs of a play in one sweep and write the compliance report
+version_added: 1.0.0
+description:
+  - Compares every PBX of the current batch with what its inventory wants, on both sides (Microsoft Entra and 3CX), and writes the
+    report of the fleet. It never writes anything else.
+  - For each PBX it runs what the roles P(tcx.m365.preflight#role), P(tcx.m365.entra_app#role) and P(tcx.m365.tcx_console#role) run,
+    in check mode, with the same variables. Many PBXs are asked at the same time in one task, because a task for each of them
+    would take longer than the asking.
+  - The playbook C(tcx.m365.compliance) and the role P(tcx.m365.compliance#role) use it.
+author:
+  - tcx.m365 contributors (@tcx-m365)
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+    details: It changes nothing but the files of the report, which it also writes in check mode.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  bypass_host_loop:
+    description: Executes the action once for all hosts.
+    support: partial
+    details:
+      - Use C(run_once). With strategies that ignore it, the first host of the batch does the work and the others are skipped.
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  platform:
+    description: Where the module can run.
+    platforms: posix
+    support: full
+options:
+  report_dir:
+    description:
+      - Directory on the controller for the report. It is made when it does not exist.
+      - The files are C(compliance.json), C(compliance.csv), C(compliance.md), C(compliance.html), C(compliance.junit.xml) and
+        C(SHA256SUMS).
+      - With C(serial), the report is written after each batch and holds all batches so far.
+    type: path
+    default: ./reports
+  fail_on_drift:
+    description:
+      - Fail, after the report is written, unless every PBX is compliant.
+    type: bool
+    default: false
+  compare:
+    description:
+      - An earlier C(compliance.json). The report then says what is new, what has been mended and what is still open.
+    type: path
+  concurrency:
+    description:
+      - How many PBXs are asked at the same time.
+    type: int
+    default: 50
+  processes:
+    description:
+      - How many processes share the work.
+      - V(0) takes one for each processor of the controller.
+    type: int
+    default: 0
+seealso:
+  - module: tcx.m365.azure_app_registration
+  - module: tcx.m365.graph_permission_grant
+  - module: tcx.m365.tcx_m365_settings
+"""
+
+EXAMPLES = r"""
+- name: Compare every PBX with what is wanted
+  hosts: tcx
+  connection: local
+  gather_facts: false
+  check_mode: true
+  tasks:
+    - name: Check the PBXs and write the report
+      tcx.m365.fleet_compliance:
+        report_dir: ./reports
+        compare: ./reports-of-last-week/compliance.json
+      run_once: true
+"""
+
+RETURN = r"""
+summary:
+  description: Number of PBXs in all and by verdict, of all batches so far. Also set as statistics C(tcx_m365_compliance).
+  returned: when the report was written
+  type: dict
+  sample:
+    total: 3
+    compliant: 1
+    drifted: 1
+    failed: 0
+    unreachable: 1
+    unlicensed: 0
+report:
+  description: Paths of the written files.
+  returned: when the report was written
+  type: list
+  elements: str
+  sample: [/srv/reports/compliance.json, /srv/reports/compliance.csv]
+msg:
+  description: The summary as a sentence.
+  returned: always
+  type: str
+  sample: "3 PBXs: 1 compliant, 1 drifted, 1 unreachable. Report: /srv/reports/compliance.html"
+"""
