@@ -108,11 +108,17 @@ class LabServer(uvicorn.Server):
             raise
 
     def _reserve(self, port: int) -> int:
-        """Bind a port without listening on it: connections are refused until somebody listens."""
+        """Bind a port without listening on it: connections are refused until somebody listens.
+
+        SO_REUSEADDR lets us have a certain port back at once. When any port will do it comes after bind, because
+        Linux might otherwise give out a port twice that nobody listens on yet.
+        """
         reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if port:
+                reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             reserved.bind((_HOST, port))
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         except OSError as error:
             reserved.close()
             raise OSError(error.errno, f"cannot bind {_HOST}:{port}: {error.strerror}") from error
