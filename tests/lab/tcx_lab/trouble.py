@@ -119,10 +119,14 @@ def afflictions(scope: Mapping[str, Any]) -> Afflictions:
     return found if isinstance(found, Afflictions) else _NONE
 
 
-_NUMBERS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("status", "times", "skip", "reads"), (int,)),
-    **dict.fromkeys(("seconds", "probability"), (int, float)),
-}
+_WHOLE = frozenset({"status", "times", "skip", "reads"})
+_NUMBERS = (*sorted(_WHOLE), "seconds", "probability")
+
+
+def _check_number(name: str, value: Any) -> None:
+    kinds = (int,) if name in _WHOLE else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or value < 0:
+        raise ValueError(f"{name} must be a number that is not negative, not {value!r}")
 
 
 def parse_rule(data: Mapping[str, Any]) -> Rule:
@@ -134,10 +138,8 @@ def parse_rule(data: Mapping[str, Any]) -> Rule:
     action = data.get("action")
     if action not in ACTIONS:
         raise ValueError(f"action must be one of {', '.join(sorted(ACTIONS))}, not {action!r}")
-    for name, kinds in _NUMBERS.items():
-        value = data.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, kinds) or value < 0:
-            raise ValueError(f"{name} must be a number that is not negative, not {value!r}")
+    for name in _NUMBERS:
+        _check_number(name, data.get(name, 0))
     match = data.get("match") or {}
     strange = set(match) - {each.name for each in fields(Match)}
     if strange:
