@@ -15,7 +15,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 unexport ANSIBLE_CONFIG PYTHONPATH VIRTUAL_ENV REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab check test lint units integration sanity docs build bench format locks clean
+.PHONY: help setup demo lab check test lint units integration sanity docs build bench format locks changelog clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,10 @@ format: ## Format the Python code and mend what the linter can mend
 
 locks: ## Compile tests/requirements/*.in to hashed locks again
 	@$(PYTHON) tools/lock.py
+
+changelog: ## Write CHANGELOG.md from the fragments and the modules of this version
+	@$(PYTHON) tools/environments.py lint
+	@PATH=$(CURDIR)/.venv-lint/bin:$$PATH antsibull-changelog generate --reload-plugins
 
 clean: ## Remove everything that the targets made
 	@rm -rf .build .venv .venv-* .nox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
