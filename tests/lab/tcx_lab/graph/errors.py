@@ -70,7 +70,10 @@ def forbidden() -> GraphError:
 def unauthorized(message: str) -> GraphError:
     """401 for a missing, expired or foreign token (observed)."""
     return GraphError(
-        401, "InvalidAuthenticationToken", message, headers={"WWW-Authenticate": 'Bearer realm="", error="invalid_token"'}
+        401,
+        "InvalidAuthenticationToken",
+        message,
+        headers={"WWW-Authenticate": 'Bearer realm="", error="invalid_token"'},
     )
 
 

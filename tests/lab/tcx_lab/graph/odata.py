@@ -151,7 +151,7 @@ class _Parser:
         if scope and (word == scope or word.startswith(scope + "/")):
             inner = word[len(scope) + 1 :]
             return lambda item: _walk(item, inner) if inner else item
-        self.names.add(word.split("/")[0])
+        self.names.add(word.split("/", maxsplit=1)[0])
 
         def get(item: Any) -> Any:
             return _walk(item, word)
@@ -269,7 +269,7 @@ def search(entities: Iterable[Entity], clause: str) -> list[Entity]:
     """Objects that match `$search="property:text"` (terms joined by AND or OR)."""
     terms = re.findall(r'"([^":]+):([^"]*)"', clause)
     if not terms:
-        raise bad_request("Syntax error: $search needs the form \"property:value\".", "BadRequest")
+        raise bad_request('Syntax error: $search needs the form "property:value".', "BadRequest")
     check = any if re.search(r'"\s+OR\s+"', clause) else all
     return [
         entity

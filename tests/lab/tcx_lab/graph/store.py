@@ -122,6 +122,12 @@ class Directory:
         seen = (self.get(kind, object_id, view) for object_id in list(ids))
         return [entity for entity in seen if entity is not None]
 
+    def related_real(self, kind: str, name: str, value: str) -> list[Entity]:
+        """The same over what is written."""
+        self._refresh_if_changed(kind)
+        objects = self.real(kind)
+        return [objects[each] for each in self._many.get((kind, name), {}).get(value, {}) if each in objects]
+
     def each(self, kind: str, view: View = NOW) -> Iterator[Entity]:
         """All objects of a kind as a reader sees them, in the order of their creation."""
         objects = self.real(kind)
@@ -137,6 +143,10 @@ class Directory:
                 entity = self.get(kind, object_id, view)
                 if entity is not None:
                     yield entity
+
+    def settle(self, kind: str, object_id: str) -> None:
+        """Forget the versions of an object: everybody sees at once what is written."""
+        self._history.pop((kind, object_id), None)
 
     def refresh(self) -> None:
         """Build all indexes anew: for changes that were made behind the directory's back."""

@@ -1,0 +1,294 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Graph service as an ASGI app: who calls, which handler, which headers. Paths are split, not matched."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Any
+
+from tcx_lab import trouble
+from tcx_lab.entra.keys import TokenReader
+from tcx_lab.graph import (
+    applications,
+    assignments,
+    batch,
+    deleted,
+    objects,
+    owners,
+    people,
+    policies,
+    secrets,
+    service_principals,
+    subscriptions,
+)
+from tcx_lab.graph.errors import GraphError, bad_request, method_not_allowed, segment_not_found, unauthorized
+from tcx_lab.graph.metadata import METADATA
+from tcx_lab.graph.session import Session
+from tcx_lab.graph.store import APPLICATIONS, NOW, SERVICE_PRINCIPALS, View, directory_of
+from tcx_lab.graph.throttle import Meter
+from tcx_lab.graph.web import Answer, Call, Receive, Scope, Send, read_call, send_answer
+from tcx_lab.world import World
+
+_JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+_DIAGNOSTIC = json.dumps(
+    {
+        "ServerInfo": {
+            "DataCenter": "Lab",
+            "Slice": "E",
+            "Ring": "5",
+            "ScaleUnit": "001",
+            "RoleInstance": "LAB0000000000001",
+        }
+    },
+    separators=(",", ":"),
+)
+_PASSWORD_ACTIONS = frozenset({"addpassword", "removepassword", "addkey", "removekey"})
+_WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
+
+
+def create_graph_app(world: World) -> GraphApp:
+    """The Graph of all tenants of a world."""
+    return GraphApp(world)
+
+
+class GraphApp:
+    """ASGI app. State of the directory is in the world; here are only the meters and the tokens that died."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._tokens = TokenReader(world)
+        self._meter = Meter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        call = await read_call(scope, receive)
+        await send_answer(send, await self.answer(call))
+
+    async def answer(self, call: Call) -> Answer:
+        """Handle one request of a client, or a whole batch."""
+        if call.segments[1:] == ["$batch"] and call.method == "POST":
+            return await self._batch(call)
+        return await self._handled(call)
+
+    async def _batch(self, call: Call) -> Answer:
+        try:
+            self._tokens.claims(call)
+            answer = await batch.run(call, batch.parse(call), self._batch_item)
+        except GraphError as error:
+            answer = _failure(error, call, self._date(None))
+        return _finished(answer, call, 1)
+
+    async def _batch_item(self, call: Call) -> Answer:
+        entry = call.scope.get("tcx_lab.log")
+        answer = self._troubled(call) or await self._handled(call)
+        body = json.loads(call.body) if call.body else None
+        self.world.log.add_batch_item(entry, call.method, call.target, answer.status, body)
+        answer.headers = {k: v for k, v in answer.headers.items() if k.lower() != "content-type"} | (
+            {"Content-Type": "application/json"} if answer.body is not None else {}
+        )
+        return answer
+
+    def _troubled(self, call: Call) -> Answer | None:
+        """Trouble that strikes one item: a status or a 429 of its own."""
+        if not self.world.trouble.as_dicts():
+            return None
+        source = str(call.scope.get("tcx_lab.source", "client"))
+        tenant = getattr(call.scope.get("tcx_lab.log"), "tenant", "")
+        facts = trouble.Facts("graph", "", tenant, call.method, "/" + "/".join(call.segments), source)
+        for rule in self.world.trouble.strike(facts):
+            if rule.action == "throttle":
+                error = GraphError(429, "TooManyRequests", "Too many requests.")
+                answer = _failure(error, call, self._date(None))
+                answer.headers["Retry-After"] = str(int(rule.seconds))
+                return answer
+            if rule.action == "status":
+                return Answer(rule.status, rule.body, dict(rule.headers))
+        return None
+
+    async def _handled(self, call: Call) -> Answer:
+        session: Session | None = None
+        write = call.method in _WRITES
+        try:
+            if call.segments[1:] == ["$metadata"]:
+                return Answer(200, METADATA, {"Content-Type": "application/xml"})
+            session = self._session(call)
+            key, now = (session.app_id, session.tenant.id), self.world.clock.time()
+            self._meter.check(self.world.switches, key, now, write=write)
+            answer = _dispatch(session, call.segments[1:])
+            if not isinstance(answer, Answer):
+                answer = await answer
+            self._meter.use(self.world.switches, key, now, session.units, write=write)
+        except GraphError as error:
+            answer = _failure(error, call, self._date(session))
+        return _finished(answer, call, session.units if session is not None else 1)
+
+    def _session(self, call: Call) -> Session:
+        if not call.segments or call.segments[0].lower() not in ("v1.0", "beta"):
+            raise bad_request("Invalid version: " + (call.segments or [""])[0], "BadRequest")
+        claims = self._tokens.claims(call)
+        tenant = self.world.tenants[claims["tid"]]
+        troubles = trouble.afflictions(call.scope)
+        if troubles.drop_token:
+            self._tokens.drop(call)
+            raise unauthorized("Lifetime validation failed, the token is expired.")
+        view = NOW
+        if troubles.stale_reads or troubles.stale_seconds:
+            view = View(troubles.stale_seconds, troubles.stale_reads)
+        return Session(
+            world=self.world,
+            tenant=tenant,
+            directory=directory_of(self.world, tenant),
+            call=call,
+            version=call.segments[0].lower(),
+            app_id=claims.get("appid", ""),
+            caller_id=claims.get("oid", ""),
+            roles=frozenset(claims.get("roles") or claims.get("scp", "").split()),
+            view=view,
+        )
+
+    def _date(self, session: Session | None) -> datetime:
+        return session.now() if session is not None else self.world.clock.now()
+
+
+def _dispatch(session: Session, parts: list[str]) -> Answer | Awaitable[Answer]:
+    if not parts:
+        raise segment_not_found("")
+    name, key = objects.entity_set(parts[0])
+    rest = parts[1:]
+    if name in ("applications", "serviceprincipals"):
+        if key is None and (not rest or rest == ["$count"]):
+            module = applications if name == "applications" else service_principals
+            if session.call.method not in ("GET", "POST"):
+                raise method_not_allowed()
+            return module.collection(session)
+        if key is None:
+            key, rest = objects.Key("id", rest[0]), rest[1:]
+        return _application(session, key, rest) if name == "applications" else _principal(session, key, rest)
+    handler = _PLAIN.get(name)
+    if handler is None:
+        raise segment_not_found(parts[0])
+    return handler(session, rest)
+
+
+def _item_method(session: Session) -> None:
+    if session.call.method not in ("GET", "PATCH", "DELETE"):
+        raise method_not_allowed()
+
+
+def _application(session: Session, key: objects.Key, rest: list[str]) -> Answer:
+    if not rest:
+        _item_method(session)
+        return applications.item(session, key)
+    app = applications.find(session, key)
+    part = rest[0].lower().removeprefix("microsoft.graph.")
+    if part in _PASSWORD_ACTIONS and len(rest) == 1:
+        return secrets.act(session, APPLICATIONS, app, part)
+    if part == "owners":
+        return owners.handle(session, app["id"], rest[1:])
+    if part.startswith("federatedidentitycredentials"):
+        tail = [rest[0][len("federatedIdentityCredentials") :]] if "(" in rest[0] else rest[1:]
+        return secrets.federated(session, app, tail)
+    if part == "appmanagementpolicies":
+        return policies.assigned(session, app["id"], rest[1:])
+    if part in _EMPTY_RELATIONS and session.call.method == "GET":
+        return session.many(rest[0], [])
+    raise segment_not_found(rest[0])
+
+
+def _principal(session: Session, key: objects.Key, rest: list[str]) -> Answer:
+    if not rest:
+        _item_method(session)
+        return service_principals.item(session, key)
+    principal = service_principals.find(session, key)
+    part = rest[0].lower().removeprefix("microsoft.graph.")
+    if part in ("approleassignments", "approleassignedto"):
+        relation = "appRoleAssignments" if part == "approleassignments" else "appRoleAssignedTo"
+        return assignments.handle(session, principal, relation, rest[1:])
+    if part in _PASSWORD_ACTIONS and len(rest) == 1:
+        return secrets.act(session, SERVICE_PRINCIPALS, principal, part)
+    if part == "owners":
+        return owners.handle(session, principal["id"], rest[1:])
+    if part == "ownedobjects":
+        return owners.owned(session, principal["id"])
+    if part == "oauth2permissiongrants":
+        return assignments.of_client(session, principal)
+    if part == "appmanagementpolicies":
+        return policies.assigned(session, principal["id"], rest[1:])
+    if part in _EMPTY_RELATIONS and session.call.method == "GET":
+        return session.many(rest[0], [])
+    raise segment_not_found(rest[0])
+
+
+#: Relations that exist and have nothing in them in the lab.
+_EMPTY_RELATIONS = frozenset(
+    {"extensionproperties", "tokenissuancepolicies", "tokenlifetimepolicies", "claimsmappingpolicies", "memberof"}
+    | {"transitivememberof", "homerealmdiscoverypolicies", "createdobjects", "delegatedpermissionclassifications"}
+    | {"synchronization"}
+)
+
+
+def _directory(session: Session, rest: list[str]) -> Answer:
+    if rest and rest[0].lower() == "deleteditems":
+        return deleted.handle(session, rest[1:])
+    raise segment_not_found((rest or ["directory"])[0])
+
+
+def _directory_objects(session: Session, rest: list[str]) -> Answer:
+    if rest and rest[0].lower().removeprefix("microsoft.graph.") == "getbyids":
+        return people.objects_by_ids(session)
+    if len(rest) == 1 and session.call.method == "GET":
+        return people.directory_object(session, rest[0])
+    raise segment_not_found((rest or ["directoryObjects"])[0])
+
+
+def _policies(session: Session, rest: list[str]) -> Answer:
+    return policies.handle(session, [rest[0].lower(), *rest[1:]] if rest else [])
+
+
+def _me(session: Session, rest: list[str]) -> Answer:
+    raise bad_request("/me request is only valid with delegated authentication flow.", "BadRequest")
+
+
+_PLAIN: dict[str, Any] = {
+    "oauth2permissiongrants": assignments.grants,
+    "users": people.users,
+    "groups": people.groups,
+    "organization": people.organization,
+    "domains": people.domains,
+    "subscriptions": subscriptions.handle,
+    "directory": _directory,
+    "directoryobjects": _directory_objects,
+    "policies": _policies,
+    "me": _me,
+}
+
+
+def _failure(error: GraphError, call: Call, date: datetime) -> Answer:
+    request_id = str(uuid.uuid4())
+    client_id = call.headers.get("client-request-id", request_id)
+    body = error.body(date.strftime("%Y-%m-%dT%H:%M:%S"), request_id, client_id)
+    headers = {"Content-Type": "application/json", "request-id": request_id, **error.headers}
+    return Answer(error.status, body, headers)
+
+
+def _finished(answer: Answer, call: Call, units: int) -> Answer:
+    headers = answer.headers
+    request_id = headers.setdefault("request-id", str(uuid.uuid4()))
+    headers.setdefault("client-request-id", call.headers.get("client-request-id", request_id))
+    headers["x-ms-ags-diagnostic"] = _DIAGNOSTIC
+    headers["x-ms-resource-unit"] = str(units)
+    headers["Cache-Control"] = "no-cache"
+    headers["Strict-Transport-Security"] = "max-age=31536000"
+    if isinstance(answer.body, dict):
+        headers.setdefault("Content-Type", _JSON)
+        headers["Vary"] = "Accept-Encoding"
+        if answer.status < 400:
+            headers["OData-Version"] = "4.0"
+    return answer

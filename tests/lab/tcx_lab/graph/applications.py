@@ -1,0 +1,320 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""/applications: create, find, change, delete, upsert by uniqueName (facts: recorded; upsert documented)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tcx_lab.graph import objects, owners, rights, shapes
+from tcx_lab.graph.credentials import Target, replace_keys, with_key_values
+from tcx_lab.graph.errors import GraphError, bad_request, invalid_value, not_found, required_value, value_taken
+from tcx_lab.graph.odata import parse_filter
+from tcx_lab.graph.session import Session
+from tcx_lab.graph.store import APPLICATIONS, DELETED, SERVICE_PRINCIPALS, Entity
+from tcx_lab.graph.web import Answer
+
+_TEMPLATE = shapes.application("", "", "", "", "AzureADMyOrg")
+_EXTRA = frozenset({"authenticationBehaviors", "logo", "managerApplications", "oauth2RequirePostResponse"})
+KNOWN = frozenset(_TEMPLATE) | _EXTRA
+_READ_ONLY = frozenset(
+    {"id", "appId", "createdDateTime", "deletedDateTime", "publisherDomain", "applicationTemplateId"}
+    | {"disabledByMicrosoftStatus", "certification", "verifiedPublisher", "createdByAppId"}
+)
+_TEXTS = frozenset({"displayName", "description", "notes", "uniqueName", "groupMembershipClaims", "signInAudience"})
+_LISTS = frozenset({"addIns", "appRoles", "identifierUris", "requiredResourceAccess", "tags", "passwordCredentials"})
+_LONGEST = {"displayName": 256, "description": 1024, "notes": 1024, "uniqueName": 120}
+_MAX_RESOURCES, _MAX_PERMISSIONS = 50, 400  # documented
+
+
+def find(session: Session, key: objects.Key) -> Entity:
+    """The application that a path names, as the caller sees it. Raises 404."""
+    if key.name == "id":
+        return session.get(APPLICATIONS, key.value)
+    if key.name == "uniqueName":
+        _check_upsert_supported(session)
+    entity = session.directory.find(APPLICATIONS, key.name, key.value, session.view)
+    if entity is None:
+        raise not_found(key.value)
+    return entity
+
+
+def _check_upsert_supported(session: Session) -> None:
+    if not session.world.switches.upsert_supported:
+        raise bad_request("Resource not found for the segment 'applications'.", "BadRequest")  # assumed
+
+
+def collection(session: Session) -> Answer:
+    """`/applications`."""
+    if session.call.method == "POST":
+        return create(session, session.properties())
+    session.require(rights.READ_APPLICATIONS)
+    session.units = 2
+    entities = _candidates(session)
+    if "owners" in session.option("$expand"):
+        session.units += 1
+        entities = [owners.expanded(session, entity) for entity in entities]
+    return session.many("applications", entities, "application", KNOWN)
+
+
+def _candidates(session: Session) -> Iterable[Entity]:
+    clause = session.option("$filter")
+    equality = parse_filter(clause).equality if clause else None
+    if equality is not None and equality[0] in ("appId", "uniqueName", "id"):
+        name, value = equality
+        if name == "id":
+            found = session.directory.get(APPLICATIONS, value, session.view)
+        else:
+            found = session.directory.find(APPLICATIONS, name, value, session.view)
+        return [found] if found is not None else []
+    return session.directory.each(APPLICATIONS, session.view)
+
+
+def item(session: Session, key: objects.Key) -> Answer:
+    """`/applications/{id}` and the alternate keys."""
+    method = session.call.method
+    if method == "PATCH":
+        return _patch_or_upsert(session, key)
+    if method == "DELETE":
+        session.require(rights.WRITE_APPLICATIONS)
+        entity = find(session, key)
+        session.require_application_write(entity["id"])
+        delete(session, entity["id"])
+        return Answer(204)
+    session.require(rights.READ_APPLICATIONS)
+    entity = find(session, key)
+    if "owners" in session.option("$expand"):
+        session.units += 1
+        entity = owners.expanded(session, entity)
+    if "keyCredentials" in (session.selected or ()):
+        stored = session.tenant.key_bytes.get(entity["id"], {})
+        entity = {**entity, "keyCredentials": with_key_values(entity["keyCredentials"], stored)}
+    return session.one("applications/$entity", entity, "application", KNOWN)
+
+
+def _patch_or_upsert(session: Session, key: objects.Key) -> Answer:
+    session.require(rights.WRITE_APPLICATIONS)
+    sent = session.properties()
+    create_if_missing = "create-if-missing" in session.call.headers.get("prefer", "").lower()
+    if key.name == "uniqueName" and create_if_missing and not sent.get("displayName"):
+        raise required_value("displayName", "Application")  # documented: always in the body of an upsert
+    try:
+        entity = find(session, key)
+    except GraphError as error:
+        if error.status == 404 and key.name == "uniqueName" and create_if_missing:
+            return create(session, {**sent, "uniqueName": key.value})
+        raise
+    session.require_application_write(entity["id"])
+    update(session, entity["id"], sent)
+    return Answer(204)
+
+
+def create(session: Session, sent: dict[str, Any]) -> Answer:
+    """A new application. Raises 400 and 403."""
+    session.require(rights.WRITE_APPLICATIONS)
+    if not sent.get("displayName"):
+        raise required_value("displayName", "Application")
+    audience = sent.get("signInAudience") or "AzureADandPersonalMicrosoftAccount"  # recorded default
+    now = session.now()
+    tenant = session.tenant
+    entity = shapes.application(
+        session.world.new_guid(), session.world.new_guid(), shapes.moment(now), tenant.domain, audience
+    )
+    bound = [objects.reference_id(each) for each in sent.pop("owners@odata.bind", [])]
+    keys = sent.pop("keyCredentials", None) or []
+    entity = _applied(session, entity, sent, creating=True)
+    shown, key_bytes = replace_keys(session, Target(entity["id"], None, []), keys)
+    entity["keyCredentials"] = shown
+    entity["createdByAppId"] = session.app_id or None
+    tenant.key_bytes[entity["id"]] = key_bytes
+    if session.owned_by_only and session.caller_id not in bound:
+        bound.append(session.caller_id)  # documented: the creator becomes owner
+    if bound:
+        tenant.owners[entity["id"]] = [owners.existing(session, each) for each in bound]
+    session.directory.put(APPLICATIONS, entity["id"], entity)
+    answer = {**entity, "createdDateTime": shapes.fine_moment(now)}
+    return session.created("applications/$entity", answer, "Application")
+
+
+def update(session: Session, object_id: str, sent: dict[str, Any]) -> Entity:
+    """Change a written application; absent properties keep their value. Raises 400."""
+    directory = session.directory
+    entity = directory.real(APPLICATIONS)[object_id]
+    sent = dict(sent)
+    keys = sent.pop("keyCredentials", None)
+    changed = _applied(session, entity, sent, creating=False)
+    if keys is not None:
+        target = Target(object_id, entity["createdDateTime"], entity["keyCredentials"])
+        shown, key_bytes = replace_keys(session, target, keys)
+        changed["keyCredentials"] = shown
+        session.tenant.key_bytes[object_id] = key_bytes
+    directory.put(APPLICATIONS, object_id, changed)
+    reflect(session, changed)
+    return changed
+
+
+def reflect(session: Session, app: Entity) -> None:
+    """Show an application's changes on its service principal in the home tenant."""
+    principal = session.directory.find_real(SERVICE_PRINCIPALS, "appId", app["appId"])
+    if principal is None:
+        return
+    mirrored = shapes.from_application(app)
+    if any(principal.get(name) != value for name, value in mirrored.items()):
+        session.directory.put(SERVICE_PRINCIPALS, principal["id"], {**principal, **mirrored})
+
+
+def _applied(session: Session, entity: Entity, sent: dict[str, Any], *, creating: bool) -> Entity:
+    changed = dict(entity)
+    for name, value in sent.items():
+        if name not in KNOWN:
+            raise objects.unknown(name, "Application")
+        if name in _READ_ONLY:
+            objects.check_read_only(name, value, entity.get(name), creating)
+            continue
+        changed[name] = _checked(session, entity, name, value)
+    return changed
+
+
+def _checked(session: Session, entity: Entity, name: str, value: Any) -> Any:
+    if name in _LISTS:
+        return _checked_list(session, entity, name, value)
+    if name in _TEXTS:
+        return _checked_text(session, entity, name, value)
+    if name in shapes.COMPLEX_PROPERTIES:
+        return _complex(session, entity, name, value)
+    if name in ("isFallbackPublicClient", "isDeviceOnlyAuthSupported") and not isinstance(value, bool | None):
+        raise bad_request(f"Cannot convert a value of '{name}' to the expected type 'Edm.Boolean'.", "BadRequest")
+    return value
+
+
+def _checked_text(session: Session, entity: Entity, name: str, value: Any) -> Any:
+    if not isinstance(value, str | None) or len(value or "") > _LONGEST.get(name, 10_000):
+        raise invalid_value(name, "Application")
+    if name == "displayName" and not value:
+        raise required_value("displayName", "Application")
+    if name == "signInAudience" and value not in shapes.AUDIENCES:
+        raise invalid_value(name, "Application")
+    if name == "uniqueName" and value != entity["uniqueName"]:
+        _check_unique_name(session, entity, value)
+    return value
+
+
+def _check_unique_name(session: Session, entity: Entity, value: str | None) -> None:
+    if entity["uniqueName"] is not None and session.world.switches.unique_name_immutable:
+        raise bad_request("Property 'uniqueName' is read-only and cannot be set.")
+    if value is None:
+        return
+    other = session.directory.find_real(APPLICATIONS, "uniqueName", value)
+    taken = other is not None and other["id"] != entity["id"]
+    if taken or any(each.get("uniqueName") == value for each in session.directory.real(DELETED).values()):
+        raise value_taken("uniqueName")  # observed: it stays taken while the application is in deletedItems
+
+
+def _checked_list(session: Session, entity: Entity, name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise invalid_value(name, "Application")
+    if name == "requiredResourceAccess":
+        return _required_access(value)
+    if name == "identifierUris" and value:
+        others = (each for each in session.directory.each(APPLICATIONS) if each["id"] != entity["id"])
+        if any(uri in each["identifierUris"] for each in others for uri in value):
+            raise value_taken("identifierUris")
+    if name == "passwordCredentials":
+        known = {each["keyId"]: each for each in entity["passwordCredentials"]}
+        if any(not isinstance(each, dict) or each.get("keyId") not in known for each in value):
+            raise bad_request(
+                "New password credentials must be generated using service actions.", "CannotCreatePasswordCredentials"
+            )
+        return [known[each["keyId"]] for each in value]
+    if name == "appRoles":
+        _check_removed_roles(entity[name], value)
+    return value
+
+
+def _check_removed_roles(old: list[Entity], new: list[Entity]) -> None:
+    wanted = {each.get("id") for each in new if isinstance(each, dict)}
+    if any(each.get("isEnabled") and each.get("id") not in wanted for each in old):
+        raise bad_request(
+            "Permission (scope or role) cannot be deleted or updated unless disabled first.",
+            "CannotDeleteOrUpdateEnabledEntitlement",
+        )
+
+
+def _required_access(value: list[Any]) -> list[Entity]:
+    checked: list[Entity] = []
+    for each in value:
+        access = each.get("resourceAccess") if isinstance(each, dict) else None
+        if not isinstance(access, list) or not shapes.is_guid(each.get("resourceAppId")):
+            raise invalid_value("requiredResourceAccess", "Application")
+        for permission in access:
+            if (
+                not isinstance(permission, dict)
+                or not shapes.is_guid(permission.get("id"))
+                or permission.get("type") not in ("Role", "Scope")
+            ):
+                raise invalid_value("resourceAccess", "RequiredResourceAccess")
+        kept = [{"id": each_one["id"], "type": each_one["type"]} for each_one in access]
+        checked.append({"resourceAppId": each["resourceAppId"], "resourceAccess": kept})
+    resources = [each["resourceAppId"] for each in checked]
+    too_many = sum(len(each["resourceAccess"]) for each in checked) > _MAX_PERMISSIONS
+    if len(set(resources)) != len(resources) or len(resources) > _MAX_RESOURCES or too_many:
+        raise invalid_value("requiredResourceAccess", "Application")
+    return checked
+
+
+def _complex(session: Session, entity: Entity, name: str, value: Any) -> Any:
+    default = _TEMPLATE.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, dict):
+        raise invalid_value(name, "Application")
+    value = {part: inner for part, inner in value.items() if "@odata." not in part}
+    unknown = set(value) - set(default) if isinstance(default, dict) and name in ("web", "spa", "publicClient") else ()
+    if unknown:
+        raise objects.unknown(sorted(unknown)[0], name)
+    base = entity[name] if session.world.switches.complex_patch_merges else default
+    merged = _merged(base or {}, value)
+    if name in ("web", "spa", "publicClient"):
+        return _redirects(session, name, merged, value)
+    return merged
+
+
+def _merged(old: Entity, new: Entity) -> Entity:
+    """A complex value merges property by property; collections in it are replaced whole (OData)."""
+    result = dict(old)
+    for name, value in new.items():
+        before = old.get(name)
+        result[name] = _merged(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
+    return result
+
+
+def _redirects(session: Session, name: str, merged: Entity, sent: Entity) -> Entity:
+    if "redirectUriSettings" in sent and "redirectUris" not in sent:
+        merged["redirectUris"] = [each["uri"] for each in sent["redirectUriSettings"] or []]
+    uris = merged["redirectUris"]
+    if not isinstance(uris, list) or not all(isinstance(uri, str) and 0 < len(uri) <= 256 for uri in uris):
+        raise invalid_value("redirectUris", name)
+    uris = list(dict.fromkeys(uris))
+    if not session.world.switches.redirect_uris_order_kept:
+        uris = sorted(uris, reverse=True)
+    if name == "web":
+        if any(not uri.startswith(("https://", "http://localhost", "http://127.0.0.1")) for uri in uris):
+            raise invalid_value("redirectUris", name)  # documented: https, or http for localhost alone
+        merged["redirectUriSettings"] = [{"uri": uri, "index": None} for uri in uris]
+    merged["redirectUris"] = uris
+    return merged
+
+
+def delete(session: Session, object_id: str) -> None:
+    """Soft delete; the service principal of the home tenant goes too (documented)."""
+    directory = session.directory
+    entity = directory.real(APPLICATIONS)[object_id]
+    directory.drop(APPLICATIONS, object_id)
+    when = shapes.moment(session.now())
+    directory.put(DELETED, object_id, {**entity, "deletedDateTime": when})
+    principal = directory.find_real(SERVICE_PRINCIPALS, "appId", entity["appId"])
+    if principal is not None:
+        objects.delete_service_principal(session, principal, when)

@@ -1,0 +1,45 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changes behind everybody's back: what an administrator clicks in a portal. No rights, no replication lag, same rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcx_lab.graph import applications, deleted
+from tcx_lab.graph.session import Session
+from tcx_lab.graph.store import APPLICATIONS, DELETED, Entity, directory_of
+from tcx_lab.graph.web import Call
+from tcx_lab.world import Tenant, World
+
+
+def inside(world: World, tenant: Tenant) -> Session:
+    """A session of the lab itself, which may do everything."""
+    call = Call("PATCH", ["v1.0"], {}, {}, b"", world.endpoints.graph, "/", {})
+    roles = frozenset(
+        {"Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
+    )
+    return Session(world, tenant, directory_of(world, tenant), call, "v1.0", "", "", roles)
+
+
+def patch_application(world: World, tenant: Tenant, object_id: str, changes: dict[str, Any]) -> Entity:
+    """Change an application as a PATCH would; everybody sees it at once. Raises GraphError for what Graph would refuse."""
+    changed = applications.update(inside(world, tenant), object_id, changes)
+    directory_of(world, tenant).settle(APPLICATIONS, object_id)
+    return changed
+
+
+def delete_object(world: World, tenant: Tenant, kind: str, object_id: str) -> None:
+    """Delete an object of any kind; applications and service principals go to the deleted items, as in the portal.
+    Raises KeyError when it does not exist."""
+    session = inside(world, tenant)
+    if kind == APPLICATIONS:
+        applications.delete(session, object_id)
+    elif kind == DELETED:
+        deleted.purge(session, object_id)
+    else:
+        del session.directory.real(kind)[object_id]
+        session.directory.refresh()
+    session.directory.settle(kind, object_id)

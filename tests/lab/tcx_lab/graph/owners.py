@@ -1,0 +1,84 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Owners of applications and service principals: list, `$ref` add and remove, `$expand`."""
+
+from __future__ import annotations
+
+from tcx_lab.graph import objects, rights
+from tcx_lab.graph.errors import bad_request, method_not_allowed, not_found
+from tcx_lab.graph.session import Session
+from tcx_lab.graph.store import APPLICATIONS, GROUPS, SERVICE_PRINCIPALS, USERS, Entity
+from tcx_lab.graph.web import Answer
+
+TYPES = {
+    USERS: "#microsoft.graph.user",
+    GROUPS: "#microsoft.graph.group",
+    SERVICE_PRINCIPALS: "#microsoft.graph.servicePrincipal",
+    APPLICATIONS: "#microsoft.graph.application",
+}
+
+
+def typed(session: Session, object_id: str) -> Entity | None:
+    """Any directory object by id, with its `@odata.type` first."""
+    for kind, name in TYPES.items():
+        entity = session.directory.get(kind, object_id, session.view)
+        if entity is not None:
+            return {"@odata.type": name, **entity}
+    return None
+
+
+def existing(session: Session, object_id: str) -> str:
+    """The id, when a user or service principal has it. Raises 404."""
+    directory = session.directory
+    if object_id not in directory.real(USERS) and object_id not in directory.real(SERVICE_PRINCIPALS):
+        raise not_found(object_id)
+    return object_id
+
+
+def expanded(session: Session, entity: Entity) -> Entity:
+    """The object with its owners inside (`$expand=owners`)."""
+    return {**entity, "owners": _list(session, entity["id"])}
+
+
+def _list(session: Session, object_id: str) -> list[Entity]:
+    found = (typed(session, each) for each in session.tenant.owners.get(object_id, ()))
+    return [each for each in found if each is not None]
+
+
+def handle(session: Session, object_id: str, rest: list[str]) -> Answer:
+    """`.../{id}/owners[...]`; `rest` is what follows `owners`."""
+    method = session.call.method
+    if method == "GET" and rest in ([], ["$ref"], ["microsoft.graph.user"], ["microsoft.graph.serviceprincipal"]):
+        session.require(rights.READ_APPLICATIONS)
+        found = _list(session, object_id)
+        if rest == ["$ref"]:
+            found = [{"@odata.id": f"{session.root}/directoryObjects/{each['id']}"} for each in found]
+        elif rest:
+            found = [each for each in found if each["@odata.type"].lower() == f"#{rest[0]}"]
+        return session.many("directoryObjects", found)
+    session.require_application_write(object_id)
+    ids = list(session.tenant.owners.get(object_id, ()))
+    if method == "POST" and rest == ["$ref"]:
+        owner = existing(session, objects.reference_id(session.body().get("@odata.id")))
+        if owner in ids:
+            raise bad_request(
+                "One or more added object references already exist for the following modified properties: 'owners'."
+            )
+        session.tenant.owners[object_id] = [*ids, owner]
+        return Answer(204)
+    if method == "DELETE" and len(rest) == 2 and rest[1] == "$ref":
+        if rest[0] not in ids:
+            raise not_found(rest[0])
+        session.tenant.owners[object_id] = [each for each in ids if each != rest[0]]
+        return Answer(204)
+    raise method_not_allowed()
+
+
+def owned(session: Session, principal_id: str) -> Answer:
+    """`/servicePrincipals/{id}/ownedObjects`."""
+    session.require(rights.READ_APPLICATIONS)
+    ids = [object_id for object_id, owner_ids in session.tenant.owners.items() if principal_id in owner_ids]
+    found = (typed(session, each) for each in ids)
+    return session.many("directoryObjects", [each for each in found if each is not None])

@@ -1,0 +1,233 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One Graph request being handled: who asks, in which tenant, what they may do and how old the state is that they see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tcx_lab.graph import rights
+from tcx_lab.graph.errors import GraphError, bad_request, forbidden, not_found
+from tcx_lab.graph.odata import check_advanced, order, parse_filter, search, select, unknown_names
+from tcx_lab.graph.store import NOW, Directory, Entity, View
+from tcx_lab.graph.web import Answer, Call, NotJson
+from tcx_lab.world import Tenant, World
+
+_ANNOTATIONS = ("@odata.", "@microsoft.graph.")
+_MAX_TOP = 999
+
+
+@dataclass(slots=True)
+class Session:
+    """A request with its caller. `roles` are the token's application permissions (or scopes of a delegated token)."""
+
+    world: World
+    tenant: Tenant
+    directory: Directory
+    call: Call
+    version: str  # v1.0 | beta
+    app_id: str
+    caller_id: str  # object id of the calling service principal (or user)
+    roles: frozenset[str]
+    view: View = NOW
+    units: int = 1
+
+    # --- rights --------------------------------------------------------------------------------------------------------
+
+    def require(self, allowed: frozenset[str]) -> None:
+        """Raise 403 unless the caller holds one of these permissions."""
+        if not self.roles & allowed:
+            raise forbidden()
+
+    def require_application_write(self, object_id: str) -> None:
+        """Raise 403 unless the caller may change this application or service principal (its own, under OwnedBy)."""
+        if self.roles & rights.WRITE_ALL_APPLICATIONS:
+            return
+        if rights.OWNED_BY in self.roles and self.caller_id in self.tenant.owners.get(object_id, ()):
+            return
+        raise forbidden()
+
+    @property
+    def owned_by_only(self) -> bool:
+        """Whether the caller may write applications, yet only its own."""
+        return rights.OWNED_BY in self.roles and not self.roles & rights.WRITE_ALL_APPLICATIONS
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Time as the tenant's servers believe."""
+        return self.world.clock.skewed(self.tenant.clock_offset).now()
+
+    def get(self, kind: str, object_id: str) -> Entity:
+        """An object as this caller sees it. Raises 404."""
+        entity = self.directory.get(kind, object_id, self.view)
+        if entity is None:
+            raise not_found(object_id)
+        return entity
+
+    def body(self) -> dict[str, Any]:
+        """The request's JSON object. Raises 400."""
+        try:
+            return self.call.json()
+        except NotJson as error:
+            raise bad_request(
+                "Unable to read JSON request payload. Please ensure Content-Type header is set and "
+                "payload is of valid JSON format.",
+                "BadRequest",
+            ) from error
+
+    def properties(self) -> dict[str, Any]:
+        """The request's JSON object without OData annotations: Graph accepts them and takes no notice."""
+        return {
+            name: value
+            for name, value in self.body().items()
+            if not name.startswith(_ANNOTATIONS) and ("@odata." not in name or name.endswith("@odata.bind"))
+        }
+
+    @property
+    def eventual(self) -> bool:
+        """Whether this is an advanced query (documented: header and `$count=true` together)."""
+        header = self.call.headers.get("consistencylevel", "").lower() == "eventual"
+        return header and (self.option("$count").lower() == "true" or self.call.segments[-1:] == ["$count"])
+
+    def option(self, name: str) -> str:
+        """A system query option, with or without its dollar sign."""
+        query = self.call.query
+        return query.get(name, query.get(name[1:], ""))
+
+    @property
+    def selected(self) -> list[str] | None:
+        """Names in `$select`; None when there is none."""
+        names = [name.strip() for name in self.option("$select").split(",") if name.strip()]
+        return None if not names or "*" in names else names
+
+    # --- answers -------------------------------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> str:
+        """Where `$metadata` is."""
+        return f"{self.world.endpoints.graph}/{self.version}"
+
+    def context(self, fragment: str) -> str:
+        """An `@odata.context`."""
+        return f"{self.root}/$metadata#{fragment}"
+
+    def one(self, context: str, entity: Entity, entity_type: str = "", known: Iterable[str] = ()) -> Answer:
+        """200 with one object, reduced to `$select`."""
+        names = self._checked_selection(entity_type, known or entity)
+        if names:
+            self.units = max(1, self.units - 1)
+            context = f"{context.removesuffix('/$entity')}({','.join(names)})/$entity"
+        return Answer(200, {"@odata.context": self.context(context), **select(entity, names)})
+
+    def _checked_selection(self, entity_type: str, known: Iterable[str]) -> list[str] | None:
+        names = self.selected
+        if names and entity_type:
+            allowed = {*known, "owners"}
+            error = unknown_names([name.split("/")[0] for name in names], allowed, entity_type)
+            if error is not None:
+                error.message = f"Parsing OData Select and Expand failed: {error.message}"
+                raise error
+        return names
+
+    def many(
+        self, context: str, entities: Iterable[Entity], entity_type: str = "", known: Iterable[str] = ()
+    ) -> Answer:
+        """200 with a page of objects after `$filter`, `$search`, `$orderby`, `$select` and paging."""
+        found = self._matching(entities, entity_type, known)
+        if self.call.segments[-1:] == ["$count"]:
+            return self._plain_count(len(found))
+        size = self._page_size()
+        begin = self._skip()
+        page = found[begin : begin + size]
+        names = self._checked_selection(entity_type, known or (page[0] if page else ()))
+        if names and page:
+            context = f"{context}({','.join(names)})"
+        body: dict[str, Any] = {"@odata.context": self.context(context)}
+        if self.eventual and self.option("$count").lower() == "true":
+            body["@odata.count"] = len(found)
+        if begin + size < len(found):
+            body["@odata.nextLink"] = self._next_link(begin + size)
+        body["value"] = [select(entity, names) for entity in page] if names else page
+        if names:
+            self.units = max(1, self.units - 1)
+        return Answer(200, body)
+
+    def _matching(self, entities: Iterable[Entity], entity_type: str, known: Iterable[str]) -> list[Entity]:
+        clause, ordering, term = self.option("$filter"), self.option("$orderby"), self.option("$search")
+        eventual = self.eventual
+        if term and not eventual:
+            raise bad_request(
+                "Request with $search query parameter only works through MSGraph with a special request header: "
+                "'ConsistencyLevel: eventual'",
+                "Request_UnsupportedQuery",
+            )
+        if clause and ordering and not eventual:
+            raise bad_request("Sorting not supported for current query.", "Request_UnsupportedQuery")
+        if clause:
+            parsed = parse_filter(clause)
+            error = unknown_names(parsed.names, known, entity_type) if entity_type and known else None
+            if error is not None:
+                raise error
+            check_advanced(parsed, eventual)
+            found = [entity for entity in entities if parsed.test(entity)]
+        else:
+            found = list(entities)
+        if term:
+            found = search(found, term)
+        return order(found, ordering) if ordering else found
+
+    def _plain_count(self, count: int) -> Answer:
+        if self.call.headers.get("consistencylevel", "").lower() != "eventual":
+            raise bad_request("$count is not currently supported.")
+        return Answer(200, str(count), {"Content-Type": "text/plain"})
+
+    def _page_size(self) -> int:
+        text = self.option("$top")
+        if not text:
+            return self.world.switches.default_page_size
+        if not text.isdigit() or not 1 <= int(text) <= _MAX_TOP:
+            raise bad_request(f"Invalid page size specified: '{text}'. Must be between 1 and 999 inclusive.")
+        if int(text) < 20:
+            self.units = max(1, self.units - 1)
+        return int(text)
+
+    def _skip(self) -> int:
+        token = self.option("$skiptoken")
+        if not token:
+            return 0
+        if not token.startswith("RFNwdAIAAQ") or not token[10:].isdigit():
+            raise bad_request("Skip token is null or empty, or invalid.", "Directory_ExpiredPageToken")
+        return int(token[10:])
+
+    def _next_link(self, begin: int) -> str:
+        path, _question, query = self.call.target.partition("?")
+        kept = [part for part in query.split("&") if part and "skiptoken=" not in part.lower()]
+        return f"{self.call.base}{path}?{'&'.join([*kept, f'$skiptoken=RFNwdAIAAQ{begin}'])}"
+
+    def created(self, context: str, entity: Entity, location_type: str) -> Answer:
+        """201 with the whole object and the recorded Location."""
+        location = (
+            f"{self.world.endpoints.graph}/v2/{self.tenant.id}/directoryObjects/{entity['id']}/"
+            f"Microsoft.DirectoryServices.{location_type}"
+        )
+        return Answer(201, {"@odata.context": self.context(context), **entity}, {"Location": location})
+
+    def action(self, context: str, entity: Entity) -> Answer:
+        """200 of an action, whose Location is the bare service (recorded)."""
+        return Answer(
+            200, {"@odata.context": self.context(context), **entity}, {"Location": self.world.endpoints.graph}
+        )
+
+
+def text_of(body: dict[str, Any], name: str, missing: GraphError) -> str:
+    """A property that must be a text with something in it. Raises `missing`."""
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise missing
+    return value
