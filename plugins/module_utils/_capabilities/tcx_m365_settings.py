@@ -1,0 +1,210 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``tcx_m365_settings``: the Microsoft 365 settings of one PBX, written and proven."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import gates, health, settings_plan, users
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import is_id
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
+    ACCOUNTS,
+    BINDINGS,
+    BY_OPTION,
+    argument_spec,
+    dig,
+    wanted_from,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, Observed, Settings
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+_NAMES = {"type": "list", "elements": "str"}
+_OFF = {"type": "bool", "default": False}
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **_pbx_connection.ARGUMENT_SPEC,
+    **argument_spec(
+        {
+            "user_sync": {"users_exclusive": _OFF, "groups_exclusive": _OFF},
+            "shared_mailboxes": {"mailboxes_exclusive": _OFF},
+            "presence": {"pbx_to_m365_exclusive": _OFF, "m365_to_pbx_exclusive": _OFF},
+            "sign_in": {"opt_out": _NAMES, "opt_in": _NAMES},
+        }
+    ),
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9.-]+")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the options ask for, checked."""
+
+    desired: Desired
+    sign_in: SignIn
+    absent: bool
+    within: float
+
+
+def run(task: Task) -> Outcome:
+    """Observe, plan, apply, prove."""
+    request = parse(task.params)
+    connection = _pbx_connection.connection(task.params, task.context)
+    # One access token per PBX: two tasks on one PBX at a time would take it from each other.
+    with task.context.store.lock("pbx_work", connection.url):
+        return _Run(task, request, Xapi(connection, task.context)).outcome()
+
+
+def parse(params: Mapping[str, Any]) -> Request:
+    """Check everything that can be checked before anything is sent.
+
+    :raises BadInput: what cannot be right, and why.
+    """
+    absent = params["state"] == "absent"
+    values = wanted_from(params)
+    _check(values)
+    sign_in = SignIn(*(tuple(dig(params, f"sign_in.{name}") or ()) for name in ("opt_out", "opt_in")))
+    both = {name.casefold() for name in sign_in.opt_out} & {name.casefold() for name in sign_in.opt_in}
+    if both:
+        raise BadInput(f"sign_in.opt_out and sign_in.opt_in both name {', '.join(sorted(both))}")
+    exclusive = frozenset(option for option in values if dig(params, f"{option}_exclusive"))
+    if absent:
+        values, sign_in = settings_plan.OFF, SignIn()
+    within = float(params["wait_timeout"]) if params["wait"] else 0.0
+    return Request(Desired(values, exclusive), sign_in, absent, within)
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    application = values.get("application_id")
+    if application and not is_id(application):
+        raise BadInput(f"application_id {application!r} is not a GUID", remedy="Give the Application (client) ID.")
+    tenant = values.get("tenant_id")
+    if tenant and not is_id(tenant) and not _TENANT.fullmatch(tenant):
+        raise BadInput(f"tenant_id {tenant!r} is neither a GUID nor a domain name")
+    number = values.get("user_sync.starting_extension")
+    if number and not number.isdigit():
+        raise BadInput(f"user_sync.starting_extension {number!r} is not a number")
+    for option, value in values.items():
+        kind = BY_OPTION[option].kind
+        if kind == ACCOUNTS and not all(name.strip() for name in value):
+            raise BadInput(f"{option} has an empty entry")
+        origins = [pair["from"] for pair in value] if kind == BINDINGS else []
+        if len(origins) != len(set(origins)):
+            raise BadInput(f"{option} has two entries that come from the same status")
+
+
+class _Run:
+    """One execution; keeps the parts of it together."""
+
+    def __init__(self, task: Task, request: Request, xapi: Xapi) -> None:
+        self.task = task
+        self.request = request
+        self.xapi = xapi
+        self.settings = Settings(xapi)
+
+    def outcome(self) -> Outcome:
+        facts = pbx_facts.observe(self.xapi)
+        wanted = gates.applicable(self.request.desired.values, facts.release)
+        gates.check(wanted, facts, url=self.xapi.connection.url)
+        desired = Desired(wanted, self.request.desired.exclusive)
+        observed = self.settings.observe(desired)
+        plan = self.settings.plan(desired, observed)
+        people = self._plan_sign_in(plan)
+        whole = Plan(plan.changes + people.changes, plan.writes + people.writes)
+        if plan and not self.task.check_mode:
+            observed = self.settings.apply(desired, observed, within=self.request.within)
+        status = self._status(observed, facts, whole)
+        if people and not self.task.check_mode:
+            self._apply_sign_in()
+        values = {
+            "status": status.as_dict(),
+            "version": facts.version,
+            "edition": facts.license.label,
+            "redirect_uri": facts.redirect_uri,
+            "unmanaged": settings_plan.unmanaged(desired.values, observed.entities, observed.names),
+        }
+        return Outcome(values, whole)
+
+    def _status(self, observed: Observed, facts: Facts, plan: Plan) -> Health:
+        """Prove that the integration works; in check mode one look at what is there."""
+        if self.request.absent and not self.task.check_mode:
+            return Health(False, "", None, health.NOT_LINKED)
+        if not observed.linked:
+            return Health(False, observed.application_id, None, health.NOT_LINKED)
+        known = None if plan else self._proven()
+        if known is not None:
+            return known
+        waits = not self.task.check_mode
+        found = health.prove(
+            self.xapi, application_id=observed.application_id, within=self.request.within if waits else 0.0
+        )
+        if found.ok:
+            self.task.context.store.put("pbx_health", self.xapi.connection.url, found.as_dict())
+        elif waits and self.task.params["wait"]:
+            raise found.error(self.request.within).while_trying(
+                "prove that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
+            )
+        self._warn(found, facts)
+        return found
+
+    def _proven(self) -> Health | None:
+        """What another task of this run has proven already."""
+        value = self.task.context.store.get("pbx_health", self.xapi.connection.url)
+        return Health(**value) if value else None
+
+    def _warn(self, found: Health, facts: Facts) -> None:
+        if found.ok and found.subscription is False:
+            self.task.context.warn(health.subscription_warning(found, facts.fqdn))
+        if not found.ok:
+            self.task.context.warn(
+                f"The Microsoft 365 integration of {self.xapi.connection.url} is not healthy: {found.message}. "
+                f"{health.remedy_for(found.message)}"
+            )
+
+    def _plan_sign_in(self, settings: Plan) -> Plan:
+        wanted = self.request.sign_in
+        if not wanted:
+            return Plan()
+        found = users.find(self.xapi, wanted.names)
+        missing = [name for name in wanted.names if name not in found]
+        # What is about to be written may bring them; otherwise nobody will.
+        if missing and not settings:
+            raise users.unknown(missing, url=self.xapi.connection.url)
+        return users.plan_sign_in(wanted, found)
+
+    def _apply_sign_in(self) -> None:
+        wanted = self.request.sign_in
+
+        def probe() -> tuple[bool, Any]:
+            there = users.find(self.xapi, wanted.names)
+            return len(there) == len(set(wanted.names)), there
+
+        _done, found = self.task.context.deadline.until(
+            probe, "users are not synchronized yet", within=self.request.within
+        )
+        users.apply_sign_in(self.xapi, users.plan_sign_in(wanted, found))
+        missing = [name for name in wanted.names if name not in found]
+        if missing:
+            raise users.unknown(missing, url=self.xapi.connection.url)
+
+
+CAPABILITY = Capability(name="tcx_m365_settings", argument_spec=ARGUMENT_SPEC, run=run)

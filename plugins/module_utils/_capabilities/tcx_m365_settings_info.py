@@ -1,0 +1,123 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``tcx_m365_settings_info``: the settings of one PBX, and what an auditor asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import audit, health, users
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.audit import DirectoryUser
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
+    INTEGRATION,
+    MAIL,
+    TEAMS,
+    read_all,
+    shape,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Observed, Settings
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+GATHER = ("users", "license", "duplicates", "extensions", "sessions", "teams", "mail")
+
+MAIL_SINCE = Release(20, 0, 7)
+
+_DIRECTORY_USER = {
+    "user_principal_name": {"type": "str"},
+    "mail": {"type": "str"},
+    "enabled": {"type": "bool"},
+    "photo": {"type": "bool"},
+}
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **_pbx_connection.ARGUMENT_SPEC,
+    "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": []},
+    "health": {"type": "bool", "default": True},
+    "directory_users": {"type": "list", "elements": "dict", "options": _DIRECTORY_USER},
+    "users_before": {"type": "list", "elements": "dict"},
+}
+
+
+def run(task: Task) -> Outcome:
+    """Read, and change nothing."""
+    connection = _pbx_connection.connection(task.params, task.context)
+    with task.context.store.lock("pbx_work", connection.url):
+        xapi = Xapi(connection, task.context)
+        facts = pbx_facts.observe(xapi)
+        settings = Settings(xapi)
+        entity = settings.read(INTEGRATION)
+        shown = read_all(INTEGRATION, entity, facts.release)
+        values: dict[str, Any] = {
+            "version": facts.version,
+            "edition": facts.license.label,
+            "redirect_uri": facts.redirect_uri,
+            "presence_redirect_uri": facts.presence_redirect_uri,
+            "number_length": list(facts.number_length) if facts.number_length else None,
+            "clock_offset": audit.clock_offset(xapi.date),
+            "role": xapi.role,
+            "status": _status(task, xapi, Observed({INTEGRATION: entity})),
+        }
+        gathered = set(task.params["gather"])
+        if "teams" in gathered:
+            shown.update(read_all(TEAMS, settings.read(TEAMS), facts.release))
+        if "mail" in gathered and facts.release >= MAIL_SINCE:
+            shown.update(read_all(MAIL, settings.read(MAIL), facts.release))
+        values["settings"] = shape(shown)
+        values.update(_gather(task, xapi, facts, gathered))
+    return Outcome(values)
+
+
+def _status(task: Task, xapi: Xapi, observed: Observed) -> dict[str, Any] | None:
+    if not task.params["health"]:
+        return None
+    if not observed.linked:
+        return Health(False, observed.application_id, None, health.NOT_LINKED).as_dict()
+    found = health.look(xapi, application_id=observed.application_id)
+    if found.ok:
+        task.context.store.put("pbx_health", xapi.connection.url, found.as_dict())
+    return found.as_dict()
+
+
+def _gather(task: Task, xapi: Xapi, facts: Facts, wanted: set[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "license" in wanted:
+        found["license"] = audit.license_state(xapi, facts)
+    if "extensions" in wanted:
+        found["first_free_extension"] = audit.first_free_extension(xapi)
+    if wanted & {"users", "duplicates"}:
+        people = users.every(xapi)
+        if "duplicates" in wanted:
+            found["duplicates"] = audit.duplicates(people)
+        if "users" in wanted:
+            found["users"] = _users(task, xapi, people)
+    if "sessions" in wanted:
+        found["sessions"] = audit.sessions(xapi, facts)
+    return found
+
+
+def _users(task: Task, xapi: Xapi, people: list[users.User]) -> dict[str, Any]:
+    given = task.params["directory_users"]
+    found: dict[str, Any] = {"all": [user.as_dict() for user in people], "comparison": None, "changes": None}
+    try:
+        known = audit.directory(xapi) if given is None else [DirectoryUser.of(each) for each in given]
+        found["comparison"] = audit.compare_users(people, known)
+    except M365Error as error:
+        # The users of the PBX are still worth having when Microsoft 365 cannot be asked.
+        task.context.warn(str(error))
+    if task.params["users_before"] is not None:
+        found["changes"] = audit.before_after(task.params["users_before"], found["all"])
+    return found
+
+
+CAPABILITY = Capability(name="tcx_m365_settings_info", argument_spec=ARGUMENT_SPEC, run=run)

@@ -1,0 +1,155 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What XAPI's refusals mean: from status and body to one of our typed errors.
+
+Observed on live PBXs: ``error.code`` is empty in every refusal, the reason is a ``WARNINGS.`` word in ``details`` or in the
+message; 401 and 403 have empty bodies; a property that the release lacks gives a 400 about a field called "delta"; an enum
+word or date it cannot read gives an empty 500; the front-end answers HTML when it gives up after 60 seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadCredential,
+    Blocked,
+    Conflict,
+    Forbidden,
+    M365Error,
+    NotFound,
+    Rejected,
+    ServiceFault,
+    Unlicensed,
+    Unsupported,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import token as tokens
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.refusals import LICENSE_REMEDY
+
+OWNER_ROLES = ("system_owners",)
+"""The role that is sure to be enough; what the integration needs exactly is documented nowhere."""
+
+_WARNING = re.compile(r"WARNINGS\.[A-Z0-9_.]+")
+
+_MEANINGS: dict[str, tuple[type[M365Error], str]] = {
+    "WARNINGS.XAPI.INVALID_LICENSE_TYPE": (Unlicensed, "the license does not include this"),
+    "WARNINGS.LICENSE_NOT_FOUND": (Unlicensed, "the PBX has no license"),
+    "WARNINGS.LIMIT_REACHED": (Unlicensed, "a limit of the license is reached"),
+    "WARNINGS.NO_MORE_NUMBERS_AVAILABLE": (Rejected, "no extension number is free from the starting extension on"),
+    "WARNINGS.XAPI.OUT_OF_THE_RANGE": (Rejected, "the value is out of range"),
+    "WARNINGS.XAPI.CAN_NOT_BE_EMPTY_STRING": (Rejected, "the value must not be empty"),
+    "WARNINGS.XAPI.REQUIRED": (Rejected, "a value is required"),
+    "WARNINGS.XAPI.NOT_FOUND": (NotFound, "there is no such object"),
+    "WARNINGS.XAPI.NON_EXISTENT_EXT_NUMBER": (NotFound, "there is no such extension"),
+    "WARNINGS.XAPI.DUPLICATE": (Conflict, "it exists already"),
+    "WARNINGS.XAPI.ALREADY_IN_USE": (Conflict, "the value is in use already"),
+    "WARNINGS.XAPI.FORBIDDEN_CHANGE": (Rejected, "this cannot be changed"),
+    "WARNINGS.XAPI.NOT_SUPPORTED": (Unsupported, "the PBX does not support this"),
+    "WARNINGS.XAPI.MCM_MODE_REQUIRED": (Unsupported, "this needs multi-company mode"),
+    "WARNINGS.XAPI.INVALID_CREDENTIALS": (Rejected, "the credentials in the settings were refused"),
+    "WARNINGS.XAPI.TOO_MANY_ITEMS_IN_LIST": (Rejected, "the list is too long"),
+    "WARNINGS.XAPI.NO_USERS_IN_TEAMS": (Rejected, "no user is licensed for Teams"),
+    "WARNINGS.XAPI.SBC_CERT_FQDN_MISMATCH": (Rejected, "the SBC certificate is not for the SBC FQDN"),
+    "WARNINGS.XAPI.SBC_CERT_EXPIRED": (Rejected, "the SBC certificate has expired"),
+    "WARNINGS.XAPI.SBC_KEY_CERT_MISMATCH": (Rejected, "the private key does not belong to the SBC certificate"),
+    "WARNINGS.XAPI.CERTIFICATE_EXPIRED": (Rejected, "the certificate has expired"),
+}
+"""Documented words of the enum ``Pbx.Warnings`` that this collection can meet, and what they mean."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is in the body of a refusal."""
+
+    message: str
+    words: list[tuple[str, str]]
+    """(field, ``WARNINGS.`` word) of each reason; the field may be empty."""
+
+
+def said_in(reply: Reply) -> Said:
+    """Read a refusal; tolerant of empty bodies and of HTML."""
+    content = reply.json()
+    error = content.get("error") if isinstance(content, dict) else None
+    if not isinstance(error, dict):
+        return Said("", [])
+    message = str(error.get("message") or "")
+    words = []
+    for detail in error.get("details") or ():
+        target = str(detail.get("target") or "")
+        words += [(target, word) for word in _WARNING.findall(str(detail.get("message") or ""))]
+    if not words:
+        words = [("", word) for word in _WARNING.findall(message)]
+    return Said(message, words)
+
+
+def explain(reply: Reply, access: str) -> M365Error:
+    """The error that an answer of XAPI means.
+
+    :param access: the token it was asked with; its claims tell a missing role from a missing license.
+    """
+    said = said_in(reply)
+    details: dict[str, Any] = {"service": SERVICE, "status": reply.status}
+    if said.words:
+        return _warned(said, details)
+    if reply.status == 401:
+        return BadCredential(
+            "the access token is refused although it is new",
+            remedy="Another program may be using the same client id (3CX honors one token per client): give the automation "
+            "its own, or run again.",
+            **details,
+        )
+    if reply.status == 403:
+        return _forbidden(said, access, details)
+    if reply.status == 404:
+        return NotFound(said.message or "this release does not have it", **details)
+    if reply.status >= 500:
+        return ServiceFault(said.message or "the PBX failed without a reason (500, empty)", **details)
+    return _rejected(said, details)
+
+
+def _rejected(said: Said, details: dict[str, Any]) -> M365Error:
+    if "delta" in said.message:
+        return Unsupported(
+            "the request was not understood: this release lacks a property of it, or has it with another type",
+            remedy="Update the PBX, or leave the newest options out.",
+            **details,
+        )
+    return Rejected(said.message or "no reason was given", **details)
+
+
+def _warned(said: Said, details: dict[str, Any]) -> M365Error:
+    kind, _meaning = _MEANINGS.get(said.words[0][1], (Rejected, ""))
+    parts = []
+    for target, word in said.words:
+        meaning = _MEANINGS.get(word, (Rejected, ""))[1]
+        parts.append(": ".join(filter(None, (target, meaning or word))) + (f" ({word})" if meaning else ""))
+    if any(word == "WARNINGS.XAPI.CAPTCHA_ERROR" for _target, word in said.words):
+        kind = Blocked
+    remedy = "Switch the option off, or upgrade the license of this PBX." if kind is Unlicensed else ""
+    return kind("; ".join(parts), code=said.words[0][1], remedy=remedy, **details)
+
+
+def _forbidden(said: Said, access: str, details: dict[str, Any]) -> M365Error:
+    role = str(tokens.claims(access).get("MaxRole") or "")
+    if role in OWNER_ROLES:
+        return Unlicensed(
+            said.message or f"the role is {role}, which may do everything, and XAPI still refuses",
+            remedy=LICENSE_REMEDY + " Console Restrictions that leave out this address look the same.",
+            **details,
+        )
+    having = f"the role is {role}" if role else "the role is not enough"
+    return Forbidden(
+        said.message or having,
+        missing=list(OWNER_ROLES),
+        remedy="Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
+        "Integrations > API > Role.",
+        **details,
+    )

@@ -1,0 +1,186 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What an auditor wants to know of a PBX: license and its dates, users and photos, double addresses, real sign-ins.
+
+Each of it costs requests, so each is asked for by name.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound, Rejected
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import names
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import LIST_USERS
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import User
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+
+LIMITS_SINCE = Release(20, 0, 9)
+"""``MaxUserExtensions`` and ``UserExtensions`` exist from here on (documented)."""
+
+SSO_SINCE = Release(20, 0, 10)
+"""Only from here on does a session say that it began with Microsoft (documented: ``GrantType``; before: Local or Guest)."""
+
+_STATUS = (
+    "Activated",
+    "LicenseActive",
+    "ProductCode",
+    "ExpirationDate",
+    "MaintenanceExpiresAt",
+    "MaxSimCalls",
+    "Support",
+)
+_LIMITS = ("MaxUserExtensions", "UserExtensions")
+
+_SESSION = ("Username", "LoginType", "Created")
+"""``Token`` is a field of the same entity and is never asked for."""
+
+
+def license_state(xapi: Xapi, facts: Facts) -> dict[str, Any]:
+    """State and dates of the license; the license key is never read."""
+    select = _STATUS + (_LIMITS if facts.release >= LIMITS_SINCE else ())
+    found = xapi.get("/SystemStatus", "read the state of the license", select=select)
+    return {
+        "edition": facts.license.label,
+        "product_code": found.get("ProductCode") or facts.license.product_code,
+        "active": found.get("LicenseActive"),
+        "activated": found.get("Activated"),
+        "expires": found.get("ExpirationDate"),
+        "maintenance_expires": found.get("MaintenanceExpiresAt"),
+        "maintenance_expired": facts.license.maintenance_expired,
+        "supported": found.get("Support"),
+        "simultaneous_calls": found.get("MaxSimCalls"),
+        "users": found.get("UserExtensions"),
+        "users_limit": found.get("MaxUserExtensions"),
+    }
+
+
+def first_free_extension(xapi: Xapi) -> str | None:
+    """The first extension number nobody has, or ``None`` when all are taken."""
+    try:
+        found = xapi.get("/Users/Pbx.GetFirstAvailableExtensionNumber()", "find a free extension number")
+    except (NotFound, Rejected):
+        return None
+    return found.get("Number")
+
+
+def duplicates(users: Iterable[User]) -> list[dict[str, Any]]:
+    """Mail addresses that several extensions have: Microsoft 365 users are mapped by address, so these map to chance."""
+    by_address: dict[str, list[str]] = {}
+    for user in users:
+        if user.email:
+            by_address.setdefault(user.email.casefold(), []).append(user.number)
+    return [{"email": mail, "numbers": sorted(all_)} for mail, all_ in sorted(by_address.items()) if len(all_) > 1]
+
+
+def sessions(xapi: Xapi, facts: Facts) -> dict[str, Any]:
+    """Sign-ins with Microsoft that have really happened.
+
+    :returns: ``known`` false where the release does not record how a session began.
+    """
+    if facts.release < SSO_SINCE:
+        return {"known": False, "sso": []}
+    tried = "read how users have signed in"
+    found = xapi.entities("/SecurityTokens", tried, select=_SESSION, where="LoginType eq 'Sso'")
+    sso = [{"username": each.get("Username"), "created": each.get("Created")} for each in found]
+    return {"known": True, "sso": sorted(sso, key=lambda each: str(each["created"]))}
+
+
+@dataclass(frozen=True)
+class DirectoryUser:
+    """A user of Microsoft 365, as the PBX or Graph shows it.
+
+    :param addresses: everything the user may be mapped by, folded.
+    :param enabled: ``None`` where the source does not say it (the PBX's own listing).
+    :param photo: likewise.
+    """
+
+    label: str
+    addresses: frozenset[str]
+    enabled: bool | None = None
+    photo: bool | None = None
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> DirectoryUser:
+        """From an entry of the option ``directory_users``."""
+        mails = (value.get("user_principal_name"), value.get("mail"))
+        addresses = frozenset(mail.casefold() for mail in mails if mail)
+        label = str(value.get("user_principal_name") or value.get("mail") or "")
+        return cls(label, addresses, value.get("enabled"), value.get("photo"))
+
+
+def directory(xapi: Xapi) -> list[DirectoryUser]:
+    """The users of Microsoft 365 that the PBX sees."""
+    options = {"TypeOfUser": "Users"}
+    listing = names.pages(xapi, LIST_USERS, "Users", "list users of Microsoft 365", options)
+    return [
+        DirectoryUser(str(each["Email"]), frozenset((str(each["Email"]).casefold(),)))
+        for each in listing
+        if each.get("Email")
+    ]
+
+
+def compare_users(users: Iterable[User], known: Iterable[DirectoryUser]) -> dict[str, Any]:
+    """The users of the PBX against those of Microsoft 365. Pure.
+
+    :returns: ``synced`` (all users that came from Microsoft 365), ``without_photo`` (of those, where Microsoft 365 is not
+        known to have none), ``leavers`` (came from Microsoft 365, and are gone or disabled there: 3CX keeps them, and they
+        keep their password), ``strangers`` (never came from Microsoft 365 and are not in it), ``missing`` (in Microsoft 365
+        and not on the PBX), ``local`` (in both, and not marked as synchronized).
+    """
+    people = list(known)
+    by_address = {address: each for each in people for address in each.addresses}
+    report: dict[str, list[Any]] = {
+        key: [] for key in ("synced", "without_photo", "leavers", "strangers", "local", "missing")
+    }
+    seen = set()
+    for user in sorted(users, key=lambda each: each.number):
+        person = by_address.get(user.email.casefold()) if user.email else None
+        if person is not None:
+            seen.add(person.label)
+        gone = person is None or person.enabled is False
+        if user.synced:
+            report["synced"].append(user.as_dict())
+            if gone:
+                reason = "disabled in Microsoft 365" if person else "not in Microsoft 365"
+                report["leavers"].append(dict(user.as_dict(), reason=reason))
+            elif not user.photo and person is not None and person.photo is not False:
+                report["without_photo"].append(user.email)
+        elif person is None:
+            report["strangers"].append(user.as_dict())
+        else:
+            report["local"].append(user.email)
+    report["missing"] = sorted(each.label for each in people if each.label not in seen and each.enabled is not False)
+    return report
+
+
+def before_after(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """What a synchronization has done, from two lists of users as :meth:`User.as_dict` makes them. Pure."""
+    old = {str(each["number"]): each for each in before}
+    new = {str(each["number"]): each for each in after}
+    both = [number for number in new if number in old]
+    return {
+        "added": sorted(new[number]["email"] or number for number in new if number not in old),
+        "removed": sorted(old[number]["email"] or number for number in old if number not in new),
+        "photo_added": sorted(new[n]["email"] or n for n in both if new[n]["photo"] and not old[n]["photo"]),
+        "mapped": sorted(new[n]["email"] or n for n in both if new[n]["synced"] and not old[n]["synced"]),
+    }
+
+
+def clock_offset(date: str) -> float | None:
+    """Seconds by which the PBX's clock is ahead of ours, to the second; ``None`` when it does not tell the time.
+
+    A PBX whose clock is minutes off is refused by Entra: its assertions are not valid yet, or no longer.
+    """
+    parsed = email.utils.parsedate_tz(date) if date else None
+    return round(email.utils.mktime_tz(parsed) - time.time(), 0) if parsed else None

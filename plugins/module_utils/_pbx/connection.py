@@ -1,0 +1,72 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What is needed to reach one PBX and to sign in to it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._http import RetryPolicy, Transport
+
+SERVICE = "3CX"
+
+RETRIES = RetryPolicy(statuses=frozenset((408, 502, 503, 504)))
+"""500 is not among them: XAPI answers it to values it cannot read (observed), and the same value fails again."""
+
+_URL = re.compile(r"^https?://[^\s/?#@]+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Address and credential of one PBX.
+
+    :param url: ``https://host[:port]``.
+    :param principal: client id of the XAPI service principal, or the administrator's user name.
+    :param secret: its secret or password.
+    :param administrator: sign in as a person, with password and perhaps a second factor.
+    :param security_code: six digits, or the base32 secret that makes them.
+    """
+
+    url: str
+    principal: str
+    secret: str = field(repr=False)
+    administrator: bool = False
+    security_code: str = field(default="", repr=False)
+    transport: Transport = field(default_factory=Transport)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells credentials apart without giving them away."""
+        kind = "administrator" if self.administrator else "client"
+        return hashlib.sha256(f"{kind}\0{self.principal}\0{self.secret}".encode()).hexdigest()
+
+    @property
+    def key(self) -> str:
+        """Under which the run's store keeps the token."""
+        return f"{self.url}|{self.principal}|{self.fingerprint}"
+
+
+def base_url(text: str) -> str:
+    """The address of a PBX in the one form that we compare: no path, no trailing slash, lower-case host, no port 443."""
+    url = text.strip().rstrip("/")
+    if not _URL.match(url):
+        raise BadInput(
+            f"url is {text!r}, which is not the address of a PBX",
+            remedy="Give https://HOST or https://HOST:PORT, without a path.",
+        )
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname or ""
+    except ValueError as error:
+        raise BadInput(f"url is {text!r}, which is not an address: {error}") from None
+    host = f"[{host}]" if ":" in host else host
+    default = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")

@@ -1,0 +1,124 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What a PBX is, apart from its settings: release, edition, names, ports, length of extension numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Rejected, Unsupported
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import License
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import FIRST, Release
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+
+SIGN_IN_PATH = "/oauth2office2"
+"""Where Microsoft sends a user back to (observed on V18 and V20)."""
+
+PRESENCE_PATH = "/oauth2presence"
+"""Where Microsoft sends the presence account back to (observed)."""
+
+_PARAMETERS = "/Defs/Pbx.GetSystemParameters()"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """
+    :param version: full build, ``20.0.9.995``.
+    :param fqdn: the PBX's own name; with ``https_port`` the base of the redirect URI.
+    :param number_length: (shortest, longest) extension number, or ``None`` where the PBX does not say it.
+    """
+
+    version: str
+    fqdn: str
+    https_port: int
+    number_length: tuple[int, int] | None = None
+    license: License = field(default_factory=License)
+
+    @property
+    def release(self) -> Release:
+        found = Release.parse(self.version)
+        if found is None:
+            raise Rejected(f"the PBX calls its version {self.version!r}", service="3CX")
+        return found
+
+    @property
+    def base(self) -> str:
+        """The address under which the PBX knows itself; Entra compares redirect URIs exactly, so 443 must be left out."""
+        port = "" if self.https_port == 443 else f":{self.https_port}"
+        return f"https://{self.fqdn}{port}"
+
+    @property
+    def redirect_uri(self) -> str:
+        return self.base + SIGN_IN_PATH
+
+    @property
+    def presence_redirect_uri(self) -> str:
+        return self.base + PRESENCE_PATH
+
+    def as_value(self) -> dict[str, Any]:
+        """As JSON, for the run's store."""
+        return {
+            "version": self.version,
+            "fqdn": self.fqdn,
+            "https_port": self.https_port,
+            "number_length": list(self.number_length) if self.number_length else None,
+            "license": self.license.as_value(),
+        }
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Facts:
+        """The reverse of :meth:`as_value`."""
+        length = value["number_length"]
+        return cls(
+            version=value["version"],
+            fqdn=value["fqdn"],
+            https_port=value["https_port"],
+            number_length=(length[0], length[1]) if length else None,
+            license=License.from_value(value["license"]),
+        )
+
+
+def observe(xapi: Xapi) -> Facts:
+    """The facts of a PBX; read once in a run.
+
+    :raises Unsupported: the release is older than the API this collection works with.
+    """
+    store, url = xapi.context.store, xapi.connection.url
+    stored = store.get("pbx_facts", url)
+    if stored is not None:
+        facts = Facts.from_value(stored)
+        xapi.release, xapi.version = facts.release, facts.version
+        return facts
+    found = xapi.get(_PARAMETERS, "read the system parameters of the PBX")
+    facts = of(found, xapi.version, url)
+    if facts.release < FIRST:
+        raise Unsupported(
+            f"the PBX runs {facts.version}",
+            tried="find out what the PBX can do",
+            target=url,
+            remedy=f"Its API for Microsoft 365 is complete from {FIRST} on: update the PBX.",
+        )
+    store.put("pbx_facts", url, facts.as_value())
+    return facts
+
+
+def of(parameters: Mapping[str, Any], version: str, url: str) -> Facts:
+    """Facts from ``SystemParameters`` (documented) and from the version header."""
+    address = urlsplit(url)
+    lengths = parameters.get("ENLRange") or {}
+    single = parameters.get("ENL")
+    shortest, longest = lengths.get("From") or single, lengths.get("To") or single
+    return Facts(
+        version=version or str(parameters.get("Version") or ""),
+        fqdn=str(parameters.get("FQDN") or parameters.get("PbxExternalHost") or address.hostname or ""),
+        https_port=int(parameters.get("HttpsPort") or address.port or 443),
+        number_length=(int(shortest), int(longest)) if shortest and longest else None,
+        license=License.of(parameters.get("License") or {}),
+    )

@@ -1,0 +1,92 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What a PBX cannot do for its release or its license: decided before anything is written, all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, Unlicensed, Unsupported
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION, FLAG, Property
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
+
+TEAMS_LEAST_CALLS = 16
+"""Direct Routing needs an Enterprise license of this size (documented: 3CX's manual)."""
+
+
+def applicable(wanted: Mapping[str, Any], release: Release) -> dict[str, Any]:
+    """What is wanted, without what is switched off here and does not exist there: it is as wanted already."""
+    kept = {}
+    for option, value in wanted.items():
+        missing = release < BY_OPTION[option].since
+        if not (missing and not value):
+            kept[option] = value
+    return kept
+
+
+def check(wanted: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
+    """Raise one error that names every option this PBX cannot have.
+
+    :raises Unlicensed: the edition lacks something (also when the release lacks something else).
+    :raises Unsupported: the release lacks something.
+    :raises BadInput: an extension number of the wrong length.
+    """
+    lacking = [text for option, value in wanted.items() for text in _lacking(BY_OPTION[option], value, facts.release)]
+    unpaid = [text for option, value in wanted.items() for text in _unpaid(BY_OPTION[option], value, facts)]
+    error: M365Error | None = None
+    if unpaid:
+        said = f"the license of this PBX is {facts.license.label}, and {_all_of(unpaid)}"
+        also = f"; besides, it runs {facts.version}, and {_all_of(lacking)}" if lacking else ""
+        error = Unlicensed(said + also, remedy="Upgrade the license, or leave these options off for this PBX.")
+    elif lacking:
+        error = Unsupported(
+            f"this PBX runs {facts.version}, and {_all_of(lacking)}",
+            remedy="Update the PBX, or leave these options out for it.",
+        )
+    if error is not None:
+        raise error.while_trying("prepare the Microsoft 365 settings; nothing was written", url)
+    _check_number(wanted.get("user_sync.starting_extension"), facts)
+
+
+def _lacking(each: Property, value: Any, release: Release) -> list[str]:
+    found = []
+    if release < each.since and value:
+        found.append(f"{each.option} needs {each.since}")
+    first = each.values_since.get(value) if isinstance(value, str) else None
+    if first is not None and release < first:
+        found.append(f"{each.option}: {value} needs {first}")
+    return found
+
+
+def _unpaid(each: Property, value: Any, facts: Facts) -> list[str]:
+    edition = facts.license.edition
+    if each.edition is None or edition is None or not value:
+        return []
+    if edition < each.edition:
+        return [f"{each.option} needs {each.edition.label}"]
+    calls = facts.license.simultaneous_calls
+    if each.option == "teams.enabled" and each.kind == FLAG and calls is not None and calls < TEAMS_LEAST_CALLS:
+        return [f"{each.option} needs {TEAMS_LEAST_CALLS} simultaneous calls (this one has {calls})"]
+    return []
+
+
+def _all_of(parts: list[str]) -> str:
+    return "; ".join(parts)
+
+
+def _check_number(number: str | None, facts: Facts) -> None:
+    if not number or facts.number_length is None:
+        return
+    shortest, longest = facts.number_length
+    if not shortest <= len(number) <= longest:
+        digits = str(shortest) if shortest == longest else f"{shortest} to {longest}"
+        raise BadInput(
+            f"user_sync.starting_extension {number!r} has {len(number)} digits; extension numbers of this PBX have {digits}",
+            remedy="Give the first number of a free range of that length.",
+        )

@@ -1,0 +1,161 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Whether the Microsoft 365 integration of a PBX works.
+
+XAPI has no property "status OK". What proves it (documented endpoints, inferred meaning): the PBX knows its application and
+has no exception to report, it can list a user of Microsoft 365, and change notifications reach it. The last one is a
+warning only: without it the nightly synchronization still works.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    NotFound,
+    Rejected,
+    ServiceFault,
+    Unhealthy,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+
+DIRECTORY = "/Microsoft365Integration/Pbx.GetMicrosoft365Directory()"
+LIST_USERS = "/Microsoft365Integration/Pbx.GetM365Users"
+SUBSCRIPTION = "/Microsoft365Integration/Pbx.TestSubscription()"
+
+NOT_LINKED = "the PBX is not linked to an application of Microsoft 365"
+
+_AADSTS = re.compile(r"AADSTS(\d+)")
+
+_REMEDIES = {
+    "65001": "Nobody has consented to the application's permissions: grant them (tcx.m365.graph_permission_grant).",
+    "90002": "The PBX has a tenant ID that does not exist: compare tenant_id with the Entra overview page.",
+    "900021": "The PBX has a tenant ID that does not exist: compare tenant_id with the Entra overview page.",
+    "900023": "The PBX has a tenant ID that is not one: compare tenant_id with the Entra overview page.",
+    "500011": "Microsoft Graph is not known in this tenant: check tenant_id.",
+    "700016": "The application is not in this tenant: check application_id and tenant_id.",
+    "7000222": "The application's credential has expired: upload a new certificate.",
+    "700027": "The application has another certificate than the PBX, or an expired one: upload the PBX's public_key.pem "
+    "to the application again.",
+    "7000215": "The PBX's credential was refused: upload its public_key.pem to the application again.",
+    "7000218": "The application got no credential: upload the PBX's public_key.pem to the application.",
+}
+_DENIED = (
+    "The application lacks a granted permission (User.Read.All at least): grant it (tcx.m365.graph_permission_grant)."
+)
+
+HOPELESS = frozenset(("90002", "900021", "900023"))
+"""No waiting helps: the tenant ID is wrong. Everything else passes when Microsoft has caught up."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """One look at the integration.
+
+    :param subscription: whether change notifications reach the PBX; ``None`` when it was not asked.
+    :param message: the PBX's own words; empty when all is well.
+    """
+
+    ok: bool
+    application_id: str = ""
+    subscription: bool | None = None
+    message: str = ""
+
+    @property
+    def hopeless(self) -> bool:
+        return bool(HOPELESS.intersection(_AADSTS.findall(self.message)))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The documented return value ``status``."""
+        return {
+            "ok": self.ok,
+            "application_id": self.application_id,
+            "subscription": self.subscription,
+            "message": self.message,
+        }
+
+    def error(self, waited: float) -> Unhealthy:
+        """What to raise when the proof was needed."""
+        spent = f" within {waited:.0f} s" if waited >= 1 else ""
+        code = next(iter(_AADSTS.findall(self.message)), "")
+        return Unhealthy(
+            f"the integration did not become healthy{spent}; in the PBX's own words: {self.message}",
+            code=f"AADSTS{code}" if code else "",
+            remedy=remedy_for(self.message),
+        )
+
+
+def remedy_for(message: str) -> str:
+    """What the operator can do about an ``ExceptionMessage``."""
+    for code in _AADSTS.findall(message):
+        if code in _REMEDIES:
+            return _REMEDIES[code]
+    if any(word in message for word in ("Authorization_RequestDenied", "Insufficient privileges", "Forbidden")):
+        return _DENIED
+    return "Look at Admin Console > Integrations > Microsoft 365 of this PBX."
+
+
+def look(xapi: Xapi, *, application_id: str = "") -> Health:
+    """One look: two or three requests, none of which changes anything.
+
+    :param application_id: what the PBX must report as its application, if that is known.
+    """
+    found = xapi.get(DIRECTORY, "ask the PBX for the state of its Microsoft 365 integration")
+    reported = str(found.get("ApplicationId") or "")
+    trouble = str(found.get("ExceptionMessage") or "")
+    if not trouble and not reported:
+        trouble = NOT_LINKED
+    if not trouble and application_id and reported.casefold() != application_id.casefold():
+        trouble = f"the PBX still works with application {reported}"
+    if not trouble:
+        trouble = _cannot_list(xapi)
+    if trouble:
+        return Health(False, reported, None, _one_line(trouble))
+    test = xapi.get(SUBSCRIPTION, "ask the PBX whether change notifications reach it")
+    reachable = bool(test.get("IsSubscriptionAvailable"))
+    message = (
+        "" if reachable else _one_line(str(test.get("ExceptionMessage") or "change notifications do not reach it"))
+    )
+    return Health(True, reported, reachable, message)
+
+
+def prove(xapi: Xapi, *, application_id: str, within: float) -> Health:
+    """Look until the integration is healthy or the time is over; the caller judges the last look."""
+
+    def probe() -> tuple[bool, Health]:
+        health = look(xapi, application_id=application_id)
+        return health.ok or health.hopeless, health
+
+    health: Health
+    _done, health = xapi.context.deadline.until(
+        probe, "the Microsoft 365 integration of the PBX is not healthy yet", within=within
+    )
+    return health
+
+
+def _cannot_list(xapi: Xapi) -> str:
+    """Why the PBX cannot list a user, or nothing when it can."""
+    options = {"Count": 1, "TypeOfUser": "Users"}
+    try:
+        xapi.act(LIST_USERS, "let the PBX list a user of Microsoft 365", {"options": options}, reads=True)
+    except (NotFound, Rejected, ServiceFault) as error:
+        return error.said
+    return ""
+
+
+def subscription_warning(health: Health, fqdn: str) -> str:
+    """Why users are synchronized nightly only."""
+    return (
+        f"Microsoft's change notifications do not reach {fqdn} ({health.message}): users are synchronized nightly only. "
+        "Open the HTTPS port of the PBX to the Internet, with a public certificate."
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

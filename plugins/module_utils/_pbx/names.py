@@ -1,0 +1,159 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""From names (user principal name, mail address, group name) to the ids by which a PBX stores a selection.
+
+Only the PBX's own actions are asked: what the PBX cannot see it cannot synchronize either. Whether a selection holds
+object ids or principal names is documented nowhere (ids are most likely), so an entry counts as present under either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound, Unsupported
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import LIST_USERS
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import GROUPS, MAILBOXES, USERS
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+
+BY_PRINCIPAL_NAME = "/Microsoft365Integration/Pbx.GetUsersByPrincipalNames"
+LIST_GROUPS = "/Microsoft365Integration/Pbx.GetM365Groups"
+
+_PAGE = 100
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+_KINDS = {USERS: "user", MAILBOXES: "shared mailbox", GROUPS: "group"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a name stands for.
+
+    :param id: how the PBX stores it.
+    :param aliases: everything it may be called, folded.
+    """
+
+    id: str
+    aliases: frozenset[str]
+
+
+@dataclass
+class Names:
+    """Names that were looked up; empty before the PBX is linked, when nobody can look them up."""
+
+    found: dict[tuple[str, str], Account] = field(default_factory=dict)
+
+    def account(self, directory: str, name: str) -> Account:
+        """The account of a name; a name nobody has looked up, or an id, stands for itself."""
+        known = self.found.get((directory, name.casefold()))
+        return known or Account(name, frozenset((name.casefold(),)))
+
+
+def is_id(name: str) -> bool:
+    """Whether this is an object id, which needs no looking up."""
+    return _GUID.fullmatch(name.strip()) is not None
+
+
+def to_look_up(wanted: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """By directory, the names that are no ids."""
+    needed = {}
+    for directory, names in wanted.items():
+        unknown = list(dict.fromkeys(name for name in names if not is_id(name)))
+        if unknown:
+            needed[directory] = unknown
+    return needed
+
+
+def look_up(xapi: Xapi, wanted: Mapping[str, Iterable[str]]) -> Names:
+    """Ask the PBX for all names at once.
+
+    :param wanted: names by directory (:data:`USERS`, :data:`MAILBOXES`, :data:`GROUPS`).
+    :raises NotFound: lists every name that Microsoft 365 does not have, and every one that several objects have.
+    """
+    names, unknown = Names(), []
+    for directory, needed in to_look_up(wanted).items():
+        candidates = _by_principal_name(xapi, needed) if directory == USERS else {}
+        for name in needed:
+            account = candidates.get(name.casefold())
+            matches = [account] if account else _search(xapi, directory, name)
+            if len(matches) == 1:
+                names.found[directory, name.casefold()] = matches[0]
+            elif matches:
+                ids = ", ".join(match.id for match in matches)
+                unknown.append(f"{_KINDS[directory]} {name!r} (ambiguous, give one of these ids: {ids})")
+            else:
+                unknown.append(f"{_KINDS[directory]} {name!r}")
+    if unknown:
+        raise NotFound(
+            f"Microsoft 365, as the PBX sees it, has no {', no '.join(unknown)}",
+            tried="look up the names of the selection",
+            target=xapi.connection.url,
+            remedy="Give user principal names, mail addresses or group names of the tenant that the PBX is linked to.",
+        )
+    return names
+
+
+def _by_principal_name(xapi: Xapi, needed: list[str]) -> dict[str, Account]:
+    """One call for all of them. The answer does not say which account belongs to which name where the mail address differs
+    from the principal name, so those are left to the search."""
+    answer = _ask_principal_names(xapi, needed)
+    found = {}
+    wanted = {name.casefold() for name in needed}
+    for account in answer:
+        for alias in account.aliases & wanted:
+            found[alias] = account
+    left = [name for name in needed if name.casefold() not in found]
+    if len(answer) > len({account.id for account in found.values()}):
+        for name in left:
+            single = _ask_principal_names(xapi, [name]) if len(needed) > 1 else answer
+            if len(single) == 1:
+                found[name.casefold()] = single[0]
+    return found
+
+
+def _ask_principal_names(xapi: Xapi, names: list[str]) -> list[Account]:
+    tried = "look up users of Microsoft 365 by principal name"
+    found = xapi.act(BY_PRINCIPAL_NAME, tried, {"principalNames": names}, reads=True)
+    return [_account(item) for item in found.get("value") or ()]
+
+
+def _search(xapi: Xapi, directory: str, name: str) -> list[Account]:
+    wanted = name.casefold()
+    items = _groups(xapi, name) if directory == GROUPS else _users(xapi, directory, name)
+    accounts = {account.id: account for account in map(_account, items) if wanted in account.aliases}
+    return list(accounts.values())
+
+
+def _users(xapi: Xapi, directory: str, search: str) -> Iterator[dict[str, Any]]:
+    kind = "SharedMailboxes" if directory == MAILBOXES else "Users"
+    return pages(xapi, LIST_USERS, "Users", "list users of Microsoft 365", {"Search": search, "TypeOfUser": kind})
+
+
+def _groups(xapi: Xapi, search: str) -> Iterator[dict[str, Any]]:
+    try:
+        yield from pages(xapi, LIST_GROUPS, "Groups", "list groups of Microsoft 365", {"Search": search})
+    except NotFound as error:
+        raise Unsupported("this release cannot list groups", service=error.service, status=error.status) from None
+
+
+def pages(xapi: Xapi, path: str, key: str, tried: str, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every object of a listing of Microsoft 365, page by page (documented: ``NextPageToken``)."""
+    token: str | None = None
+    while True:
+        asked = dict(options, Count=_PAGE, **({"NextPageToken": token} if token else {}))
+        found = xapi.act(path, tried, {"options": asked}, reads=True)
+        yield from found.get(key) or ()
+        token = found.get("NextPageToken")
+        if not token:
+            return
+
+
+def _account(item: Mapping[str, Any]) -> Account:
+    called = (item.get(key) for key in ("Id", "Email", "Name", "DisplayName"))
+    return Account(str(item.get("Id") or ""), frozenset(str(alias).casefold() for alias in called if alias))

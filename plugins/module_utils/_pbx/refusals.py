@@ -1,0 +1,130 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What the answers to a refused sign-in mean, in plain words.
+
+The bodies of these answers are documented nowhere: status and the OAuth ``error`` are what clients of live PBXs rely on
+(observed), everything else in here looks for words that would say it (inferred) and otherwise names all likely causes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadCredential,
+    Blocked,
+    Conflict,
+    Forbidden,
+    M365Error,
+    Rejected,
+    Unlicensed,
+    Unsupported,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
+
+LICENSE_REMEDY = (
+    "XAPI for service principals needs an Enterprise license of 8 simultaneous calls or more; without it give an "
+    "administrator's username and password instead of client_id and client_secret."
+)
+CLIENT_REMEDY = (
+    "Compare client_id and client_secret with Admin Console > Integrations > API; a secret is shown only once, when it is "
+    "made. It was tried once and will not be tried again in this run, because 3CX blocks addresses after a few failures."
+)
+LOGIN_REMEDY = (
+    "Check username and password at the PBX's login page. They were tried once and will not be tried again in this run, "
+    "because 3CX blocks addresses after a few failures."
+)
+BLOCKED_REMEDY = (
+    "Look in Admin Console > Security > IP Blacklist for this controller's address and allow it; check Console Restrictions "
+    "(only listed addresses may administer); then run again."
+)
+CAPTCHA_REMEDY = (
+    "A scripted login cannot solve a reCAPTCHA: use a service principal (client_id, client_secret), or switch reCAPTCHA off "
+    "in Admin Console > Integrations > Google."
+)
+
+
+def refused_client(reply: Reply) -> M365Error:
+    """``POST /connect/token`` of a service principal was not answered with a token."""
+    code, words = _oauth(reply)
+    said = words or code or "no reason was given"
+    details: dict[str, Any] = {"service": SERVICE, "status": reply.status, "code": code}
+    if reply.status in (404, 405):
+        return Unsupported(
+            "there is no token endpoint at this address",
+            remedy="The address must be that of a 3CX V20 (20.0.5 or later); V18 and older have no XAPI.",
+            **details,
+        )
+    known = _known_client(code, said, details)
+    if known is not None:
+        return known
+    if reply.status == 403:
+        return Blocked(f"this address may not sign in ({said})", remedy=BLOCKED_REMEDY, **details)
+    if reply.status in (400, 401):
+        return BadCredential(f"client_id and client_secret were refused ({said})", remedy=CLIENT_REMEDY, **details)
+    return Rejected(f"unexpected answer to a token request: {said}", **details)
+
+
+def _known_client(code: str, said: str, details: dict[str, Any]) -> M365Error | None:
+    """The secret is right, and the client still gets no token."""
+    if "licen" in said.lower():
+        return Unlicensed(said, remedy=LICENSE_REMEDY, **details)
+    if code == "unauthorized_client":
+        remedy = "Tick 3CX Configuration API Access in Admin Console > Integrations > API. " + LICENSE_REMEDY
+        return Forbidden(said, remedy=remedy, **details)
+    if code == "invalid_grant" and "active" in said.lower():
+        remedy = "Give the automation a service principal of its own: 3CX honors one access token per client."
+        return Conflict(f"another program holds the access token of this client: {said}", remedy=remedy, **details)
+    return None
+
+
+def refused_administrator(reply: Reply, code_given: bool) -> M365Error:
+    """``POST /webclient/api/Login/GetAccessToken`` was not answered with ``AuthSuccess``."""
+    content = reply.json()
+    text = reply.text.lower()
+    details: dict[str, Any] = {"service": SERVICE, "status": reply.status}
+    if "captcha" in text:
+        return Blocked("the login asks for a reCAPTCHA", remedy=CAPTCHA_REMEDY, **details)
+    if reply.status == 404:
+        return Unsupported(
+            "there is no V20 login at this address", remedy="The address must be that of a 3CX V20.", **details
+        )
+    if reply.status == 403:
+        return Blocked("this address may not sign in", remedy=BLOCKED_REMEDY, **details)
+    if reply.status == 200 and isinstance(content, dict) and content.get("Status") and "fail" not in text:
+        return _second_factor(str(content["Status"]), code_given, details)
+    if "security_code" in text:
+        return _second_factor("INVALID_SECURITY_CODE", code_given, details)
+    return BadCredential("username and password were refused", remedy=LOGIN_REMEDY, **details)
+
+
+def _second_factor(status: str, code_given: bool, details: dict[str, Any]) -> M365Error:
+    if code_given:
+        return BadCredential(
+            "the password is right, the security code was refused",
+            code=status,
+            remedy="A code lives 30 seconds and works once. Check the clock of this machine, or give the base32 secret.",
+            **details,
+        )
+    return BadCredential(
+        "the password is right, and the account needs a second factor",
+        code=status,
+        remedy="Give security_code: the code of the moment, or the base32 secret that makes it.",
+        **details,
+    )
+
+
+def _oauth(reply: Reply) -> tuple[str, str]:
+    """``error`` and ``error_description`` of an OAuth refusal; empty where the body says nothing."""
+    content = reply.json()
+    if not isinstance(content, dict):
+        return "", ""
+    error = content.get("error")
+    if isinstance(error, dict):
+        return str(error.get("code") or ""), str(error.get("message") or "")
+    return str(error or ""), str(content.get("error_description") or "")

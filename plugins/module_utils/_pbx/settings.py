@@ -1,0 +1,165 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Reading and writing the settings: observe, plan, apply, and read back.
+
+XAPI has no precondition on a PATCH, so the last writer wins. Each write is therefore planned on a fresh reading, and read
+back: what did not stay is an error and not a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotFound, Unsupported
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import health, names, settings_plan
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import Names
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
+    ACCOUNTS,
+    BY_OPTION,
+    INTEGRATION,
+    select,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
+
+LINK = ("application_id", "tenant_id")
+
+_HELD = ("user_sync.enabled", "shared_mailboxes.enabled")
+"""What must not run before the selection it works on is known."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the operator wants of the settings.
+
+    :param values: by option; what is not mentioned is not in it.
+    :param exclusive: options of lists that hold nothing else.
+    """
+
+    values: Mapping[str, Any]
+    exclusive: frozenset[str] = frozenset()
+
+    def selections(self) -> dict[str, list[str]]:
+        """The names of all selections, by directory."""
+        found: dict[str, list[str]] = {}
+        for option, value in self.values.items():
+            each = BY_OPTION[option]
+            if each.kind == ACCOUNTS:
+                found.setdefault(each.directory, []).extend(value)
+        return found
+
+
+@dataclass
+class Observed:
+    """The settings as they were read, and the accounts behind the names that are wanted.
+
+    :param stored: another task of the run has read them, not this one.
+    """
+
+    entities: dict[str, Entity]
+    names: Names = field(default_factory=Names)
+    stored: bool = False
+
+    @property
+    def application_id(self) -> str:
+        return str(self.entities[INTEGRATION].get("ApplicationId") or "")
+
+    @property
+    def linked(self) -> bool:
+        return bool(self.application_id and self.entities[INTEGRATION].get("TenantId"))
+
+
+class Settings:
+    """The settings of one PBX."""
+
+    def __init__(self, xapi: Xapi) -> None:
+        self._xapi = xapi
+        self._store = xapi.context.store
+        self._key = xapi.connection.url
+
+    def observe(self, desired: Desired, *, fresh: bool = False) -> Observed:
+        """Read what is needed to plan.
+
+        :param fresh: do not take what another task of the run has read.
+        """
+        stored = None if fresh else self._store.get("pbx_integration", self._key)
+        entities = {INTEGRATION: stored or self.read(INTEGRATION)}
+        for option in desired.values:
+            resource = BY_OPTION[option].resource
+            if resource not in entities:
+                entities[resource] = self.read(resource)
+        observed = Observed(entities, stored=stored is not None)
+        if not links(desired, observed):
+            observed.names = self._look_up(desired)
+        return observed
+
+    def read(self, resource: str) -> Entity:
+        """One resource of XAPI, as it stands now."""
+        try:
+            entity = self._xapi.get(f"/{resource}", "read the Microsoft 365 settings", select=select(resource))
+        except NotFound as error:
+            raise Unsupported(
+                f"this release has no {resource}", service=error.service, status=error.status, tried=error.tried
+            ) from None
+        if resource == INTEGRATION:
+            self._store.put("pbx_integration", self._key, entity)
+        return entity
+
+    def plan(self, desired: Desired, observed: Observed) -> Plan:
+        """Pure: see :func:`settings_plan.plan`."""
+        return settings_plan.plan(desired.values, observed.entities, observed.names, desired.exclusive)
+
+    def apply(self, desired: Desired, observed: Observed, *, within: float) -> Observed:
+        """Make it so.
+
+        :param within: seconds to wait until a PBX that has just been linked can look up names.
+        :returns: the settings as they were read back.
+        :raises Conflict: something that was written did not stay.
+        """
+        if observed.stored:
+            observed = self.observe(desired, fresh=True)
+        if links(desired, observed) and names.to_look_up(desired.selections()):
+            observed = self._link_first(desired, observed, within)
+        self._write(self.plan(desired, observed))
+        after = Observed({resource: self.read(resource) for resource in observed.entities}, observed.names)
+        left = self.plan(desired, after)
+        if left:
+            raise Conflict(
+                f"the PBX did not keep {', '.join(change.field for change in left.changes)}",
+                tried="write the Microsoft 365 settings",
+                target=self._key,
+                remedy="Somebody else is changing them at this moment, or the PBX ignores them. Run again.",
+            )
+        return after
+
+    def _link_first(self, desired: Desired, observed: Observed, within: float) -> Observed:
+        """Link the PBX alone, with synchronization held back, so that it can look up the names of the selection."""
+        values = {option: value for option, value in desired.values.items() if option in LINK}
+        values.update({option: False for option in _HELD if desired.values.get(option)})
+        self._write(self.plan(Desired(values), observed))
+        found = health.prove(self._xapi, application_id=str(desired.values.get("application_id") or ""), within=within)
+        if not found.ok:
+            raise found.error(within).while_trying("link the PBX before its selection of users is written", self._key)
+        return self.observe(desired, fresh=True)
+
+    def _write(self, plan: Plan) -> None:
+        for write in plan.writes:
+            self._store.drop("pbx_integration", self._key)
+            self._store.drop("pbx_health", self._key)
+            self._xapi.patch(f"/{write.payload['resource']}", write.payload["body"], "write the Microsoft 365 settings")
+
+    def _look_up(self, desired: Desired) -> Names:
+        return names.look_up(self._xapi, desired.selections())
+
+
+def links(desired: Desired, observed: Observed) -> bool:
+    """Whether the PBX is, or is about to be, without a link through which it could look up names."""
+    wanted = {option: value for option, value in desired.values.items() if option in LINK}
+    changes = settings_plan.plan(wanted, observed.entities, Names())
+    return bool(changes) or not observed.linked

@@ -1,0 +1,158 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""From wanted and observed settings to a plan. Pure: no network, no clock.
+
+A nested object of XAPI (``AdUsers``, ``SharedMailboxesSync``) is written whole, as it was read, with the changes in it:
+whether a nested PATCH replaces or merges is documented nowhere, and this is right either way.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
+
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import Names
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
+    ACCOUNTS,
+    BINDINGS,
+    BY_OPTION,
+    FLAG,
+    GUID,
+    TEXT,
+    Property,
+    read,
+    write,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write, as_flag, as_folded, as_is
+
+TARGET = "settings"
+
+_RULES: dict[str, Callable[[Any], Any]] = {FLAG: as_flag, GUID: as_folded, TEXT: as_is}
+
+Entities = Mapping[str, Mapping[str, Any]]
+"""What was read, by resource of XAPI."""
+
+OFF: dict[str, Any] = {
+    "application_id": "",
+    "tenant_id": "",
+    "user_sync.enabled": False,
+    "sign_in.enabled": False,
+    "contact_sync.enabled": False,
+    "shared_mailboxes.enabled": False,
+    "calendar_sync.enabled": False,
+    "presence.enabled": False,
+}
+"""``state: absent``: everything off and unlinked; the other settings stay, so that they need not be thought out again."""
+
+
+def plan(wanted: Mapping[str, Any], observed: Entities, names: Names, exclusive: Iterable[str] = ()) -> Plan:
+    """The changes that make the PBX as wanted, and one write per resource.
+
+    :param wanted: values by option; what is not mentioned is not touched.
+    :param names: accounts behind the names of selections.
+    :param exclusive: options of lists that hold nothing but what is wanted.
+    """
+    made = Plan()
+    bodies: dict[str, dict[str, Any]] = {}
+    for option, want in wanted.items():
+        each = BY_OPTION[option]
+        entity = observed[each.resource]
+        have = read(each, entity)
+        shown, stored = _target(each, want, have, names, option in set(exclusive))
+        if stored == have or _same(each, stored, have):
+            continue
+        made.changes.append(Change(TARGET, option, have, shown))
+        _place(bodies.setdefault(each.resource, {}), each.field, write(each, stored), entity)
+    made.writes.extend(Write("patch", {"resource": resource, "body": body}) for resource, body in bodies.items())
+    return made
+
+
+def unmanaged(wanted: Mapping[str, Any], observed: Entities, names: Names) -> dict[str, list[Any]]:
+    """What stands in the lists of the PBX besides what is wanted, by option; lists that nobody mentioned are left out."""
+    found = {}
+    for option, want in wanted.items():
+        each = BY_OPTION[option]
+        if each.kind not in (ACCOUNTS, BINDINGS):
+            continue
+        have = read(each, observed[each.resource])
+        if each.kind == ACCOUNTS:
+            known = _aliases(each, want, names)
+            extra = [entry for entry in have if entry.casefold() not in known]
+        else:
+            listed = {pair["from"] for pair in want}
+            extra = [pair for pair in have if pair["from"] not in listed]
+        if extra:
+            found[option] = extra
+    return found
+
+
+def _same(each: Property, want: Any, have: Any) -> bool:
+    rule = _RULES.get(each.kind)
+    return rule is not None and bool(rule(want) == rule(have))
+
+
+def _target(each: Property, want: Any, have: Any, names: Names, exclusive: bool) -> tuple[Any, Any]:
+    """(as the operator reads it, as it will be stored)."""
+    if each.kind == ACCOUNTS:
+        return _selection(each, want, have, names, exclusive)
+    if each.kind == BINDINGS:
+        merged = _bindings(want, have, exclusive)
+        return merged, merged
+    return want, want
+
+
+def _selection(
+    each: Property, want: list[str], have: list[str], names: Names, exclusive: bool
+) -> tuple[list[str], list[str]]:
+    known = _aliases(each, want, names)
+    kept = [entry for entry in have if not exclusive or entry.casefold() in known]
+    present = {entry.casefold() for entry in kept}
+    shown, stored = list(kept), list(kept)
+    for name in want:
+        account = names.account(each.directory, name)
+        if present.isdisjoint(account.aliases | {account.id.casefold()}):
+            shown.append(name)
+            stored.append(account.id)
+            present.add(account.id.casefold())
+    return shown, stored
+
+
+def _aliases(each: Property, want: Iterable[str], names: Names) -> dict[str, str]:
+    """Everything that a wanted entry may be stored as."""
+    known = {}
+    for name in want:
+        account = names.account(each.directory, name)
+        for alias in (*account.aliases, account.id.casefold(), name.casefold()):
+            known[alias] = name
+    return known
+
+
+def _bindings(want: list[dict[str, str]], have: list[dict[str, str]], exclusive: bool) -> list[dict[str, str]]:
+    """Bindings are told apart by what they come from."""
+    goals = {pair["from"]: pair["to"] for pair in want}
+    merged = []
+    for pair in have:
+        if pair["from"] in goals:
+            merged.append({"from": pair["from"], "to": goals.pop(pair["from"])})
+        elif not exclusive:
+            merged.append(dict(pair))
+    return merged + [{"from": origin, "to": goal} for origin, goal in goals.items()]
+
+
+def _place(body: dict[str, Any], path: str, value: Any, entity: Mapping[str, Any]) -> None:
+    """Put a value into a body; the top-level object it belongs to comes along whole, as it was read."""
+    top, *inner = path.split(".")
+    if not inner:
+        body[top] = value
+        return
+    node = body.setdefault(top, copy.deepcopy(entity.get(top)) or {})
+    for name in inner[:-1]:
+        if not isinstance(node.get(name), dict):
+            node[name] = {}
+        node = node[name]
+    node[inner[-1]] = value

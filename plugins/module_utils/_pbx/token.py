@@ -1,0 +1,91 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Access tokens of a PBX: what is in them and how long they live."""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import SECONDS_SINCE, Release
+
+LONGEST_S = 3600.0
+"""Tokens live an hour on every build (observed); nothing that says more is believed."""
+
+_MARGIN_S = 60.0
+
+
+@dataclass
+class Token:
+    """A token in the hands of one task.
+
+    :param refresh: the newest refresh token of an administrator's session; empty for a service principal.
+    :param proven: a PBX has accepted it since this task holds it, or another task did.
+    """
+
+    access: str = field(repr=False)
+    expires: float
+    refresh: str = field(default="", repr=False)
+    proven: bool = False
+
+    def as_value(self) -> dict[str, Any]:
+        """As JSON, for the run's store."""
+        return {"access": self.access, "expires": self.expires, "refresh": self.refresh}
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Token:
+        """From the run's store: another task has used it already."""
+        return cls(value["access"], value["expires"], value.get("refresh") or "", proven=True)
+
+
+def claims(access: str) -> dict[str, Any]:
+    """The claims of a JWT, unverified; empty when it is none. Only for life time and explanations, never for trust."""
+    parts = access.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        content = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def lifetime(answer: Mapping[str, Any], release: Release | None, server_date: str, now: float) -> float:
+    """Seconds for which a new token may be used.
+
+    ``exp`` of the token comes first: ``expires_in`` counts minutes before 20.0.9 and seconds since. ``exp`` is compared
+    with the PBX's own clock (``iat``, else the ``Date`` of the answer), because ours may differ.
+    """
+    found = claims(str(answer.get("access_token", "")))
+    ends, starts = found.get("exp"), found.get("iat")
+    if isinstance(ends, (int, float)):
+        if not isinstance(starts, (int, float)):
+            starts = _date(server_date) or now
+        seconds = float(ends) - float(starts)
+    else:
+        seconds = _announced(answer.get("expires_in"), release)
+    seconds = max(0.0, min(seconds, LONGEST_S))
+    return seconds - min(_MARGIN_S, seconds / 10)
+
+
+def _announced(expires_in: Any, release: Release | None) -> float:
+    """``expires_in`` in seconds. Where the release is unknown the shorter reading is the safe one."""
+    try:
+        number = float(expires_in)
+    except (TypeError, ValueError):
+        return 0.0
+    in_minutes = number <= 60 and release is not None and release < SECONDS_SINCE
+    return number * 60 if in_minutes else number
+
+
+def _date(header: str) -> float | None:
+    parsed = email.utils.parsedate_tz(header) if header else None
+    return float(email.utils.mktime_tz(parsed)) if parsed else None

@@ -1,0 +1,157 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Client of XAPI, the configuration API of 3CX V20 (OData v4 below ``/xapi/v1``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unreachable, Untrusted
+from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.answers import explain
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import RETRIES, SERVICE, Connection
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.login import Login
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.token import claims
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import VERSION_HEADER, Release
+
+ROOT = "/xapi/v1"
+
+PAGE = 100
+"""XAPI refuses a larger ``$top`` (observed)."""
+
+Entity = dict[str, Any]
+
+
+class Xapi:
+    """One PBX, signed in.
+
+    :ivar release: what ``X-3CX-Version`` said, or ``None`` before the first answer.
+    :ivar version: its full text.
+    :ivar date: the ``Date`` of the newest answer.
+    :ivar role: the role that the token has, where it says so (observed: ``MaxRole``).
+    """
+
+    def __init__(self, connection: Connection, context: Context) -> None:
+        self.connection = connection
+        self.context = context
+        self.release: Release | None = None
+        self.version = ""
+        self.date = ""
+        self.role = ""
+        self._http = context.http(
+            SERVICE, connection.url, connection.transport, policy=RETRIES, throttle_key=connection.url
+        )
+        self._login = Login(connection, self._http, context, lambda: self.release)
+
+    @property
+    def calls(self) -> int:
+        """Requests sent so far, sign-ins included."""
+        return self._http.calls
+
+    def get(
+        self, path: str, tried: str, *, select: Sequence[str] = (), params: Mapping[str, Any] | None = None
+    ) -> Entity:
+        """Read an entity, a singleton or the result of a function.
+
+        ``select`` is needed wherever an answer could hold a secret: license key, SIP passwords, tokens.
+        """
+        query = dict(params or {})
+        if select:
+            query["$select"] = ",".join(select)
+        return self._content(self.exchange("GET", path, tried, params=query or None))
+
+    def patch(self, path: str, body: Mapping[str, Any], tried: str) -> None:
+        """Change a singleton: 204, no body, no precondition (documented)."""
+        self.exchange("PATCH", path, tried, body=plain(body))
+
+    def act(self, path: str, tried: str, body: Mapping[str, Any] | None = None, *, reads: bool = False) -> Entity:
+        """Call an action.
+
+        :param reads: it changes nothing, so it may be repeated when the connection breaks.
+        """
+        return self._content(self.exchange("POST", path, tried, body=body, safe=reads or None))
+
+    def entities(
+        self, path: str, tried: str, *, select: Sequence[str], where: str = "", order: str = "Id"
+    ) -> Iterator[Entity]:
+        """All entities of a set, page by page."""
+        seen = 0
+        while True:
+            params: dict[str, Any] = {"$top": PAGE, "$skip": seen, "$orderby": order}
+            if where:
+                params["$filter"] = where
+            found: list[Entity] = self.get(path, tried, select=select, params=params).get("value") or []
+            yield from found
+            seen += len(found)
+            if len(found) < PAGE:
+                return
+
+    def exchange(self, method: str, path: str, tried: str, **request: Any) -> Reply:
+        """Send one request, signed in; a token that worked before and is refused now is replaced once.
+
+        :param tried: what is being done, as an infinitive phrase, for the error sentence.
+        """
+        try:
+            token = self._login.token()
+            reply = self._send(method, path, token.access, request)
+            if reply.status == 401:
+                renewed = self._login.renewed(token)
+                if renewed is not None:
+                    token = renewed
+                    reply = self._send(method, path, token.access, request)
+            self._note(reply)
+            if reply.status >= 400:
+                raise explain(reply, token.access)
+        except M365Error as error:
+            raise self._said_where(error).while_trying(tried, self.connection.url) from None
+        token.proven = True
+        self.role = str(claims(token.access).get("MaxRole") or "")
+        return reply
+
+    def _send(self, method: str, path: str, access: str, request: Mapping[str, Any]) -> Reply:
+        headers = {"Authorization": f"Bearer {access}"}
+        return self._http.send(method, ROOT + path, headers=headers, **request)
+
+    def _note(self, reply: Reply) -> None:
+        version = reply.headers.get(VERSION_HEADER)
+        if version:
+            self.version = version
+            self.release = Release.parse(version)
+        self.date = reply.headers.get("Date") or self.date
+
+    def _said_where(self, error: M365Error) -> M365Error:
+        if isinstance(error, Unreachable) and not isinstance(error, Untrusted):
+            error.remedy = (
+                "Check the address and port (self-hosted PBXs use 5001, hosted ones 443), the firewall, and whether the PBX "
+                "is running. A PBX that has blocked this address looks the same."
+            )
+        return error
+
+    @staticmethod
+    def _content(reply: Reply) -> Entity:
+        content = reply.json()
+        return plain(content) if isinstance(content, dict) else {}
+
+
+def plain(value: Any) -> Any:
+    """A copy without OData's annotations, which XAPI sends and does not accept back (observed)."""
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items() if "@odata." not in name}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def literal(text: str) -> str:
+    """A string in a filter or in the parentheses of a function: quotes doubled (OData v4)."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def in_path(text: str) -> str:
+    """A string literal inside a path."""
+    return quote(literal(text), safe="")
