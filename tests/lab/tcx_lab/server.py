@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import errno
 import os
+import signal
 import socket
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,6 +183,19 @@ class LabServer(uvicorn.Server):
             else:
                 return
         raise OSError(errno.EADDRINUSE, f"port {port} did not become free")
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the lab in good order; unlike uvicorn we do not raise them again afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     def release(self) -> None:
         """Close every socket."""
