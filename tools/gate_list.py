@@ -22,7 +22,8 @@ class Gate:
     `command` may use the placeholders {root}, {build}, {results} and, with `copy`, {copy}: a clean copy of the
     collection, which is then the working directory too. A gate that `reports` writes {results}/NAME.xml in JUnit form, and
     each test in it counts; any other gate counts as one.
-    `paths` and `programs` must exist, or the gate is skipped with that reason. `cores` is how many of the machine's
+    `paths` and `programs` must exist, or the gate is skipped with that reason. `also` names further environments; the
+    command finds the programs of `also` NAME in the directory that TCX_BIN_NAME tells. `cores` is how many of the machine's
     cores the command keeps busy.
     """
 
@@ -42,7 +43,14 @@ class Gate:
 
 
 def pytest_gate(
-    name: str, title: str, environment: str, arguments: str, groups: set[str], also: tuple[str, ...] = ()
+    name: str,
+    title: str,
+    environment: str,
+    arguments: str,
+    groups: set[str],
+    *,
+    also: tuple[str, ...] = (),
+    programs: tuple[str, ...] = (),
 ) -> Gate:
     """A gate of pytest on the paths and options in `arguments`, spread over two processes."""
     words = shlex.split(arguments)
@@ -56,6 +64,7 @@ def pytest_gate(
         pytest=True,
         paths=tuple(word for word in words if word.startswith("tests/")),
         also=also,
+        programs=programs,
         cores=2,
     )
 
@@ -146,16 +155,36 @@ def unit_gates() -> tuple[Gate, ...]:
 
 
 def integration_gates() -> tuple[Gate, ...]:
-    """Everything on the everyday core, the tests marked `smoke` on the others."""
+    """Everything on the everyday core, the tests marked `smoke` on the others; browsers and foreign clients apart."""
     groups = {"integration", "test"}
     title = "playbooks and modules against the lab"
-    gates = [pytest_gate("integration", title, "main", "tests/integration", groups)]
+    apart = "--ignore=tests/integration/browser --ignore=tests/integration/thirdparty"
+    gates = [pytest_gate("integration-main", title, "main", f"tests/integration {apart}", groups)]
     table = catalogue()
     for core in CORES:
         if table[f"core-{core}"] != table["main"]:
-            arguments = "tests/integration -m smoke"
+            arguments = f"tests/integration {apart} -m smoke"
             gates.append(pytest_gate(f"smoke-{core}", f"{title}, core {core}", f"core-{core}", arguments, groups))
-    return tuple(gates)
+    return (
+        *gates,
+        pytest_gate(
+            "browser",
+            "a person's view: pages and sign-in in a real browser",
+            "browser",
+            "tests/integration/browser",
+            groups,
+            also=("main",),
+            programs=("chromium",),
+        ),
+        pytest_gate(
+            "thirdparty",
+            "clients that nobody here wrote, against the lab",
+            "main",
+            "tests/integration/thirdparty",
+            groups,
+            also=("azure-cli", "msgraph-sdk", "xapi-sdk"),
+        ),
+    )
 
 
 DEMO = (

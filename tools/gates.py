@@ -153,7 +153,7 @@ def surroundings(gate: Gate, words: dict[str, str]) -> dict[str, str]:
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_HOME": str(BUILD / "ansible" / gate.name),
         "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(ROOT / "tests" / "lab")]) if gate.pytest else "",
-        "TCX_ANSIBLE_BIN": str(binaries),
+        "TCX_ANSIBLE_BIN": str(table["main" if "main" in gate.also else gate.environment].bin),
         "NO_COLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
         "ANSIBLE_NOCOLOR": "1",
