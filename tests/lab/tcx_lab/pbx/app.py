@@ -10,15 +10,34 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from tcx_lab import trouble
-from tcx_lab.pbx import guard, login, signin, xapi
+from tcx_lab.pbx import guard, login, microsoft, signin, sync, xapi
 from tcx_lab.pbx.state import PbxState, state_of
 
 if TYPE_CHECKING:
     from tcx_lab.trouble import ASGIApp, Receive, Scope, Send
     from tcx_lab.world import Pbx, World
+
+
+async def _notification(state: PbxState, request: Request) -> Response:
+    """Graph calls: it wants its validation token back as text (documented). What it notifies of brings the next sync forward.
+
+    A PBX that is not reachable from the internet, or has no certificate that Graph accepts, is a cut connection to Graph.
+    """
+    token = request.query_params.get("validationToken")
+    entry = request.scope.get("tcx_lab.log")
+    if entry is not None and token is not None:
+        entry.is_write = False
+    if not sync.notifications_arrive(state):
+        trouble.cut(request.scope)
+        return Response(status_code=503)
+    if token is not None:
+        return PlainTextResponse(token)
+    sync.notified(state)
+    return Response(status_code=202)
+
 
 Endpoint = Callable[[PbxState, Request], Awaitable[Response]]
 
@@ -27,6 +46,7 @@ _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/webclient/api/Login/GetAccessToken"): login.get_access_token,
     ("POST", "/webclient/api/Logout"): login.logout,
     ("POST", "/webclient/logout"): signin.sign_out,
+    ("POST", microsoft.NOTIFICATION_PATH): _notification,
     ("GET", "/"): signin.web_client,
     ("GET", "/webclient"): signin.web_client,
     ("GET", "/webclient/"): signin.web_client,

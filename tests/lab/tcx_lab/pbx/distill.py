@@ -109,11 +109,11 @@ def _type(schema: dict[str, Any]) -> str:
     if kind == "array":
         return f"[{_type(schema['items']).rstrip('?')}]"
     if kind in ("integer", "number"):
-        return schema.get("format", "int32") + null
+        return f"{schema.get('format', 'int32')}{null}"
     if kind == "string":
         longest = f"<{schema['maxLength']}" if "maxLength" in schema else ""
         return _SCALARS.get(schema.get("format", ""), "string") + longest + null
-    return ("bool" if kind == "boolean" else "object") + null
+    return f"{'bool' if kind == 'boolean' else 'object'}{null}"
 
 
 def _union(schema: dict[str, Any], parts: list[dict[str, Any]]) -> str:

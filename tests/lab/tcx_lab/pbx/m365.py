@@ -108,22 +108,13 @@ async def directory(call: Call) -> Answer:
 async def test_subscription(call: Call) -> Answer:
     """Whether Microsoft's change notifications would reach the PBX."""
     state = call.state
-    problem = ""
+    problem = None
     try:
-        async with microsoft.Microsoft(state):
-            problem = _unreachable(state)
+        async with microsoft.Microsoft(state) as graph:
+            await microsoft.try_subscription(graph, state)
     except microsoft.MicrosoftError as error:
         problem = str(error)
-    return {"Fqdn": state.pbx.fqdn, "IsSubscriptionAvailable": not problem, "ExceptionMessage": problem or None}
-
-
-def _unreachable(state: PbxState) -> str:
-    """Graph's words for a notification address it cannot validate (documented for subscriptions)."""
-    if not state.reachable:
-        return "Subscription validation request timed out."
-    if not state.certificate_valid:
-        return "Subscription validation request failed. The remote certificate is invalid according to the validation procedure."
-    return ""
+    return {"Fqdn": state.pbx.fqdn, "IsSubscriptionAvailable": problem is None, "ExceptionMessage": problem}
 
 
 def _refused(call: Call, error: microsoft.MicrosoftError) -> errors.Refusal:

@@ -13,6 +13,7 @@ import base64
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,10 @@ from cryptography.hazmat.primitives import hashes
 
 from tcx_lab import ca
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.pbx.state import PbxState
+from tcx_lab.pbx.state import PbxState, stamp
+
+#: Where Graph sends change notifications to (the real path is unknown).
+NOTIFICATION_PATH = "/webclient/api/Microsoft365/Notifications"
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _USER_FIELDS = (
@@ -55,9 +59,20 @@ class GraphSession:
         """The JSON of a GET below /v1.0. Raises MicrosoftError."""
         return (await self._send(f"{self._base}/v1.0{path}{_query(query)}")).json()
 
+    async def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The object that a POST below /v1.0 makes. Raises MicrosoftError."""
+        answer = await self._request("POST", f"{self._base}/v1.0{path}", body)
+        if answer.status_code != 201:
+            raise MicrosoftError(_graph_words(answer))
+        return _json(answer)
+
+    async def delete(self, path: str) -> None:
+        """Remove an object below /v1.0; one that is gone already is fine."""
+        await self._request("DELETE", f"{self._base}/v1.0{path}")
+
     async def photo(self, user_id: str) -> bytes | None:
         """A user's picture; None when there is none."""
-        answer = await self._request(f"{self._base}/v1.0/users/{user_id}/photo/$value")
+        answer = await self._request("GET", f"{self._base}/v1.0/users/{user_id}/photo/$value")
         return answer.content if answer.status_code == 200 else None
 
     async def page(self, path: str, **query: str | int) -> Page:
@@ -81,15 +96,15 @@ class GraphSession:
             page = await self.follow(page.next_link)
 
     async def _send(self, url: str) -> httpx.Response:
-        answer = await self._request(url)
+        answer = await self._request("GET", url)
         if answer.status_code != 200:
             raise MicrosoftError(_graph_words(answer))
         return answer
 
-    async def _request(self, url: str) -> httpx.Response:
+    async def _request(self, method: str, url: str, body: Any = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         try:
-            return await self._client.get(url, headers=headers)
+            return await self._client.request(method, url, headers=headers, json=body)
         except httpx.HTTPError as error:
             raise MicrosoftError(f"Graph could not be reached: {error}") from error
 
@@ -206,6 +221,21 @@ async def verified_claims(state: PbxState, token: str) -> dict[str, Any]:
 async def check(graph: GraphSession) -> None:
     """The smallest question that shows whether users can be read. Raises MicrosoftError."""
     await graph.page("/users", top=1, select="id")
+
+
+async def try_subscription(graph: GraphSession, state: PbxState) -> None:
+    """Subscribe to changes of users and end that at once: Graph calls back to see that the PBX can be reached.
+
+    Raises MicrosoftError with what Graph said.
+    """
+    wanted = {
+        "changeType": "updated",
+        "resource": "users",
+        "notificationUrl": state.base_url + NOTIFICATION_PATH,
+        "expirationDateTime": stamp(state.clock.now() + timedelta(hours=1)),
+    }
+    made = await graph.create("/subscriptions", wanted)
+    await graph.delete(f"/subscriptions/{made['id']}")
 
 
 async def users_page(graph: GraphSession, count: int, search: str) -> Page:

@@ -10,6 +10,7 @@ A sync that is due runs when somebody next looks at the users, so a lab with 2,0
 from __future__ import annotations
 
 import hashlib
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,12 @@ def settings_saved(state: PbxState) -> None:
     if state.switches.sync_on_save and _wanted(state):
         state.sync.due = state.clock.time() + state.switches.sync_delay
         state.sync.polls = state.switches.sync_polls
+
+
+def notified(state: PbxState) -> None:
+    """Microsoft says that users have changed: the next sync is now, unless one is running."""
+    if state.sync.due is not None and state.sync.due != math.inf:
+        state.sync.due = state.clock.time()
 
 
 def _wanted(state: PbxState) -> bool:
@@ -43,7 +50,7 @@ async def run_if_due(state: PbxState, *, polled: bool = True) -> None:
     if plan.polls > 0:
         plan.polls -= polled
         return
-    plan.due = float("inf")  # nobody else starts it meanwhile
+    plan.due = math.inf  # nobody else starts it meanwhile
     await run(state)
 
 
