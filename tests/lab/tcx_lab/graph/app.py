@@ -197,9 +197,7 @@ def _application(session: Session, key: objects.Key, rest: list[str]) -> Answer:
         return secrets.federated(session, app, tail)
     if part == "appmanagementpolicies":
         return policies.assigned(session, app["id"], rest[1:])
-    if part in _EMPTY_RELATIONS and session.call.method == "GET":
-        return session.many(rest[0], [])
-    raise segment_not_found(rest[0])
+    return _empty_relation(session, rest)
 
 
 def _principal(session: Session, key: objects.Key, rest: list[str]) -> Answer:
@@ -221,9 +219,15 @@ def _principal(session: Session, key: objects.Key, rest: list[str]) -> Answer:
         return assignments.of_client(session, principal)
     if part == "appmanagementpolicies":
         return policies.assigned(session, principal["id"], rest[1:])
-    if part in _EMPTY_RELATIONS and session.call.method == "GET":
-        return session.many(rest[0], [])
-    raise segment_not_found(rest[0])
+    return _empty_relation(session, rest)
+
+
+def _empty_relation(session: Session, rest: list[str]) -> Answer:
+    if rest[0].lower() not in _EMPTY_RELATIONS or session.call.method != "GET":
+        raise segment_not_found(rest[0])
+    cast = rest[-1].lower() if len(rest) > 1 else ""
+    session.units = 2
+    return session.many("directoryRoles" if cast == "microsoft.graph.directoryrole" else rest[0], [])
 
 
 #: Relations that exist and have nothing in them in the lab.

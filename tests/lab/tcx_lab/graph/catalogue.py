@@ -49,6 +49,7 @@ def _resource(entry: dict[str, Any]) -> dict[str, Any]:
         "signInAudience": entry["signInAudience"],
         "appOwnerOrganizationId": entry["appOwnerOrganizationId"],
         "servicePrincipalNames": entry["servicePrincipalNames"],
+        "replyUrls": entry.get("replyUrls", []),
         "appRoles": [_role(value, role_id) for value, role_id in entry["appRoles"]],
         "oauth2PermissionScopes": [_scope(*scope) for scope in entry["oauth2PermissionScopes"]],
         "resourceSpecificApplicationPermissions": [

@@ -45,7 +45,7 @@ def _add_password(session: Session, kind: str, entity: Entity) -> Answer:
     written = session.directory.real(kind)[entity["id"]]
     sent = session.body().get("passwordCredential")
     stored, answered, text = new_password(session, _target(kind, written), sent, with_hint=kind == APPLICATIONS)
-    changed = {**written, "passwordCredentials": [*written["passwordCredentials"], stored]}
+    changed = {**written, "passwordCredentials": [stored, *written["passwordCredentials"]]}  # newest first (recorded)
     session.directory.put(kind, entity["id"], changed)
     remember_secret(session, entity["id"], stored, text)
     return session.action("microsoft.graph.passwordCredential", answered)
@@ -164,7 +164,10 @@ def _add_federated(session: Session, entries: list[Entity], context: str) -> Ans
         raise bad_request("The maximum number of federated identity credentials has been reached.")
     _check_federated_pair(entries, entry)
     entries.append(entry)
-    return session.created(f"{context}/$entity", entry, "FederatedIdentityCredential")
+    answer = session.created(f"{context}/$entity", entry, "FederatedIdentityCredential")
+    base = f"{session.world.endpoints.graph}/v2/{session.tenant.id}"
+    answer.headers["Location"] = f"{base}/federatedIdentityCredentials/{entry['id']}"  # recorded
+    return answer
 
 
 def _federated_entry(entry_id: str, sent: dict[str, Any]) -> Entity:
