@@ -14,8 +14,8 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration,
+    entra_preflight,
     graph_permission_grant,
-    m365_preflight,
     tcx_m365_settings,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
@@ -32,13 +32,23 @@ UNREACHABLE_KINDS = frozenset(("unreachable", "untrusted", "interrupted", "servi
 class HostCheck:
     """The results of the tasks of one PBX, in order; a failed one is the last."""
 
+    pbx: Result = field(default_factory=dict)
     preflight: Result = field(default_factory=dict)
     application: Result = field(default_factory=dict)
     grant: Result = field(default_factory=dict)
     settings: Result = field(default_factory=dict)
 
     def all(self) -> list[Result]:
-        return [result for result in (self.preflight, self.application, self.grant, self.settings) if result]
+        return [result for result in (self.pbx, self.preflight, self.application, self.grant, self.settings) if result]
+
+    @property
+    def failed(self) -> Result | None:
+        return next((result for result in self.all() if result.get("failed")), None)
+
+    def changes(self) -> list[dict[str, Any]]:
+        """What is not as wanted; the first look at the PBX is part of the last one."""
+        found = (self.application, self.grant, self.settings)
+        return [change for result in found for change in result.get("changes") or ()]
 
 
 def check_host(variables: Mapping[str, Any], run_task: RunTask) -> HostCheck:
@@ -48,17 +58,22 @@ def check_host(variables: Mapping[str, Any], run_task: RunTask) -> HostCheck:
     :param run_task: runs one capability in check mode.
     """
     check = HostCheck()
-    check.preflight = run_task(m365_preflight.CAPABILITY, arguments_of.preflight_arguments(variables))
-    if check.preflight.get("failed"):
+    check.pbx = run_task(tcx_m365_settings.CAPABILITY, arguments_of.pbx_preflight_arguments(variables))
+    if check.failed:
         return check
-    application = arguments_of.application_arguments(variables, check.preflight)
+    preflight = arguments_of.entra_preflight_arguments(variables, check.pbx)
+    check.preflight = run_task(entra_preflight.CAPABILITY, preflight)
+    if check.failed:
+        return check
+    key, redirect_uri = check.preflight["application"], check.pbx["redirect_uri"]
+    application = arguments_of.application_arguments(variables, key, redirect_uri)
     check.application = run_task(azure_app_registration.CAPABILITY, application)
-    if check.application.get("failed"):
+    if check.failed:
         return check
     app_id = check.application["app_id"]
     if _is_true(variables.get("entra_app_manage_grants", True)):
         check.grant = run_task(graph_permission_grant.CAPABILITY, arguments_of.grant_arguments(variables, app_id))
-        if check.grant.get("failed"):
+        if check.failed:
             return check
     check.settings = run_task(tcx_m365_settings.CAPABILITY, arguments_of.settings_arguments(variables, app_id))
     return check
@@ -66,11 +81,10 @@ def check_host(variables: Mapping[str, Any], run_task: RunTask) -> HostCheck:
 
 def host_result(host: str, variables: Mapping[str, Any], check: HostCheck) -> HostResult:
     """The entry of the report for one PBX."""
-    changes = [change for result in check.all() for change in result.get("changes") or ()]
-    failed = next((result for result in check.all() if result.get("failed")), None)
-    status = dict(check.settings.get("status") or {})
-    verdict, reasons, remedies = _verdict(failed, changes, status)
-    reasons += [warning for result in check.all() for warning in result.get("notes") or ()]
+    changes = check.changes()
+    status = dict(check.settings.get("status") or check.pbx.get("status") or {})
+    verdict, reasons, remedies = _verdict(check.failed, changes, status)
+    reasons += [note for result in check.all() for note in result.get("notes") or ()]
     return HostResult(
         host=host,
         verdict=verdict,
@@ -118,9 +132,7 @@ def _sentence(change: Mapping[str, Any]) -> str:
 
 
 def _unmanaged(check: HostCheck) -> dict[str, Any]:
-    return {
-        name: value for result in check.all() for name, value in (result.get("unmanaged") or {}).items() if value
-    }
+    return {name: value for result in check.all() for name, value in (result.get("unmanaged") or {}).items() if value}
 
 
 def _first(check: HostCheck, name: str) -> str:

@@ -117,30 +117,31 @@ def permissions(variables: Mapping[str, Any]) -> list[Any] | None:
     return None if variables.get("entra_app_features") is not None else list(variables["entra_app_guide_permissions"])
 
 
-def preflight_arguments(variables: Mapping[str, Any]) -> Arguments:
-    """The arguments of ``m365_preflight``."""
-    application = {
-        "mode": variables.get("entra_app_mode"),
-        "unique_name": variables.get("entra_app_unique_name"),
-        "app_id": variables.get("entra_app_app_id"),
-        "certificates": certificates(variables),
-        "manage_grants": variables.get("entra_app_manage_grants"),
-    }
-    return {
-        "entra": entra_connection(variables),
-        "pbx": pbx_connection(variables),
-        "application": application,
-        "settings": settings(variables),
-        "license_dates": variables.get("preflight_license_dates"),
-        "certificate_warning_days": variables.get("preflight_certificate_warning_days"),
-    }
+def pbx_preflight_arguments(variables: Mapping[str, Any]) -> Arguments:
+    """The arguments of the first look at the PBX: ``tcx_m365_settings`` in check mode, without an application."""
+    return {**pbx_connection(variables), **settings(variables)}
 
 
-def application_arguments(variables: Mapping[str, Any], preflight: Mapping[str, Any]) -> Arguments:
-    """The arguments of ``azure_app_registration``, given what the preflight found."""
+def entra_preflight_arguments(variables: Mapping[str, Any], pbx: Mapping[str, Any]) -> Arguments:
+    """The arguments of ``entra_preflight``, given what the PBX said."""
     arguments = entra_connection(variables)
-    arguments.update(preflight["application"])
-    arguments["redirect_uris"] = variables.get("entra_app_redirect_uris") or [preflight["redirect_uri"]]
+    arguments["mode"] = variables.get("entra_app_mode")
+    arguments["unique_name"] = variables.get("entra_app_unique_name")
+    arguments["app_id"] = variables.get("entra_app_app_id")
+    arguments["pbx_app_id"] = (pbx.get("status") or {}).get("application_id") or ""
+    arguments["certificates"] = certificates(variables)
+    arguments["grants"] = variables.get("entra_app_manage_grants")
+    arguments["warning_days"] = variables.get("preflight_certificate_warning_days")
+    return arguments
+
+
+def application_arguments(variables: Mapping[str, Any], key: Mapping[str, Any], redirect_uri: str) -> Arguments:
+    """The arguments of ``azure_app_registration``.
+
+    :param key: how the application is found, as ``entra_preflight`` decided.
+    """
+    arguments = {**entra_connection(variables), **key}
+    arguments["redirect_uris"] = variables.get("entra_app_redirect_uris") or [redirect_uri]
     arguments["certificates"] = certificates(variables)
     arguments["permissions"] = permissions(variables)
     arguments.update(_family(variables, "entra_app_", _APPLICATION))

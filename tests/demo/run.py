@@ -38,7 +38,7 @@ class Demo:
         self.lab = lab
         self.started = started
         self.problems: list[str] = []
-        self.hosts = lab.inventory["all"]["children"]["tcx"]["hosts"]
+        self.hosts = lab.inventory["tcx"]["hosts"]
 
     def run(self) -> int:
         first = self.rollout("1. The rollout: every PBX gets its Entra application, consent and settings.")

@@ -48,7 +48,7 @@
   const list = (items) => el("ul", { class: "reasons" }, ...items.map((item) => el("li", null, bdi(item))));
 
   function marked(kind, word, text) {
-    return el(kind, null, el("span", { class: "word" }, word), bdi(text));
+    return el(kind, null, el("span", { class: "word" }, word), " ", bdi(text));
   }
 
   function driftCells(change) {
@@ -83,7 +83,7 @@
   }
 
   function consent(host) {
-    const lines = (names, kind, word) => (names || []).map((name) => el("li", null, el("span", { class: "tag " + kind }, word), bdi(name, "value")));
+    const lines = (names, kind, word) => (names || []).map((name) => el("li", null, el("span", { class: "tag " + kind }, word), " ", bdi(name, "value")));
     return block("Consent", false, el("ul", null, ...lines(host.missing, "missing", "Missing"), ...lines(host.unneeded, "unneeded", "Unneeded")));
   }
 

@@ -23,6 +23,9 @@ _TRICKY = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
 
+# Made once: large fleets compare millions of values.
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -101,7 +104,7 @@ _PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 
 def canonical(value: Any) -> str:
     """One text per JSON value: equal texts, equal values. Tells 1, 1.0, true and "1" apart."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(value)
 
 
 def as_text(value: Any) -> str:
@@ -115,6 +118,8 @@ def as_text(value: Any) -> str:
 
 def visible(text: str) -> str:
     """The text on one line with every character that could disguise it written as an escape, as `\\u202e`."""
+    if text.isascii() and text.isprintable():
+        return text
     return _TRICKY.sub(
         lambda found: f"\\u{ord(found.group()):04x}", plain_text(text).replace("\r\n", " ").replace("\n", " ")
     )
@@ -175,8 +180,8 @@ def _pair(path: str, before: Any, after: Any, limits: Limits) -> Difference:
     if one == two:
         # true and "true" read the same: only their JSON tells what is wrong.
         one, two = canonical(before), canonical(after)
-    one, two = shorten_pair(visible(one), visible(two), limits.characters)
-    return Difference(path=path, is_set=False, before=one, after=two)
+    one, two = shorten_pair(one, two, limits.characters)
+    return Difference(path=path, is_set=False, before=visible(one), after=visible(two))
 
 
 def _sets(path: str, before: list[Any], after: list[Any], limits: Limits) -> Difference:
@@ -198,7 +203,7 @@ def _sets(path: str, before: list[Any], after: list[Any], limits: Limits) -> Dif
 def shown_items(items: Iterable[Any], limits: Limits) -> list[str]:
     """Items of a list as short texts; the last one tells how many were left out."""
     everything = list(items)
-    texts = [shorten(visible(as_text(item)), limits.characters) for item in everything[: limits.items]]
+    texts = [visible(shorten(as_text(item), limits.characters)) for item in everything[: limits.items]]
     left_out = len(everything) - len(texts)
     return [*texts, f"\u2026 and {left_out} more"] if left_out else texts
 

@@ -1,0 +1,152 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The sweep of a compliance run and the roles of a rollout must ask the same things of the same variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    azure_app_registration,
+    entra_preflight,
+    graph_permission_grant,
+    tcx_m365_settings,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._variables import role_defaults
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+OMIT = "__omit_place_holder__"
+
+PBX = {"redirect_uri": "https://pbx.example.com:5001/oauth2office2", "status": {"application_id": "a-1"}}
+KEY = {"unique_name": "3cx-acme", "app_id": "a-1", "prefer": "app_id"}
+
+
+def _tasks(role: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(module, arguments with the module defaults of the block) of each task of ours."""
+
+    def walk(tasks: list[dict[str, Any]], defaults: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for task in tasks:
+            inner = {**defaults, **task.get("module_defaults", {}).get("group/tcx.m365.entra", {})}
+            yield from walk(task.get("block", []), inner)
+            for name, value in task.items():
+                if name.startswith("tcx.m365."):
+                    yield name.removeprefix("tcx.m365."), {**inner, **value}
+
+    yield from walk(yaml.safe_load((ROLES / role / "tasks" / "main.yml").read_text()), {})
+
+
+def _rendered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    """What Ansible would give to the task."""
+    known = {
+        **variables,
+        "omit": OMIT,
+        "inventory_hostname": "acme",
+        "preflight_pbx_result": PBX,
+        "preflight_result": {"application": KEY},
+        "entra_app_result": {"app_id": "a-1"},
+    }
+    templar = Templar(loader=DataLoader(), variables=known)
+    found = {name: plain(templar.template(_trusted(value))) for name, value in arguments.items()}
+    return {name: value for name, value in found.items() if value != OMIT}
+
+
+def _trusted(value: Any) -> Any:
+    """ansible-core 2.19 and newer template only what comes from a trusted source, as a role's file is."""
+    try:
+        from ansible.template import trust_as_template
+    except ImportError:
+        return value
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+EVERYTHING: dict[str, Any] = {
+    f"{prefix}{option}": f"value of {prefix}{option}"
+    for prefix, specs in (
+        ("entra_", (entra_preflight.ARGUMENT_SPEC,)),
+        ("tcx_", (tcx_m365_settings.ARGUMENT_SPEC,)),
+        ("entra_app_", (azure_app_registration.ARGUMENT_SPEC, graph_permission_grant.ARGUMENT_SPEC)),
+        ("tcx_console_", (tcx_m365_settings.ARGUMENT_SPEC,)),
+    )
+    for spec in specs
+    for option in spec
+}
+EVERYTHING.update(
+    entra_app_public_key="PEM",
+    entra_app_certificates=["one", "two"],
+    entra_app_redirect_uris=["https://elsewhere.example.com/oauth2office2"],
+    entra_app_permissions=["User.Read.All"],
+    preflight_certificate_warning_days=9,
+)
+LITTLE = {
+    "tcx_url": "https://pbx.example.com:5001",
+    "tcx_client_id": "900",
+    "tcx_client_secret": "s",
+    "entra_tenant_id": "t",
+    "entra_client_id": "c",
+    "entra_client_secret": "s",
+    "entra_app_public_key": "PEM",
+    "entra_app_unique_name": "3cx-acme",
+}
+FEATURES = {**LITTLE, "entra_app_features": ["sign_in"]}
+
+
+@pytest.mark.parametrize("given", [EVERYTHING, LITTLE, FEATURES], ids=["everything", "little", "features"])
+def test_the_sweep_and_the_roles_give_the_same_arguments(given: dict[str, Any]) -> None:
+    variables = {**role_defaults(), **given}
+    expected = {
+        ("preflight", "tcx_m365_settings"): arguments_of.pbx_preflight_arguments(variables),
+        ("preflight", "entra_preflight"): arguments_of.entra_preflight_arguments(variables, PBX),
+        ("entra_app", "azure_app_registration"): arguments_of.application_arguments(
+            variables, KEY, PBX["redirect_uri"]
+        ),
+        ("entra_app", "graph_permission_grant"): arguments_of.grant_arguments(variables, "a-1"),
+        ("tcx_console", "tcx_m365_settings"): arguments_of.settings_arguments(variables, "a-1"),
+    }
+    seen = set()
+    for role in ("preflight", "entra_app", "tcx_console"):
+        for module, arguments in _tasks(role):
+            seen.add((role, module))
+            wanted = {name: value for name, value in expected[role, module].items() if value is not None}
+            assert _rendered(arguments, variables) == wanted, f"{role}: {module}"
+    assert seen == set(expected)
+
+
+@pytest.mark.parametrize(
+    ("role", "module", "spec", "left_out"),
+    [
+        (
+            "entra_app",
+            "azure_app_registration",
+            azure_app_registration.ARGUMENT_SPEC,
+            {"object_id", "state", "purge", "delegated_permissions", "access_token"},
+        ),
+        (
+            "entra_app",
+            "graph_permission_grant",
+            graph_permission_grant.ARGUMENT_SPEC,
+            {"service_principal_id", "state", "access_token", "resource"},
+        ),
+        ("tcx_console", "tcx_m365_settings", tcx_m365_settings.ARGUMENT_SPEC, set()),
+        ("preflight", "entra_preflight", entra_preflight.ARGUMENT_SPEC, {"access_token"}),
+    ],
+)
+def test_every_option_can_be_set_by_a_variable(
+    role: str, module: str, spec: dict[str, Any], left_out: set[str]
+) -> None:
+    offered = next(set(arguments) for name, arguments in _tasks(role) if name == module)
+    assert offered <= set(spec)
+    assert set(spec) - offered <= left_out
+
+
+def test_defaults_of_the_roles_are_plain_values() -> None:
+    assert "{{" not in yaml.safe_dump(dict(role_defaults()))

@@ -1,0 +1,50 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A sweep answers for every host exactly once, whatever happens to a host or to a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import sweep
+
+HOSTS = [f"pbx{number:03}" for number in range(60)]
+
+
+def _check(host: str) -> dict[str, Any]:
+    if host == "pbx007":
+        raise RuntimeError("something nobody foresaw")
+    return {"host": host, "process": os.getpid()}
+
+
+def _die(host: str) -> dict[str, Any]:
+    if host == "pbx010":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"host": host}
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_every_host_is_answered_for_once_and_in_its_own_words(processes: int) -> None:
+    found = list(sweep(HOSTS, _check, threads=9, processes=processes))
+    assert sorted(host for host, _result in found) == HOSTS
+    results = dict(found)
+    assert "something nobody foresaw" in results.pop("pbx007")["crashed"]
+    assert all(result["host"] == host for host, result in results.items())
+    assert len({result["process"] for result in results.values()}) == processes
+
+
+def test_the_hosts_of_a_process_that_was_killed_are_reported() -> None:
+    found = dict(sweep(HOSTS, _die, threads=3, processes=3))
+    assert sorted(found) == HOSTS
+    assert "ended early" in found["pbx010"]["crashed"]
+    healthy = [host for host in HOSTS if "crashed" not in found[host]]
+    assert len(healthy) >= 40
+
+
+def test_little_work_stays_in_this_process() -> None:
+    assert {result["process"] for _host, result in sweep(HOSTS[:5], _check, threads=5)} == {os.getpid()}
