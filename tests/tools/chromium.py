@@ -70,6 +70,12 @@ class Chromium:
         """Run an expression or a function in the page; gives back its value."""
         return self.page.evaluate(script, argument)
 
+    def wait_for_count(self, selector: str, number: int) -> None:
+        """Wait until there are so many elements; the page's policy allows no function that polls in it."""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator(selector)).to_have_count(number)
+
     def requests(self) -> list[str]:
         """What the page asked for besides itself and data."""
         return [url for url in self._asked[1:] if not url.startswith("data:")]
