@@ -8,18 +8,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import gates, health, settings_plan, users
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import gates, health, presence, settings_plan, teams, users
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import is_id
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.presence import PresenceAccount
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     ACCOUNTS,
     BINDINGS,
@@ -29,6 +33,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     wanted_from,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, Observed, Settings
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
@@ -43,7 +48,18 @@ ARGUMENT_SPEC: ArgumentSpec = {
         {
             "user_sync": {"users_exclusive": _OFF, "groups_exclusive": _OFF},
             "shared_mailboxes": {"mailboxes_exclusive": _OFF},
-            "presence": {"pbx_to_m365_exclusive": _OFF, "m365_to_pbx_exclusive": _OFF},
+            "presence": {
+                "pbx_to_m365_exclusive": _OFF,
+                "m365_to_pbx_exclusive": _OFF,
+                "account_token": {"type": "str", "no_log": True},
+                "deauthorize": _OFF,
+            },
+            "teams": {
+                "certificate": {"type": "str"},
+                "private_key": {"type": "str", "no_log": True},
+                "scripts_dir": {"type": "path"},
+                "check_mapping": _OFF,
+            },
             "sign_in": {"opt_out": _NAMES, "opt_in": _NAMES},
         }
     ),
@@ -61,6 +77,7 @@ class Request:
 
     desired: Desired
     sign_in: SignIn
+    account: PresenceAccount
     absent: bool
     within: float
 
@@ -87,10 +104,31 @@ def parse(params: Mapping[str, Any]) -> Request:
     if both:
         raise BadInput(f"sign_in.opt_out and sign_in.opt_in both name {', '.join(sorted(both))}")
     exclusive = frozenset(option for option in values if dig(params, f"{option}_exclusive"))
+    account = PresenceAccount(dig(params, "presence.account_token") or "", bool(dig(params, "presence.deauthorize")))
+    if account.token and account.forget:
+        raise BadInput("presence.account_token and presence.deauthorize exclude each other")
+    desired = Desired(values, exclusive, _files(params))
     if absent:
-        values, sign_in = settings_plan.OFF, SignIn()
+        desired, sign_in, account = Desired(settings_plan.OFF), SignIn(), PresenceAccount()
     within = float(params["wait_timeout"]) if params["wait"] else 0.0
-    return Request(Desired(values, exclusive), sign_in, absent, within)
+    return Request(desired, sign_in, account, absent, within)
+
+
+def _files(params: Mapping[str, Any]) -> SbcFiles | None:
+    """Certificate and key for Teams."""
+    directory = dig(params, "teams.scripts_dir")
+    if directory and not os.path.isdir(directory):
+        raise BadInput(f"teams.scripts_dir {directory} is not a directory")
+    certificate, key = dig(params, "teams.certificate"), dig(params, "teams.private_key")
+    if not certificate and not key:
+        return None
+    if not (certificate and key):
+        raise BadInput("teams.certificate and teams.private_key need each other")
+    found = teams.load(certificate, key, now=datetime.now(timezone.utc))
+    fqdn = dig(params, "teams.sbc_fqdn")
+    if fqdn and not found.covers(fqdn):
+        raise BadInput(f"teams.certificate is for {', '.join(found.names) or 'no name'}, not for {fqdn}")
+    return found
 
 
 def _check(values: Mapping[str, Any]) -> None:
@@ -125,16 +163,20 @@ class _Run:
         facts = pbx_facts.observe(self.xapi)
         wanted = gates.applicable(self.request.desired.values, facts.release)
         gates.check(wanted, facts, url=self.xapi.connection.url)
-        desired = Desired(wanted, self.request.desired.exclusive)
-        observed = self.settings.observe(desired)
+        desired = dataclasses.replace(self.request.desired, values=wanted)
+        observed = self.settings.observe(desired, within=None if self.task.check_mode else self.request.within)
         plan = self.settings.plan(desired, observed)
+        if wanted.get("teams.sbc_fqdn") and "teams.sbc_fqdn" in plan.changed_fields(settings_plan.TARGET):
+            teams.check_fqdn(self.xapi, wanted["teams.sbc_fqdn"])
+        account = self._plan_account()
         people = self._plan_sign_in(plan)
-        whole = Plan(plan.changes + people.changes, plan.writes + people.writes)
         if plan and not self.task.check_mode:
             observed = self.settings.apply(desired, observed, within=self.request.within)
-        status = self._status(observed, facts, whole)
-        if people and not self.task.check_mode:
-            self._apply_sign_in()
+        status = self._status(observed, facts, plan)
+        if not self.task.check_mode:
+            presence.apply(self.xapi, account)
+            if people:
+                self._apply_sign_in()
         values = {
             "status": status.as_dict(),
             "version": facts.version,
@@ -142,7 +184,22 @@ class _Run:
             "redirect_uri": facts.redirect_uri,
             "unmanaged": settings_plan.unmanaged(desired.values, observed.entities, observed.names),
         }
-        return Outcome(values, whole)
+        values.update(self._teams(facts))
+        return Outcome(values, Plan(plan.changes + account.changes + people.changes))
+
+    def _plan_account(self) -> Plan:
+        wanted = self.request.account
+        return presence.plan(wanted, presence.works(self.xapi)) if wanted else Plan()
+
+    def _teams(self, facts: Facts) -> dict[str, Any]:
+        """Scripts and mapping, which are asked for and no settings."""
+        params, values = self.task.params, {}
+        directory = dig(params, "teams.scripts_dir")
+        if directory and not self.task.check_mode:
+            values["scripts"] = teams.save_scripts(self.xapi, directory, facts.fqdn)
+        if dig(params, "teams.check_mapping"):
+            teams.check_mapping(self.xapi)
+        return values
 
     def _status(self, observed: Observed, facts: Facts, plan: Plan) -> Health:
         """Prove that the integration works; in check mode one look at what is there."""

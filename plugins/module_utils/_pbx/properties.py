@@ -95,6 +95,7 @@ class Property:
     values_since: Mapping[str, Release] = dataclasses.field(default_factory=dict)
     directory: str = ""
     sides: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+    aliases: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -108,7 +109,7 @@ class Property:
     def spec(self) -> dict[str, Any]:
         """The entry of an argument spec."""
         if self.kind == FLAG:
-            return {"type": "bool"}
+            return {"type": "bool", "aliases": list(self.aliases)} if self.aliases else {"type": "bool"}
         if self.kind == NUMBER:
             return {"type": "int"}
         if self.kind == CHOICE:
@@ -196,7 +197,13 @@ PROPERTIES: tuple[Property, ...] = (
         "Set the status of a user from the calendar.",
         edition=Edition.PROFESSIONAL,
     ),
-    Property("presence.enabled", "AdUsers.SetTeamsPresence", FLAG, "Show calls of the PBX as presence in Teams."),
+    Property(
+        "presence.enabled",
+        "AdUsers.SetTeamsPresence",
+        FLAG,
+        "Show calls of the PBX as presence in Teams.",
+        aliases=("set_teams_presence",),
+    ),
     Property(
         "presence.pbx_to_m365_busy",
         "AdUsers.StatusSyncConfiguration.PBXToM365Busy",

@@ -16,15 +16,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotFound, Unsupported
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import health, names, settings_plan
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    Conflict,
+    M365Error,
+    NotFound,
+    Rejected,
+    ServiceFault,
+    Unsupported,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import health, names, settings_plan, teams
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import Names
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     ACCOUNTS,
     BY_OPTION,
     INTEGRATION,
+    TEAMS,
     select,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 
@@ -40,10 +49,17 @@ class Desired:
 
     :param values: by option; what is not mentioned is not in it.
     :param exclusive: options of lists that hold nothing else.
+    :param files: certificate and key for Teams.
     """
 
     values: Mapping[str, Any]
     exclusive: frozenset[str] = frozenset()
+    files: SbcFiles | None = None
+
+    def resources(self) -> list[str]:
+        """The resources of XAPI that have to be read, the integration always."""
+        named = [INTEGRATION, *(BY_OPTION[option].resource for option in self.values)]
+        return list(dict.fromkeys([*named, TEAMS] if self.files else named))
 
     def selections(self) -> dict[str, list[str]]:
         """The names of all selections, by directory."""
@@ -83,20 +99,20 @@ class Settings:
         self._store = xapi.context.store
         self._key = xapi.connection.url
 
-    def observe(self, desired: Desired, *, fresh: bool = False) -> Observed:
+    def observe(self, desired: Desired, *, within: float | None, fresh: bool = False) -> Observed:
         """Read what is needed to plan.
 
+        :param within: seconds to wait until the PBX can look up names, which it cannot while its integration is broken;
+            ``None`` does without them then: every name counts as missing.
         :param fresh: do not take what another task of the run has read.
         """
         stored = None if fresh else self._store.get("pbx_integration", self._key)
-        entities = {INTEGRATION: stored or self.read(INTEGRATION)}
-        for option in desired.values:
-            resource = BY_OPTION[option].resource
-            if resource not in entities:
-                entities[resource] = self.read(resource)
+        entities = {}
+        for resource in desired.resources():
+            entities[resource] = stored if stored and resource == INTEGRATION else self.read(resource)
         observed = Observed(entities, stored=stored is not None)
         if not links(desired, observed):
-            observed.names = self._look_up(desired)
+            observed.names = self._look_up(desired, within)
         return observed
 
     def read(self, resource: str) -> Entity:
@@ -112,8 +128,13 @@ class Settings:
         return entity
 
     def plan(self, desired: Desired, observed: Observed) -> Plan:
-        """Pure: see :func:`settings_plan.plan`."""
-        return settings_plan.plan(desired.values, observed.entities, observed.names, desired.exclusive)
+        """Pure: what :func:`settings_plan.plan` says, and the files."""
+        made = settings_plan.plan(desired.values, observed.entities, observed.names, desired.exclusive)
+        if desired.files:
+            changes, body = teams.plan_files(desired.files, observed.entities[TEAMS])
+            made.changes.extend(changes)
+            settings_plan.add(made, TEAMS, body)
+        return made
 
     def apply(self, desired: Desired, observed: Observed, *, within: float) -> Observed:
         """Make it so.
@@ -123,7 +144,7 @@ class Settings:
         :raises Conflict: something that was written did not stay.
         """
         if observed.stored:
-            observed = self.observe(desired, fresh=True)
+            observed = self.observe(desired, within=within, fresh=True)
         if links(desired, observed) and names.to_look_up(desired.selections()):
             observed = self._link_first(desired, observed, within)
         self._write(self.plan(desired, observed))
@@ -146,7 +167,7 @@ class Settings:
         found = health.prove(self._xapi, application_id=str(desired.values.get("application_id") or ""), within=within)
         if not found.ok:
             raise found.error(within).while_trying("link the PBX before its selection of users is written", self._key)
-        return self.observe(desired, fresh=True)
+        return self.observe(desired, within=within, fresh=True)
 
     def _write(self, plan: Plan) -> None:
         for write in plan.writes:
@@ -154,8 +175,26 @@ class Settings:
             self._store.drop("pbx_health", self._key)
             self._xapi.patch(f"/{write.payload['resource']}", write.payload["body"], "write the Microsoft 365 settings")
 
-    def _look_up(self, desired: Desired) -> Names:
-        return names.look_up(self._xapi, desired.selections())
+    def _look_up(self, desired: Desired, within: float | None) -> Names:
+        """The PBX asks Microsoft for names, and may not be able to yet: the very thing a rollout repairs."""
+
+        def probe() -> tuple[bool, Names | M365Error]:
+            try:
+                return True, names.look_up(self._xapi, desired.selections())
+            except (Rejected, ServiceFault) as error:
+                return False, error
+
+        found: Names | M365Error
+        _done, found = self._xapi.context.deadline.until(
+            probe, "the PBX cannot look up names in Microsoft 365 yet", within=within or 0.0
+        )
+        if isinstance(found, Names):
+            return found
+        found.remedy = found.remedy or health.remedy_for(found.said)
+        if within is not None:
+            raise found
+        self._xapi.context.warn(f"The selection of users cannot be compared. {found}")
+        return Names()
 
 
 def links(desired: Desired, observed: Observed) -> bool:

@@ -58,7 +58,6 @@ def plan(wanted: Mapping[str, Any], observed: Entities, names: Names, exclusive:
     :param exclusive: options of lists that hold nothing but what is wanted.
     """
     made = Plan()
-    bodies: dict[str, dict[str, Any]] = {}
     for option, want in wanted.items():
         each = BY_OPTION[option]
         entity = observed[each.resource]
@@ -67,9 +66,25 @@ def plan(wanted: Mapping[str, Any], observed: Entities, names: Names, exclusive:
         if stored == have or _same(each, stored, have):
             continue
         made.changes.append(Change(TARGET, option, have, shown))
-        _place(bodies.setdefault(each.resource, {}), each.field, write(each, stored), entity)
-    made.writes.extend(Write("patch", {"resource": resource, "body": body}) for resource, body in bodies.items())
+        _place(_body(made, each.resource), each.field, write(each, stored), entity)
     return made
+
+
+def add(plan: Plan, resource: str, fields: Mapping[str, Any]) -> None:
+    """Have further top-level fields written with a resource."""
+    if fields:
+        _body(plan, resource).update(fields)
+
+
+def _body(plan: Plan, resource: str) -> dict[str, Any]:
+    """The body of the one write of a resource."""
+    for each in plan.writes:
+        if each.payload["resource"] == resource:
+            found: dict[str, Any] = each.payload["body"]
+            return found
+    body: dict[str, Any] = {}
+    plan.writes.append(Write("patch", {"resource": resource, "body": body}))
+    return body
 
 
 def unmanaged(wanted: Mapping[str, Any], observed: Entities, names: Names) -> dict[str, list[Any]]:

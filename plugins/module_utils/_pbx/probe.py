@@ -1,0 +1,159 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Whether a sign-in with Microsoft would work, asked without a credential and without a browser.
+
+Entra's authorize endpoint checks application, tenant, redirect URI and response type before it looks for a user. With
+``prompt=none`` and no session it then answers AADSTS50058, "nobody is signed in" (documented): everything before it is
+right. Errors stand in a page while the redirect URI is not trusted, and in the redirect afterwards (OAuth 2.0).
+Consent is looked at only once there is a user, so a missing one shows here only where Entra chooses to say it first.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote_plus, urlsplit
+
+from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unhealthy
+from ansible_collections.tcx.m365.plugins.module_utils._http import Reply, RetryPolicy, Transport, origin
+
+WOULD_WORK = "50058"
+
+_VERDICTS: dict[str, tuple[str, str]] = {
+    WOULD_WORK: ("would_work", ""),
+    "50011": (
+        "redirect_uri_mismatch",
+        "Add this exact redirect URI (type Web, with the port if it is not 443) to the application.",
+    ),
+    "500113": ("redirect_uri_missing", "Add the redirect URI (type Web) to the application."),
+    "700016": ("application_not_found", "The application is not in this tenant: compare application ID and tenant."),
+    "700054": ("id_tokens_off", "Switch on ID tokens (implicit and hybrid flows) in the application's authentication."),
+    "50194": ("single_tenant", "Use the customer's tenant instead of /common, or make the application multi-tenant."),
+    "65001": ("consent_missing", "Grant the application's permissions (tcx.m365.graph_permission_grant)."),
+    "65004": ("consent_missing", "A user declined the consent: grant the permissions as an administrator."),
+    "90094": ("consent_missing", "An administrator must consent: grant the permissions."),
+    "90002": ("tenant_not_found", "Compare the tenant ID with the Entra overview page."),
+    "900023": ("tenant_not_found", "The tenant ID is not one: compare it with the Entra overview page."),
+    "7000112": ("application_disabled", "Enable the application (its service principal) for sign-in."),
+    "500014": ("application_disabled", "Enable the application (its service principal) for sign-in."),
+}
+
+_CODE = re.compile(r"AADSTS(\d{5,8})")
+_MESSAGE = re.compile(r"AADSTS\d{5,8}:[^\"<\r\n]*")
+_PAGE_CODE = re.compile(r"\"(?:sErrorCode|iErrorCode)\"\s*:\s*\"?(\d{5,8})")
+
+ONCE_MORE = RetryPolicy(attempts=2)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one side said.
+
+    :param verdict: one word for programs; ``would_work`` and ``reachable`` are the good ones.
+    :param code: ``AADSTS50011``; empty where there is none.
+    """
+
+    ok: bool
+    verdict: str
+    code: str = ""
+    message: str = ""
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "verdict": self.verdict,
+            "code": self.code,
+            "message": self.message,
+            "remedy": self.remedy,
+        }
+
+
+def ask_entra(
+    context: Context, transport: Transport, login: str, *, tenant: str, application_id: str, redirect_uri: str
+) -> Verdict:
+    """Ask the authorize endpoint of a tenant.
+
+    :param login: base URL of the cloud's sign-in service.
+    """
+    query = {
+        "client_id": application_id,
+        "redirect_uri": redirect_uri,
+        "response_type": "id_token",
+        "response_mode": "fragment",
+        "scope": "openid profile email",
+        "nonce": uuid.uuid4().hex,
+        "state": uuid.uuid4().hex,
+        "prompt": "none",
+    }
+    http = context.http("Entra", login, transport)
+    try:
+        reply = http.send("GET", f"/{tenant}/oauth2/v2.0/authorize", params=query, headers={"Accept": "text/html"})
+    except M365Error as error:
+        return Verdict(False, error.kind, "", error.said, error.remedy)
+    return judge(reply, redirect_uri)
+
+
+def judge(reply: Reply, redirect_uri: str) -> Verdict:
+    """What an answer of the authorize endpoint means. Pure."""
+    text = _words(reply, redirect_uri)
+    found = _CODE.search(text) or _PAGE_CODE.search(text)
+    if found is None:
+        return _without_code(reply)
+    code = found.group(1)
+    message = _MESSAGE.search(text)
+    verdict, remedy = _VERDICTS.get(code, ("refused", "Look the code up at login.microsoftonline.com/error."))
+    said = " ".join(message.group(0).split()) if message else f"AADSTS{code}"
+    return Verdict(code == WOULD_WORK, verdict, f"AADSTS{code}", said, remedy)
+
+
+def _without_code(reply: Reply) -> Verdict:
+    if reply.status >= 400:
+        return Verdict(False, "unexpected", "", f"Entra answered {reply.status} without a reason")
+    # A page that asks for a user, or an answer for one who is signed in: application and redirect URI were accepted.
+    return Verdict(True, "would_work", "", "Entra accepts the application and its redirect URI")
+
+
+def _words(reply: Reply, redirect_uri: str) -> str:
+    """Where the error stands: in the answer to the application, else in the page."""
+    location = reply.headers.get("Location") or ""
+    if location and origin(location) == origin(redirect_uri):
+        parts = urlsplit(location)
+        given = parse_qs(parts.fragment or parts.query)
+        return " ".join(given.get("error_description", []) + given.get("error", []))
+    return html.unescape(unquote_plus(location) + " " + reply.text)
+
+
+def ask_pbx(context: Context, transport: Transport, address: str) -> Verdict:
+    """Whether the page that Microsoft sends users back to answers over valid TLS.
+
+    What it answers to a request without a token is documented nowhere, so anything but a failure of the server counts.
+    """
+    http = context.http("3CX", origin(address), transport, policy=ONCE_MORE)
+    try:
+        reply = http.send("GET", address, headers={"Accept": "text/html"})
+    except M365Error as error:
+        return Verdict(False, error.kind, "", error.said, error.remedy)
+    if reply.status == 404:
+        return Verdict(
+            False, "not_found", "", "the PBX does not know this page", "Compare the path of the redirect URI."
+        )
+    return Verdict(True, "reachable", "", f"answered {reply.status}")
+
+
+def error_of(entra: Verdict, pbx: Verdict | None) -> Unhealthy:
+    """What to raise where a sign-in has to work."""
+    bad = [("Entra", entra)] if not entra.ok else []
+    if pbx is not None and not pbx.ok:
+        bad.append(("the PBX", pbx))
+    said = "; ".join(f"{who} says {each.message}" for who, each in bad)
+    remedy = " ".join(each.remedy for _who, each in bad if each.remedy)
+    return Unhealthy(f"a sign-in with Microsoft would not work: {said}", code=bad[0][1].code, remedy=remedy)

@@ -1,0 +1,176 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Teams Direct Routing: certificate and key of the session border controller, the checks of the PBX, and its scripts.
+
+Files go in and never come out (documented: ``ConcealedDataFile``), so a certificate is recognized by the name we gave the
+file, or by the end date that the PBX shows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._deps import hashes, serialization, x509
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Rejected, Unhealthy
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi, in_path
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Change
+
+PATH = "/Microsoft365TeamsIntegration"
+
+_SCRIPTS = {"dialplan.ps1": "GetDialPlanScript", "mapusers.ps1": "GetMapUsersScript"}
+
+
+@dataclass(frozen=True)
+class SbcFiles:
+    """Certificate (with its chain) and private key, checked against each other."""
+
+    certificate: str
+    private_key: str = field(repr=False)
+    fingerprint: str
+    not_after: datetime
+    names: tuple[str, ...]
+
+    @property
+    def file_name(self) -> str:
+        """The name under which the certificate is uploaded; tells it apart from the next one."""
+        return f"sbc-{self.fingerprint[:16]}.pem"
+
+    def covers(self, fqdn: str) -> bool:
+        """Whether the certificate is for a name."""
+        name, parent = fqdn.casefold(), fqdn.casefold().partition(".")[2]
+        return any(each.casefold() in (name, f"*.{parent}") for each in self.names)
+
+
+def load(certificate: str, private_key: str, *, now: datetime) -> SbcFiles:
+    """From PEM texts or paths.
+
+    :raises BadInput: unreadable, expired, or they do not belong together.
+    """
+    pem, key_pem = _text(certificate, "certificate"), _text(private_key, "private_key")
+    try:
+        leaf = x509.load_pem_x509_certificate(pem.encode())
+    except ValueError as error:
+        raise BadInput(f"teams.certificate is not a PEM certificate: {error}") from None
+    try:
+        key = serialization.load_pem_private_key(key_pem.encode(), None)
+    except (ValueError, TypeError):
+        raise BadInput("teams.private_key is not an unencrypted PEM private key") from None
+    if _public(key.public_key()) != _public(leaf.public_key()):
+        raise BadInput("teams.private_key does not belong to teams.certificate")
+    not_after = _end(leaf)
+    if not_after <= now:
+        raise BadInput(f"teams.certificate has expired on {not_after:%Y-%m-%d}")
+    return SbcFiles(pem, key_pem, leaf.fingerprint(hashes.SHA256()).hex(), not_after, _names(leaf))
+
+
+def _text(given: str, option: str) -> str:
+    if "-----BEGIN" in given:
+        return given
+    path = os.path.expanduser(given)
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        # The value itself is not shown: it may be a key whose first line was lost.
+        raise BadInput(f"teams.{option} is neither PEM text nor a readable file: {reason}") from None
+
+
+def _end(leaf: Any) -> datetime:
+    """The end of a certificate; cryptography before 42 gives it without a time zone."""
+    if hasattr(leaf, "not_valid_after_utc"):
+        aware: datetime = leaf.not_valid_after_utc
+        return aware
+    naive: datetime = leaf.not_valid_after
+    return naive.replace(tzinfo=timezone.utc)
+
+
+def _public(key: Any) -> bytes:
+    encoding, layout = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    found: bytes = key.public_bytes(encoding, layout)
+    return found
+
+
+def _names(leaf: Any) -> tuple[str, ...]:
+    try:
+        extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return tuple(str(each.value) for each in leaf.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME))
+    return tuple(extension.value.get_values_for_type(x509.DNSName))
+
+
+def plan_files(files: SbcFiles, entity: Mapping[str, Any]) -> tuple[list[Change], dict[str, Any]]:
+    """Pure: (changes, fields to write) that put the files on the PBX; both empty when they are there."""
+    name = str((entity.get("SbcCertificate") or {}).get("Name") or "")
+    ends = str(entity.get("SbcCertificateExpirationDate") or "")
+    same_day = ends[:10] == files.not_after.strftime("%Y-%m-%d")
+    has_key = bool(entity.get("SbcPrivateKey"))
+    if has_key and (name == files.file_name or (same_day and not name.startswith("sbc-"))):
+        return [], {}
+    before = {"name": name, "not_after": ends} if name or ends else None
+    after = {"name": files.file_name, "not_after": files.not_after.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    body = {
+        "SbcCertificate": {"Name": files.file_name, "Contents": files.certificate},
+        "SbcPrivateKey": {"Name": files.file_name.replace(".pem", ".key"), "Contents": files.private_key},
+    }
+    return [Change("settings", "teams.certificate", before, after)], body
+
+
+def check_fqdn(xapi: Xapi, fqdn: str) -> None:
+    """Ask the PBX whether a name leads to it.
+
+    :raises Rejected: it does not; nothing was written.
+    """
+    tried = "check that the name of the SBC leads to the PBX; nothing was written"
+    found = xapi.get(f"{PATH}/Pbx.CheckFqdnRecord(fqdn={in_path(fqdn)})", tried)
+    if not found.get("value"):
+        raise Rejected(
+            f"{fqdn} does not lead to this PBX",
+            service="3CX",
+            tried=tried,
+            target=xapi.connection.url,
+            remedy="Make a DNS record that points to the public address of the PBX, wait until it is known, and run again.",
+        )
+
+
+def check_mapping(xapi: Xapi) -> None:
+    """Ask the PBX whether its Teams users are mapped.
+
+    :raises Unhealthy: they are not.
+    """
+    tried = "check that the Teams users are mapped"
+    if not xapi.get(f"{PATH}/Pbx.CheckMapUsersScript()", tried).get("value"):
+        raise Unhealthy(
+            "the PBX has no mapped Teams users",
+            service="3CX",
+            tried=tried,
+            target=xapi.connection.url,
+            remedy="Run the script mapusers.ps1 in the tenant (option teams.scripts_dir saves it).",
+        )
+
+
+def save_scripts(xapi: Xapi, directory: str, prefix: str) -> list[str]:
+    """Save the PowerShell scripts of the PBX.
+
+    :returns: their paths; without users in Teams there is no script that maps them, which is a warning.
+    """
+    saved = []
+    for name, function in _SCRIPTS.items():
+        try:
+            reply = xapi.exchange("GET", f"{PATH}/Pbx.{function}()", f"download the script {name}")
+        except Rejected as error:
+            xapi.context.warn(str(error))
+            continue
+        path = os.path.join(directory, f"{prefix}-{name}")
+        with open(path, "wb") as stream:
+            stream.write(reply.body)
+        saved.append(path)
+    return saved
