@@ -223,7 +223,9 @@ async def test_logout_ends_session_and_token(client: PbxClient) -> None:
     assert session["ReasonRevoked"] == "Logout"
 
 
-@pytest.mark.parametrize(("version", "shown"), [("20.0.5", None), ("20.0.6", "Local"), ("20.0.9", "Local"), ("20.0.10", "Password")])
+@pytest.mark.parametrize(
+    ("version", "shown"), [("20.0.5", None), ("20.0.6", "Local"), ("20.0.9", "Local"), ("20.0.10", "Password")]
+)
 async def test_sessions_say_how_somebody_signed_in(version: str, shown: str | None) -> None:
     client = PbxClient(small_world(version))
     await client.log_in("100", client.pbx.admin.password)

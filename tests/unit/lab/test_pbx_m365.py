@@ -18,7 +18,9 @@ DIRECTORY = f"{M365}/Pbx.GetMicrosoft365Directory()"
 PEOPLE = "/Users?$select=Number,EmailAddress,Tags,ContactImage&$filter=Tags/any(t: t eq 'MS')&$orderby=Number"
 
 
-async def linked(version: str = "20.0.10", *, permissions: tuple[str, ...] = GUIDE_PERMISSIONS, **ad_users: Any) -> PbxClient:
+async def linked(
+    version: str = "20.0.10", *, permissions: tuple[str, ...] = GUIDE_PERMISSIONS, **ad_users: Any
+) -> PbxClient:
     """A PBX linked to an application that works."""
     world = small_world(version, users=ad_users.pop("users", 6))
     client = PbxClient(world)
@@ -66,7 +68,9 @@ async def test_an_unlinked_pbx_says_nothing_but_where_to_link() -> None:
     assert "ApplicationId" not in found
     assert "ExceptionMessage" not in found
     assert (await client.get(f"{M365}/Pbx.TestSubscription()"))["IsSubscriptionAvailable"] is False
-    status, words = await client.refusal("POST", f"{M365}/Pbx.GetM365Users", {"options": {"Count": 1, "TypeOfUser": "Users"}})
+    status, words = await client.refusal(
+        "POST", f"{M365}/Pbx.GetM365Users", {"options": {"Count": 1, "TypeOfUser": "Users"}}
+    )
     assert (status, words) == (400, "The Microsoft 365 integration is not configured.")
 
 
@@ -137,7 +141,9 @@ async def test_without_consent_users_cannot_be_read() -> None:
     client = await linked(permissions=())
     words = await health(client) or ""
     assert "Authorization_RequestDenied" in words
-    status, said = await client.refusal("POST", f"{M365}/Pbx.GetM365Users", {"options": {"Count": 1, "TypeOfUser": "Users"}})
+    status, said = await client.refusal(
+        "POST", f"{M365}/Pbx.GetM365Users", {"options": {"Count": 1, "TypeOfUser": "Users"}}
+    )
     assert status == 400
     assert "Authorization_RequestDenied" in said
     client.world.switches.m365_error_status = 500
@@ -321,7 +327,9 @@ async def test_guests_come_only_when_wanted_and_disabled_accounts_never() -> Non
 async def test_an_extension_with_the_upn_as_address_is_taken_over() -> None:
     client = await linked()
     one = next(iter(client.tenant.users.values()))
-    patch_pbx(client.world, client.pbx, {"users": [{"Number": "150", "EmailAddress": one["userPrincipalName"].upper()}]})
+    patch_pbx(
+        client.world, client.pbx, {"users": [{"Number": "150", "EmailAddress": one["userPrincipalName"].upper()}]}
+    )
     await client.patch(M365, {"AdUsers": {"IsEnabled": True, "SyncType": "SyncSelected", "SelectedUsers": [one["id"]]}})
     people = (await client.get(PEOPLE))["value"]
     assert [(each["Number"], each["Tags"]) for each in people] == [("150", ["MS"])]
@@ -344,7 +352,9 @@ async def test_mapping_by_mail_can_be_switched_on() -> None:
     client.world.switches.sync_match = "mail"
     user = add_user(client, "eve", mail="eve.adams@contoso.example")
     patch_pbx(client.world, client.pbx, {"users": [{"Number": "150", "EmailAddress": user["mail"]}]})
-    await client.patch(M365, {"AdUsers": {"IsEnabled": True, "SyncType": "SyncSelected", "SelectedUsers": [user["id"]]}})
+    await client.patch(
+        M365, {"AdUsers": {"IsEnabled": True, "SyncType": "SyncSelected", "SelectedUsers": [user["id"]]}}
+    )
     assert (await synced(client))[user["mail"]]["Number"] == "150"
 
 
@@ -420,7 +430,9 @@ async def test_the_presence_account_needs_a_token_of_the_right_tenant() -> None:
     refused = await client.refusal("POST", f"{M365}/Pbx.TestPresence")
     assert refused == (400, "Presence:\nWARNINGS.XAPI.INVALID_CREDENTIALS")
     assert (await client.refusal("POST", f"{M365}/Pbx.AuthorizePresence", {"accessToken": "x"}))[0] == 400
-    assert (await client.refusal("POST", f"{M365}/Pbx.AuthorizePresence", {}))[1] == "accessToken:\nWARNINGS.XAPI.REQUIRED"
+    assert (await client.refusal("POST", f"{M365}/Pbx.AuthorizePresence", {}))[
+        1
+    ] == "accessToken:\nWARNINGS.XAPI.REQUIRED"
     token = (await client.get(f"{M365}/Pbx.GetMicrosoftAccessToken()"))["value"]
     await client.post(f"{M365}/Pbx.AuthorizePresence", {"accessToken": token})
     await client.post(f"{M365}/Pbx.TestPresence")

@@ -156,7 +156,9 @@ async def test_filters(client: PbxClient, text: str, numbers: list[str]) -> None
 
 async def test_paging_order_and_count(client: PbxClient) -> None:
     users(client, *(str(number) for number in range(200, 350)))
-    page = await client.get("/Users?$select=Number&$orderby=Number desc&$top=3&$skip=2&$count=true&$filter=Number ge '200'")
+    page = await client.get(
+        "/Users?$select=Number&$orderby=Number desc&$top=3&$skip=2&$count=true&$filter=Number ge '200'"
+    )
     assert page["@odata.count"] == 150
     assert page["value"] == [{"Number": "347"}, {"Number": "346"}, {"Number": "345"}]
     assert len((await client.get("/Users"))["value"]) == 151
@@ -376,7 +378,9 @@ async def test_standard_lacks_shared_mailboxes() -> None:
     assert (status, words) == (400, "SharedMailboxesSync:\nWARNINGS.XAPI.INVALID_LICENSE_TYPE")
 
 
-@pytest.mark.parametrize(("edition", "calls", "works"), [("Professional", 32, False), ("Enterprise", 8, False), ("Enterprise", 16, True)])
+@pytest.mark.parametrize(
+    ("edition", "calls", "works"), [("Professional", 32, False), ("Enterprise", 8, False), ("Enterprise", 16, True)]
+)
 async def test_teams_needs_enterprise_with_16_calls(edition: str, calls: int, works: bool) -> None:
     client = PbxClient(small_world(edition=edition, simultaneous_calls=calls))
     answer = await client.call("PATCH", "/Microsoft365TeamsIntegration", {"Enabled": True})
@@ -392,7 +396,9 @@ async def test_an_inactive_license_refuses_settings_and_shows(client: PbxClient)
     assert (status, words) == (400, "Microsoft365Integration:\nWARNINGS.LICENSE_NOT_FOUND")
 
 
-@pytest.mark.parametrize(("edition", "calls", "included"), [("Standard", 32, False), ("Enterprise", 4, False), ("Enterprise", 8, True)])
+@pytest.mark.parametrize(
+    ("edition", "calls", "included"), [("Standard", 32, False), ("Enterprise", 4, False), ("Enterprise", 8, True)]
+)
 async def test_xapi_can_be_gated_by_license(edition: str, calls: int, included: bool) -> None:
     world = small_world(edition=edition, simultaneous_calls=calls)
     world.switches.xapi_licence = "no_token"

@@ -71,7 +71,9 @@ class PbxClient:
             self.token = answer.json()["Token"]["access_token"]
         return answer
 
-    async def call(self, method: str, path: str, body: Any = None, *, checked: bool = True, **headers: str) -> httpx.Response:
+    async def call(
+        self, method: str, path: str, body: Any = None, *, checked: bool = True, **headers: str
+    ) -> httpx.Response:
         """One request below /xapi/v1. `checked` false: the request may break the rules; the answer may not."""
         if not self.token:
             await self.sign_in()
@@ -163,9 +165,19 @@ class Directory:
     async def register(self, *permissions: str, redirect_uris: tuple[str, ...] = ()) -> dict[str, Any]:
         """The guide's application: certificate of the PBX, ID tokens, service principal, consent. Returns the application."""
         der = ca.key_pair_of(self.world, self.pbx).certificate.public_bytes(ca.serialization.Encoding.DER)
-        key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": base64.b64encode(der).decode(), "displayName": "3CX"}
+        key = {
+            "type": "AsymmetricX509Cert",
+            "usage": "Verify",
+            "key": base64.b64encode(der).decode(),
+            "displayName": "3CX",
+        }
         web = {"redirectUris": list(redirect_uris), "implicitGrantSettings": {"enableIdTokenIssuance": True}}
-        wanted = {"displayName": "3CX Server-side", "signInAudience": "AzureADMyOrg", "keyCredentials": [key], "web": web}
+        wanted = {
+            "displayName": "3CX Server-side",
+            "signInAudience": "AzureADMyOrg",
+            "keyCredentials": [key],
+            "web": web,
+        }
         application: dict[str, Any] = await self.call("POST", "/applications", wanted)
         principal = await self.call("POST", "/servicePrincipals", {"appId": application["appId"]})
         for name in permissions:
