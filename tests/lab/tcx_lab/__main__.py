@@ -50,7 +50,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 _TROUBLE = {
     "down": "share of PBXs that refuse connections",
     "wrong_secret": "share of PBXs whose inventory has a wrong secret",
-    "unlicensed": "share of PBXs that ask for more than their licence has",
+    "unlicensed": "share of PBXs that ask for more than their license has",
     "drifted": "share of PBXs that POST /_lab/drift will change",
 }
 
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     if options.evidence:
         for each in evidence.all_statements():
-            print(f"{each.grade:<11} {each.behaviour}  [{each.source}]")
+            print(f"{each.grade:<11} {each.behavior}  [{each.source}]")
         return 0
     try:
         serve(options)

@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tcx_lab import ca, fleet, inventory
+from tcx_lab import ca, fleet, graph, inventory
+from tcx_lab.graph.errors import GraphError
+from tcx_lab.pbx import patch_pbx
 from tcx_lab.requestlog import count
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class ControlApp:
                 Route("/_lab/tenants/{tenant}/{kind}", self._objects, methods=["GET"]),
                 Route("/_lab/tenants/{tenant}/{kind}/{object}", self._object, methods=["GET", "PATCH", "DELETE"]),
             ],
-            exception_handlers={HTTPException: _explain, ValueError: _refuse, TypeError: _refuse},
+            exception_handlers={HTTPException: _explain, **dict.fromkeys(_REFUSALS, _refuse)},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,8 +155,6 @@ class ControlApp:
                 if name in changes:
                     setattr(pbx, name, changes.pop(name))
             if changes:
-                from tcx_lab.pbx import patch_pbx
-
                 patch_pbx(self._world, pbx, changes)
         return JSONResponse(_show_pbx(pbx))
 
@@ -176,8 +176,6 @@ class ControlApp:
         return JSONResponse({kind: list(objects.values())})
 
     async def _object(self, request: Request) -> Response:
-        from tcx_lab import graph
-
         tenant, (kind, objects) = self._find_tenant(request), self._find_kind(request)
         key = request.path_params["object"]
         if key not in objects:
@@ -209,6 +207,9 @@ class ControlApp:
             raise HTTPException(404, f"a tenant has {', '.join(KINDS)}; not {kind}")
         return kind, getattr(self._find_tenant(request), KINDS[kind])
 
+
+#: What the services raise when a change behind the scenes makes no sense.
+_REFUSALS = (ValueError, TypeError, KeyError, GraphError)
 
 #: Kinds of directory objects by the name that Graph's URLs have for them.
 KINDS = {

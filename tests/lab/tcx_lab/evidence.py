@@ -4,8 +4,8 @@
 
 """How sure we are of what the lab does: grades of evidence, and switches for what nobody outside 3CX and Microsoft can know.
 
-Every behaviour says its grade, either with the decorator `evidence` (functions) or in the metadata of a switch. A test that
-depends on an assumed behaviour runs with every position of its switch.
+Every behavior says its grade, either with the decorator `evidence` (functions) or in the metadata of a switch. A test that
+depends on an assumed behavior runs with every position of its switch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 
 class Grade(StrEnum):
-    """Where a behaviour of the lab comes from, best first."""
+    """Where a behavior of the lab comes from, best first."""
 
     DOCUMENTED = "documented"  # the vendor's documentation or published API description says so
     RECORDED = "recorded"  # seen in traffic that somebody recorded against the real service
@@ -31,7 +31,7 @@ class Grade(StrEnum):
 class Evidence:
     """One graded statement about the real services. `source` names a publication, never a file of this machine."""
 
-    behaviour: str
+    behavior: str
     grade: Grade
     source: str
 
@@ -59,7 +59,7 @@ def switch(default: Any, about: str, *, grade: Grade = Grade.ASSUMED, choices: t
 
 @dataclass
 class Switches:
-    """Positions of the lab's assumed behaviours, changed with `PATCH /_lab/switches` or `--switch NAME=VALUE`."""
+    """Positions of the lab's assumed behaviors, changed with `PATCH /_lab/switches` or `--switch NAME=VALUE`."""
 
     # --- Graph store (owned by graph/) ---------------------------------------------------------------------------------
     replication_lag: float = switch(
@@ -263,4 +263,4 @@ def all_statements() -> list[Evidence]:
     for package in ("entra", "graph", "pbx"):
         importlib.import_module(f"tcx_lab.{package}")
     order = list(Grade)
-    return sorted(statements(), key=lambda each: (order.index(each.grade), each.behaviour))
+    return sorted(statements(), key=lambda each: (order.index(each.grade), each.behavior))

@@ -36,6 +36,7 @@ _FIRST = (
     "Ada Bela Chiara Dmitri Elif Femi Greta Hiro Ines Jonas Kofi Leila Mateo Nadia Oskar Priya Quinn Rosa Sven Tara"
 )
 _LAST = "Adler Baptiste Costa Dubois Eriksen Fischer Garcia Haddad Ivanova Jansen Keller Lindqvist Moreau Novak Okafor"
+_CROWD = 50
 _DEPARTMENTS = ("Sales", "Service", "Warehouse", "Finance", "Management")
 _PLACES = (
     "berlin munich vienna zurich lyon nantes milan turin madrid porto lisbon dublin leeds ghent utrecht aarhus malmo bergen "
@@ -231,7 +232,8 @@ def _add_user(world: World, tenant: Tenant, index: int) -> None:
     }
     tenant.users[user["id"]] = user
     if index % 4 != 3:
-        tenant.photos[user["id"]] = portrait(user["userPrincipalName"])
+        # In a crowd, namesakes look alike: drawing thousands of pictures would take longer than everything else.
+        tenant.photos[user["id"]] = portrait(given if len(world.tenants) > _CROWD else user["userPrincipalName"])
 
 
 def _furnish_tenants(world: World, automation: Automation) -> None:
@@ -272,7 +274,7 @@ def _check_pbx(plan: PbxPlan) -> None:
 
 
 def _inventory_trouble(world: World, plan: PbxPlan) -> dict[str, Any]:
-    """What is wrong in the operator's inventory, or asks for more than the licence has."""
+    """What is wrong in the operator's inventory, or asks for more than the license has."""
     found: dict[str, Any] = {}
     if "wrong_secret" in plan.trouble:
         found["tcx_client_secret"] = world.new_secret(32)

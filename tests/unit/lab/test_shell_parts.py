@@ -35,7 +35,7 @@ def test_a_frozen_clock_moves_only_when_told() -> None:
 
 def test_every_switch_says_what_it_is_and_takes_only_its_positions() -> None:
     listed = [each for each in statements() if each.source == "switch"]
-    assert all(len(each.behaviour) > 20 and each.grade in Grade for each in listed)
+    assert all(len(each.behavior) > 20 and each.grade in Grade for each in listed)
     switches = Switches()
     switches.update({"replication_lag": 3, "ad_users_patch": "merge"})
     assert (switches.replication_lag, switches.ad_users_patch) == (3.0, "merge")
@@ -54,7 +54,7 @@ def test_graded_functions_are_listed_by_their_first_line() -> None:
 
     assert behave() is None
     found = [each for each in statements() if each.source == "traffic of a public client"]
-    assert [(each.behaviour, each.grade) for each in found] == [
+    assert [(each.behavior, each.grade) for each in found] == [
         ("PATCH replaces the whole collection.", Grade.RECORDED)
     ]
 
@@ -255,7 +255,7 @@ def test_a_fleet_file_is_read_and_mistakes_in_it_are_named(tmp_path: Path) -> No
     for text, words in (
         ("[]", "fleet file is a mapping"),
         ("pbxs: [{name: a}]", "tenant"),
-        ("pbxs: [{name: a, tenant: t, colour: red}]", "its keys are"),
+        ("pbxs: [{name: a, tenant: t, color: red}]", "its keys are"),
     ):
         path.write_text(text)
         with pytest.raises(ValueError, match=words):

@@ -6,19 +6,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import contextlib
 import json
 import os
 import socket
 import ssl
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from tcx_lab.server import raise_descriptor_limit
+from tcx_lab.server import event_loop_factory, raise_descriptor_limit
 from tcx_lab.switchboard import Apps, connect_inside
 from tcx_lab.testing import Lab, LabError
 from tcx_lab.world import Administrator, Automation, Pbx, Tenant, World
@@ -206,7 +209,7 @@ def test_what_only_the_service_can_act_out_is_passed_on(setting: Setting) -> Non
 def test_wrong_rules_are_refused_with_a_reason(setting: Setting) -> None:
     for rule, words in (
         ({"action": "explode"}, "action must be one of"),
-        ({"action": "status", "colour": 1}, "colour"),
+        ({"action": "status", "color": 1}, "color"),
         ({"action": "status", "match": {"path": "("}}, "regular expression"),
         ({"action": "status", "match": {"port": "1"}}, "match has no port"),
         ({"action": "status", "status": "503"}, "status must be a number"),
@@ -223,8 +226,6 @@ def test_trouble_spares_the_pbx_itself_unless_it_is_meant(setting: Setting) -> N
         async with setting.world.internal_client("pbx:pbx0") as client:
             graph = setting.world.endpoints.graph
             return [(await client.get(f"{graph}/v1.0/users")).status_code for _each in range(2)]
-
-    import asyncio
 
     assert asyncio.run(ask()) == [504, 200]
     assert [entry["source"] for entry in setting.control.log(service="graph")] == ["pbx:pbx0", "pbx:pbx0"]
@@ -255,8 +256,6 @@ def test_the_log_knows_writes_and_hides_secrets(setting: Setting) -> None:
 
 
 def test_the_log_names_the_bearer(setting: Setting) -> None:
-    import base64
-
     claims = base64.urlsafe_b64encode(json.dumps({"appid": "abc", "tid": TENANT}).encode()).rstrip(b"=").decode()
     setting.http.get(f"{setting.lab.endpoints['graph']}/x", headers={"Authorization": f"Bearer h.{claims}.s"})
     setting.http.get(f"{setting.lab.endpoints['graph']}/x", headers={"Authorization": "Bearer nonsense.@.x"})
@@ -384,6 +383,27 @@ def test_two_thousand_pbxs_answer_from_one_process() -> None:
         assert len({pbx.port for pbx in world.pbxs.values()}) == len(set(lab.endpoints["pbxs"].values())) == 2000
 
 
+def test_it_works_the_same_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert event_loop_factory() is asyncio.new_event_loop
+    apps = echo_apps()
+    with Lab.start(echo_world(down=True), mode="thread", apps=apps) as lab, lab.client() as http:
+        setting = Setting(lab, apps)
+        setting.http.close()
+        with pytest.raises(httpx.ConnectError):
+            http.get(setting.url("pbx2"))
+        for _round in range(2):
+            lab.control.patch_pbx("pbx2", down=False)
+            assert http.get(f"{setting.url('pbx2')}/x").status_code == 200
+            lab.control.patch_pbx("pbx2", down=True)
+            with pytest.raises(httpx.TransportError):
+                http.get(f"{setting.url('pbx2')}/x")
+        lab.control.add_trouble("reset_after", match={"method": "POST"})
+        with pytest.raises(httpx.TransportError):
+            http.post(f"{setting.url('pbx0')}/x")
+        assert apps.pbx.committed.count("POST") == 1
+
+
 def test_nothing_listens_any_more_after_the_end() -> None:
     with _start() as lab:
         url = lab.endpoints["graph"]
@@ -399,8 +419,6 @@ def test_a_lab_in_a_process_of_its_own_that_fails_says_why(tmp_path: Any) -> Non
 
 
 def test_inside_clients_cannot_reach_what_is_down() -> None:
-    import asyncio
-
     world = echo_world(down=True)
     connect_inside(world, echo_apps())
 

@@ -21,7 +21,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from tcx_lab import fleet
-from tcx_lab.testing import Lab
+from tcx_lab.testing import Lab, LabError
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 LAB_PATH = Path(__file__).resolve().parents[2] / "lab"
@@ -210,6 +210,19 @@ def test_the_demo_fleet_answers_as_its_inventory_deserves(lab: Lab) -> None:
     assert {name for name, found in answers.items() if found == "refused"} == {"fabrikam-nantes"}
     wishes = [name for name, each in hosts.items() if each.get("tcx_console_contact_sync")]
     assert [lab.control.pbx(name)["edition"] for name in wishes] == ["Standard"]
+
+
+def test_changes_behind_the_scenes_that_make_no_sense_are_refused(engineer: Engineer) -> None:
+    control = engineer.lab.control
+    application = engineer.register()
+    with pytest.raises(LabError, match=r"400.*signInAudience"):
+        control.patch_application(engineer.tenant, application["id"], signInAudience="Everybody")
+    with pytest.raises(LabError, match="no color"):
+        control.patch_pbx("acme", color="red")
+    with pytest.raises(LabError, match="has no applications 1"):
+        control.delete_object(engineer.tenant, "applications", "1")
+    control.delete_object(engineer.tenant, "applications", application["id"])
+    assert application["id"] in [each["id"] for each in control.objects(engineer.tenant, "deletedItems")]
 
 
 def test_the_same_seed_gives_the_same_world() -> None:
