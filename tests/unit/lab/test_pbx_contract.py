@@ -97,7 +97,8 @@ class _Script:
         await self.call("PATCH", one, change)
         assert {**made, **change}.items() <= (await self.call("GET", one)).items()
         listed = await self.call("GET", f"{path}?$count=true&$top=100&$orderby=Id desc&$filter=Id eq {made['Id']}")
-        assert [each["Id"] for each in listed["value"]] == [made["Id"]] and listed["@odata.count"] == 1
+        assert [each["Id"] for each in listed["value"]] == [made["Id"]]
+        assert listed["@odata.count"] == 1
         await self.call("DELETE", one)
         assert (await self.client.refusal("GET", one))[0] == 404
 

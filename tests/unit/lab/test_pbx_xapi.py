@@ -116,16 +116,23 @@ async def test_more_than_100_in_top_is_refused(client: PbxClient) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["$top=x", "$skip=-1", "$count=yes", "$foo=1", "$filter=Number", "$orderby=Nope", "$filter=Nope eq 1"]
-    + ["$filter=Number eq", "$filter=frobnicate(Number) eq 1", "$expand=Number", "$orderby=Number sideways"],
+    [
+        "$top=x",
+        "$skip=-1",
+        "$count=yes",
+        "$foo=1",
+        "$orderby=Nope",
+        "$orderby=Number sideways",
+        "$filter=Nope eq 1",
+        "$filter=Number eq",
+        "$filter=frobnicate(Number) eq 1",
+        "$expand=Number",
+    ],
 )
 async def test_a_query_that_makes_no_sense_is_refused(client: PbxClient, query: str) -> None:
-    answer = await client.call("GET", f"/Users?{query}", checked=False)
-    if query == "$filter=Number":
-        assert answer.json()["value"] == []
-    else:
-        assert answer.status_code == 400
-        assert answer.json()["error"]["message"].startswith("The query specified in the URI is not valid. ")
+    status, words = await client.refusal("GET", f"/Users?{query}")
+    assert status == 400
+    assert words.startswith("The query specified in the URI is not valid. ")
 
 
 @pytest.mark.parametrize(

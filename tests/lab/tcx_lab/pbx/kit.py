@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tcx_lab import ca
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
@@ -164,7 +165,7 @@ class Directory:
 
     async def register(self, *permissions: str, redirect_uris: tuple[str, ...] = ()) -> dict[str, Any]:
         """The guide's application: certificate of the PBX, ID tokens, service principal, consent. Returns the application."""
-        der = ca.key_pair_of(self.world, self.pbx).certificate.public_bytes(ca.serialization.Encoding.DER)
+        der = ca.key_pair_of(self.world, self.pbx).certificate.public_bytes(Encoding.DER)
         key = {
             "type": "AsymmetricX509Cert",
             "usage": "Verify",
