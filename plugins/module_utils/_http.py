@@ -250,9 +250,9 @@ class Http:
                 continue
             if reply.status == 429:
                 throttled += 1
-                error = self._throttled(reply, throttled)
+                throttling = self._throttled(reply, throttled)
                 if once:
-                    raise error
+                    raise throttling
                 continue
             if reply.status in self.policy.statuses:
                 attempts += 1
