@@ -31,7 +31,8 @@ def take_pictures(page: Path, folder: Path) -> None:
         with Chromium(theme=theme) as browser:
             browser.open(page)
             browser.run(_OPEN_FIRST_DRIFT)
-            browser.picture(folder / f"report-{theme}.png", height=2440)
+            end = browser.run("() => document.querySelector('.details').getBoundingClientRect().bottom + scrollY")
+            browser.picture(folder / f"report-{theme}.png", height=round(end))
 
 
 def main() -> int:
