@@ -82,6 +82,11 @@ async def test_a_build_answers_404_for_what_it_lacks(version: str, method: str, 
     assert (answer.status_code == 404) is (int(version.split(".")[2]) < first)
 
 
+async def test_the_system_is_well(client: PbxClient) -> None:
+    answer = await client.call("GET", "/SystemStatus/Pbx.SystemHealthStatus()", checked=False)
+    assert answer.json()["Trunks"] is True
+
+
 async def test_edition_flags_are_there_from_update_10_only() -> None:
     for version, known in (("20.0.9", False), ("20.0.10", True)):
         found = await PbxClient(small_world(version, "Professional")).get("/Defs/Pbx.GetSystemParameters()")

@@ -34,8 +34,10 @@ PREFIX = "/xapi/v1"
 
 #: Operations of the full API description that the distilled part lacks (documented).
 EXTRA = {
-    ("GET", "/Users({Id})/Pbx.HasDuplicatedEmail()"): Operation(
-        "GET", "/Users({Id})/Pbx.HasDuplicatedEmail()", {}, Kind("bool")
+    ("GET", path): Operation("GET", path, {}, Kind(kind))
+    for path, kind in (
+        ("/SystemStatus/Pbx.SystemHealthStatus()", "object"),
+        ("/Users({Id})/Pbx.HasDuplicatedEmail()", "bool"),
     )
 }
 
@@ -213,6 +215,8 @@ def _answered(state: PbxState, operation: Operation, call: Call, answer: Answer)
 def _value(state: PbxState, operation: Operation, call: Call, kind: Kind, answer: Any) -> dict[str, Any]:
     if kind.many:
         return {**_context(state, f"Collection({_EDM.get(kind.name, kind.name)})"), "value": answer}
+    if kind.name == "object":
+        return {**answer}
     if not isinstance(answer, dict):
         return {**_context(state, _EDM[kind.name]), "value": answer}
     if "/Pbx." in operation.path:
