@@ -230,7 +230,7 @@ def _show_tenant(tenant: Tenant) -> dict[str, Any]:
 
 
 def _show_pbx(pbx: Pbx) -> dict[str, Any]:
-    names = "name url port https_port fqdn version edition simultaneous_calls tenant_id client_id down clock_offset expected"
+    names = "name url port https_port fqdn version edition simultaneous_calls tenant_id client_id down clock_offset trouble expected"
     return {name: getattr(pbx, name) for name in names.split()}
 
 

@@ -255,6 +255,7 @@ def _build_pbx(world: World, plan: PbxPlan, tenant: Tenant) -> Pbx:
         down="down" in plan.trouble,
         clock_offset=plan.clock_offset,
         inventory_vars={**_inventory_trouble(world, plan), **plan.inventory},
+        trouble=plan.trouble,
         expected=_expected(plan),
     )
     world.add_pbx(pbx)

@@ -93,6 +93,7 @@ class Pbx:
 
     # --- inventory (owned by inventory.py): what the operator believes, right or wrong ---------------------------------
     inventory_vars: dict[str, Any] = field(default_factory=dict)  # extra or overriding host variables
+    trouble: tuple[str, ...] = ()  # what its fleet planned for it: names of fleet.TROUBLES
     expected: str = "compliant"  # verdict of a compliance run after a rollout (and after POST /_lab/drift)
 
     # --- XAPI state (owned by pbx/) ------------------------------------------------------------------------------------

@@ -54,9 +54,7 @@ def test_graded_functions_are_listed_by_their_first_line() -> None:
 
     assert behave() is None
     found = [each for each in statements() if each.source == "traffic of a public client"]
-    assert [(each.behavior, each.grade) for each in found] == [
-        ("PATCH replaces the whole collection.", Grade.RECORDED)
-    ]
+    assert [(each.behavior, each.grade) for each in found] == [("PATCH replaces the whole collection.", Grade.RECORDED)]
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,12 @@ def test_the_demo_fleet_answers_as_its_inventory_deserves(lab: Lab) -> None:
                 answers[name] = "in" if answer.status_code == 200 else "refused"
     assert {name for name, found in answers.items() if found == "down"} == {"acme-hamburg"}
     assert {name for name, found in answers.items() if found == "refused"} == {"fabrikam-nantes"}
+    planned = {each["name"]: each["trouble"] for each in lab.control.state()["pbxs"] if each["trouble"]}
+    assert planned == {
+        "acme-hamburg": ["down"],
+        "fabrikam-nantes": ["wrong_secret"],
+        "northwind-hotline": ["unlicensed"],
+    }
     wishes = [name for name, each in hosts.items() if each.get("tcx_console_contact_sync")]
     assert [lab.control.pbx(name)["edition"] for name in wishes] == ["Standard"]
 
