@@ -112,13 +112,15 @@ def catalogue() -> dict[str, Environment]:
     for core, pythons in CORES.items():
         own = Environment(f"core-{core}", f".venv-core-{core}", pythons)
         table[own.lock] = everyday if own.lock == everyday.lock else own
+    table["tower"] = Environment("tower", ".venv-tower", CORES["2.21"])
     for lock in ("lint", "nox", "browser", "azure-cli", "msgraph-sdk", "xapi-sdk"):
         table[lock] = Environment(lock, f".venv-{lock}", ANY if lock != "lint" else everyday.pythons + ANY)
     return table
 
 
 @contextmanager
-def _exclusive(name: str) -> Iterator[None]:
+def exclusive(name: str) -> Iterator[None]:
+    """Hold the lock of that name in the build directory, among all processes."""
     BUILD.mkdir(exist_ok=True)
     with (BUILD / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -154,7 +156,7 @@ def installer() -> Path | None:
     stamp = directory / "stamp"
     if not (stamp.is_file() and stamp.read_text() == digest):
         try:
-            with _exclusive("installer"):
+            with exclusive("installer"):
                 _empty_environment(Path(sys.executable), directory)
                 _run([directory / "bin" / "pip", "install", "-q", "--require-hashes", "-r", lock])
                 stamp.write_text(digest)
@@ -186,7 +188,7 @@ def ensure(name: str) -> Environment:
     lock = LOCKS / f"{environment.lock}.txt"
     digest = hashlib.sha256(f"{version} {python}\n".encode() + lock.read_bytes()).hexdigest()
     stamp = environment.path / "stamp"
-    with _exclusive(environment.directory):
+    with exclusive(environment.directory):
         if stamp.is_file() and stamp.read_text() == digest:
             return environment
         start = time.monotonic()
