@@ -93,4 +93,4 @@ async def test_one_app_can_serve_one_pbx_and_nobody_answers_on_a_foreign_port() 
     ],
 )
 def test_what_the_pbxs_do_says_how_sure_we_are(behavior: str, grade: Grade) -> None:
-    assert [each.grade for each in statements() if each.behaviour.startswith(behavior)] == [grade]
+    assert [each.grade for each in statements() if each.behavior.startswith(behavior)] == [grade]
