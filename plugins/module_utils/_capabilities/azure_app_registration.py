@@ -1,0 +1,327 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``azure_app_registration``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._entra import (
+    application_plan,
+    application_view,
+    certificates,
+    policy,
+    rights,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    CLAIM_LISTS,
+    PROPERTIES,
+    URI_LISTS,
+    Key,
+    Observed,
+    Wish,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Applier, remove
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._entra.key_plan import duplicates
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
+ADOPT = ("display_name", "redirect_uri")
+
+KEY_SPEC: ArgumentSpec = {
+    "unique_name": {"type": "str"},
+    "app_id": {"type": "str"},
+    "display_name": {"type": "str"},
+}
+
+_CLAIM = {
+    "name": {"type": "str", "required": True},
+    "essential": {"type": "bool"},
+    "source": {"type": "str"},
+    "additional_properties": {"type": "list", "elements": "str"},
+}
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **_entra_connection.ARGUMENT_SPEC,
+    **KEY_SPEC,
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "adopt": {"type": "list", "elements": "str", "choices": list(ADOPT), "default": []},
+    "sign_in_audience": {"type": "str", "choices": list(AUDIENCES)},
+    "redirect_uris": {"type": "list", "elements": "str"},
+    "spa_redirect_uris": {"type": "list", "elements": "str"},
+    "public_client_redirect_uris": {"type": "list", "elements": "str"},
+    "redirect_uris_exclusive": {"type": "bool", "default": False},
+    "home_page_url": {"type": "str"},
+    "logout_url": {"type": "str"},
+    "id_tokens": {"type": "bool"},
+    "public_client": {"type": "bool"},
+    "notes": {"type": "str"},
+    "tags": {"type": "list", "elements": "str", "default": []},
+    "optional_claims": {
+        "type": "dict",
+        "options": {
+            each.option: {"type": "list", "elements": "dict", "options": _CLAIM, "no_log": False}
+            for each in CLAIM_LISTS
+        },
+    },
+    "service_principal_lock": {
+        "type": "dict",
+        "options": {
+            "enabled": {"type": "bool", "required": True},
+            "all_properties": {"type": "bool"},
+            "credentials_with_usage_sign": {"type": "bool"},
+            "credentials_with_usage_verify": {"type": "bool"},
+            "token_encryption_key_id": {"type": "bool", "no_log": False},
+        },
+    },
+    "certificates": {"type": "list", "elements": "str"},
+    "certificates_exclusive": {"type": "bool", "default": False},
+    "certificates_keep": {"type": "list", "elements": "str", "default": []},
+    "certificates_prune_expired": {"type": "bool", "default": False},
+    "certificates_prune_duplicates": {"type": "bool", "default": False},
+    "certificates_rotate_overlap_days": {"type": "int"},
+    "permissions": {"type": "list", "elements": "raw"},
+    "delegated_permissions": {"type": "list", "elements": "raw"},
+    "features": {"type": "list", "elements": "str", "choices": list(names.FEATURES)},
+    "permissions_exclusive": {"type": "bool", "default": False},
+    "owners": {"type": "list", "elements": "str"},
+    "service_principal": {
+        "type": "dict",
+        "options": {
+            "enabled": {"type": "bool"},
+            "assignment_required": {"type": "bool"},
+            "visible": {"type": "bool"},
+        },
+    },
+    "purge": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+
+
+def run(task: Task) -> Outcome:
+    """Find, plan, and outside of check mode carry out and prove."""
+    params = task.params
+    key = _key(params)
+    wished = _permission_wishes(params)
+    wish = _wish(params, key)
+    client = _entra_connection.client(params, task.context)
+    catalogues = Catalogues(client)
+    finder = Finder(client, key, catalogues, [each.resource for each in wished or ()], owners=bool(wish.owners))
+    rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
+    if params["state"] == "absent":
+        return _absent(task, client, finder, wish)
+    observed = finder.find()
+    if wished is not None:
+        wish = _with_permissions(wish, names.resolve(wished, catalogues.known))
+    plan = application_plan.plan_present(wish, observed, client.now(), catalogues.known)
+    _check_before_writing(task, client, wish, observed, plan)
+    if plan and not task.check_mode:
+        final = Applier(finder, wish).apply(observed, within=float(params["wait_timeout"]), wait=params["wait"])
+    else:
+        final = application_plan.simulate(observed, plan)
+    _warn(task, final, client)
+    return Outcome(_values(task, client, wish, final, catalogues), plan)
+
+
+def _absent(task: Task, client: GraphClient, finder: Finder, wish: Wish) -> Outcome:
+    try:
+        observed = finder.find()
+    except NotFound:
+        observed = Observed()
+    plan = application_plan.plan_absent(wish, observed, task.params["purge"])
+    _check_before_writing(task, client, wish, observed, plan)
+    gone = observed.but(application=observed.application or observed.deleted)
+    if plan and not task.check_mode:
+        remove(finder, plan)
+    values = {
+        **application_view.ids(gone),
+        "tenant_id": client.tenant_id,
+        "certificates": [],
+        "unmanaged": {},
+        "auth_source": client.connection.credential.source,
+        "waited": round(task.context.deadline.waited, 1),
+    }
+    return Outcome(values, plan)
+
+
+def _check_before_writing(task: Task, client: GraphClient, wish: Wish, observed: Observed, plan: Plan) -> None:
+    """Everything that can be known to fail fails here, before the first write. Check mode, which an auditor with fewer
+    rights may run, only warns."""
+    if not plan:
+        return
+    try:
+        rights.require(
+            client.tokens.get(),
+            rights.WRITE_APPLICATIONS,
+            f"{'delete' if task.params['state'] == 'absent' else 'change'} the application",
+            wish.key.text(),
+        )
+        if "certificates" in plan.changed_fields(application_plan.APPLICATION):
+            policy.check(client, wish, observed)
+    except M365Error as error:
+        if not task.check_mode:
+            raise
+        task.context.warn(str(error))
+
+
+def _values(task: Task, client: GraphClient, wish: Wish, final: Observed, catalogues: Catalogues) -> dict[str, Any]:
+    thumbprints = [each.thumbprint for each in wish.certificates or ()]
+    now = client.now()
+    return {
+        **application_view.ids(final),
+        "tenant_id": client.tenant_id,
+        "certificates": application_view.certificate_list(final.application, now, thumbprints),
+        "unmanaged": application_view.unmanaged(wish, final, now, catalogues.known),
+        "auth_source": client.connection.credential.source,
+        "waited": round(task.context.deadline.waited, 1),
+    }
+
+
+def _warn(task: Task, final: Observed, client: GraphClient) -> None:
+    entries = (final.application or {}).get("keyCredentials") or ()
+    for thumbprint in duplicates(entries):
+        task.context.warn(
+            f"the certificate {thumbprint} is registered more than once; certificates_prune_duplicates: true removes the others"
+        )
+    now = client.now()
+    for each in application_view.certificate_list(final.application, now):
+        if each["days_left"] is not None and each["days_left"] < 0:
+            task.context.warn(
+                f"the certificate {each['thumbprint']} ended on {each['not_after']}; certificates_prune_expired: true removes it"
+            )
+
+
+def _key(params: Mapping[str, Any]) -> Key:
+    key = Key(
+        unique_name=(params["unique_name"] or "").strip(),
+        app_id=(params["app_id"] or "").strip().lower(),
+        display_name=(params["display_name"] or "").strip(),
+        adopt=tuple(params.get("adopt") or ()),
+        redirect_uris=tuple(params.get("redirect_uris") or ()),
+    )
+    check_key(key)
+    if "display_name" in key.adopt and not key.display_name:
+        raise BadInput("adopt names display_name, and display_name is not given")
+    if "redirect_uri" in key.adopt and not key.redirect_uris:
+        raise BadInput("adopt names redirect_uri, and redirect_uris is not given")
+    return key
+
+
+def check_key(key: Key) -> None:
+    """Raise :class:`BadInput` for keys that can lead nowhere."""
+    if key.app_id and not is_guid(key.app_id):
+        raise BadInput(f"app_id {key.app_id!r} is not a GUID", remedy="Give the application (client) id.")
+    if len(key.unique_name) > 120:
+        raise BadInput("unique_name is longer than 120 characters")
+    if len(key.display_name) > 256:
+        raise BadInput("display_name is longer than 256 characters")
+
+
+def _permission_wishes(params: Mapping[str, Any]) -> list[names.Wish] | None:
+    """What is to be declared; ``None`` when no option says anything about it."""
+    if all(params[name] is None for name in ("permissions", "delegated_permissions", "features")):
+        return None
+    return permission_wishes(params)
+
+
+def permission_wishes(params: Mapping[str, Any]) -> list[names.Wish]:
+    """Application and delegated permissions and those of the features, each once."""
+    found = [
+        *names.wishes(params["permissions"], names.APPLICATION),
+        *names.wishes(params["delegated_permissions"], names.DELEGATED),
+        *names.wishes_of_features(params["features"]),
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _with_permissions(wish: Wish, permissions: Sequence[names.Permission]) -> Wish:
+    return Wish(**{**wish.__dict__, "permissions": permissions})
+
+
+def _wish(params: Mapping[str, Any], key: Key) -> Wish:
+    overlap = params["certificates_rotate_overlap_days"]
+    if overlap is not None and overlap < 1:
+        raise BadInput(
+            "certificates_rotate_overlap_days must be 1 or more",
+            remedy="A certificate is added in one run and the older one removed in a later one.",
+        )
+    for each in URI_LISTS:
+        for uri in params[each.option] or ():
+            _check_uri(each.option, uri)
+    for option in ("home_page_url", "logout_url"):
+        if params[option] and urlsplit(params[option]).scheme not in ("http", "https"):
+            raise BadInput(f"{option} {params[option]!r} is not an address")
+    given = params["certificates"]
+    return Wish(
+        key=key,
+        plain={each.option: params[each.option] for each in PROPERTIES},
+        uris={each.option: params[each.option] for each in URI_LISTS},
+        uris_exclusive=params["redirect_uris_exclusive"],
+        tags=params["tags"],
+        claims=_claims(params["optional_claims"]),
+        lock=params["service_principal_lock"],
+        certificates=None if given is None else certificates.parse_all(given),
+        certificates_exclusive=params["certificates_exclusive"],
+        keep=frozenset(certificates.normalized_thumbprint(each) for each in params["certificates_keep"]),
+        prune_expired=params["certificates_prune_expired"],
+        prune_duplicates=params["certificates_prune_duplicates"],
+        overlap_days=overlap,
+        permissions_exclusive=params["permissions_exclusive"],
+        owners=params["owners"],
+        service_principal=params["service_principal"] or {},
+        force=params["force"],
+    )
+
+
+def _check_uri(option: str, uri: str) -> None:
+    """What Entra is known to refuse, said before anything is sent (documented restrictions of redirect URIs)."""
+    parts = urlsplit(uri)
+    if not parts.scheme or any(character.isspace() for character in uri) or parts.fragment:
+        raise BadInput(
+            f"{option}: {uri!r} is not a redirect URI", remedy="It is an address without blanks and without fragment."
+        )
+    if len(uri) > 256:
+        raise BadInput(f"{option}: a redirect URI has at most 256 characters", target=uri[:60])
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if option != "public_client_redirect_uris" and parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise BadInput(f"{option}: {uri!r} does not begin with https://", remedy="Plain http is for localhost alone.")
+
+
+def _claims(given: Mapping[str, Any] | None) -> dict[str, list[dict[str, Any]] | None] | None:
+    if given is None:
+        return None
+    return {option: None if claims is None else [_claim(claim) for claim in claims] for option, claims in given.items()}
+
+
+def _claim(given: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        "name": given["name"],
+        "essential": given.get("essential"),
+        "source": given.get("source"),
+        "additionalProperties": given.get("additional_properties"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+CAPABILITY = Capability(
+    name="azure_app_registration",
+    argument_spec=ARGUMENT_SPEC,
+    run=run,
+    required_one_of=[("unique_name", "app_id", "display_name")],
+)

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``azure_app_registration_info``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import (
+    KEY_SPEC,
+    check_key,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, certificates, declared, rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, SELECT, Key, Observed, Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient, literal
+from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **_entra_connection.ARGUMENT_SPEC,
+    **KEY_SPEC,
+    "redirect_uris": {"type": "list", "elements": "str"},
+    "certificates": {"type": "list", "elements": "str"},
+    "permissions": {"type": "list", "elements": "raw"},
+}
+
+
+def run(task: Task) -> Outcome:
+    """Read, and change nothing."""
+    params = task.params
+    key = Key(
+        unique_name=(params["unique_name"] or "").strip(),
+        app_id=(params["app_id"] or "").strip().lower(),
+        display_name=(params["display_name"] or "").strip(),
+    )
+    check_key(key)
+    wish = Wish(
+        key=key,
+        uris={"redirect_uris": params["redirect_uris"]},
+        certificates=certificates.parse_all(params["certificates"]),
+    )
+    wished = names.wishes(params["permissions"], names.APPLICATION)
+    client = _entra_connection.client(params, task.context)
+    rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
+    catalogues = Catalogues(client)
+    found = list(_observed(client, key, catalogues, [each.resource for each in wished]))
+    resources = {each for one in found for each in declared.resources(_access(one))}
+    catalogues.read(sorted(resources | {each.resource for each in wished}), optional=True)
+    wish = replace(wish, permissions=names.resolve(wished, catalogues.known))
+    values = {
+        "applications": [_shown(params, client, wish, each, catalogues) for each in found],
+        "tenant_id": client.tenant_id,
+        "auth_source": client.connection.credential.source,
+    }
+    return Outcome(values)
+
+
+def _observed(client: GraphClient, key: Key, catalogues: Catalogues, resources: list[str]) -> Iterator[Observed]:
+    if key.app_id or key.unique_name:
+        try:
+            found = Finder(client, key, catalogues, resources, owners=True).find()
+        except NotFound:
+            return
+        if found.application is not None:
+            yield found
+        return
+    clause = f"$filter=displayName%20eq%20{literal(key.display_name)}&" if key.display_name else ""
+    finder = Finder(client, key, catalogues, resources, owners=True)
+    for application in client.pages(f"/applications?{clause}$select={SELECT}&$top=100"):
+        # Without a key those are listed that this collection looks after.
+        wanted = application.get("displayName") == key.display_name if key.display_name else _is_ours(application)
+        if wanted:
+            yield finder.again(Observed(application=application))
+
+
+def _is_ours(application: Mapping[str, Any]) -> bool:
+    return MARK in (application.get("tags") or ())
+
+
+def _access(observed: Observed) -> list[dict[str, Any]]:
+    return list((observed.application or {}).get("requiredResourceAccess") or ())
+
+
+def _shown(
+    params: Mapping[str, Any], client: GraphClient, wish: Wish, observed: Observed, catalogues: Catalogues
+) -> dict[str, Any]:
+    """The application, and what of it is not among what was asked about.
+
+    What was not asked about counts as asked for, but a certificate without our mark.
+    """
+    now = client.now()
+    found = application_view.shape(observed, now, catalogues.known)
+    besides = application_view.unmanaged(wish, observed, now, catalogues.known)
+    asked = {name: besides[name] if params[name] is not None else [] for name in ("redirect_uris", "permissions")}
+    foreign = besides["certificates"]
+    if params["certificates"] is None:
+        foreign = [each for each in foreign if not each["managed"]]
+    return {**found, "unmanaged": {**asked, "certificates": foreign}}
+
+
+CAPABILITY = Capability(name="azure_app_registration_info", argument_spec=ARGUMENT_SPEC, run=run)

@@ -1,0 +1,161 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``graph_permission_grant``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import permission_wishes
+from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan, rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import Granted, GrantWish, Names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import Granter, GrantReader
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **_entra_connection.ARGUMENT_SPEC,
+    "app_id": {"type": "str", "required": True},
+    "permissions": {"type": "list", "elements": "raw"},
+    "delegated_permissions": {"type": "list", "elements": "raw"},
+    "features": {"type": "list", "elements": "str", "choices": list(names.FEATURES)},
+    "exclusive": {"type": "bool", "default": False},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "on_missing_rights": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
+    "force": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+
+
+def run(task: Task) -> Outcome:
+    """Read, plan, and outside of check mode carry out and prove."""
+    params = task.params
+    app_id = params["app_id"].strip().lower()
+    pending = params["app_id"] == PENDING and task.check_mode
+    if not (is_guid(app_id) or pending):
+        raise BadInput(f"app_id {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
+    wished = permission_wishes(params)
+    client = _entra_connection.client(params, task.context)
+    rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)
+    catalogues = Catalogues(client)
+    wish = GrantWish(app_id, exclusive=params["exclusive"], absent=params["state"] == "absent", force=params["force"])
+    reader = GrantReader(
+        client,
+        app_id,
+        catalogues,
+        [each.resource for each in wished],
+        application_too=wish.exclusive or wish.absent,
+    )
+    granted = _observe(reader, catalogues, wished, pending, wish.absent)
+    found = names.resolve(wished, catalogues.known)
+    wish = GrantWish(
+        **{
+            **wish.__dict__,
+            "application": [each for each in found if each.kind == names.APPLICATION],
+            "delegated": [each for each in found if each.kind == names.DELEGATED],
+        }
+    )
+    return _bring_about(task, client, reader, wish, granted)
+
+
+def _observe(
+    reader: GrantReader, catalogues: Catalogues, wished: list[names.Wish], pending: bool, absent: bool
+) -> Granted:
+    if pending:
+        # In check mode the application may only be planned; all that can be known then is what the APIs offer.
+        catalogues.read([each.resource for each in wished])
+        return Granted(marked=True)
+    try:
+        return reader.read()
+    except NotFound:
+        if not absent:
+            raise
+        return Granted(marked=True)
+
+
+def _bring_about(task: Task, client: GraphClient, reader: GrantReader, wish: GrantWish, granted: Granted) -> Outcome:
+    params, plan = task.params, grant_plan.plan_grants(wish, granted, reader.names)
+    try:
+        _require_rights(client, reader, wish, plan)
+    except MissingRight as error:
+        if not task.check_mode and params["on_missing_rights"] == "fail":
+            raise
+        task.context.warn(str(error))
+        values = _values(task, client, reader.names, wish, granted, granted)
+        values.update(missing_rights=error.missing, admin_consent_url=error.consent_url)
+        if task.check_mode:
+            return Outcome(values, plan)
+        # Nothing was changed; what a human has to do is in the result.
+        return Outcome({**values, "changes": plan.as_list(), "diff": plan.diff()})
+    if plan and not task.check_mode:
+        final = Granter(reader, wish).apply(granted, within=float(params["wait_timeout"]), wait=params["wait"])
+    else:
+        final = grant_plan.simulate(granted, plan)
+    return Outcome(_values(task, client, reader.names, wish, granted, final), plan)
+
+
+def _require_rights(client: GraphClient, reader: GrantReader, wish: GrantWish, plan: Plan) -> None:
+    token = client.tokens.get()
+    kinds = grant_plan.kinds_written(plan)
+    needed = {
+        names.APPLICATION: rights.GRANT_APPLICATION_PERMISSIONS,
+        names.DELEGATED: rights.GRANT_DELEGATED_PERMISSIONS,
+    }
+    for kind, any_of in needed.items():
+        if kind in kinds and rights.lacking(token, any_of):
+            url = "" if wish.absent else _consent_url(client, reader, wish)
+            rights.require(token, any_of, "grant permissions", wish.app_id, url)
+    if any(write.action == grant_plan.CREATE_PRINCIPAL for write in plan.writes):
+        rights.require(token, rights.WRITE_APPLICATIONS, "create the service principal", wish.app_id)
+
+
+def _consent_url(client: GraphClient, reader: GrantReader, wish: GrantWish) -> str:
+    uris = ((reader.application or {}).get("web") or {}).get("redirectUris") or [""]
+    return rights.admin_consent_url(client.connection.endpoints, client.tenant_id, wish.app_id, str(uris[0]))
+
+
+def _values(
+    task: Task, client: GraphClient, known: Names, wish: GrantWish, before: Granted, after: Granted
+) -> dict[str, Any]:
+    roles, scopes = _names(before, known), _names(after, known)
+    besides = grant_plan.unneeded(wish, after, known) if not wish.absent else ([], [])
+    return {
+        "granted": _gained(roles, scopes),
+        "revoked": _gained(scopes, roles),
+        "unneeded": [*besides[0], *besides[1]],
+        "unmanaged": {"permissions": besides[0], "delegated_permissions": besides[1]},
+        "application_permissions": scopes["application"],
+        "delegated_permissions": scopes["delegated"],
+        "service_principal_id": after.principal_id,
+        "tenant_id": client.tenant_id,
+        "auth_source": client.connection.credential.source,
+        "waited": round(task.context.deadline.waited, 1),
+    }
+
+
+def _names(granted: Granted, known: Names) -> dict[str, list[str]]:
+    return {
+        "application": grant_plan.application_names(granted, known),
+        "delegated": grant_plan.delegated_names(granted, known),
+    }
+
+
+def _gained(one: Mapping[str, list[str]], other: Mapping[str, list[str]]) -> list[str]:
+    """What ``other`` has and ``one`` has not, application permissions first."""
+    return [name for kind in ("application", "delegated") for name in other[kind] if name not in one[kind]]
+
+
+CAPABILITY = Capability(name="graph_permission_grant", argument_spec=ARGUMENT_SPEC, run=run)

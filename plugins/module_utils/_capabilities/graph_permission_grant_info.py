@@ -1,0 +1,66 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``graph_permission_grant_info``."""
+
+from __future__ import annotations
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import permission_wishes
+from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, grant_plan, rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **_entra_connection.ARGUMENT_SPEC,
+    "app_id": {"type": "str", "required": True},
+    "permissions": {"type": "list", "elements": "raw"},
+    "delegated_permissions": {"type": "list", "elements": "raw"},
+    "features": {"type": "list", "elements": "str", "choices": list(names.FEATURES)},
+}
+
+
+def run(task: Task) -> Outcome:
+    """Read, and change nothing."""
+    params = task.params
+    app_id = params["app_id"].strip().lower()
+    if not is_guid(app_id):
+        raise BadInput(f"app_id {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
+    wished = permission_wishes(params)
+    client = _entra_connection.client(params, task.context)
+    rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)
+    catalogues = Catalogues(client)
+    reader = GrantReader(client, app_id, catalogues, [each.resource for each in wished], application_too=True)
+    granted = reader.read()
+    access = list((reader.application or {}).get("requiredResourceAccess") or ())
+    catalogues.read(declared.resources(access), optional=True)
+    needed = {
+        names.label(each.resource, each.name, catalogues.known) for each in names.resolve(wished, catalogues.known)
+    }
+    declares = {kind: sorted(declared.labels(access, kind, catalogues.known)) for _option, kind in declared.OPTIONS}
+    if not wished:
+        needed = {name for found in declares.values() for name in found}
+    application = grant_plan.application_names(granted, reader.names)
+    delegated = grant_plan.delegated_names(granted, reader.names)
+    values = {
+        "application_permissions": application,
+        "delegated_permissions": delegated,
+        "declared": declares[names.APPLICATION],
+        "declared_delegated": declares[names.DELEGATED],
+        "unneeded": [each for each in [*application, *delegated] if each not in needed],
+        "missing": sorted(needed - {*application, *delegated}),
+        "service_principal_id": granted.principal_id,
+        "tenant_id": client.tenant_id,
+        "auth_source": client.connection.credential.source,
+    }
+    return Outcome(values)
+
+
+CAPABILITY = Capability(name="graph_permission_grant_info", argument_spec=ARGUMENT_SPEC, run=run)

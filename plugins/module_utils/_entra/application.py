@@ -1,0 +1,186 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""An application registration: what is wanted of it, what has been seen of it, and which property is which.
+
+Shapes of Graph follow its published metadata; the defaults (null for a flag never set) are recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Permission
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Normalize, as_flag, as_is
+
+Json = dict[str, Any]
+
+MARK = "tcx.m365"
+"""Tag of the applications that this collection has made or adopted."""
+
+KEY_TAG = "tcx.m365:unique_name="
+"""Begin of a tag that carries the key in clouds that do not know unique names."""
+
+VISIBLE_TAG = "WindowsAzureActiveDirectoryIntegratedApp"
+"""Tag of service principals that the portal lists under Enterprise applications (observed)."""
+
+DEFAULT_AUDIENCE = "AzureADMyOrg"
+"""Sent on creation; Graph's own default admits personal accounts and a far smaller quota (recorded)."""
+
+SELECT = (
+    "id,appId,uniqueName,displayName,createdDateTime,deletedDateTime,signInAudience,isFallbackPublicClient,notes,tags,"
+    "optionalClaims,servicePrincipalLockConfiguration,web,spa,publicClient,keyCredentials,requiredResourceAccess"
+)
+
+SP_SELECT = "id,appId,displayName,accountEnabled,appRoleAssignmentRequired,tags"
+
+
+@dataclass(frozen=True)
+class Property:
+    """One plain option and where Graph keeps it."""
+
+    option: str
+    path: tuple[str, ...]
+    compare: Normalize = as_is
+
+
+PROPERTIES = (
+    Property("display_name", ("displayName",)),
+    Property("sign_in_audience", ("signInAudience",)),
+    Property("id_tokens", ("web", "implicitGrantSettings", "enableIdTokenIssuance"), as_flag),
+    Property("home_page_url", ("web", "homePageUrl")),
+    Property("logout_url", ("web", "logoutUrl")),
+    Property("public_client", ("isFallbackPublicClient",), as_flag),
+    Property("notes", ("notes",)),
+)
+
+URI_LISTS = (
+    Property("redirect_uris", ("web", "redirectUris")),
+    Property("spa_redirect_uris", ("spa", "redirectUris")),
+    Property("public_client_redirect_uris", ("publicClient", "redirectUris")),
+)
+
+LOCK = (
+    Property("enabled", ("isEnabled",), as_flag),
+    Property("all_properties", ("allProperties",), as_flag),
+    Property("credentials_with_usage_sign", ("credentialsWithUsageSign",), as_flag),
+    Property("credentials_with_usage_verify", ("credentialsWithUsageVerify",), as_flag),
+    Property("token_encryption_key_id", ("tokenEncryptionKeyId",), as_flag),
+)
+
+CLAIM_LISTS = (
+    Property("id_token", ("idToken",)),
+    Property("access_token", ("accessToken",)),
+    Property("saml2_token", ("saml2Token",)),
+)
+
+SERVICE_PRINCIPAL = (
+    Property("enabled", ("accountEnabled",), as_flag),
+    Property("assignment_required", ("appRoleAssignmentRequired",), as_flag),
+)
+
+
+@dataclass(frozen=True)
+class Key:
+    """How an application is found; empty where that is not given. ``adopt`` says what else may lead to it."""
+
+    unique_name: str = ""
+    app_id: str = ""
+    display_name: str = ""
+    adopt: tuple[str, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The key in a sentence."""
+        if self.app_id:
+            return self.app_id
+        return self.unique_name or self.display_name
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How an application should be. ``None`` means: not mentioned, left alone.
+
+    :param plain: options of :data:`PROPERTIES`; the empty string clears.
+    :param uris: options of :data:`URI_LISTS`.
+    :param claims: options of :data:`CLAIM_LISTS` -> list of claims in Graph's shape.
+    :param lock: options of :data:`LOCK`.
+    :param keep: thumbprints that an exclusive list of certificates leaves alone.
+    :param overlap_days: how long a new certificate must have been there before an older one of ours is retired.
+    :param owners: object ids.
+    :param service_principal: ``enabled``, ``assignment_required``, ``visible``.
+    :param force: remove also where our mark is missing.
+    """
+
+    key: Key
+    plain: Mapping[str, Any] = field(default_factory=dict)
+    uris: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
+    uris_exclusive: bool = False
+    tags: Sequence[str] = ()
+    claims: Mapping[str, Sequence[Json] | None] | None = None
+    lock: Mapping[str, bool | None] | None = None
+    certificates: Sequence[Certificate] | None = None
+    certificates_exclusive: bool = False
+    keep: frozenset[str] = frozenset()
+    prune_expired: bool = False
+    prune_duplicates: bool = False
+    overlap_days: int | None = None
+    permissions: Sequence[Permission] | None = None
+    permissions_exclusive: bool = False
+    owners: Sequence[str] | None = None
+    service_principal: Mapping[str, bool | None] = field(default_factory=dict)
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is there. ``None`` means: certainly not there.
+
+    :param application: with :data:`SELECT`.
+    :param deleted: a soft-deleted application with our key; only looked for where ``application`` is ``None``.
+    :param owners: object ids; empty when nobody asked for them.
+    """
+
+    application: Json | None = None
+    service_principal: Json | None = None
+    deleted: Json | None = None
+    owners: tuple[str, ...] = ()
+
+    def but(self, **changes: Any) -> Observed:
+        return replace(self, **changes)
+
+    @property
+    def marked(self) -> bool:
+        return MARK in ((self.application or self.deleted or {}).get("tags") or ())
+
+
+def value_at(entity: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
+    """A nested value; ``None`` where a part of the path is missing or null."""
+    found: Any = entity
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def with_value(entity: Mapping[str, Any], path: Sequence[str], value: Any) -> Json:
+    """A copy in which one nested value is another."""
+    copy = dict(entity)
+    if len(path) == 1:
+        copy[path[0]] = value
+    else:
+        inner = copy.get(path[0])
+        copy[path[0]] = with_value(inner if isinstance(inner, Mapping) else {}, path[1:], value)
+    return copy
+
+
+def unique_name_of(application: Mapping[str, Any]) -> str:
+    """The key of an application, wherever its cloud lets it be kept."""
+    stated = str(application.get("uniqueName") or "")
+    tagged = (str(tag)[len(KEY_TAG) :] for tag in application.get("tags") or () if str(tag).startswith(KEY_TAG))
+    return stated or next(tagged, "")

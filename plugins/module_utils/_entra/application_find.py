@@ -1,0 +1,244 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Finds an application by its key and reads all that a plan needs to know, in as few round trips as possible.
+
+Only a plain "does not exist" counts as absence; any other failure of a read is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    MARK,
+    SELECT,
+    SP_SELECT,
+    Key,
+    Observed,
+    unique_name_of,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
+    CONSISTENT,
+    Answer,
+    Call,
+    GraphClient,
+    literal,
+    unsupported_here,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, Conflict, NotFound
+
+Json = dict[str, Any]
+
+_DELETED = f"/directory/deletedItems/microsoft.graph.application?$select={SELECT}&$top=999"
+
+
+class Finder:
+    """Reads one application of one tenant.
+
+    :param resources: application ids of the APIs whose permission names are needed.
+    :param owners: whether owners are asked for.
+    """
+
+    def __init__(
+        self, client: GraphClient, key: Key, catalogues: Catalogues, resources: Iterable[str], *, owners: bool = False
+    ) -> None:
+        self.client = client
+        self.key = key
+        self.catalogues = catalogues
+        self.resources = list(resources)
+        self.owners = owners
+
+    @property
+    def knows_unique_names(self) -> bool:
+        """Whether this cloud has the key ``uniqueName`` (older documentation: the public cloud alone)."""
+        return self.client.context.store.get("no_unique_names", self.client.connection.endpoints.graph) is None
+
+    def no_unique_names(self) -> None:
+        """Remember for the run that this cloud has none."""
+        self.client.context.store.put("no_unique_names", self.client.connection.endpoints.graph, True)
+
+    def find(self) -> Observed:
+        """Everything about the application that the key leads to.
+
+        :raises Ambiguous: the key fits several applications.
+        :raises NotFound: ``app_id`` was given and there is no such application.
+        """
+        calls = self._lookups()
+        missing = self.catalogues.missing(self.resources)
+        answers = self.client.batch([*calls.values(), Call("GET", _DELETED), *self.catalogues.calls(missing)])
+        found = dict(zip(calls, answers))
+        deleted_page = answers[len(calls)]
+        self.catalogues.take(missing, answers[len(calls) + 1 :])
+        application = self._live(found)
+        if application is None:
+            deleted = self._deleted(deleted_page)
+            if deleted is not None:
+                return Observed(deleted=deleted)
+            if self.key.app_id:
+                raise NotFound(
+                    "there is no such application, and no deleted one",
+                    tried="find the application",
+                    target=self.key.app_id,
+                    remedy="Check app_id and tenant_id. To create an application give unique_name instead.",
+                )
+            application = self._to_adopt()
+        if application is None:
+            return Observed()
+        if "service_principal" in found:
+            return self._with_principal(application, found["service_principal"])
+        return self.again(Observed(application=application), application_too=False)
+
+    def again(self, observed: Observed, *, application_too: bool = True) -> Observed:
+        """Read a known application again, by object id, together with what belongs to it."""
+        application = observed.application or {}
+        calls: dict[str, Call] = {}
+        if application_too:
+            calls["application"] = Call("GET", f"/applications/{application['id']}?$select={SELECT}")
+        calls["service_principal"] = self._principal_call(str(application["appId"]))
+        if self.owners:
+            calls["owners"] = Call("GET", f"/applications/{application['id']}/owners?$select=id")
+        if len(calls) == 1:
+            answers = {name: self.client.send(call) for name, call in calls.items()}
+        else:
+            answers = dict(zip(calls, self.client.batch(list(calls.values()))))
+        if application_too:
+            seen = _or_none(answers["application"])
+            if seen is None:
+                return Observed()
+            application = seen
+        owners: tuple[str, ...] = ()
+        if self.owners:
+            page = answers["owners"].get()
+            owners = tuple(str(each["id"]) for each in self.client.pages("", first=page))
+        return self._with_principal(application, answers["service_principal"]).but(owners=owners)
+
+    def _lookups(self) -> dict[str, Call]:
+        key = self.key
+        calls: dict[str, Call] = {}
+        if key.app_id:
+            calls["app_id"] = Call("GET", f"/applications(appId={literal(key.app_id)})?$select={SELECT}")
+            if not self.owners:
+                calls["service_principal"] = self._principal_call(key.app_id)
+        if key.unique_name and self.knows_unique_names:
+            calls["unique_name"] = Call("GET", f"/applications(uniqueName={literal(key.unique_name)})?$select={SELECT}")
+        if not key.app_id and not key.unique_name:
+            calls["display_name"] = self._by_display_name()
+        return calls
+
+    def _principal_call(self, app_id: str) -> Call:
+        return Call("GET", f"/servicePrincipals(appId={literal(app_id)})?$select={SP_SELECT}")
+
+    def _by_display_name(self) -> Call:
+        clause = f"displayName%20eq%20{literal(self.key.display_name)}"
+        return Call("GET", f"/applications?$filter={clause}&$select={SELECT}&$top=100")
+
+    def _live(self, found: dict[str, Answer]) -> Json | None:
+        named = self._named(found) if self.key.unique_name else None
+        if self.key.app_id:
+            application = _or_none(found["app_id"])
+            if named is not None and (application is None or named["id"] != application["id"]):
+                raise Conflict(
+                    f"unique_name {self.key.unique_name} belongs to the application {named.get('appId')}",
+                    tried="find the application",
+                    target=self.key.app_id,
+                    remedy="Give one of the two keys, or the pair that belongs together.",
+                )
+            return application
+        if self.key.unique_name:
+            return named
+        matches = [
+            each
+            for each in self.client.pages("", first=found["display_name"].get())
+            if each.get("displayName") == self.key.display_name
+        ]
+        return self._only(matches, f"the display name {self.key.display_name!r}")
+
+    def _named(self, found: dict[str, Answer]) -> Json | None:
+        if "unique_name" in found:
+            answer = found["unique_name"]
+            if answer.ok or not unsupported_here(answer.error):
+                return _or_none(answer)
+            self.no_unique_names()
+        # Without the key every application has to be looked at: filters on other properties are not documented.
+        everything = self.client.pages(f"/applications?$select={SELECT}&$top=999")
+        matches = [each for each in everything if unique_name_of(each) == self.key.unique_name]
+        return self._only(matches, f"the unique name {self.key.unique_name!r}")
+
+    def _deleted(self, page: Answer) -> Json | None:
+        """The soft-deleted application with our key: by its id or unique name, or by its name when it carries our mark."""
+        key = self.key
+        candidates = list(self.client.pages("", first=page.get()))
+        if key.app_id:
+            matches = [each for each in candidates if str(each.get("appId")).lower() == key.app_id.lower()]
+        elif key.unique_name:
+            matches = [each for each in candidates if unique_name_of(each) == key.unique_name]
+        else:
+            matches = [
+                each
+                for each in candidates
+                if each.get("displayName") == key.display_name and MARK in (each.get("tags") or ())
+            ]
+        # Of several that were deleted one after the other the latest is the one people miss.
+        return max(matches, key=lambda each: str(each.get("deletedDateTime") or ""), default=None)
+
+    def _to_adopt(self) -> Json | None:
+        calls = []
+        if "display_name" in self.key.adopt and self.key.display_name:
+            calls.append(self._by_display_name())
+        if "redirect_uri" in self.key.adopt:
+            calls += [
+                Call(
+                    "GET",
+                    f"/applications?$filter=web/redirectUris/any(p:p%20eq%20{literal(uri)})"
+                    "&$count=true&$select=id,appId,displayName,uniqueName,tags",
+                    headers=CONSISTENT,
+                )
+                for uri in self.key.redirect_uris
+            ]
+        if not calls:
+            return None
+        matches: dict[str, Json] = {}
+        for answer in self.client.batch(calls):
+            for each in self.client.pages("", CONSISTENT, first=answer.get()):
+                # One with another unique name belongs to somebody else, or to another PBX.
+                if not unique_name_of(each):
+                    matches.setdefault(str(each["id"]), each)
+        found = self._only(list(matches.values()), " and ".join(self.key.adopt).replace("_", " "))
+        if found is None:
+            return None
+        # The index behind a filter lags, so the application itself is read.
+        return self.client.get(f"/applications/{found['id']}?$select={SELECT}")
+
+    def _only(self, matches: list[Json], how: str) -> Json | None:
+        if len(matches) > 1:
+            listed = ", ".join(f"{each.get('appId')} (object {each.get('id')})" for each in matches)
+            raise Ambiguous(
+                f"{len(matches)} applications have {how}: {listed}",
+                tried="find the application",
+                target=self.key.text(),
+                remedy="Name the right one with app_id.",
+            )
+        return matches[0] if matches else None
+
+    def _with_principal(self, application: Json, answer: Answer) -> Observed:
+        principal = _or_none(answer)
+        if principal is not None:
+            store, key = self.client.context.store, self.client.shared_key(str(application.get("appId", "")).lower())
+            store.put("service_principal", key, principal["id"])
+        return Observed(application=application, service_principal=principal)
+
+
+def _or_none(answer: Answer) -> Json | None:
+    """The object, or ``None`` where Graph says plainly that there is none."""
+    if answer.ok:
+        return answer.get()
+    error = answer.error
+    if isinstance(error, NotFound):
+        return None
+    raise error.while_trying("read the application")

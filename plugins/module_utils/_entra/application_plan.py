@@ -1,0 +1,333 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""From what is wanted and what is there to what has to change. Pure: no network, no clock.
+
+:func:`simulate` carries out a plan in memory. Check mode shows its result, and ``plan(wish, simulate(plan)) == nothing``
+is a property that the tests hold for generated applications.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    CLAIM_LISTS,
+    DEFAULT_AUDIENCE,
+    KEY_TAG,
+    LOCK,
+    MARK,
+    PROPERTIES,
+    SERVICE_PRINCIPAL,
+    URI_LISTS,
+    VISIBLE_TAG,
+    Observed,
+    Wish,
+    unique_name_of,
+    value_at,
+    with_value,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalogue
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotOurs
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write, as_is, merged
+
+Json = dict[str, Any]
+
+RESTORE = "restore_application"
+CREATE = "create_application"
+UPDATE = "update_application"
+ADD_OWNERS = "add_owners"
+CREATE_PRINCIPAL = "create_service_principal"
+UPDATE_PRINCIPAL = "update_service_principal"
+DELETE = "delete_application"
+PURGE = "purge_application"
+
+APPLICATION, PRINCIPAL = "application", "service_principal"
+
+
+def plan_present(
+    wish: Wish, observed: Observed, now: dt.datetime, catalogues: Mapping[str, Catalogue] | None = None
+) -> Plan:
+    """What makes an application as wished.
+
+    :param now: the service's time; decides which certificates have ended.
+    :param catalogues: names of permissions, for the report alone.
+    :raises Conflict: the application has another unique name already, which can never be changed.
+    :raises NotOurs: something would be removed from an application that does not carry our mark.
+    """
+    base = observed.application or observed.deleted or {}
+    plan = Plan()
+    if observed.application is None:
+        before = "deleted" if observed.deleted is not None else "absent"
+        plan.changes.append(Change(APPLICATION, "state", before, "present"))
+    wanted, changes, removed = _application(wish, base, now, catalogues or {})
+    if removed and not (observed.marked or wish.force):
+        raise NotOurs(
+            f"it would lose {', '.join(removed)}, and it does not carry the tag {MARK}",
+            tried="bring an application to an exclusive state",
+            target=wish.key.text(),
+            remedy="Adopt it first without the exclusive options, or set force: true.",
+        )
+    plan.changes += changes
+    if observed.application is None and observed.deleted is None:
+        plan.writes.append(Write(CREATE, wanted))
+    else:
+        if observed.application is None:
+            plan.writes.append(Write(RESTORE, {"id": base["id"]}))
+        patch = _patch(base, wanted)
+        if patch:
+            plan.writes.append(Write(UPDATE, patch))
+    _plan_owners(wish, observed, plan)
+    _plan_principal(wish, observed, plan)
+    return plan
+
+
+def plan_absent(wish: Wish, observed: Observed, purge: bool) -> Plan:
+    """What removes an application; ``purge`` for good.
+
+    :raises NotOurs: it does not carry our mark.
+    """
+    plan = Plan()
+    if observed.application is None and not (purge and observed.deleted is not None):
+        return plan
+    if not (observed.marked or wish.force):
+        raise NotOurs(
+            f"it does not carry the tag {MARK}",
+            tried="delete an application",
+            target=wish.key.text(),
+            remedy="Check that it is the right one, then set force: true.",
+        )
+    before = "present" if observed.application is not None else "deleted"
+    plan.changes.append(Change(APPLICATION, "state", before, "purged" if purge else "absent"))
+    entity = observed.application or observed.deleted or {}
+    if observed.application is not None:
+        plan.writes.append(Write(DELETE, {"id": entity["id"]}))
+    if purge:
+        plan.writes.append(Write(PURGE, {"id": entity["id"]}))
+    return plan
+
+
+def simulate(observed: Observed, plan: Plan) -> Observed:
+    """What will be there once the plan has been carried out; ids that the service chooses are PENDING."""
+    found = observed
+    for write in plan.writes:
+        if write.action == CREATE:
+            found = found.but(application={"id": PENDING, "appId": PENDING, **write.payload}, service_principal=None)
+        elif write.action == RESTORE:
+            found = found.but(application=found.deleted, deleted=None)
+        elif write.action == UPDATE:
+            found = found.but(application={**(found.application or {}), **write.payload})
+        elif write.action == ADD_OWNERS:
+            found = found.but(owners=(*found.owners, *write.payload))
+        elif write.action == CREATE_PRINCIPAL:
+            found = found.but(service_principal={"id": PENDING, **write.payload})
+        elif write.action == UPDATE_PRINCIPAL:
+            found = found.but(service_principal={**(found.service_principal or {}), **write.payload})
+        elif write.action == DELETE:
+            found = found.but(application=None, deleted=found.application, service_principal=None)
+        elif write.action == PURGE:
+            found = found.but(deleted=None)
+    return found
+
+
+def _application(
+    wish: Wish, base: Json, now: dt.datetime, catalogues: Mapping[str, Catalogue]
+) -> tuple[Json, list[Change], list[str]]:
+    """The application as it should be, the changes that lead there, and what is removed by them."""
+    wanted, changes = _plain(wish, base)
+    removed: list[str] = []
+    wanted = _identity(wish, base, wanted, changes)
+    wanted = _uris(wish, wanted, changes, removed)
+    wanted = _claims(wish, wanted, changes)
+    wanted = _lock(wish, wanted, changes)
+    wanted = _certificates(wish, wanted, now, changes, removed)
+    wanted = _permissions(wish, wanted, catalogues, changes, removed)
+    return wanted, changes, removed
+
+
+def _plain(wish: Wish, base: Json) -> tuple[Json, list[Change]]:
+    options = dict(wish.plain)
+    if not base:
+        # An application must have a name, and the audience that Graph assumes is one nobody wants here.
+        options["display_name"] = options.get("display_name") or wish.key.display_name or wish.key.unique_name
+        options["sign_in_audience"] = options.get("sign_in_audience") or DEFAULT_AUDIENCE
+    wanted, changes = dict(base), []
+    for each in PROPERTIES:
+        want, have = options.get(each.option), value_at(base, each.path)
+        if want is None or each.compare(want) == each.compare(have):
+            continue
+        changes.append(Change(APPLICATION, each.option, have, want))
+        wanted = with_value(wanted, each.path, None if want == "" else want)
+    return wanted, changes
+
+
+def _identity(wish: Wish, base: Json, wanted: Json, changes: list[Change]) -> Json:
+    """The key and the mark; both are written once."""
+    name, has = wish.key.unique_name, unique_name_of(base)
+    if name and has and name != has:
+        raise Conflict(
+            f"it has the unique name {has} already, and a unique name is never changed",
+            tried=f"give the application the unique name {name}",
+            target=str(base.get("appId", "")),
+            remedy=f"Use unique_name: {has}, or leave unique_name out.",
+        )
+    if name and not has:
+        changes.append(Change(APPLICATION, "unique_name", None, name))
+        wanted = {**wanted, "uniqueName": name}
+    have = list(base.get("tags") or ())
+    tags = merged([*wish.tags, MARK], have, exclusive=False)
+    if tags != have:
+        changes.append(Change(APPLICATION, "tags", have, tags))
+        wanted = {**wanted, "tags": tags}
+    return wanted
+
+
+def _uris(wish: Wish, wanted: Json, changes: list[Change], removed: list[str]) -> Json:
+    for each in URI_LISTS:
+        want = wish.uris.get(each.option)
+        if want is None:
+            continue
+        have = list(value_at(wanted, each.path) or ())
+        target = merged(want, have, wish.uris_exclusive)
+        if target != have:
+            changes.append(Change(APPLICATION, each.option, have, target))
+            removed += [uri for uri in have if uri not in target]
+            wanted = with_value(wanted, each.path, target)
+    return wanted
+
+
+def _claims(wish: Wish, wanted: Json, changes: list[Change]) -> Json:
+    for each in CLAIM_LISTS:
+        want = (wish.claims or {}).get(each.option)
+        if want is None:
+            continue
+        path = ("optionalClaims", *each.path)
+        have = list(value_at(wanted, path) or ())
+        target = _merged_claims(want, have)
+        if target != have:
+            changes.append(Change(APPLICATION, f"optional_claims.{each.option}", have, target))
+            wanted = with_value(wanted, path, target)
+    return wanted
+
+
+def _merged_claims(want: Sequence[Json], have: Sequence[Json]) -> list[Json]:
+    """A claim is named by name and source; of a claim that is there only what is stated is changed."""
+
+    def name(claim: Json) -> tuple[str, str]:
+        return str(claim.get("name")), str(claim.get("source") or "")
+
+    target = {name(claim): claim for claim in have}
+    for claim in want:
+        there = target.get(name(claim), {})
+        different = {key: value for key, value in claim.items() if _claim_part(value) != _claim_part(there.get(key))}
+        if different or not there:
+            target[name(claim)] = {**there, **claim}
+    return list(target.values())
+
+
+def _claim_part(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else (value or None)
+
+
+def _lock(wish: Wish, wanted: Json, changes: list[Change]) -> Json:
+    path = "servicePrincipalLockConfiguration"
+    for each in LOCK:
+        want = (wish.lock or {}).get(each.option)
+        have = value_at(wanted, (path, *each.path))
+        if want is None or each.compare(want) == each.compare(have):
+            continue
+        changes.append(Change(APPLICATION, f"service_principal_lock.{each.option}", have, want))
+        wanted = with_value(wanted, (path, *each.path), want)
+        if value_at(wanted, (path, "isEnabled")) is None:
+            wanted = with_value(wanted, (path, "isEnabled"), False)  # required inside of the object (metadata)
+    return wanted
+
+
+def _certificates(wish: Wish, wanted: Json, now: dt.datetime, changes: list[Change], removed: list[str]) -> Json:
+    have = list(wanted.get("keyCredentials") or ())
+    touched = wish.certificates is not None or wish.prune_expired or wish.prune_duplicates
+    target = key_plan.planned(wish, have, now) if touched else have
+    if key_plan.is_same(target, have):
+        return wanted
+    before = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in have]
+    after = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in target]
+    changes.append(Change(APPLICATION, "certificates", before, after))
+    # An entry that has ended can no longer be used by anybody, so pruning it takes nothing from a stranger.
+    removed += [
+        f"the certificate {thumbprint_of(entry) or entry.get('keyId')}"
+        for entry in have
+        if entry not in target and not key_plan.ended(entry, now) and (thumbprint_of(entry) or "?") not in after
+    ]
+    return {**wanted, "keyCredentials": target}
+
+
+def _permissions(
+    wish: Wish, wanted: Json, catalogues: Mapping[str, Catalogue], changes: list[Change], removed: list[str]
+) -> Json:
+    if wish.permissions is None:
+        return wanted
+    have = list(wanted.get("requiredResourceAccess") or ())
+    target = declared.merged(wish.permissions, have, wish.permissions_exclusive)
+    for option, kind in declared.OPTIONS:
+        before = declared.labels(have, kind, catalogues)
+        after = declared.labels(target, kind, catalogues)
+        if sorted(before) != sorted(after):
+            changes.append(Change(APPLICATION, option, before, after))
+            removed += [f"the declared permission {each}" for each in before if each not in after]
+    if declared.pairs(have) == declared.pairs(target):
+        return wanted
+    return {**wanted, "requiredResourceAccess": target}
+
+
+def _patch(base: Json, wanted: Json) -> Json:
+    """The top-level properties that differ, each whole: whether a nested one is merged is not known."""
+    return {name: value for name, value in wanted.items() if name not in base or base[name] != value}
+
+
+def _plan_owners(wish: Wish, observed: Observed, plan: Plan) -> None:
+    missing = [each for each in dict.fromkeys(wish.owners or ()) if each not in observed.owners]
+    if missing:
+        before = list(observed.owners)
+        plan.changes.append(Change(APPLICATION, "owners", before, [*before, *missing]))
+        plan.writes.append(Write(ADD_OWNERS, missing))
+
+
+def _plan_principal(wish: Wish, observed: Observed, plan: Plan) -> None:
+    have = observed.service_principal if observed.application is not None else None
+    tags = list((have or {}).get("tags") or ())
+    body: Json = {}
+    if have is None:
+        plan.changes.append(Change(PRINCIPAL, "state", "absent", "present"))
+        app_id = (observed.application or observed.deleted or {}).get("appId", PENDING)
+        body = {"appId": app_id, "accountEnabled": True}
+    changed: Json = {}
+    for each in SERVICE_PRINCIPAL:
+        want = wish.service_principal.get(each.option)
+        actual = value_at(have, each.path) if have is not None else body.get(each.path[0])
+        if want is not None and each.compare(want) != each.compare(actual):
+            plan.changes.append(Change(PRINCIPAL, each.option, value_at(have, each.path), want))
+            changed[each.path[0]] = want
+    visible = wish.service_principal.get("visible")
+    if visible is not None and visible != (VISIBLE_TAG in tags):
+        plan.changes.append(Change(PRINCIPAL, "visible", not visible, visible))
+        changed["tags"] = [*tags, VISIBLE_TAG] if visible else [tag for tag in tags if tag != VISIBLE_TAG]
+    if have is None:
+        plan.writes.append(Write(CREATE_PRINCIPAL, {**body, **changed}))
+    elif changed:
+        plan.writes.append(Write(UPDATE_PRINCIPAL, changed))
+
+
+def tagged_key(body: Json) -> Json:
+    """A body for a cloud without unique names: a tag carries the key instead."""
+    name = body.get("uniqueName")
+    if not name:
+        return body
+    rest = {key: value for key, value in body.items() if key != "uniqueName"}
+    return {**rest, "tags": merged([KEY_TAG + name], rest.get("tags"), exclusive=False, rule=as_is)}

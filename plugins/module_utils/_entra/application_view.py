@@ -1,0 +1,122 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""An application in the shape of the options: what the modules return. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates, declared, key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    CLAIM_LISTS,
+    LOCK,
+    MARK,
+    PROPERTIES,
+    SERVICE_PRINCIPAL,
+    URI_LISTS,
+    VISIBLE_TAG,
+    Observed,
+    Wish,
+    unique_name_of,
+    value_at,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalogue, label
+from ansible_collections.tcx.m365.plugins.module_utils._plan import as_flag, besides
+
+Json = dict[str, Any]
+
+
+def ids(observed: Observed) -> Json:
+    """The ids by which others find the application."""
+    application, principal = observed.application or {}, observed.service_principal or {}
+    return {
+        "app_id": application.get("appId"),
+        "object_id": application.get("id"),
+        "service_principal_id": principal.get("id"),
+        "unique_name": unique_name_of(application) or None,
+        "display_name": application.get("displayName"),
+    }
+
+
+def certificate_list(
+    application: Mapping[str, Any] | None, now: dt.datetime, managed: Sequence[str] | None = None
+) -> list[Json]:
+    """The certificates of an application, in the order of their ends.
+
+    :param managed: thumbprints that were asked for; entries with our mark count as managed too.
+    """
+    found = []
+    for entry in key_plan.certificates_in((application or {}).get("keyCredentials") or ()):
+        thumbprint = certificates.thumbprint_of(entry)
+        ends = certificates.moment(entry.get("endDateTime"))
+        found.append(
+            {
+                "thumbprint": thumbprint,
+                "display_name": entry.get("displayName"),
+                "key_id": entry.get("keyId"),
+                "not_before": entry.get("startDateTime"),
+                "not_after": entry.get("endDateTime"),
+                "days_left": (ends - now).days if ends else None,
+                "managed": certificates.is_ours(entry) or thumbprint in (managed or ()),
+            }
+        )
+    return sorted(found, key=lambda each: str(each["not_after"]))
+
+
+def unmanaged(wish: Wish, observed: Observed, now: dt.datetime, catalogues: Mapping[str, Catalogue]) -> Json:
+    """What is there besides what was asked for."""
+    application = observed.application or {}
+    found: Json = {
+        each.option: besides(wish.uris.get(each.option), value_at(application, each.path)) for each in URI_LISTS
+    }
+    wanted = {certificate.thumbprint for certificate in wish.certificates or ()}
+    found["certificates"] = [
+        each for each in certificate_list(application, now, list(wanted)) if each["thumbprint"] not in wanted
+    ]
+    access = application.get("requiredResourceAccess") or ()
+    for option, kind in declared.OPTIONS:
+        asked = [label(each.resource, each.name, catalogues) for each in wish.permissions or () if each.kind == kind]
+        found[option] = besides(asked, declared.labels(access, kind, catalogues))
+    found["owners"] = besides(wish.owners, observed.owners) if wish.owners is not None else []
+    return found
+
+
+def shape(observed: Observed, now: dt.datetime, catalogues: Mapping[str, Catalogue]) -> Json:
+    """The whole application in the shape of the options."""
+    application, principal = observed.application or {}, observed.service_principal
+    found = ids(observed)
+    for each in PROPERTIES:
+        value = value_at(application, each.path)
+        found[each.option] = as_flag(value) if each.compare is as_flag else value
+    for each in URI_LISTS:
+        found[each.option] = list(value_at(application, each.path) or ())
+    found["tags"] = list(application.get("tags") or ())
+    found["marked"] = MARK in found["tags"]
+    found["optional_claims"] = {
+        each.option: value_at(application, ("optionalClaims", *each.path)) or [] for each in CLAIM_LISTS
+    }
+    found["service_principal_lock"] = {
+        each.option: as_flag(value_at(application, ("servicePrincipalLockConfiguration", *each.path))) for each in LOCK
+    }
+    found["certificates"] = certificate_list(application, now)
+    access = application.get("requiredResourceAccess") or ()
+    for option, kind in declared.OPTIONS:
+        found[option] = declared.labels(access, kind, catalogues)
+    found["owners"] = list(observed.owners)
+    found["service_principal"] = _principal(principal)
+    found["created"] = application.get("createdDateTime")
+    return found
+
+
+def _principal(principal: Mapping[str, Any] | None) -> Json | None:
+    if principal is None:
+        return None
+    found: Json = {each.option: as_flag(value_at(principal, each.path)) for each in SERVICE_PRINCIPAL}
+    found["visible"] = VISIBLE_TAG in (principal.get("tags") or ())
+    return found

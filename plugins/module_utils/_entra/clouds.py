@@ -1,0 +1,116 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Where each national cloud signs callers in and where its Graph lives.
+
+Source: the environment tables of azure-cli, go-azure-sdk and msal, which agree (documented).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+"""Application (client) id of Microsoft Graph; the same in every tenant of every cloud."""
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DOMAIN = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}", re.IGNORECASE)
+_NO_CUSTOMER = frozenset(("common", "organizations", "consumers"))
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Base URLs without trailing slash and without API version.
+
+    :param login: where tokens come from.
+    :param graph: Microsoft Graph; tokens are asked for ``<graph>/.default``.
+    """
+
+    cloud: str
+    login: str
+    graph: str
+
+    @property
+    def scope(self) -> str:
+        return f"{self.graph}/.default"
+
+    def authority(self, tenant: str) -> str:
+        return f"{self.login}/{tenant}"
+
+
+CLOUDS: dict[str, Endpoints] = {
+    "public": Endpoints("public", "https://login.microsoftonline.com", "https://graph.microsoft.com"),
+    "usgov": Endpoints("usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us"),
+    "usgov_dod": Endpoints("usgov_dod", "https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+    "china": Endpoints("china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
+}
+
+_OTHER_NAMES = {
+    "https://login.microsoft.com": "public",
+    "https://login.windows.net": "public",
+    "https://sts.windows.net": "public",
+    "https://login.usgovcloudapi.net": "usgov",
+    "https://login.chinacloudapi.cn": "china",
+}
+
+
+def endpoints(cloud: str | None, authority_host: str | None, graph_endpoint: str | None) -> Endpoints:
+    """The addresses to use: those given, else those of the cloud, else of the cloud the authority belongs to.
+
+    An authority of another cloud with the public Graph would send that cloud's token to the wrong place; so the
+    cloud follows the authority where it is not named.
+    """
+    login = _base_url("authority_host", authority_host) if authority_host else ""
+    graph = _base_url("graph_endpoint", graph_endpoint) if graph_endpoint else ""
+    name = cloud or _cloud_of(login) or "public"
+    if name not in CLOUDS:
+        raise BadInput(f"there is no cloud {name!r}", remedy=f"Use one of: {', '.join(sorted(CLOUDS))}.")
+    known = CLOUDS[name]
+    return Endpoints(name, login or known.login, graph or known.graph)
+
+
+def is_guid(value: str) -> bool:
+    return bool(_GUID.fullmatch(value))
+
+
+def check_tenant(tenant: str) -> str:
+    """The tenant as it stands in addresses: a GUID or a domain name; raises :class:`BadInput` for anything else."""
+    wanted = tenant.strip().lower()
+    if wanted in _NO_CUSTOMER:
+        raise BadInput(
+            f"tenant_id {tenant!r} does not name one tenant", remedy="Give the customer's tenant id or a domain of it."
+        )
+    if not is_guid(wanted) and not _DOMAIN.fullmatch(wanted):
+        raise BadInput(
+            f"tenant_id {tenant!r} is neither a GUID nor a domain name",
+            remedy="It is shown as Tenant ID in the overview of Entra.",
+        )
+    return wanted
+
+
+def _cloud_of(login: str) -> str:
+    if login in _OTHER_NAMES:
+        return _OTHER_NAMES[login]
+    return next((name for name, each in CLOUDS.items() if each.login == login), "")
+
+
+def _base_url(option: str, value: str) -> str:
+    """``https://host[:port]`` of an address; ``AZURE_AUTHORITY_HOST`` is often given without a scheme."""
+    text = value.strip()
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if parts.scheme != "https" or not parts.hostname or port == -1 or parts.username is not None:
+        raise BadInput(f"{option} {value!r} is not a usable address", remedy="Give https://host or https://host:port.")
+    if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", "/v1.0"):
+        raise BadInput(f"{option} {value!r} has more than an address", remedy="Give https://host or https://host:port.")
+    return f"https://{parts.netloc.lower()}"

@@ -1,0 +1,10 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Ways to sign in, one small class each: what it needs, whether that can work, and what msal wants of it.
+
+None of them opens a connection; :mod:`.._entra.tokens` does, with what they give.
+"""

@@ -1,0 +1,58 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What every way to sign in has in common."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, ClassVar
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+
+class Credential:
+    """One way to sign in.
+
+    ``source`` is the name the option ``auth_source`` has for it. ``client_id`` is empty where none is needed.
+    """
+
+    source: ClassVar[str] = ""
+    client_id: str = ""
+
+    def validate(self) -> None:
+        """Raise :class:`BadInput` where this can never work. Sends nothing."""
+
+    def identity(self) -> str:
+        """A digest that changes when the credential changes; the key under which its tokens are shared."""
+        return hashlib.sha256("\0".join((self.source, self.client_id, *self.material())).encode("utf-8")).hexdigest()
+
+    def material(self) -> tuple[str, ...]:
+        """What distinguishes this credential from another of the same client."""
+        return ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must never appear in any output."""
+        return ()
+
+    def for_msal(self) -> Any:
+        """The ``client_credential`` of a confidential client application of msal."""
+        raise NotImplementedError(f"{self.source} does not sign in as a confidential client")
+
+
+def check_client_id(client_id: str, source: str) -> None:
+    """Raise :class:`BadInput` unless the client id is a GUID."""
+    if not client_id:
+        raise BadInput(
+            f"signing in with {source} needs client_id",
+            remedy="Give the application (client) id of the automation's own app.",
+        )
+    if not is_guid(client_id):
+        raise BadInput(
+            f"client_id {client_id!r} is not a GUID",
+            remedy="It is shown as Application (client) ID in the overview of the automation's app.",
+        )

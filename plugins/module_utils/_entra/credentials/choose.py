@@ -1,0 +1,172 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Which way to sign in, of those for which there is something to sign in with.
+
+What the task names comes first. Without that the order is the one of azure-identity's default credential: environment
+(secret, then certificate), workload identity, managed identity, Azure CLI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Callable
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials import azure_cli, managed_identity
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.azure_cli import AzureCli
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.certificate import ClientCertificate
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.client_secret import ClientSecret
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import (
+    GITHUB_GRANT,
+    GITHUB_URL,
+    FederatedToken,
+    GitHubOidc,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.ready_token import ReadyToken
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+SOURCES = (
+    "access_token",
+    "client_secret",
+    "certificate",
+    "federated_token",
+    "github",
+    "managed_identity",
+    "azure_cli",
+)
+
+VARIABLES = {
+    "client_secret": "AZURE_CLIENT_SECRET",
+    "certificate_path": "AZURE_CLIENT_CERTIFICATE_PATH",
+    "certificate_password": "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "federated_token_file": "AZURE_FEDERATED_TOKEN_FILE",
+}
+"""Options and the environment variables of azure-identity that stand for them."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What there is to sign in with; empty where there is nothing."""
+
+    tenant: str = ""
+    client_id: str = ""
+    access_token: str = field(default="", repr=False)
+    client_secret: str = field(default="", repr=False)
+    certificate_path: str = ""
+    certificate: str = field(default="", repr=False)
+    certificate_password: str = field(default="", repr=False)
+    federated_token: str = field(default="", repr=False)
+    federated_token_file: str = ""
+
+    def names_one(self) -> bool:
+        return bool(
+            self.access_token
+            or self.client_secret
+            or self.certificate_path
+            or self.certificate
+            or self.federated_token
+            or self.federated_token_file
+        )
+
+
+def choose(
+    source: str, given: Offer, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
+) -> Credential:
+    """The credential to use, validated.
+
+    :param source: ``auto`` or one of :data:`SOURCES`.
+    :param given: what the task names; it wins over the environment.
+    :param metadata_answers: asks whether the metadata address of an Azure VM is there; only called when nothing else was found.
+    :raises BadInput: there is nothing to sign in with, or it can never work.
+    """
+    if source != "auto":
+        credential = _named(source, given, environment)
+    else:
+        credential = (
+            _from(given) or _from(_surrounding(given, environment)) or _ambient(given, environment, metadata_answers)
+        )
+    credential.validate()
+    return credential
+
+
+def _named(source: str, given: Offer, environment: Mapping[str, str]) -> Credential:
+    if source == "managed_identity":
+        return ManagedIdentity(given.client_id)
+    if source == "azure_cli":
+        return AzureCli(given.tenant)
+    if source == "github":
+        return GitHubOidc(given.client_id, environment.get(GITHUB_URL, ""), environment.get(GITHUB_GRANT, ""))
+    for offer in (given, _surrounding(given, environment)):
+        found = _MAKERS[source](offer)
+        if found:
+            return found
+    raise BadInput(
+        f"auth_source is {source}, and neither the task nor the environment has one",
+        remedy=f"Give the option for it: {_OPTIONS[source]}.",
+    )
+
+
+def _from(offer: Offer) -> Credential | None:
+    return next((found for found in (make(offer) for make in _MAKERS.values()) if found), None)
+
+
+def _ready_token(offer: Offer) -> Credential | None:
+    return ReadyToken(offer.access_token) if offer.access_token else None
+
+
+def _secret(offer: Offer) -> Credential | None:
+    return ClientSecret(offer.client_id, offer.client_secret) if offer.client_secret else None
+
+
+def _certificate(offer: Offer) -> Credential | None:
+    if not (offer.certificate_path or offer.certificate):
+        return None
+    return ClientCertificate(offer.client_id, offer.certificate_path, offer.certificate, offer.certificate_password)
+
+
+def _federated(offer: Offer) -> Credential | None:
+    if not (offer.federated_token or offer.federated_token_file):
+        return None
+    return FederatedToken(offer.client_id, offer.federated_token, offer.federated_token_file)
+
+
+_MAKERS: dict[str, Callable[[Offer], Credential | None]] = {
+    "access_token": _ready_token,
+    "client_secret": _secret,
+    "certificate": _certificate,
+    "federated_token": _federated,
+}
+
+_OPTIONS = {
+    "access_token": "access_token",
+    "client_secret": "client_secret",
+    "certificate": "certificate_path or certificate",
+    "federated_token": "federated_token or federated_token_file",
+}
+
+
+def _surrounding(given: Offer, environment: Mapping[str, str]) -> Offer:
+    found = {option: environment.get(variable, "") for option, variable in VARIABLES.items()}
+    found["certificate_password"] = given.certificate_password or found["certificate_password"]
+    return Offer(tenant=given.tenant, client_id=given.client_id, **found)
+
+
+def _ambient(given: Offer, environment: Mapping[str, str], metadata_answers: Callable[[], bool]) -> Credential:
+    """What the machine itself can sign in with."""
+    if given.client_id and environment.get(GITHUB_URL) and environment.get(GITHUB_GRANT):
+        return GitHubOidc(given.client_id, environment[GITHUB_URL], environment[GITHUB_GRANT])
+    if managed_identity.announced(environment) or metadata_answers():
+        return ManagedIdentity(given.client_id)
+    if azure_cli.installed():
+        return AzureCli(given.tenant)
+    raise BadInput(
+        "there is nothing to sign in to Entra with",
+        remedy="Give client_id with client_secret, certificate_path or federated_token_file; set the AZURE_ environment "
+        "variables; run on a machine with a managed identity; or sign in with the Azure CLI.",
+    )

@@ -1,0 +1,45 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Sign in with a client secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential, check_client_id
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+
+@dataclass
+class ClientSecret(Credential):
+    """Application (client) id and the value of one of its secrets."""
+
+    source: ClassVar[str] = "client_secret"
+
+    client_id: str = ""
+    secret: str = field(default="", repr=False)
+
+    def validate(self) -> None:
+        check_client_id(self.client_id, self.source)
+        if not self.secret.strip():
+            raise BadInput("client_secret is empty")
+        if is_guid(self.secret.strip()):
+            raise BadInput(
+                "client_secret is a GUID, so it is the id of a secret and not its value",
+                remedy="The value is shown once, when the secret is made; make a new one.",
+            )
+
+    def material(self) -> tuple[str, ...]:
+        return (self.secret,)
+
+    def secrets(self) -> tuple[str, ...]:
+        return (self.secret,)
+
+    def for_msal(self) -> str:
+        return self.secret

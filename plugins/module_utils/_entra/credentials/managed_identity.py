@@ -1,0 +1,45 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Sign in as the identity that Azure has given to the machine: VM, App Service, Container Apps, Arc."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+ENVIRONMENT = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "MSAL_MANAGED_IDENTITY_ENDPOINT")
+"""Set where something other than the metadata address of a VM serves the tokens."""
+
+
+@dataclass
+class ManagedIdentity(Credential):
+    """The machine's own identity, or a user-assigned one named by its client id."""
+
+    source: ClassVar[str] = "managed_identity"
+
+    client_id: str = ""
+
+    def validate(self) -> None:
+        if self.client_id and not is_guid(self.client_id):
+            raise BadInput(f"client_id {self.client_id!r} of a user-assigned managed identity is not a GUID")
+
+    def for_msal(self) -> Any:
+        """The managed identity object of msal (not a client credential)."""
+        if self.client_id:
+            return msal.UserAssignedManagedIdentity(client_id=self.client_id)
+        return msal.SystemAssignedManagedIdentity()
+
+
+def announced(environment: Mapping[str, str]) -> bool:
+    """Whether the platform says that it serves managed identities."""
+    return any(environment.get(name) for name in ENVIRONMENT)

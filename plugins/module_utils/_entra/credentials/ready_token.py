@@ -1,0 +1,34 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Use an access token that somebody else has obtained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+
+@dataclass
+class ReadyToken(Credential):
+    """An access token for Microsoft Graph; it is used as it is and cannot be renewed."""
+
+    source: ClassVar[str] = "access_token"
+
+    token: str = field(default="", repr=False)
+
+    def validate(self) -> None:
+        if not self.token.strip() or any(character.isspace() for character in self.token.strip()):
+            raise BadInput("access_token is not a token", remedy="Give the token alone, without the word Bearer.")
+
+    def material(self) -> tuple[str, ...]:
+        return (self.token,)
+
+    def secrets(self) -> tuple[str, ...]:
+        return (self.token,)

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The permissions that an application declares (``requiredResourceAccess``). Declaring grants nothing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+    APPLICATION,
+    DELEGATED,
+    Catalogue,
+    Permission,
+    label,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+Json = dict[str, Any]
+
+OPTIONS = (("permissions", APPLICATION), ("delegated_permissions", DELEGATED))
+"""Option of the modules -> type in Graph."""
+
+MOST_RESOURCES, MOST_PERMISSIONS = 50, 400
+"""Limits of Graph (documented)."""
+
+Pair = tuple[str, str, str]
+
+
+def pairs(access: Sequence[Json]) -> set[Pair]:
+    """(API, id, type) of every declared permission."""
+    return {
+        (str(entry.get("resourceAppId", "")).lower(), str(each.get("id", "")).lower(), str(each.get("type", "")))
+        for entry in access
+        for each in entry.get("resourceAccess") or ()
+    }
+
+
+def merged(wanted: Sequence[Permission], access: Sequence[Json], exclusive: bool) -> list[Json]:
+    """The declaration with everything wanted in it; what is there besides stays, unless ``exclusive``.
+
+    Entries that stay keep their place and their spelling.
+    """
+    want = {(each.resource, each.id.lower(), each.kind) for each in wanted}
+    have = pairs(access)
+    result: list[Json] = []
+    for entry in access:
+        resource = str(entry.get("resourceAppId", "")).lower()
+        kept = [
+            each
+            for each in entry.get("resourceAccess") or ()
+            if not exclusive or (resource, str(each.get("id", "")).lower(), str(each.get("type", ""))) in want
+        ]
+        if kept:
+            result.append({**entry, "resourceAccess": kept})
+    for permission in wanted:
+        if (permission.resource, permission.id.lower(), permission.kind) not in have:
+            _add(result, permission)
+    _check_limits(result)
+    return result
+
+
+def labels(access: Sequence[Json], kind: str, catalogues: Mapping[str, Catalogue]) -> list[str]:
+    """The declared permissions of one type, as they are written in results."""
+    found = []
+    for entry in access:
+        resource = str(entry.get("resourceAppId", "")).lower()
+        for each in entry.get("resourceAccess") or ():
+            if each.get("type") == kind:
+                identifier = str(each.get("id", ""))
+                known = catalogues.get(resource)
+                found.append(label(resource, known.name_of(kind, identifier) if known else identifier, catalogues))
+    return found
+
+
+def resources(access: Sequence[Json]) -> list[str]:
+    """The APIs that are declared, for reading their names."""
+    return [str(entry.get("resourceAppId", "")).lower() for entry in access]
+
+
+def _add(result: list[Json], permission: Permission) -> None:
+    item = {"id": permission.id, "type": permission.kind}
+    for index, entry in enumerate(result):
+        if str(entry.get("resourceAppId", "")).lower() == permission.resource:
+            result[index] = {**entry, "resourceAccess": [*entry["resourceAccess"], item]}
+            return
+    result.append({"resourceAppId": permission.resource, "resourceAccess": [item]})
+
+
+def _check_limits(access: Sequence[Json]) -> None:
+    if len(access) > MOST_RESOURCES or len(pairs(access)) > MOST_PERMISSIONS:
+        raise BadInput(
+            f"an application can declare {MOST_PERMISSIONS} permissions of {MOST_RESOURCES} APIs; "
+            f"these would be {len(pairs(access))} of {len(access)}",
+            tried="declare permissions",
+        )

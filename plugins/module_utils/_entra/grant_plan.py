@@ -1,0 +1,263 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Which permissions are to be granted or revoked, given those that are granted. Pure.
+
+Application permissions are app role assignments, one object each. Delegated permissions of one API for all users are
+one object with a list of scopes; consents of single users are left alone (documented).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+    APPLICATION,
+    DELEGATED,
+    Catalogue,
+    Permission,
+    label,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._errors import NotOurs
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write
+
+Json = dict[str, Any]
+
+CREATE_PRINCIPAL = "create_service_principal"
+ASSIGN = "assign_role"
+UNASSIGN = "remove_assignment"
+CREATE_GRANT = "create_grant"
+UPDATE_GRANT = "update_grant"
+DELETE_GRANT = "delete_grant"
+
+ASSIGNMENTS, GRANTS = "app_role_assignments", "oauth2_permission_grants"
+ALL_USERS = "AllPrincipals"
+
+
+@dataclass(frozen=True)
+class GrantWish:
+    """What should be granted to one service principal.
+
+    :param absent: the named permissions are revoked instead; all of them where none is named.
+    :param exclusive: what is not named is revoked.
+    """
+
+    app_id: str
+    application: Sequence[Permission] = ()
+    delegated: Sequence[Permission] = ()
+    exclusive: bool = False
+    absent: bool = False
+    force: bool = False
+
+    @property
+    def names_any(self) -> bool:
+        return bool(self.application or self.delegated)
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What is granted to one service principal.
+
+    :param principal_id: its object id; ``None`` where it does not exist.
+    :param assignments: its app role assignments.
+    :param grants: its delegated grants for all users.
+    :param marked: whether its application carries our mark.
+    """
+
+    principal_id: str | None = None
+    assignments: Sequence[Json] = ()
+    grants: Sequence[Json] = ()
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class Names:
+    """The APIs that play a part, by application id and by object id of their service principal."""
+
+    catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
+
+    def of_object(self, object_id: Any) -> Catalogue | None:
+        return next((each for each in self.catalogues.values() if each.object_id == object_id), None)
+
+    def object_id(self, app_id: str) -> str:
+        return self.catalogues[app_id].object_id
+
+    def label(self, permission: Permission) -> str:
+        return label(permission.resource, permission.name, self.catalogues)
+
+    def of_assignment(self, assignment: Json) -> str:
+        return self._written(assignment.get("resourceId"), APPLICATION, str(assignment.get("appRoleId")), assignment)
+
+    def of_scope(self, grant: Json, scope: str) -> str:
+        known = self.of_object(grant.get("resourceId"))
+        return label(known.app_id, scope, self.catalogues) if known else f"{grant.get('resourceId')}/{scope}"
+
+    def _written(self, object_id: Any, kind: str, identifier: str, entity: Json) -> str:
+        known = self.of_object(object_id)
+        if known is None:
+            return f"{entity.get('resourceDisplayName') or object_id}/{identifier}"
+        return label(known.app_id, known.name_of(kind, identifier), self.catalogues)
+
+
+def plan_grants(wish: GrantWish, granted: Granted, names: Names) -> Plan:
+    """What makes the grants as wished.
+
+    :raises NotOurs: something that was not named would be revoked from an application without our mark.
+    """
+    plan = Plan()
+    if granted.principal_id is None and not wish.absent:
+        plan.changes.append(Change("service_principal", "state", "absent", "present"))
+        plan.writes.append(Write(CREATE_PRINCIPAL, {"appId": wish.app_id, "accountEnabled": True}))
+    unnamed = _plan_assignments(wish, granted, names, plan) + _plan_scopes(wish, granted, names, plan)
+    if unnamed and not (granted.marked or wish.force):
+        raise NotOurs(
+            f"its application does not carry the tag {MARK}, and would lose {', '.join(unnamed)}",
+            tried="revoke permissions",
+            target=wish.app_id,
+            remedy="Manage the application with azure_app_registration first, or set force: true.",
+        )
+    return plan
+
+
+def simulate(granted: Granted, plan: Plan) -> Granted:
+    """What will be granted once the plan has been carried out."""
+    found = granted
+    for write in plan.writes:
+        entity = write.payload
+        if write.action == CREATE_PRINCIPAL:
+            found = replace(found, principal_id=PENDING)
+        elif write.action == ASSIGN:
+            found = replace(found, assignments=[*found.assignments, {"id": PENDING, **entity}])
+        elif write.action == UNASSIGN:
+            found = replace(found, assignments=[each for each in found.assignments if each["id"] != entity["id"]])
+        elif write.action == CREATE_GRANT:
+            found = replace(found, grants=[*found.grants, {"id": PENDING, **entity}])
+        elif write.action == UPDATE_GRANT:
+            found = replace(
+                found, grants=[{**each, **entity} if each["id"] == entity["id"] else each for each in found.grants]
+            )
+        elif write.action == DELETE_GRANT:
+            found = replace(found, grants=[each for each in found.grants if each["id"] != entity["id"]])
+    return found
+
+
+def scopes_of(grant: Json) -> list[str]:
+    """The scopes of a delegated grant: one text with blanks between them (recorded)."""
+    return str(grant.get("scope") or "").split()
+
+
+def application_names(granted: Granted, names: Names) -> list[str]:
+    """All application permissions that are granted."""
+    return sorted(names.of_assignment(each) for each in granted.assignments)
+
+
+def delegated_names(granted: Granted, names: Names) -> list[str]:
+    """All delegated permissions that are granted for all users."""
+    return sorted(names.of_scope(grant, scope) for grant in granted.grants for scope in scopes_of(grant))
+
+
+def unneeded(wish: GrantWish, granted: Granted, names: Names) -> tuple[list[str], list[str]]:
+    """(application, delegated) permissions that are granted and were not asked for."""
+    roles = {names.label(each) for each in wish.application}
+    scopes = {names.label(each) for each in wish.delegated}
+    return (
+        [each for each in application_names(granted, names) if each not in roles],
+        [each for each in delegated_names(granted, names) if each not in scopes],
+    )
+
+
+def _plan_assignments(wish: GrantWish, granted: Granted, names: Names, plan: Plan) -> list[str]:
+    """Plans the assignments; returns the names of what would be revoked without having been named."""
+    wanted = {(names.object_id(each.resource), each.id.lower()) for each in wish.application}
+    have = {_assignment_key(each) for each in granted.assignments}
+    before = [names.of_assignment(each) for each in granted.assignments]
+    if wish.absent:
+        everything = not wish.names_any
+        doomed = [each for each in granted.assignments if everything or _assignment_key(each) in wanted]
+        unnamed = [names.of_assignment(each) for each in doomed] if everything else []
+        missing: list[Permission] = []
+    else:
+        doomed = [each for each in granted.assignments if wish.exclusive and _assignment_key(each) not in wanted]
+        unnamed = [names.of_assignment(each) for each in doomed]
+        missing = [each for each in wish.application if (names.object_id(each.resource), each.id.lower()) not in have]
+    if not (doomed or missing):
+        return []
+    gone = [names.of_assignment(each) for each in doomed]
+    after = [each for each in before if each not in gone] + [names.label(each) for each in missing]
+    plan.changes.append(Change(ASSIGNMENTS, "permissions", sorted(before), sorted(after)))
+    principal = granted.principal_id or PENDING
+    for permission in missing:
+        resource = names.object_id(permission.resource)
+        plan.writes.append(
+            Write(ASSIGN, {"principalId": principal, "resourceId": resource, "appRoleId": permission.id})
+        )
+    plan.writes += [Write(UNASSIGN, {"id": each["id"], "principalId": principal}) for each in doomed]
+    return unnamed
+
+
+def _plan_scopes(wish: GrantWish, granted: Granted, names: Names, plan: Plan) -> list[str]:
+    wanted: dict[str, list[str]] = {}
+    for permission in wish.delegated:
+        wanted.setdefault(names.object_id(permission.resource), []).append(permission.name)
+    before, unnamed = delegated_names(granted, names), []
+    writes: list[Write] = []
+    rows = {str(grant.get("resourceId")): grant for grant in granted.grants}
+    for resource in dict.fromkeys([*rows, *wanted]):
+        row = rows.get(resource)
+        have = scopes_of(row) if row else []
+        target = _target_scopes(wish, wanted.get(resource, []), have)
+        named = {scope.casefold() for scope in wanted.get(resource, [])}
+        lost = [scope for scope in have if scope not in target]
+        if row is not None:
+            unnamed += [names.of_scope(row, scope) for scope in lost if scope.casefold() not in named]
+        writes += _scope_writes(granted, resource, row, have, target)
+    if writes:
+        plan.writes += writes
+        after = delegated_names(simulate(granted, Plan(writes=writes)), names)
+        plan.changes.append(Change(GRANTS, "delegated_permissions", before, after))
+    return unnamed
+
+
+def _target_scopes(wish: GrantWish, wanted: Sequence[str], have: Sequence[str]) -> list[str]:
+    folded = {scope.casefold() for scope in wanted}
+    if wish.absent:
+        return [scope for scope in have if wish.names_any and scope.casefold() not in folded]
+    kept = [scope for scope in have if not wish.exclusive or scope.casefold() in folded]
+    there = {scope.casefold() for scope in kept}
+    return kept + [scope for scope in wanted if scope.casefold() not in there]
+
+
+def _scope_writes(
+    granted: Granted, resource: str, row: Json | None, have: Sequence[str], target: Sequence[str]
+) -> list[Write]:
+    if list(have) == list(target):
+        return []
+    if row is None:
+        body = {
+            "clientId": granted.principal_id or PENDING,
+            "consentType": ALL_USERS,
+            "principalId": None,
+            "resourceId": resource,
+            "scope": " ".join(target),
+        }
+        return [Write(CREATE_GRANT, body)]
+    if not target:
+        return [Write(DELETE_GRANT, {"id": row["id"]})]
+    return [Write(UPDATE_GRANT, {"id": row["id"], "scope": " ".join(target)})]
+
+
+def _assignment_key(assignment: Json) -> tuple[str, str]:
+    return str(assignment.get("resourceId")), str(assignment.get("appRoleId")).lower()
+
+
+def kinds_written(plan: Plan) -> set[str]:
+    """:data:`APPLICATION` and :data:`DELEGATED`, as far as a plan changes them."""
+    roles = {APPLICATION for write in plan.writes if write.action in (ASSIGN, UNASSIGN)}
+    scopes = {DELEGATED for write in plan.writes if write.action in (CREATE_GRANT, UPDATE_GRANT, DELETE_GRANT)}
+    return roles | scopes

@@ -1,0 +1,250 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The client of Microsoft Graph: requests, batches, pages, typed errors, and patience with replication."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable, TypeVar
+from urllib.parse import quote
+
+from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
+from ansible_collections.tcx.m365.plugins.module_utils._entra.faults import fault
+from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Tokens
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    Interrupted,
+    M365Error,
+    NotYetReplicated,
+    Rejected,
+    ServiceFault,
+    Throttled,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+VERSION = "/v1.0"
+_UNKNOWN_ADDRESS = frozenset(("BadRequest", "UnknownError", "Request_UnsupportedQuery"))
+"""Codes with which Graph's gateway refuses an address; the directory's own refusals begin with ``Request_``."""
+
+BATCH_SIZE = 20
+"""Most requests that Graph takes in one ``$batch`` (documented)."""
+
+CONSISTENT: Mapping[str, str] = {"ConsistencyLevel": "eventual"}
+"""Header of an advanced query; the answer comes from an index that lags."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, to be sent alone or in a batch.
+
+    :param path: below the version, with query: ``/applications?$top=5``.
+    """
+
+    method: str
+    path: str
+    body: Json | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_write(self) -> bool:
+        return self.method != "GET"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one :class:`Call`."""
+
+    status: int
+    content: Any
+    headers: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        return self.status < 300
+
+    @property
+    def error(self) -> M365Error:
+        return fault(self.status, self.content, self.headers)
+
+    def get(self) -> Json:
+        """The body; raises the typed error of a refusal."""
+        if not self.ok:
+            raise self.error
+        return self.content if isinstance(self.content, dict) else {}
+
+
+class GraphClient:
+    """Graph as one caller sees it in one tenant."""
+
+    def __init__(self, connection: Connection, context: Context, tokens: Tokens | None = None) -> None:
+        self.connection = connection
+        self.context = context
+        self.tokens = tokens or Tokens(connection, context)
+        self.calls = 0
+        self._ahead = 0.0
+        graph = connection.endpoints.graph
+        tenant = connection.tenant or connection.credential.identity()[:12]
+        # Graph throttles per application and tenant, so the tasks of a run slow down together per tenant (documented).
+        self._http = context.http("Graph", graph + VERSION, connection.transport, throttle_key=f"{graph}|{tenant}")
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant as a GUID, taken from the token where it was given otherwise."""
+        return self.connection.tenant_guid or self.tokens.get().tenant_id or self.connection.tenant
+
+    def shared_key(self, *parts: str) -> str:
+        """A key of the run's store for a fact of this tenant."""
+        return "|".join((self.connection.endpoints.graph, self.tenant_id, *parts))
+
+    def now(self) -> dt.datetime:
+        """The time of the service: it decides which certificates have ended, whatever this machine's clock says."""
+        return dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=self._ahead)
+
+    def send(self, call: Call, *, once: bool = False) -> Answer:
+        """Send one request; a refusal is an :class:`Answer` too.
+
+        :param once: leave repeating to the caller, who reads again first.
+        """
+        token = self.tokens.get()
+        reply = self._send(call, token.value, once)
+        if reply.status == 401:
+            # The token can have been revoked, or the clocks differ; a new one is asked for once.
+            renewed = self.tokens.renew(token)
+            if renewed.value != token.value:
+                reply = self._send(call, renewed.value, once)
+        return Answer(reply.status, reply.json(), reply.headers)
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Json:
+        """GET one object or one page; raises the typed error of a refusal."""
+        return self.send(Call("GET", path, headers=headers or {})).get()
+
+    def pages(self, path: str, headers: Mapping[str, str] | None = None, first: Json | None = None) -> Iterator[Json]:
+        """All items of a collection; ``first`` is its first page where that has been read already."""
+        page = first if first is not None else self.get(path, headers)
+        while True:
+            yield from page.get("value", [])
+            link = page.get("@odata.nextLink")
+            if not link:
+                return
+            page = self.get(str(link), headers)
+
+    def batch(self, calls: Sequence[Call], *, once: bool = False) -> list[Answer]:
+        """Send requests together, twenty at a time; the answers come in the order of the requests.
+
+        Items that were throttled or failed for a while are sent again, unless ``once`` or (for a POST) unless they were
+        certainly not carried out.
+        """
+        answers: dict[int, Answer] = {}
+        pending = list(range(len(calls)))
+        attempt = 0
+        while pending:
+            for start in range(0, len(pending), BATCH_SIZE):
+                chunk = pending[start : start + BATCH_SIZE]
+                answers.update(self._batch({index: calls[index] for index in chunk}, once))
+            pending = [] if once else [index for index in pending if _worth_another_try(calls[index], answers[index])]
+            attempt += 1
+            if pending:
+                self._wait_for_items([answers[index] for index in pending], attempt)
+        return [answers[index] for index in range(len(calls))]
+
+    def eventually(self, action: Callable[[], T], why: str, *, within: float | None = None) -> T:
+        """Repeat an action until it no longer meets :class:`NotYetReplicated`, until ``within`` or the deadline ends."""
+
+        def probe() -> tuple[bool, Any]:
+            try:
+                return True, action()
+            except NotYetReplicated as error:
+                return False, error
+
+        done, value = self.context.deadline.until(probe, why, within=within, first=0.5, most=8.0)
+        if not done:
+            raise value
+        found: T = value
+        return found
+
+    def _send(self, call: Call, token: str, once: bool) -> Reply:
+        self.calls += 1
+        headers = {"Authorization": f"Bearer {token}", **call.headers}
+        batch_of_reads = call.path == "/$batch" and not any(
+            item["method"] != "GET" for item in (call.body or {}).get("requests", ())
+        )
+        safe = call.method != "POST" or batch_of_reads
+        reply = self._http.send(call.method, call.path, body=call.body, headers=headers, safe=safe, once=once)
+        self._ahead = _seconds_ahead(reply) or self._ahead
+        return reply
+
+    def _batch(self, calls: Mapping[int, Call], once: bool) -> dict[int, Answer]:
+        requests = []
+        for index, call in calls.items():
+            item: Json = {"id": str(index), "method": call.method, "url": call.path}
+            headers = dict(call.headers)
+            if call.body is not None:
+                item["body"] = call.body
+                headers["Content-Type"] = "application/json"
+            if headers:
+                item["headers"] = headers
+            requests.append(item)
+        content = self.send(Call("POST", "/$batch", {"requests": requests}), once=once).get()
+        found = {}
+        for item in content.get("responses") or ():
+            found[int(item["id"])] = Answer(
+                int(item.get("status", 0)),
+                item.get("body"),
+                {str(k): str(v) for k, v in (item.get("headers") or {}).items()},
+            )
+        missing = [index for index in calls if index not in found]
+        if missing:
+            raise ServiceFault(
+                f"the answer of a batch lacks {len(missing)} of {len(calls)} items", tried="send a batch to Graph"
+            )
+        return found
+
+    def _wait_for_items(self, answers: Sequence[Answer], attempt: int) -> None:
+        error = answers[0].error
+        asked = [float(value) for answer in answers if (value := answer.headers.get("Retry-After", "")).isdigit()]
+        pause = max(asked) if asked else self.context.deadline.backoff(attempt, first=1.0)
+        if attempt > 6 and not asked:
+            raise error
+        if pause >= self.context.deadline.remaining():
+            raise error
+        self.context.deadline.pause(pause, f"Graph answered {answers[0].status} inside of a batch")
+
+
+def _seconds_ahead(reply: Reply) -> float | None:
+    """How far the service's clock is ahead of ours; within some seconds the two are the same."""
+    stated = email.utils.parsedate_tz(reply.headers.get("Date"))
+    ahead = email.utils.mktime_tz(stated) - time.time() if stated else 0.0
+    return ahead if abs(ahead) > 5.0 else None
+
+
+def _worth_another_try(call: Call, answer: Answer) -> bool:
+    if answer.status in (424, 429):
+        return True
+    return answer.status in (408, 500, 502, 503, 504) and call.method != "POST"
+
+
+def literal(value: str) -> str:
+    """A string inside of a key or a filter: quoted and percent-encoded."""
+    return quote("'" + value.replace("'", "''") + "'", safe="'")
+
+
+def passing(error: M365Error) -> bool:
+    """Whether reading again and then deciding anew is the way on."""
+    return isinstance(error, (Interrupted, ServiceFault, Throttled, NotYetReplicated))
+
+
+def unsupported_here(error: M365Error) -> bool:
+    """Whether a cloud answers like one that does not know an address or a method."""
+    unknown = error.status in (404, 405, 501) or error.code in _UNKNOWN_ADDRESS
+    return isinstance(error, Rejected) and unknown

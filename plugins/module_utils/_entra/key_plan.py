@@ -1,0 +1,161 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Which certificates an application should have, given those it has. Pure.
+
+Graph replaces ``keyCredentials`` as a whole (recorded). Entries that stay are sent back as they were read, with ``key``
+null; a changed one is refused (reported). Keys that are not certificates to sign in with (SAML signing) always stay.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+Json = dict[str, Any]
+
+_NAMESPACE = uuid.UUID("6f0c2a57-5e0b-4a8e-9a35-1f6c1d6f2a11")
+_TYPE, _USAGE = "AsymmetricX509Cert", "Verify"
+
+
+def planned(wish: Wish, entries: Sequence[Json], now: dt.datetime) -> list[Json]:
+    """The entries that should be there; equal to ``entries`` when nothing is to be done.
+
+    :param entries: ``keyCredentials`` as read.
+    :raises BadInput: a certificate that has ended would have to be added.
+    """
+    wanted = list(wish.certificates or ())
+    kept = [entry for entry in entries if not _is_certificate(entry) or _stays(entry, wish, entries, now)]
+    if wish.prune_duplicates or (wish.certificates_exclusive and wish.certificates is not None):
+        kept = _without_duplicates(kept, now)
+    added = [certificate for certificate in wanted if not _usable(certificate, kept, now)]
+    for certificate in added:
+        if certificate.ended(now):
+            if any(thumbprint_of(entry) == certificate.thumbprint for entry in kept):
+                continue
+            raise BadInput(
+                f"the certificate {certificate.thumbprint} ended on {certificate.not_after:%Y-%m-%d}",
+                tried="add a certificate",
+                target=certificate.subject,
+                remedy="Generate a new key pair in the console of the PBX and give its public_key.pem.",
+            )
+        kept = [*kept, _new_entry(certificate, kept, now)]
+    return kept
+
+
+def is_same(one: Sequence[Json], other: Sequence[Json]) -> bool:
+    """Whether two lists hold the same entries."""
+    return [entry.get("keyId") for entry in one] == [entry.get("keyId") for entry in other]
+
+
+def to_send(entries: Sequence[Json], read: Sequence[Json]) -> list[Json]:
+    """Entries as a PATCH takes them: those that were read without their bytes, new ones with them."""
+    known = {entry.get("keyId") for entry in read}
+    return [{**entry, "key": None} if entry.get("keyId") in known else _to_add(entry) for entry in entries]
+
+
+def certificates_in(entries: Sequence[Json]) -> list[Json]:
+    """The entries that are certificates to sign in with."""
+    return [entry for entry in entries if _is_certificate(entry)]
+
+
+def duplicates(entries: Sequence[Json]) -> list[str]:
+    """Thumbprints that are there more than once."""
+    seen = [thumbprint_of(entry) for entry in certificates_in(entries)]
+    return sorted({each for each in seen if each and seen.count(each) > 1})
+
+
+def _to_add(entry: Json) -> Json:
+    """The service computes ``customKeyIdentifier`` itself (recorded)."""
+    return {name: value for name, value in entry.items() if name != "customKeyIdentifier"}
+
+
+def _is_certificate(entry: Json) -> bool:
+    return entry.get("type") == _TYPE and entry.get("usage") == _USAGE
+
+
+def ended(entry: Json, now: dt.datetime) -> bool:
+    """Whether an entry can no longer be used."""
+    end = certificates.moment(entry.get("endDateTime"))
+    return end is not None and end <= now
+
+
+def _stays(entry: Json, wish: Wish, entries: Sequence[Json], now: dt.datetime) -> bool:
+    thumbprint = thumbprint_of(entry)
+    if thumbprint in wish.keep or thumbprint in {each.thumbprint for each in wish.certificates or ()}:
+        return True
+    if wish.prune_expired and ended(entry, now):
+        return False
+    if wish.overlap_days is not None:
+        ours = certificates.is_ours(entry) or wish.certificates_exclusive
+        return not (ours and wish.certificates and _overlap_is_over(wish, entries, now))
+    return not (wish.certificates_exclusive and wish.certificates is not None)
+
+
+def _overlap_is_over(wish: Wish, entries: Sequence[Json], now: dt.datetime) -> bool:
+    """Whether every wanted certificate has been there, valid, for the whole overlap.
+
+    Only then may an older one go: the PBX has had the time to be switched over and to prove it.
+    """
+    for certificate in wish.certificates or ():
+        since = [
+            begun
+            for entry in entries
+            if thumbprint_of(entry) == certificate.thumbprint and not ended(entry, now)
+            for begun in [certificates.registered_on(entry)]
+            if begun is not None
+        ]
+        if not since or now - min(since) < dt.timedelta(days=wish.overlap_days or 0):
+            return False
+        if certificate.ended(now) or certificate.not_before > now:
+            return False
+    return True
+
+
+def _usable(certificate: Certificate, entries: Sequence[Json], now: dt.datetime) -> bool:
+    """Whether an entry lets the holder of this certificate sign in: an entry can end before its certificate does."""
+    return any(thumbprint_of(entry) == certificate.thumbprint and not ended(entry, now) for entry in entries)
+
+
+def _without_duplicates(entries: Sequence[Json], now: dt.datetime) -> list[Json]:
+    """Of several entries with one certificate the first that has not ended."""
+    best: dict[str, Json] = {}
+    for entry in entries:
+        thumbprint = thumbprint_of(entry) if _is_certificate(entry) else ""
+        if thumbprint and (thumbprint not in best or (ended(best[thumbprint], now) and not ended(entry, now))):
+            best[thumbprint] = entry
+    return [
+        entry
+        for entry in entries
+        if not _is_certificate(entry) or not thumbprint_of(entry) or best[thumbprint_of(entry)] is entry
+    ]
+
+
+def _new_entry(certificate: Certificate, entries: Sequence[Json], now: dt.datetime) -> Json:
+    """An entry with the certificate's own dates: later ones are refused, and the clocks need not agree.
+
+    The id follows from the certificate, so that the same addition made twice (by a repeated request, or by two
+    controllers at the same time) is one entry.
+    """
+    same = sum(1 for entry in entries if thumbprint_of(entry) == certificate.thumbprint)
+    return {
+        "type": _TYPE,
+        "usage": _USAGE,
+        "keyId": str(uuid.uuid5(_NAMESPACE, f"{certificate.thumbprint}|{same}")),
+        "displayName": f"{certificates.MARK} {now:%Y-%m-%d}",
+        "startDateTime": certificates.iso(certificate.not_before),
+        "endDateTime": certificates.iso(certificate.not_after),
+        "customKeyIdentifier": certificate.thumbprint,
+        "key": base64.b64encode(certificate.der).decode("ascii"),
+    }

@@ -1,0 +1,239 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Permissions by name: what a resource API offers, what the operator asks for, what the features of a PBX need.
+
+The ids behind the names come from the tenant's own service principal of the API; nothing is built in.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID, is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+Json = dict[str, Any]
+
+APPLICATION = "Role"
+"""Type of an application permission in ``requiredResourceAccess``."""
+
+DELEGATED = "Scope"
+"""Type of a delegated permission."""
+
+_WORDS = {APPLICATION: "application", DELEGATED: "delegated"}
+
+RESOURCES: Mapping[str, str] = {
+    "microsoft graph": GRAPH_APP_ID,
+    "graph": GRAPH_APP_ID,
+    "office 365 exchange online": "00000002-0000-0ff1-ce00-000000000000",
+    "exchange": "00000002-0000-0ff1-ce00-000000000000",
+    "office 365 sharepoint online": "00000003-0000-0ff1-ce00-000000000000",
+    "sharepoint": "00000003-0000-0ff1-ce00-000000000000",
+}
+"""Names of Microsoft's own APIs; their application ids are the same in every tenant (documented)."""
+
+FEATURES: Mapping[str, Mapping[str, Sequence[str]]] = {
+    # The ID token of a sign-in needs nothing but these; with admin consent no user is asked (assumed).
+    "sign_in": {DELEGATED: ("openid", "profile", "email")},
+    "user_sync": {APPLICATION: ("User.Read.All",)},
+    "contact_sync": {APPLICATION: ("Contacts.Read",)},
+    "calendar_sync": {APPLICATION: ("Calendars.Read",)},
+    "presence": {APPLICATION: ("Presence.ReadWrite.All",)},
+    "groups": {APPLICATION: ("GroupMember.Read.All",)},
+    "mail": {APPLICATION: ("Mail.Send",)},
+}
+"""The least that each feature of 3CX needs: the manufacturer's list, by Graph's own rules (inferred)."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One permission as asked for.
+
+    :param resource: application id of the API.
+    :param name: its name or its id.
+    :param kind: :data:`APPLICATION` or :data:`DELEGATED`.
+    """
+
+    resource: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One permission that exists.
+
+    :param id: of the app role or scope.
+    """
+
+    resource: str
+    id: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What one resource API offers in one tenant.
+
+    :param object_id: of its service principal there.
+    :param names: kind -> name -> id, of what can be granted.
+    :param retired: kind -> name -> id, of what is disabled or meant for others.
+    """
+
+    app_id: str
+    object_id: str
+    title: str
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    retired: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, service_principal: Mapping[str, Any]) -> Catalogue:
+        """From a service principal with ``appRoles`` and ``oauth2PermissionScopes``."""
+        roles: dict[bool, dict[str, str]] = {True: {}, False: {}}
+        scopes: dict[bool, dict[str, str]] = {True: {}, False: {}}
+        for role in service_principal.get("appRoles") or ():
+            usable = bool(role.get("isEnabled")) and "Application" in (role.get("allowedMemberTypes") or ())
+            if role.get("value"):
+                roles[usable][str(role["value"])] = str(role["id"])
+        for scope in service_principal.get("oauth2PermissionScopes") or ():
+            if scope.get("value"):
+                scopes[bool(scope.get("isEnabled"))][str(scope["value"])] = str(scope["id"])
+        return cls(
+            str(service_principal.get("appId", "")).lower(),
+            str(service_principal.get("id", "")),
+            str(service_principal.get("displayName") or service_principal.get("appId", "")),
+            {APPLICATION: roles[True], DELEGATED: scopes[True]},
+            {APPLICATION: roles[False], DELEGATED: scopes[False]},
+        )
+
+    def as_value(self) -> Json:
+        """As JSON for the store of the run."""
+        return {
+            "app_id": self.app_id,
+            "object_id": self.object_id,
+            "title": self.title,
+            "names": {kind: dict(names) for kind, names in self.names.items()},
+            "retired": {kind: dict(names) for kind, names in self.retired.items()},
+        }
+
+    def find(self, wish: Wish) -> Permission:
+        """The permission asked for; raises :class:`BadInput` with the nearest names when there is none."""
+        names = self.names.get(wish.kind, {})
+        folded = wish.name.casefold()
+        for name, identifier in names.items():
+            if folded in (name.casefold(), identifier.casefold()):
+                return Permission(self.app_id, identifier, wish.kind, name)
+        raise BadInput(
+            f"{self.title} has no {_WORDS[wish.kind]} permission {wish.name!r}",
+            tried="resolve a permission",
+            remedy=self._hint(wish),
+        )
+
+    def name_of(self, kind: str, identifier: str) -> str:
+        """The name behind an id, or the id where it has none (any more)."""
+        for known in (self.names, self.retired):
+            for name, each in known.get(kind, {}).items():
+                if each.casefold() == identifier.casefold():
+                    return name
+        return identifier
+
+    def _hint(self, wish: Wish) -> str:
+        if wish.name in self.retired.get(wish.kind, {}):
+            return "It exists, but it is disabled or not meant for applications."
+        other = DELEGATED if wish.kind == APPLICATION else APPLICATION
+        folded = {name.casefold(): name for name in self.names.get(wish.kind, {})}
+        near = [folded[each] for each in difflib.get_close_matches(wish.name.casefold(), list(folded), n=3, cutoff=0.6)]
+        hints = []
+        if wish.name.casefold() in {name.casefold() for name in self.names.get(other, {})}:
+            hints.append(f"It is a {_WORDS[other]} permission.")
+        if near:
+            hints.append(f"Did you mean {' or '.join(near)}?")
+        return " ".join(hints) or "Names are case-insensitive and listed in the permissions reference of the API."
+
+
+def wishes(given: Iterable[Any] | None, kind: str) -> list[Wish]:
+    """What the operator wrote: names, ids, ``API/name``, or mappings with ``resource``, ``name`` and ``type``.
+
+    :param kind: of those that do not say it themselves.
+    :raises BadInput: an entry that cannot be understood.
+    """
+    found: dict[Wish, None] = {}
+    for each in given or ():
+        found.setdefault(_wish(each, kind))
+    return list(found)
+
+
+def wishes_of_features(features: Iterable[str] | None) -> list[Wish]:
+    """The least set of permissions for the features, application permissions first."""
+    found: dict[Wish, None] = {}
+    for kind in (APPLICATION, DELEGATED):
+        for feature in features or ():
+            if feature not in FEATURES:
+                raise BadInput(f"there is no feature {feature!r}", remedy=f"Known are: {', '.join(FEATURES)}.")
+            for name in FEATURES[feature].get(kind, ()):
+                found.setdefault(Wish(GRAPH_APP_ID, name, kind))
+    return list(found)
+
+
+def resolve(wanted: Iterable[Wish], catalogues: Mapping[str, Catalogue]) -> list[Permission]:
+    """All permissions asked for, each once; raises :class:`BadInput` for the first that does not exist."""
+    found: dict[tuple[str, str, str], Permission] = {}
+    for wish in wanted:
+        permission = catalogues[wish.resource].find(wish)
+        found.setdefault((permission.resource, permission.id, permission.kind), permission)
+    return list(found.values())
+
+
+def label(resource: str, name: str, catalogues: Mapping[str, Catalogue]) -> str:
+    """How a permission is written in results: Graph's by name alone, others as ``API/name``."""
+    if resource == GRAPH_APP_ID:
+        return name
+    title = catalogues[resource].title if resource in catalogues else resource
+    return f"{title}/{name}"
+
+
+def _wish(given: Any, kind: str) -> Wish:
+    if isinstance(given, Mapping):
+        return _from_mapping(given, kind)
+    text = str(given).strip()
+    resource, separator, name = text.rpartition("/")
+    if not text or (separator and not (resource and name)):
+        raise BadInput(f"{given!r} is not the name of a permission")
+    return Wish(resource_id(resource) if separator else GRAPH_APP_ID, name, kind)
+
+
+def _from_mapping(given: Mapping[str, Any], kind: str) -> Wish:
+    unknown = set(given) - {"resource", "name", "type", "id"}
+    name = str(given.get("name") or given.get("id") or "").strip()
+    if unknown or not name:
+        raise BadInput(
+            f"a permission has {', '.join(sorted(unknown)) or 'no name'}",
+            remedy="A permission is a name, or a mapping of name (or id), resource and type.",
+        )
+    kinds = {"application": APPLICATION, "delegated": DELEGATED, "role": APPLICATION, "scope": DELEGATED}
+    stated = str(given.get("type") or _WORDS[kind]).lower()
+    if stated not in kinds:
+        raise BadInput(f"type {given.get('type')!r} of permission {name}", remedy="It is application or delegated.")
+    return Wish(resource_id(str(given.get("resource") or GRAPH_APP_ID)), name, kinds[stated])
+
+
+def resource_id(given: str) -> str:
+    """The application id of an API, from that id or from the name of one of Microsoft's."""
+    text = given.strip().lower()
+    if is_guid(text):
+        return text
+    if text in RESOURCES:
+        return RESOURCES[text]
+    raise BadInput(
+        f"{given!r} is not a known API",
+        remedy="Give its application id; by name are known: Microsoft Graph, Office 365 Exchange Online, "
+        "Office 365 SharePoint Online.",
+    )

@@ -1,0 +1,112 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""App management policies: whether the tenant forbids what is about to be added, told before anything is written.
+
+An application's own policy goes before the tenant's default one (documented). Reading them needs a right that the
+automation does not need otherwise; without it Graph's refusal is all there is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Observed, Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, moment, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected
+
+Json = dict[str, Any]
+
+_DURATION = re.compile(
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
+)
+
+
+def check(client: GraphClient, wish: Wish, observed: Observed) -> None:
+    """Raise :class:`Rejected` where a policy forbids the lifetime of a certificate that would be added."""
+    token = client.tokens.get()
+    if not token.app_only or rights.lacking(token, rights.READ_POLICIES):
+        client.context.trace("the app management policy is not read: that needs Policy.Read.All")
+        return
+    application = observed.application or observed.deleted
+    calls = [Call("GET", "/policies/defaultAppManagementPolicy")]
+    if observed.application is not None:
+        calls.append(Call("GET", f"/applications/{observed.application['id']}/appManagementPolicies"))
+    answers = client.batch(calls)
+    if not answers[0].ok:
+        client.context.trace(f"the app management policy cannot be read: {answers[0].error.said}")
+        return
+    own = (answers[1].get().get("value") or []) if len(answers) > 1 and answers[1].ok else []
+    entries = (application or {}).get("keyCredentials") or ()
+    there = {thumbprint_of(entry) for entry in entries}
+    created = moment((application or {}).get("createdDateTime"))
+    added = [each for each in wish.certificates or () if each.thumbprint not in there]
+    for certificate in added:
+        error = verdict(answers[0].get(), own, certificate, created)
+        if error is not None:
+            raise error
+
+
+def verdict(
+    default: Mapping[str, Any], own: Sequence[Mapping[str, Any]], certificate: Certificate, created: dt.datetime | None
+) -> M365Error | None:
+    """The refusal that Graph would give, or ``None``. Pure.
+
+    :param default: the tenant's default policy.
+    :param own: policies assigned to the application.
+    :param created: when the application was created; ``None`` when it is about to be.
+    """
+    lifetime = certificate.not_after - certificate.not_before
+    for policy_id, restriction in _restrictions(default, own):
+        if not _applies(restriction, created):
+            continue
+        kind = restriction.get("restrictionType")
+        longest = duration(restriction.get("maxLifetime"))
+        if kind == "asymmetricKeyLifetime" and longest is not None and lifetime > longest:
+            return Rejected(
+                f"the app management policy {policy_id} allows certificates to live {longest.days} days, and this one lives "
+                f"{lifetime.days}",
+                tried="add a certificate",
+                target=certificate.thumbprint,
+                remedy="Use a certificate with a shorter lifetime, or exempt this application from the policy.",
+            )
+        if kind == "trustedCertificateAuthority":
+            return None  # only Graph can tell whether the issuer is trusted
+    return None
+
+
+def duration(text: Any) -> dt.timedelta | None:
+    """An ISO 8601 duration; a year counts 365 days and a month 30."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) and text != "P" else None
+    if match is None:
+        return None
+    part = {name: int(value or 0) for name, value in match.groupdict().items()}
+    days = 365 * part["years"] + 30 * part["months"] + 7 * part["weeks"] + part["days"]
+    return dt.timedelta(days=days, hours=part["hours"], minutes=part["minutes"], seconds=part["seconds"])
+
+
+def _restrictions(default: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    for policy in own:
+        if policy.get("isEnabled"):
+            found = (policy.get("restrictions") or {}).get("keyCredentials") or ()
+            return [(str(policy.get("id")), each) for each in found]
+    if not default.get("isEnabled"):
+        return []
+    found = (default.get("applicationRestrictions") or {}).get("keyCredentials") or ()
+    return [(str(default.get("id")), each) for each in found]
+
+
+def _applies(restriction: Mapping[str, Any], created: dt.datetime | None) -> bool:
+    if restriction.get("state", "enabled") != "enabled":
+        return False
+    since = moment(restriction.get("restrictForAppsCreatedAfterDateTime"))
+    return since is None or created is None or created >= since

@@ -1,0 +1,279 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Tokens of Entra: msal decides what is sent, our own HTTP session sends it, the tasks of a run share the result.
+
+A credential that Entra refuses is tried once in a run, whatever the number of hosts: the refusal is shared like a token.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
+from ansible_collections.tcx.m365.plugins.module_utils._entra import refusals
+from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.azure_cli import AzureCli
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import (
+    AUDIENCE,
+    GitHubOidc,
+    jwt_claims,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.ready_token import ReadyToken
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Reply, RetryPolicy, Transport, origin
+
+METADATA_URL = "http://169.254.169.254"
+_MARGIN_S = 300.0
+"""A token is not used in the last minutes of its life: a task may last that long."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """An access token.
+
+    :param expires: Unix time from which it is no longer used.
+    """
+
+    value: str = field(repr=False)
+    expires: float
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tenant_id(self) -> str:
+        return str(self.claims.get("tid", "")).lower()
+
+    @property
+    def app_only(self) -> bool:
+        """Whether it is certain that an application acts for itself; then ``roles`` lists all it may do."""
+        return bool(self.claims) and not self.claims.get("scp") and self.claims.get("idtyp", "app") == "app"
+
+    @property
+    def roles(self) -> frozenset[str]:
+        found = self.claims.get("roles") or ()
+        return frozenset(found if isinstance(found, list) else (str(found),))
+
+
+class Tokens:
+    """The tokens of one caller for Microsoft Graph.
+
+    :param connection: who asks, where.
+    :param context: store of the run, deadline, trace.
+    """
+
+    def __init__(self, connection: Connection, context: Context) -> None:
+        self.connection = connection
+        self.context = context
+        self._token: Token | None = None
+        for secret in connection.credential.secrets():
+            context.hide(secret)
+
+    def get(self) -> Token:
+        """A token that lasts for some minutes; raises :class:`BadCredential` and its kin."""
+        if self._token is None or self._token.expires <= time.time():
+            self._token = self._shared() or self._locked_fetch()
+            self.context.hide(self._token.value)
+        return self._token
+
+    def renew(self, refused: Token) -> Token:
+        """Another token than the one that Graph has just refused."""
+        key = self.connection.key()
+        shared = self._shared()
+        if shared is not None and shared.value == refused.value:
+            self.context.store.drop("entra_token", key)
+        self._token = None
+        return self.get()
+
+    def _shared(self) -> Token | None:
+        found = self.context.store.get("entra_token", self.connection.key())
+        return _token(str(found["value"]), float(found["expires"])) if found else None
+
+    def _locked_fetch(self) -> Token:
+        store, key = self.context.store, self.connection.key()
+        with store.lock("entra_token", key):
+            shared = self._shared()
+            if shared is not None:
+                return shared
+            refused = store.get("refused", key)
+            if refused:
+                raise refusals.again(refused)
+            try:
+                token = self._fetch()
+                self._check_tenant(token)
+            except M365Error as error:
+                error.while_trying("sign in to Entra", self._who())
+                if refusals.is_final(error):
+                    store.put("refused", key, refusals.remember(error))
+                raise
+            store.put("entra_token", key, {"value": token.value, "expires": token.expires}, expires=token.expires)
+        self.context.trace(f"signed in to Entra with {self.connection.credential.source} ({self._who()})")
+        return token
+
+    def _who(self) -> str:
+        parts = [self.connection.endpoints.login]
+        if self.connection.tenant:
+            parts.append(f"tenant {self.connection.tenant}")
+        if self.connection.credential.client_id:
+            parts.append(f"client {self.connection.credential.client_id}")
+        return ", ".join(parts)
+
+    def _check_tenant(self, token: Token) -> None:
+        """A token of another tenant would change another customer."""
+        wanted = self.connection.tenant_guid
+        if wanted and token.tenant_id and token.tenant_id != wanted:
+            raise BadCredential(
+                f"the token is of tenant {token.tenant_id}, not of {wanted}",
+                remedy="Sign in to the customer's tenant, or correct tenant_id.",
+            )
+
+    def _fetch(self) -> Token:
+        credential = self.connection.credential
+        if isinstance(credential, ReadyToken):
+            return self._ready(credential)
+        if isinstance(credential, AzureCli):
+            value, expires = credential.fetch(self.connection.endpoints.graph, self.context.deadline.remaining())
+            return _token(value, expires - _MARGIN_S / 5)
+        http = MsalHttp(self.connection.transport, self.context)
+        if isinstance(credential, ManagedIdentity):
+            return self._managed(credential, http)
+        assertion: Any = credential
+        if isinstance(credential, GitHubOidc):
+            found = self._ask_github(credential)
+            self.context.hide(found)
+            return self._confidential({"client_assertion": found}, http)
+        return self._confidential(assertion.for_msal(), http)
+
+    def _ready(self, credential: ReadyToken) -> Token:
+        value = credential.token.strip()
+        ends = (jwt_claims(value) or {}).get("exp")
+        if isinstance(ends, (int, float)) and ends <= time.time():
+            raise BadCredential(
+                f"access_token ended {time.time() - ends:.0f} s ago", remedy="Obtain a new one and run again."
+            )
+        return _token(value, float(ends) if isinstance(ends, (int, float)) else time.time() + 3600)
+
+    def _confidential(self, client_credential: Any, http: MsalHttp) -> Token:
+        endpoints = self.connection.endpoints
+        try:
+            # Discovery of the instance would ask the public cloud about every private authority (msal source).
+            client = msal.ConfidentialClientApplication(
+                self.connection.credential.client_id,
+                client_credential=client_credential,
+                authority=endpoints.authority(self.connection.tenant),
+                instance_discovery=False,
+                http_client=http,
+            )
+            result = client.acquire_token_for_client(scopes=[endpoints.scope])
+        except ValueError as error:
+            # A tenant that does not exist shows as a refused discovery, which msal turns into a ValueError.
+            raise refusals.of_discovery(http.last, error) from None
+        return self._accept(result, http)
+
+    def _managed(self, credential: ManagedIdentity, http: MsalHttp) -> Token:
+        client = msal.ManagedIdentityClient(credential.for_msal(), http_client=http)
+        try:
+            result = client.acquire_token_for_client(resource=self.connection.endpoints.graph)
+        except ValueError as error:
+            raise BadCredential(f"the managed identity gave no token: {error}") from None
+        return self._accept(result, http)
+
+    def _accept(self, result: Mapping[str, Any], http: MsalHttp) -> Token:
+        if "access_token" not in result:
+            raise refusals.of_token(result, http.last)
+        lifetime = float(result.get("expires_in", 3600))
+        return _token(str(result["access_token"]), time.time() + lifetime - min(_MARGIN_S, lifetime / 5))
+
+    def _ask_github(self, credential: GitHubOidc) -> str:
+        url = credential.request_url
+        url += ("&" if "?" in url else "?") + "audience=" + quote(AUDIENCE, safe="")
+        http = self.context.http("GitHub", origin(url), self.connection.transport)
+        reply = http.send("GET", url, headers={"Authorization": f"Bearer {credential.request_token}"}, secret=True)
+        found = reply.json()
+        if reply.status != 200 or not isinstance(found, dict) or not found.get("value"):
+            raise BadCredential(
+                "no ID token was issued",
+                service="GitHub",
+                status=reply.status,
+                remedy="Give the job the permission id-token: write.",
+            )
+        return str(found["value"])
+
+
+class MsalHttp:
+    """What msal takes as ``http_client``, on top of our own session: its proxies, CA, deadline and retries apply.
+
+    ``last`` is the latest answer, for errors that msal reports without it.
+    """
+
+    def __init__(self, transport: Transport, context: Context) -> None:
+        self.last: Reply | None = None
+        self._transport = transport
+        self._context = context
+        self._sessions: dict[str, Http] = {}
+
+    def get(self, url: str, params: Any = None, headers: Any = None, **_other: Any) -> MsalReply:
+        return self._send("GET", url, params=params, headers=headers)
+
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_other: Any) -> MsalReply:
+        # Repeating a request for a token does no harm, so it is as safe as a reading one.
+        return self._send("POST", url, params=params, form=data, headers=headers)
+
+    def close(self) -> None:
+        """msal asks for it; the connections belong to the task."""
+
+    def _send(self, method: str, url: str, **content: Any) -> MsalReply:
+        session = self._sessions.get(origin(url)) or self._open(url)
+        self.last = session.send(method, url, safe=True, secret=method == "POST", **content)
+        return MsalReply(self.last)
+
+    def _open(self, url: str) -> Http:
+        local = url.startswith("http://")
+        # Identity endpoints of a machine are link-local; a proxy would ask its own machine.
+        transport = Transport(timeout=self._transport.timeout, direct=True) if local else self._transport
+        service = "the identity endpoint of this machine" if local else "Entra"
+        session = self._context.http(service, origin(url), transport, throttle_key=f"login|{origin(url)}")
+        self._sessions[origin(url)] = session
+        return session
+
+
+class MsalReply:
+    """A reply as msal reads it."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.status_code = reply.status
+        self.text = reply.text
+        self.headers = reply.headers
+
+    def raise_for_status(self) -> None:
+        """msal asks for an exception on errors that it does not understand itself."""
+        if self.status_code >= 400:
+            raise ValueError(f"HTTP status {self.status_code}")
+
+
+def metadata_answers(context: Context) -> bool:
+    """Whether this machine is an Azure VM: its metadata address answers at once, or there is none."""
+    known = context.store.get("azure_metadata", METADATA_URL)
+    if known is None:
+        transport = Transport(timeout=1.0, direct=True)
+        policy = RetryPolicy(attempts=1, connects=1)
+        http = context.http("the metadata address", METADATA_URL, transport, policy=policy)
+        try:
+            # Without the header "Metadata" the real one answers 400 (documented); that it answers is what counts.
+            known = http.send("GET", "/metadata/identity/oauth2/token").status in (400, 404, 405, 410)
+        except M365Error:
+            known = False
+        context.store.put("azure_metadata", METADATA_URL, known)
+    return bool(known)
+
+
+def _token(value: str, expires: float) -> Token:
+    return Token(value, expires, jwt_claims(value) or {})
