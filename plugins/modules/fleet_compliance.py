@@ -1,8 +1,6 @@
-#!/usr/bin/python
 # Copyright (c) 2026 tcx.m365 contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 
 """Documentation of the action plugin of the same name, which does the work on the controller."""
 
@@ -20,7 +18,7 @@ description:
     would take longer than the asking.
   - The playbook C(tcx.m365.compliance) and the role P(tcx.m365.compliance#role) use it.
 author:
-  - tcx.m365 contributors (@tcx-m365)
+  - The tcx.m365 contributors (@tcx-m365)
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.

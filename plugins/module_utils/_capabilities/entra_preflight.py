@@ -1,0 +1,124 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``entra_preflight``: can the caller do what a rollout will ask of the tenant?
+
+It costs no Graph call: a sign-in, the roles in the token, and the certificates themselves tell all of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, iso, parse_all
+from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token, Tokens
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **_entra_connection.ARGUMENT_SPEC,
+    "mode": {"type": "str", "choices": ["auto", "create", "adopt"], "default": "auto"},
+    "unique_name": {"type": "str"},
+    "app_id": {"type": "str"},
+    "pbx_app_id": {"type": "str"},
+    "certificates": {"type": "list", "elements": "str"},
+    "grants": {"type": "bool", "default": True},
+    "warning_days": {"type": "int", "default": 30},
+}
+
+
+def run(task: Task) -> Outcome:
+    """Check, and decide how the application is found."""
+    params = task.params
+    now = dt.datetime.now(dt.timezone.utc)
+    certificates = parse_all(params["certificates"])
+    for certificate in certificates:
+        _must_last(certificate, now)
+    key = application_key(params)
+    token = Tokens(_entra_connection.connection(params, task.context), task.context).get()
+    notes = _check_rights(token, grants=params["grants"], writes=not task.check_mode)
+    notes += [note for note in (_ends_soon(each, now, params["warning_days"]) for each in certificates) if note]
+    for note in notes:
+        task.context.warn(note)
+    values = {
+        "application": key,
+        "tenant_id": token.tenant_id or params["tenant_id"] or "",
+        "roles": sorted(token.roles),
+        "certificates": [_described(each, now) for each in certificates],
+        "notes": notes,
+    }
+    return Outcome(values)
+
+
+def application_key(params: Mapping[str, Any]) -> dict[str, str]:
+    """The options by which ``azure_app_registration`` finds the application.
+
+    :raises BadInput: nothing says which application is to be adopted.
+    """
+    mode = params["mode"]
+    chosen = params["app_id"] or ("" if mode == "create" else params["pbx_app_id"]) or ""
+    key = {"unique_name": params["unique_name"] or ""}
+    if mode == "adopt" and not chosen:
+        raise BadInput(
+            "nothing says which application is to be adopted: the PBX points to none",
+            tried="find the application",
+            remedy="Give entra_app_app_id, or use entra_app_mode: auto or create.",
+        )
+    if chosen:
+        key["app_id"] = chosen
+        # The application that the PBX works with today wins where it exists; a stale pointer must not stop a rollout.
+        key["prefer"] = "app_id" if mode == "auto" and not params["app_id"] else "both"
+    return {name: value for name, value in key.items() if value}
+
+
+def _check_rights(token: Token, *, grants: bool, writes: bool) -> list[str]:
+    """Raise for what is missing; a run in check mode needs the reading rights only, and notes the others."""
+    needed = [("register applications", rights.WRITE_APPLICATIONS)]
+    if grants:
+        needed.append(("grant application permissions", rights.GRANT_APPLICATION_PERMISSIONS))
+    if writes:
+        for tried, any_of in needed:
+            rights.require(token, any_of, tried)
+        return []
+    rights.require(token, rights.READ_APPLICATIONS, "read applications")
+    missing = [(tried, rights.lacking(token, any_of)) for tried, any_of in needed]
+    return [
+        f"a rollout could not {tried}: the automation's app lacks {' or '.join(names)}"
+        for tried, names in missing
+        if names
+    ]
+
+
+def _must_last(certificate: Certificate, now: dt.datetime) -> None:
+    if certificate.ended(now):
+        raise BadInput(
+            f"the certificate {certificate.thumbprint} ended on {iso(certificate.not_after)}",
+            tried="check the certificates",
+            remedy="Generate a new key pair in the 3CX console and download its public_key.pem.",
+        )
+
+
+def _ends_soon(certificate: Certificate, now: dt.datetime, warning_days: int) -> str:
+    days = (certificate.not_after - now).days
+    if days >= warning_days:
+        return ""
+    return f"the certificate {certificate.thumbprint} ends in {days} days, on {iso(certificate.not_after)}"
+
+
+def _described(certificate: Certificate, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "thumbprint": certificate.thumbprint,
+        "not_before": iso(certificate.not_before),
+        "not_after": iso(certificate.not_after),
+        "days_left": (certificate.not_after - now).days,
+    }
+
+
+CAPABILITY = Capability(name="entra_preflight", argument_spec=ARGUMENT_SPEC, run=run)

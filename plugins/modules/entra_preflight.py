@@ -1,0 +1,148 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module ``entra_preflight``: what it does is in module_utils/_capabilities."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: entra_preflight
+short_description: Check the caller's rights in a tenant and the certificates, before anything is written
+version_added: 1.0.0
+description:
+  - Signs in to the tenant, reads the caller's rights from its own token, and names the one that a rollout would lack.
+  - Checks the certificates that a rollout would upload.
+  - Decides how the application of a PBX is found, so that M(tcx.m365.azure_app_registration) can be told.
+  - It makes no call to Microsoft Graph.
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes.info_module
+  - tcx.m365.attributes.action_group_entra
+  - tcx.m365.entra
+options:
+  mode:
+    description:
+      - V(auto) takes the application that the PBX points to when it exists in the tenant, else the one with O(unique_name), which is
+        made where it does not exist.
+      - V(create) takes the one with O(unique_name) only.
+      - V(adopt) takes O(app_id), else O(pbx_app_id), and never makes one.
+    type: str
+    choices: [auto, create, adopt]
+    default: auto
+  unique_name:
+    description:
+      - The key under which the application is made and found again.
+    type: str
+  app_id:
+    description:
+      - Application (client) ID of an application that exists.
+    type: str
+  pbx_app_id:
+    description:
+      - Application (client) ID that the PBX points to today; RV(tcx.m365.tcx_m365_settings#module:status) has it.
+    type: str
+  certificates:
+    description:
+      - Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has ended is an error.
+    type: list
+    elements: str
+  grants:
+    description:
+      - Whether application permissions will be granted, too.
+    type: bool
+    default: true
+  warning_days:
+    description:
+      - Note certificates that end in fewer days than this.
+    type: int
+    default: 30
+notes:
+  - In check mode, where nothing will be written, the rights to read are enough. What a rollout would lack stands in RV(notes).
+seealso:
+  - module: tcx.m365.azure_app_registration
+  - module: tcx.m365.graph_permission_grant
+"""
+
+EXAMPLES = r"""
+- name: Can we work in this tenant?
+  tcx.m365.entra_preflight:
+    tenant_id: 6f1c0f6e-4c0c-4d4b-9a53-0f4f1c5b7a10
+    client_id: 0b7d3c1e-7b0e-4b7e-8a0e-2f1d3c4b5a69
+    client_secret: "{{ vault_entra }}"
+    unique_name: 3cx-acme
+    certificates: [keys/acme/public_key.pem]
+  register: preflight
+
+- name: Register the application
+  tcx.m365.azure_app_registration:
+    tenant_id: 6f1c0f6e-4c0c-4d4b-9a53-0f4f1c5b7a10
+    client_id: 0b7d3c1e-7b0e-4b7e-8a0e-2f1d3c4b5a69
+    client_secret: "{{ vault_entra }}"
+    unique_name: "{{ preflight.application.unique_name }}"
+    certificates: [keys/acme/public_key.pem]
+"""
+
+RETURN = r"""
+application:
+  description: Options by which M(tcx.m365.azure_app_registration) finds the application.
+  returned: success
+  type: dict
+  contains:
+    unique_name:
+      description: The key under which it is made.
+      type: str
+    app_id:
+      description: Application (client) ID of the application to adopt; only there when one is to be adopted.
+      type: str
+    prefer:
+      description: Which of the two keys wins; only there with RV(application.app_id).
+      type: str
+tenant_id:
+  description: The tenant of the token.
+  returned: success
+  type: str
+  sample: 6f1c0f6e-4c0c-4d4b-9a53-0f4f1c5b7a10
+roles:
+  description: Application permissions of the caller, from its own token.
+  returned: success
+  type: list
+  elements: str
+  sample: [Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All]
+certificates:
+  description: The given certificates.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    thumbprint:
+      description: SHA-1 of the certificate, in upper-case hexadecimal digits.
+      type: str
+    not_before:
+      description: Begin of its validity, in UTC.
+      type: str
+    not_after:
+      description: End of its validity, in UTC.
+      type: str
+    days_left:
+      description: Whole days until then.
+      type: int
+notes:
+  description: What is not wrong yet and deserves to be known.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.entra_preflight import CAPABILITY
+from ansible_collections.tcx.m365.plugins.module_utils._task import run_as_module
+
+
+def main() -> None:
+    """Run the capability."""
+    run_as_module(CAPABILITY)
+
+
+if __name__ == "__main__":
+    main()
