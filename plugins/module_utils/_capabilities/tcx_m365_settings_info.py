@@ -18,6 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.audit import Directo
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
+    BY_OPTION,
     INTEGRATION,
     MAIL,
     TEAMS,
@@ -25,13 +26,10 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     shape,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Observed, Settings
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
 GATHER = ("users", "license", "duplicates", "extensions", "sessions", "teams", "mail")
-
-MAIL_SINCE = Release(20, 0, 7)
 
 _DIRECTORY_USER = {
     "user_principal_name": {"type": "str"},
@@ -71,7 +69,7 @@ def run(task: Task) -> Outcome:
         gathered = set(task.params["gather"])
         if "teams" in gathered:
             shown.update(read_all(TEAMS, settings.read(TEAMS), facts.release))
-        if "mail" in gathered and facts.release >= MAIL_SINCE:
+        if "mail" in gathered and facts.release >= BY_OPTION["mail.microsoft365"].since:
             shown.update(read_all(MAIL, settings.read(MAIL), facts.release))
         values["settings"] = shape(shown)
         values.update(_gather(task, xapi, facts, gathered))

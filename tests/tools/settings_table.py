@@ -1,0 +1,73 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes docs/settings-by-version.md from the declared properties.
+
+    PYTHONPATH=.build/collections python tests/tools/settings_table.py
+
+A test fails when the file is not what this would write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import PROPERTIES, Property
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
+
+PATH = Path(__file__).parents[2] / "docs" / "settings-by-version.md"
+
+RELEASES = tuple(Release(20, 0, update) for update in range(5, 11))
+
+HEAD = """\
+<!--
+Copyright (c) 2026 tcx.m365 contributors
+GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+SPDX-License-Identifier: GPL-3.0-or-later
+-->
+
+# Settings by version of 3CX
+
+Made from `plugins/module_utils/_pbx/properties.py` by `tests/tools/settings_table.py`; do not edit.
+
+Options of `tcx.m365.tcx_m365_settings`, where XAPI keeps them, the edition that may switch them on, and the releases that
+have them (source: 3CX's API descriptions of these releases). An option that a PBX lacks is refused before anything is
+written, unless it is switched off or empty, because then it is as wanted already.
+"""
+
+FOOT = """
+Each cell is a test: `tests/unit/pbx/test_pbx_properties.py` holds it against 3CX's API description of that release, and
+`tests/integration/test_pbx_versions.py` sets and reads back the option on a simulated PBX of that release.
+
+Without an entry of their own, because they are no properties of a settings object: `sign_in.opt_out` and `sign_in.opt_in`
+(per user, `MS365SignInEnabled`, all releases), `presence.account_token` and `presence.deauthorize` (all releases),
+`teams.certificate` and `teams.private_key` (all releases, Enterprise).
+"""
+
+
+def cells(each: Property) -> list[str]:
+    """One cell per release: yes, or what is missing."""
+    found = []
+    for release in RELEASES:
+        late = sorted(word for word, since in each.values_since.items() if release < since)
+        if release < each.since:
+            found.append("-")
+        else:
+            found.append(f"yes, not `{', '.join(late)}`" if late else "yes")
+    return found
+
+
+def table() -> str:
+    """The document."""
+    titles = ["Option", "XAPI", "Edition", *map(str, RELEASES)]
+    lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
+    for each in PROPERTIES:
+        edition = each.edition.label if each.edition else "any"
+        row = [f"`{each.option}`", f"`{each.resource}.{each.field}`", edition, *cells(each)]
+        lines.append("| " + " | ".join(row) + " |")
+    return HEAD + "\n" + "\n".join(lines) + "\n" + FOOT
+
+
+if __name__ == "__main__":
+    PATH.write_text(table(), encoding="utf-8")

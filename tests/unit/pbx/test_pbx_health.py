@@ -1,0 +1,109 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the integration works: what proves it, what disproves it, and when waiting is of no use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import health
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import DIRECTORY, LIST_USERS, SUBSCRIPTION
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from ansible_collections.tcx.m365.tests.unit.pbx.fakes import xapi
+
+APP = "6b1f2f0e-0000-4000-8000-00000000000a"
+UNKNOWN_APP = "AADSTS700016: Application with identifier 'x' was not found in the directory 'y'.\r\nTrace ID: 1"
+
+
+def pbx(directory: Any = None, listing: Any = (200, {"Users": []}), subscription: Any = None) -> tuple[Xapi, list[str]]:
+    asked: list[str] = []
+    answers = {
+        DIRECTORY: (200, {"ApplicationId": APP} if directory is None else directory),
+        LIST_USERS: listing,
+        SUBSCRIPTION: (200, {"IsSubscriptionAvailable": True} if subscription is None else subscription),
+    }
+
+    def script(_method: str, path: str, _request: Any) -> Any:
+        asked.append(path)
+        answer = answers[path]
+        return (
+            answer.pop(0)
+            if isinstance(answer, list) and len(answer) > 1
+            else (answer[0] if isinstance(answer, list) else answer)
+        )
+
+    return xapi(script), asked
+
+
+def test_three_answers_prove_it() -> None:
+    client, asked = pbx()
+    assert health.look(client).as_dict() == {"ok": True, "application_id": APP, "subscription": True, "message": ""}
+    assert asked == [DIRECTORY, LIST_USERS, SUBSCRIPTION]
+
+
+def test_an_exception_is_quoted_on_one_line_and_nothing_more_is_asked() -> None:
+    client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": UNKNOWN_APP})
+    found = health.look(client)
+    assert not found.ok
+    assert found.message.endswith("directory 'y'. Trace ID: 1")
+    assert asked == [DIRECTORY]
+
+
+def test_another_application_than_the_wanted_one_is_no_proof() -> None:
+    client, _asked = pbx()
+    found = health.look(client, application_id="00000000-0000-4000-8000-000000000000")
+    assert not found.ok
+    assert APP in found.message
+    assert health.look(pbx()[0], application_id=APP.upper()).ok
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_users_that_cannot_be_listed_disprove_it(status: int) -> None:
+    refusal = {"error": {"code": "", "message": "Authorization_RequestDenied: Insufficient privileges"}}
+    client, _asked = pbx(listing=(status, refusal))
+    found = health.look(client)
+    assert not found.ok
+    assert "Insufficient privileges" in found.message
+    assert "graph_permission_grant" in str(found.error(10))
+
+
+def test_notifications_that_do_not_arrive_are_a_warning_only() -> None:
+    client, _asked = pbx(subscription={"IsSubscriptionAvailable": False, "ExceptionMessage": "timed out"})
+    found = health.look(client)
+    assert found.ok
+    assert found.subscription is False
+    assert "nightly" in health.subscription_warning(found, "acme.example.com")
+
+
+def test_it_waits_until_microsoft_has_caught_up() -> None:
+    denied = {"error": {"code": "", "message": "AADSTS65001: no consent"}}
+    client, asked = pbx(listing=[(400, denied), (400, denied), (200, {"Users": []})])
+    assert health.prove(client, application_id=APP, within=300).ok
+    assert asked.count(DIRECTORY) == 3
+
+
+def test_it_ends_at_its_deadline_with_the_pbxs_own_words() -> None:
+    client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": UNKNOWN_APP})
+    found = health.prove(client, application_id=APP, within=60)
+    assert not found.ok
+    assert client.context.deadline.waited <= 60
+    assert len(asked) > 3
+    text = str(found.error(60))
+    assert "within 60 s" in text
+    assert "AADSTS700016" in text
+    assert "check application_id and tenant_id" in text
+
+
+def test_a_wrong_tenant_is_not_waited_for() -> None:
+    client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": "AADSTS90002: Tenant 'x' not found."})
+    assert not health.prove(client, application_id=APP, within=300).ok
+    assert asked == [DIRECTORY]
+
+
+def test_without_waiting_there_is_one_look() -> None:
+    client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": UNKNOWN_APP})
+    health.prove(client, application_id=APP, within=0)
+    assert asked == [DIRECTORY]
