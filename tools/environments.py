@@ -8,7 +8,7 @@ An environment is one lock in tests/requirements, one directory at the root of t
 may run on, best first. `ensure` is cheap when nothing has changed: a stamp in the environment holds the digest of the
 lock and of the interpreter. Several processes may call it at once.
 
-Usage: environments.py [NAME ...]     make these (default: main) and print their directories
+Usage: environments.py [NAME ...]     make these (default: main); says on standard error what it does
        environments.py --list         say which can be made on this machine, and why others cannot
 """
 
@@ -77,6 +77,11 @@ class Environment:
         raise CannotMake(f"{self.lock} needs Python {wanted}; this machine has {present}")
 
 
+def say(progress: str) -> None:
+    """Standard output belongs to the command that needs the environment."""
+    print(progress, file=sys.stderr, flush=True)
+
+
 def versions(*minors: int) -> tuple[Version, ...]:
     return tuple((3, minor) for minor in minors)
 
@@ -143,7 +148,7 @@ def _empty_environment(python: Path, directory: Path) -> None:
         package = f"python3.{version[0][1]}-venv" if version else "python3-venv"
         if not (hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get")):
             raise CannotMake(f"{python} has no ensurepip; install it first: sudo apt-get install {package}")
-        print(f"installing {package}, which {python} needs for virtual environments", flush=True)
+        say(f"installing {package}, which {python} needs for virtual environments")
         _run(["apt-get", "update", "-qq"])
         _run(["apt-get", "install", "-y", "-qq", package])
     _run([python, "-m", "venv", directory])
@@ -161,7 +166,7 @@ def installer() -> Path | None:
                 _run([directory / "bin" / "pip", "install", "-q", "--require-hashes", "-r", lock])
                 stamp.write_text(digest)
         except CannotMake as reason:
-            print(f"the fast installer is not available, pip is used instead: {reason}", flush=True)
+            say(f"the fast installer is not available, pip is used instead: {reason}")
             return None
     return directory / "bin" / "uv"
 
@@ -175,7 +180,7 @@ def _install(environment: Environment, lock: Path) -> None:
         try:
             _run([uv, "pip", "sync", *flags, python, lock])
         except CannotMake as reason:
-            print(f"trying again with pip: {reason}", flush=True)
+            say(f"trying again with pip: {reason}")
         else:
             return
     _run([python, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock])
@@ -192,11 +197,11 @@ def ensure(name: str) -> Environment:
         if stamp.is_file() and stamp.read_text() == digest:
             return environment
         start = time.monotonic()
-        print(f"making {environment.directory} (Python {dotted(version)}, {lock.name})", flush=True)
+        say(f"making {environment.directory} (Python {dotted(version)}, {lock.name})")
         _empty_environment(python, environment.path)
         _install(environment, lock)
         stamp.write_text(digest)
-        print(f"made {environment.directory} in {time.monotonic() - start:.0f} s", flush=True)
+        say(f"made {environment.directory} in {time.monotonic() - start:.0f} s")
     return environment
 
 
@@ -228,7 +233,7 @@ def main(arguments: list[str]) -> int:
     link_collection()
     try:
         for name in arguments or ["main"]:
-            print(ensure(name).path)
+            ensure(name)
     except CannotMake as reason:
         print(reason, file=sys.stderr)
         return 1
