@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,6 +49,8 @@ KEY_SPEC: ArgumentSpec = {
     "display_name": {"type": "str"},
 }
 
+PREFER = ("both", "app_id")
+
 _CLAIM = {
     "name": {"type": "str", "required": True},
     "essential": {"type": "bool"},
@@ -58,6 +61,7 @@ _CLAIM = {
 ARGUMENT_SPEC: ArgumentSpec = {
     **_entra_connection.ARGUMENT_SPEC,
     **KEY_SPEC,
+    "prefer": {"type": "str", "choices": list(PREFER), "default": "both"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "adopt": {"type": "list", "elements": "str", "choices": list(ADOPT), "default": []},
     "sign_in_audience": {"type": "str", "choices": list(AUDIENCES)},
@@ -127,6 +131,7 @@ def run(task: Task) -> Outcome:
     if params["state"] == "absent":
         return _absent(task, client, finder, wish)
     observed = finder.find()
+    wish = replace(wish, key=finder.key)
     if wished is not None:
         wish = _with_permissions(wish, names.resolve(wished, catalogues.known))
     plan = application_plan.plan_present(wish, observed, client.now(), catalogues.known)
@@ -144,6 +149,7 @@ def _absent(task: Task, client: GraphClient, finder: Finder, wish: Wish) -> Outc
         observed = finder.find()
     except NotFound:
         observed = Observed()
+    wish = replace(wish, key=finder.key)
     plan = application_plan.plan_absent(wish, observed, task.params["purge"])
     _check_before_writing(task, client, wish, observed, plan)
     gone = observed.but(application=observed.application or observed.deleted)
@@ -214,6 +220,7 @@ def _key(params: Mapping[str, Any]) -> Key:
         display_name=(params["display_name"] or "").strip(),
         adopt=tuple(params.get("adopt") or ()),
         redirect_uris=tuple(params.get("redirect_uris") or ()),
+        prefer_app_id=params.get("prefer") == "app_id" and bool(params["app_id"]) and bool(params["unique_name"]),
     )
     check_key(key)
     if "display_name" in key.adopt and not key.display_name:

@@ -88,13 +88,25 @@ SERVICE_PRINCIPAL = (
 
 @dataclass(frozen=True)
 class Key:
-    """How an application is found; empty where that is not given. ``adopt`` says what else may lead to it."""
+    """How an application is found; empty where that is not given. ``adopt`` says what else may lead to it.
+
+    :param prefer_app_id: ``app_id`` and ``unique_name`` need not belong together: the first wins where it exists.
+    """
 
     unique_name: str = ""
     app_id: str = ""
     display_name: str = ""
     adopt: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
+    prefer_app_id: bool = False
+
+    def settled(self, by_id: Json | None, by_name: Json | None) -> Key:
+        """The key that counts, now that it is known what the two of them lead to."""
+        if by_id is None:
+            return replace(self, app_id="", prefer_app_id=False)
+        taken = by_name is not None and by_name["id"] != by_id["id"]
+        named_otherwise = unique_name_of(by_id) not in ("", self.unique_name)
+        return replace(self, unique_name="") if taken or named_otherwise else self
 
     def text(self) -> str:
         """The key in a sentence."""

@@ -41,6 +41,7 @@ _DELETED = f"/directory/deletedItems/microsoft.graph.application?$select={SELECT
 class Finder:
     """Reads one application of one tenant.
 
+    :param key: where two keys were given and one is preferred, :attr:`key` is the one that counts after :meth:`find`.
     :param resources: application ids of the APIs whose permission names are needed.
     :param owners: whether owners are asked for.
     """
@@ -90,7 +91,7 @@ class Finder:
             application = self._to_adopt()
         if application is None:
             return Observed()
-        if "service_principal" in found:
+        if "service_principal" in found and self.key.app_id:
             return self._with_principal(application, found["service_principal"])
         return self.again(Observed(application=application), application_too=False)
 
@@ -140,6 +141,9 @@ class Finder:
 
     def _live(self, found: dict[str, Answer]) -> Json | None:
         named = self._named(found) if self.key.unique_name else None
+        if self.key.app_id and self.key.prefer_app_id:
+            self.key = self.key.settled(_or_none(found["app_id"]), named)
+            return _or_none(found["app_id"]) or named
         if self.key.app_id:
             application = _or_none(found["app_id"])
             if named is not None and (application is None or named["id"] != application["id"]):
