@@ -13,9 +13,11 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
 from tcx_lab.pbx import patch_pbx
 from tcx_lab.pbx.kit import PbxClient, small_world
 from tcx_lab.pbx.totp import totp, verify_totp
+from tcx_lab.testing import Lab
 from tcx_lab.trouble import ConnectionCut
 
 DEFS = "/Defs?$select=Id"
@@ -304,3 +306,18 @@ async def test_a_row_of_the_block_list_must_be_new_and_whole(client: PbxClient) 
     await client.post("/Blocklist", {"IPAddrMask": "203.0.113.7/32"})
     status, words = await client.refusal("POST", "/Blocklist", {"IPAddrMask": "203.0.113.7/32"})
     assert (status, words) == (400, "IPAddrMask:\nWARNINGS.XAPI.DUPLICATE")
+
+
+def test_over_tls_a_refused_address_gets_its_connection_cut() -> None:
+    plan = FleetPlan([TenantPlan("contoso")], [PbxPlan("acme", "contoso")])
+    with Lab.start(build(plan), mode="thread") as lab, lab.client() as http:
+        assert lab.world is not None
+        lab.world.switches.block_symptom = "refused"
+        pbx = lab.world.pbxs["acme"]
+        form = {"grant_type": "client_credentials", "client_id": pbx.client_id, "client_secret": "wrong"}
+        for _attempt in range(3):
+            assert http.post(f"{pbx.url}/connect/token", data=form).status_code == 400
+        with pytest.raises(httpx.TransportError):
+            http.post(f"{pbx.url}/connect/token", data=form)
+        lab.control.patch_pbx("acme", unblock=True)
+        assert http.post(f"{pbx.url}/connect/token", data=form).status_code == 400
