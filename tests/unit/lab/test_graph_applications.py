@@ -106,7 +106,9 @@ async def test_unique_name_is_taken_until_it_is_purged(kit: Kit) -> None:
     path, prefer = "/applications(uniqueName='pbx-1')", {"Prefer": "create-if-missing"}
     app = await kit.ok("PATCH", path, {"displayName": "a"}, headers=prefer)
     other = await kit.application("other")
-    error = await kit.refused(400, "Request_BadRequest", "PATCH", f"/applications/{other['id']}", {"uniqueName": "pbx-1"})
+    error = await kit.refused(
+        400, "Request_BadRequest", "PATCH", f"/applications/{other['id']}", {"uniqueName": "pbx-1"}
+    )
     assert "uniqueName" in error["message"]
     await kit.ok("DELETE", f"/applications/{app['id']}")
     await kit.refused(404, "Request_ResourceNotFound", "GET", path)
@@ -246,14 +248,14 @@ async def test_verbs_and_segments_that_do_not_exist(kit: Kit) -> None:
 
 async def test_broken_json(kit: Kit) -> None:
     await kit.sign_in()
-    answer = await kit._graph.post(
-        "/v1.0/applications", content=b"{", headers={"Authorization": f"Bearer {kit.token}"}
-    )
+    answer = await kit._graph.post("/v1.0/applications", content=b"{", headers={"Authorization": f"Bearer {kit.token}"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
 
 
 async def test_headers(kit: Kit) -> None:
-    answer = await kit.graph("GET", "/applications", headers={"client-request-id": "0b8c4b6e-0000-4000-8000-000000000001"})
+    answer = await kit.graph(
+        "GET", "/applications", headers={"client-request-id": "0b8c4b6e-0000-4000-8000-000000000001"}
+    )
     assert answer.headers["client-request-id"] == "0b8c4b6e-0000-4000-8000-000000000001"
     assert answer.headers["x-ms-resource-unit"] == "2"
     missing = await kit.graph("GET", f"/applications/{kit.world.new_guid()}", headers={"client-request-id": "abc"})

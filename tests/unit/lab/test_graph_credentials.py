@@ -115,7 +115,11 @@ async def test_end_dates(kit: Kit) -> None:
     app, pair = await kit.application(), make_key_pair(kit.world, "one", days=30)
     path = f"/applications/{app['id']}"
     expired = make_key_pair(kit.world, "old", days=1, start=kit.world.clock.now() - timedelta(days=9))
-    for entry in (_entry(expired), _entry(pair, endDateTime="2100-01-01T00:00:00Z"), _entry(pair, endDateTime="2020-01-01T00:00:00Z")):
+    for entry in (
+        _entry(expired),
+        _entry(pair, endDateTime="2100-01-01T00:00:00Z"),
+        _entry(pair, endDateTime="2020-01-01T00:00:00Z"),
+    ):
         await kit.refused(400, "KeyCredentialsInvalidEndDate", "PATCH", path, {"keyCredentials": [entry]})
     sooner = (kit.world.clock.now() + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
     await _patch(kit, app, _entry(pair, endDateTime=sooner))
@@ -185,7 +189,10 @@ async def test_rolling_a_key_with_a_proof(kit: Kit) -> None:
     body = {"keyCredential": _entry(two), "passwordCredential": None, "proof": _proof(app, one)}
     added = await kit.ok("POST", f"{path}/addKey", body)
     assert added["customKeyIdentifier"] == two.thumbprint
-    for proof in (_proof(app, make_key_pair(kit.world, "three"), iss="x"), _proof(app, one, exp=int(time.time()) + 9999)):
+    for proof in (
+        _proof(app, make_key_pair(kit.world, "three"), iss="x"),
+        _proof(app, one, exp=int(time.time()) + 9999),
+    ):
         assert (await kit.graph("POST", f"{path}/addKey", {**body, "proof": proof})).status_code == 403
     first = next(key for key in await _keys(kit, app) if key["customKeyIdentifier"] == one.thumbprint)
     await kit.ok("POST", f"{path}/removeKey", {"keyId": first["keyId"], "proof": _proof(app, two)})
@@ -195,7 +202,11 @@ async def test_rolling_a_key_with_a_proof(kit: Kit) -> None:
 async def test_federated_credentials(kit: Kit) -> None:
     app = await kit.application()
     path = f"/applications/{app['id']}/federatedIdentityCredentials"
-    body = {"name": "ci", "issuer": "https://token.actions.githubusercontent.com", "subject": "repo:o/r:ref:refs/heads/main"}
+    body = {
+        "name": "ci",
+        "issuer": "https://token.actions.githubusercontent.com",
+        "subject": "repo:o/r:ref:refs/heads/main",
+    }
     await kit.refused(400, "Request_BadRequest", "POST", path, body)
     body["audiences"] = ["api://AzureADTokenExchange"]  # type: ignore[assignment]
     made = await kit.ok("POST", path, body)
@@ -238,7 +249,9 @@ async def test_assigned_policy_goes_before_the_default(kit: Kit) -> None:
     reference = {"@odata.id": f"https://graph.microsoft.com/v1.0/policies/appManagementPolicies/{policy['id']}"}
     await kit.ok("POST", f"{path}/appManagementPolicies/$ref", reference)
     assert (await kit.ok("GET", f"{path}/appManagementPolicies"))["value"][0]["id"] == policy["id"]
-    await kit.refused(400, "CredentialTypeNotAllowedAsPerAppPolicy", "POST", f"{path}/addPassword", {"passwordCredential": {}})
+    await kit.refused(
+        400, "CredentialTypeNotAllowedAsPerAppPolicy", "POST", f"{path}/addPassword", {"passwordCredential": {}}
+    )
     await kit.ok("DELETE", f"{path}/appManagementPolicies/{policy['id']}/$ref")
     await kit.ok("POST", f"{path}/addPassword", {"passwordCredential": {}})
 

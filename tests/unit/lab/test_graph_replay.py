@@ -25,7 +25,9 @@ pytestmark = pytest.mark.skipif(bool(contract.missing()), reason=contract.missin
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 #: Made by the server at its own time, or redacted in the recording.
-_FREE = frozenset({"createdDateTime", "secretText", "hint", "publisherDomain", "date", "request-id", "client-request-id"})
+_FREE = frozenset(
+    {"createdDateTime", "secretText", "hint", "publisherDomain", "date", "request-id", "client-request-id"}
+)
 #: Texts of Microsoft's permission catalogue, which the lab words by itself.
 _CATALOGUE_TEXTS = re.compile(r"(description|displayName|ConsentD)")
 #: Differ between the recordings of 2020 and those of 2023.
@@ -70,7 +72,9 @@ class _Replay:
             assert answer.headers[name], f"{where}: header {name}"
         if "location" in recorded:
             ours = answer.headers["location"].removeprefix(self.kit.world.endpoints.graph)
-            assert _GUID.sub("", ours) == _GUID.sub("", recorded["location"].removeprefix("https://graph.microsoft.com"))
+            assert _GUID.sub("", ours) == _GUID.sub(
+                "", recorded["location"].removeprefix("https://graph.microsoft.com")
+            )
 
     def compare(self, where: str, recorded: Any, ours: Any) -> None:
         if isinstance(recorded, dict):
@@ -129,7 +133,9 @@ def kit() -> Iterator[Kit]:
 async def test_sequence(path: Path, kit: Kit) -> None:
     entries = json.loads(path.read_text(encoding="utf-8"))
     replay = _Replay(kit)
-    kit.world.clock.advance(parsedate_to_datetime(entries[0]["response"]["headers"]["date"]).timestamp() - kit.world.clock.time())
+    kit.world.clock.advance(
+        parsedate_to_datetime(entries[0]["response"]["headers"]["date"]).timestamp() - kit.world.clock.time()
+    )
     await kit.sign_in()
     for entry in entries:
         await replay.play(entry)

@@ -65,24 +65,24 @@ class LoginApp:
             return self._configuration(call, name, new=rest.startswith("v2.0/"))
         if rest in ("oauth2/v2.0/token", "oauth2/token"):
             return self._token(call, name, old=rest == "oauth2/token")
-        pages = {
-            "oauth2/v2.0/authorize": self.authorizer.authorize,
-            "oauth2/authorize": self.authorizer.authorize,
-            "login": self.authorizer.choose,
-        }
         if rest in ("oauth2/v2.0/logout", "oauth2/logout"):
             return self.authorizer.sign_out(call)
-        if rest not in pages and rest not in ("adminconsent", "v2.0/adminconsent"):
-            return _nothing()
         tenant = None
         try:
             tenant = self._tenant_or_common(name)
-            if rest in pages:
-                return pages[rest](call, tenant)
-            if tenant is None:
-                raise errors.no_tenant()
+            return self._page(call, tenant, rest)
         except SignInError as error:
             return self.authorizer.failure_page(error, tenant)
+
+    def _page(self, call: Call, tenant: Tenant | None, rest: str) -> Answer:
+        if rest in ("oauth2/v2.0/authorize", "oauth2/authorize"):
+            return self.authorizer.authorize(call, tenant)
+        if rest == "login":
+            return self.authorizer.choose(call, tenant)
+        if rest not in ("adminconsent", "v2.0/adminconsent"):
+            return _nothing()
+        if tenant is None:
+            raise errors.no_tenant()
         return consent.handle(self.world, self.authorizer, call, tenant, new=rest.startswith("v2.0"))
 
     def _tenant(self, name: str, error: str) -> Tenant:

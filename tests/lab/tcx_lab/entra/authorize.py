@@ -169,7 +169,7 @@ class Authorizer:
     def _continue(self, call: Call, request: _Request, form: dict[str, str] | None) -> Answer:
         silent = request.query.get("prompt") == "none"
         if form is not None:
-            account = self._picked(call, request, form)
+            account = self._picked(request, form)
             if account is None:
                 return self._picker(call, request)
         else:
@@ -177,24 +177,28 @@ class Authorizer:
             if account is None:
                 return self._picker(call, request)
         tenant, user = account
+        cookie = {} if silent else {"Set-Cookie": self.sign_ins.remember(call, (tenant.id, user["id"]))}
+        try:
+            answer = self._signed_in_answer(call, request, tenant, user, (form or {}).get("decision", ""))
+        except SignInError as error:
+            answer = self._refuse(request, error)
+        answer.headers.update(cookie)  # who may not use the application is signed in all the same
+        return answer
+
+    def _signed_in_answer(self, call: Call, request: _Request, tenant: Tenant, user: Entity, decision: str) -> Answer:
         if not user.get("accountEnabled", True):
             raise errors.disabled_account()
         client = self._client(request, tenant)
-        cookie = {} if silent else {"Set-Cookie": self.sign_ins.remember(call, (tenant.id, user["id"]))}
-        consented = client is not None and self._consented(request, client, user)
-        decision = (form or {}).get("decision", "")
         if decision == "cancel":
             raise errors.consent_declined()
-        if not consented and decision != "accept":
-            if silent:
+        if decision != "accept" and not (client is not None and self._consented(request, client, user)):
+            if request.query.get("prompt") == "none":
                 raise errors.consent_missing(request.app["appId"], request.app["displayName"])
-            return self._ask_consent(call, request, user, cookie)
+            return self._ask_consent(call, request, user)
         if client is None:
             client = self._instantiate(request, tenant)
         self._check_assignment(client, user)
-        answer = self._success(request, client, user)
-        answer.headers.update(cookie)
-        return answer
+        return self._success(request, client, user)
 
     def _signed_in(self, call: Call, request: _Request, *, silent: bool) -> tuple[Tenant, Entity] | None:
         known = [
@@ -219,7 +223,7 @@ class Authorizer:
         tenant = self.world.tenants.get(tenant_id)
         return directory_of(self.world, tenant).get(USERS, user_id) if tenant is not None else None
 
-    def _picked(self, call: Call, request: _Request, form: dict[str, str]) -> tuple[Tenant, Entity] | None:
+    def _picked(self, request: _Request, form: dict[str, str]) -> tuple[Tenant, Entity] | None:
         typed, picked = form.get("loginfmt", "").strip(), form.get("account", "")
         tenants = [request.tenant] if request.tenant is not None else list(self.world.tenants.values())
         for tenant in tenants:
@@ -264,11 +268,11 @@ class Authorizer:
         wanted = {scope.rpartition("/")[2] for scope in request.scopes} - {".default"}
         return wanted - _OPENID <= set(granted) and ("openid" in granted or not wanted & _OPENID)
 
-    def _ask_consent(self, call: Call, request: _Request, user: Entity, headers: dict[str, str]) -> Answer:
+    def _ask_consent(self, call: Call, request: _Request, user: Entity) -> Answer:
         fields = {"ctx": urlencode(request.query), "account": user["id"]}
         action = f"/{call.segments[0]}/login"
         text = pages.consent(action, fields, request.app["displayName"], request.scopes, admin=False)
-        return html(text, headers=headers)
+        return html(text)
 
     def _instantiate(self, request: _Request, tenant: Tenant) -> Client:
         """A user's consent makes the service principal (documented)."""

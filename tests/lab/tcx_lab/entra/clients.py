@@ -79,7 +79,7 @@ def check_secret(client: Client, secret: str, now: datetime) -> None:
     raise (errors.expired_secret if expired else errors.wrong_secret)(client.app["appId"])
 
 
-def check_assertion(world: World, client: Client, assertion: str, audiences: set[str], now: datetime) -> str:
+def check_assertion(client: Client, assertion: str, audiences: set[str], now: datetime) -> str:
     """Verify a client assertion: signed with a registered certificate, or a token of a trusted issuer.
     Returns "certificate" or "federated". Raises SignInError."""
     try:
@@ -91,7 +91,7 @@ def check_assertion(world: World, client: Client, assertion: str, audiences: set
         _check_federated(client, assertion, claims, now)
         return "federated"
     certificate = _certificate(client, header, now)
-    _check_signature(client, certificate, assertion, header)
+    _check_signature(client, certificate, assertion)
     if claims.get("sub") != client.app["appId"]:
         raise errors.assertion_issuer()
     given = claims.get("aud")
@@ -149,7 +149,7 @@ def _thumbprint_bytes(text: str) -> bytes:
         return b""
 
 
-def _check_signature(client: Client, certificate: x509.Certificate, assertion: str, header: dict[str, Any]) -> None:
+def _check_signature(client: Client, certificate: x509.Certificate, assertion: str) -> None:
     options: Any = dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud"), False)
     try:
         jwt.decode(

@@ -25,7 +25,7 @@ _CACHED_TOKENS = 10_000
 
 
 @cache
-def _key(name: str) -> RSAPrivateKey:
+def _key(_name: str) -> RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 

@@ -91,7 +91,7 @@ def _authenticated(
     if form.get("client_assertion"):
         if form.get("client_assertion_type") != clients.ASSERTION_TYPE:
             raise errors.missing_parameter("client_assertion_type")
-        clients.check_assertion(world, client, form["client_assertion"], _audiences(call, tenant), now)
+        clients.check_assertion(client, form["client_assertion"], _audiences(call, tenant), now)
     elif secret:
         clients.check_secret(client, secret, now)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from tcx_lab.graph import (
 from tcx_lab.graph.errors import GraphError, bad_request, method_not_allowed, segment_not_found, unauthorized
 from tcx_lab.graph.metadata import METADATA
 from tcx_lab.graph.session import Session
-from tcx_lab.graph.store import APPLICATIONS, NOW, SERVICE_PRINCIPALS, View, directory_of
+from tcx_lab.graph.store import APPLICATIONS, NOW, SERVICE_PRINCIPALS, Entity, View, directory_of
 from tcx_lab.graph.throttle import Meter
 from tcx_lab.graph.web import Answer, Call, Receive, Scope, Send, read_call, send_answer
 from tcx_lab.world import World
@@ -206,20 +206,21 @@ def _principal(session: Session, key: objects.Key, rest: list[str]) -> Answer:
         return service_principals.item(session, key)
     principal = service_principals.find(session, key)
     part = rest[0].lower().removeprefix("microsoft.graph.")
-    if part in ("approleassignments", "approleassignedto"):
-        relation = "appRoleAssignments" if part == "approleassignments" else "appRoleAssignedTo"
-        return assignments.handle(session, principal, relation, rest[1:])
     if part in _PASSWORD_ACTIONS and len(rest) == 1:
         return secrets.act(session, SERVICE_PRINCIPALS, principal, part)
-    if part == "owners":
-        return owners.handle(session, principal["id"], rest[1:])
-    if part == "ownedobjects":
-        return owners.owned(session, principal["id"])
-    if part == "oauth2permissiongrants":
-        return assignments.of_client(session, principal)
-    if part == "appmanagementpolicies":
-        return policies.assigned(session, principal["id"], rest[1:])
-    return _empty_relation(session, rest)
+    if part in _ASSIGNMENTS:
+        return assignments.handle(session, principal, _ASSIGNMENTS[part], rest[1:])
+    related = _RELATIONS.get(part)
+    return related(session, principal, rest[1:]) if related is not None else _empty_relation(session, rest)
+
+
+_ASSIGNMENTS = {"approleassignments": "appRoleAssignments", "approleassignedto": "appRoleAssignedTo"}
+_RELATIONS: dict[str, Callable[[Session, Entity, list[str]], Answer]] = {
+    "owners": lambda session, principal, rest: owners.handle(session, principal["id"], rest),
+    "ownedobjects": lambda session, principal, _rest: owners.owned(session, principal["id"]),
+    "oauth2permissiongrants": lambda session, principal, _rest: assignments.of_client(session, principal),
+    "appmanagementpolicies": lambda session, principal, rest: policies.assigned(session, principal["id"], rest),
+}
 
 
 def _empty_relation(session: Session, rest: list[str]) -> Answer:
@@ -256,7 +257,7 @@ def _policies(session: Session, rest: list[str]) -> Answer:
     return policies.handle(session, [rest[0].lower(), *rest[1:]] if rest else [])
 
 
-def _me(session: Session, rest: list[str]) -> Answer:
+def _me(_session: Session, _rest: list[str]) -> Answer:
     raise bad_request("/me request is only valid with delegated authentication flow.", "BadRequest")
 
 

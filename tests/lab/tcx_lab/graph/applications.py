@@ -262,7 +262,7 @@ def _required_access(value: list[Any]) -> list[Entity]:
     too_many = sum(len(each["resourceAccess"]) for each in checked) > _MAX_PERMISSIONS
     if len(set(resources)) != len(resources) or len(resources) > _MAX_RESOURCES or too_many:
         raise invalid_value("requiredResourceAccess", "Application")
-    return checked
+    return checked[::-1]  # read back in the opposite order (recorded)
 
 
 def _complex(session: Session, entity: Entity, name: str, value: Any) -> Any:
@@ -274,7 +274,7 @@ def _complex(session: Session, entity: Entity, name: str, value: Any) -> Any:
     value = {part: inner for part, inner in value.items() if "@odata." not in part}
     unknown = set(value) - set(default) if isinstance(default, dict) and name in ("web", "spa", "publicClient") else ()
     if unknown:
-        raise objects.unknown(sorted(unknown)[0], name)
+        raise objects.unknown(min(unknown), name)
     base = entity[name] if session.world.switches.complex_patch_merges else default
     merged = _merged(base or {}, value)
     if name in ("web", "spa", "publicClient"):

@@ -38,9 +38,7 @@ class Contract:
 
     def __init__(self) -> None:
         self._document = yaml.load(_FILE.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        self._definitions = {
-            name: _plain(schema) for name, schema in self._document["components"]["schemas"].items()
-        }
+        self._definitions = {name: _plain(schema) for name, schema in self._document["components"]["schemas"].items()}
         self._paths = [
             (re.compile("^" + _pattern(path) + "$"), path)
             for path in sorted(self._document["paths"], key=lambda path: (path.count("{"), -len(path)))
@@ -78,7 +76,9 @@ class Contract:
         where = f"{method} {template} {status}"
         self._check(f"{where} response", (described.get("content") or {}).get("application/json"), received)
         if sent is not None and status < 400:
-            self._check(f"{where} request", operation.get("requestBody", {}).get("content", {}).get("application/json"), sent)
+            self._check(
+                f"{where} request", operation.get("requestBody", {}).get("content", {}).get("application/json"), sent
+            )
         self.judged.add((method, template, status))
         return True
 
@@ -103,7 +103,7 @@ def contract() -> Contract:
 
 def _pattern(path: str) -> str:
     parts = re.split(r"(\\{[^}]+\\})", re.escape(path))
-    return "".join("[^/]+?" if part.startswith("\\{") else part for part in parts)
+    return "".join("[^/$][^/]*?" if part.startswith("\\{") else part for part in parts)
 
 
 def _plain(schema: Any) -> Any:

@@ -63,6 +63,12 @@ class _Parser:
         self.at += 1
         return token
 
+    def whole(self) -> Test:
+        test = self.disjunction()
+        if self.peek():
+            raise ValueError("text after the end")
+        return test
+
     def disjunction(self, scope: str = "") -> Test:
         tests = [self.conjunction(scope)]
         while self.peek().lower() == "or":
@@ -165,9 +171,7 @@ def parse_filter(text: str) -> Filter:
     """Parse a `$filter`. Raises GraphError 400 (observed code, assumed detail)."""
     try:
         parser = _Parser(text)
-        test = parser.disjunction()
-        if parser.peek():
-            raise ValueError("text after the end")
+        test = parser.whole()
     except (ValueError, IndexError) as error:
         raise bad_request(f"Invalid filter clause: {error}", "BadRequest") from error
     alone = len(parser.tokens) == 3 and len(parser.equalities) == 1

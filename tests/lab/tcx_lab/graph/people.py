@@ -102,7 +102,7 @@ def _photo(session: Session, rest: list[str]) -> Answer:
         return Answer(200, data, {"Content-Type": "image/jpeg", "ETag": etag})
     number = int(size.partition("x")[0])
     if rest[1].lower() == "photos" and len(rest) == 2:
-        return session.many("users('%s')/photos" % user["id"], [_metadata(data, each) for each in PHOTO_SIZES])
+        return session.many(f"users('{user['id']}')/photos", [_metadata(data, each) for each in PHOTO_SIZES])
     return session.one(f"users('{user['id']}')/photo/$entity", _metadata(data, number))
 
 

@@ -39,12 +39,14 @@ _ATTRIBUTES = {
 _UNIQUE = {APPLICATIONS: ("appId", "uniqueName"), SERVICE_PRINCIPALS: ("appId",), USERS: ("userPrincipalName",)}
 _MANY = {ASSIGNMENTS: ("principalId", "resourceId"), GRANTS: ("clientId", "resourceId")}
 _VERSIONS_KEPT = 8
+_CHANCE = 0.5  # that a replica has the new state already, when replicas disagree
 _BEGINNING = float("-inf")
 
 
 @dataclass(slots=True)
 class _Version:
     at: float  # lab time of the write
+    seen_at: float  # lab time from which every replica has it
     number: int  # of the write, counted over the tenant
     entity: Entity | None  # None: it did not exist
     unseen_reads: int = 0  # reads that still see the version before
@@ -158,9 +160,10 @@ class Directory:
         self.writes += 1
         versions = self._history.setdefault((kind, object_id), [])
         if not versions:
-            versions.append(_Version(_BEGINNING, 0, self.real(kind).get(object_id)))
-        reads = self.world.switches.replication_reads
-        versions.append(_Version(self.world.clock.time(), self.writes, entity, reads))
+            versions.append(_Version(_BEGINNING, _BEGINNING, 0, self.real(kind).get(object_id)))
+        switches, now = self.world.switches, self.world.clock.time()
+        seen_at = now + switches.replication_lag
+        versions.append(_Version(now, seen_at, self.writes, entity, switches.replication_reads))
         del versions[:-_VERSIONS_KEPT]
 
     def _visible(self, versions: list[_Version], current: Entity | None, view: View) -> Entity | None:
@@ -168,12 +171,12 @@ class Directory:
             return current  # changed behind the directory's back: no replication for that
         if view.stale_writes:
             return self._newest(versions, lambda each: each.number <= self.writes - view.stale_writes)
-        switches = self.world.switches
-        lag = view.stale_seconds or switches.replication_lag
-        if lag:
-            limit = self.world.clock.time() - lag
-            if versions[-1].at > limit and not (switches.replication_flapping and self.dice.random() < 0.5):
-                return self._newest(versions, lambda each: each.at <= limit)
+        now, switches = self.world.clock.time(), self.world.switches
+        if view.stale_seconds:
+            return self._newest(versions, lambda each: each.at <= now - view.stale_seconds)
+        if switches.replication_lag and versions[-1].seen_at > now:
+            fresh = switches.replication_flapping and self.dice.random() < _CHANCE
+            return current if fresh else self._newest(versions, lambda each: each.seen_at <= now)
         last = versions[-1]
         if last.unseen_reads:
             last.unseen_reads -= 1
