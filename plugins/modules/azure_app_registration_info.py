@@ -1,0 +1,194 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module ``azure_app_registration_info``: what it does is in module_utils/_capabilities."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: azure_app_registration_info
+short_description: Read application registrations of Microsoft Entra, with their certificates and service principals
+version_added: 1.0.0
+description:
+  - Reads applications in the shape of the options of M(tcx.m365.azure_app_registration).
+  - With O(unique_name) or O(app_id) it is one application or none. With O(display_name) it is every application of that name.
+    Without any of them, every application with the tag C(tcx.m365), which are those that this collection looks after.
+  - An application that does not exist is no error, but one that cannot be read is.
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes.info_module
+  - tcx.m365.attributes.action_group_entra
+  - tcx.m365.entra
+options:
+  unique_name:
+    description:
+      - Unique name of the application.
+    type: str
+  app_id:
+    description:
+      - Application (client) ID of the application.
+    type: str
+  display_name:
+    description:
+      - Name of the applications.
+    type: str
+  redirect_uris:
+    description:
+      - Redirect URIs that are expected. Others are returned under C(unmanaged).
+    type: list
+    elements: str
+  certificates:
+    description:
+      - Certificates that are expected, written as for M(tcx.m365.azure_app_registration). Others are returned under C(unmanaged).
+        If not set, those are that this collection has not added.
+    type: list
+    elements: str
+  permissions:
+    description:
+      - Application permissions whose declaration is expected. Others are returned under C(unmanaged).
+    type: list
+    elements: raw
+notes:
+  - The automation's app needs the application permission C(Application.Read.All), or one that includes it.
+seealso:
+  - module: tcx.m365.azure_app_registration
+"""
+
+EXAMPLES = r"""
+- name: Read the application of a PBX
+  tcx.m365.azure_app_registration_info:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+    unique_name: 3cx-acme
+  register: found
+
+- name: Tell when the first certificate ends
+  ansible.builtin.debug:
+    msg: "{{ found.applications[0].certificates[0].not_after }}"
+
+- name: List the applications of a tenant that this collection looks after
+  tcx.m365.azure_app_registration_info:
+    tenant_id: contoso.onmicrosoft.com
+    auth_source: azure_cli
+"""
+
+RETURN = r"""
+applications:
+  description: The applications that were found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    app_id:
+      description: Application (client) ID.
+      type: str
+    object_id:
+      description: Object ID of the application.
+      type: str
+    service_principal_id:
+      description: Object ID of the service principal. Null when there is none.
+      type: str
+    unique_name:
+      description: The key. Null when it has none.
+      type: str
+    display_name:
+      description: The name.
+      type: str
+    sign_in_audience:
+      description: Who can sign in.
+      type: str
+    redirect_uris:
+      description: Redirect URIs of the platform Web.
+      type: list
+      elements: str
+    spa_redirect_uris:
+      description: Redirect URIs of the platform single-page application.
+      type: list
+      elements: str
+    public_client_redirect_uris:
+      description: Redirect URIs of the platform mobile and desktop applications.
+      type: list
+      elements: str
+    home_page_url:
+      description: Home page.
+      type: str
+    logout_url:
+      description: Address that is called when a user signs out.
+      type: str
+    id_tokens:
+      description: Whether ID tokens may be issued by the authorize endpoint.
+      type: bool
+    public_client:
+      description: Whether public client flows are allowed.
+      type: bool
+    notes:
+      description: Notes for administrators.
+      type: str
+    tags:
+      description: Tags.
+      type: list
+      elements: str
+    marked:
+      description: Whether the application carries the tag C(tcx.m365).
+      type: bool
+    optional_claims:
+      description: Optional claims by kind of token, as Graph keeps them.
+      type: dict
+    service_principal_lock:
+      description: What is locked.
+      type: dict
+    certificates:
+      description: Certificates, as returned by M(tcx.m365.azure_app_registration).
+      type: list
+      elements: dict
+    permissions:
+      description: Application permissions that are declared.
+      type: list
+      elements: str
+    delegated_permissions:
+      description: Delegated permissions that are declared.
+      type: list
+      elements: str
+    owners:
+      description: Object IDs of the owners.
+      type: list
+      elements: str
+    service_principal:
+      description: Properties of the service principal. Null when there is none.
+      type: dict
+    created:
+      description: When the application was created.
+      type: str
+    unmanaged:
+      description: What is there besides what is expected, with C(redirect_uris), C(certificates) and C(permissions).
+      type: dict
+  sample:
+    - app_id: 0b7d3f0e-5f0c-4d3c-9a5b-3f8f5f3c2d11
+      unique_name: 3cx-acme
+      display_name: 3CX Server-side
+      redirect_uris: ["https://acme.example.com:5001/oauth2office2"]
+tenant_id:
+  description: ID of the tenant.
+  returned: success
+  type: str
+  sample: 6f1c2d5e-8a86-4c8e-9d0e-8ff4f0a4c1aa
+auth_source:
+  description: How the module has signed in.
+  returned: success
+  type: str
+  sample: client_secret
+"""
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration_info import CAPABILITY
+from ansible_collections.tcx.m365.plugins.module_utils._task import run_as_module
+
+
+def main() -> None:
+    run_as_module(CAPABILITY)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module ``graph_permission_grant``: what it does is in module_utils/_capabilities."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: graph_permission_grant
+short_description: Grant permissions of Microsoft Graph and other APIs to an application (admin consent)
+version_added: 1.0.0
+description:
+  - Grants application permissions as app role assignments and delegated permissions as consent for all users, by name.
+  - What is listed is ensured. What is granted besides is kept and returned in RV(unneeded), unless O(exclusive=true).
+  - Consents that single users have given are left alone.
+  - Waits until the grants can be read back. Tokens that the application already has do not change. They keep their roles for
+    up to 90 minutes.
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes
+  - tcx.m365.attributes.action_group_entra
+  - tcx.m365.entra
+options:
+  app_id:
+    description:
+      - Application (client) ID of the application. Its service principal is made in this tenant if it is missing.
+      - In check mode it may be what M(tcx.m365.azure_app_registration) returns for an application that would be created.
+    type: str
+    required: true
+  permissions:
+    description:
+      - Application permissions, to be granted.
+      - Each is the name of a permission of Microsoft Graph, its ID, C(API/NAME) for another API, or a dictionary of C(name) (or
+        C(id)), C(resource) and C(type) (V(application) or V(delegated)). An API is given by application ID, or for Microsoft's
+        own by name.
+    type: list
+    elements: raw
+  delegated_permissions:
+    description:
+      - Delegated permissions, to be granted, for all users of the tenant. Written like O(permissions).
+    type: list
+    elements: raw
+  features:
+    description:
+      - Features of 3CX, whose least permissions are meant besides those that are named. See
+        M(tcx.m365.azure_app_registration) for what they are.
+    type: list
+    elements: str
+    choices: [sign_in, user_sync, contact_sync, calendar_sync, presence, groups, mail]
+  exclusive:
+    description:
+      - Whether everything that is not listed is revoked.
+    type: bool
+    default: false
+  state:
+    description:
+      - V(present) grants what is listed.
+      - V(absent) revokes what is listed, and everything if nothing is listed.
+    type: str
+    choices: [present, absent]
+    default: present
+  on_missing_rights:
+    description:
+      - What happens if the automation's app may not grant.
+      - V(fail) fails, and tells where an administrator can give the consent.
+      - V(report) changes nothing, does not fail, and returns RV(admin_consent_url), RV(missing_rights) and RV(changes), which are
+        then still to be made.
+    type: str
+    choices: [fail, report]
+    default: fail
+  force:
+    description:
+      - Whether O(exclusive) and revoking everything also act on an application without the tag C(tcx.m365).
+    type: bool
+    default: false
+  wait:
+    description:
+      - Whether to wait until the grants can be read back.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - Seconds to wait at most. O(deadline) ends the wait as well.
+    type: int
+    default: 300
+notes:
+  - The automation's app needs the application permission C(AppRoleAssignment.ReadWrite.All) for application permissions, and
+    C(DelegatedPermissionGrant.ReadWrite.All) for delegated ones. The first lets its holder grant anything to anybody, itself
+    included. Where that is too much, use O(on_missing_rights=report).
+  - In check mode the reading permissions are enough.
+seealso:
+  - module: tcx.m365.azure_app_registration
+  - module: tcx.m365.graph_permission_grant_info
+"""
+
+EXAMPLES = r"""
+- name: Grant what the guide lists, and wait until it can be read back
+  tcx.m365.graph_permission_grant:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+    app_id: "{{ app.app_id }}"
+    permissions:
+      - User.Read.All
+      - Calendars.Read
+      - Contacts.Read
+      - Mail.Send
+
+- name: Grant the least for two features, and revoke everything else
+  tcx.m365.graph_permission_grant:
+    tenant_id: "{{ entra_tenant_id }}"
+    federated_token_file: /var/run/secrets/azure/tokens/token
+    client_id: "{{ entra_client_id }}"
+    app_id: "{{ app.app_id }}"
+    features: [user_sync, presence]
+    exclusive: true
+
+- name: Let a human consent where the automation may not
+  tcx.m365.graph_permission_grant:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+    app_id: "{{ app.app_id }}"
+    permissions: [User.Read.All]
+    on_missing_rights: report
+  register: grant
+
+- name: Say where
+  ansible.builtin.debug:
+    msg: "Please consent: {{ grant.admin_consent_url }}"
+  when: grant.admin_consent_url is defined
+
+- name: Revoke one permission of another API
+  tcx.m365.graph_permission_grant:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+    app_id: "{{ app.app_id }}"
+    permissions:
+      - name: full_access_as_app
+        resource: Office 365 Exchange Online
+    state: absent
+"""
+
+RETURN = r"""
+granted:
+  description: What this task has granted, application permissions first. Those of other APIs are written C(API/NAME).
+  returned: success
+  type: list
+  elements: str
+  sample: [Calendars.Read, Contacts.Read, Mail.Send, User.Read.All]
+revoked:
+  description: What this task has revoked.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+unneeded:
+  description: What is granted although it is not listed.
+  returned: success
+  type: list
+  elements: str
+  sample: [Directory.Read.All]
+unmanaged:
+  description: The same by option, C(permissions) and C(delegated_permissions).
+  returned: success
+  type: dict
+  sample: {"permissions": ["Directory.Read.All"], "delegated_permissions": []}
+application_permissions:
+  description: All application permissions that are granted.
+  returned: success
+  type: list
+  elements: str
+  sample: [Calendars.Read, Contacts.Read, Mail.Send, User.Read.All]
+delegated_permissions:
+  description: All delegated permissions that are granted for all users.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+service_principal_id:
+  description: Object ID of the service principal.
+  returned: success
+  type: str
+  sample: dceb2013-57d9-4f8d-bfe6-5f90f631681e
+tenant_id:
+  description: ID of the tenant.
+  returned: success
+  type: str
+  sample: 6f1c2d5e-8a86-4c8e-9d0e-8ff4f0a4c1aa
+auth_source:
+  description: How the module has signed in.
+  returned: success
+  type: str
+  sample: client_secret
+admin_consent_url:
+  description:
+    - Where an administrator of the tenant can consent to everything that the application declares.
+    - On failure it is in RV(error) too.
+  returned: when the automation's app may not grant
+  type: str
+  sample: https://login.microsoftonline.com/contoso.example/adminconsent?client_id=0b7d3f0e-5f0c-4d3c-9a5b-3f8f5f3c2d11
+missing_rights:
+  description: The permissions of which the automation's app needs one.
+  returned: when the automation's app may not grant and the task does not fail
+  type: list
+  elements: str
+  sample: [AppRoleAssignment.ReadWrite.All]
+waited:
+  description: Seconds spent waiting.
+  returned: success
+  type: float
+  sample: 1.5
+changes:
+  description: What differed. The same in check mode and outside of it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    target:
+      description: V(app_role_assignments), V(oauth2_permission_grants) or V(service_principal).
+      type: str
+    field:
+      description: V(permissions), V(delegated_permissions) or V(state).
+      type: str
+    before:
+      description: What was granted.
+      type: raw
+    after:
+      description: What is granted now.
+      type: raw
+error:
+  description: Why the task failed, for programs. See M(tcx.m365.azure_app_registration).
+  returned: failure
+  type: dict
+"""
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_permission_grant import CAPABILITY
+from ansible_collections.tcx.m365.plugins.module_utils._task import run_as_module
+
+
+def main() -> None:
+    run_as_module(CAPABILITY)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module ``graph_permission_grant_info``: what it does is in module_utils/_capabilities."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: graph_permission_grant_info
+short_description: Read which permissions an application has been granted, and which it declares
+version_added: 1.0.0
+description:
+  - Reads the permissions that are granted to an application and those that it declares, by name.
+  - What is declared is only a request, and what is granted is what counts.
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes.info_module
+  - tcx.m365.attributes.action_group_entra
+  - tcx.m365.entra
+options:
+  app_id:
+    description:
+      - Application (client) ID of the application.
+    type: str
+    required: true
+  permissions:
+    description:
+      - Application permissions, that are needed.
+      - Each is the name of a permission of Microsoft Graph, its ID, C(API/NAME) for another API, or a dictionary of C(name) (or
+        C(id)), C(resource) and C(type) (V(application) or V(delegated)). An API is given by application ID, or for Microsoft's
+        own by name.
+    type: list
+    elements: raw
+  delegated_permissions:
+    description:
+      - Delegated permissions, that are needed, for all users of the tenant. Written like O(permissions).
+    type: list
+    elements: raw
+  features:
+    description:
+      - Features of 3CX, whose least permissions are meant besides those that are named. See
+        M(tcx.m365.azure_app_registration) for what they are.
+    type: list
+    elements: str
+    choices: [sign_in, user_sync, contact_sync, calendar_sync, presence, groups, mail]
+notes:
+  - If no permissions are given, those that the application declares count as needed.
+  - The automation's app needs the application permission C(Application.Read.All), or one that includes it. For delegated
+    permissions also C(DelegatedPermissionGrant.Read.All) or C(Directory.Read.All).
+seealso:
+  - module: tcx.m365.graph_permission_grant
+"""
+
+EXAMPLES = r"""
+- name: Compare what is granted with what two features need
+  tcx.m365.graph_permission_grant_info:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+    app_id: "{{ app.app_id }}"
+    features: [user_sync, calendar_sync]
+  register: consent
+
+- name: Refuse more than that
+  ansible.builtin.assert:
+    that: consent.unneeded | length == 0
+"""
+
+RETURN = r"""
+application_permissions:
+  description: All application permissions that are granted. Those of other APIs are written C(API/NAME).
+  returned: success
+  type: list
+  elements: str
+  sample: [Calendars.Read, Contacts.Read, Mail.Send, User.Read.All]
+delegated_permissions:
+  description: All delegated permissions that are granted for all users.
+  returned: success
+  type: list
+  elements: str
+  sample: [openid, profile]
+declared:
+  description: All application permissions that the application declares.
+  returned: success
+  type: list
+  elements: str
+  sample: [Calendars.Read, Contacts.Read, Mail.Send, User.Read.All]
+declared_delegated:
+  description: All delegated permissions that the application declares.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+unneeded:
+  description: What is granted and not needed.
+  returned: success
+  type: list
+  elements: str
+  sample: [Directory.Read.All]
+missing:
+  description: What is needed and not granted.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+service_principal_id:
+  description: Object ID of the service principal. Null when there is none.
+  returned: success
+  type: str
+  sample: dceb2013-57d9-4f8d-bfe6-5f90f631681e
+tenant_id:
+  description: ID of the tenant.
+  returned: success
+  type: str
+  sample: 6f1c2d5e-8a86-4c8e-9d0e-8ff4f0a4c1aa
+auth_source:
+  description: How the module has signed in.
+  returned: success
+  type: str
+  sample: client_secret
+"""
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_permission_grant_info import CAPABILITY
+from ansible_collections.tcx.m365.plugins.module_utils._task import run_as_module
+
+
+def main() -> None:
+    run_as_module(CAPABILITY)
+
+
+if __name__ == "__main__":
+    main()
