@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import time
 import uuid
 from datetime import timedelta
@@ -17,7 +16,6 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 from tcx_lab.ca import KeyPair, automation_key_pair, make_key_pair
 from tcx_lab.entra import mint_federated_token
 from tcx_lab.entra.keys import jwk
@@ -48,10 +46,9 @@ def _failed(answer: httpx.Response, status: int, error: str, code: int) -> str:
 def _assertion(
     kit: Kit, pair: KeyPair, client_id: str, *, alg: str = "RS256", header: dict[str, str] | None = None, **more: Any
 ) -> str:
-    der = pair.certificate.public_bytes(Encoding.DER)
-    names = {"RS256": ("x5t", hashlib.sha1), "PS256": ("x5t#S256", hashlib.sha256)}
-    name, digest = names[alg]
-    thumb = base64.urlsafe_b64encode(digest(der).digest()).rstrip(b"=").decode()
+    sha256 = pair.certificate.fingerprint(hashes.SHA256())
+    name, digest = {"RS256": ("x5t", bytes.fromhex(pair.thumbprint)), "PS256": ("x5t#S256", sha256)}[alg]
+    thumb = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     now = int(kit.world.clock.time())
     claims = {
         "aud": f"https://login.lab/{kit.tenant.id}/oauth2/v2.0/token",
@@ -192,7 +189,7 @@ async def test_certificates_that_do_not_count(kit: Kit) -> None:
         await kit.ask_token(client_assertion=_assertion(kit, stranger, client_id)), 401, "invalid_client", 700027
     )
     assert f"Thumbprint of key used by client: '{stranger.thumbprint}'" in text
-    thumb = base64.urlsafe_b64encode(pair.certificate.fingerprint(hashes.SHA1())).rstrip(b"=").decode()
+    thumb = base64.urlsafe_b64encode(bytes.fromhex(pair.thumbprint)).rstrip(b"=").decode()
     forged = _assertion(kit, make_key_pair(kit.world, "forger"), client_id, header={"x5t": thumb})
     text = _failed(await kit.ask_token(client_assertion=forged), 401, "invalid_client", 700027)
     assert "use of the key to verify the signature failed" in text

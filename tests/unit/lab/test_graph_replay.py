@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -125,8 +124,8 @@ class _Replay:
 
 
 @pytest.fixture
-def kit() -> Iterator[Kit]:
-    yield Kit(clock=Clock(frozen=True))
+def kit() -> Kit:
+    return Kit(clock=Clock(frozen=True))
 
 
 @pytest.mark.parametrize("path", _sequences(), ids=lambda path: path.stem)

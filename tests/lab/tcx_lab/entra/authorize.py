@@ -248,7 +248,9 @@ class Authorizer:
             if user.get("accountEnabled", True)
         ][:_LISTED]
         fields = {"ctx": urlencode(request.query)}
-        return html(pages.pick_account(f"/{call.segments[0]}/login", fields, request.app["displayName"], accounts))
+        action, organization = f"/{call.segments[0]}/login", request.tenant.display_name if request.tenant else ""
+        app = request.app["displayName"]
+        return html(pages.pick_account(action, fields, app, accounts, organization=organization))
 
     # --- application and consent ---------------------------------------------------------------------------------------
 

@@ -167,7 +167,8 @@ def _dispatch(session: Session, parts: list[str]) -> Answer | Awaitable[Answer]:
             module = applications if name == "applications" else service_principals
             if session.call.method not in ("GET", "POST"):
                 raise method_not_allowed()
-            return module.collection(session)
+            collect: Answer = module.collection(session)
+            return collect
         if key is None:
             key, rest = objects.Key("id", rest[0]), rest[1:]
         return _application(session, key, rest) if name == "applications" else _principal(session, key, rest)
@@ -261,7 +262,7 @@ def _me(_session: Session, _rest: list[str]) -> Answer:
     raise bad_request("/me request is only valid with delegated authentication flow.", "BadRequest")
 
 
-_PLAIN: dict[str, Any] = {
+_PLAIN: dict[str, Callable[[Session, list[str]], Answer | Awaitable[Answer]]] = {
     "oauth2permissiongrants": assignments.grants,
     "users": people.users,
     "groups": people.groups,

@@ -58,7 +58,7 @@ class Contract:
         """The described path that a request path stands for; None when it is not described."""
         for pattern, template in self._paths:
             if pattern.match(path) and method.lower() in self._document["paths"][template]:
-                return template
+                return str(template)
         return None
 
     def judge(self, method: str, path: str, status: int, sent: Any, received: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tcx_lab.ca import KeyPool
 from tcx_lab.clock import Clock
 from tcx_lab.entra import create_login_app, create_management_app
 from tcx_lab.graph import contract, create_graph_app, seed
@@ -19,6 +20,8 @@ from tcx_lab.graph.catalogue import GRAPH_URLS
 from tcx_lab.graph.store import SERVICE_PRINCIPALS, Entity, directory_of
 from tcx_lab.world import GRAPH_APP_ID, Automation, Tenant, World
 
+#: Making keys is slow, and worlds of tests may share them.
+_KEYS = KeyPool()
 EVERYTHING = (
     *seed.AUTOMATION_ROLES,
     "Directory.Read.All",
@@ -32,6 +35,7 @@ class Kit:
 
     def __init__(self, roles: Iterable[str] = EVERYTHING, *, clock: Clock | None = None, users: int = 6) -> None:
         self.world = World(seed=7, clock=clock or Clock())
+        self.world.key_pool = _KEYS
         self.tenant = self._tenant("Contoso", "contoso.example", users)
         self.other = self._tenant("Fabrikam", "fabrikam.example", 2)
         self.automation: Automation = seed.register_automation_app(self.world, [self.tenant, self.other], roles)

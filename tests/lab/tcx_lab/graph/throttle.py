@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from tcx_lab.evidence import Switches
 from tcx_lab.graph.errors import too_many_requests
-from tcx_lab.world import Switches
 
 _UNIT_SECONDS = 10
 _WRITE_SECONDS = 150
