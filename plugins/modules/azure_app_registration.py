@@ -37,6 +37,15 @@ options:
       - Application (client) ID of an application that exists, or that was deleted within the last 30 days.
       - With O(unique_name), the application is adopted and gets that name.
     type: str
+  prefer:
+    description:
+      - What counts if O(app_id) and O(unique_name) are both given.
+      - V(both) wants them to be the same application. O(app_id) has to exist, and gets the unique name if it has none.
+      - V(app_id) takes the application O(app_id) if there is one, whatever its unique name, and the one with O(unique_name)
+        otherwise. It is for PBXs that may point to an application already.
+    type: str
+    choices: [both, app_id]
+    default: both
   display_name:
     description:
       - The name of the application.
