@@ -191,9 +191,10 @@ class Authorizer:
         client = self._client(request, tenant)
         if decision == "cancel":
             raise errors.consent_declined()
-        if decision != "accept" and not (client is not None and self._consented(request, client, user)):
-            if request.query.get("prompt") == "none":
-                raise errors.consent_missing(request.app["appId"], request.app["displayName"])
+        consented = client is not None and self._consented(request, client, user["id"])
+        if not consented and (decision != "accept" or not self.world.switches.user_consent):
+            if request.query.get("prompt") == "none" or not self.world.switches.user_consent:
+                raise self._no_consent(request)
             return self._ask_consent(call, request, user)
         if client is None:
             client = self._instantiate(request, tenant)
@@ -211,6 +212,8 @@ class Authorizer:
             people = [each for each in people if str(each[1].get("userPrincipalName")).lower() == hint]
         if silent:
             if not people:
+                if self.world.switches.silent_consent_first:
+                    self._check_consent_of_all(request)
                 raise errors.not_signed_in()
             if len(people) > 1:
                 raise errors.several_accounts()
@@ -262,13 +265,24 @@ class Authorizer:
             raise errors.disabled_application(request.app["appId"], request.app["displayName"])
         return Client(request.app, request.home, principal, tenant)
 
-    def _consented(self, request: _Request, client: Client, user: Entity) -> bool:
+    def _consented(self, request: _Request, client: Client, user_id: str) -> bool:
         if not self.world.switches.consent_required:
             return request.query.get("prompt") != "consent"
         resource = directory_of(self.world, client.tenant).find(SERVICE_PRINCIPALS, "appId", GRAPH_APP_ID)
-        granted = tokens.delegated_scopes(self.world, client, resource, user["id"]) if resource is not None else []
+        granted = tokens.delegated_scopes(self.world, client, resource, user_id) if resource is not None else []
         wanted = {scope.rpartition("/")[2] for scope in request.scopes} - {".default"}
         return wanted - _OPENID <= set(granted) and ("openid" in granted or not wanted & _OPENID)
+
+    def _no_consent(self, request: _Request) -> SignInError:
+        if not self.world.switches.user_consent:
+            return errors.admin_consent_required(request.app["displayName"])
+        return errors.consent_missing(request.app["appId"], request.app["displayName"])
+
+    def _check_consent_of_all(self, request: _Request) -> None:
+        """The consent that holds for everybody, looked at before there is a user."""
+        client = self._client(request, request.tenant or request.home)
+        if client is None or not self._consented(request, client, ""):
+            raise self._no_consent(request)
 
     def _ask_consent(self, call: Call, request: _Request, user: Entity) -> Answer:
         fields = {"ctx": urlencode(request.query), "account": user["id"]}
@@ -317,7 +331,7 @@ class Authorizer:
         return respond(request.mode, request.redirect_uri, fields)
 
     def _refuse(self, request: _Request, error: SignInError) -> Answer:
-        interactive_only = {50105, 50057, 50020, 7000112}
+        interactive_only = {50105, 50057, 50020, 7000112, 90094}
         if error.code in interactive_only and request.query.get("prompt") != "none":
             return self.failure_page(error, request.tenant)  # the user sees these here (observed for 50105)
         now = tokens.tenant_now(self.world, request.tenant or request.home)

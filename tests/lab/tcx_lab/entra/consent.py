@@ -30,7 +30,8 @@ def handle(world: World, authorizer: Authorizer, call: Call, tenant: Tenant, *, 
         return authorizer.failure_page(error, tenant)
     decision = query.get("decision", "") if call.method == "POST" else ""
     if not decision:
-        fields = {name: query[name] for name in ("client_id", "redirect_uri", "state", "scope") if name in query}
+        kept: tuple[str, ...] = ("client_id", "redirect_uri", "state", "scope")
+        fields = {name: query[name] for name in kept if name in query}
         action = "/" + "/".join(call.segments)
         return html(pages.consent(action, fields, app["displayName"], _requested(world, tenant, app), admin=True))
     if decision != "accept":

@@ -322,6 +322,15 @@ def consent_missing(client_id: str, name: str) -> SignInError:
     )
 
 
+def admin_consent_required(name: str) -> SignInError:
+    """90094 (documented code; observed page where users may not consent; the text is ours)."""
+    return SignInError(
+        90094,
+        "consent_required",
+        f"Administrator consent is required: '{name}' asks for permissions that users of this organization may not grant.",
+    )
+
+
 def consent_declined() -> SignInError:
     """65004 (documented code)."""
     return SignInError(65004, "access_denied", "User declined to consent to access the app.")

@@ -164,11 +164,9 @@ def _dispatch(session: Session, parts: list[str]) -> Answer | Awaitable[Answer]:
     rest = parts[1:]
     if name in ("applications", "serviceprincipals"):
         if key is None and (not rest or rest == ["$count"]):
-            module = applications if name == "applications" else service_principals
             if session.call.method not in ("GET", "POST"):
                 raise method_not_allowed()
-            collect: Answer = module.collection(session)
-            return collect
+            return (applications if name == "applications" else service_principals).collection(session)
         if key is None:
             key, rest = objects.Key("id", rest[0]), rest[1:]
         return _application(session, key, rest) if name == "applications" else _principal(session, key, rest)

@@ -139,7 +139,7 @@ class Kit:
 
     def role(self, value: str, app_id: str = GRAPH_APP_ID) -> str:
         """The id of an application permission."""
-        return next(role["id"] for role in self.resource(app_id)["appRoles"] if role["value"] == value)
+        return next(str(role["id"]) for role in self.resource(app_id)["appRoles"] if role["value"] == value)
 
     async def client_with(self, *roles: str, name: str = "caller") -> Entity:
         """Sign in as a new application that holds just these permissions on Graph; returns it."""

@@ -45,6 +45,16 @@ class Filter:
     equality: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """The value at a path of the object itself (not of a lambda's variable)."""
+
+    path: str
+
+    def __call__(self, item: Any) -> Any:
+        return _walk(item, self.path)
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self.tokens = _tokens(text)
@@ -140,8 +150,8 @@ class _Parser:
         if operator == "ne":
             self.advanced.append("NotEqualsMatch")
         literal = _literal(self.take())
-        if operator == "eq" and isinstance(literal, str) and getattr(get, "path", ""):
-            self.equalities.append((get.path, literal))  # type: ignore[attr-defined]
+        if operator == "eq" and isinstance(literal, str) and isinstance(get, _Path):
+            self.equalities.append((get.path, literal))
         return lambda item: _compare(get(item), operator, literal)
 
     def membership(self, get: Callable[[Any], Any]) -> Test:
@@ -158,12 +168,7 @@ class _Parser:
             inner = word[len(scope) + 1 :]
             return lambda item: _walk(item, inner) if inner else item
         self.names.add(word.split("/", maxsplit=1)[0])
-
-        def get(item: Any) -> Any:
-            return _walk(item, word)
-
-        get.path = word  # type: ignore[attr-defined]
-        return get
+        return _Path(word)
 
 
 @lru_cache(maxsize=2048)
