@@ -41,6 +41,7 @@ TAIL_LINES = 60
 # A person's settings must not decide how a gate ends; certificate bundles would override those of the lab.
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYENV_VERSION", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 FOREIGN_PREFIXES = ("ANSIBLE_", "AZURE_", "ENTRA_", "TCX_")
+WELCOME = ("TCX_CONTRACTS",)  # where the published API descriptions are, for the tests that compare with them
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def surroundings(gate: Gate, words: dict[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in FOREIGN and not name.startswith(FOREIGN_PREFIXES)
+        if name in WELCOME or (name not in FOREIGN and not name.startswith(FOREIGN_PREFIXES))
     }
     binaries = table[gate.environment].bin
     search = [str(binaries), words["interpreters"], os.environ.get("PATH", os.defpath)]
@@ -160,6 +161,8 @@ def surroundings(gate: Gate, words: dict[str, str]) -> dict[str, str]:
     }
     for name in gate.also:
         own[f"TCX_BIN_{name.upper().replace('-', '_')}"] = str(table[name].bin)
+    if gate.environment == "lint":
+        own["HOME"] = str(workspace.private_home(gate.name))  # some of them leave a log there
     own.update({name: value.format(**words) for name, value in gate.variables.items()})
     return {name: value for name, value in {**kept, **own}.items() if value}
 
@@ -205,6 +208,23 @@ def run_gate(gate: Gate, cores: Cores, words: dict[str, str]) -> Result:
     return result
 
 
+def print_skips(results: Sequence[Result]) -> None:
+    """Every skip below its reason."""
+    by_reason: dict[str, list[str]] = {}
+    for result in results:
+        for skip in result.skips:
+            where = (
+                f"{result.gate.name}: {skip.what}"
+                if result.gate.reports and skip.what != result.gate.name
+                else skip.what
+            )
+            by_reason.setdefault(skip.reason, []).append(where)
+    if by_reason:
+        print("\nSkipped, and why:")
+    for reason, names in by_reason.items():
+        print(f"  {reason}", *(f"    {name}" for name in names), sep="\n")
+
+
 def report(results: Sequence[Result], seconds: float) -> int:
     """Print the table, the tails, the skips and the closing line; return the exit status."""
     width = max(len(result.gate.name) for result in results)
@@ -218,17 +238,14 @@ def report(results: Sequence[Result], seconds: float) -> int:
             lines = result.log.read_text(encoding="utf-8", errors="replace").splitlines()
             print(f"\n--- {result.gate.name} failed; the end of {result.log.relative_to(ROOT)}:")
             print("\n".join(lines[-TAIL_LINES:]))
-    skips = [skip for result in results for skip in result.skips]
-    if skips:
-        print("\nSkipped, and why:")
-        for skip in skips:
-            print(f"  {skip.what}: {skip.reason}")
+    print_skips(results)
     passed = sum(result.passed for result in results)
     failed = sum(result.failed for result in results)
+    skipped = sum(len(result.skips) for result in results)
     tests = sum(result.passed + result.failed for result in results if result.gate.reports)
     checks = sum(result.passed + result.failed for result in results if not result.gate.reports)
     print(f"\n{tests} tests and {checks} other checks ran in {seconds:.0f} s; logs: {LOGS.relative_to(ROOT)}")
-    print(f"{passed} passed, {failed} failed, {len(skips)} skipped", flush=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     return int(failed > 0 or passed == 0)
 
 

@@ -112,8 +112,8 @@ def test_the_report_shows_tails_skips_and_honest_totals(place: Path, capsys: pyt
     out = capsys.readouterr().out
     assert "line 499" in out
     assert "line 1\n" not in out
-    assert "t::x: no browser here" in out
-    assert "absent: no such Python" in out
+    assert "  no browser here\n    units: t::x\n" in out
+    assert "  no such Python\n    absent\n" in out
     assert out.splitlines()[-1] == "41 passed, 1 failed, 2 skipped"
 
 
