@@ -1,0 +1,319 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What AWX checks beyond the shape of single fields, type by type (documented: the serializers of AWX 24.6)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from fake_controller import credential_types, surveys
+from fake_controller.refusal import Refused
+from fake_controller.schema import ASKED
+
+if TYPE_CHECKING:
+    from fake_controller.store import Item, Store
+
+#: What makes a YAML file a playbook for AWX: a line of this form.
+PLAYBOOK = re.compile(r"^\s*-?\s*(?:hosts|include|(?:ansible\.builtin\.)?import_playbook)\s*:", re.MULTILINE)
+
+CONSTRUCTED_EDITABLE = ("source_vars", "update_cache_timeout", "limit", "verbosity")
+
+WEBHOOK = {
+    "url": (str, None),
+    "http_method": (str, "POST"),
+    "disable_ssl_verification": (bool, False),
+    "username": (str, ""),
+    "password": (str, ""),
+    "headers": (dict, None),
+}
+SLACK = {"token": (str, None), "channels": (list, None), "hex_color": (str, "")}
+EMAIL = {
+    "host": (str, None),
+    "port": (int, None),
+    "username": (str, None),
+    "password": (str, None),
+    "use_tls": (bool, None),
+    "use_ssl": (bool, None),
+    "sender": (str, None),
+    "recipients": (list, None),
+    "timeout": (int, 30),
+}
+NOTIFICATIONS = {"webhook": WEBHOOK, "slack": SLACK, "email": EMAIL}
+
+
+def refuse(field: str, said: str) -> Refused:
+    return Refused(400, {field: [said]})
+
+
+def complete(store: Store, item: Item) -> None:
+    """Fill in what the controller derives."""
+    if item.kind.type == "job_template":
+        project = store.referred(item, "project")
+        item.values["organization"] = project.values["organization"] if project else None
+    if item.kind.type == "notification_template":
+        known = NOTIFICATIONS.get(item.values["notification_type"], {})
+        defaults = {name: default for name, (_kind, default) in known.items() if default is not None}
+        item.values["notification_configuration"] = {**defaults, **item.values["notification_configuration"]}
+
+
+def check(store: Store, item: Item, given: Mapping[str, Any]) -> None:
+    """Refuse what this type does not allow."""
+    checker = _CHECKS.get(item.kind.type)
+    if checker:
+        checker(store, item, given)
+
+
+def _credential_type(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+    if item.values["kind"] not in ("cloud", "net"):
+        raise refuse("kind", f"Must be 'cloud' or 'net', not {item.values['kind']}")
+    credential_types.check_inputs(item.values["inputs"])
+    credential_types.check_injectors(item.values["inputs"], item.values["injectors"])
+
+
+def _credential(store: Store, item: Item, given: Mapping[str, Any]) -> None:
+    if item.values["organization"] is None:
+        raise Refused(400, {"detail": "Missing 'user', 'team', or 'organization'."})
+    kind = store.items[item.values["credential_type"]]
+    stored = store.items[item.id].values["inputs"] if item.id else {}
+    inputs = dict(item.values["inputs"])
+    for name, value in inputs.items():
+        if value == credential_types.ENCRYPTED:
+            if name not in stored:
+                raise refuse("inputs", f"$encrypted$ is a reserved keyword, and cannot be used for {name}.")
+            inputs[name] = stored[name]
+    if "inputs" in given or not item.id:
+        credential_types.check_values(kind.values["inputs"], inputs)
+    item.values["inputs"] = inputs
+
+
+def _project(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+    values = item.values
+    if values["scm_type"] and not values["scm_url"]:
+        raise refuse("scm_url", "SCM URL is required.")
+    if not values["scm_type"]:
+        for name in ("scm_update_on_launch", "scm_delete_on_update", "scm_clean"):
+            if values[name]:
+                raise refuse(name, "Update options must be set to false for manual projects.")
+
+
+def _inventory(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+    item.values["kind"] = item.values["kind"] or ""
+    if item.values["kind"] == "smart" and not item.values["host_filter"]:
+        raise refuse("host_filter", "Smart inventories must specify host_filter")
+    _variables("variables", item.values["variables"])
+
+
+def _inventory_source(store: Store, item: Item, given: Mapping[str, Any]) -> None:
+    values = item.values
+    _variables("source_vars", values["source_vars"])
+    if item.automatic:
+        stored = store.items[item.id].values
+        for name in given:
+            if values.get(name) != stored.get(name) and name not in CONSTRUCTED_EDITABLE:
+                raise Refused(400, {"error": f"Cannot change field '{name}' on a constructed inventory source."})
+        return
+    inventory = store.items[values["inventory"]]
+    if inventory.values["kind"] in ("constructed", "smart"):
+        raise refuse("inventory", "Cannot create Inventory Source for Smart or Constructed Inventories")
+    if not values["source"] or values["source"] == "constructed":
+        raise refuse("source", f'"{values["source"]}" is not a valid choice.')
+    project = store.referred(item, "source_project")
+    if values["source"] == "scm" and project is None:
+        raise refuse("source_project", "Project required for scm type sources.")
+    if values["source"] != "scm" and (project or values["source_path"]):
+        raise Refused(400, {"detail": "Cannot set source_project source_path if not SCM type."})
+    if values["scm_branch"] and not (project and project.values["allow_override"]):
+        raise refuse("scm_branch", "Project does not allow overriding branch.")
+
+
+def _notification(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+    known = NOTIFICATIONS.get(item.values["notification_type"])
+    if known is None:
+        raise refuse("notification_type", f'"{item.values["notification_type"]}" is not a valid choice.')
+    configuration = item.values["notification_configuration"]
+    missing = [name for name in known if name not in configuration]
+    if missing:
+        raise Refused(400, {"__all__": [f"Missing required fields for Notification Configuration: {missing}."]})
+    for name, (kind, _default) in known.items():
+        if not isinstance(configuration[name], kind):
+            said = f"Configuration field '{name}' incorrect type, expected {kind.__name__}."
+            raise Refused(400, {"__all__": [said]})
+
+
+def _job_template(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+    values = item.values
+    project = store.referred(item, "project")
+    if project is None:
+        raise refuse("project", "This field is required.")
+    if values["inventory"] is None and not values["ask_inventory_on_launch"]:
+        raise refuse("inventory", "You must either set a default value or ask to prompt on launch.")
+    if not values["playbook"]:
+        raise refuse("playbook", "Must select playbook for project.")
+    if values["playbook"] not in playbooks(store.repositories.get(project.values["scm_url"])):
+        raise refuse("playbook", "Playbook not found for project.")
+    if not project.values["allow_override"] and (values["scm_branch"] or values["ask_scm_branch_on_launch"]):
+        raise refuse("scm_branch", "Project does not allow overriding branch.")
+    _variables("extra_vars", values["extra_vars"])
+
+
+def _workflow(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+    _variables("extra_vars", item.values["extra_vars"])
+
+
+def _launch(store: Store, item: Item, given: Mapping[str, Any]) -> None:
+    """A schedule or a node may only preset what its template asks for."""
+    template = store.referred(item, "unified_job_template")
+    if template is None:
+        return
+    if template.kind.type == "workflow_job_template" and item.kind.type == "workflow_job_template_node":
+        _no_recursion(item, template)
+    errors = {}
+    for name in ASKED:
+        preset = item.values.get(name)
+        if name in given and preset not in (None, "") and not template.values.get(f"ask_{name}_on_launch"):
+            errors[name] = ["Field is not configured to prompt on launch."]
+    extra = surveys.refused_variables(template, item.values["extra_data"], required=item.kind.type == "schedule")
+    if extra:
+        errors["extra_data"] = extra
+    if errors:
+        raise Refused(400, errors)
+
+
+def _no_recursion(item: Item, template: Item) -> None:
+    if template.id == item.values["workflow_job_template"]:
+        raise refuse("unified_job_template", "A workflow cannot run itself.")
+
+
+def _schedule(store: Store, item: Item, given: Mapping[str, Any]) -> None:
+    rule = item.values["rrule"]
+    errors = []
+    starts = re.findall(r"DTSTART(?:;[^:]+)?:[0-9]+T[0-9]+Z?", rule)
+    if not starts:
+        errors.append("Valid DTSTART required in rrule. Value should start with: DTSTART:YYYYMMDDTHHMMSSZ")
+    if len(starts) > 1:
+        errors.append("Multiple DTSTART is not supported.")
+    if re.search(r"DTSTART:[0-9]+T[0-9]+ ", rule):
+        errors.append("DTSTART cannot be a naive datetime.  Specify ;TZINFO= or YYYYMMDDTHHMMSSZZ.")
+    each = re.findall(r"RULE:\S*", rule)
+    if not each:
+        errors.append("One or more rule required in rrule.")
+    errors += [f"INTERVAL required in rrule: {one}" for one in each if "interval" not in one.lower()]
+    errors += [f"SECONDLY is not supported: {one}" for one in each if "secondly" in one.lower()]
+    if "exdate:" in rule.lower() or "rdate:" in rule.lower():
+        errors.append("EXDATE and RDATE are not allowed in rrule.")
+    frequency = re.search(r"FREQ=(YEARLY|MONTHLY|WEEKLY|DAILY|HOURLY|MINUTELY)\b", rule)
+    if each and not frequency:
+        errors.append("rrule parsing failed validation: no FREQ")
+    if errors:
+        raise Refused(400, {"rrule": errors})
+    _launch(store, item, given)
+
+
+_CHECKS = {
+    "credential_type": _credential_type,
+    "credential": _credential,
+    "project": _project,
+    "inventory": _inventory,
+    "inventory_source": _inventory_source,
+    "notification_template": _notification,
+    "job_template": _job_template,
+    "workflow_job_template": _workflow,
+    "workflow_job_template_node": _launch,
+    "schedule": _schedule,
+}
+
+
+def after_create(store: Store, item: Item) -> None:
+    """What the controller does by itself once an object is there."""
+    if item.kind.type == "inventory" and item.values["kind"] == "constructed":
+        name = f"Auto-created source for: {item.name}"
+        values = {"name": name, "inventory": item.id, "source": "constructed", "overwrite": True}
+        store.add_automatic("inventory_source", {**values, "overwrite_vars": True, "update_on_launch": True})
+    if item.kind.type == "project" and item.values["scm_type"]:
+        known = item.values["scm_url"] in store.repositories
+        status = "successful" if known else "failed"
+        store.add_automatic("project_update", {"name": item.name, "status": status, "project": item.id})
+        item.values["scm_revision"] = "0" * 40 if known else ""
+
+
+def before_change(store: Store, item: Item, accepted: Mapping[str, Any]) -> None:
+    """Refuse changes that depend on what the object is used for."""
+    if item.kind.type == "credential_type":
+        used = any(other.values["credential_type"] == item.id for other in store.of("credential"))
+        if used and accepted.get("inputs", item.values["inputs"]) != item.values["inputs"]:
+            said = "Modifications to inputs are not allowed for credential types that are in use"
+            raise Refused(403, {"detail": said})
+    if item.kind.type == "execution_environment":
+        organization = accepted.get("organization", item.values["organization"])
+        if organization and item.values["organization"] and organization != item.values["organization"]:
+            raise refuse("organization", "Cannot change the organization of an execution environment")
+
+
+def before_associate(store: Store, item: Item, association: str, other: Item) -> None:
+    """Refuse relations that AWX does not allow."""
+    if association == "credentials":
+        _one_of_each_type(store, item, other)
+    if association == "input_inventories" and other.values["kind"] == "constructed":
+        raise Refused(400, {"error": "You cannot add a constructed inventory to another constructed inventory."})
+    if association.endswith("_nodes"):
+        _acyclic(store, item, other)
+
+
+def _one_of_each_type(store: Store, item: Item, other: Item) -> None:
+    kind = other.values["credential_type"]
+    same = [one for one in store.listed(item, "credentials") if one.values["credential_type"] == kind]
+    if same and other not in same:
+        raise Refused(400, {"error": f"Cannot assign multiple {store.items[kind].name} credentials."})
+
+
+def _acyclic(store: Store, parent: Item, child: Item) -> None:
+    seen, waiting = set(), [child]
+    while waiting:
+        node = waiting.pop()
+        if node.id == parent.id:
+            raise Refused(400, {"error": "Cycle detected."})
+        if node.id not in seen:
+            seen.add(node.id)
+            for association in ("success_nodes", "failure_nodes", "always_nodes"):
+                waiting += store.listed(node, association)
+    if parent.values["workflow_job_template"] != child.values["workflow_job_template"]:
+        raise Refused(400, {"error": "Nodes of different workflows cannot be linked."})
+
+
+def before_delete(store: Store, item: Item) -> None:
+    """The approval of a node goes with the node."""
+    if item.kind.type == "workflow_job_template_node":
+        template = store.referred(item, "unified_job_template")
+        if template is not None and template.kind.type == "workflow_approval_template":
+            store.items.pop(template.id, None)
+
+
+def playbooks(directory: Path | None) -> set[str]:
+    """What AWX offers as playbooks of a project."""
+    if directory is None:
+        return set()
+    found = set()
+    for pattern in ("*.yml", "playbooks/*.yml"):
+        for path in directory.glob(pattern):
+            if PLAYBOOK.search(path.read_text(encoding="utf-8")):
+                found.add(path.relative_to(directory).as_posix())
+    return found
+
+
+def _variables(field: str, text: str) -> None:
+    if not text:
+        return
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        parsed = yaml.safe_load(text)
+    if parsed is not None and not isinstance(parsed, dict):
+        raise refuse(field, "Cannot parse as JSON or YAML: a mapping is required.")
