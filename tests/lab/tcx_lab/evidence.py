@@ -153,6 +153,17 @@ class Switches:
         "a user is asked for consent (AADSTS65001 when silent) unless the tenant granted the delegated permissions",
         choices=(True, False),
     )
+    user_consent: bool = switch(
+        True,
+        "users may consent for themselves; if not, they are shown that an administrator must (AADSTS90094)",
+        grade=Grade.DOCUMENTED,
+        choices=(True, False),
+    )
+    silent_consent_first: bool = switch(
+        False,
+        "with prompt=none a missing consent is told before that nobody is signed in (AADSTS50058)",
+        choices=(True, False),
+    )
 
     # --- PBX (owned by pbx/) -------------------------------------------------------------------------------------------
     ad_users_patch: str = switch(

@@ -253,6 +253,27 @@ async def test_consent(browser: _Browser) -> None:
     assert "id_token" in _sent(await browser.pick(page, decision="accept"))
 
 
+async def test_where_users_may_not_consent_an_administrator_must(browser: _Browser) -> None:
+    user, switches = _user(browser.kit), browser.kit.world.switches
+    switches.consent_required, switches.user_consent = True, False
+    page = await browser.ask()
+    _page_error(await browser.pick(page, account=user["id"]), 90094)
+    _page_error(await browser.pick(page, account=user["id"], decision="accept"), 90094)
+
+
+@pytest.mark.parametrize(("user_consent", "code"), [(True, 65001), (False, 90094)])
+async def test_a_missing_consent_may_be_told_before_there_is_a_user(
+    browser: _Browser, user_consent: bool, code: int
+) -> None:
+    switches = browser.kit.world.switches
+    switches.consent_required, switches.user_consent = True, user_consent
+    assert "AADSTS50058" in _sent(await browser.ask(prompt="none"))["error_description"]
+    switches.silent_consent_first = True
+    assert f"AADSTS{code}" in _sent(await browser.ask(prompt="none"))["error_description"]
+    switches.consent_required = False
+    assert "AADSTS50058" in _sent(await browser.ask(prompt="none"))["error_description"]
+
+
 async def test_a_first_sign_in_makes_the_service_principal(browser: _Browser) -> None:
     kit = browser.kit
     await kit.ok("DELETE", f"/servicePrincipals(appId='{browser.app['appId']}')")

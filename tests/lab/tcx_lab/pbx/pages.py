@@ -4,7 +4,8 @@
 
 """The HTML of a PBX: login page, web client, admin console, sign-in errors. Plain, accessible, with ids that tests rely on.
 
-What the pages offer is documented or observed (Microsoft button above the form, when it is enabled); how they look is ours.
+What the pages offer is documented or observed (Microsoft button above the form, when it is enabled); looks and words are
+ours, and every page says that it is the lab's.
 """
 
 from __future__ import annotations
@@ -21,17 +22,26 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; background: var(--ground); color: var(--ink);
        font: 16px/1.5 "Segoe UI", system-ui, "Liberation Sans", "DejaVu Sans", sans-serif; }
-header { background: #14263a; color: #fff; padding: .75rem 1.5rem; display: flex; gap: 1rem; align-items: center; }
-header strong { font-weight: 600; } header span { color: #b9c8d8; margin-left: auto; font-size: .875rem; }
-main { max-width: 24rem; margin: 4rem auto; background: #fff; padding: 2rem; border-radius: .75rem;
+header { background: #14263a; color: #fff; padding: .75rem 1.5rem; display: flex; flex-wrap: wrap; gap: .25rem 1rem;
+         align-items: center; }
+header strong { font-weight: 600; } header .version { color: #b9c8d8; font-size: .875rem; }
+.lab { margin-left: auto; background: #ffe08a; color: #3d2f00; border-radius: 1rem; padding: .0625rem .75rem;
+       font-size: .8125rem; font-weight: 600; }
+main { width: calc(100% - 2rem); max-width: 25rem; margin: 3rem auto 0; background: #fff; padding: 2rem; border-radius: .75rem;
        box-shadow: 0 1px 3px #14263a26, 0 12px 32px #14263a1a; }
-main.wide { max-width: 56rem; margin-top: 2rem; }
+main.wide { max-width: 60rem; margin-top: 2rem; }
+footer { width: calc(100% - 2rem); max-width: 25rem; margin: 1rem auto 2rem; color: var(--quiet); font-size: .8125rem;
+         text-align: center; }
+footer a, .elsewhere a { color: #0a5591; }
 h1 { font-size: 1.375rem; margin: 0 0 .25rem; } h2 { font-size: 1.0625rem; margin: 2rem 0 .75rem; }
 p { margin: .25rem 0; } .quiet { color: var(--quiet); }
 .button, button { display: flex; width: 100%; justify-content: center; align-items: center; gap: .625rem; min-height: 2.75rem;
        border: 1px solid var(--line); border-radius: .5rem; background: #fff; color: var(--ink); font: inherit;
        font-weight: 600; text-decoration: none; cursor: pointer; margin-top: 1rem; }
 button.main { background: var(--accent); border-color: var(--accent); color: #fff; }
+.button:hover, button:hover { filter: brightness(.97); } .button svg { color: var(--accent); flex: none; }
+button.quiet { width: auto; padding: 0 1.25rem; color: var(--ink); font-weight: 400; }
+.elsewhere { margin-top: 1.25rem; font-size: .875rem; text-align: center; }
 .button:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid #7cc0f5; outline-offset: 1px; }
 .or { display: flex; align-items: center; gap: .75rem; color: var(--quiet); margin: 1.25rem 0 .25rem; font-size: .875rem; }
 .or::before, .or::after { content: ""; flex: 1; border-top: 1px solid var(--line); }
@@ -50,12 +60,17 @@ input { width: 100%; min-height: 2.5rem; margin-top: .25rem; padding: 0 .75rem; 
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .375rem 1.5rem; margin: 0; } dt { color: var(--quiet); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .tag { background: #e3f1fc; color: #0a5591; border-radius: 1rem; padding: 0 .5rem; font-size: .75rem; font-weight: 600; }
+#error-code { font-size: 1.0625rem; }
+@media (max-width: 30rem) { main, main.wide { margin-top: 1.25rem; padding: 1.5rem; } header { padding: .75rem 1rem; }
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .75rem; } }
 """
 
-_LOGO = (
-    '<svg width="20" height="20" viewBox="0 0 21 21" aria-hidden="true"><path fill="#f25022" d="M0 0h10v10H0z"/>'
-    '<path fill="#7fba00" d="M11 0h10v10H11z"/><path fill="#00a4ef" d="M0 11h10v10H0z"/>'
-    '<path fill="#ffb900" d="M11 11h10v10H11z"/></svg>'
+_FOOTER = "A simulated phone system of the lab of tcx.m365, running on this machine alone."
+
+_BADGE = (
+    '<svg width="20" height="20" viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="1.75" aria-hidden="true">'
+    '<rect x="2.5" y="4" width="15" height="12.5" rx="2"/><path d="M8 4V2.5h4V4"/><circle cx="7.25" cy="9.25" r="1.75"/>'
+    '<path d="M4.75 13.75c.5-1.5 4.5-1.5 5 0M12.5 9h2.5M12.5 12h2.5"/></svg>'
 )
 
 _LOGIN_SCRIPT = """
@@ -99,8 +114,9 @@ def page(
     html = (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)} - {name}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
-        f'<body><header><strong id="pbx-name">{name}</strong><span id="pbx-version">{escape(state.pbx.version)}</span>'
-        f"</header>\n<main{' class=wide' if wide else ''}>{body}</main>\n"
+        f'<body><header><strong id="pbx-name">{name}</strong><span class="version" id="pbx-version">{escape(state.pbx.version)}'
+        f'</span><span class="lab" id="lab-notice">Lab, not 3CX</span></header>\n'
+        f"<main{' class=wide' if wide else ''}>{body}</main>\n<footer>{_FOOTER}</footer>\n"
         f"{f'<script>{script}</script>' if script else ''}</body></html>\n"
     )
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
@@ -108,13 +124,13 @@ def page(
 
 def login_page(state: PbxState, console: bool, microsoft_url: str | None) -> HTMLResponse:
     """The login page of the web client or of the admin console; `microsoft_url` None: no Microsoft button."""
-    title = "Admin Console" if console else "Web Client"
+    title, other = ("Admin Console", ("/", "web client")) if console else ("Web Client", ("/admin", "admin console"))
     button = ""
     if microsoft_url is not None:
         href = escape(microsoft_url, quote=True)
-        button = f'<a id="sign-in-microsoft" class="button" href="{href}">{_LOGO}Sign in with Microsoft</a><div class="or">or</div>'
+        button = f'<a id="sign-in-microsoft" class="button" href="{href}">{_BADGE}Sign in with Microsoft</a><div class="or">or</div>'
     body = f"""
-<h1 id="page-title">{title}</h1><p class="quiet">Sign in to your phone system</p>
+<h1 id="page-title">{title}</h1><p class="quiet">Sign in to the phone system {escape(state.pbx.name)}</p>
 {button}
 <form id="login-form">
 <label for="username">E-mail or extension</label><input id="username" name="username" autocomplete="username" required>
@@ -124,7 +140,8 @@ def login_page(state: PbxState, console: bool, microsoft_url: str | None) -> HTM
 <input id="code" name="code" inputmode="numeric" autocomplete="one-time-code"></div>
 <button id="sign-in" class="main">Sign in</button>
 </form>
-<p id="login-error" role="alert" hidden></p>"""
+<p id="login-error" role="alert" hidden></p>
+<p class="elsewhere"><a href="{other[0]}">Go to the {other[1]}</a></p>"""
     return page(state, f"{title} login", body, script=_LOGIN_SCRIPT)
 
 
@@ -145,7 +162,7 @@ def web_client(state: PbxState, user: Entity, signed_in_with: str) -> HTMLRespon
 <p>Extension <span id="user-extension">{escape(user["Number"])}</span>, <span id="user-email">{escape(user["EmailAddress"] or "")}</span></p>
 <p class="quiet" id="login-type">Signed in with {escape(signed_in_with)}</p></div></div>
 <h2 id="people-title">People</h2><ul class="people" id="people" aria-labelledby="people-title">{people}</ul>
-<form method="post" action="/webclient/logout"><button id="sign-out">Sign out</button></form>"""
+<form method="post" action="/webclient/logout"><button id="sign-out" class="quiet">Sign out</button></form>"""
     return page(state, "Web Client", body, wide=True)
 
 
@@ -161,7 +178,7 @@ def admin_console(state: PbxState, user: Entity, facts: Iterable[tuple[str, str]
     body = f"""
 <h1 id="page-title">Admin Console</h1><p class="quiet">Signed in as <span id="user-name">{escape(display_name(user))}</span></p>
 <h2>Microsoft 365</h2><dl id="m365">{rows}</dl>
-<form method="post" action="/webclient/logout"><button id="sign-out">Sign out</button></form>"""
+<form method="post" action="/webclient/logout"><button id="sign-out" class="quiet">Sign out</button></form>"""
     return page(state, "Admin Console", body, wide=True)
 
 
