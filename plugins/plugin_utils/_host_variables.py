@@ -22,9 +22,11 @@ _CONNECTION_ENTRA = (
     "client_id",
     "client_secret",
     "certificate_path",
+    "certificate",
     "certificate_password",
     "federated_token",
     "federated_token_file",
+    "access_token",
     "auth_source",
     "cloud",
     "authority_host",
@@ -59,6 +61,7 @@ _SETTINGS = (
     "teams",
 )
 _APPLICATION = (
+    "adopt",
     "display_name",
     "sign_in_audience",
     "redirect_uris_exclusive",
@@ -69,6 +72,9 @@ _APPLICATION = (
     "certificates_exclusive",
     "certificates_keep",
     "certificates_prune_expired",
+    "certificates_prune_duplicates",
+    "certificates_rotate_overlap_days",
+    "delegated_permissions",
     "permissions_exclusive",
     "features",
     "owners",
@@ -83,7 +89,15 @@ _APPLICATION = (
     "wait",
     "wait_timeout",
 )
-_GRANT = ("delegated_permissions", "features", "exclusive", "force", "wait", "wait_timeout")
+_GRANT = (
+    "delegated_permissions",
+    "features",
+    "exclusive",
+    "on_missing_rights",
+    "force",
+    "wait",
+    "wait_timeout",
+)
 
 
 def _family(variables: Mapping[str, Any], prefix: str, options: Iterable[str]) -> Arguments:

@@ -36,7 +36,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desi
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
 _NAMES = {"type": "list", "elements": "str"}
@@ -84,21 +84,23 @@ class Request:
 
 def run(task: Task) -> Outcome:
     """Observe, plan, apply, prove."""
-    request = parse(task.params)
+    request = parse(task.params, check_mode=task.check_mode)
     connection = _pbx_connection.connection(task.params, task.context)
     # One access token per PBX: two tasks on one PBX at a time would take it from each other.
     with task.context.store.lock("pbx_work", connection.url):
         return _Run(task, request, Xapi(connection, task.context)).outcome()
 
 
-def parse(params: Mapping[str, Any]) -> Request:
+def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
     """Check everything that can be checked before anything is sent.
+
+    :param check_mode: an application that does not exist yet has no id yet.
 
     :raises BadInput: what cannot be right, and why.
     """
     absent = params["state"] == "absent"
     values = wanted_from(params)
-    _check(values)
+    _check(values, check_mode)
     sign_in = SignIn(*(tuple(dig(params, f"sign_in.{name}") or ()) for name in ("opt_out", "opt_in")))
     both = {name.casefold() for name in sign_in.opt_out} & {name.casefold() for name in sign_in.opt_in}
     if both:
@@ -131,9 +133,10 @@ def _files(params: Mapping[str, Any]) -> SbcFiles | None:
     return found
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check(values: Mapping[str, Any], check_mode: bool) -> None:
     application = values.get("application_id")
-    if application and not is_id(application):
+    pending = check_mode and application == PENDING
+    if application and not is_id(application) and not pending:
         raise BadInput(f"application_id {application!r} is not a GUID", remedy="Give the Application (client) ID.")
     tenant = values.get("tenant_id")
     if tenant and not is_id(tenant) and not _TENANT.fullmatch(tenant):

@@ -1,0 +1,151 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The whole rollout through both front ends, and what must never leave either of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Controller
+
+FRONT_ENDS = pytest.mark.parametrize("in_process", [True, False], ids=["action", "module"])
+GUIDE: dict[str, Any] = {
+    "tcx_console_user_sync": {"enabled": True, "scope": "all", "photo": True, "starting_extension": "200"},
+    "tcx_console_calendar_sync": {"enabled": True},
+}
+
+
+@pytest.mark.smoke
+@FRONT_ENDS
+def test_rollout_twice(small: Controller, in_process: bool) -> None:
+    variables = {**GUIDE, "tcx_m365_in_process": in_process}
+    first = small.rollout(variables=variables)
+    assert first.code == 0, first.output
+    assert first.changed() == ["berlin", "lyon", "munich"]
+    small.lab.control.clear_log()
+    second = small.rollout(variables=variables)
+    assert second.code == 0, second.output
+    assert second.changed() == []
+    assert small.writes() == []
+
+
+def _secrets(small: Controller) -> set[str]:
+    """Everything in the inventory that must not be seen, and every token that was issued."""
+    tcx = small.lab.inventory["tcx"]
+    found = {tcx["vars"]["entra_client_secret"]}
+    found |= {values["tcx_client_secret"] for values in tcx["hosts"].values()}
+    return found
+
+
+@FRONT_ENDS
+def test_no_secret_is_shown_at_the_highest_verbosity(small: Controller, in_process: bool) -> None:
+    done = small.rollout("-vvvv", "--diff", variables={**GUIDE, "tcx_m365_in_process": in_process})
+    assert done.code == 0, done.output
+    for secret in _secrets(small):
+        assert secret not in done.output
+    # Every token in this lab is a JWT; its header always begins alike.
+    assert "eyJ" not in done.output
+    assert "access_token" not in done.output.replace("access_token: null", "").replace('"access_token": null', "")
+
+
+def test_nothing_secret_stays_behind(small: Controller) -> None:
+    assert small.rollout(variables=GUIDE).code == 0
+    left = [path for path in small.home.rglob("*") if path.is_file()]
+    for path in left:
+        content = path.read_bytes()
+        for secret in _secrets(small):
+            assert secret.encode() not in content, path
+        assert b"eyJ" not in content, path
+
+
+@FRONT_ENDS
+def test_credentials_may_come_from_the_environment_of_a_task(
+    small: Controller, tmp_path: Path, in_process: bool
+) -> None:
+    tcx = small.lab.inventory["tcx"]
+    berlin = tcx["hosts"]["berlin"]
+    play = [
+        {
+            "hosts": "berlin",
+            "connection": "local",
+            "gather_facts": False,
+            "vars": {"tcx_m365_in_process": in_process},
+            "environment": {
+                "TCX_URL": berlin["tcx_url"],
+                "TCX_CLIENT_ID": berlin["tcx_client_id"],
+                "TCX_CLIENT_SECRET": berlin["tcx_client_secret"],
+                "TCX_CA_PATH": tcx["vars"]["tcx_ca_path"],
+                "AZURE_TENANT_ID": berlin["entra_tenant_id"],
+                "AZURE_CLIENT_ID": tcx["vars"]["entra_client_id"],
+                "AZURE_CLIENT_SECRET": tcx["vars"]["entra_client_secret"],
+                "AZURE_AUTHORITY_HOST": tcx["vars"]["entra_authority_host"],
+                "ENTRA_GRAPH_ENDPOINT": tcx["vars"]["entra_graph_endpoint"],
+                "ENTRA_CA_PATH": tcx["vars"]["entra_ca_path"],
+            },
+            "tasks": [
+                {"tcx.m365.tcx_m365_settings_info": {}},
+                {"tcx.m365.entra_preflight": {"unique_name": "3cx-berlin"}},
+            ],
+        }
+    ]
+    path = tmp_path / "play.yml"
+    path.write_text(json.dumps(play))
+    done = small.play(str(path))
+    assert done.code == 0, done.output
+    assert done.recap["berlin"]["ok"] == 2
+
+
+def test_async_is_refused_in_plain_words(small: Controller, tmp_path: Path) -> None:
+    task = {"tcx.m365.tcx_m365_settings_info": {"url": "https://127.0.0.1:1"}, "async": 60, "poll": 0}
+    play = [{"hosts": "berlin", "connection": "local", "gather_facts": False, "tasks": [task]}]
+    path = tmp_path / "play.yml"
+    path.write_text(json.dumps(play))
+    done = small.play(str(path))
+    assert done.code == 2
+    assert "cannot run with async" in done.output
+
+
+@FRONT_ENDS
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"entra_app_permissions": ["User.Read.Al"]}, "User.Read.All"),
+        ({"entra_app_public_key": "nowhere/public_key.pem"}, "nowhere/public_key.pem"),
+        ({"entra_tenant_id": "11111111-2222-3333-4444-555555555555"}, "AADSTS90002"),
+        ({"tcx_url": "berlin.example.com"}, "not the address of a PBX"),
+        ({"tcx_console_user_sync": {"enabled": "perhaps"}}, "bool"),
+        ({"entra_ca_path": "/nowhere/ca.pem"}, "does not exist"),
+        ({"entra_client_secret": "wrong-secret-canary"}, "AADSTS7000215"),
+    ],
+    ids=["permission", "certificate", "tenant", "url", "type", "ca", "secret"],
+)
+def test_bad_input_is_a_clear_error_and_nothing_is_written(
+    small: Controller, in_process: bool, variables: dict[str, Any], said: str
+) -> None:
+    done = small.rollout("--limit", "berlin", variables={"tcx_m365_in_process": in_process, **variables})
+    assert done.failed() == ["berlin"]
+    assert said in done.sentence("berlin"), done.output
+    assert small.writes() == []
+    assert "Traceback" not in done.output
+    assert "wrong-secret-canary" not in done.output
+
+
+def test_a_private_key_in_place_of_the_certificate_is_refused_and_not_shown(small: Controller, tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    done = small.rollout("-vvv", "--limit", "berlin", variables={"entra_app_public_key": pem})
+    assert done.failed() == ["berlin"]
+    assert "private key" in done.sentence("berlin")
+    assert small.writes() == []
+    assert pem.splitlines()[5] not in done.output
