@@ -18,7 +18,6 @@ from tcx_lab.graph.store import NOW, Directory, Entity, View
 from tcx_lab.graph.web import Answer, Call, NotJson
 from tcx_lab.world import Tenant, World
 
-_ANNOTATIONS = ("@odata.", "@microsoft.graph.")
 _MAX_TOP = 999
 
 
@@ -82,12 +81,11 @@ class Session:
             ) from error
 
     def properties(self) -> dict[str, Any]:
-        """The request's JSON object without OData annotations: Graph accepts them and takes no notice."""
-        return {
-            name: value
-            for name, value in self.body().items()
-            if not name.startswith(_ANNOTATIONS) and ("@odata." not in name or name.endswith("@odata.bind"))
-        }
+        """The request's JSON object without OData annotations, at any depth: Graph accepts them and takes no notice.
+        References to bind (`owners@odata.bind`) stay."""
+        body = self.body()
+        bound = {name: value for name, value in body.items() if name.endswith("@odata.bind")}
+        return {**without_annotations(body), **bound}
 
     @property
     def eventual(self) -> bool:
@@ -223,6 +221,17 @@ class Session:
         return Answer(
             200, {"@odata.context": self.context(context), **entity}, {"Location": self.world.endpoints.graph}
         )
+
+
+def without_annotations(value: Any) -> Any:
+    """A JSON value without `@odata.*` and `name@odata.*` members."""
+    if isinstance(value, dict):
+        return {
+            name: without_annotations(part)
+            for name, part in value.items()
+            if "@odata." not in name and "@microsoft.graph." not in name
+        }
+    return [without_annotations(part) for part in value] if isinstance(value, list) else value
 
 
 def text_of(body: dict[str, Any], name: str, missing: GraphError) -> str:
