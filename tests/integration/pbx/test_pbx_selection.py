@@ -1,0 +1,154 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Users, groups and mailboxes by name, before and after a PBX is linked, and who may sign in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.tests.integration.pbx.bench import GUIDE_PERMISSIONS, NEWEST, Bench
+
+
+def people(bench: Bench, name: str = NEWEST) -> list[dict[str, Any]]:
+    """Members of the tenant with a mail address."""
+    return [each for each in bench.tenant(name).users.values() if each["userType"] == "Member" and each.get("mail")]
+
+
+def selected(bench: Bench, name: str = NEWEST) -> list[str]:
+    found: list[str] = list(bench.state(name).m365["AdUsers"]["SelectedUsers"])
+    return found
+
+
+@pytest.mark.parametrize("was_on", [False, True])
+def test_a_selection_is_written_on_the_first_rollout_and_nobody_else_is_synchronized(
+    bench: Bench, was_on: bool
+) -> None:
+    link = bench.link()
+    bench.state().m365["AdUsers"]["IsEnabled"] = was_on
+    one, two = people(bench)[:2]
+    options = {
+        "user_sync": {"enabled": True, "scope": "selected", "users": [one["userPrincipalName"], two["mail"].upper()]},
+    }
+    predicted = bench.run().settings(check=True, **link, **options)
+    done = bench.run().settings(**link, **options)
+    assert not done.get("failed"), done
+    assert done["changes"] == predicted["changes"]
+    assert selected(bench) == [one["id"], two["id"]]
+    listing = bench.run().info(gather=["users"])["users"]["all"]
+    assert {each["email"].lower() for each in listing if each["synced"]} == {one["mail"].lower(), two["mail"].lower()}
+    first = bench.writes()[0].body
+    held = {"AdUsers"} if was_on else set()
+    assert set(first) == {"ApplicationId", "TenantId"} | held
+    assert not (first.get("AdUsers") or {}).get("IsEnabled"), "it is held back until the selection is known"
+    assert bench.run().settings(**link, **options)["changed"] is False
+
+
+def test_a_listed_user_joins_those_that_are_there(bench: Bench) -> None:
+    link = bench.link()
+    one, two, three = people(bench)[:3]
+    bench.run().settings(**link)
+    bench.state().m365["AdUsers"]["SelectedUsers"] = [three["id"]]
+    done = bench.run().settings(user_sync={"users": [one["userPrincipalName"]]})
+    assert selected(bench) == [three["id"], one["id"]]
+    assert done["unmanaged"] == {"user_sync.users": [three["id"]]}
+    done = bench.run().settings(user_sync={"users": [two["userPrincipalName"]], "users_exclusive": True})
+    assert selected(bench) == [two["id"]]
+    assert done["unmanaged"] == {}
+
+
+def test_unknown_names_are_one_error_and_nothing_is_written(bench: Bench) -> None:
+    link = bench.link()
+    bench.run().settings(**link)
+    bench.world.log.clear()
+    failed = bench.run().settings(
+        user_sync={
+            "users": ["nobody@contoso.example", people(bench)[0]["mail"], "ghost@contoso.example"],
+            "photo": True,
+        }
+    )
+    assert failed["error"]["kind"] == "not_found"
+    assert "nobody@contoso.example" in failed["msg"]
+    assert "ghost@contoso.example" in failed["msg"]
+    assert people(bench)[0]["mail"] not in failed["msg"]
+    assert bench.writes() == []
+
+
+def test_groups_by_name(bench: Bench) -> None:
+    link = bench.link(NEWEST, *GUIDE_PERMISSIONS, "Group.Read.All")
+    group = {"id": "6b1f2f0e-0000-4000-8000-0000000000aa", "displayName": "Telephony", "description": None}
+    bench.tenant().groups[group["id"]] = dict(group)
+    try:
+        options = {"user_sync": {"scope": "groups", "groups": ["telephony"]}}
+        done = bench.run().settings(**link, **options)
+        assert not done.get("failed"), done
+        assert bench.state().m365["AdUsers"]["SelectedGroups"] == [group["id"]]
+        assert bench.run().settings(**options)["changed"] is False
+    finally:
+        del bench.tenant().groups[group["id"]]
+
+
+def test_a_broken_integration_does_not_stop_the_preflight(bench: Bench) -> None:
+    link = bench.link()
+    user = people(bench)[0]["userPrincipalName"]
+    options = {"user_sync": {"scope": "selected", "users": [user]}}
+    bench.run().settings(**link, **options)
+    bench.lab.control.new_key_pair(NEWEST)
+    run = bench.run()
+    looked = run.settings(check=True, **link, **options)
+    assert not looked.get("failed"), looked
+    assert looked["status"]["ok"] is False
+    assert any("cannot be compared" in each for each in run.warnings)
+
+
+# --- who may sign in -----------------------------------------------------------------------------------------------------
+
+
+def test_users_are_opted_out_and_in_one_by_one(bench: Bench) -> None:
+    link = bench.link()
+    bench.run().settings(**link, user_sync={"enabled": True, "scope": "all"}, sign_in={"enabled": True})
+    users = [each for each in bench.run().info(gather=["users"])["users"]["all"] if each["synced"]]
+    out, other = users[0], users[1]
+    bench.world.log.clear()
+    options = {"sign_in": {"opt_out": [out["email"].upper()], "opt_in": [other["number"]]}}
+    predicted = bench.run().settings(check=True, **options)
+    assert bench.writes() == []
+    done = bench.run().settings(**options)
+    assert done["changes"] == predicted["changes"]
+    assert [each["field"] for each in done["changes"]] == ["sign_in.opt_out"]
+    assert [each.path for each in bench.writes()] == ["/xapi/v1/Users/Pbx.MultiUserUpdate"]
+    now = {each["number"]: each["sign_in"] for each in bench.run().info(gather=["users"])["users"]["all"]}
+    assert now[out["number"]] is False
+    assert all(sign_in for number, sign_in in now.items() if number != out["number"])
+    assert bench.run().settings(**options)["changed"] is False
+    bench.run().settings(sign_in={"opt_in": [out["email"]]})
+    assert bench.state().user_by_number(out["number"])["MS365SignInEnabled"] is True  # type: ignore[index]
+
+
+def test_users_who_come_with_the_first_synchronization_can_be_opted_out_at_once(bench: Bench) -> None:
+    bench.lab.control.set_switches(sync_polls=2)
+    link = bench.link()
+    user = people(bench)[0]
+    options = {"user_sync": {"enabled": True, "scope": "all"}, "sign_in": {"enabled": True, "opt_out": [user["mail"]]}}
+    predicted = bench.run().settings(check=True, **link, **options)
+    done = bench.run().settings(**link, **options)
+    assert not done.get("failed"), done
+    assert done["changes"] == predicted["changes"]
+    assert not bench.state().users_by_email(user["mail"])[0]["MS365SignInEnabled"]
+    assert bench.run().settings(**link, **options)["changed"] is False
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_user_nobody_has_is_named(bench: Bench, check: bool) -> None:
+    failed = bench.run().settings(check=check, sign_in={"opt_out": ["nobody@contoso.example"]})
+    assert failed["error"]["kind"] == "not_found"
+    assert "nobody@contoso.example" in failed["msg"]
+    assert bench.writes() == []
+
+
+def test_nobody_is_opted_out_and_in(bench: Bench) -> None:
+    failed = bench.run().settings(sign_in={"opt_out": ["A@x"], "opt_in": ["a@x"]})
+    assert failed["error"]["kind"] == "bad_input"
+    assert bench.requests() == []
