@@ -46,7 +46,7 @@ _STYLE = (
     "border-radius:.5rem}"
     ".row{display:flex;gap:.75rem}"
     "[role=alert]{background:#fdecea;border-left:4px solid #c62828;border-radius:.25rem;padding:.75rem 1rem;"
-    "margin:1rem 0 0;overflow-wrap:anywhere}#error-code{font-size:1.125rem}"
+    "margin:1rem 0;overflow-wrap:anywhere}#error-code{font-size:1.125rem}"
     "code{font-family:inherit;font-size:.9375rem}.trail code{color:var(--quiet);font-size:.8125rem}.trail p{margin:0}"
     "@media(max-width:30rem){main{margin-top:1.25rem;padding:1.5rem}header{padding:.75rem 1rem}}"
 )
@@ -60,7 +60,7 @@ def _digest(text: str) -> str:
 
 #: Only our own style and the one line that submits a form_post may act; the form may go to any application.
 POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_digest(_STYLE)}'; script-src 'sha256-{_digest(_SUBMIT)}'; "
+    f"default-src 'none'; img-src data:; style-src 'sha256-{_digest(_STYLE)}'; script-src 'sha256-{_digest(_SUBMIT)}'; "
     "base-uri 'none'; frame-ancestors 'self'"
 )
 
@@ -69,7 +69,7 @@ def page(title: str, body: str) -> str:
     """A whole document."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><style>{_STYLE}</style></head>'
         '<body><header><strong>Work account sign-in</strong><span class="lab" id="lab-notice">Lab, not Microsoft</span></header>'
         f'<main><h1 id="page-title">{escape(title)}</h1>{body}</main>'
         "<footer>The lab of tcx.m365 answers here in place of Microsoft Entra. Real accounts and passwords are of no use to it."

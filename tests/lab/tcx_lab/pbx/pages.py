@@ -50,7 +50,7 @@ input { width: 100%; min-height: 2.5rem; margin-top: .25rem; padding: 0 .75rem; 
         font: inherit; }
 [role=alert] { background: #fdecea; border-left: 4px solid #c62828; padding: .75rem 1rem; border-radius: .25rem; margin-top: 1rem;
         overflow-wrap: anywhere; }
-.me { display: flex; gap: 1.25rem; align-items: center; }
+.me { display: flex; gap: 1.25rem; align-items: center; } .me > div { min-width: 0; overflow-wrap: anywhere; }
 .face { width: 4.5rem; height: 4.5rem; border-radius: 50%; background: #cfdbe7; color: #33475b; display: inline-flex;
         align-items: center; justify-content: center; font-size: 1.5rem; font-weight: 600; object-fit: cover; flex: none; }
 .people { list-style: none; padding: 0; margin: 0; display: grid; gap: .75rem;
@@ -62,7 +62,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .tag { background: #e3f1fc; color: #0a5591; border-radius: 1rem; padding: 0 .5rem; font-size: .75rem; font-weight: 600; }
 #error-code { font-size: 1.0625rem; }
 @media (max-width: 30rem) { main, main.wide { margin-top: 1.25rem; padding: 1.5rem; } header { padding: .75rem 1rem; }
-  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .75rem; } }
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .75rem; } .me { gap: .875rem; } .me .face { width: 3.5rem; height: 3.5rem; } }
 """
 
 _FOOTER = "A simulated phone system of the lab of tcx.m365, running on this machine alone."
@@ -113,7 +113,7 @@ def page(
     name = escape(state.pbx.name)
     html = (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)} - {name}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><style>{_STYLE}</style></head>\n'
         f'<body><header><strong id="pbx-name">{name}</strong><span class="version" id="pbx-version">{escape(state.pbx.version)}'
         f'</span><span class="lab" id="lab-notice">Lab, not 3CX</span></header>\n'
         f"<main{' class=wide' if wide else ''}>{body}</main>\n<footer>{_FOOTER}</footer>\n"
@@ -130,7 +130,7 @@ def login_page(state: PbxState, console: bool, microsoft_url: str | None) -> HTM
         href = escape(microsoft_url, quote=True)
         button = f'<a id="sign-in-microsoft" class="button" href="{href}">{_BADGE}Sign in with Microsoft</a><div class="or">or</div>'
     body = f"""
-<h1 id="page-title">{title}</h1><p class="quiet">Sign in to the phone system {escape(state.pbx.name)}</p>
+<h1 id="page-title">{title}</h1><p class="quiet">Sign in to {escape(state.pbx.name)}</p>
 {button}
 <form id="login-form">
 <label for="username">E-mail or extension</label><input id="username" name="username" autocomplete="username" required>
