@@ -68,7 +68,7 @@ locks: ## Compile tests/requirements/*.in to hashed locks again
 
 changelog: ## Write CHANGELOG.md from the fragments and the modules of this version
 	@$(PYTHON) tools/environments.py lint
-	@PATH=$(CURDIR)/.venv-lint/bin:$$PATH antsibull-changelog generate --reload-plugins
+	@PATH=$(CURDIR)/.venv-lint/bin:$$PATH antsibull-changelog release --update-existing --reload-plugins
 
 clean: ## Remove everything that the targets made
 	@rm -rf .build .venv .venv-* .nox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -33,7 +33,7 @@ def answer(executable: str) -> tuple[Version, Path] | None:
     if probe.returncode != 0:
         return None
     major, minor, path = probe.stdout.strip().split(" ", 2)
-    return (int(major), int(minor)), Path(path)
+    return (int(major), int(minor)), Path(path).resolve()
 
 
 def managed_candidates() -> list[str]:

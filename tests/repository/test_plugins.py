@@ -91,3 +91,12 @@ def test_groups_hold_no_module_that_is_not_there() -> None:
 def test_the_group_of_all_holds_both_sides() -> None:
     extended = [entry["metadata"]["extend_group"] for entry in RUNTIME["action_groups"]["all"]]
     assert extended == [["entra", "pbx"]]
+
+
+def test_the_changelog_names_every_module() -> None:
+    """`make changelog` writes it again."""
+    releases = yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))["releases"]
+    named = {module["name"] for release in releases.values() for module in release.get("modules", [])}
+    assert named == {module.stem for module in MODULES}
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
+    assert version in releases
