@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import functools
 import hashlib
 import os
 import re
@@ -92,13 +93,18 @@ def thumbprint_of(entry: Mapping[str, Any]) -> str:
     ``key`` is there when one application was read with ``$select=keyCredentials``. Otherwise ``customKeyIdentifier``:
     hexadecimal digits (recorded), base64 of the 20 bytes, or base64 of the digits (seen from generated clients).
     """
-    content = _base64(str(entry.get("key") or ""))
-    if content is not None:
-        # Some tools store the base64 of a whole PEM (seen in the source of one).
-        block = _PEM.search(content)
-        der = _base64("".join(block.group().decode("ascii", "replace").splitlines()[1:-1])) if block else content
-        return thumbprint(der or content)
-    return identifier_to_thumbprint(str(entry.get("customKeyIdentifier") or ""))
+    return _thumbprint_of(str(entry.get("key") or ""), str(entry.get("customKeyIdentifier") or ""))
+
+
+@functools.lru_cache(maxsize=1024)
+def _thumbprint_of(key: str, identifier: str) -> str:
+    content = _base64(key)
+    if content is None:
+        return identifier_to_thumbprint(identifier)
+    # Some tools store the base64 of a whole PEM (seen in the source of one).
+    block = _PEM.search(content)
+    der = _base64("".join(block.group().decode("ascii", "replace").splitlines()[1:-1])) if block else content
+    return thumbprint(der or content)
 
 
 def identifier_to_thumbprint(identifier: str) -> str:

@@ -37,8 +37,6 @@ def planned(wish: Wish, entries: Sequence[Json], now: dt.datetime) -> list[Json]
     """
     wanted = list(wish.certificates or ())
     kept = [entry for entry in entries if not _is_certificate(entry) or _stays(entry, wish, entries, now)]
-    if wish.prune_duplicates or (wish.certificates_exclusive and wish.certificates is not None):
-        kept = _without_duplicates(kept, now)
     added = [certificate for certificate in wanted if not _usable(certificate, kept, now)]
     for certificate in added:
         if certificate.ended(now):
@@ -51,6 +49,8 @@ def planned(wish: Wish, entries: Sequence[Json], now: dt.datetime) -> list[Json]
                 remedy="Generate a new key pair in the console of the PBX and give its public_key.pem.",
             )
         kept = [*kept, _new_entry(certificate, kept, now)]
+    if wish.prune_duplicates or (wish.certificates_exclusive and wish.certificates is not None):
+        kept = _without_duplicates(kept, now)
     return kept
 
 
