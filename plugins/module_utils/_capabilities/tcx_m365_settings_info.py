@@ -62,7 +62,7 @@ def run(task: Task) -> Outcome:
             "redirect_uri": facts.redirect_uri,
             "presence_redirect_uri": facts.presence_redirect_uri,
             "number_length": list(facts.number_length) if facts.number_length else None,
-            "clock_offset": audit.clock_offset(xapi.date),
+            "clock_offset": audit.clock_offset(xapi),
             "role": xapi.role,
             "status": _status(task, xapi, Observed({INTEGRATION: entity})),
         }

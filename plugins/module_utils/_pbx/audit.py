@@ -177,10 +177,13 @@ def before_after(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[st
     }
 
 
-def clock_offset(date: str) -> float | None:
-    """Seconds by which the PBX's clock is ahead of ours, to the second; ``None`` when it does not tell the time.
+def clock_offset(xapi: Xapi) -> float | None:
+    """Seconds by which the PBX's clock is ahead of ours; ``None`` when it does not tell the time.
 
-    A PBX whose clock is minutes off is refused by Entra: its assertions are not valid yet, or no longer.
+    A PBX whose clock is minutes off is refused by Entra: its assertions are not valid yet, or no longer. The token comes
+    first, because the ``Date`` of an answer may be that of a proxy in between.
     """
-    parsed = email.utils.parsedate_tz(date) if date else None
-    return round(email.utils.mktime_tz(parsed) - time.time(), 0) if parsed else None
+    if xapi.clock_offset is not None:
+        return xapi.clock_offset
+    parsed = email.utils.parsedate_tz(xapi.date) if xapi.date else None
+    return float(round(email.utils.mktime_tz(parsed) - time.time())) if parsed else None

@@ -43,6 +43,7 @@ _REMEDIES = {
     "7000222": "The application's credential has expired: upload a new certificate.",
     "700027": "The application has another certificate than the PBX, or an expired one: upload the PBX's public_key.pem "
     "to the application again.",
+    "700024": "The clock of the PBX is wrong by minutes, so its assertions are not valid: set it (NTP).",
     "7000215": "The PBX's credential was refused: upload its public_key.pem to the application again.",
     "7000218": "The application got no credential: upload the PBX's public_key.pem to the application.",
 }

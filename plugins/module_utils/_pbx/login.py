@@ -18,7 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Reply
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import refusals, totp
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE, Connection
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.shared_secret import SharedSecret
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.token import Token, lifetime
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.token import Token, clock_offset, lifetime
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import VERSION_HEADER, Release
 
 CONNECT_PATH = "/connect/token"
@@ -145,7 +145,8 @@ class Login:
             self._context.hide(secret)
         now = time.time()
         release = Release.parse(reply.headers.get(VERSION_HEADER)) or self._release()
-        token = Token(access, now + lifetime(answer, release, reply.headers.get("Date", ""), now), refresh)
+        expires = now + lifetime(answer, release, reply.headers.get("Date", ""), now)
+        token = Token(access, expires, refresh, clock_offset=clock_offset(access, now))
         self._context.store.put("pbx_token", self._connection.key, token.as_value(), expires=token.expires)
         return token
 

@@ -29,21 +29,29 @@ class Token:
 
     :param refresh: the newest refresh token of an administrator's session; empty for a service principal.
     :param proven: a PBX has accepted it since this task holds it, or another task did.
+    :param clock_offset: seconds by which the clock that made it is ahead of ours, where the token says when it was made.
     """
 
     access: str = field(repr=False)
     expires: float
     refresh: str = field(default="", repr=False)
     proven: bool = False
+    clock_offset: float | None = None
 
     def as_value(self) -> dict[str, Any]:
         """As JSON, for the run's store."""
-        return {"access": self.access, "expires": self.expires, "refresh": self.refresh}
+        return {
+            "access": self.access,
+            "expires": self.expires,
+            "refresh": self.refresh,
+            "clock_offset": self.clock_offset,
+        }
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Token:
         """From the run's store: another task has used it already."""
-        return cls(value["access"], value["expires"], value.get("refresh") or "", proven=True)
+        refresh, offset = value.get("refresh") or "", value.get("clock_offset")
+        return cls(value["access"], value["expires"], refresh, proven=True, clock_offset=offset)
 
 
 def claims(access: str) -> dict[str, Any]:
@@ -74,6 +82,12 @@ def lifetime(answer: Mapping[str, Any], release: Release | None, server_date: st
         seconds = _announced(answer.get("expires_in"), release)
     seconds = max(0.0, min(seconds, LONGEST_S))
     return seconds - min(_MARGIN_S, seconds / 10)
+
+
+def clock_offset(access: str, now: float) -> float | None:
+    """How far the clock that made a new token is ahead of ours, to the second."""
+    made = claims(access).get("iat")
+    return float(round(made - now)) if isinstance(made, (int, float)) else None
 
 
 def _announced(expires_in: Any, release: Release | None) -> float:

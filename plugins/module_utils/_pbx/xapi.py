@@ -35,6 +35,7 @@ class Xapi:
     :ivar release: what ``X-3CX-Version`` said, or ``None`` before the first answer.
     :ivar version: its full text.
     :ivar date: the ``Date`` of the newest answer.
+    :ivar clock_offset: seconds by which the PBX's clock is ahead of ours, by its token.
     :ivar role: the role that the token has, where it says so (observed: ``MaxRole``).
     """
 
@@ -45,6 +46,7 @@ class Xapi:
         self.version = ""
         self.date = ""
         self.role = ""
+        self.clock_offset: float | None = None
         self._http = context.http(
             SERVICE, connection.url, connection.transport, policy=RETRIES, throttle_key=connection.url
         )
@@ -112,6 +114,7 @@ class Xapi:
         except M365Error as error:
             raise self._said_where(error).while_trying(tried, self.connection.url) from None
         token.proven = True
+        self.clock_offset = token.clock_offset
         self.role = str(claims(token.access).get("MaxRole") or "")
         return reply
 

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, Bench, Front
 
-pytestmark = pytest.mark.smoke
-
 GUIDE: dict[str, Any] = {
     "user_sync": {"enabled": True, "scope": "all", "starting_extension": "200", "photo": True},
     "sign_in": {"enabled": True},
 }
 
 
+@pytest.mark.smoke
 def test_check_do_check_again_do_again(front: Front) -> None:
     bench = front.bench
     options = {**bench.login(), **bench.link(), **GUIDE}
@@ -156,7 +155,7 @@ def test_an_outcome_looks_the_same_from_both_fronts(bench: Bench, tmp_path: Path
 def test_a_token_file_is_readable_by_its_owner_alone(bench: Bench, tmp_path: Path) -> None:
     """Seen from inside a run: a shell task looks at Ansible's own temporary directory."""
     playbook = tmp_path / "play.yml"
-    look = "find {{ lookup('config', 'DEFAULT_LOCAL_TMP') }}/tcx_m365 -printf '%m %y\\n' | sort -u"
+    look = f"find {tmp_path}/home/tmp/*/tcx_m365 -printf '%m %y\\n' | sort -u"
     tasks = [{"tcx.m365.tcx_m365_settings_info": bench.login()}, {"ansible.builtin.shell": look}]
     playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
     results = Front(bench, in_process=True, directory=tmp_path).play_file(playbook)

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import email.utils
+import time
 from typing import Any
 
+import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import audit, users
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.audit import DirectoryUser
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn, User
@@ -120,8 +123,11 @@ def test_double_addresses_are_found_without_regard_to_case() -> None:
     assert audit.duplicates(people) == [{"email": "a@x", "numbers": ["200", "201"]}]
 
 
-def test_the_clock_of_a_pbx_is_told_from_its_answers() -> None:
-    assert audit.clock_offset("") is None
-    offset = audit.clock_offset("Thu, 01 Jan 1970 00:00:00 GMT")
-    assert offset is not None
-    assert offset < -1_000_000_000
+def test_the_clock_of_a_pbx_is_told_from_its_token_or_else_from_its_answers() -> None:
+    now = time.time()
+    client = xapi(lambda *_request: (200, {}, {"Date": email.utils.formatdate(now + 60)}))
+    assert audit.clock_offset(client) is None
+    client.get("/Defs", "read")
+    assert audit.clock_offset(client) == pytest.approx(60, abs=2)
+    client.clock_offset = -300.0
+    assert audit.clock_offset(client) == -300.0
