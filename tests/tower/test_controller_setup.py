@@ -1,0 +1,194 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook `controller_setup`: the same twice, truthful in check mode, removable, silent about secrets."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import environments
+import pytest
+from tower_kit import SECRET, Outcome, Setup
+
+OURS = (
+    "organization execution_environment label credential_type credential project inventory inventory_source "
+    "notification_template job_template workflow_job_template workflow_job_template_node schedule"
+).split()
+
+
+def names(setup: Setup) -> set[str]:
+    """Everything that is at the controller and was not there from the start."""
+    store = setup.controller.store
+    return {f"{kind}/{item.name}" for kind in OURS for item in store.of(kind) if not item.values.get("managed")}
+
+
+def state(setup: Setup) -> Any:
+    store = setup.controller.store
+    return copy.deepcopy(
+        sorted((item.kind.type, item.name, item.values, item.survey, item.lists) for item in store.items.values())
+    )
+
+
+class Story:
+    """One life of the content of a controller, told once; the tests ask what happened."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.outcomes: dict[str, Outcome] = {}
+        self.writes: dict[str, list[tuple[str, str]]] = {}
+        self.names: dict[str, set[str]] = {}
+        self.live("not installed", modules=False)
+        self.live("foreseen", "--check")
+        self.live("made", "-vvv")
+        self.before = state(setup)
+        self.live("again")
+        self.live("checked", "--check")
+        self.meddle()
+        self.live("drift foreseen", "--check")
+        self.live("repaired")
+        self.after = state(setup)
+        self.live("removal foreseen", "--check", controller_setup_state="absent")
+        self.live("removed", controller_setup_state="absent")
+        self.live("removed again", controller_setup_state="absent")
+
+    def live(self, title: str, *arguments: str, **options: Any) -> None:
+        before = len(self.setup.controller.writes)
+        self.outcomes[title] = self.setup.run(*arguments, **options)
+        self.writes[title] = self.setup.controller.writes[before:]
+        self.names[title] = names(self.setup)
+
+    def meddle(self) -> None:
+        """What somebody clicks together in the user interface."""
+        store = self.setup.controller.store
+        store.one("job_template", "3CX rollout").values["forks"] = 1
+        compliance = store.one("job_template", "3CX compliance")
+        compliance.survey["spec"][0]["default"] = "false"
+        compliance.values["job_type"] = "run"
+        approval = store.one("workflow_job_template_node", "approval")
+        last = store.one("workflow_job_template_node", "compliance-after")
+        approval.lists["success_nodes"] = [last.id]
+        store.delete(store.one("schedule", "3CX nightly compliance"))
+
+
+DRIFTED = {"3CX rollout", "3CX compliance", "approval", "3CX nightly compliance"}
+
+
+@pytest.fixture(scope="module")
+def story(setup: Setup) -> Story:
+    return Story(setup)
+
+
+def test_without_the_modules_it_says_what_to_install(story: Story) -> None:
+    outcome = story.outcomes["not installed"]
+    assert outcome.code != 0
+    assert "ansible-galaxy collection install awx.awx" in outcome.output
+    assert "controller_setup_collection" in outcome.output
+
+
+@pytest.mark.parametrize("title", ["foreseen", "checked", "drift foreseen", "removal foreseen"])
+def test_a_check_writes_nothing(story: Story, title: str) -> None:
+    assert story.outcomes[title].code == 0, story.outcomes[title].output
+    assert story.writes[title] == []
+
+
+def test_a_check_foresees_everything_at_an_empty_controller(story: Story) -> None:
+    # The controller makes the source of a constructed inventory by itself.
+    made = {name.partition("/")[2] for name in story.names["made"]}
+    assert set(story.outcomes["foreseen"].items) == made
+
+
+def test_it_is_made_as_described(story: Story) -> None:
+    outcome = story.outcomes["made"]
+    assert outcome.code == 0, outcome.output
+    assert {kind: sum(name.startswith(f"{kind}/") for name in story.names["made"]) for kind in OURS} == {
+        "organization": 1,
+        "execution_environment": 1,
+        "label": 3,
+        "credential_type": 5,
+        "credential": 2,
+        "project": 2,
+        "inventory": 2,
+        "inventory_source": 2,
+        "notification_template": 1,
+        "job_template": 5,
+        "workflow_job_template": 1,
+        "workflow_job_template_node": 5,
+        "schedule": 2,
+    }
+
+
+def test_the_controller_ignores_nothing_of_what_it_is_told(story: Story) -> None:
+    assert story.setup.controller.store.ignored == []
+
+
+def test_a_second_run_changes_nothing_and_writes_nothing(story: Story) -> None:
+    outcome = story.outcomes["again"]
+    assert (outcome.code, outcome.changed, outcome.items, story.writes["again"]) == (0, 0, [], [])
+
+
+def test_a_check_afterwards_finds_nothing(story: Story) -> None:
+    assert (story.outcomes["checked"].changed, story.outcomes["checked"].items) == (0, [])
+
+
+def test_a_check_foresees_the_repair(story: Story) -> None:
+    assert set(story.outcomes["drift foreseen"].items) == DRIFTED
+
+
+def test_what_somebody_changed_is_repaired_and_only_that(story: Story) -> None:
+    assert set(story.outcomes["repaired"].items) == DRIFTED
+    kept = [entry[:4] for entry in story.after if entry[0] != "schedule"]
+    assert kept == [entry[:4] for entry in story.before if entry[0] != "schedule"]
+    assert story.names["repaired"] == story.names["made"]
+
+
+def test_removal_leaves_the_organization_alone(story: Story) -> None:
+    assert story.outcomes["removed"].code == 0, story.outcomes["removed"].output
+    assert story.names["removed"] == {"organization/3CX telephony"}
+    assert set(story.outcomes["removal foreseen"].items) == set(story.outcomes["removed"].items)
+
+
+def test_removing_again_changes_nothing(story: Story) -> None:
+    outcome = story.outcomes["removed again"]
+    assert (outcome.code, outcome.changed, story.writes["removed again"]) == (0, 0, [])
+
+
+def test_no_secret_is_shown(story: Story) -> None:
+    assert not [title for title, outcome in story.outcomes.items() if SECRET in outcome.output]
+
+
+def test_the_organization_goes_when_asked(setup: Setup, story: Story) -> None:
+    assert story.names["removed again"]
+    outcome = setup.run(controller_setup_state="absent", controller_setup_remove_organization=True)
+    assert outcome.code == 0, outcome.output
+    assert names(setup) == set()
+
+
+def test_the_image_is_asked_for(setup: Setup, story: Story) -> None:
+    assert story.outcomes
+    outcome = setup.run("--check", controller_setup_image="")
+    assert outcome.code != 0
+    assert "controller_setup_image" in outcome.output
+
+
+def test_a_wrong_password_is_named(setup: Setup, story: Story) -> None:
+    assert story.outcomes
+    outcome = setup.run("--check", controller_setup_username="platform", controller_setup_password="wrong")
+    assert outcome.code != 0
+    assert "Failed to get token" in outcome.output
+
+
+def test_the_oldest_core_makes_the_same(setup: Setup, story: Story) -> None:
+    """Templates of injectors must not be filled in by Ansible, which each release protects in its own way."""
+    try:
+        oldest = environments.ensure("core-2.16").bin
+    except environments.CannotMake as reason:
+        pytest.skip(str(reason))
+    outcome = setup.run(binaries=Path(oldest))
+    assert outcome.code == 0, outcome.output
+    assert names(setup) == story.names["made"]
+    plain = [entry[1:3] for entry in story.before if entry[0] == "credential_type"]
+    assert [entry[1:3] for entry in state(setup) if entry[0] == "credential_type"] == plain

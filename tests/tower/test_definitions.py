@@ -1,0 +1,191 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the playbook describes fits the rest of the collection: playbooks, variables, environment variables, groups."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fake_controller import FakeController, Store, surveys
+from fake_controller.store import Item
+from tower_kit import REPOSITORY
+
+PLAYBOOKS = REPOSITORY / "playbooks"
+NOT_RUN_BY_A_CONTROLLER = {"controller_setup.yml"}
+INVENTORY = {
+    "tcx": {
+        "hosts": {
+            "acme": {"entra_tenant_id": "6f1c0000-1111-4222-8333-444455556666", "tcx_canary": True},
+            "acme-depot": {"entra_tenant_id": "6f1c0000-1111-4222-8333-444455556666"},
+            "contoso": {"entra_tenant_id": "0b7d0000-1111-4222-8333-444455556666"},
+            "newcomer": {},
+        }
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def store(described: FakeController) -> Store:
+    return described.store
+
+
+def templates(store: Store) -> dict[str, Item]:
+    """Job templates by the name of their playbook."""
+    return {Path(item.values["playbook"]).name: item for item in store.of("job_template")}
+
+
+def roles_of(playbook: Path) -> set[str]:
+    return set(re.findall(r"tcx\.m365\.(\w+)", playbook.read_text(encoding="utf-8")))
+
+
+def known_variables(playbook: Path) -> set[str]:
+    """What the roles of a playbook document as options, and what the playbook reads by itself."""
+    known = set(re.findall(r"{{\s*(\w+)|\b(\w+)\s*\|", playbook.read_text(encoding="utf-8")))
+    names = {name for pair in known for name in pair if name}
+    for role in roles_of(playbook):
+        specification = REPOSITORY / "roles" / role / "meta" / "argument_specs.yml"
+        if specification.is_file():
+            for entry in yaml.safe_load(specification.read_text(encoding="utf-8"))["argument_specs"].values():
+                names.update(entry.get("options", {}))
+    return names
+
+
+def test_there_is_one_job_template_for_each_playbook(store: Store) -> None:
+    ours = {path.name for path in PLAYBOOKS.glob("*.yml")} - NOT_RUN_BY_A_CONTROLLER
+    assert set(templates(store)) == ours
+    assert len(store.of("job_template")) == len(ours)
+
+
+def test_surveys_ask_for_variables_that_are_read(store: Store) -> None:
+    strange = {
+        (name, question["variable"])
+        for name, item in templates(store).items()
+        for question in item.survey.get("spec", [])
+        if question["variable"] not in known_variables(PLAYBOOKS / name)
+    }
+    assert not strange
+
+
+def test_every_template_has_a_survey_whose_defaults_suffice(store: Store) -> None:
+    """A schedule and a workflow start jobs with nobody there to answer."""
+    for item in store.of("job_template"):
+        assert item.values["survey_enabled"], item.name
+        assert surveys.refused_variables(item, {}, required=True) == [], item.name
+
+
+def test_compliance_is_a_check_with_differences_in_one_piece(store: Store) -> None:
+    values = templates(store)["compliance.yml"].values
+    assert (values["job_type"], values["diff_mode"], values["job_slice_count"]) == ("check", True, 1)
+    assert not values["ask_job_type_on_launch"]
+
+
+def test_a_rollout_is_sliced_as_asked(store: Store) -> None:
+    assert templates(store)["rollout.yml"].values["job_slice_count"] == 2
+
+
+def test_offboarding_needs_a_limit_and_a_yes(store: Store) -> None:
+    template = templates(store)["offboard.yml"]
+    assert template.values["limit"] == "!all"
+    assert template.values["ask_limit_on_launch"]
+    assert surveys.answers(template, {})["offboard_confirm"] == "false"
+
+
+def test_templates_run_on_the_grouped_inventory_in_our_image(store: Store) -> None:
+    for item in store.of("job_template"):
+        assert store.referred(item, "inventory").values["kind"] == "constructed", item.name
+        image = store.referred(item, "execution_environment").values["image"]
+        assert image == "registry.example.com/tcx-m365:1.0.0"
+        assert {each.name for each in store.listed(item, "credentials")} == {"Automation app", "Vault of the fleet"}
+        assert "3cx-microsoft-365" in {label.name for label in store.listed(item, "labels")}
+
+
+def test_drift_is_notified(store: Store) -> None:
+    compliance = templates(store)["compliance.yml"]
+    assert surveys.answers(compliance, {})["compliance_fail_on_drift"] == "true"
+    assert [each.name for each in store.listed(compliance, "notification_templates_error")] == ["Operations"]
+    workflow = store.one("workflow_job_template", "3CX rollout with approval")
+    assert [each.name for each in store.listed(workflow, "notification_templates_approvals")] == ["Operations"]
+
+
+def test_the_workflow_asks_before_it_changes_anything(store: Store) -> None:
+    """compliance -> approval -> canaries -> all -> compliance, and no way around the approval."""
+    nodes = {item.name: item for item in store.of("workflow_job_template_node")}
+    links = {
+        (name, kind, other.name)
+        for name, item in nodes.items()
+        for kind in ("success_nodes", "failure_nodes", "always_nodes")
+        for other in store.listed(item, kind)
+    }
+    assert links == {
+        ("compliance-before", "failure_nodes", "approval"),
+        ("approval", "success_nodes", "canary-rollout"),
+        ("canary-rollout", "success_nodes", "rollout"),
+        ("rollout", "always_nodes", "compliance-after"),
+    }
+    runs = {name: store.referred(item, "unified_job_template") for name, item in nodes.items()}
+    assert runs["approval"].kind.type == "workflow_approval_template"
+    assert runs["approval"].values["timeout"] == 86400
+    playbooks = {name: item.values["playbook"] for name, item in runs.items() if name != "approval"}
+    assert playbooks == {
+        "compliance-before": "playbooks/compliance.yml",
+        "canary-rollout": "playbooks/rollout.yml",
+        "rollout": "playbooks/rollout.yml",
+        "compliance-after": "playbooks/compliance.yml",
+    }
+    canary = nodes["canary-rollout"].values
+    assert (canary["limit"], canary["job_slice_count"]) == ("tcx_canary", 1)
+
+
+def test_the_nightly_run_only_reads_until_told_otherwise(store: Store) -> None:
+    enabled = [item for item in store.of("schedule") if item.values["enabled"]]
+    assert [store.referred(item, "unified_job_template").name for item in enabled] == ["3CX compliance"]
+
+
+def documented_environment() -> set[str]:
+    """Every environment variable that a module of the collection documents as the source of an option."""
+    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "plugins").rglob("*.py")]
+    return set(re.findall(r"\b((?:AZURE|ENTRA|TCX)_[A-Z_]+[A-Z])\b", "\n".join(texts)))
+
+
+def test_injectors_set_what_the_modules_read(store: Store) -> None:
+    known = documented_environment()
+    assert {"AZURE_CLIENT_SECRET", "TCX_CLIENT_ID"} <= known
+    for item in store.of("credential_type"):
+        if not item.values["managed"]:
+            variables = set(item.values["injectors"]["env"])
+            assert variables
+            assert variables <= known, item.name
+
+
+@pytest.fixture(scope="module")
+def groups(store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The inventory that jobs see: the one as written, and then the constructed one."""
+    directory = tmp_path_factory.mktemp("groups")
+    source = store.one("inventory_source", "Auto-created source for: 3CX fleet")
+    (directory / "written.yml").write_text(yaml.safe_dump(INVENTORY), encoding="utf-8")
+    (directory / "constructed.yml").write_text(source.values["source_vars"], encoding="utf-8")
+    program = Path(sys.executable).with_name("ansible-inventory")
+    inputs = ["-i", "written.yml", "-i", "constructed.yml"]
+    done = subprocess.run([program, *inputs, "--list"], capture_output=True, text=True, check=True, cwd=directory)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_each_tenant_is_a_group(groups: dict[str, Any]) -> None:
+    assert groups["tenant_6f1c0000_1111_4222_8333_444455556666"]["hosts"] == ["acme", "acme-depot"]
+    assert groups["tenant_0b7d0000_1111_4222_8333_444455556666"]["hosts"] == ["contoso"]
+    assert sum(name.startswith("tenant_") for name in groups) == 2
+
+
+def test_canaries_are_a_group_and_the_fleet_stays_one(groups: dict[str, Any]) -> None:
+    assert groups["tcx_canary"]["hosts"] == ["acme"]
+    assert groups["tcx"]["hosts"] == ["acme", "acme-depot", "contoso", "newcomer"]
