@@ -58,7 +58,7 @@ def pytest_gate(
         name,
         title,
         environment,
-        ("python", "-m", "pytest", "-q", "-n", "2", *words),
+        ("python", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *words),
         frozenset(groups),
         reports=True,
         pytest=True,
