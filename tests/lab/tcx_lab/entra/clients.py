@@ -11,6 +11,7 @@ import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hmac import compare_digest
+from itertools import chain
 from typing import Any
 
 import jwt
@@ -38,7 +39,7 @@ class Client:
 
 def registration(world: World, app_id: str, first: Tenant) -> tuple[Entity, Tenant] | None:
     """The written registration of an application: in this tenant, or a multi-tenant one elsewhere."""
-    for tenant in (first, *(each for each in world.tenants.values() if each is not first)):
+    for tenant in chain((first,), world.tenants.values()):
         app = directory_of(world, tenant).find_real(APPLICATIONS, "appId", app_id)
         if app is not None and (tenant is first or app["signInAudience"] != "AzureADMyOrg"):
             return app, tenant

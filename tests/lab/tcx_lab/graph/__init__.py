@@ -17,6 +17,7 @@ from tcx_lab.graph.seed import (
     register_automation_app,
     seed_tenant,
 )
+from tcx_lab.graph.store import directory_of
 
 __all__ = [
     "add_certificate",
@@ -24,6 +25,7 @@ __all__ = [
     "create_application",
     "create_graph_app",
     "delete_object",
+    "directory_of",
     "ensure_service_principal",
     "grant_app_roles",
     "install_automation",

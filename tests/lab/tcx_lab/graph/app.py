@@ -10,7 +10,6 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
 
 from tcx_lab import trouble
 from tcx_lab.entra.keys import TokenReader

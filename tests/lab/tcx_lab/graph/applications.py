@@ -279,7 +279,9 @@ def _complex(session: Session, entity: Entity, name: str, value: Any) -> Any:
     base = entity[name] if session.world.switches.complex_patch_merges else default
     merged = _merged(base or {}, value)
     if name == "api":
-        _check_removed_roles((entity[name] or {}).get("oauth2PermissionScopes") or [], merged["oauth2PermissionScopes"] or [])
+        _check_removed_roles(
+            (entity[name] or {}).get("oauth2PermissionScopes") or [], merged["oauth2PermissionScopes"] or []
+        )
     if name in ("web", "spa", "publicClient"):
         return _redirects(session, name, merged, value)
     return merged

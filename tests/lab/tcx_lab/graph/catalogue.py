@@ -14,6 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from tcx_lab.graph.web import Frozen
 from tcx_lab.world import GRAPH_APP_ID
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
@@ -50,8 +51,8 @@ def _resource(entry: dict[str, Any]) -> dict[str, Any]:
         "appOwnerOrganizationId": entry["appOwnerOrganizationId"],
         "servicePrincipalNames": entry["servicePrincipalNames"],
         "replyUrls": entry.get("replyUrls", []),
-        "appRoles": [_role(value, role_id) for value, role_id in entry["appRoles"]],
-        "oauth2PermissionScopes": [_scope(*scope) for scope in entry["oauth2PermissionScopes"]],
+        "appRoles": Frozen(_role(value, role_id) for value, role_id in entry["appRoles"]),
+        "oauth2PermissionScopes": Frozen(_scope(*scope) for scope in entry["oauth2PermissionScopes"]),
         "resourceSpecificApplicationPermissions": [
             _resource_specific(value, permission_id)
             for value, permission_id in entry["resourceSpecificApplicationPermissions"]

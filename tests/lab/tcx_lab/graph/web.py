@@ -9,12 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Frozen(list[Any]):
+    """A long list that never changes: its JSON is made once. Graph's own permissions are 200 kB in every answer that shows
+    them."""
+
+    @cached_property
+    def json(self) -> bytes:
+        """The list as JSON."""
+        return _dumps(list(self))
 
 
 class NotJson(ValueError):
@@ -64,7 +75,6 @@ class Answer:
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    encoded: bytes | None = None  # the JSON of `body`, when somebody has made it already
 
 
 def parse_query(raw: str) -> dict[str, str]:
@@ -105,7 +115,7 @@ async def read_call(scope: Scope, receive: Receive) -> Call:
 async def send_answer(send: Send, answer: Answer) -> None:
     """Put an answer onto ASGI."""
     headers = dict(answer.headers)
-    body = answer.encoded if answer.encoded is not None else _encode(answer.body, headers)
+    body = _encode(answer.body, headers)
     names = {name.lower() for name in headers}
     if "content-length" not in names and answer.status not in (204, 304):
         headers["Content-Length"] = str(len(body))
@@ -122,4 +132,29 @@ def _encode(body: Any, headers: dict[str, str]) -> bytes:
     if isinstance(body, str):
         return body.encode()
     headers.setdefault("Content-Type", "application/json; charset=utf-8")
-    return json.dumps(body, separators=(",", ":")).encode()
+    return _encode_json(body)
+
+
+def _dumps(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _encode_json(value: Any) -> bytes:
+    """JSON of an answer; frozen lists in it, or in the objects of its `value`, are spliced in."""
+    if isinstance(value, Frozen):
+        return value.json
+    if isinstance(value, dict) and (_has_frozen(value) or any(map(_has_frozen, _objects(value)))):
+        parts = (_dumps(name) + b":" + _encode_json(part) for name, part in value.items())
+        return b"{" + b",".join(parts) + b"}"
+    if isinstance(value, list) and any(map(_has_frozen, value)):
+        return b"[" + b",".join(map(_encode_json, value)) + b"]"
+    return _dumps(value)
+
+
+def _has_frozen(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("appRoles"), Frozen)
+
+
+def _objects(value: dict[str, Any]) -> list[Any]:
+    listed = value.get("value")
+    return listed if isinstance(listed, list) else []
