@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A headless Chromium with an empty profile that opens local pages and tells what they logged and asked of the network."""
+"""A headless Chromium with an empty profile that opens pages and tells what they logged and asked of the network."""
 
 from __future__ import annotations
 
@@ -31,9 +31,19 @@ def missing() -> str:
 
 
 class Chromium:
-    """One browser with an empty profile and one page; to be used with `with`. `page` is the page object of Playwright."""
+    """One browser with an empty profile and one page; to be used with `with`. `page` is the page object of Playwright.
 
-    def __init__(self, width: int = 1280, height: int = 900, theme: str = "light", javascript: bool = True) -> None:
+    `any_certificate`: take certificates of an authority that this machine does not know, such as the lab's.
+    """
+
+    def __init__(
+        self,
+        width: int = 1280,
+        height: int = 900,
+        theme: str = "light",
+        javascript: bool = True,
+        any_certificate: bool = False,
+    ) -> None:
         from playwright.sync_api import sync_playwright
 
         self._playwright = sync_playwright().start()
@@ -44,6 +54,7 @@ class Chromium:
             is_mobile=width < 500,
             has_touch=width < 500,
             java_script_enabled=javascript,
+            ignore_https_errors=any_certificate,
         )
         self.page = context.new_page()
         self.console: list[str] = []
@@ -65,6 +76,11 @@ class Chromium:
         """Open a local page and wait for its load event."""
         self._asked.clear()
         self.page.goto(page.resolve().as_uri() + fragment)
+
+    def visit(self, url: str) -> None:
+        """Open a page of a server and wait for its load event."""
+        self._asked.clear()
+        self.page.goto(url)
 
     def run(self, script: str, argument: Any = None) -> Any:
         """Run an expression or a function in the page; gives back its value."""
