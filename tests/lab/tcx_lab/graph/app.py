@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from tcx_lab import trouble
-from tcx_lab.entra.keys import TokenReader
 from tcx_lab.graph import (
     applications,
     assignments,
@@ -26,6 +25,7 @@ from tcx_lab.graph import (
     service_principals,
     subscriptions,
 )
+from tcx_lab.graph.bearer import TokenReader
 from tcx_lab.graph.errors import GraphError, bad_request, method_not_allowed, segment_not_found, unauthorized
 from tcx_lab.graph.metadata import METADATA
 from tcx_lab.graph.session import Session
@@ -165,7 +165,8 @@ def _dispatch(session: Session, parts: list[str]) -> Answer | Awaitable[Answer]:
         if key is None and (not rest or rest == ["$count"]):
             if session.call.method not in ("GET", "POST"):
                 raise method_not_allowed()
-            return (applications if name == "applications" else service_principals).collection(session)
+            collect = applications.collection if name == "applications" else service_principals.collection
+            return collect(session)
         if key is None:
             key, rest = objects.Key("id", rest[0]), rest[1:]
         return _application(session, key, rest) if name == "applications" else _principal(session, key, rest)
