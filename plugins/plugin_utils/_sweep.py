@@ -38,23 +38,27 @@ def sweep(
         return
     context = multiprocessing.get_context("fork")
     share = max(1, threads // count)
-    readers = []
+    readers, workers = [], []
     for number in range(count):
         reader, writer = context.Pipe(duplex=False)
         worker = context.Process(target=_work, args=(list(hosts[number::count]), check, share, writer))
         worker.start()
         writer.close()  # so that the end of the process is seen as the end of the pipe
         readers.append(reader)
+        workers.append(worker)
     missing = set(hosts)
     while readers:
-        for reader in multiprocessing.connection.wait(readers):
+        for ready in multiprocessing.connection.wait(readers):
+            pipe: Any = ready
             try:
-                host, result = reader.recv()
+                host, result = pipe.recv()
             except EOFError:
-                readers.remove(reader)
+                readers.remove(pipe)
                 continue
             missing.discard(host)
             yield host, result
+    for worker in workers:
+        worker.join()
     for host in sorted(missing):
         yield host, crashed("the process that checked this PBX ended early")
 
@@ -72,14 +76,12 @@ def _work(hosts: Sequence[str], check: Check, threads: int, writer: Any) -> None
 
 def _in_threads(hosts: Sequence[str], check: Check, threads: int) -> Iterator[tuple[str, dict[str, Any]]]:
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        futures = {pool.submit(_guarded, check, host): host for host in hosts}
+        futures = {pool.submit(check, host): host for host in hosts}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            error = future.exception()
+            yield futures.pop(future), crashed(_told(error)) if error else future.result()
 
 
-def _guarded(check: Check, host: str) -> dict[str, Any]:
-    try:
-        return check(host)
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        return crashed(f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}:{last.lineno})")
+def _told(error: BaseException) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}:{last.lineno})"
