@@ -1,0 +1,316 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tenants of the lab for the tests of the Entra side, and the ways in which a task can be run against them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    azure_app_registration,
+    azure_app_registration_info,
+    graph_permission_grant,
+    graph_permission_grant_info,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
+from cryptography.hazmat.primitives.serialization import Encoding
+from tcx_lab import graph
+from tcx_lab.ca import KeyPair, make_key_pair
+from tcx_lab.evidence import Switches
+from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
+from tcx_lab.graph.seed import register_automation_app
+from tcx_lab.testing import Lab
+from tcx_lab.world import Automation, Tenant, World
+
+COLLECTIONS = Path(__file__).parents[3] / ".build" / "collections"
+FLEET = FleetPlan([TenantPlan("contoso", users=2)], [PbxPlan("pbx", "contoso")])
+
+APP, APP_INFO = "azure_app_registration", "azure_app_registration_info"
+GRANT, GRANT_INFO = "graph_permission_grant", "graph_permission_grant_info"
+MODULES: dict[str, Capability] = {
+    APP: azure_app_registration.CAPABILITY,
+    APP_INFO: azure_app_registration_info.CAPABILITY,
+    GRANT: graph_permission_grant.CAPABILITY,
+    GRANT_INFO: graph_permission_grant_info.CAPABILITY,
+}
+
+GUIDE = ["User.Read.All", "Calendars.Read", "Contacts.Read", "Mail.Send"]
+URI = "https://acme.example.com:5001/oauth2office2"
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Run:
+    """One run of Ansible in this process: its tasks share tokens and what they have learned."""
+
+    tenant: Customer
+    store: RunStore = field(default_factory=lambda: RunStore(None))
+    warnings: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+
+    def task(self, module: str, *, check: bool = False, **params: Any) -> Json:
+        """The result of one task."""
+        capability = MODULES[module]
+        given = {**self.tenant.connection, **params}
+        validation = ArgumentSpecValidator(capability.argument_spec, **capability.constraints()).validate(given)
+        assert not validation.error_messages, validation.error_messages
+        task = Task(
+            validation.validated_parameters,
+            check_mode=check,
+            store=self.store,
+            warn=self.warnings.append,
+            notice=self.trace.append,
+            trace=self.trace.append,
+        )
+        try:
+            result = capability.run(task).as_result()
+        except M365Error as error:
+            result = failure(error)
+        self.secrets |= task.secrets
+        return result
+
+
+@dataclass
+class Customer:
+    """One tenant, fresh for each test, and the automation that works in it."""
+
+    bench: Bench
+    tenant: Tenant
+    automation: Automation
+
+    @property
+    def connection(self) -> Json:
+        """Options of the connection."""
+        ends = self.bench.world.endpoints
+        return {
+            "tenant_id": self.tenant.id,
+            "client_id": self.automation.app_id,
+            "client_secret": self.automation.client_secret,
+            "authority_host": ends.login,
+            "graph_endpoint": ends.graph,
+            "ca_path": str(self.bench.lab.ca_path),
+        }
+
+    def run(self) -> Run:
+        """A new run of Ansible."""
+        return Run(self)
+
+    def allowed(self, *roles: str) -> Customer:
+        """The same tenant, worked in by an automation with other rights."""
+        return Customer(self.bench, self.tenant, register_automation_app(self.bench.world, [self.tenant], roles))
+
+    # --- what is there ------------------------------------------------------------------------------------------------
+
+    def applications(self, name: str = "") -> list[Json]:
+        """Applications that are really there, without the automation's own."""
+        return [
+            each
+            for each in self.tenant.applications.values()
+            if each["displayName"] != "tcx automation" and name in ("", each["displayName"])
+        ]
+
+    def application(self) -> Json:
+        (found,) = self.applications()
+        return found
+
+    def register(self, **properties: Any) -> Json:
+        """An application that somebody else has made."""
+        return graph.seed.create_application(
+            self.bench.world, self.tenant, properties.pop("name", "theirs"), **properties
+        )
+
+    def change(self, application: Json, **properties: Any) -> None:
+        """Change an application behind our back."""
+        graph.patch_application(self.bench.world, self.tenant, application["id"], properties)
+
+    def thumbprints(self) -> set[str]:
+        return {each["customKeyIdentifier"] for each in self.application()["keyCredentials"]}
+
+    def roles(self, app_id: str) -> set[str]:
+        """Names of Graph's application permissions that are granted."""
+        resource = graph.seed.directory_of(self.bench.world, self.tenant).find_real(
+            "servicePrincipals", "appId", "00000003-0000-0000-c000-000000000000"
+        )
+        names = {role["id"]: role["value"] for role in resource["appRoles"]}
+        principals = {
+            key for key, each in self.tenant.service_principals.items() if each["appId"].lower() == app_id.lower()
+        }
+        return {
+            names[each["appRoleId"]]
+            for each in self.tenant.app_role_assignments.values()
+            if each["principalId"] in principals
+        }
+
+    # --- what was sent ------------------------------------------------------------------------------------------------
+
+    def requests(self) -> list[Any]:
+        """What was asked of Graph for this tenant, items of batches as well."""
+        return [each for each in self.bench.world.log.query(service="graph") if each.tenant == self.tenant.id]
+
+    def calls(self) -> list[Any]:
+        """Requests as they went over the wire: a batch is one."""
+        return [each for each in self.requests() if each.batch is None]
+
+    def writes(self) -> list[str]:
+        return [f"{each.method} {each.path}" for each in self.requests() if each.is_write]
+
+    def tokens(self) -> list[Any]:
+        return [
+            each
+            for each in self.bench.world.log.query(service="login")
+            if each.method == "POST" and each.path.startswith(f"/{self.tenant.id}")
+        ]
+
+    def clear_log(self) -> None:
+        self.bench.world.log.clear()
+
+
+@dataclass
+class Bench:
+    """The lab."""
+
+    lab: Lab
+    world: World
+
+    @classmethod
+    @contextmanager
+    def start(cls) -> Iterator[Bench]:
+        with Lab.start(FLEET, mode="thread") as lab:
+            assert lab.world is not None
+            yield cls(lab, lab.world)
+
+    def reset(self) -> None:
+        """No trouble, no assumption moved, an empty log."""
+        self.lab.control.clear_trouble()
+        for name, value in Switches().as_dict().items():
+            setattr(self.world.switches, name, value)
+        self.world.log.clear()
+
+    def customer(self) -> Customer:
+        """A new tenant with the automation in it."""
+        tenant = self.world.add_tenant(Tenant(self.world.new_guid(), "Customer", f"c{len(self.world.tenants)}.example"))
+        graph.prepare_tenant(self.world, tenant)
+        automation = self.world.automation
+        assert automation is not None
+        graph.install_automation(self.world, tenant, automation)
+        return Customer(self, tenant, automation)
+
+    def pair(self, name: str = "3CX", **options: Any) -> KeyPair:
+        """A new certificate."""
+        return make_key_pair(self.world, name, **options)
+
+    def switch(self, **positions: Any) -> None:
+        for name, value in positions.items():
+            setattr(self.world.switches, name, value)
+
+    def trouble(self, action: str, *, method: str = "", path: str = "", service: str = "graph", **details: Any) -> None:
+        match = {"service": service, "method": method, "path": path}
+        self.lab.control.add_trouble(action, match=match, **details)
+
+
+def guide(pair: KeyPair | None = None, **options: Any) -> Json:
+    """The application of the guide, as options."""
+    found: Json = {
+        "unique_name": "3cx-acme",
+        "display_name": "3CX Server-side",
+        "sign_in_audience": "AzureADMyOrg",
+        "redirect_uris": [URI],
+        "id_tokens": True,
+        "public_client": False,
+        "permissions": GUIDE,
+        **options,
+    }
+    return {**found, "certificates": [pair.public_pem]} if pair else found
+
+
+def key_credential(pair: KeyPair, **properties: Any) -> Json:
+    """An entry of keyCredentials as somebody else would add it."""
+    der = pair.certificate.public_bytes(Encoding.DER)
+    return {
+        "type": "AsymmetricX509Cert",
+        "usage": "Verify",
+        "key": base64.b64encode(der).decode(),
+        **properties,
+    }
+
+
+@dataclass
+class Front:
+    """Runs tasks through Ansible: in the controller's process, or as modules that are sent to the host."""
+
+    in_process: bool
+    directory: Path
+    output: str = ""
+
+    def play(
+        self,
+        customer: Customer,
+        *tasks: tuple[str, Json],
+        check: bool = False,
+        arguments: tuple[str, ...] = (),
+        **environment: str,
+    ) -> list[Json]:
+        """The results of tasks of one run, in order; a failed task does not end it."""
+        steps = [
+            {"name": f"{number}", f"tcx.m365.{module}": params, "ignore_errors": True}
+            for number, (module, params) in enumerate(tasks)
+        ]
+        play = {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {"group/tcx.m365.entra": customer.connection},
+            "tasks": steps,
+        }
+        playbook, results = self.directory / "play.yml", self.directory / "results.jsonl"
+        playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
+        results.unlink(missing_ok=True)
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook), *arguments]
+        command += ["-e", json.dumps({"tcx_m365_in_process": self.in_process})]
+        done = subprocess.run(
+            [*command, "--check"] if check else command,
+            env={**self._environment(results), **environment},
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.output = done.stdout + done.stderr
+        if not results.exists():
+            raise AssertionError(self.output)
+        return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+
+    def one(self, customer: Customer, module: str, *, check: bool = False, **params: Any) -> Json:
+        """The result of a run with one task."""
+        return self.play(customer, (module, params), check=check)[0]
+
+    def _environment(self, results: Path) -> dict[str, str]:
+        foreign = ("ANSIBLE_", "AZURE_", "ENTRA_", "TCX_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        return {
+            **kept,
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_HOME": str(self.directory / "home"),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback")),
+            "ANSIBLE_CALLBACKS_ENABLED": "entra_results",
+            "ENTRA_RESULTS": str(results),
+        }
