@@ -18,6 +18,7 @@ from tcx_lab.entra import errors, pages, tokens
 from tcx_lab.entra.clients import Client, registration
 from tcx_lab.entra.errors import SignInError
 from tcx_lab.entra.tokens import Grant, Issued
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph.store import APPLICATIONS, ASSIGNMENTS, SERVICE_PRINCIPALS, USERS, Entity, directory_of
 from tcx_lab.graph.web import Answer, Call
 from tcx_lab.world import GRAPH_APP_ID, Tenant, World
@@ -354,6 +355,7 @@ def redirect_uris(app: Entity) -> list[str]:
     return [uri for name in ("web", "spa", "publicClient") for uri in (app.get(name) or {}).get("redirectUris") or []]
 
 
+@evidence(Grade.DOCUMENTED, "documentation of reply URLs")
 def same_redirect(sent: str, registered: str) -> bool:
     """Exact comparison, except that the port of http://localhost does not count (documented)."""
     if sent == registered:
@@ -370,6 +372,7 @@ def _mode(query: dict[str, str]) -> str:
     return "query" if query.get("response_type", "code").split() == ["code"] else "fragment"
 
 
+@evidence(Grade.DOCUMENTED, "OpenID Connect response modes")
 def respond(mode: str, redirect_uri: str, fields: dict[str, str]) -> Answer:
     """Send fields to the application."""
     if mode == "form_post":

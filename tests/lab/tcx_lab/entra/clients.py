@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from tcx_lab.entra import errors, federation
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph.shapes import parse_moment
 from tcx_lab.graph.store import APPLICATIONS, SERVICE_PRINCIPALS, Entity, directory_of
 from tcx_lab.world import Tenant, World
@@ -46,6 +47,7 @@ def registration(world: World, app_id: str, first: Tenant) -> tuple[Entity, Tena
     return None
 
 
+@evidence(Grade.OBSERVED, "public issue reports")
 def find_client(world: World, tenant: Tenant, app_id: str) -> Client:
     """The client as sign-in sees it: what is not replicated yet is not there. Raises SignInError."""
     directory = directory_of(world, tenant)
@@ -80,6 +82,7 @@ def check_secret(client: Client, secret: str, now: datetime) -> None:
     raise (errors.expired_secret if expired else errors.wrong_secret)(client.app["appId"])
 
 
+@evidence(Grade.OBSERVED, "public issue reports; behavior of the MSAL libraries")
 def check_assertion(client: Client, assertion: str, audiences: set[str], now: datetime) -> str:
     """Verify a client assertion: signed with a registered certificate, or a token of a trusted issuer.
     Returns "certificate" or "federated". Raises SignInError."""

@@ -12,12 +12,14 @@ from tcx_lab.entra import errors, pages
 from tcx_lab.entra.authorize import Authorizer, html, redirect_uris, same_redirect
 from tcx_lab.entra.clients import registration
 from tcx_lab.entra.errors import SignInError
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import seed
 from tcx_lab.graph.store import SERVICE_PRINCIPALS, Entity, directory_of
 from tcx_lab.graph.web import Answer, Call
 from tcx_lab.world import Tenant, World
 
 
+@evidence(Grade.DOCUMENTED, "documentation of the admin consent endpoint")
 def handle(world: World, authorizer: Authorizer, call: Call, tenant: Tenant, *, new: bool) -> Answer:
     """`/{tenant}/adminconsent` and `/{tenant}/v2.0/adminconsent` (documented parameters and answers)."""
     query = call.form() if call.method == "POST" else call.query

@@ -17,6 +17,7 @@ from typing import Any
 from tcx_lab.entra import clients, errors
 from tcx_lab.entra.clients import Client
 from tcx_lab.entra.keys import sign
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph.catalogue import GRAPH_URLS, MANAGEMENT_APP_ID
 from tcx_lab.graph.store import ASSIGNMENTS, GRANTS, SERVICE_PRINCIPALS, Entity, directory_of
 from tcx_lab.graph.web import Call
@@ -187,6 +188,7 @@ def _app_token(world: World, client: Client, resource: tuple[str, Entity], *, ol
     }
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings; public issue reports")
 def app_only_token(world: World, client: Client, audience: str, resource: Entity) -> str:
     """An app-only access token; without any role it is issued all the same (recorded)."""
     claims = _base_claims(world, client.tenant, audience) | {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import objects, owners, rights, shapes
 from tcx_lab.graph.credentials import Target, replace_keys, with_key_values
 from tcx_lab.graph.errors import GraphError, bad_request, invalid_value, not_found, required_value, value_taken
@@ -112,6 +113,7 @@ def _patch_or_upsert(session: Session, key: objects.Key) -> Answer:
     return Answer(204)
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings; published REST reference")
 def create(session: Session, sent: dict[str, Any]) -> Answer:
     """A new application. Raises 400 and 403."""
     session.require(rights.WRITE_APPLICATIONS)
@@ -139,6 +141,7 @@ def create(session: Session, sent: dict[str, Any]) -> Answer:
     return session.created("applications/$entity", answer, "Application")
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings")
 def update(session: Session, object_id: str, sent: dict[str, Any]) -> Entity:
     """Change a written application; absent properties keep their value. Raises 400."""
     directory = session.directory
@@ -313,6 +316,7 @@ def _redirects(session: Session, name: str, merged: Entity, sent: Entity) -> Ent
     return merged
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings")
 def delete(session: Session, object_id: str) -> None:
     """Soft delete; the service principal of the home tenant goes too (documented)."""
     directory = session.directory

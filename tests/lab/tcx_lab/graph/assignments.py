@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import rights, shapes
 from tcx_lab.graph.errors import GraphError, bad_request, invalid_value, method_not_allowed, not_found, required_value
 from tcx_lab.graph.odata import parse_filter
@@ -81,6 +82,7 @@ def _not_a_reference() -> GraphError:
     return bad_request("Not a valid reference update.")
 
 
+@evidence(Grade.OBSERVED, "public issue reports; published REST reference")
 def assign(session: Session, principal_id: str, resource_id: str, role_id: str) -> Entity:
     """A new assignment. Raises 400 (409 by switch) as the directory does."""
     directory = session.directory
@@ -185,6 +187,7 @@ def _create_grant(session: Session) -> Answer:
     return answer
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings")
 def grant_delegated(session: Session, sent: dict[str, Any]) -> Entity:
     """A new delegated grant; its id follows from who grants what to whom. Raises 400, 404, 409."""
     for name in ("clientId", "resourceId"):

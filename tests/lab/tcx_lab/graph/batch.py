@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph.errors import bad_request
 from tcx_lab.graph.web import Answer, Call, NotJson, parse_query, split_path
 
@@ -41,6 +42,7 @@ def parse(call: Call) -> list[dict[str, Any]]:
     return items
 
 
+@evidence(Grade.DOCUMENTED, "Graph documentation of JSON batching")
 async def run(call: Call, items: list[dict[str, Any]], handle: Handle) -> Answer:
     """Handle the items in their order, dependencies first; answers come in the order of handling (documented: any)."""
     done: dict[str, int] = {}

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import policies
 from tcx_lab.graph.errors import GraphError, bad_request, invalid_end_date, invalid_value, key_not_updatable
 from tcx_lab.graph.session import Session
@@ -56,6 +57,7 @@ def thumbprint(der: bytes) -> str:
     return digest.finalize().hex().upper()
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings; public issue reports for what is refused")
 def replace_keys(session: Session, target: Target, wanted: Any) -> tuple[list[Entity], dict[str, bytes]]:
     """The collection after a PATCH: entries with a known keyId and no key are kept, others are new, the rest is gone.
     Returns what Graph shows and the bytes by keyId. Raises GraphError 400."""
@@ -169,6 +171,7 @@ def with_key_values(keys: list[Entity], stored: dict[str, bytes]) -> list[Entity
     ]
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings")
 def new_password(session: Session, target: Target, sent: Any, *, with_hint: bool) -> tuple[Entity, Entity, str]:
     """A password that the service makes: (as stored, as answered once with its text, the text). `hint` is null on service
     principals (recorded)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import rights
 from tcx_lab.graph.errors import GraphError, bad_request, method_not_allowed, not_found
 from tcx_lab.graph.odata import parse_filter
@@ -200,6 +201,7 @@ def domains(session: Session, rest: list[str]) -> Answer:
     return session.one("domains/$entity", domain)
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings")
 def objects_by_ids(session: Session) -> Answer:
     """`POST /directoryObjects/getByIds` (recorded)."""
     if session.call.method != "POST":

@@ -10,6 +10,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import rights
 from tcx_lab.graph.errors import GraphError, bad_request, lifetime_policy, method_not_allowed, not_found, required_value
 from tcx_lab.graph.session import Session, text_of
@@ -110,6 +111,7 @@ def assigned(session: Session, object_id: str, rest: list[str]) -> Answer:
     raise method_not_allowed()
 
 
+@evidence(Grade.OBSERVED, "public issue report with the whole body")
 def check_key(session: Session, object_id: str, created: str | None, start: datetime, end: datetime) -> None:
     """Refuse a certificate that lives longer than the policy allows. Raises GraphError 400."""
     for policy_id, restriction in _restrictions(session.tenant, object_id, "keyCredentials"):

@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 from cryptography import x509
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import rights, service_principals
 from tcx_lab.graph.credentials import Target, new_password, replace_keys, unknown_key
 from tcx_lab.graph.errors import GraphError, bad_request, forbidden, method_not_allowed, not_found, required_value
@@ -120,6 +121,7 @@ def _check_proof(session: Session, entity: Entity, proof: str) -> None:
     raise forbidden()
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings")
 def federated(session: Session, app: Entity, rest: list[str]) -> Answer:
     """`/applications/{id}/federatedIdentityCredentials[/{id or name}]` (recorded)."""
     method, context = session.call.method, f"applications('{app['id']}')/federatedIdentityCredentials"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import objects, owners, rights, shapes
 from tcx_lab.graph.credentials import Target, replace_keys, with_key_values
 from tcx_lab.graph.errors import (
@@ -115,6 +116,7 @@ def _patch_or_upsert(session: Session, key: objects.Key) -> Answer:
     return Answer(204)
 
 
+@evidence(Grade.RECORDED, "azure-cli test recordings; public issue reports for the errors")
 def create(session: Session, sent: dict[str, Any]) -> Answer:
     """A new service principal for an application of this tenant, or of another one. Raises 400, 403, 409."""
     session.require(rights.WRITE_APPLICATIONS)
@@ -175,6 +177,7 @@ def update(session: Session, object_id: str, sent: dict[str, Any]) -> Entity:
     return session.directory.put(SERVICE_PRINCIPALS, object_id, changed)
 
 
+@evidence(Grade.OBSERVED, "public issue reports")
 def check_lock(session: Session, principal: Entity, name: str) -> None:
     """Refuse credentials on a service principal that its application locks (observed). Raises 400."""
     app = session.directory.find_real(APPLICATIONS, "appId", principal["appId"])

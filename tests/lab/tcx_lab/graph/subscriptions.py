@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import rights
 from tcx_lab.graph.errors import GraphError, bad_request, method_not_allowed, not_found, required_value
 from tcx_lab.graph.session import Session, text_of
@@ -32,6 +33,7 @@ _PERMISSIONS = {
 _CHANGES = {"created", "updated", "deleted"}
 
 
+@evidence(Grade.DOCUMENTED, "published REST reference")
 async def handle(session: Session, rest: list[str]) -> Answer:
     """`/subscriptions[/{id}]`; an application sees its own alone (documented)."""
     method = session.call.method
