@@ -15,11 +15,11 @@ import environments
 from environments import LOCKS
 
 # The oldest Python on which each lock is used; the resolver takes what every later one can use too.
-OLDEST = {"core-2.20": "3.12", "core-2.21": "3.12", "tower": "3.12"}
+OLDEST = {"core-2.20": "3.12", "core-2.21": "3.12", "tower": "3.12", "azcollection-source": "3.12"}
 DEFAULT_OLDEST = "3.11"
 INCLUDED_ONLY = ("test",)
 # Only looked into, never installed, so that what it depends on does not matter.
-WITHOUT_DEPENDENCIES = ("awx",)
+WITHOUT_DEPENDENCIES = ("awx", "azcollection-source")
 HEADER = """\
 # Copyright (c) 2026 tcx.m365 contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
