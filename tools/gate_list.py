@@ -171,7 +171,7 @@ def integration_gates() -> tuple[Gate, ...]:
             "browser",
             "a person's view: pages and sign-in in a real browser",
             "browser",
-            "tests/integration/browser",
+            "tests/integration/browser --dist loadfile",
             groups,
             also=("main",),
             programs=("chromium",),

@@ -19,6 +19,7 @@ from ansible_collections.tcx.m365.tests.integration.browser.signing_in import (
     BREAKAGES,
     HEALTHY,
     PBX,
+    REPOSITORY,
     SWITCHES,
     WOULD_WORK,
     Bench,
@@ -32,6 +33,7 @@ from tcx_lab.testing import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing() or "browser")]
 
+DOCUMENTATION = REPOSITORY / "docs" / "sign-in.md"
 LOGIN_PAGES = ("/webclient", "/admin")
 each_breakage = pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda each: each.name)
 
@@ -249,6 +251,14 @@ def test_mended_by_the_rollout_the_user_is_in_again(mended: Chapter, breakage: B
 
 
 # --- the pages themselves -----------------------------------------------------------------------------------------------
+
+
+def test_the_documentation_tells_each_breakage_as_it_is_here() -> None:
+    rows = [
+        line.split("|")[2:4] for line in DOCUMENTATION.read_text(encoding="utf-8").splitlines() if "`AADSTS" in line
+    ]
+    told = {(page.split("`")[1], *probe.split("`")[1:4:2]) for page, probe in (row for row in rows if len(row) == 2)}
+    assert {(each.page, *reversed(each.probe)) for each in BREAKAGES} <= told
 
 
 @pytest.mark.parametrize("width", [360, 1280])

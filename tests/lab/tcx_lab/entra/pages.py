@@ -25,6 +25,7 @@ _STYLE = (
     ".lab{background:#ffe08a;color:#3d2f00;border-radius:1rem;padding:.0625rem .75rem;font-size:.8125rem;font-weight:600}"
     "main{width:calc(100% - 2rem);max-width:27rem;margin:3rem auto 0;padding:2rem;background:#fff;border-radius:.75rem;"
     "box-shadow:0 1px 3px #2d235026,0 12px 32px #2d23501a}"
+    "main.wide{max-width:36rem}"
     "footer{width:calc(100% - 2rem);max-width:27rem;margin:1rem auto 2rem;color:var(--quiet);font-size:.8125rem;"
     "text-align:center}"
     "h1{font-size:1.375rem;line-height:1.3;margin:0 0 .25rem}p{margin:.25rem 0}.quiet{color:var(--quiet)}"
@@ -65,13 +66,13 @@ POLICY = (
 )
 
 
-def page(title: str, body: str) -> str:
-    """A whole document."""
+def page(title: str, body: str, *, wide: bool = False) -> str:
+    """A whole document; `wide` for more than a few words."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><style>{_STYLE}</style></head>'
         '<body><header><strong>Work account sign-in</strong><span class="lab" id="lab-notice">Lab, not Microsoft</span></header>'
-        f'<main><h1 id="page-title">{escape(title)}</h1>{body}</main>'
+        f'<main{' class="wide"' if wide else ""}><h1 id="page-title">{escape(title)}</h1>{body}</main>'
         "<footer>The lab of tcx.m365 answers here in place of Microsoft Entra. Real accounts and passwords are of no use to it."
         "</footer></body></html>"
     )
@@ -147,6 +148,7 @@ def failure(text: str, *, title: str = "You could not be signed in") -> str:
         f'<div role="alert" id="error">{shown}<p><code id="error-description">{escape(words)}</code></p>'
         f'<div class="trail">{more}</div></div>'
         '<p class="quiet">Show this to your administrator: the code says what to mend.</p>',
+        wide=True,
     )
 
 
