@@ -80,7 +80,7 @@ def application_key(params: Mapping[str, Any]) -> dict[str, str]:
 
 def _check_rights(token: Token, *, grants: bool, writes: bool) -> list[str]:
     """Raise for what is missing; a run in check mode needs the reading rights only, and notes the others."""
-    needed = [("register applications", rights.WRITE_APPLICATIONS)]
+    needed: list[tuple[str, tuple[str, ...]]] = [("register applications", rights.WRITE_APPLICATIONS)]
     if grants:
         needed.append(("grant application permissions", rights.GRANT_APPLICATION_PERMISSIONS))
     if writes:
