@@ -116,6 +116,7 @@ class GraphClient:
 
         :param once: leave repeating to the caller, who reads again first.
         """
+        self._note_writes([call])
         token = self.tokens.get()
         reply = self._send(call, token.value, once)
         if reply.status == 401:
@@ -145,6 +146,7 @@ class GraphClient:
         Items that were throttled or failed for a while are sent again, unless ``once`` or (for a POST) unless they were
         certainly not carried out.
         """
+        self._note_writes(calls)
         answers: dict[int, Answer] = {}
         pending = list(range(len(calls)))
         attempt = 0
@@ -157,6 +159,11 @@ class GraphClient:
             if pending:
                 self._wait_for_items([answers[index] for index in pending], attempt)
         return [answers[index] for index in range(len(calls))]
+
+    def _note_writes(self, calls: Sequence[Call]) -> None:
+        """Tell the tasks of this run that what was proven about this tenant has to be proven again."""
+        if any(call.is_write for call in calls):
+            self.context.store.put("tenant_changed", self.tenant_id.lower(), time.time())
 
     def eventually(self, action: Callable[[], T], why: str, *, within: float | None = None) -> T:
         """Repeat an action until it no longer meets :class:`NotYetReplicated`, until ``within`` or the deadline ends."""
