@@ -210,7 +210,7 @@ class _Run:
             return Health(False, "", None, health.NOT_LINKED)
         if not observed.linked:
             return Health(False, observed.application_id, None, health.NOT_LINKED)
-        known = None if plan else self._proven()
+        known = None if plan else health.remembered(self.xapi, observed.tenant_id)
         if known is not None:
             return known
         waits = not self.task.check_mode
@@ -218,18 +218,13 @@ class _Run:
             self.xapi, application_id=observed.application_id, within=self.request.within if waits else 0.0
         )
         if found.ok:
-            self.task.context.store.put("pbx_health", self.xapi.connection.url, found.as_dict())
+            health.remember(self.xapi, found)
         elif waits and self.task.params["wait"]:
             raise found.error(self.request.within).while_trying(
                 "prove that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
             )
         self._warn(found, facts)
         return found
-
-    def _proven(self) -> Health | None:
-        """What another task of this run has proven already."""
-        value = self.task.context.store.get("pbx_health", self.xapi.connection.url)
-        return Health(**value) if value else None
 
     def _warn(self, found: Health, facts: Facts) -> None:
         if found.ok and found.subscription is False:

@@ -83,7 +83,7 @@ def _status(task: Task, xapi: Xapi, observed: Observed) -> dict[str, Any] | None
         return Health(False, observed.application_id, None, health.NOT_LINKED).as_dict()
     found = health.look(xapi, application_id=observed.application_id)
     if found.ok:
-        task.context.store.put("pbx_health", xapi.connection.url, found.as_dict())
+        health.remember(xapi, found)
     return found.as_dict()
 
 

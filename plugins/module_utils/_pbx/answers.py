@@ -100,16 +100,27 @@ def explain(reply: Reply, access: str) -> M365Error:
     if said.words:
         return _warned(said, details)
     if reply.status == 401:
-        return BadCredential(
-            "the access token is refused although it is new",
-            remedy="Another program may be using the same client id (3CX honors one token per client): give the automation "
-            "its own, or run again.",
-            **details,
-        )
+        return _token_refused(details)
     if reply.status == 403:
         return _forbidden(said, access, details)
+    return _other(reply, said, details)
+
+
+def _token_refused(details: dict[str, Any]) -> M365Error:
+    return BadCredential(
+        "the access token is refused although it is new",
+        remedy="Another program may be using the same client id (3CX honors one token per client): give the automation "
+        "its own, or run again.",
+        **details,
+    )
+
+
+def _other(reply: Reply, said: Said, details: dict[str, Any]) -> M365Error:
     if reply.status == 404:
         return NotFound(said.message or "this release does not have it", **details)
+    if reply.status < 400:
+        where = reply.headers.get("Location") or "another place"
+        return Rejected(f"it sends us to {where}", remedy="Give that address as url, if it is the PBX.", **details)
     if reply.status >= 500:
         return ServiceFault(said.message or "the PBX failed without a reason (500, empty)", **details)
     return _rejected(said, details)

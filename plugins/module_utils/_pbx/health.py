@@ -14,6 +14,7 @@ warning only: without it the nightly synchronization still works.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +139,28 @@ def prove(xapi: Xapi, *, application_id: str, within: float) -> Health:
         probe, "the Microsoft 365 integration of the PBX is not healthy yet", within=within
     )
     return health
+
+
+def remember(xapi: Xapi, found: Health) -> None:
+    """Spare the later tasks of this run the proof."""
+    value = dict(found.as_dict(), proven_at=time.time())
+    xapi.context.store.put("pbx_health", xapi.connection.url, value)
+
+
+def forget(xapi: Xapi) -> None:
+    """The settings change, so the proof is void."""
+    xapi.context.store.drop("pbx_health", xapi.connection.url)
+
+
+def remembered(xapi: Xapi, tenant_id: str) -> Health | None:
+    """What a task of this run has proven, unless a task has changed something in the tenant since."""
+    value = xapi.context.store.get("pbx_health", xapi.connection.url)
+    if not value:
+        return None
+    changed = xapi.context.store.get("tenant_changed", tenant_id.lower()) or 0.0
+    if value["proven_at"] <= changed:
+        return None
+    return Health(**{name: part for name, part in value.items() if name != "proven_at"})
 
 
 def _cannot_list(xapi: Xapi) -> str:

@@ -87,8 +87,12 @@ class Observed:
         return str(self.entities[INTEGRATION].get("ApplicationId") or "")
 
     @property
+    def tenant_id(self) -> str:
+        return str(self.entities[INTEGRATION].get("TenantId") or "")
+
+    @property
     def linked(self) -> bool:
-        return bool(self.application_id and self.entities[INTEGRATION].get("TenantId"))
+        return bool(self.application_id and self.tenant_id)
 
 
 class Settings:
@@ -172,7 +176,7 @@ class Settings:
     def _write(self, plan: Plan) -> None:
         for write in plan.writes:
             self._store.drop("pbx_integration", self._key)
-            self._store.drop("pbx_health", self._key)
+            health.forget(self._xapi)
             self._xapi.patch(f"/{write.payload['resource']}", write.payload["body"], "write the Microsoft 365 settings")
 
     def _look_up(self, desired: Desired, within: float | None) -> Names:

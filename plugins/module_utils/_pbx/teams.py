@@ -13,6 +13,7 @@ file, or by the end date that the PBX shows.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -163,6 +164,8 @@ def save_scripts(xapi: Xapi, directory: str, prefix: str) -> list[str]:
     :returns: their paths; without users in Teams there is no script that maps them, which is a warning.
     """
     saved = []
+    # The prefix is a name that the PBX gave itself; it must not lead out of the directory.
+    prefix = re.sub(r"[^A-Za-z0-9.-]", "_", prefix)
     for name, function in _SCRIPTS.items():
         try:
             reply = xapi.exchange("GET", f"{PATH}/Pbx.{function}()", f"download the script {name}")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi, literal
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
 
@@ -91,6 +91,7 @@ def find(xapi: Xapi, names: Iterable[str]) -> dict[str, User]:
     """Users by the name they were asked for: mail address (in any case) or extension number.
 
     :returns: those that exist.
+    :raises Ambiguous: several users have one of the addresses.
     """
     wanted = list(dict.fromkeys(names))
     found: dict[str, User] = {}
@@ -98,8 +99,20 @@ def find(xapi: Xapi, names: Iterable[str]) -> dict[str, User]:
         user = User.of(entity)
         for name in wanted:
             if name.casefold() == user.email.casefold() or name == user.number:
+                if name in found and found[name].id != user.id:
+                    raise _double(name, (found[name], user), xapi.connection.url)
                 found[name] = user
     return found
+
+
+def _double(name: str, people: tuple[User, User], url: str) -> Ambiguous:
+    numbers = " and ".join(sorted(user.number for user in people))
+    return Ambiguous(
+        f"extensions {numbers} both have the address {name}",
+        tried="look up users of the PBX",
+        target=url,
+        remedy="Give the extension number, and give each extension an address of its own.",
+    )
 
 
 def _filtered(xapi: Xapi, names: list[str]) -> Iterator[Entity]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unreachable, Untrusted
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected, Unreachable, Untrusted
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.answers import explain
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import RETRIES, SERVICE, Connection
@@ -67,7 +67,7 @@ class Xapi:
         query = dict(params or {})
         if select:
             query["$select"] = ",".join(select)
-        return self._content(self.exchange("GET", path, tried, params=query or None))
+        return self._content(self.exchange("GET", path, tried, params=query or None), tried)
 
     def patch(self, path: str, body: Mapping[str, Any], tried: str) -> None:
         """Change a singleton: 204, no body, no precondition (documented)."""
@@ -78,7 +78,7 @@ class Xapi:
 
         :param reads: it changes nothing, so it may be repeated when the connection breaks.
         """
-        return self._content(self.exchange("POST", path, tried, body=body, safe=reads or None))
+        return self._content(self.exchange("POST", path, tried, body=body, safe=reads or None), tried)
 
     def entities(
         self, path: str, tried: str, *, select: Sequence[str], where: str = "", order: str = "Id"
@@ -109,7 +109,7 @@ class Xapi:
                     token = renewed
                     reply = self._send(method, path, token.access, request)
             self._note(reply)
-            if reply.status >= 400:
+            if reply.status >= 300:
                 raise explain(reply, token.access)
         except M365Error as error:
             raise self._said_where(error).while_trying(tried, self.connection.url) from None
@@ -137,10 +137,22 @@ class Xapi:
             )
         return error
 
-    @staticmethod
-    def _content(reply: Reply) -> Entity:
+    def _content(self, reply: Reply, tried: str) -> Entity:
+        """The JSON of an answer; a login page of something in between is no empty answer."""
         content = reply.json()
-        return plain(content) if isinstance(content, dict) else {}
+        if isinstance(content, dict):
+            found: Entity = plain(content)
+            return found
+        if not reply.body:
+            return {}
+        raise Rejected(
+            "this is not an answer of XAPI",
+            service=SERVICE,
+            status=reply.status,
+            tried=tried,
+            target=self.connection.url,
+            remedy="Something between here and the PBX may have answered: check url and proxy.",
+        )
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -108,6 +109,16 @@ def test_the_budget_of_requests(bench: Bench) -> None:
     assert second.settings(**link, **GUIDE)["changed"] is False
     assert len(bench.xapi_calls()) <= 5, bench.xapi_calls()
     assert bench.sign_ins() == 1
+
+
+def test_a_proof_is_void_once_a_task_of_the_run_has_changed_the_tenant(bench: Bench) -> None:
+    link = bench.link()
+    run = bench.run()
+    run.settings(**link, **GUIDE)
+    bench.lab.control.new_key_pair(NEWEST)
+    assert run.settings(**link, wait=False)["status"]["ok"] is True, "proven a moment ago in this run"
+    run.store.put("tenant_changed", link["tenant_id"].lower(), time.time())
+    assert run.settings(**link, wait=False)["status"]["ok"] is False
 
 
 def test_absent_switches_off_and_unlinks(bench: Bench) -> None:

@@ -98,6 +98,13 @@ def test_html_of_a_front_end_is_no_reason() -> None:
     assert "<html>" not in str(explain(reply(404, "<html>nginx</html>"), ""))
 
 
+def test_a_redirect_and_a_strange_page_are_no_success() -> None:
+    with pytest.raises(Rejected, match="sends us to https://elsewhere"):
+        xapi(lambda *_request: (302, None, {"Location": "https://elsewhere"})).get("/Defs", "read")
+    with pytest.raises(Rejected, match="not an answer of XAPI"):
+        xapi(lambda *_request: (200, "<html>please log in</html>")).get("/Defs", "read")
+
+
 # --- the client ----------------------------------------------------------------------------------------------------------
 
 

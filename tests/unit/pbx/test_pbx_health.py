@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -107,3 +108,19 @@ def test_without_waiting_there_is_one_look() -> None:
     client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": UNKNOWN_APP})
     health.prove(client, application_id=APP, within=0)
     assert asked == [DIRECTORY]
+
+
+def test_a_proof_is_remembered_until_settings_or_tenant_change() -> None:
+    client, _asked = pbx()
+    store = client.context.store
+    health.remember(client, health.look(client))
+    again = health.remembered(client, "TENANT")
+    assert again is not None
+    assert again.ok
+    store.put("tenant_changed", "another", time.time() + 1)
+    assert health.remembered(client, "TENANT") is not None
+    store.put("tenant_changed", "tenant", time.time() + 1)
+    assert health.remembered(client, "TENANT") is None
+    store.drop("tenant_changed", "tenant")
+    health.forget(client)
+    assert health.remembered(client, "TENANT") is None

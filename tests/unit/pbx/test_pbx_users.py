@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import audit, users
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.audit import DirectoryUser
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn, User
@@ -56,6 +57,12 @@ def test_users_are_found_by_address_in_any_case_or_by_number() -> None:
     assert filters == [
         "tolower(EmailAddress) eq 'ada@contoso.example' or Number eq '201' or tolower(EmailAddress) eq 'o''hara@x'"
     ]
+
+
+def test_an_address_of_two_users_is_not_guessed() -> None:
+    twins = [{"Id": 7, "Number": "200", "EmailAddress": "a@x"}, {"Id": 8, "Number": "201", "EmailAddress": "A@x"}]
+    with pytest.raises(Ambiguous, match="200 and 201 both have the address a@x"):
+        users.find(xapi(lambda *_request: (200, {"value": twins})), ["a@x"])
 
 
 def test_secrets_of_users_are_never_asked_for() -> None:
