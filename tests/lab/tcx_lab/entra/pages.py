@@ -73,7 +73,7 @@ def page(title: str, body: str, *, wide: bool = False) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><style>{_STYLE}</style></head>'
         '<body><header><strong>Work account sign-in</strong><span class="lab" id="lab-notice">Lab, not Microsoft</span></header>'
         f"<main{' class=wide' if wide else ''}>"
-        f'<h1 id="page-title">{escape(title)}</h1>{body}</main>'
+        f"<h1>{escape(title)}</h1>{body}</main>"
         "<footer>The lab of tcx.m365 answers here in place of Microsoft Entra. Real accounts and passwords are of no use to it."
         "</footer></body></html>"
     )
