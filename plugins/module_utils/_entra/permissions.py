@@ -153,7 +153,7 @@ class Catalogue:
         near = [folded[each] for each in difflib.get_close_matches(wish.name.casefold(), list(folded), n=3, cutoff=0.6)]
         hints = []
         if wish.name.casefold() in {name.casefold() for name in self.names.get(other, {})}:
-            hints.append(f"It is a {_WORDS[other]} permission.")
+            hints.append("It is a delegated permission." if other == DELEGATED else "It is an application permission.")
         if near:
             hints.append(f"Did you mean {' or '.join(near)}?")
         return " ".join(hints) or "Names are case-insensitive and listed in the permissions reference of the API."
