@@ -1,0 +1,133 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What happens to a PBX after its rollout: certificates change, customers leave, live settings are written down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .conftest import Controller
+
+GUIDE: dict[str, Any] = {
+    "tcx_console_user_sync": {"enabled": True, "scope": "all", "photo": True, "starting_extension": "200"}
+}
+
+
+def _application(small: Controller, host: str) -> dict[str, Any] | None:
+    tenant = small.lab.inventory["tcx"]["hosts"][host]["entra_tenant_id"]
+    found = [each for each in small.lab.control.objects(tenant, "applications") if each["uniqueName"] == f"3cx-{host}"]
+    return found[0] if found else None
+
+
+def _thumbprints(small: Controller, host: str) -> list[str]:
+    application = _application(small, host)
+    assert application is not None
+    return [entry["customKeyIdentifier"] for entry in application["keyCredentials"]]
+
+
+def test_a_certificate_is_rotated_without_losing_the_one_that_works(small: Controller, tmp_path: Path) -> None:
+    assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
+    old = _thumbprints(small, "berlin")
+    assert len(old) == 1
+    new = small.lab.control.new_key_pair("berlin")
+    variables = {**GUIDE, "entra_app_public_key": new["public_key"]}
+
+    first = small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables)
+    assert first.code == 0, first.output
+    assert sorted(_thumbprints(small, "berlin")) == sorted([*old, new["thumbprint"]])
+
+    again = small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables)
+    assert again.changed() == [], "within the overlap nothing more is to be done"
+
+    small.lab.control.advance_clock(15 * 86400)
+    late = small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables)
+    assert late.code == 0, late.output
+    assert _thumbprints(small, "berlin") == [new["thumbprint"]]
+    _done, report = small.compliance("--limit", "berlin", directory=tmp_path, **variables)
+    assert report["summary"]["compliant"] == 1, report
+
+
+def test_the_old_certificate_stays_when_the_new_one_is_not_proven(small: Controller) -> None:
+    assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
+    old = _thumbprints(small, "berlin")
+    small.lab.control.new_key_pair("berlin")  # the PBX has another key now, and we are given a stranger's certificate
+    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    small.lab.control.advance_clock(15 * 86400)
+    done = small.play(
+        "tcx.m365.rotate_certificate",
+        "--limit",
+        "berlin",
+        variables={**GUIDE, "entra_app_public_key": stranger, "tcx_console_wait_timeout": 2},
+    )
+    assert done.failed() == ["berlin"]
+    assert "AADSTS700027" in done.output
+    assert set(old) < set(_thumbprints(small, "berlin"))
+
+
+def test_offboarding_needs_confirmation_and_takes_everything_away(small: Controller, tmp_path: Path) -> None:
+    assert small.rollout(variables=GUIDE).code == 0
+    small.lab.control.clear_log()
+    refused = small.play("tcx.m365.offboard")
+    assert refused.failed() == ["berlin", "lyon", "munich"]
+    assert "offboard_confirm=true" in refused.output
+    assert small.writes() == []
+
+    done = small.play("tcx.m365.offboard", "--limit", "berlin", variables={"offboard_confirm": True})
+    assert done.code == 0, done.output
+    assert _application(small, "berlin") is None
+    captured = tmp_path / "captured"
+    assert small.play("tcx.m365.capture", "--limit", "berlin", variables={"capture_dir": str(captured)}).code == 0
+    left = yaml.safe_load((captured / "host_vars" / "berlin.yml").read_text())
+    assert "entra_app_app_id" not in left, "the PBX points to no application any more"
+    assert left["tcx_console_sign_in"]["enabled"] is False
+    assert left["tcx_console_user_sync"]["enabled"] is False
+    assert _application(small, "munich") is not None
+
+    again = small.play("tcx.m365.offboard", "--limit", "berlin", variables={"offboard_confirm": True})
+    assert again.code == 0, again.output
+    assert again.changed() == []
+
+
+def test_a_customer_who_comes_back_gets_the_same_application(small: Controller) -> None:
+    assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
+    before = _application(small, "berlin")
+    assert small.play("tcx.m365.offboard", "--limit", "berlin", variables={"offboard_confirm": True}).code == 0
+    assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
+    after = _application(small, "berlin")
+    assert before is not None
+    assert after is not None
+    assert after["appId"] == before["appId"]
+
+
+def test_what_is_captured_is_what_is_there(small: Controller, tmp_path: Path) -> None:
+    assert small.rollout(variables=GUIDE).code == 0
+    captured = tmp_path / "captured"
+    small.lab.control.clear_log()
+    done = small.play("tcx.m365.capture", variables={"capture_dir": str(captured)})
+    assert done.code == 0, done.output
+    assert small.writes() == []
+    files = sorted(path.name for path in (captured / "host_vars").iterdir())
+    assert files == ["berlin.yml", "lyon.yml", "munich.yml"]
+    inventory = small.lab.inventory
+    for host, values in inventory["tcx"]["hosts"].items():
+        text = (captured / "host_vars" / f"{host}.yml").read_text()
+        assert values["tcx_client_secret"] not in text
+        found = yaml.safe_load(text)
+        application = _application(small, host)
+        assert application is not None
+        assert found["entra_app_app_id"] == application["appId"]
+        assert found["tcx_console_user_sync"]["photo"] is True
+        values.pop("entra_app_public_key")
+        values.update(found)
+    # With nothing but the captured variables the fleet is as wanted.
+    path = tmp_path / "inventory.json"
+    path.write_text(json.dumps(inventory))
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    _done, report = small.compliance(directory=tmp_path / "report")
+    assert report["summary"]["compliant"] == 3, json.dumps(report["hosts"], indent=1)
