@@ -180,7 +180,7 @@ class Bench:
         self.world.log.clear()
         return application
 
-    def link(self, name: str = NEWEST, *permissions: str) -> dict[str, str]:
+    def link(self, name: str = NEWEST, *permissions: str) -> dict[str, Any]:
         """Options that link a PBX to a new application of its own."""
         application = self.register(name, *permissions)
         return {"application_id": application["appId"], "tenant_id": self.pbx(name).tenant_id}

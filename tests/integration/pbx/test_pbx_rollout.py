@@ -142,7 +142,7 @@ def test_somebody_else_who_writes_at_the_same_time_is_noticed(bench: Bench) -> N
     run = bench.run()
     original = bench.state().m365
 
-    class Stubborn(dict):  # type: ignore[type-arg]
+    class Stubborn(dict[str, Any]):
         """Settings whose photo switch somebody else keeps turning off."""
 
         def __setitem__(self, name: str, value: Any) -> None:

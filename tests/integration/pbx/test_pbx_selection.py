@@ -124,7 +124,9 @@ def test_users_are_opted_out_and_in_one_by_one(bench: Bench) -> None:
     assert all(sign_in for number, sign_in in now.items() if number != out["number"])
     assert bench.run().settings(**options)["changed"] is False
     bench.run().settings(sign_in={"opt_in": [out["email"]]})
-    assert bench.state().user_by_number(out["number"])["MS365SignInEnabled"] is True  # type: ignore[index]
+    held = bench.state().user_by_number(out["number"])
+    assert held is not None
+    assert held["MS365SignInEnabled"] is True
 
 
 def test_users_who_come_with_the_first_synchronization_can_be_opted_out_at_once(bench: Bench) -> None:
