@@ -115,6 +115,7 @@ class ActionModule(ActionBase):
             store.put("report", key, {"hosts": hosts, "seconds": seconds})
         run = {
             "playbook": "tcx.m365.compliance",
+            "check_mode": True,
             "limit": str(task_vars.get("ansible_limit") or ""),
             "duration_s": round(seconds, 1),
         }

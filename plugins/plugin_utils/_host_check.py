@@ -18,8 +18,10 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     graph_permission_grant,
     tcx_m365_settings,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._findings import sentences
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
 Result = Mapping[str, Any]
@@ -96,11 +98,11 @@ def host_result(host: str, variables: Mapping[str, Any], check: HostCheck) -> Ho
         edition=_first(check, "edition"),
         remedies=remedies,
         consent={
-            "missing": list(check.grant.get("missing") or ()),
+            "missing": list(check.grant.get("granted") or ()),
             "unneeded": list(check.grant.get("unneeded") or ()),
         },
         tenant_id=str(variables.get("entra_tenant_id") or ""),
-        application_id=str(check.application.get("app_id") or ""),
+        application_id=_known(check.application.get("app_id")),
         status=status,
         url=str(variables.get("tcx_url") or ""),
     )
@@ -115,7 +117,7 @@ def _verdict(
         verdict = "unlicensed" if kind == "unlicensed" else "unreachable" if kind in UNREACHABLE_KINDS else "failed"
         remedy = error.get("remedy")
         return verdict, [str(failed.get("msg") or "the check failed without a message")], [remedy] if remedy else []
-    reasons = [_sentence(change) for change in changes]
+    reasons = sentences(changes)
     unhealthy = bool(status) and not status.get("ok")
     if unhealthy and status.get("message"):
         reasons.append(f"3CX says: {status['message']}")
@@ -127,8 +129,9 @@ def _verdict(
     return "compliant", reasons, []
 
 
-def _sentence(change: Mapping[str, Any]) -> str:
-    return f"{str(change['target']).replace('_', ' ')}: {change['field']} is not as wanted"
+def _known(value: Any) -> str:
+    """A value, unless the service has still to choose it."""
+    return "" if value in (None, PENDING) else str(value)
 
 
 def _unmanaged(check: HostCheck) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What a difference means for the people who use the PBX, in a sentence for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_CONSEQUENCES = {
+    ("application", "redirect_uris"): "The application lacks the redirect URI of the PBX, so that nobody can sign in.",
+    ("application", "certificates"): "The application does not have the certificates that the PBX needs.",
+    ("application", "permissions"): "The application does not declare the permissions that are wanted.",
+    ("application", "unique_name"): "The application does not carry its key yet.",
+    ("application", "tags"): "The application does not carry the mark of this collection yet.",
+    ("app_role_assignments", "permissions"): "Permissions of the application are not granted as wanted.",
+    ("oauth2_permission_grants", "delegated_permissions"): "Delegated permissions are not granted as wanted.",
+    ("settings", "application_id"): "The PBX does not point to its application, so that Microsoft 365 does not work.",
+    ("settings", "tenant_id"): "The PBX does not point to its tenant, so that Microsoft 365 does not work.",
+    ("settings", "user_sync.scope"): "Other users are synchronized than is wanted.",
+    ("settings", "user_sync.users"): "Other users are synchronized than is wanted.",
+    ("settings", "user_sync.groups"): "Other users are synchronized than is wanted.",
+}
+_SWITCHES = {
+    ("application", "id_tokens"): "The issue of ID tokens, which signing in needs,",
+    ("service_principal", "enabled"): "The application's service principal, which signing in needs,",
+    ("settings", "sign_in.enabled"): "Signing in with Microsoft",
+    ("settings", "user_sync.enabled"): "The synchronization of users",
+    ("settings", "user_sync.photo"): "The synchronization of photos",
+    ("settings", "contact_sync.enabled"): "The synchronization of contacts",
+    ("settings", "calendar_sync.enabled"): "The synchronization of calendars",
+    ("settings", "presence.enabled"): "The synchronization of presence",
+    ("settings", "teams.enabled"): "Teams Direct Routing",
+}
+_ABSENT = {
+    "application": "The PBX has no application in Microsoft Entra.",
+    "service_principal": "The application has no service principal in the tenant, so that nobody can sign in.",
+}
+
+
+def sentence(change: Mapping[str, Any]) -> str:
+    """One change of a plan as a finding."""
+    target, field = str(change["target"]), str(change["field"])
+    if field == "state" and change["after"] == "present":
+        return _ABSENT.get(target, f"The {target.replace('_', ' ')} does not exist.")
+    switch = _SWITCHES.get((target, field))
+    if switch:
+        return f"{switch} is switched {'off' if change['after'] else 'on'}, against what is wanted."
+    known = _CONSEQUENCES.get((target, field))
+    return known or f"{field} of the {target.replace('_', ' ')} is not as wanted."
+
+
+def sentences(changes: list[dict[str, Any]]) -> list[str]:
+    """The findings of a host, each once. An application that does not exist needs no further words."""
+    if any(change["target"] == "application" and change["field"] == "state" for change in changes):
+        changes = [change for change in changes if change["target"] == "settings" or change["field"] == "state"]
+        changes = [change for change in changes if change["target"] != "service_principal"]
+    return list(dict.fromkeys(sentence(change) for change in changes))
