@@ -30,7 +30,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.token import lifetim
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._time import Clock
+from ansible_collections.tcx.m365.plugins.module_utils._time import Clock, Deadline
 from ansible_collections.tcx.m365.tests.unit.pbx.fakes import FakeContext, connection, granted, jwt
 
 
@@ -253,7 +253,7 @@ def test_a_wrong_secret_of_the_fleet_reaches_three_pbxs_and_no_other(tmp_path: P
             return refused()
 
         context = FakeContext(script, RunStore(str(tmp_path)))
-        context.deadline.clock = Hurried()
+        context.deadline = Deadline(600, clock=Hurried())
         with pytest.raises(BadCredential) as caught:
             Xapi(connection(url), context).get("/Defs", "read")
         return str(caught.value)
