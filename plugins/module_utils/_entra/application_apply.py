@@ -146,11 +146,21 @@ class Applier:
                 continue
             accepted = False
             error = self._error_of(answer)
-            if not (passing(error) or isinstance(error, Conflict)):
+            if not (passing(error) or isinstance(error, Conflict) or self._is_outdated(write, error, state)):
                 refusal = refusal or error
         if refusal is not None:
             raise refusal
         return state, accepted
+
+    def _is_outdated(self, write: Write, error: M365Error, state: Observed) -> bool:
+        """Whether a list of certificates was refused because it keeps one that somebody else has removed meanwhile.
+
+        Graph says only that the value is invalid; whether it still is what was read tells the two apart.
+        """
+        if not isinstance(error, Rejected) or "keyCredentials" not in (write.payload or {}):
+            return False
+        reading = self.finder.again(state)
+        return self.entries(reading) != self.entries(state)
 
     def _error_of(self, answer: Answer) -> M365Error:
         """The application has been seen, so where it now "does not exist" it has not been replicated."""

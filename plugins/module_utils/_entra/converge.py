@@ -14,6 +14,8 @@ what was written has been overwritten, and is planned anew from that reading.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, DeadlineExceeded, NotYetReplicated
@@ -65,76 +67,102 @@ def converge(subject: Subject[S], state: S, deadline: Deadline, *, within: float
     :raises NotYetReplicated: everything was accepted, and cannot be read back in time.
     :raises Conflict: somebody else keeps undoing it.
     """
-    end = deadline.sub(within)
+    pace = _Pace(deadline, within, subject.what)
     known, before, accepted = state, state, False
-    repairs = old = 0
     seen: S | None = None
     while True:
         plan = subject.plan(known)
         if plan.writes:
-            repairs += 1
-            _before_write(subject, deadline, repairs)
+            pace.count_write()
             before = known
-            known, accepted = subject.carry(plan, known)
-            if accepted:
-                _settle(subject, deadline, before, known)
+            with pace.window():
+                known, accepted = subject.carry(plan, known)
+            if accepted and subject.entries(before) != subject.entries(known):
+                pace.settle()
         reading = subject.read(known)
         if _is_old(subject, reading, before, known, accepted):
             if not wait and not subject.plan(known).writes:
                 return known
-            old += 1
-            _wait_for_replica(subject, deadline, end, old, within)
-            if old % OLD_READINGS == 0 and subject.sees(reading, known):
+            if pace.wait_for_replica() and subject.sees(reading, known):
                 # So long the same: perhaps somebody has put back exactly what was there. Writing it again does no harm.
                 known, accepted = reading, False
             continue
-        if not subject.plan(reading).writes:
-            if subject.entries(reading) == subject.entries(known) or _same(subject, seen, reading):
-                return reading
-            # Somebody else has written in between; whoever read before us may still write after us.
-            _pause(deadline, deadline.backoff(2, first=0.5), f"somebody else is changing {subject.what}")
-        seen = known = reading
-        accepted = False
+        if subject.plan(reading).writes:
+            # Undone, or not carried out: what is written next must be derived from a reading taken after the pause.
+            pace.give_way(undone=accepted)
+            seen, known, accepted = None, subject.read(reading), False
+            continue
+        if not pace.contended and subject.entries(reading) == subject.entries(known):
+            return reading
+        if seen is not None and subject.entries(seen) == subject.entries(reading):
+            return reading
+        # Somebody else is writing too. Whoever has read before us may still write after us: wait for silence.
+        pace.be_quiet()
+        seen, known, accepted = reading, reading, False
 
 
-def _before_write(subject: Subject[S], deadline: Deadline, repairs: int) -> None:
-    if repairs > MOST_REPAIRS:
-        raise Conflict(
-            f"somebody else keeps changing it; gave up after {MOST_REPAIRS} attempts",
-            tried=f"change {subject.what}",
-            remedy="Let one controller at a time work on it.",
+class _Pace:
+    """How long to wait for what, and when to give up."""
+
+    def __init__(self, deadline: Deadline, within: float, what: str) -> None:
+        self.contended = False
+        self._deadline = deadline
+        self._within = within
+        self._end = deadline.sub(within)
+        self._what = what
+        self._longest = 0.0
+        self._writes = self._old = 0
+
+    def count_write(self) -> None:
+        self._writes += 1
+        if self._writes > MOST_REPAIRS:
+            raise Conflict(
+                f"somebody else keeps changing it; gave up after {MOST_REPAIRS} attempts",
+                tried=f"change {self._what}",
+                remedy="Let one controller at a time work on it.",
+            )
+
+    @contextlib.contextmanager
+    def window(self) -> Iterator[None]:
+        """Measures how long a write takes: about as long others take between their reading and their write."""
+        begun = self._deadline.clock.monotonic()
+        yield
+        self._longest = max(self._longest, self._deadline.clock.monotonic() - begun)
+
+    def settle(self) -> None:
+        """Give a writer that has read before our write the time to write, so that our reading shows what it has undone."""
+        self._pause(self._deadline.backoff(1, first=0.8) + 3 * self._longest, f"settling {self._what}")
+
+    def give_way(self, *, undone: bool) -> None:
+        """Writers that have met each other come back at different times."""
+        self.contended = self.contended or undone
+        self._pause(
+            self._deadline.backoff(min(self._writes + 1, 5), first=0.4, most=4.0), f"changing {self._what} again"
         )
-    if repairs > 1:
-        _pause(deadline, deadline.backoff(min(repairs - 1, 3), first=0.5, most=2.0), f"changing {subject.what}")
 
+    def be_quiet(self) -> None:
+        self.contended = True
+        self._pause(2.0 + 4 * self._longest, f"somebody else is changing {self._what}")
 
-def _wait_for_replica(subject: Subject[S], deadline: Deadline, end: float, attempt: int, within: float) -> None:
-    pause = deadline.backoff(attempt, first=0.5, most=8.0)
-    if deadline.clock.monotonic() + pause >= end:
-        raise NotYetReplicated(
-            f"it was accepted, but could not be read back within {within:.0f} s", tried=f"change {subject.what}"
-        )
-    _pause(deadline, pause, f"{subject.what} is being replicated")
+    def wait_for_replica(self) -> bool:
+        """Wait for a reading that is not old; true when it has been old for so long that there is room for doubt."""
+        self._old += 1
+        pause = self._deadline.backoff(self._old, first=0.5, most=8.0)
+        if self._deadline.clock.monotonic() + pause >= self._end:
+            raise NotYetReplicated(
+                f"it was accepted, but could not be read back within {self._within:.0f} s", tried=f"change {self._what}"
+            )
+        self._pause(pause, f"{self._what} is being replicated")
+        return self._old % OLD_READINGS == 0
+
+    def _pause(self, seconds: float, why: str) -> None:
+        try:
+            self._deadline.pause(seconds, why)
+        except DeadlineExceeded as error:
+            raise error.while_trying(why) from None
 
 
 def _is_old(subject: Subject[S], reading: S, before: S, known: S, accepted: bool) -> bool:
     if not subject.sees(reading, known):
         return True
     return accepted and bool(subject.plan(reading).writes) and subject.image(reading) == subject.image(before)
-
-
-def _same(subject: Subject[S], one: S | None, other: S) -> bool:
-    return one is not None and subject.entries(one) == subject.entries(other)
-
-
-def _settle(subject: Subject[S], deadline: Deadline, before: S, known: S) -> None:
-    """Give a writer that has read before our write the time to write, so that our reading shows what it has undone."""
-    if subject.entries(before) != subject.entries(known):
-        _pause(deadline, deadline.backoff(1, first=0.8), f"settling {subject.what}")
-
-
-def _pause(deadline: Deadline, seconds: float, why: str) -> None:
-    try:
-        deadline.pause(seconds, why)
-    except DeadlineExceeded as error:
-        raise error.while_trying(why) from None
