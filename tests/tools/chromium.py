@@ -19,6 +19,8 @@ _FLAGS = (
     "--disable-component-update",
     "--no-first-run",
 )
+#: How long to wait for what must come; so much that a busy machine makes no difference.
+_PATIENCE_MS = 120_000
 
 
 def missing() -> str:
@@ -56,6 +58,7 @@ class Chromium:
             java_script_enabled=javascript,
             ignore_https_errors=any_certificate,
         )
+        context.set_default_timeout(_PATIENCE_MS)
         self.page = context.new_page()
         self.console: list[str] = []
         self._asked: list[str] = []
@@ -90,7 +93,7 @@ class Chromium:
         """Wait until there are so many elements; the page's policy allows no function that polls in it."""
         from playwright.sync_api import expect
 
-        expect(self.page.locator(selector)).to_have_count(number)
+        expect(self.page.locator(selector)).to_have_count(number, timeout=_PATIENCE_MS)
 
     def requests(self) -> list[str]:
         """What the page asked for besides itself and data."""

@@ -282,7 +282,7 @@ class Bench:
         return next(each for each in self.users if each["userType"] == "Guest")
 
     def tenant_id(self, domain: str) -> str:
-        return next(each["id"] for each in self.lab.control.state()["tenants"] if each["domain"] == domain)
+        return str(next(each["id"] for each in self.lab.control.state()["tenants"] if each["domain"] == domain))
 
     def application(self, pbx: str) -> dict[str, Any]:
         """The application that the rollout made for a PBX."""

@@ -60,7 +60,7 @@ input { width: 100%; min-height: 2.5rem; margin-top: .25rem; padding: 0 .75rem; 
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .375rem 1.5rem; margin: 0; } dt { color: var(--quiet); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .tag { background: #e3f1fc; color: #0a5591; border-radius: 1rem; padding: 0 .5rem; font-size: .75rem; font-weight: 600; }
-#error-code { font-size: 1.0625rem; }
+#error-code { font-size: 1.0625rem; } #error-description { white-space: pre-line; }
 @media (max-width: 30rem) { main, main.wide { margin-top: 1.25rem; padding: 1.5rem; } header { padding: .75rem 1rem; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .75rem; } .me { gap: .875rem; } .me .face { width: 3.5rem; height: 3.5rem; } }
 """

@@ -50,6 +50,7 @@ async def web_client(state: PbxState, request: Request) -> Response:
 
 async def admin_console(state: PbxState, request: Request) -> Response:
     """`/admin`: the admin console's page about Microsoft 365, or its login page (address assumed)."""
+    await sync.run_if_due(state, polled=False)
     session, user = _who(state, request)
     if session is None or user is None:
         return pages.login_page(state, True, microsoft_url(state))
