@@ -68,7 +68,7 @@ class Run:
     def task(self, module: str, *, check: bool = False, **params: Any) -> Json:
         """The result of one task."""
         capability = MODULES[module]
-        given = {**self.tenant.connection, **params}
+        given = {name: value for name, value in {**self.tenant.connection, **params}.items() if value is not None}
         validation = ArgumentSpecValidator(capability.argument_spec, **capability.constraints()).validate(given)
         assert not validation.error_messages, validation.error_messages
         task = Task(
