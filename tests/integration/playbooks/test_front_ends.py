@@ -149,3 +149,34 @@ def test_a_private_key_in_place_of_the_certificate_is_refused_and_not_shown(smal
     assert "private key" in done.output
     assert small.writes() == []
     assert pem.splitlines()[5] not in done.output
+
+
+@pytest.mark.smoke
+@FRONT_ENDS
+@pytest.mark.parametrize("package", ["msal", "requests", "cryptography"])
+def test_a_missing_package_is_named(small: Controller, tmp_path: Path, in_process: bool, package: str) -> None:
+    (tmp_path / f"{package}.py").write_text(f'raise ImportError("No module named {package}")')
+    variables = {"tcx_m365_in_process": in_process}
+    done = small.rollout("--limit", "berlin", variables=variables, PYTHONPATH=str(tmp_path))
+    assert done.failed() == ["berlin"]
+    assert f"Failed to import the required Python library ({package})" in done.output
+    assert "execution environment" in done.output
+    compliance = small.play("tcx.m365.compliance", PYTHONPATH=str(tmp_path))
+    assert f"Failed to import the required Python library ({package})" in compliance.output
+    assert small.writes() == []
+
+
+def test_a_task_that_is_not_local_is_sent_as_a_module(small: Controller, tmp_path: Path) -> None:
+    """A jump host beside the PBX runs the module; here it is a local connection under another name."""
+    plugins = tmp_path / "connection_plugins"
+    plugins.mkdir()
+    (plugins / "jump.py").write_text(
+        "from ansible.plugins.connection.local import Connection as Local\n"
+        "DOCUMENTATION = 'name: jump\\nshort_description: stands for a jump host\\n"
+        "description: [local, by another name]\\nextends_documentation_fragment: [connection_pipelining]\\n'\n"
+        "class Connection(Local):\n    transport = 'jump'\n"
+    )
+    variables = {**GUIDE, "ansible_connection": "jump"}
+    first = small.rollout("-vv", variables=variables, ANSIBLE_CONNECTION_PLUGINS=str(plugins))
+    assert first.code == 0, first.output
+    assert first.changed() == ["berlin", "lyon", "munich"]
