@@ -217,9 +217,9 @@ class _Run:
         found = health.prove(
             self.xapi, application_id=observed.application_id, within=self.request.within if waits else 0.0
         )
-        if found.ok:
+        if found.ok and not waits:
             health.remember(self.xapi, found)
-        elif waits and self.task.params["wait"]:
+        if not found.ok and waits and self.task.params["wait"]:
             raise found.error(self.request.within).while_trying(
                 "prove that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
             )

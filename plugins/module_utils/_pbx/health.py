@@ -142,21 +142,22 @@ def prove(xapi: Xapi, *, application_id: str, within: float) -> Health:
 
 
 def remember(xapi: Xapi, found: Health) -> None:
-    """Spare the later tasks of this run the proof."""
+    """Spare the next task of this run the proof."""
     value = dict(found.as_dict(), proven_at=time.time())
     xapi.context.store.put("pbx_health", xapi.connection.url, value)
 
 
 def forget(xapi: Xapi) -> None:
-    """The settings change, so the proof is void."""
+    """The proof is void, or has been used."""
     xapi.context.store.drop("pbx_health", xapi.connection.url)
 
 
 def remembered(xapi: Xapi, tenant_id: str) -> Health | None:
-    """What a task of this run has proven, unless a task has changed something in the tenant since."""
+    """What the task before has proven, unless a task has changed something in the tenant since. It is believed once."""
     value = xapi.context.store.get("pbx_health", xapi.connection.url)
     if not value:
         return None
+    forget(xapi)
     changed = xapi.context.store.get("tenant_changed", tenant_id.lower()) or 0.0
     if value["proven_at"] <= changed:
         return None

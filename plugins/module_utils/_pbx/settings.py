@@ -106,15 +106,23 @@ class Settings:
     def observe(self, desired: Desired, *, within: float | None, fresh: bool = False) -> Observed:
         """Read what is needed to plan.
 
+        A task that only looks (``within`` is ``None``) leaves its reading to the next one, which takes it once: so the
+        preflight of a rollout spares the rollout a request, and nothing older than the last look is ever believed.
+
         :param within: seconds to wait until the PBX can look up names, which it cannot while its integration is broken;
             ``None`` does without them then: every name counts as missing.
         :param fresh: do not take what another task of the run has read.
         """
-        stored = None if fresh else self._store.get("pbx_integration", self._key)
+        stored = self._store.get("pbx_integration", self._key)
+        self._store.drop("pbx_integration", self._key)
+        if fresh:
+            stored = None
         entities = {}
         for resource in desired.resources():
             entities[resource] = stored if stored and resource == INTEGRATION else self.read(resource)
         observed = Observed(entities, stored=stored is not None)
+        if within is None and not stored:
+            self._store.put("pbx_integration", self._key, entities[INTEGRATION])
         if not links(desired, observed):
             observed.names = self._look_up(desired, within)
         return observed
@@ -122,14 +130,11 @@ class Settings:
     def read(self, resource: str) -> Entity:
         """One resource of XAPI, as it stands now."""
         try:
-            entity = self._xapi.get(f"/{resource}", "read the Microsoft 365 settings", select=select(resource))
+            return self._xapi.get(f"/{resource}", "read the Microsoft 365 settings", select=select(resource))
         except NotFound as error:
             raise Unsupported(
                 f"this release has no {resource}", service=error.service, status=error.status, tried=error.tried
             ) from None
-        if resource == INTEGRATION:
-            self._store.put("pbx_integration", self._key, entity)
-        return entity
 
     def plan(self, desired: Desired, observed: Observed) -> Plan:
         """Pure: what :func:`settings_plan.plan` says, and the files."""

@@ -111,13 +111,25 @@ def test_the_budget_of_requests(bench: Bench) -> None:
     assert bench.sign_ins() == 1
 
 
-def test_a_proof_is_void_once_a_task_of_the_run_has_changed_the_tenant(bench: Bench) -> None:
+def test_what_happens_between_two_tasks_of_a_run_is_seen(bench: Bench) -> None:
     link = bench.link()
     run = bench.run()
     run.settings(**link, **GUIDE)
+    bench.state().m365["AdUsers"]["EnableSSO"] = False
+    again = run.settings(**link, **GUIDE)
+    assert [each["field"] for each in again["changes"]] == ["sign_in.enabled"]
+    assert run.settings(**link, **GUIDE)["changed"] is False
     bench.lab.control.new_key_pair(NEWEST)
-    assert run.settings(**link, wait=False)["status"]["ok"] is True, "proven a moment ago in this run"
-    run.store.put("tenant_changed", link["tenant_id"].lower(), time.time())
+    assert run.settings(**link, **GUIDE, wait=False)["status"]["ok"] is False
+
+
+def test_the_proof_of_a_preflight_is_void_once_the_tenant_was_changed(bench: Bench) -> None:
+    link = bench.link()
+    bench.run().settings(**link, **GUIDE)
+    run = bench.run()
+    run.settings(check=True, **GUIDE)
+    bench.lab.control.new_key_pair(NEWEST)
+    run.store.put("tenant_changed", link["tenant_id"].lower(), time.time() + 1)
     assert run.settings(**link, wait=False)["status"]["ok"] is False
 
 

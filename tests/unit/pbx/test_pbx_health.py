@@ -110,17 +110,16 @@ def test_without_waiting_there_is_one_look() -> None:
     assert asked == [DIRECTORY]
 
 
-def test_a_proof_is_remembered_until_settings_or_tenant_change() -> None:
+def test_a_proof_is_believed_once_and_not_after_a_change_of_the_tenant() -> None:
     client, _asked = pbx()
     store = client.context.store
-    health.remember(client, health.look(client))
-    again = health.remembered(client, "TENANT")
-    assert again is not None
-    assert again.ok
-    store.put("tenant_changed", "another", time.time() + 1)
-    assert health.remembered(client, "TENANT") is not None
-    store.put("tenant_changed", "tenant", time.time() + 1)
+    found = health.look(client)
+    health.remember(client, found)
+    assert health.remembered(client, "TENANT") == found
     assert health.remembered(client, "TENANT") is None
-    store.drop("tenant_changed", "tenant")
-    health.forget(client)
+    health.remember(client, found)
+    store.put("tenant_changed", "another", time.time() + 1)
+    assert health.remembered(client, "TENANT") == found
+    health.remember(client, found)
+    store.put("tenant_changed", "tenant", time.time() + 1)
     assert health.remembered(client, "TENANT") is None
