@@ -184,6 +184,13 @@ def integration_gates() -> tuple[Gate, ...]:
             groups,
             also=("azure-cli", "msgraph-sdk", "xapi-sdk"),
         ),
+        pytest_gate(
+            "tower",
+            "content for AWX and Automation Platform, and the jobs that it makes",
+            "tower",
+            "tests/tower --dist loadfile",
+            groups,
+        ),
     )
 
 

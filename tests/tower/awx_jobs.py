@@ -10,12 +10,14 @@ Documented: `awx/main/tasks/jobs.py` (arguments, environment, inventory script),
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,9 @@ from fake_controller.store import Item
 from tower_kit import REPOSITORY
 
 RUNNER = Path(sys.executable).with_name("ansible-runner")
+# The path of a socket has to fit into 108 bytes, and ansible-core makes one among the temporary files.
+_SCRATCH = tempfile.TemporaryDirectory(prefix="tcx-")
+_numbers = itertools.count(1)
 INVENTORY_SCRIPT = "#! /usr/bin/env python3\nprint({text!r})\n"
 
 
@@ -81,7 +86,7 @@ def start_worker(directory: Path, home: Path) -> subprocess.Popen[bytes]:
 def process(directory: Path, stream: bytes) -> Result:
     """What the controller makes of the answer."""
     directory.mkdir()
-    command = [RUNNER, "process", str(directory), "--quiet"]
+    command = [RUNNER, "process", str(directory)]
     environment = machine(directory.with_suffix(".home"))
     done = subprocess.run(command, env=environment, input=stream, check=False, capture_output=True)
     assert (directory / "artifacts").is_dir(), done.stderr.decode()
@@ -90,8 +95,9 @@ def process(directory: Path, stream: bytes) -> Result:
 
 def machine(home: Path) -> dict[str, str]:
     """The environment of a machine that knows nothing of any other: its own home and its own temporary files."""
-    scratch = home / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
+    home.mkdir(exist_ok=True)
+    scratch = Path(_SCRATCH.name) / str(next(_numbers))
+    scratch.mkdir(mode=0o700)
     return {
         "PATH": os.pathsep.join([str(RUNNER.parent), os.environ.get("PATH", os.defpath)]),
         "HOME": str(home),

@@ -1,0 +1,152 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rollout in two slices on two execution nodes that share nothing ends like the same rollout in one piece."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from awx_jobs import Desk, Job, Result, process, start_worker
+from fake_controller import FakeController
+from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
+from tcx_lab.pbx.state import state_of
+from tcx_lab.testing import Lab
+from tcx_lab.world import World
+
+# In the order of names the slices take turns, so that each tenant has phone systems in both.
+PLAN = FleetPlan(
+    [TenantPlan("contoso", users=4), TenantPlan("fabrikam", users=3)],
+    [
+        PbxPlan("aachen", "contoso"),
+        PbxPlan("berlin", "contoso", "20.0.8"),
+        PbxPlan("calais", "fabrikam", "20.0.9"),
+        PbxPlan("dijon", "fabrikam", "20.0.6"),
+        PbxPlan("essen", "contoso", "20.0.5"),
+        PbxPlan("fulda", "contoso", edition="Professional"),
+    ],
+    seed=23,
+)
+SHARED = "3cx-of-the-tenant-"
+
+
+class Fleet:
+    """A lab of its own for one way of rolling out, and jobs for it."""
+
+    def __init__(self, lab: Lab, controller: FakeController, place: Path, *, shared: bool) -> None:
+        assert lab.world is not None
+        self.lab, self.world = lab, lab.world
+        self.place = place
+        inventory = copy.deepcopy(lab.inventory)
+        common = inventory["tcx"]["vars"]
+        common["entra_ca_path"] = common["tcx_ca_path"] = "{{ playbook_dir }}/ca.pem"
+        if shared:
+            common["entra_app_unique_name"] = SHARED + "{{ entra_tenant_id }}"
+        self.desk = Desk(controller.store, inventory, lab.ca_path, place)
+
+    def job(self, template: str, name: str, slice_: tuple[int, int] = (1, 1)) -> Job:
+        # The credential is in the inventory of the lab: slices are the question here, not how to sign in.
+        return self.desk.prepare(template, name, credentials=[], slice_=slice_)
+
+    def in_one_piece(self) -> list[Result]:
+        return [self.job("3CX rollout", "whole").run()]
+
+    def in_slices(self, count: int) -> list[Result]:
+        """All slices at once: transmit here, worker there, process here."""
+        streams = [self.job("3CX rollout", f"slice-{n}", (n, count)).transmit() for n in range(1, count + 1)]
+        nodes = [start_worker(self.place / f"node-{n}", self.place / f"home-{n}") for n in range(count)]
+        for node, stream in zip(nodes, streams, strict=True):
+            assert node.stdin is not None
+            node.stdin.write(stream)
+            node.stdin.close()
+            node.stdin = None
+        answers = [node.communicate(timeout=300)[0] for node in nodes]
+        return [process(self.place / f"answer-{n}", answer) for n, answer in enumerate(answers)]
+
+    def compliance(self) -> dict[str, int]:
+        result = self.job("3CX compliance", "compliance").run()
+        assert result.code == 0, result.output
+        summary: dict[str, int] = result.artifacts["tcx_m365_compliance"]
+        return summary
+
+
+def end_state(world: World) -> dict[str, Any]:
+    """What both sides hold, without what no two labs have in common: ids, ports, dates."""
+    assert world.automation is not None
+    return {
+        "pbxs": {name: _pbx(world, name) for name in world.pbxs},
+        "applications": {
+            tenant.display_name: {app["uniqueName"]: _application(world, app) for app in tenant.applications.values()}
+            for tenant in world.tenants.values()
+        },
+        "grants": {
+            tenant.display_name: sorted(
+                (each["principalDisplayName"], _role(tenant.service_principals, each))
+                for each in tenant.app_role_assignments.values()
+            )
+            for tenant in world.tenants.values()
+        },
+    }
+
+
+def _pbx(world: World, name: str) -> dict[str, Any]:
+    settings = state_of(world, world.pbxs[name]).m365
+    tenant = world.find_tenant(settings["TenantId"])
+    assert tenant is not None
+    linked = [app["uniqueName"] for app in tenant.applications.values() if app["appId"] == settings["ApplicationId"]]
+    plain = {key: value for key, value in settings.items() if key not in ("ApplicationId", "ApplicationId@odata.type")}
+    return {"application": linked, "settings": repr(sorted(plain.items(), key=lambda pair: pair[0]))}
+
+
+def _application(world: World, app: dict[str, Any]) -> dict[str, Any]:
+    ports = {str(pbx.port): name for name, pbx in world.pbxs.items()}
+    return {
+        "name": app["displayName"],
+        "redirect_uris": sorted(_named(uri, ports) for uri in app["web"]["redirectUris"]),
+        "certificates": len(app["keyCredentials"]),
+        "id_tokens": app["web"]["implicitGrantSettings"]["enableIdTokenIssuance"],
+        "tags": sorted(app["tags"]),
+        "declared": sorted(
+            each["id"] for resource in app["requiredResourceAccess"] for each in resource["resourceAccess"]
+        ),
+    }
+
+
+def _named(uri: str, ports: dict[str, str]) -> str:
+    for port, name in ports.items():
+        uri = uri.replace(f":{port}/", f":<{name}>/")
+    return uri
+
+
+def _role(principals: dict[str, dict[str, Any]], assignment: dict[str, Any]) -> str:
+    resource = principals[assignment["resourceId"]]
+    values = {role["id"]: role["value"] for role in resource["appRoles"]}
+    return str(values.get(assignment["appRoleId"], assignment["appRoleId"]))
+
+
+@pytest.fixture(params=[False, True], ids=["an application for each PBX", "an application for each tenant"])
+def fleets(request: pytest.FixtureRequest, described: FakeController, tmp_path: Path) -> Iterator[tuple[Fleet, Fleet]]:
+    """The same fleet twice: one to be rolled out in one piece, one in slices."""
+    with Lab.start(build(PLAN), mode="thread") as one, Lab.start(build(PLAN), mode="thread") as two:
+        places = [tmp_path / "whole", tmp_path / "sliced"]
+        yield (
+            Fleet(one, described, places[0], shared=request.param),
+            Fleet(two, described, places[1], shared=request.param),
+        )
+
+
+def test_slices_end_like_the_whole(fleets: tuple[Fleet, Fleet]) -> None:
+    whole, sliced = fleets
+    (result,) = whole.in_one_piece()
+    assert result.code == 0, result.output
+    results = sliced.in_slices(2)
+    assert [result.code for result in results] == [0, 0], "\n".join(result.output for result in results)
+    recaps = [{line.split()[0] for line in result.output.splitlines() if " ok=" in line} for result in results]
+    assert recaps == [{"aachen", "calais", "essen"}, {"berlin", "dijon", "fulda"}]
+    assert end_state(sliced.world) == end_state(whole.world)
+    assert sliced.compliance()["compliant"] == len(PLAN.pbxs)
