@@ -62,7 +62,7 @@ _TRAILER = re.compile(r"[\s.]*Trace ID: .*", re.DOTALL)
 _NUMBER = re.compile(r"AADSTS(\d+)")
 
 
-def of_token(result: Mapping[str, Any], reply: Reply | None) -> M365Error:
+def of_token(result: Mapping[str, Any], reply: Reply | None, service: str = "Entra") -> M365Error:
     """The error for a token endpoint's answer without a token."""
     text = str(result.get("error_description") or result.get("error") or "no token and no reason")
     number = _number(result, text)
@@ -72,7 +72,7 @@ def of_token(result: Mapping[str, Any], reply: Reply | None) -> M365Error:
     return kind(
         _TRAILER.sub("", text).strip()[:600],
         remedy=remedy,
-        service="Entra",
+        service=service,
         status=reply.status if reply else None,
         code=f"AADSTS{number}" if number else str(result.get("error", "")),
         request_id=str(result.get("trace_id") or ""),

@@ -149,7 +149,7 @@ class Tokens:
         if isinstance(credential, GitHubOidc):
             found = self._ask_github(credential)
             self.context.hide(found)
-            return self._confidential({"client_assertion": found}, http)
+            return self._confidential({"client_assertion": lambda: found}, http)
         return self._confidential(assertion.for_msal(), http)
 
     def _ready(self, credential: ReadyToken) -> Token:
@@ -184,11 +184,11 @@ class Tokens:
             result = client.acquire_token_for_client(resource=self.connection.endpoints.graph)
         except ValueError as error:
             raise BadCredential(f"the managed identity gave no token: {error}") from None
-        return self._accept(result, http)
+        return self._accept(result, http, "the identity endpoint of this machine")
 
-    def _accept(self, result: Mapping[str, Any], http: MsalHttp) -> Token:
+    def _accept(self, result: Mapping[str, Any], http: MsalHttp, service: str = "Entra") -> Token:
         if "access_token" not in result:
-            raise refusals.of_token(result, http.last)
+            raise refusals.of_token(result, http.last, service)
         lifetime = float(result.get("expires_in", 3600))
         return _token(str(result["access_token"]), time.time() + lifetime - min(_MARGIN_S, lifetime / 5))
 
@@ -267,8 +267,9 @@ def metadata_answers(context: Context) -> bool:
         policy = RetryPolicy(attempts=1, connects=1)
         http = context.http("the metadata address", METADATA_URL, transport, policy=policy)
         try:
-            # Without the header "Metadata" the real one answers 400 (documented); that it answers is what counts.
-            known = http.send("GET", "/metadata/identity/oauth2/token").status in (400, 404, 405, 410)
+            # Without the header "Metadata" it refuses with 400 and a reason in JSON (documented); nothing is handed out.
+            reply = http.send("GET", "/metadata/identity/oauth2/token")
+            known = reply.status == 400 and isinstance(reply.json(), dict)
         except M365Error:
             known = False
         context.store.put("azure_metadata", METADATA_URL, known)

@@ -17,7 +17,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_g
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
-ENVIRONMENT = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "MSAL_MANAGED_IDENTITY_ENDPOINT")
+ENVIRONMENT = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST")
 """Set where something other than the metadata address of a VM serves the tokens."""
 
 
