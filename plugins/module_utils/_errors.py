@@ -34,6 +34,10 @@ class M365Error(Exception):
 
     default_remedy = ""
 
+    def values(self) -> dict[str, Any]:
+        """Return values that a failed task has besides ``msg`` and ``error``; none unless a subclass has some."""
+        return {}
+
     def __init__(
         self,
         said: str,

@@ -115,7 +115,7 @@ def env(*names: str) -> tuple[Any, list[str]]:
 
 def failure(error: M365Error) -> dict[str, Any]:
     """The result of a task that ended in one of our typed errors."""
-    return {"failed": True, "changed": False, "msg": str(error), "error": error.as_result()}
+    return {"failed": True, "changed": False, "msg": str(error), "error": error.as_result(), **error.values()}
 
 
 def missing_dependency() -> dict[str, Any] | None:

@@ -42,10 +42,10 @@ class MissingRight(Forbidden):
         self.consent_url = consent_url
 
     def as_result(self) -> dict[str, Any]:
-        result = super().as_result()
-        if self.consent_url:
-            result["admin_consent_url"] = self.consent_url
-        return result
+        return {**super().as_result(), **self.values()}
+
+    def values(self) -> dict[str, Any]:
+        return {"admin_consent_url": self.consent_url} if self.consent_url else {}
 
 
 def lacking(token: Token, any_of: tuple[str, ...]) -> list[str]:

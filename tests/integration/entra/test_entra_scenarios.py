@@ -64,6 +64,7 @@ def test_who_may_not_grant_gets_the_address_for_an_administrator(customer: Custo
         f"{customer.bench.world.endpoints.login}/{customer.tenant.id}/adminconsent?client_id={made['app_id']}"
     )
     assert url in failed["msg"]
+    assert failed["admin_consent_url"] == url
     assert failed["error"]["missing"] == ["AppRoleAssignment.ReadWrite.All"]
     reported = _made(weak.run().task(GRANT, app_id=made["app_id"], permissions=GUIDE, on_missing_rights="report"))
     assert not reported["changed"]
