@@ -19,7 +19,7 @@ OLDEST = {"core-2.20": "3.12", "core-2.21": "3.12", "tower": "3.12", "azcollecti
 DEFAULT_OLDEST = "3.11"
 INCLUDED_ONLY = ("test",)
 # Only looked into, never installed, so that what it depends on does not matter.
-WITHOUT_DEPENDENCIES = ("awx", "azcollection-source")
+WITHOUT_DEPENDENCIES = ("awx", "azcollection-source", "rulebook")
 HEADER = """\
 # Copyright (c) 2026 tcx.m365 contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)

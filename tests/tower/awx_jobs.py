@@ -32,6 +32,7 @@ RUNNER = Path(sys.executable).with_name("ansible-runner")
 # The path of a socket has to fit into 108 bytes, and ansible-core makes one among the temporary files.
 _SCRATCH = tempfile.TemporaryDirectory(prefix="tcx-")
 _numbers = itertools.count(1)
+IDENT = "job"
 INVENTORY_SCRIPT = "#! /usr/bin/env python3\nprint({text!r})\n"
 
 
@@ -46,7 +47,7 @@ class Result:
     @classmethod
     def of(cls, directory: Path) -> Result:
         """Read what ansible-runner left below `directory`/artifacts."""
-        (run,) = (directory / "artifacts").iterdir()
+        run = directory / "artifacts" / IDENT
         artifacts: dict[str, Any] = {}
         for path in (run / "job_events").glob("*.json"):
             event = json.loads(path.read_text(encoding="utf-8"))
@@ -64,13 +65,13 @@ class Job:
 
     def run(self) -> Result:
         """Run it here."""
-        command = [RUNNER, "run", str(self.directory), "-p", self.playbook, "--quiet"]
+        command = [RUNNER, "run", str(self.directory), "-p", self.playbook, "-i", IDENT, "--quiet"]
         subprocess.run(command, env=machine(self.directory.with_suffix(".home")), check=False, capture_output=True)
         return Result.of(self.directory)
 
     def transmit(self) -> bytes:
         """The stream that a controller sends to an execution node."""
-        command = [RUNNER, "transmit", str(self.directory), "-p", self.playbook]
+        command = [RUNNER, "transmit", str(self.directory), "-p", self.playbook, "-i", IDENT]
         environment = machine(self.directory.with_suffix(".home"))
         return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
 
@@ -86,7 +87,7 @@ def start_worker(directory: Path, home: Path) -> subprocess.Popen[bytes]:
 def process(directory: Path, stream: bytes) -> Result:
     """What the controller makes of the answer."""
     directory.mkdir()
-    command = [RUNNER, "process", str(directory)]
+    command = [RUNNER, "process", str(directory), "-i", IDENT]
     environment = machine(directory.with_suffix(".home"))
     done = subprocess.run(command, env=environment, input=stream, check=False, capture_output=True)
     assert (directory / "artifacts").is_dir(), done.stderr.decode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import awx_collection
+import package_parts
 import pytest
 from environments import CannotMake
 from fake_controller import FakeController
@@ -20,7 +20,16 @@ from tower_kit import INVENTORY_URL, PLAYBOOKS_URL, REPOSITORY, Setup
 def awx_modules() -> Path:
     """Where the collection awx.awx lies; it comes out of a package that is downloaded once."""
     try:
-        return awx_collection.ensure()
+        return package_parts.ensure("awx")
+    except CannotMake as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def rulebook_package() -> Path:
+    """Where the schema and the parser of ansible-rulebook lie."""
+    try:
+        return package_parts.ensure("rulebook")
     except CannotMake as reason:
         pytest.skip(str(reason))
 
