@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, iso, parse_all
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token, Tokens
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.key_pair import V18, V20, where_to_click
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
 ARGUMENT_SPEC: ArgumentSpec = {
@@ -38,12 +39,12 @@ def run(task: Task) -> Outcome:
     """Check, and decide how the application is found."""
     params = task.params
     now = dt.datetime.now(dt.timezone.utc)
-    certificates = parse_all(params["certificates"])
-    for certificate in certificates:
-        _must_last(certificate, now)
     key = application_key(params)
+    certificates = _certificates(params, now)
     token = Tokens(_entra_connection.connection(params, task.context), task.context).get()
     notes = _check_rights(token, grants=params["grants"], writes=not task.check_mode)
+    if not certificates and "app_id" not in key:
+        notes.append(f"The application gets no certificate, so that the PBX cannot sign in with it. {where_to_click()}")
     notes += [note for note in (_ends_soon(each, now, params["warning_days"]) for each in certificates) if note]
     for note in notes:
         task.context.warn(note)
@@ -96,12 +97,23 @@ def _check_rights(token: Token, *, grants: bool, writes: bool) -> list[str]:
     ]
 
 
+def _certificates(params: Mapping[str, Any], now: dt.datetime) -> list[Certificate]:
+    """The given certificates, each fit to be uploaded; the error tells where in the 3CX console the file is made."""
+    try:
+        found = parse_all(params["certificates"])
+        for certificate in found:
+            _must_last(certificate, now)
+    except BadInput as error:
+        error.remedy = f"{V18} {V20}"
+        raise
+    return found
+
+
 def _must_last(certificate: Certificate, now: dt.datetime) -> None:
     if certificate.ended(now):
         raise BadInput(
             f"the certificate {certificate.thumbprint} ended on {iso(certificate.not_after)}",
             tried="check the certificates",
-            remedy="Generate a new key pair in the 3CX console and download its public_key.pem.",
         )
 
 
