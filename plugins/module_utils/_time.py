@@ -48,7 +48,7 @@ class Deadline:
         self.end = self.clock.monotonic() + self.seconds
         self.notice = notice
         self.waited = 0.0
-        self._jitter = random.Random()
+        self._jitter = random.SystemRandom()
 
     def remaining(self) -> float:
         """Seconds left; never negative."""
