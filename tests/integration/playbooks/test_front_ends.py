@@ -136,7 +136,7 @@ def test_bad_input_is_a_clear_error_and_nothing_is_written(
     assert "wrong-secret-canary" not in done.output
 
 
-def test_a_private_key_in_place_of_the_certificate_is_refused_and_not_shown(small: Controller, tmp_path: Path) -> None:
+def test_a_private_key_in_place_of_the_certificate_is_refused_and_not_shown(small: Controller) -> None:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
