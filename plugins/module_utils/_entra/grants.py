@@ -25,6 +25,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
 
 Json = dict[str, Any]
 
+_APPEAR_S = 120.0
+
 _APPLICATION = "$select=id,appId,tags,requiredResourceAccess,web"
 
 
@@ -58,8 +60,13 @@ class GrantReader:
     def read(self) -> Granted:
         """What is granted now; names of all APIs that play a part are known afterwards.
 
+        A service principal that this run has made or seen, and that some replica does not show yet, is waited for.
+
         :raises NotFound: the tenant knows neither the application nor its service principal.
         """
+        return self.client.eventually(self._read, "the service principal is being replicated", within=_APPEAR_S)
+
+    def _read(self) -> Granted:
         principal_id = self._known_principal()
         missing = self.catalogues.missing(self.resources)
         calls = {"application": self._application_call()} if self._application_too or principal_id is None else {}
