@@ -1,0 +1,165 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Benchmarks: time, CPU, memory and calls per PBX, beside a bare client, plain modules and azure.azcollection.
+
+Each part is measured run by run in turn with what it is compared with, so that both meet the same machine. Results are
+kept below .build/bench; docs/benchmarks.md and docs/images/growth.svg are written from them. Parts that were measured
+before are kept unless they are measured again; `--only` chooses, `--write` measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import document
+import psutil
+from _paths import REPOSITORY
+from environments import BUILD, main_core
+from subjects import CONCURRENCY, FORKS, TROUBLE, Bench, Figure
+
+STORE = BUILD / "bench" / "results.json"
+PARTS = ("rollout", "compliance", "peers")
+
+
+def main() -> int:
+    """Measure, print, write the document."""
+    options = parse()
+    results = Results(options)
+    if not options.write:
+        for part in options.only or PARTS:
+            {"rollout": rollouts, "compliance": sweeps, "peers": peers}[part](options, results)
+    text = document.write(results.found)
+    print(text)
+    print(f"written: {document.DOCUMENT.relative_to(REPOSITORY)}", file=sys.stderr)
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    """The command line; the defaults are what docs/benchmarks.md shows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rollouts", type=numbers, default=[50, 200, 1000], help="sizes for the rollout")
+    parser.add_argument(
+        "--sizes", type=numbers, default=[50, 100, 200, 500, 1000, 2000], help="sizes for the compliance run"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
+    parser.add_argument("--runs-of-largest", type=int, default=1, help="runs of the largest rollout")
+    parser.add_argument("--latency-ms", type=float, default=50.0, help="delay of every answer")
+    parser.add_argument("--modules-at", type=int, default=24, help="PBXs for the plain modules")
+    parser.add_argument("--azcollection-at", type=int, default=6, help="PBXs for azure.azcollection; 0 leaves it out")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure these parts only")
+    parser.add_argument("--write", action="store_true", help="measure nothing, write the document again")
+    return parser.parse_args()
+
+
+def numbers(text: str) -> list[int]:
+    """Numbers with commas between them."""
+    return sorted(int(part) for part in text.split(","))
+
+
+class Results:
+    """All figures so far, on disk after each."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.found: dict[str, Any] = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
+        self.found.setdefault("series", {})
+        if not options.write:
+            self.found["machine"] = machine()
+            self.found["options"] = {
+                "latency_ms": options.latency_ms,
+                "forks": FORKS,
+                "concurrency": CONCURRENCY,
+                "trouble": TROUBLE,
+            }
+
+    def begin(self, *series: str) -> None:
+        """Forget what was measured before."""
+        for name in series:
+            self.found["series"][name] = []
+
+    def add(self, series: str, figure: Figure) -> None:
+        """Keep one run."""
+        found = figure.as_dict()
+        self.found["series"][series].append(found)
+        STORE.parent.mkdir(parents=True, exist_ok=True)
+        STORE.write_text(json.dumps(self.found, indent=1), encoding="utf-8")
+        print(
+            f"{time.strftime('%H:%M:%S')} {series}: {found['wall']:.1f} s, {found['cpu_per_pbx'] * 1000:.0f} ms of CPU "
+            f"per PBX, {found['memory_mib']:.0f} MiB, load before {found['load']}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "processors": os.cpu_count(),
+        "processor": _processor(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+        "python": platform.python_version(),
+        "ansible_core": main_core(sys.version_info[:2]),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def rollouts(options: argparse.Namespace, results: Results) -> None:
+    """First rollout and a second one that changes nothing, on a fresh lab each time."""
+    for size in options.rollouts:
+        first, again = f"first rollout/{size}", f"no-change rollout/{size}"
+        results.begin(first, again)
+        largest = size == max(options.rollouts)
+        for run in range(options.runs_of_largest if largest else options.runs):
+            with Bench.start(size, options.latency_ms, seed=run) as bench:
+                results.add(first, bench.rollout())
+                results.add(again, bench.rollout())
+
+
+def sweeps(options: argparse.Namespace, results: Results) -> None:
+    """The compliance run, and a bare client that makes the same calls."""
+    for size in options.sizes:
+        ours, bare = f"compliance/{size}", f"bare client/{size}"
+        results.begin(ours, bare)
+        with Bench.start(size, options.latency_ms) as bench:
+            bench.prepare()
+            bench.drift()
+            for _run in range(options.runs):
+                results.add(ours, bench.compliance())
+                results.add(bare, bench.bare())
+
+
+def peers(options: argparse.Namespace, results: Results) -> None:
+    """Plain modules and azure.azcollection, at sizes that they can bear."""
+    few = options.modules_at
+    modules, ours = f"plain modules/{few}", f"in process/{few}"
+    other = f"azure.azcollection/{options.azcollection_at}"
+    results.begin(modules, ours, *([other] if options.azcollection_at else []))
+    with Bench.start(2 * max(few, options.azcollection_at), options.latency_ms) as bench:
+        bench.prepare()
+        for _run in range(options.runs):
+            results.add(ours, bench.rollout(limit=few))
+            results.add(modules, bench.rollout(limit=few, tcx_m365_in_process=False))
+            if options.azcollection_at:
+                results.add(other, bench.azcollection(options.azcollection_at))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A lab with a fleet, and everything that the benchmarks run against it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import azcollection
+import calls
+import certifi
+import environments
+import psutil
+from _paths import HERE, REPOSITORY
+from meter import Usage, measure
+from tcx_lab.testing import Lab
+
+FORKS = 50
+CONCURRENCY = 50
+TROUBLE = {"down": 3, "wrong_secret": 3, "unlicensed": 3, "drifted": 3}
+"""Percent of the PBXs with each trouble, in every benchmark."""
+
+
+class Unexpected(RuntimeError):
+    """A run did not end as it must, so its figures mean nothing."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured run.
+
+    :param calls: HTTP requests per PBX by service.
+    :param load: what was waiting for the processors when it began, besides us (one-minute load average).
+    """
+
+    usage: Usage
+    pbxs: int
+    calls: dict[str, float]
+    load: float
+
+    def as_dict(self) -> dict[str, Any]:
+        used = self.usage
+        return {
+            "wall": round(used.wall, 3),
+            "cpu_per_pbx": round(used.cpu / self.pbxs, 4),
+            "wall_per_pbx": round(used.wall / self.pbxs, 4),
+            "memory_mib": round(used.memory / 2**20, 1),
+            "lab_share": round(used.lab_cpu / used.wall, 3),
+            "calls": self.calls,
+            "load": self.load,
+        }
+
+
+class Bench:
+    """One running lab and the ways to measure on it."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        assert lab.process is not None
+        self.lab = lab
+        self.directory = directory
+        self.inventory = lab.inventory
+        self.pbxs = len(self.inventory["tcx"]["hosts"])
+        self._process = psutil.Process(lab.process.pid)
+        # As large as what a controller really reads: the public authorities, and ours.
+        self.bundle = directory / "bundle.txt"
+        self.bundle.write_bytes(Path(certifi.where()).read_bytes() + lab.ca_path.read_bytes())
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls, pbxs: int, latency_ms: float, **options: Any) -> Iterator[Bench]:
+        """A lab of that size, each PBX with a tenant of its own, with trouble on some of them."""
+        with (
+            tempfile.TemporaryDirectory(prefix="tcx-bench-") as directory,
+            Lab.start(pbxs=pbxs, latency_ms=latency_ms, **{**TROUBLE, **options}) as lab,
+        ):
+            yield cls(lab, Path(directory))
+
+    def prepare(self) -> None:
+        """Roll out without measuring, quickly."""
+        usage = self._measured([sys.executable, str(HERE / "prepare.py"), str(self._inventory())], self._environment())
+        self._expect(usage.code == 0, "the preparation failed")
+        self.lab.control.clear_log()
+
+    def rollout(self, *arguments: str, limit: int = 0, **variables: Any) -> Figure:
+        """The playbook of the rollout; hosts with trouble fail, so it ends with 2."""
+        return self._playbook("tcx.m365.rollout", *arguments, limit=limit, codes=(0, 2), variables=variables)
+
+    def compliance(self) -> Figure:
+        """The playbook of the compliance run; its report must hold every PBX once, with the right verdict."""
+        reports = self.directory / "reports"
+        figure = self._playbook("tcx.m365.compliance", variables={"compliance_report_dir": str(reports)})
+        entries = json.loads((reports / "compliance.json").read_text(encoding="utf-8"))["hosts"]
+        wanted = {pbx["name"]: pbx["expected"] for pbx in self.lab.control.state()["pbxs"]}
+        self._expect(len(entries) == len(wanted), f"{len(entries)} PBXs in the report instead of {len(wanted)}")
+        wrong = [entry["host"] for entry in entries if wanted.pop(entry["host"], "") != entry["verdict"]]
+        self._expect(not wrong and not wanted, f"wrong verdict: {wrong[:5]}, missing: {list(wanted)[:5]}")
+        return figure
+
+    def bare(self) -> Figure:
+        """A bare asynchronous client that sends what the last compliance run has sent."""
+        python = environments.ensure("bench").bin / "python"
+        script = self.directory / "script.json"
+        log = self.lab.control.log()
+        script.write_text(calls.as_text(calls.script_of(log, self.inventory, self.lab.endpoints)), encoding="utf-8")
+        command = [str(python), str(HERE / "bare_client.py"), str(script), str(self.bundle), str(CONCURRENCY)]
+        figure = self._figure(command, self._environment(), self.pbxs, (0,))
+        statuses = json.loads((self.directory / "output.log").read_text(encoding="utf-8"))
+        unfit = {status: count for status, count in statuses.items() if status not in {"200", "401", "400"}}
+        self._expect(not unfit, f"the bare client got {statuses}")
+        return figure
+
+    def azcollection(self, limit: int) -> Figure:
+        """azure.azcollection for the application, ansible.builtin.uri for the rest; see the playbook for what it can do."""
+        known = azcollection.environment(self._environment(), self.bundle)
+        variables = {"ansible_python_interpreter": str(azcollection.python()), "ca_path": str(self.bundle)}
+        playbook = str(HERE / "playbooks" / "azcollection.yml")
+        return self._playbook(playbook, limit=limit, variables=variables, environment=known)
+
+    def drift(self) -> None:
+        """Change some PBXs behind the collection's back."""
+        self.lab.control.drift()
+
+    def _playbook(
+        self,
+        name: str,
+        *arguments: str,
+        variables: Mapping[str, Any],
+        limit: int = 0,
+        codes: tuple[int, ...] = (0,),
+        environment: Mapping[str, str] | None = None,
+    ) -> Figure:
+        given = {"entra_ca_path": str(self.bundle), "tcx_ca_path": str(self.bundle), **variables}
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        command = [program, name, "-i", str(self._inventory()), "-e", json.dumps(given), *arguments]
+        if limit:
+            command += ["--limit", ",".join(self.healthy()[:limit])]
+        return self._figure(command, environment or self._environment(), limit or self.pbxs, codes)
+
+    def healthy(self) -> list[str]:
+        """PBXs without trouble."""
+        return [pbx["name"] for pbx in self.lab.control.state()["pbxs"] if not pbx["trouble"]]
+
+    def _figure(self, command: list[str], environment: Mapping[str, str], pbxs: int, codes: tuple[int, ...]) -> Figure:
+        self.lab.control.clear_log()
+        load = round(os.getloadavg()[0], 1)
+        usage = self._measured(command, environment)
+        self._expect(usage.code in codes, f"{command[1]} ended with {usage.code}")
+        return Figure(usage, pbxs, calls.per_pbx(self.lab.control.log(source="client"), pbxs), load)
+
+    def _measured(self, command: list[str], environment: Mapping[str, str]) -> Usage:
+        time.sleep(0.5)  # what the run before has left behind is over
+        return measure(command, environment, self.directory, self._process)
+
+    def _inventory(self) -> Path:
+        return self.lab.inventory_path
+
+    def _environment(self) -> dict[str, str]:
+        """A controller with nothing configured but the forks."""
+        found = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        home = self.directory / "home"
+        home.mkdir(exist_ok=True)
+        collections = str(REPOSITORY / ".build" / "collections")
+        return {
+            **found,
+            "HOME": str(home),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_HOME": str(home / ".ansible"),
+            "ANSIBLE_REMOTE_TEMP": str(home / ".ansible" / "tmp"),
+            "ANSIBLE_COLLECTIONS_PATH": collections,
+            "PYTHONPATH": collections,
+            "ANSIBLE_FORKS": str(FORKS),
+        }
+
+    def _expect(self, met: bool, problem: str) -> None:
+        if not met:
+            output = (self.directory / "output.log").read_text(encoding="utf-8", errors="replace")
+            raise Unexpected(f"{problem}\n{output[-3000:]}")
