@@ -30,6 +30,9 @@ from typing import Any
 
 _SUBDIRECTORY = "tcx_m365"
 
+_WORTH_KEEPING = 10_000
+"""Bytes from which a value is kept in its parsed form: the catalog of Graph's permissions takes a millisecond to parse."""
+
 
 class RunStore:
     """Small JSON values shared by the tasks of one run.
@@ -40,10 +43,14 @@ class RunStore:
     def __init__(self, directory: str | None = None) -> None:
         self.directory = _private_directory(os.path.join(directory, _SUBDIRECTORY)) if directory else None
         self._memory: dict[str, dict[str, Any]] = {}
+        self._parsed: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
         self._thread_locks: dict[str, threading.RLock] = {}
 
     def get(self, kind: str, key: str) -> Any | None:
-        """The value stored under ``kind`` and ``key``, or ``None`` when there is none or it has expired."""
+        """The value stored under ``kind`` and ``key``, or ``None`` when there is none or it has expired.
+
+        Not to be changed by who gets it: the threads of a sweep share it.
+        """
         entry = self._read(_name(kind, key))
         if not entry or (entry["expires"] is not None and entry["expires"] <= time.time()):
             return None
@@ -86,12 +93,20 @@ class RunStore:
     def _read(self, name: str) -> dict[str, Any] | None:
         if self.directory is None:
             return self._memory.get(name)
+        path = os.path.join(self.directory, name)
         try:
-            with open(os.path.join(self.directory, name), encoding="utf-8") as stream:
+            found = os.stat(path)
+            version = (found.st_ino, found.st_mtime_ns)  # put() makes a new file each time
+            known = self._parsed.get(name)
+            if known and known[0] == version:
+                return known[1]
+            with open(path, encoding="utf-8") as stream:
                 entry: dict[str, Any] = json.load(stream)
-                return entry
         except FileNotFoundError:
             return None
+        if found.st_size > _WORTH_KEEPING:
+            self._parsed[name] = (version, entry)
+        return entry
 
 
 @contextlib.contextmanager

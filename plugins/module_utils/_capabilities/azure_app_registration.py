@@ -133,7 +133,7 @@ def run(task: Task) -> Outcome:
     observed = finder.find()
     wish = replace(wish, key=finder.key)
     if wished is not None:
-        wish = _with_permissions(wish, names.resolve(wished, catalogues.known))
+        wish = _with_permissions(wish, catalogues.resolve(wished))
     plan = application_plan.plan_present(wish, observed, client.now(), catalogues.known)
     _check_before_writing(task, client, wish, observed, plan)
     if plan and not task.check_mode:

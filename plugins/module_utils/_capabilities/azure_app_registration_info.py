@@ -56,7 +56,7 @@ def run(task: Task) -> Outcome:
     found = list(_observed(client, key, catalogues, [each.resource for each in wished]))
     resources = {each for one in found for each in declared.resources(_access(one))}
     catalogues.read(sorted(resources | {each.resource for each in wished}), optional=True)
-    wish = replace(wish, permissions=names.resolve(wished, catalogues.known))
+    wish = replace(wish, permissions=catalogues.resolve(wished))
     values = {
         "applications": [_shown(params, client, wish, each, catalogues) for each in found],
         "tenant_id": client.tenant_id,

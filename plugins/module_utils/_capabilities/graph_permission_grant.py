@@ -60,7 +60,7 @@ def run(task: Task) -> Outcome:
         application_too=wish.exclusive or wish.absent,
     )
     granted = _observe(reader, catalogues, wished, pending, wish.absent)
-    found = names.resolve(wished, catalogues.known)
+    found = catalogues.resolve(wished)
     wish = GrantWish(
         **{
             **wish.__dict__,

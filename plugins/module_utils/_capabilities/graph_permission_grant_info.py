@@ -41,9 +41,7 @@ def run(task: Task) -> Outcome:
     granted = reader.read()
     access = list((reader.application or {}).get("requiredResourceAccess") or ())
     catalogues.read(declared.resources(access), optional=True)
-    needed = {
-        names.label(each.resource, each.name, catalogues.known) for each in names.resolve(wished, catalogues.known)
-    }
+    needed = {names.label(each.resource, each.name, catalogues.known) for each in catalogues.resolve(wished)}
     declares = {kind: sorted(declared.labels(access, kind, catalogues.known)) for _option, kind in declared.OPTIONS}
     if not wished:
         needed = {name for found in declares.values() for name in found}

@@ -4,17 +4,26 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""Reads what resource APIs offer in a tenant, once per run."""
+"""Reads what resource APIs offer in a tenant, once per run.
+
+The permissions of Microsoft Graph have the same ids in every tenant of a cloud (documented: its permissions reference lists
+them), and reading them means some 150 kB per tenant. So a run reads them in the first tenant and borrows them for the
+others; a tenant is read by itself when it is asked for a name that the first one does not have.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalogue
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalogue, Permission, Wish
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
 
 _SELECT = "$select=id,appId,displayName,appRoles,oauth2PermissionScopes"
+_WHO = "$select=id,appId,displayName"
 
 
 class Catalogues:
@@ -22,20 +31,23 @@ class Catalogues:
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
+        self._borrowed: set[str] = set()
         self.known: dict[str, Catalogue] = {}
 
     def missing(self, resources: Iterable[str]) -> list[str]:
         """The application ids of APIs that still have to be read."""
         for resource in resources:
             if resource not in self.known:
-                stored = self._client.context.store.get("graph_roles", self._client.shared_key(resource))
-                if stored:
-                    self.known[resource] = Catalogue(**stored)
+                self._recall(resource)
         return [each for each in dict.fromkeys(resources) if each not in self.known]
 
     def calls(self, resources: Sequence[str]) -> list[Call]:
         """The requests that read them; without ``$select`` Graph's own is 150 kB more (recorded)."""
-        return [Call("GET", f"/servicePrincipals(appId={literal(each)})?{_SELECT}") for each in resources]
+        self._borrowed.update(each for each in resources if self._lent(each))
+        return [
+            Call("GET", f"/servicePrincipals(appId={literal(each)})?{_WHO if each in self._borrowed else _SELECT}")
+            for each in resources
+        ]
 
     def take(self, resources: Sequence[str], answers: Sequence[Answer], *, optional: bool = False) -> None:
         """Accept the answers to :meth:`calls`.
@@ -53,12 +65,57 @@ class Catalogues:
                     status=answer.status,
                     remedy="Check the resource, or add its service principal to the tenant first.",
                 )
-            catalogue = Catalogue.of(answer.get())
-            self.known[resource] = catalogue
-            self._client.context.store.put("graph_roles", self._client.shared_key(resource), catalogue.as_value())
+            self._keep(resource, Catalogue.of(answer.get()))
 
     def read(self, resources: Iterable[str], *, optional: bool = False) -> None:
         """Read what is not known yet, in one round trip."""
         missing = self.missing(list(resources))
         if missing:
             self.take(missing, self._client.batch(self.calls(missing)), optional=optional)
+
+    def resolve(self, wanted: Sequence[Wish]) -> list[Permission]:
+        """All permissions asked for, each once; raises :class:`BadInput` for the first that this tenant does not have."""
+        try:
+            return permissions.resolve(wanted, self.known)
+        except BadInput:
+            borrowed = sorted(self._borrowed)
+            if not borrowed:
+                raise
+        self._borrowed.clear()
+        for resource in borrowed:
+            answer = self._client.send(Call("GET", f"/servicePrincipals(appId={literal(resource)})?{_SELECT}"))
+            self._keep(resource, Catalogue.of(answer.get()))
+        return permissions.resolve(wanted, self.known)
+
+    def _recall(self, resource: str) -> None:
+        """From the store, where an earlier task of this run has read it in this tenant."""
+        own = self._client.context.store.get("graph_roles", self._client.shared_key(resource))
+        if own and "names" not in own:
+            lent = self._lent(resource)
+            own = {**lent, **own} if lent else None
+            self._borrowed.add(resource)
+        if own:
+            self.known[resource] = Catalogue(**own)
+
+    def _keep(self, resource: str, read: Catalogue) -> None:
+        """Remember it for the later tasks of this run."""
+        store, key = self._client.context.store, self._client.shared_key(resource)
+        value = read.as_value()
+        lent = self._lent(resource) if resource in self._borrowed else None
+        if lent:
+            value = {name: value[name] for name in ("app_id", "object_id", "title")}
+            read = Catalogue(**{**lent, **value})
+        elif resource == GRAPH_APP_ID and not self._lent(resource):
+            store.put("graph_roles", self._of_the_cloud(resource), value)
+        store.put("graph_roles", key, value)
+        self.known[resource] = read
+
+    def _lent(self, resource: str) -> dict[str, Any] | None:
+        """What another tenant of this cloud offers, where that is the same in all of them."""
+        if resource != GRAPH_APP_ID:
+            return None
+        found: dict[str, Any] | None = self._client.context.store.get("graph_roles", self._of_the_cloud(resource))
+        return found
+
+    def _of_the_cloud(self, resource: str) -> str:
+        return f"{self._client.connection.endpoints.graph}|{resource}"
