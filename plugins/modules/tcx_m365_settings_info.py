@@ -31,10 +31,11 @@ options:
       - V(duplicates) are mail addresses that several extensions have.
       - V(extensions) is the next free extension number.
       - V(sessions) are sign-ins with Microsoft, which 3CX records from 20.0.10 on.
+      - V(certificate) is the TLS certificate of the PBX, on which browsers and Microsoft's notifications depend.
       - V(teams) adds the settings of Teams Direct Routing, V(mail) those of the PBX's own mail (from 20.0.7 on).
     type: list
     elements: str
-    choices: [users, license, duplicates, extensions, sessions, teams, mail]
+    choices: [users, license, duplicates, extensions, sessions, teams, mail, certificate]
     default: []
   health:
     description:
@@ -156,6 +157,16 @@ license:
   description: State of the license and its dates.
   returned: when O(gather) has V(license)
   type: dict
+certificate:
+  description: The TLS certificate that the PBX shows; null where it cannot be looked at (plain HTTP, a proxy in between).
+  returned: when O(gather) has V(certificate)
+  type: dict
+  sample:
+    subject: CN=acme.example.com
+    issuer: CN=R11,O=Let's Encrypt,C=US
+    not_after: "2027-01-31T09:00:00Z"
+    days_left: 68
+    self_signed: false
 first_free_extension:
   description: The next free extension number; null when there is none.
   returned: when O(gather) has V(extensions)

@@ -29,7 +29,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Obse
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
-GATHER = ("users", "license", "duplicates", "extensions", "sessions", "teams", "mail")
+GATHER = ("users", "license", "duplicates", "extensions", "sessions", "teams", "mail", "certificate")
 
 _DIRECTORY_USER = {
     "user_principal_name": {"type": "str"},
@@ -99,6 +99,8 @@ def _gather(task: Task, xapi: Xapi, facts: Facts, wanted: set[str]) -> dict[str,
             found["duplicates"] = audit.duplicates(people)
         if "users" in wanted:
             found["users"] = _users(task, xapi, people)
+    if "certificate" in wanted:
+        found["certificate"] = audit.certificate(xapi)
     if "sessions" in wanted:
         found["sessions"] = audit.sessions(xapi, facts)
     return found

@@ -24,6 +24,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._deps import serialization, x509
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 MARK = "tcx.m365"
 """Begins the display name of the entries that we make; the date of the registration follows."""
@@ -200,19 +201,11 @@ def _from_bytes(content: bytes, where: str) -> Certificate:
             f"{where} is not a certificate, or it is damaged", tried="read a certificate", remedy=_WHERE_TO_CLICK
         ) from None
     der = found.public_bytes(serialization.Encoding.DER)
-    return Certificate(
-        der, thumbprint(der), found.subject.rfc4514_string(), _date(found, "before"), _date(found, "after")
-    )
+    begin, end = validity(found)
+    return Certificate(der, thumbprint(der), found.subject.rfc4514_string(), begin, end)
 
 
 def _leaf(chain: list[Any]) -> Any:
     """The certificate of a chain that has issued none of the others, wherever it stands."""
     issuers = [each.issuer for each in chain if each.issuer != each.subject]
     return next((each for each in chain if each.subject not in issuers), chain[0])
-
-
-def _date(certificate: Any, end: str) -> dt.datetime:
-    """Older releases of cryptography know only dates without a zone."""
-    aware = getattr(certificate, f"not_valid_{end}_utc", None)
-    found: dt.datetime = aware or getattr(certificate, f"not_valid_{end}").replace(tzinfo=dt.timezone.utc)
-    return found

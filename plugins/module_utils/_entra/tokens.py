@@ -21,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import refusals
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import ConfidentialCredential
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.azure_cli import AzureCli
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import (
     AUDIENCE,
@@ -145,12 +146,13 @@ class Tokens:
         http = MsalHttp(self.connection.transport, self.context)
         if isinstance(credential, ManagedIdentity):
             return self._managed(credential, http)
-        assertion: Any = credential
         if isinstance(credential, GitHubOidc):
             found = self._ask_github(credential)
             self.context.hide(found)
             return self._confidential({"client_assertion": lambda: found}, http)
-        return self._confidential(assertion.for_msal(), http)
+        if isinstance(credential, ConfidentialCredential):
+            return self._confidential(credential.for_msal(), http)
+        raise TypeError(f"nobody knows how to sign in with {credential.source}")
 
     def _ready(self, credential: ReadyToken) -> Token:
         value = credential.token.strip()

@@ -16,13 +16,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._deps import hashes, serialization, x509
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Rejected, Unhealthy
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi, in_path
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change
+from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 PATH = "/Microsoft365TeamsIntegration"
 
@@ -66,7 +67,7 @@ def load(certificate: str, private_key: str, *, now: datetime) -> SbcFiles:
         raise BadInput("teams.private_key is not an unencrypted PEM private key") from None
     if _public(key.public_key()) != _public(leaf.public_key()):
         raise BadInput("teams.private_key does not belong to teams.certificate")
-    not_after = _end(leaf)
+    not_after = validity(leaf)[1]
     if not_after <= now:
         raise BadInput(f"teams.certificate has expired on {not_after:%Y-%m-%d}")
     return SbcFiles(pem, key_pem, leaf.fingerprint(hashes.SHA256()).hex(), not_after, _names(leaf))
@@ -83,15 +84,6 @@ def _text(given: str, option: str) -> str:
         reason = getattr(error, "strerror", None) or "it is not text"
         # The value itself is not shown: it may be a key whose first line was lost.
         raise BadInput(f"teams.{option} is neither PEM text nor a readable file: {reason}") from None
-
-
-def _end(leaf: Any) -> datetime:
-    """The end of a certificate; cryptography before 42 gives it without a time zone."""
-    if hasattr(leaf, "not_valid_after_utc"):
-        aware: datetime = leaf.not_valid_after_utc
-        return aware
-    naive: datetime = leaf.not_valid_after
-    return naive.replace(tzinfo=timezone.utc)
 
 
 def _public(key: Any) -> bytes:

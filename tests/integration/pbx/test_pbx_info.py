@@ -149,3 +149,11 @@ def test_a_license_that_has_ended_is_told(bench: Bench) -> None:
     assert found["active"] is False
     assert found["maintenance_expired"] is True
     assert found["maintenance_expires"]
+
+
+def test_the_certificate_of_the_pbx(bench: Bench) -> None:
+    found = bench.run().info(gather=["certificate"])["certificate"]
+    assert found["days_left"] > 0
+    assert found["not_after"].endswith("Z")
+    assert found["subject"] != found["issuer"]
+    assert found["self_signed"] is False

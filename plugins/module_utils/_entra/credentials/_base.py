@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
@@ -39,9 +40,13 @@ class Credential:
         """Texts that must never appear in any output."""
         return ()
 
+
+class ConfidentialCredential(Credential, ABC):
+    """A credential that proves by itself who the client is: a secret, a certificate, a token of somebody else."""
+
+    @abstractmethod
     def for_msal(self) -> Any:
         """The ``client_credential`` of a confidential client application of msal."""
-        raise NotImplementedError(f"{self.source} does not sign in as a confidential client")
 
 
 def check_client_id(client_id: str, source: str) -> None:

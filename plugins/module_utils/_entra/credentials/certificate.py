@@ -17,15 +17,19 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._deps import pkcs12, rsa, serialization, x509
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential, check_client_id
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
+    ConfidentialCredential,
+    check_client_id,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 _BEGIN = b"-----BEGIN "
 _END_OF_CERTIFICATE = b"-----END CERTIFICATE-----"
 
 
 @dataclass
-class ClientCertificate(Credential):
+class ClientCertificate(ConfidentialCredential):
     """Application (client) id, and a private key with its certificate.
 
     :param path: a PEM or PFX file.
@@ -45,8 +49,7 @@ class ClientCertificate(Credential):
         check_client_id(self.client_id, self.source)
         _key, certificate = self._load()
         now = dt.datetime.now(dt.timezone.utc)
-        ends = _utc(certificate, "not_valid_after")
-        begins = _utc(certificate, "not_valid_before")
+        begins, ends = validity(certificate)
         if ends <= now:
             raise BadInput(
                 f"the certificate to sign in with ended on {ends:%Y-%m-%d}",
@@ -181,10 +184,3 @@ class ClientCertificate(Credential):
 def _numbers(certificate: Any) -> Any:
     key = certificate.public_key()
     return key.public_numbers() if isinstance(key, rsa.RSAPublicKey) else None
-
-
-def _utc(certificate: Any, name: str) -> dt.datetime:
-    """A date of a certificate; older releases of cryptography know only dates without a zone."""
-    aware = getattr(certificate, name + "_utc", None)
-    found: dt.datetime = aware or getattr(certificate, name).replace(tzinfo=dt.timezone.utc)
-    return found

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential, check_client_id
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
+    ConfidentialCredential,
+    check_client_id,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 
 @dataclass
-class ClientSecret(Credential):
+class ClientSecret(ConfidentialCredential):
     """Application (client) id and the value of one of its secrets."""
 
     source: ClassVar[str] = "client_secret"

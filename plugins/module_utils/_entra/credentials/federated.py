@@ -15,7 +15,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential, check_client_id
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
+    ConfidentialCredential,
+    Credential,
+    check_client_id,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 GITHUB_URL, GITHUB_GRANT = (f"ACTIONS_ID_TOKEN_REQUEST_{part}" for part in ("URL", "TOKEN"))
@@ -24,7 +28,7 @@ AUDIENCE = "api://AzureADTokenExchange"
 
 
 @dataclass
-class FederatedToken(Credential):
+class FederatedToken(ConfidentialCredential):
     """Application (client) id and a JWT of the other provider, as text or in a file.
 
     The platforms that write such a file (Kubernetes, Automation Platform) replace it before the token in it ends: it
