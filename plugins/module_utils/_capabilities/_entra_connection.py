@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import DEFAULT_TIMEOUT_S, transport
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._entra import tokens
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import CLOUDS, check_tenant, endpoints
@@ -21,10 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.manage
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.ready_token import ReadyToken
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
 from ansible_collections.tcx.m365.plugins.module_utils._task import DEFAULT_DEADLINE_S, ArgumentSpec, env
-
-DEFAULT_TIMEOUT_S = 30
 
 # The credentials of the environment are no fallbacks of single options: a secret that happens to be set there must not
 # win over a certificate that the task names. They are looked at together, when the task names none.
@@ -64,18 +62,6 @@ _OFFERED = (
     "federated_token",
     "federated_token_file",
 )
-
-
-def transport(params: Mapping[str, Any]) -> Transport:
-    """How to reach Entra; raises :class:`BadInput` where that cannot work."""
-    found = Transport(
-        verify=params["validate_certs"],
-        ca_path=params["ca_path"] or None,
-        proxy=params["proxy"] or None,
-        timeout=float(params["timeout"]),
-    )
-    found.check()
-    return found
 
 
 def connection(params: Mapping[str, Any], context: Context) -> Connection:

@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import DEFAULT_TIMEOUT_S, transport
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import Connection, base_url
 from ansible_collections.tcx.m365.plugins.module_utils._task import DEFAULT_DEADLINE_S, ArgumentSpec, env
-
-DEFAULT_TIMEOUT_S = 30
 
 ARGUMENT_SPEC: ArgumentSpec = {
     "url": {"type": "str", "required": True, "fallback": env("TCX_URL")},
@@ -32,18 +30,6 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "timeout": {"type": "float", "default": DEFAULT_TIMEOUT_S, "fallback": env("TCX_TIMEOUT")},
     "deadline": {"type": "int", "default": DEFAULT_DEADLINE_S, "fallback": env("TCX_DEADLINE")},
 }
-
-
-def transport(params: Mapping[str, Any]) -> Transport:
-    """How to reach the PBX; raises :class:`BadInput` where that cannot work."""
-    found = Transport(
-        verify=params["validate_certs"],
-        ca_path=params["ca_path"] or None,
-        proxy=params["proxy"] or None,
-        timeout=float(params["timeout"]),
-    )
-    found.check()
-    return found
 
 
 def connection(params: Mapping[str, Any], context: Context) -> Connection:
