@@ -184,7 +184,7 @@ def test_a_certificate_added_by_somebody_else_meanwhile_survives(bench: Bench, c
             customer.change(application, keyCredentials=[key_credential(theirs)])
 
     seen: list[str] = []
-    run.trace = _Listener(interfere)  # type: ignore[assignment]
+    run.trace = _Listener(interfere)
     result = run.task(APP, **guide(ours))
     assert "msg" not in result, result
     assert seen == ["theirs"]

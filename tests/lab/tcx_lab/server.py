@@ -16,7 +16,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -39,7 +39,7 @@ class LabProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["tcx_lab.cut"] = self.cut  # type: ignore[typeddict-unknown-key]
+        cast("dict[str, Any]", self.scope)["tcx_lab.cut"] = self.cut
 
     def cut(self) -> None:
         """Reset the TCP connection: no TLS farewell, no HTTP answer, and RST instead of FIN."""

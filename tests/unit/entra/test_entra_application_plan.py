@@ -280,7 +280,8 @@ def test_rotation_in_two_phases() -> None:
     observed = _there(keyCredentials=[old, foreign])
     plan = _plan(wish, observed)
     added = plans.simulate(observed, plan)
-    held = [thumbprint_of(entry) for entry in added.application["keyCredentials"]]  # type: ignore[index]
+    assert added.application is not None
+    held = [thumbprint_of(entry) for entry in added.application["keyCredentials"]]
     assert held == [ONE.thumbprint, foreign["customKeyIdentifier"], TWO.thumbprint]
     assert not _plan(wish, added, NOW + dt.timedelta(days=13))
     late = _plan(wish, added, NOW + dt.timedelta(days=14))

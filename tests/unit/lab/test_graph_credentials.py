@@ -202,13 +202,13 @@ async def test_rolling_a_key_with_a_proof(kit: Kit) -> None:
 async def test_federated_credentials(kit: Kit) -> None:
     app = await kit.application()
     path = f"/applications/{app['id']}/federatedIdentityCredentials"
-    body = {
+    body: dict[str, Any] = {
         "name": "ci",
         "issuer": "https://token.actions.githubusercontent.com",
         "subject": "repo:o/r:ref:refs/heads/main",
     }
     await kit.refused(400, "Request_BadRequest", "POST", path, body)
-    body["audiences"] = ["api://AzureADTokenExchange"]  # type: ignore[assignment]
+    body["audiences"] = ["api://AzureADTokenExchange"]
     made = await kit.ok("POST", path, body)
     assert (await kit.ok("GET", f"{path}/ci"))["id"] == made["id"]
     await kit.refused(409, "Request_MultipleObjectsWithSameKeyValue", "POST", path, body)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from starlette.types import Message, Scope
 from tcx_lab.evidence import Grade, statements
 from tcx_lab.fleet import bench_plan, build
 from tcx_lab.pbx import create_pbx_app, prepare_pbx, state_of
@@ -66,17 +67,24 @@ async def test_a_pbx_can_be_set_back() -> None:
 
 async def test_one_app_can_serve_one_pbx_and_nobody_answers_on_a_foreign_port() -> None:
     client = PbxClient(small_world())
-    sent: list[dict[str, object]] = []
+    sent: list[Message] = []
 
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "server": ("x", 1)}
-    await create_pbx_app(client.world, client.pbx)(scope, receive, send)  # type: ignore[arg-type]
-    await create_pbx_app(client.world)(scope, receive, send)  # type: ignore[arg-type]
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+        "server": ("x", 1),
+    }
+    await create_pbx_app(client.world, client.pbx)(scope, receive, send)
+    await create_pbx_app(client.world)(scope, receive, send)
     assert [message["status"] for message in sent if "status" in message] == [200, 502]
 
 

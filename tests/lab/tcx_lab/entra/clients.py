@@ -17,6 +17,7 @@ from typing import Any
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from tcx_lab.entra import errors, federation
 from tcx_lab.evidence import Grade, evidence
@@ -156,16 +157,18 @@ def _thumbprint_bytes(text: str) -> bytes:
 def _check_signature(client: Client, certificate: x509.Certificate, assertion: str) -> None:
     options: Any = dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud"), False)
     try:
-        jwt.decode(
-            assertion,
-            certificate.public_key(),  # type: ignore[arg-type]
-            algorithms=["RS256", "PS256"],
-            options=options,
-        )
+        jwt.decode(assertion, _rsa_key(certificate), algorithms=["RS256", "PS256"], options=options)
     except jwt.PyJWTError as error:
         shown = certificate.fingerprint(hashes.SHA1()).hex().upper()
         reason = "The key was found, but use of the key to verify the signature failed."
         raise errors.unregistered_certificate(client.app["appId"], shown, reason) from error
+
+
+def _rsa_key(certificate: x509.Certificate) -> RSAPublicKey:
+    public = certificate.public_key()
+    if not isinstance(public, RSAPublicKey):
+        raise jwt.InvalidKeyError("not an RSA key")
+    return public
 
 
 def _check_federated(client: Client, assertion: str, claims: dict[str, Any], now: datetime) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from tcx_lab.graph.errors import GraphError, bad_request
@@ -266,12 +266,12 @@ def order(entities: list[Entity], clause: str) -> list[Entity]:
     """Sort by `$orderby`; text without regard to case, null first."""
     for part in reversed(clause.split(",")):
         name, _space, direction = part.strip().partition(" ")
-        entities = sorted(
-            entities,
-            key=lambda entity, path=name: str(_walk(entity, path) or "").lower(),  # type: ignore[misc]
-            reverse=direction.strip().lower() == "desc",
-        )
+        entities = sorted(entities, key=partial(_sort_text, name), reverse=direction.strip().lower() == "desc")
     return entities
+
+
+def _sort_text(path: str, entity: Entity) -> str:
+    return str(_walk(entity, path) or "").lower()
 
 
 def search(entities: Iterable[Entity], clause: str) -> list[Entity]:

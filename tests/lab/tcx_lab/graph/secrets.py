@@ -10,6 +10,7 @@ from typing import Any
 
 import jwt
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import rights, service_principals
@@ -104,10 +105,12 @@ def _check_proof(session: Session, entity: Entity, proof: str) -> None:
         if not parse_moment(key["startDateTime"]) <= now < parse_moment(key["endDateTime"]):
             continue
         public = x509.load_der_x509_certificate(stored[key["keyId"]]).public_key()
+        if not isinstance(public, RSAPublicKey):
+            continue
         try:
             claims: dict[str, Any] = jwt.decode(
                 proof,
-                public,  # type: ignore[arg-type]
+                public,
                 algorithms=["RS256", "PS256"],
                 audience=list(_PROOF_AUDIENCES),
                 issuer=entity["id"],
