@@ -16,11 +16,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
 DEFAULT_TIMEOUT_S = 30
 
 
-def transport(params: Mapping[str, Any]) -> Transport:
-    """From ``validate_certs``, ``ca_path``, ``proxy`` and ``timeout``; raises :class:`BadInput` where that cannot work."""
+def transport(params: Mapping[str, Any], *, trust: str = "") -> Transport:
+    """From ``validate_certs``, ``ca_path``, ``proxy`` and ``timeout``; raises :class:`BadInput` where that cannot work.
+
+    :param trust: prefix of the first two, where a module talks to two services.
+    """
     found = Transport(
-        verify=params["validate_certs"],
-        ca_path=params["ca_path"] or None,
+        verify=params[f"{trust}validate_certs"],
+        ca_path=params[f"{trust}ca_path"] or None,
         proxy=params["proxy"] or None,
         timeout=float(params["timeout"]),
     )

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import transport
 from ansible_collections.tcx.m365.plugins.module_utils._entra import clouds
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import probe
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import base_url
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import SIGN_IN_PATH
@@ -54,13 +54,13 @@ def run(task: Task) -> Outcome:
         raise BadInput(f"application_id {params['application_id']!r} is not a GUID")
     entra = probe.ask_entra(
         task.context,
-        _transport(params, "entra_"),
+        transport(params, trust="entra_"),
         login,
         tenant=tenant,
         application_id=params["application_id"],
         redirect_uri=redirect_uri,
     )
-    pbx = probe.ask_pbx(task.context, _transport(params, ""), address)
+    pbx = probe.ask_pbx(task.context, transport(params), address)
     works = entra.ok and pbx.ok
     if not works and params["require"] and not task.check_mode:
         raise probe.error_of(entra, pbx).while_trying("find out whether users can sign in with Microsoft", redirect_uri)
@@ -83,17 +83,6 @@ def _addresses(params: dict[str, Any]) -> tuple[str, str]:
     if parts.scheme != "https" or not parts.hostname:
         raise BadInput(f"redirect_uri {redirect_uri!r} is not an https address")
     return redirect_uri, url + parts.path if url else redirect_uri
-
-
-def _transport(params: dict[str, Any], prefix: str) -> Transport:
-    found = Transport(
-        verify=params[f"{prefix}validate_certs"],
-        ca_path=params[f"{prefix}ca_path"] or None,
-        proxy=params["proxy"] or None,
-        timeout=float(params["timeout"]),
-    )
-    found.check()
-    return found
 
 
 CAPABILITY = Capability(name="sso_probe", argument_spec=ARGUMENT_SPEC, run=run)
