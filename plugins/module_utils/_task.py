@@ -33,7 +33,10 @@ DEFAULT_DEADLINE_S = 600
 
 @dataclass(frozen=True)
 class Capability:
-    """One documented module, independent of how it is run."""
+    """One documented module, independent of how it is run.
+
+    :param files: options of lists whose items may be paths of files on the machine where the module runs.
+    """
 
     name: str
     argument_spec: ArgumentSpec
@@ -43,6 +46,7 @@ class Capability:
     required_one_of: Sequence[Sequence[str]] = ()
     required_if: Sequence[Sequence[Any]] = ()
     required_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    files: Sequence[str] = ()
 
     def constraints(self) -> dict[str, Any]:
         """The keyword arguments that both ``AnsibleModule`` and ``ArgumentSpecValidator`` take."""

@@ -55,7 +55,9 @@ class CapabilityAction(ActionBase):
         if self._runs_in_process(task_vars):
             result.update(self._run_in_process(task_vars))
         else:
-            result.update(self._execute_module(task_vars=self._with_interpreter(task_vars)))
+            arguments = self._with_absolute_paths() if self._is_local() else None
+            task_vars = self._with_interpreter(task_vars)
+            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         return result
 
     def _runs_in_process(self, task_vars: Mapping[str, Any]) -> bool:
@@ -63,11 +65,28 @@ class CapabilityAction(ActionBase):
         if str(wanted).lower() in ("false", "no", "0", "off") or MISSING:
             return False
         become = getattr(self._connection, "become", None)
-        return getattr(self._connection, "transport", "") == "local" and become is None
+        return self._is_local() and become is None
+
+    def _is_local(self) -> bool:
+        return getattr(self._connection, "transport", "") == "local"
+
+    def _with_absolute_paths(self) -> dict[str, Any]:
+        """Ansible starts a local module in the directory of the playbook, which here lies inside the collection.
+
+        A relative path of a file means the directory in which Ansible was started, as it does in process.
+        """
+        arguments = dict(self._task.args)
+        for name, option in self.CAPABILITY.argument_spec.items():
+            value = arguments.get(name)
+            if option.get("type") == "path" and isinstance(value, str):
+                arguments[name] = os.path.abspath(os.path.expanduser(value))
+            elif name in self.CAPABILITY.files and isinstance(value, list):
+                arguments[name] = [_absolute(item) for item in value]
+        return arguments
 
     def _with_interpreter(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """On this machine the packages live beside Ansible's own Python, not in whatever discovery finds."""
-        if getattr(self._connection, "transport", "") != "local" or "ansible_python_interpreter" in task_vars:
+        if not self._is_local() or "ansible_python_interpreter" in task_vars:
             return task_vars
         return dict(task_vars, ansible_python_interpreter=sys.executable)
 
@@ -89,6 +108,11 @@ class CapabilityAction(ActionBase):
         found: dict[str, Any] = {}
         self._compute_environment_string(found)
         return {str(name): str(value) for name, value in found.items()}
+
+
+def _absolute(value: Any) -> Any:
+    """The path of a file that is there, whole; anything else (the text of a certificate) as it is."""
+    return os.path.abspath(value) if isinstance(value, str) and len(value) < 1024 and os.path.isfile(value) else value
 
 
 @contextlib.contextmanager

@@ -331,4 +331,5 @@ CAPABILITY = Capability(
     argument_spec=ARGUMENT_SPEC,
     run=run,
     required_one_of=[("unique_name", "app_id", "display_name")],
+    files=("certificates",),
 )

@@ -133,4 +133,4 @@ def _described(certificate: Certificate, now: dt.datetime) -> dict[str, Any]:
     }
 
 
-CAPABILITY = Capability(name="entra_preflight", argument_spec=ARGUMENT_SPEC, run=run)
+CAPABILITY = Capability(name="entra_preflight", argument_spec=ARGUMENT_SPEC, run=run, files=("certificates",))

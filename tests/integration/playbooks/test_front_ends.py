@@ -180,3 +180,22 @@ def test_a_task_that_is_not_local_is_sent_as_a_module(small: Controller, tmp_pat
     first = small.rollout("-vv", variables=variables, ANSIBLE_CONNECTION_PLUGINS=str(plugins))
     assert first.code == 0, first.output
     assert first.changed() == ["berlin", "lyon", "munich"]
+
+
+@FRONT_ENDS
+def test_a_relative_path_means_where_ansible_was_started(small: Controller, in_process: bool) -> None:
+    """And an inventory that says nothing of connection and interpreter is enough."""
+    inventory = small.lab.inventory
+    values = inventory["tcx"]["hosts"]["berlin"]
+    path = small.home / "keys" / "berlin" / "public_key.pem"
+    path.parent.mkdir(parents=True)
+    path.write_text(values["entra_app_public_key"])
+    values["entra_app_public_key"] = "keys/berlin/public_key.pem"
+    for name in ("ansible_connection", "ansible_python_interpreter"):
+        inventory["tcx"]["vars"].pop(name)
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    variables = {"tcx_m365_in_process": in_process}
+    done = small.rollout("--limit", "berlin", variables=variables)
+    assert done.code == 0, done.output
+    _done, report = small.compliance("--limit", "berlin", directory=small.home / "report")
+    assert report["summary"]["compliant"] == 1, report
