@@ -135,7 +135,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
 def test_mistakes_are_told_before_anything_is_written(customer: Customer, front: Front) -> None:
     tasks = [
         (APP, {name: value for name, value in {**guide(), **change}.items() if value is not None})
-        for change, _ in MISTAKES.values()
+        for change, _said in MISTAKES.values()
     ]
     results = front.play(customer, *tasks)
     for (name, (_change, said)), result in zip(MISTAKES.items(), results, strict=True):

@@ -93,7 +93,7 @@ def test_one_token_serves_a_run_and_a_refused_secret_is_tried_once(customer: Cus
     assert len(customer.tokens()) == 1
     customer.clear_log()
     run = customer.run()
-    first, second = (run.task(APP, **guide(), client_secret="wrong") for _ in range(2))
+    first, second = (run.task(APP, **guide(), client_secret="wrong") for _each in range(2))
     assert first["error"]["code"] == second["error"]["code"] == "AADSTS7000215"
     assert "not tried again" in second["msg"]
     assert len(customer.tokens()) == 1
@@ -173,7 +173,7 @@ def test_national_clouds_by_their_own_addresses(cloud: str, customer: Customer) 
 
 
 def test_a_name_that_two_applications_have(customer: Customer) -> None:
-    both = [customer.register(name="3CX Server-side") for _ in range(2)]
+    both = [customer.register(name="3CX Server-side") for _each in range(2)]
     result = customer.run().task(APP, **{**guide(), "unique_name": None})
     assert result["error"]["kind"] == "ambiguous"
     assert all(each["appId"] in result["msg"] for each in both)

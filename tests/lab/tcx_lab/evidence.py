@@ -52,9 +52,17 @@ def evidence(grade: Grade, source: str) -> Callable[[_Function], _Function]:
     return mark
 
 
-def switch(default: Any, about: str, *, grade: Grade = Grade.ASSUMED, choices: tuple[Any, ...] = ()) -> Any:
-    """A field of `Switches`: its default is what we think most likely; `choices` are its positions (empty: any value)."""
-    return field(default=default, metadata={"about": about, "grade": grade, "choices": choices})
+def switch(about: str, *, grade: Grade = Grade.ASSUMED, choices: tuple[Any, ...] = ()) -> dict[str, Any]:
+    """What a field of `Switches` says of itself: `choices` are its positions (empty: any value).
+
+    The default of the field is what we think most likely.
+    """
+    return {"about": about, "grade": grade, "choices": choices}
+
+
+def is_exactly(value: Any, wanted: type) -> bool:
+    """Whether a value that came in JSON is of that type: `true` is no number."""
+    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
 
 
 @dataclass
@@ -62,178 +70,259 @@ class Switches:
     """Positions of the lab's assumed behaviors, changed with `PATCH /_lab/switches` or `--switch NAME=VALUE`."""
 
     # --- Graph store (owned by graph/) ---------------------------------------------------------------------------------
-    replication_lag: float = switch(
-        0.0, "seconds of lab time until a write is seen by reads, references and token requests"
+    replication_lag: float = field(
+        default=0.0,
+        metadata=switch("seconds of lab time until a write is seen by reads, references and token requests"),
     )
-    replication_reads: int = switch(0, "number of reads of an object that still see the state before its last write")
-    upsert_supported: bool = switch(
-        True,
-        "PATCH /applications(uniqueName='..') exists (older documentation: public cloud only)",
-        choices=(True, False),
+    replication_reads: int = field(
+        default=0, metadata=switch("number of reads of an object that still see the state before its last write")
     )
-    complex_patch_merges: bool = switch(
-        True, "a nested property that a PATCH of `web` or `api` leaves out keeps its value", choices=(True, False)
+    upsert_supported: bool = field(
+        default=True,
+        metadata=switch(
+            "PATCH /applications(uniqueName='..') exists (older documentation: public cloud only)",
+            choices=(True, False),
+        ),
     )
-    expired_key_blocks_patch: bool = switch(
-        False,
-        "PATCH keyCredentials that keeps an expired entry is refused with KeyCredentialsInvalidEndDate",
-        grade=Grade.OBSERVED,
-        choices=(True, False),
+    complex_patch_merges: bool = field(
+        default=True,
+        metadata=switch(
+            "a nested property that a PATCH of `web` or `api` leaves out keeps its value", choices=(True, False)
+        ),
     )
-    restore_restores_service_principal: bool = switch(
-        False, "restoring an application also restores its service principal", choices=(True, False)
+    expired_key_blocks_patch: bool = field(
+        default=False,
+        metadata=switch(
+            "PATCH keyCredentials that keeps an expired entry is refused with KeyCredentialsInvalidEndDate",
+            grade=Grade.OBSERVED,
+            choices=(True, False),
+        ),
     )
-    duplicate_assignment_status: int = switch(
-        400, "HTTP status for an app role assignment that exists", choices=(400, 409)
+    restore_restores_service_principal: bool = field(
+        default=False,
+        metadata=switch("restoring an application also restores its service principal", choices=(True, False)),
     )
-    redirect_uris_order_kept: bool = switch(
-        True, "redirect URIs are read in the order they were written", choices=(True, False)
+    duplicate_assignment_status: int = field(
+        default=400, metadata=switch("HTTP status for an app role assignment that exists", choices=(400, 409))
+    )
+    redirect_uris_order_kept: bool = field(
+        default=True, metadata=switch("redirect URIs are read in the order they were written", choices=(True, False))
     )
 
-    replication_flapping: bool = switch(
-        False,
-        "during the lag each read sees the old or the new state by chance (different replicas)",
-        grade=Grade.OBSERVED,
-        choices=(True, False),
+    replication_flapping: bool = field(
+        default=False,
+        metadata=switch(
+            "during the lag each read sees the old or the new state by chance (different replicas)",
+            grade=Grade.OBSERVED,
+            choices=(True, False),
+        ),
     )
-    duplicate_assignment_wording: str = switch(
-        "permission",
-        "error of an app role assignment that exists: 'Permission being assigned already exists on the object' or "
-        "'EntitlementGrant entry already exists.'",
-        grade=Grade.OBSERVED,
-        choices=("permission", "entitlement"),
+    duplicate_assignment_wording: str = field(
+        default="permission",
+        metadata=switch(
+            "error of an app role assignment that exists: 'Permission being assigned already exists on the object' or "
+            "'EntitlementGrant entry already exists.'",
+            grade=Grade.OBSERVED,
+            choices=("permission", "entitlement"),
+        ),
     )
-    kept_key_must_be_complete: bool = switch(
-        True,
-        "a kept keyCredentials entry that lost a property counts as changed and is refused",
-        grade=Grade.OBSERVED,
-        choices=(True, False),
+    kept_key_must_be_complete: bool = field(
+        default=True,
+        metadata=switch(
+            "a kept keyCredentials entry that lost a property counts as changed and is refused",
+            grade=Grade.OBSERVED,
+            choices=(True, False),
+        ),
     )
-    unique_name_immutable: bool = switch(
-        True, "uniqueName can be set once on an application and not changed afterwards", choices=(True, False)
+    unique_name_immutable: bool = field(
+        default=True,
+        metadata=switch(
+            "uniqueName can be set once on an application and not changed afterwards", choices=(True, False)
+        ),
     )
-    application_tags_reach_service_principal: bool = switch(
-        True,
-        "tags of an application also show on its service principal",
-        grade=Grade.DOCUMENTED,
-        choices=(True, False),
+    application_tags_reach_service_principal: bool = field(
+        default=True,
+        metadata=switch(
+            "tags of an application also show on its service principal", grade=Grade.DOCUMENTED, choices=(True, False)
+        ),
     )
-    restore_needs_directory_role: bool = switch(
-        False,
-        "restoring a deleted application app-only needs an Entra role beside the Graph permission",
-        grade=Grade.DOCUMENTED,
-        choices=(True, False),
+    restore_needs_directory_role: bool = field(
+        default=False,
+        metadata=switch(
+            "restoring a deleted application app-only needs an Entra role beside the Graph permission",
+            grade=Grade.DOCUMENTED,
+            choices=(True, False),
+        ),
     )
-    throttle_resource_units: int = switch(
-        0,
-        "resource units per 10 s, application and tenant before 429 (0: no limit; the real ones: 3500, 5000, 8000)",
-        grade=Grade.DOCUMENTED,
+    throttle_resource_units: int = field(
+        default=0,
+        metadata=switch(
+            "resource units per 10 s, application and tenant before 429 (0: no limit; the real ones: 3500, 5000, 8000)",
+            grade=Grade.DOCUMENTED,
+        ),
     )
-    throttle_writes: int = switch(
-        0,
-        "writes per 150 s, application and tenant before 429 (0: no limit; the real one: 3000)",
-        grade=Grade.DOCUMENTED,
+    throttle_writes: int = field(
+        default=0,
+        metadata=switch(
+            "writes per 150 s, application and tenant before 429 (0: no limit; the real one: 3000)",
+            grade=Grade.DOCUMENTED,
+        ),
     )
-    default_page_size: int = switch(100, "objects in a page of a list without $top")
+    default_page_size: int = field(default=100, metadata=switch("objects in a page of a list without $top"))
 
     # --- Entra (owned by entra/) ---------------------------------------------------------------------------------------
-    token_lifetime: int = switch(3599, "seconds until an access token of Entra ends", grade=Grade.RECORDED)
-    error_line_breaks: bool = switch(
-        True,
-        r"AADSTS descriptions separate Trace ID, Correlation ID and Timestamp by \r\n (newer endpoints: by spaces)",
-        grade=Grade.OBSERVED,
-        choices=(True, False),
+    token_lifetime: int = field(
+        default=3599, metadata=switch("seconds until an access token of Entra ends", grade=Grade.RECORDED)
+    )
+    error_line_breaks: bool = field(
+        default=True,
+        metadata=switch(
+            r"AADSTS descriptions separate Trace ID, Correlation ID and Timestamp by \r\n (newer endpoints: by spaces)",
+            grade=Grade.OBSERVED,
+            choices=(True, False),
+        ),
     )
 
-    conditional_access_blocks: str = switch(
-        "", "client id that Conditional Access refuses with AADSTS53003 ('*': every one; error value assumed)"
+    conditional_access_blocks: str = field(
+        default="",
+        metadata=switch(
+            "client id that Conditional Access refuses with AADSTS53003 ('*': every one; error value assumed)"
+        ),
     )
-    consent_required: bool = switch(
-        False,
-        "a user is asked for consent (AADSTS65001 when silent) unless the tenant granted the delegated permissions",
-        choices=(True, False),
+    consent_required: bool = field(
+        default=False,
+        metadata=switch(
+            "a user is asked for consent (AADSTS65001 when silent) unless the tenant granted the delegated permissions",
+            choices=(True, False),
+        ),
     )
-    user_consent: bool = switch(
-        True,
-        "users may consent for themselves; if not, they are shown that an administrator must (AADSTS90094)",
-        grade=Grade.DOCUMENTED,
-        choices=(True, False),
+    user_consent: bool = field(
+        default=True,
+        metadata=switch(
+            "users may consent for themselves; if not, they are shown that an administrator must (AADSTS90094)",
+            grade=Grade.DOCUMENTED,
+            choices=(True, False),
+        ),
     )
-    silent_consent_first: bool = switch(
-        False,
-        "with prompt=none a missing consent is told before that nobody is signed in (AADSTS50058)",
-        choices=(True, False),
+    silent_consent_first: bool = field(
+        default=False,
+        metadata=switch(
+            "with prompt=none a missing consent is told before that nobody is signed in (AADSTS50058)",
+            choices=(True, False),
+        ),
     )
 
     # --- PBX (owned by pbx/) -------------------------------------------------------------------------------------------
-    ad_users_patch: str = switch(
-        "replace", "PATCH of a nested complex property (AdUsers) replaces or merges it", choices=("replace", "merge")
+    ad_users_patch: str = field(
+        default="replace",
+        metadata=switch(
+            "PATCH of a nested complex property (AdUsers) replaces or merges it", choices=("replace", "merge")
+        ),
     )
-    token_scope: str = switch("client", "one active access token per XAPI client or per PBX", choices=("client", "pbx"))
-    token_rule: str = switch(
-        "newest_wins",
-        "a second token revokes the first, or its request is refused",
-        choices=("newest_wins", "refuse_second"),
+    token_scope: str = field(
+        default="client",
+        metadata=switch("one active access token per XAPI client or per PBX", choices=("client", "pbx")),
     )
-    token_error_status: int = switch(400, "HTTP status of /connect/token for a wrong secret", choices=(400, 401))
-    bad_secret_counts: bool = switch(
-        True, "a wrong client secret counts for the anti-hacking block", choices=(True, False)
+    token_rule: str = field(
+        default="newest_wins",
+        metadata=switch(
+            "a second token revokes the first, or its request is refused", choices=("newest_wins", "refuse_second")
+        ),
     )
-    block_after: int = switch(3, "failed sign-ins of one address until it is blocked", grade=Grade.DOCUMENTED)
-    block_symptom: str = switch("forbidden", "how a blocked address is treated", choices=("forbidden", "refused"))
-    forbidden_body: str = switch("empty", "body of 403 for a missing role", choices=("empty", "odata"))
-    xapi_licence: str = switch(
-        "open",
-        "below Enterprise 8SC XAPI works, its tokens are refused, or every call is forbidden",
-        choices=("open", "no_token", "forbidden"),
+    token_error_status: int = field(
+        default=400, metadata=switch("HTTP status of /connect/token for a wrong secret", choices=(400, 401))
     )
-    system_admins_m365: bool = switch(
-        False, "the role system_admins may use the Microsoft 365 integration", choices=(True, False)
+    bad_secret_counts: bool = field(
+        default=True, metadata=switch("a wrong client secret counts for the anti-hacking block", choices=(True, False))
     )
-    bad_literal: str = switch(
-        "server_error",
-        "an enum member or date that does not exist: 500 with an empty body, or the delta error",
-        grade=Grade.OBSERVED,
-        choices=("server_error", "delta"),
+    block_after: int = field(
+        default=3, metadata=switch("failed sign-ins of one address until it is blocked", grade=Grade.DOCUMENTED)
     )
-    annotations_refused: bool = switch(
-        True,
-        "a body with @odata.context is refused like any unknown property",
-        grade=Grade.OBSERVED,
-        choices=(True, False),
+    block_symptom: str = field(
+        default="forbidden", metadata=switch("how a blocked address is treated", choices=("forbidden", "refused"))
     )
-    unset_ids: str = switch(
-        "empty", "ApplicationId and TenantId of an unlinked PBX are empty or left out", choices=("empty", "omitted")
+    forbidden_body: str = field(
+        default="empty", metadata=switch("body of 403 for a missing role", choices=("empty", "odata"))
     )
-    page_limit: int = switch(0, "entities in a listing without $top (0: all)")
-    second_factor_status: str = switch("TFARequested", "Status of a sign-in that lacks its security code")
-    admin_token_rotates: bool = switch(
-        True, "a refresh token is replaced when it is used", grade=Grade.OBSERVED, choices=(True, False)
+    xapi_licence: str = field(
+        default="open",
+        metadata=switch(
+            "below Enterprise 8SC XAPI works, its tokens are refused, or every call is forbidden",
+            choices=("open", "no_token", "forbidden"),
+        ),
     )
-    duplicated_emails: str = switch(
-        "several",
-        "GetDuplicatedEmails returns addresses of several users, or of any user",
-        choices=("several", "any"),
+    system_admins_m365: bool = field(
+        default=False,
+        metadata=switch("the role system_admins may use the Microsoft 365 integration", choices=(True, False)),
     )
-    selected_users: str = switch(
-        "id", "SelectedUsers holds Entra object ids alone, or principal names too", choices=("id", "any")
+    bad_literal: str = field(
+        default="server_error",
+        metadata=switch(
+            "an enum member or date that does not exist: 500 with an empty body, or the delta error",
+            grade=Grade.OBSERVED,
+            choices=("server_error", "delta"),
+        ),
     )
-    sync_match: str = switch(
-        "upn",
-        "what a user is mapped by to the e-mail of an extension that exists",
-        grade=Grade.OBSERVED,
-        choices=("upn", "mail"),
+    annotations_refused: bool = field(
+        default=True,
+        metadata=switch(
+            "a body with @odata.context is refused like any unknown property",
+            grade=Grade.OBSERVED,
+            choices=(True, False),
+        ),
     )
-    sync_polls: int = switch(0, "listings of users between saving and the users being there")
-    sync_interval: float = switch(60.0, "seconds of lab time between syncs while change notifications reach the PBX")
-    office_phone: str = switch(
-        "caller_id",
-        "where a synced office phone number goes: OutboundCallerID, or the extension number",
-        choices=("caller_id", "extension"),
+    unset_ids: str = field(
+        default="empty",
+        metadata=switch(
+            "ApplicationId and TenantId of an unlinked PBX are empty or left out", choices=("empty", "omitted")
+        ),
     )
-    m365_error_status: int = switch(400, "HTTP status of M365 actions that Microsoft refuses", choices=(400, 500))
-    sync_on_save: bool = switch(True, "saving the Microsoft 365 settings starts a user sync", choices=(True, False))
-    sync_delay: float = switch(0.0, "seconds of lab time between saving and the users being there")
+    page_limit: int = field(default=0, metadata=switch("entities in a listing without $top (0: all)"))
+    second_factor_status: str = field(
+        default="TFARequested", metadata=switch("Status of a sign-in that lacks its security code")
+    )
+    admin_token_rotates: bool = field(
+        default=True,
+        metadata=switch("a refresh token is replaced when it is used", grade=Grade.OBSERVED, choices=(True, False)),
+    )
+    duplicated_emails: str = field(
+        default="several",
+        metadata=switch(
+            "GetDuplicatedEmails returns addresses of several users, or of any user", choices=("several", "any")
+        ),
+    )
+    selected_users: str = field(
+        default="id",
+        metadata=switch("SelectedUsers holds Entra object ids alone, or principal names too", choices=("id", "any")),
+    )
+    sync_match: str = field(
+        default="upn",
+        metadata=switch(
+            "what a user is mapped by to the e-mail of an extension that exists",
+            grade=Grade.OBSERVED,
+            choices=("upn", "mail"),
+        ),
+    )
+    sync_polls: int = field(default=0, metadata=switch("listings of users between saving and the users being there"))
+    sync_interval: float = field(
+        default=60.0, metadata=switch("seconds of lab time between syncs while change notifications reach the PBX")
+    )
+    office_phone: str = field(
+        default="caller_id",
+        metadata=switch(
+            "where a synced office phone number goes: OutboundCallerID, or the extension number",
+            choices=("caller_id", "extension"),
+        ),
+    )
+    m365_error_status: int = field(
+        default=400, metadata=switch("HTTP status of M365 actions that Microsoft refuses", choices=(400, 500))
+    )
+    sync_on_save: bool = field(
+        default=True, metadata=switch("saving the Microsoft 365 settings starts a user sync", choices=(True, False))
+    )
+    sync_delay: float = field(
+        default=0.0, metadata=switch("seconds of lab time between saving and the users being there")
+    )
 
     def update(self, changes: dict[str, Any]) -> None:
         """Set switches by name. Raises ValueError for an unknown name, a wrong type or a position that does not exist."""
@@ -250,9 +339,9 @@ class Switches:
 
 def _position(each: dataclasses.Field[Any], value: Any) -> Any:
     wanted = type(each.default)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    if wanted is float and is_exactly(value, int):
         value = float(value)
-    if type(value) is not wanted:
+    if not is_exactly(value, wanted):
         raise ValueError(f"switch {each.name} takes {wanted.__name__}, not {type(value).__name__}")
     choices = each.metadata["choices"]
     if choices and value not in choices:

@@ -97,7 +97,9 @@ class Lab:
                 running = _in_process(cls, fleet, directory, options)
             else:
                 raise ValueError(f"mode is subprocess or thread, not {mode!r}")
-            with running as lab, lab.control:
+            with contextlib.ExitStack() as stack:
+                lab = stack.enter_context(running)
+                stack.enter_context(lab.control)
                 yield lab
 
 

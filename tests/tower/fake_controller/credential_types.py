@@ -115,7 +115,7 @@ def check_inputs(inputs: Mapping[str, Any]) -> None:
         seen.add(field["id"])
         field.setdefault("type", "string")
         kind = {"string": str, "boolean": bool}[field["type"]]
-        if "default" in field and type(field["default"]) is not kind:
+        if "default" in field and not isinstance(field["default"], kind):
             raise _bad("inputs", f"{field['default']} is not a {field['type']}")
         if kind is bool and {"choices", "multiline", "format", "secret"} & set(field):
             raise _bad("inputs", f"not allowed for boolean type ({field['id']})")

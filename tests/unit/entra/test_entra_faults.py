@@ -54,7 +54,7 @@ GRAPH = [
 def test_graph(status: int, code: str, message: str, kind: type[M365Error]) -> None:
     content = {"error": {"code": code, "message": message, "innerError": {"request-id": "r1"}}} if code else None
     error = fault(status, content, {})
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert (error.status, error.code) == (status, code)
     assert error.request_id == ("r1" if code else "")
 
@@ -108,7 +108,7 @@ def _body(code: int, separator: str = "\r\n") -> dict[str, Any]:
 @pytest.mark.parametrize(("code", "kind", "remedy"), ENTRA)
 def test_entra(code: int, kind: type[M365Error], remedy: str, separator: str) -> None:
     error = refusals.of_token(_body(code, separator), Reply("POST", "", 401, {}, b""))
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert (error.code, error.status, error.request_id) == (f"AADSTS{code}", 401, "t1")
     assert remedy in str(error)
     assert "Trace ID" not in str(error)

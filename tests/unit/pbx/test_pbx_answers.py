@@ -63,7 +63,7 @@ DELTA = said("The input was not valid.\n\ndelta:\nThe delta field is required.")
 )
 def test_each_refusal_has_its_kind(status: int, body: Any, kind: type[M365Error], words: str) -> None:
     error = explain(reply(status, body), "opaque")
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert words in error.said
     assert error.service == "3CX"
     assert error.status == status

@@ -160,7 +160,7 @@ class _Parser:
         return self._call(text) if self._peek() == ("mark", "(") else self._path(text)
 
     def _call(self, name: str) -> Term:
-        collection, _, word = name.rpartition("/")
+        collection, _slash, word = name.rpartition("/")
         if word in ("any", "all") and collection:
             return self._lambda(collection, any if word == "any" else all)
         arguments = self._list()

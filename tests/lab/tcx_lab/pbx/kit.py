@@ -78,7 +78,7 @@ class PbxClient:
         """One request below /xapi/v1. `checked` false: the request may break the rules; the answer may not."""
         if not self.token:
             await self.sign_in()
-        plain, _, query = path.partition("?")
+        plain, _mark, query = path.partition("?")
         if self.contract is not None and checked:
             self.contract.check_request(method, plain, body, query)
         answer = await self.http.request(

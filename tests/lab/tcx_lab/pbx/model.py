@@ -38,7 +38,7 @@ class Kind:
     def parse(cls, text: str) -> Kind:
         """A kind from its spelling in the table."""
         nullable, text = text.endswith("?"), text.rstrip("?")
-        text, _, longest = text.partition("<")
+        text, _angle, longest = text.partition("<")
         if text.startswith("["):
             return cls(text[1:-1], many=True, nullable=nullable)
         return cls(text, nullable=nullable, max_length=int(longest) if longest else None)
@@ -115,7 +115,7 @@ def _sections() -> list[tuple[str, str, list[tuple[str, int, int]]]]:
             )
             found[-1][2].append((_RANGE.sub("", line).strip(), first, last))
         else:
-            word, _, name = line.partition(" ")
+            word, _space, name = line.partition(" ")
             found.append((word, name, []))
     return found
 
@@ -132,7 +132,7 @@ def _property(text: str) -> Property:
 
 
 def _operation(path: str, text: str) -> Operation:
-    call, _, result = text.partition(" -> ")
+    call, _arrow, result = text.partition(" -> ")
     verb, *parameters = call.split()
     pairs = (parameter.split("=", 1) for parameter in parameters)
     return Operation(

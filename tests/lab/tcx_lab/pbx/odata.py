@@ -99,10 +99,10 @@ def _known(model: Model, type_name: str, name: str) -> Any:
 def _expansions(text: str) -> Iterable[tuple[str, dict[str, str]]]:
     """("Groups", {"$select": "Name"}) of "Groups($select=Name),Phones"."""
     for item in _split(text, ","):
-        name, _, rest = item.strip().partition("(")
+        name, _bracket, rest = item.strip().partition("(")
         options = {}
         for option in _split(rest.removesuffix(")"), ";"):
-            key, _, value = option.partition("=")
+            key, _equals, value = option.partition("=")
             options[key.strip()] = value
         if name:
             yield name.strip(), options
@@ -121,7 +121,7 @@ def _split(text: str, mark: str) -> list[str]:
 def _order(model: Model, type_name: str, text: str) -> list[tuple[str, bool]]:
     found = []
     for item in _split(text, ","):
-        name, _, direction = item.strip().partition(" ")
+        name, _space, direction = item.strip().partition(" ")
         _known(model, type_name, name)
         if direction.strip() not in ("", "asc", "desc"):
             raise errors.bad_query(f"Syntax error at position {len(name) + 1} in '{item.strip()}'.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tcx_lab.evidence import is_exactly
 from tcx_lab.pbx import sync
 from tcx_lab.pbx.state import Entity, PbxState, state_of
 
@@ -61,7 +62,7 @@ def patch_pbx(world: World, pbx: Pbx, changes: dict[str, Any]) -> None:
         raise ValueError(f"a PBX has no {', '.join(sorted(unknown))}")
     for name, value in changes.items():
         wanted = _FACTS.get(name)
-        if wanted is not None and type(value) is not wanted:
+        if wanted is not None and not is_exactly(value, wanted):
             raise ValueError(f"{name} takes {wanted.__name__}, not {type(value).__name__}")
     for name, value in changes.items():
         if name in _FACTS:

@@ -88,7 +88,7 @@ def expires_in(state: PbxState) -> int:
 
 def find(state: PbxState, authorization: str, *, dropped: bool) -> AccessToken:
     """The token of an Authorization header. `dropped` supersedes it first. Raises the empty 401."""
-    scheme, _, text = authorization.partition(" ")
+    scheme, _space, text = authorization.partition(" ")
     token = state.tokens.get(text.strip()) if scheme.lower() == "bearer" else None
     if dropped and token is not None:
         state.tokens.pop(token.text, None)
