@@ -156,7 +156,8 @@ def test_msal_signs_with_it(valid: Pair) -> None:
             sent.append(data)
             return _Answer(json.dumps({"access_token": "t", "expires_in": 3599, "token_type": "Bearer"}))
 
-        def close(self) -> None: ...
+        def close(self) -> None:
+            """Nothing is open."""
 
     client = msal.ConfidentialClientApplication(
         CLIENT,
@@ -176,7 +177,8 @@ class _Answer:
     def __init__(self, text: str) -> None:
         self.status_code, self.text, self.headers = 200, text, {}
 
-    def raise_for_status(self) -> None: ...
+    def raise_for_status(self) -> None:
+        """It is 200."""
 
 
 # --- federated tokens ----------------------------------------------------------------------------------------------------

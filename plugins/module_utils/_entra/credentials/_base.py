@@ -4,7 +4,10 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""What every way to sign in has in common."""
+"""What every way to sign in has in common; each is one small class: what it needs, whether that can work, what msal wants.
+
+None of them opens a connection; :mod:`.._entra.tokens` does, with what they give.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,0 @@
-# Copyright (c) 2026 tcx.m365 contributors
-# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-# This file is PRIVATE to the tcx.m365 collection.
-
-"""Entra and Graph as a plain Python library: it knows neither Ansible nor 3CX."""
