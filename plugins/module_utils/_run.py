@@ -28,6 +28,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
+
 _SUBDIRECTORY = "tcx_m365"
 
 _WORTH_KEEPING = 10_000
@@ -110,21 +113,44 @@ class RunStore:
 
 
 @contextlib.contextmanager
-def machine_lock(key: str) -> Iterator[None]:
-    """Hold an exclusive lock among all processes of this user on this machine."""
+def machine_lock(key: str, deadline: Deadline, why: str) -> Iterator[None]:
+    """Hold an exclusive lock among all processes of this user on this machine.
+
+    :param why: what somebody else is doing while we wait.
+    :raises DeadlineExceeded: somebody else holds it for too long.
+    """
     directory = _private_directory(os.path.join(tempfile.gettempdir(), f"{_SUBDIRECTORY}-{_user()}"))
-    with _file_lock(os.path.join(directory, _name("machine", key) + ".lock")):
+    with _file_lock(os.path.join(directory, _name("machine", key) + ".lock"), deadline, why):
         yield
 
 
 @contextlib.contextmanager
-def _file_lock(path: str) -> Iterator[None]:
+def _file_lock(path: str, deadline: Deadline | None = None, why: str = "") -> Iterator[None]:
+    """Within a run the holder is a task with a deadline of its own; for others we wait no longer than we may."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if deadline is None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        else:
+            _take(descriptor, deadline, why)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int, deadline: Deadline, why: str) -> None:
+    attempt = 0
+    while not _taken(descriptor):
+        attempt += 1
+        deadline.pause(deadline.backoff(attempt, first=0.05, most=1.0), why)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _name(kind: str, key: str) -> str:
@@ -144,5 +170,9 @@ def _private_directory(path: str) -> str:
         os.makedirs(path, mode=0o700)
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != _user() or found.st_mode & 0o077:
-        raise PermissionError(f"{path} exists and is not a private directory of this user; remove it")
+        raise BadInput(
+            f"{path} exists and is not a private directory of this user",
+            tried="keep what the tasks of a run share",
+            remedy="Find out who made it, and remove it.",
+        )
     return path

@@ -66,7 +66,7 @@ class Applier:
         :param within: seconds that replication may take.
         """
         key = self.client.shared_key("application", self.wish.key.text().casefold())
-        with machine_lock(key):
+        with machine_lock(key, self.finder.client.context.deadline, "another run changes this application"):
             if observed.application is not None or not self._can_upsert():
                 # Another process of this machine may have written while we waited for the lock.
                 observed = self.finder.find()

@@ -169,7 +169,8 @@ class Granter:
 
     def apply(self, granted: Granted, *, within: float, wait: bool) -> Granted:
         """Carry out what is wished and wait until it can be read back; returns what is granted then."""
-        with machine_lock(self.client.shared_key("grants", self.wish.app_id.lower())):
+        key = self.client.shared_key("grants", self.wish.app_id.lower())
+        with machine_lock(key, self.client.context.deadline, "another run changes what this application is granted"):
             if any(write.action == steps.UPDATE_GRANT for write in self.plan(granted).writes):
                 granted = self.reader.again(granted)
             return converge(self, granted, self.client.context.deadline, within=within, wait=wait)

@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, DeadlineExceeded
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore, machine_lock
+from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
 
 @pytest.fixture(params=["memory", "directory"])
@@ -47,14 +49,14 @@ def test_only_the_owner_can_read_what_is_stored(tmp_path: Path) -> None:
 def test_a_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tcx_m365").mkdir(mode=0o755)
     (tmp_path / "tcx_m365").chmod(0o755)
-    with pytest.raises(PermissionError, match="private"):
+    with pytest.raises(BadInput, match="private"):
         RunStore(str(tmp_path))
 
 
 def _count(directory: str, kind: str) -> None:
     store = RunStore(directory)
     for _turn in range(40):
-        with store.lock("counter", "c") if kind == "run" else machine_lock(directory):
+        with store.lock("counter", "c") if kind == "run" else machine_lock(directory, Deadline(60), "counting"):
             store.put("counter", "c", (store.get("counter", "c") or 0) + 1)
 
 
@@ -67,6 +69,13 @@ def test_locks_hold_between_processes(tmp_path: Path, kind: str) -> None:
     for worker in workers:
         worker.join()
     assert RunStore(str(tmp_path)).get("counter", "c") == 160
+
+
+def test_a_lock_that_somebody_keeps_ends_with_the_deadline(tmp_path: Path) -> None:
+    key = str(tmp_path)
+    second = machine_lock(key, Deadline(0.3), "another run changes this application")
+    with machine_lock(key, Deadline(60), "x"), pytest.raises(DeadlineExceeded, match="another run"), second:
+        pytest.fail("two hold the lock")
 
 
 def test_a_reader_never_sees_half_a_value(tmp_path: Path) -> None:
