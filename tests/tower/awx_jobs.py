@@ -44,6 +44,13 @@ class Result:
     output: str
     artifacts: dict[str, Any]
 
+    @property
+    def totals(self) -> dict[str, int]:
+        """The artifact of a compliance job."""
+        assert "tcx_m365_compliance" in self.artifacts, self.output
+        found: dict[str, int] = self.artifacts["tcx_m365_compliance"]
+        return found
+
     @classmethod
     def of(cls, directory: Path) -> Result:
         """Read what ansible-runner left below `directory`/artifacts."""
