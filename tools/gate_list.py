@@ -180,9 +180,16 @@ def integration_gates() -> tuple[Gate, ...]:
             "thirdparty",
             "clients that nobody here wrote, against the lab",
             "main",
-            "tests/integration/thirdparty",
+            "tests/integration/thirdparty --ignore=tests/integration/thirdparty/test_threecx_sdk.py",
             groups,
             also=("azure-cli", "msgraph-sdk", "xapi-sdk"),
+        ),
+        pytest_gate(
+            "thirdparty-3cx",
+            "a client of XAPI that nobody here wrote, driven call by call",
+            "xapi-sdk",
+            "tests/integration/thirdparty/test_threecx_sdk.py",
+            groups,
         ),
         pytest_gate(
             "tower",
