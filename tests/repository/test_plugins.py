@@ -93,10 +93,17 @@ def test_the_group_of_all_holds_both_sides() -> None:
     assert extended == [["entra", "pbx"]]
 
 
-def test_the_changelog_names_every_module() -> None:
-    """`make changelog` writes it again."""
+def test_the_changelog_names_all_content() -> None:
+    """`make changelog` writes it again; roles and playbooks enter it by a fragment."""
     releases = yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))["releases"]
-    named = {module["name"] for release in releases.values() for module in release.get("modules", [])}
-    assert named == {module.stem for module in MODULES}
+    named: dict[str, set[str]] = {"module": set(), "role": set(), "playbook": set()}
+    for release in releases.values():
+        for kind, entries in {"module": release.get("modules", []), **release.get("objects", {})}.items():
+            named[kind] |= {entry["name"] for entry in entries}
+    assert named == {
+        "module": {module.stem for module in MODULES},
+        "role": {path.name for path in (ROOT / "roles").iterdir() if path.is_dir()},
+        "playbook": {path.stem for path in (ROOT / "playbooks").glob("*.yml")},
+    }
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
     assert version in releases
