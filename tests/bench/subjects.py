@@ -31,6 +31,9 @@ CONCURRENCY = 50
 TROUBLE = {"down": 3, "wrong_secret": 3, "unlicensed": 3, "drifted": 3}
 """Percent of the PBXs with each trouble, in every benchmark."""
 
+_PATIENT = {"block_after": 1_000_000}
+"""Wrong secrets are sent in each run, and a PBX that blocks us for it would answer something else in the next one."""
+
 
 class Unexpected(RuntimeError):
     """A run did not end as it must, so its figures mean nothing."""
@@ -82,7 +85,7 @@ class Bench:
         """A lab of that size, each PBX with a tenant of its own, with trouble on some of them."""
         with (
             tempfile.TemporaryDirectory(prefix="tcx-bench-") as directory,
-            Lab.start(pbxs=pbxs, latency_ms=latency_ms, **{**TROUBLE, **options}) as lab,
+            Lab.start(pbxs=pbxs, latency_ms=latency_ms, switches=_PATIENT, **{**TROUBLE, **options}) as lab,
         ):
             yield cls(lab, Path(directory))
 
