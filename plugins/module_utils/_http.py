@@ -148,6 +148,8 @@ class Connections:
         if not proxy:
             return urllib3.PoolManager(**options)
         parts = urllib.parse.urlsplit(proxy)
+        if parts.scheme == "https":
+            options["proxy_ssl_context"] = context
         if parts.username:
             login = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
             options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=login)

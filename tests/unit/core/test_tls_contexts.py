@@ -88,3 +88,9 @@ def test_verification_is_only_off_where_it_was_switched_off() -> None:
     loose = connections.pool(Transport(verify=False), "https://pbx.example").connection_pool_kw["ssl_context"]
     assert (strict.verify_mode, strict.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (loose.verify_mode, loose.check_hostname) == (ssl.CERT_NONE, False)
+
+
+def test_a_proxy_with_tls_of_its_own_is_verified_with_the_same_bundle(tmp_path: Path) -> None:
+    transport = Transport(proxy="https://proxy.example:3129", ca_path=str(tmp_path))
+    manager = Connections().pool(transport, "https://pbx.example")
+    assert manager.proxy_config.ssl_context is manager.connection_pool_kw["ssl_context"]
