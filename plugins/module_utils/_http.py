@@ -21,13 +21,11 @@ any other status                    returned; the client of the service knows wh
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
-import functools
 import json
 import os
-import socket
 import ssl
+import socket
 import time
 import urllib.parse
 import uuid
@@ -35,12 +33,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING, requests, urllib3
+from ansible_collections.tcx.m365.plugins.module_utils import _tls
+from ansible_collections.tcx.m365.plugins.module_utils._deps import requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadInput,
     DeadlineExceeded,
     Interrupted,
-    M365Error,
     ServiceFault,
     Throttled,
     Unreachable,
@@ -135,7 +133,7 @@ class Connections:
 
     def pool(self, transport: Transport, base_url: str) -> Any:
         """The urllib3 pool manager for a way of reaching ``base_url``."""
-        ca_path = _ca_path(transport)
+        ca_path = transport.ca_path or _tls.bundle()
         proxy = None if transport.direct else _proxy(transport, base_url)
         key = (transport.verify, ca_path, proxy or "")
         if key not in self._pools:
@@ -143,7 +141,7 @@ class Connections:
         return self._pools[key]
 
     def _make(self, verify: bool, ca_path: str, proxy: str | None) -> Any:
-        context = _tls_context(verify, ca_path, _changed(ca_path) if verify else 0)
+        context = _tls.context(verify, ca_path)
         options: dict[str, Any] = {"num_pools": 64, "maxsize": self._size, "retries": False, "ssl_context": context}
         if not proxy:
             return urllib3.PoolManager(**options)
@@ -157,57 +155,9 @@ class Connections:
         return urllib3.ProxyManager(proxy, **options)
 
 
-@functools.lru_cache(maxsize=16)
-def _tls_context(verify: bool, ca_path: str, _version: int) -> ssl.SSLContext:
-    """What urllib3 would otherwise make for every single connection: reading a bundle of public CAs costs some 20 ms of CPU."""
-    if not verify:
-        # The operator said so in as many words; a warning per request would only bury the others.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        return _new_context(ssl.CERT_NONE)
-    context = _new_context(ssl.CERT_REQUIRED)
-    try:
-        if os.path.isdir(ca_path):
-            context.load_verify_locations(capath=ca_path)
-        else:
-            context.load_verify_locations(cafile=ca_path)
-    except OSError as error:
-        raise BadInput(
-            f"the CA bundle {ca_path} cannot be used: {error.strerror or error}",
-            remedy="Give the path of a PEM bundle as ca_path, or correct REQUESTS_CA_BUNDLE.",
-        ) from None
-    return context
-
-
-def _new_context(cert_reqs: ssl.VerifyMode) -> ssl.SSLContext:
-    context: ssl.SSLContext = urllib3.util.ssl_.create_urllib3_context(cert_reqs=cert_reqs)
-    return context
-
-
-def _changed(path: str) -> int:
-    """When a bundle was last written; 0 where there is none."""
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0
-
-
-def prepare_tls() -> None:
-    """Read the machine's CA bundle now. For a process that forks for every task: they all find it in memory then."""
-    if not MISSING:
-        path = _ca_path(Transport())
-        with contextlib.suppress(M365Error):
-            _tls_context(True, path, _changed(path))
-
-
 def _proxy(transport: Transport, base_url: str) -> str | None:
     found: str | None = requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url))
     return transport.proxy or found
-
-
-def _ca_path(transport: Transport) -> str:
-    """An explicit ``ca_path`` wins over the environment, which wins over the bundle that comes with requests."""
-    environment = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    return str(transport.ca_path or environment or requests.utils.DEFAULT_CA_BUNDLE_PATH)
 
 
 class Http:

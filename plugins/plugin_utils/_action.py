@@ -23,8 +23,8 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils import _tls
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
-from ansible_collections.tcx.m365.plugins.module_utils._http import prepare_tls
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
@@ -35,7 +35,7 @@ IN_PROCESS_VARIABLE = "tcx_m365_in_process"
 display = Display()
 
 # Ansible loads this file before it forks for each task, so the CA bundle is read once in a run.
-prepare_tls()
+_tls.prepare()
 
 
 class CapabilityAction(ActionBase):

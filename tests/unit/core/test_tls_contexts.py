@@ -13,23 +13,23 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.tcx.m365.plugins.module_utils import _http
+from ansible_collections.tcx.m365.plugins.module_utils import _tls
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._http import Connections, Transport, prepare_tls
+from ansible_collections.tcx.m365.plugins.module_utils._http import Connections, Transport
 
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
-    _http._tls_context.cache_clear()
+    _tls._made.cache_clear()
 
 
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Each reading of a bundle."""
     seen: list[Any] = []
-    make = _http._new_context
+    make = _tls._new
 
     class Counting(ssl.SSLContext):
         def load_verify_locations(self, **options: Any) -> None:
@@ -40,12 +40,12 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         context.__class__ = Counting
         return context
 
-    monkeypatch.setattr(_http, "_new_context", counted)
+    monkeypatch.setattr(_tls, "_new", counted)
     return seen
 
 
 def test_many_addresses_and_tasks_read_the_bundle_once(readings: list[Any]) -> None:
-    prepare_tls()
+    _tls.prepare()
     for _task in range(3):
         connections = Connections()
         for number in range(5):
@@ -79,7 +79,7 @@ def test_a_bad_bundle_of_the_environment_does_not_break_the_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nothing"))
-    prepare_tls()
+    _tls.prepare()
 
 
 def test_verification_is_only_off_where_it_was_switched_off() -> None:
