@@ -24,8 +24,8 @@ from __future__ import annotations
 import email.utils
 import json
 import os
-import ssl
 import socket
+import ssl
 import time
 import urllib.parse
 import uuid
