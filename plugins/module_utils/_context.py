@@ -16,10 +16,20 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
 Say = Callable[[str], None]
+RunProgram = Callable[[list[str], float], tuple[int, str, str]]
+"""Runs a program for some seconds at most: exit status, standard output, standard error.
+
+Raises ``OSError`` when it cannot be started and ``TimeoutError`` when it has not ended in time. The front end brings it,
+because a module has to start programs in Ansible's way and the controller has another.
+"""
 
 
 def _silent(_text: str) -> None:
     """Nobody listens."""
+
+
+def _no_programs(command: list[str], _seconds: float) -> tuple[int, str, str]:
+    raise OSError(f"{command[0]} cannot be started from here")
 
 
 @dataclass
@@ -31,6 +41,7 @@ class Context:
     :param trace: one line per exchange at the highest verbosity; never a body, never a secret.
     :param hide: registers a secret that was obtained on the way (a token), so that no output shows it.
     :param connections: kept-alive connections; one task's own, or those of a sweep over many PBXs.
+    :param run_program: starts a program of this machine.
     """
 
     deadline: Deadline
@@ -40,6 +51,7 @@ class Context:
     trace: Say = _silent
     hide: Say = _silent
     connections: Connections = field(default_factory=Connections)
+    run_program: RunProgram = _no_programs
 
     def http(
         self,

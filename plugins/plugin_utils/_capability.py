@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
+from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_program
 
 Say = Callable[[str], None]
 
@@ -57,6 +58,7 @@ def run_capability(
         notice=notice,
         trace=trace,
     )
+    task.context.run_program = run_program
     if connections is not None:
         task.context.connections = connections
     try:

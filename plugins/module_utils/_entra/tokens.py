@@ -141,7 +141,8 @@ class Tokens:
         if isinstance(credential, ReadyToken):
             return self._ready(credential)
         if isinstance(credential, AzureCli):
-            value, expires = credential.fetch(self.connection.endpoints.graph, self.context.deadline.remaining())
+            remaining = self.context.deadline.remaining()
+            value, expires = credential.fetch(self.connection.endpoints.graph, remaining, self.context.run_program)
             return _token(value, expires - _MARGIN_S / 5)
         http = MsalHttp(self.connection.transport, self.context)
         if isinstance(credential, ManagedIdentity):

@@ -24,6 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federa
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.ready_token import ReadyToken
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, BadInput
+from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_program
 from ansible_collections.tcx.m365.tests.unit.entra.conftest import Pair, make_pair
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
@@ -259,7 +260,7 @@ def test_the_azure_cli_gives_a_token(az: Path) -> None:
     Path(f"{az}.answer").write_text(json.dumps({"accessToken": "t0ken", "expires_on": 2000000000}))
     credential = AzureCli("contoso.example")
     credential.validate()
-    assert credential.fetch("https://graph.example", 10) == ("t0ken", 2000000000.0)
+    assert credential.fetch("https://graph.example", 10, run_program) == ("t0ken", 2000000000.0)
     assert Path(f"{az}.arguments").read_text().split() == (
         "account get-access-token --resource https://graph.example -o json --tenant contoso.example".split()
     )
@@ -267,18 +268,18 @@ def test_the_azure_cli_gives_a_token(az: Path) -> None:
 
 def test_an_older_azure_cli_tells_local_time(az: Path) -> None:
     Path(f"{az}.answer").write_text(json.dumps({"accessToken": "t", "expiresOn": "2026-11-22 11:00:00.000000"}))
-    _token, expires = AzureCli("").fetch("r", 10)
+    _token, expires = AzureCli("").fetch("r", 10, run_program)
     assert time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(expires)) == "2026-11-22 11:00:00"
 
 
 def test_nobody_is_signed_in_to_the_azure_cli(az: Path) -> None:
     Path(f"{az}.refusal").write_text("ERROR: Please run 'az login' to setup account.\n")
     with pytest.raises(BadCredential, match=r"az login.*az login --tenant contoso\.example"):
-        AzureCli("contoso.example").fetch("r", 10)
+        AzureCli("contoso.example").fetch("r", 10, run_program)
     Path(f"{az}.refusal").unlink()
     Path(f"{az}.answer").write_text("no json")
     with pytest.raises(BadCredential, match="not a token"):
-        AzureCli("").fetch("r", 10)
+        AzureCli("").fetch("r", 10, run_program)
 
 
 def test_no_azure_cli(monkeypatch: pytest.MonkeyPatch) -> None:

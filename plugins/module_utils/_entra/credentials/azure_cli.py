@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ansible_collections.tcx.m365.plugins.module_utils._context import RunProgram
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, BadInput
 
@@ -38,30 +38,31 @@ class AzureCli(Credential):
     def material(self) -> tuple[str, ...]:
         return (os.environ.get("AZURE_CONFIG_DIR", ""), os.path.expanduser("~"))
 
-    def fetch(self, resource: str, timeout: float) -> tuple[str, float]:
+    def fetch(self, resource: str, timeout: float, run: RunProgram) -> tuple[str, float]:
         """A token, and the Unix time at which it ends.
 
         :param resource: whom the token is for, an address without scope.
+        :param timeout: seconds.
         :raises BadCredential: nobody is signed in, or not to that tenant.
         """
         command = [shutil.which("az") or "az", "account", "get-access-token", "--resource", resource, "-o", "json"]
         if self.tenant:
             command += ["--tenant", self.tenant]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=max(timeout, 1.0), check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
+            status, out, err = run(command, max(timeout, 1.0))
+        except OSError as error:
             raise BadCredential(
                 f"the Azure CLI did not answer ({type(error).__name__})", tried="get a token from the Azure CLI"
             ) from None
-        if done.returncode != 0:
+        if status != 0:
             raise BadCredential(
-                _last_words(done.stderr),
+                _last_words(err),
                 tried="get a token from the Azure CLI",
                 service="the Azure CLI",
                 remedy=f"Sign in with: az login --tenant {self.tenant or 'TENANT'} --allow-no-subscriptions",
             )
         try:
-            found = json.loads(done.stdout)
+            found = json.loads(out)
             return str(found["accessToken"]), _expires(found)
         except (ValueError, KeyError, TypeError):
             raise BadCredential(
