@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
@@ -49,7 +49,8 @@ class Tenant:
         return [self.send(call) for call in calls]
 
     def catalogs(self) -> Catalogues:
-        return Catalogues(cast("GraphClient", self))
+        client: GraphClient | Any = self
+        return Catalogues(client)
 
     def read_in_full(self) -> int:
         return len([path for path in self.asked if "appRoles" in path])
