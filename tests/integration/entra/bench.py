@@ -33,6 +33,7 @@ from tcx_lab import graph
 from tcx_lab.ca import KeyPair, make_key_pair
 from tcx_lab.evidence import Switches
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
+from tcx_lab.graph import contract
 from tcx_lab.graph.seed import register_automation_app
 from tcx_lab.testing import Lab
 from tcx_lab.world import Automation, Tenant, World
@@ -179,6 +180,8 @@ class Customer:
         ]
 
     def clear_log(self) -> None:
+        """Forget what was sent, once it has been held against the contract."""
+        self.bench.hold_against_the_contract()
         self.bench.world.log.clear()
 
 
@@ -202,6 +205,11 @@ class Bench:
         for name, value in Switches().as_dict().items():
             setattr(self.world.switches, name, value)
         self.world.log.clear()
+
+    def hold_against_the_contract(self) -> int:
+        """Every request to Graph since the test began against Microsoft's description; returns how many were held."""
+        sent = self.world.log.query(service="graph", source="client")
+        return 0 if contract.missing() else contract.hold(each.as_dict() for each in sent)
 
     def customer(self) -> Customer:
         """A new tenant with the automation in it."""

@@ -21,10 +21,11 @@ def lab() -> Iterator[Bench]:
 
 
 @pytest.fixture
-def bench(lab: Bench) -> Bench:
-    """The lab without trouble."""
+def bench(lab: Bench) -> Iterator[Bench]:
+    """The lab without trouble. What a test sent is held against Graph's description."""
     lab.reset()
-    return lab
+    yield lab
+    lab.hold_against_the_contract()
 
 
 @pytest.fixture

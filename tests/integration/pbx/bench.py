@@ -28,8 +28,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Task, failure
 from tcx_lab.evidence import Switches
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
-from tcx_lab.pbx import PbxState, prepare_pbx, state_of
-from tcx_lab.pbx.contract import Contract
+from tcx_lab.pbx import PbxState, contract, prepare_pbx, state_of
 from tcx_lab.pbx.kit import GUIDE_PERMISSIONS, Directory
 from tcx_lab.testing import Lab
 from tcx_lab.world import Pbx, Tenant, World
@@ -203,17 +202,9 @@ class Bench:
 
     def hold_against_the_contract(self) -> int:
         """Every request to every PBX against 3CX's description of its release; returns how many were held against it."""
-        checked = 0
-        for name, pbx in self.world.pbxs.items():
-            contract = Contract.load(pbx.version)
-            if contract is None:
-                continue
-            for each in self.requests(name):
-                # What was refused or cut before it was read has no body in the log.
-                if each.path.startswith("/xapi/v1") and each.status not in (0, 401) and each.trouble is None:
-                    contract.check_request(each.method, each.path.removeprefix("/xapi/v1"), each.body, each.query)
-                    checked += 1
-        return checked
+        sent = self.world.log.query(service="pbx", source="client")
+        versions = {name: pbx.version for name, pbx in self.world.pbxs.items()}
+        return contract.hold((each.as_dict() for each in sent), versions)
 
 
 @dataclass

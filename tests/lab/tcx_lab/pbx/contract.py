@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,24 @@ class Contract:
                 found.update(self._properties(self._resolved(part)))
             found.update(schema.get("properties", {}))
         return found
+
+
+def hold(entries: Iterable[Mapping[str, Any]], versions: Mapping[str, str]) -> int:
+    """Every call of XAPI in a request log against the description of its release; returns how many were held.
+
+    `versions` is the release or build of each PBX by name. Raises ContractError.
+    """
+    held = 0
+    for each in entries:
+        # What was refused or cut before it was read has no body in the log.
+        unread = each["status"] in (0, 401) or each["trouble"] is not None
+        if unread or not each["path"].startswith("/xapi/v1"):
+            continue
+        judge = Contract.load(versions[each["host"]])
+        if judge is not None:
+            judge.check_request(each["method"], each["path"].removeprefix("/xapi/v1"), each["body"], each["query"])
+            held += 1
+    return held
 
 
 def _nullable(schema: dict[str, Any]) -> bool:
