@@ -2,17 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Azure CLI, unchanged, against the lab over TLS: sign-in, applications, credentials, permissions, owners.
-
-Its program is found by TCX_AZ, in the directory TCX_BIN_AZURE_CLI, or on the path.
-"""
+"""The Azure CLI, unchanged, against the lab over TLS: sign-in, applications, credentials, permissions, owners."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,44 +19,24 @@ from tcx_lab.graph.catalogue import app_role_ids
 from tcx_lab.testing import Lab
 from tcx_lab.world import GRAPH_APP_ID, Tenant, World
 
-AZ = os.environ.get("TCX_AZ") or shutil.which("az", path=os.environ.get("TCX_BIN_AZURE_CLI")) or shutil.which("az")
-pytestmark = pytest.mark.skipif(AZ is None, reason="the Azure CLI (az) is neither at TCX_AZ nor on the path")
+from .azure_cli import NEEDS_AZ, AzureCli
+
+pytestmark = NEEDS_AZ
 
 USER_READ = "e1fe6dd8-ba31-4d61-89e7-88639da4683d"
 AUDIENCE = "api://AzureADTokenExchange"
 CALLBACK = "https://pbx.example/oauth2office2"
 
 
-class Cli:
-    """az with a configuration of its own."""
+class Cli(AzureCli):
+    """az, and the world that it works in."""
 
     def __init__(self, lab: Lab, home: Path) -> None:
         assert lab.world is not None
-        self.lab, self.world, self.home = lab, lab.world, home
+        assert lab.world.automation is not None
+        self.world = lab.world
         self.tenant: Tenant = next(iter(self.world.tenants.values()))
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.environment = {**kept, "AZURE_CONFIG_DIR": str(home / "azure"), "REQUESTS_CA_BUNDLE": str(lab.ca_path)}
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        assert AZ is not None
-        return subprocess.run(
-            [AZ, *words, "--output", "json"],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-
-    def __call__(self, *words: str) -> Any:
-        done = self.run(*words)
-        assert done.returncode == 0, f"az {' '.join(words[:3])}: {done.stderr}"
-        return json.loads(done.stdout) if done.stdout.strip() else None
-
-    def login(self, *credential: str) -> Any:
-        assert self.world.automation is not None
-        who = ("--username", self.world.automation.app_id, "--tenant", self.tenant.id, "--allow-no-subscriptions")
-        return self("login", "--service-principal", *who, *credential)
+        super().__init__(lab, home, self.tenant.id, lab.world.automation.app_id)
 
 
 def _world() -> World:
@@ -74,9 +48,7 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     """az that knows the lab as its cloud and has signed in with the automation's secret."""
     with Lab.start(_world(), mode="thread") as lab:
         cli = Cli(lab, tmp_path_factory.mktemp("az"))
-        cli("config", "set", "core.instance_discovery=false", "core.collect_telemetry=no")
-        cli("cloud", "register", "--name", "lab", "--endpoint-resource-manager", lab.endpoints["management"])
-        cli("cloud", "set", "--name", "lab")
+        cli.make_the_lab_its_cloud()
         assert cli.world.automation is not None
         cli.login("--password", cli.world.automation.client_secret)
         yield cli
