@@ -96,6 +96,9 @@ CORES = {
 }
 ANY = versions(12, 11, 13, 14)
 
+# Tens of thousands of modules of which the tests use a few; to compile all of them takes longer than to use those.
+MOSTLY_UNUSED = ("azure-cli", "msgraph-sdk", "azcollection")
+
 
 def main_core(version: Version) -> str:
     """The release that the everyday environment holds: the newest that this Python can run."""
@@ -175,8 +178,10 @@ def _install(environment: Environment, lock: Path) -> None:
     python = environment.bin / "python"
     uv = installer()
     if uv is not None:
-        # Byte code is compiled here once: thousands of short Python processes start from these environments.
-        flags = ["-q", "--require-hashes", "--link-mode", "copy", "--compile-bytecode", "--python"]
+        flags = ["-q", "--require-hashes", "--link-mode", "copy", "--python"]
+        if environment.lock not in MOSTLY_UNUSED:
+            # Byte code is compiled here once: thousands of short Python processes start from these environments.
+            flags.insert(0, "--compile-bytecode")
         try:
             _run([uv, "pip", "sync", *flags, python, lock])
         except CannotMake as reason:
