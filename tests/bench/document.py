@@ -43,6 +43,11 @@ class Figures:
     def __init__(self, series: Mapping[str, Sequence[Run]]) -> None:
         self._series = {name: runs for name, runs in series.items() if runs}
 
+    def with_forks(self) -> list[tuple[str, int]]:
+        """What was measured with other forks and strategies, and for how many PBXs."""
+        split = (name.rpartition("/") for name in self._series if " forks, " in name)
+        return [(what, int(size)) for what, _slash, size in split]
+
     def sizes(self, what: str) -> list[int]:
         """For which numbers of PBXs something was measured."""
         return sorted(int(name.partition("/")[2]) for name in self._series if name.startswith(f"{what}/"))
@@ -64,6 +69,7 @@ def write(results: Mapping[str, Any]) -> str:
     shown = {
         "ratios": ratios(figures),
         "table": table(figures),
+        "forks": forks(figures),
         "machine": machine(results),
         "loads": loads(results["series"]),
     }
@@ -165,6 +171,20 @@ def table(figures: Figures) -> str:
                 f"| {figures.of(what, size, 'memory_mib'):,.0f} | {' / '.join(calls)} "
                 f"| {figures.of(what, size, 'lab_share') * 100:.0f} % |"
             )
+    return "\n".join(lines)
+
+
+def forks(figures: Figures) -> str:
+    """No-change rollouts with other forks and strategies."""
+    found = figures.with_forks()
+    if not found:
+        return ""
+    lines = ["| forks, strategy | PBXs | seconds | CPU ms per PBX | peak memory, MiB |\n|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {what} | {size} | {figures.of(what, size, 'wall'):.1f} | {figures.of(what, size, 'cpu_per_pbx') * 1000:,.0f} "
+        f"| {figures.of(what, size, 'memory_mib'):,.0f} |"
+        for what, size in found
+    ]
     return "\n".join(lines)
 
 

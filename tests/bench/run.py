@@ -27,7 +27,16 @@ from environments import BUILD, main_core
 from subjects import CONCURRENCY, FORKS, TROUBLE, Bench, Figure
 
 STORE = BUILD / "bench" / "results.json"
-PARTS = ("rollout", "compliance", "peers")
+PARTS = ("rollout", "compliance", "peers", "forks")
+SETTINGS = (
+    (5, "linear"),
+    (12, "linear"),
+    (25, "linear"),
+    (50, "linear"),
+    (100, "linear"),
+    (50, "free"),
+    (50, "host_pinned"),
+)
 
 
 def main() -> int:
@@ -36,7 +45,7 @@ def main() -> int:
     results = Results(options)
     if not options.write:
         for part in options.only or PARTS:
-            {"rollout": rollouts, "compliance": sweeps, "peers": peers}[part](options, results)
+            {"rollout": rollouts, "compliance": sweeps, "peers": peers, "forks": settings}[part](options, results)
     text = document.write(results.found)
     print(text)
     print(f"written: {document.DOCUMENT.relative_to(REPOSITORY)}", file=sys.stderr)
@@ -55,6 +64,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=float, default=50.0, help="delay of every answer")
     parser.add_argument("--modules-at", type=int, default=24, help="PBXs for the plain modules")
     parser.add_argument("--azcollection-at", type=int, default=6, help="PBXs for azure.azcollection; 0 leaves it out")
+    parser.add_argument("--forks-at", type=int, default=100, help="PBXs for the comparison of forks and strategies")
     parser.add_argument("--only", action="append", choices=PARTS, help="measure these parts only")
     parser.add_argument("--write", action="store_true", help="measure nothing, write the document again")
     return parser.parse_args()
@@ -159,6 +169,17 @@ def peers(options: argparse.Namespace, results: Results) -> None:
             results.add(modules, bench.rollout(limit=few, tcx_m365_in_process=False))
             if options.azcollection_at:
                 results.add(other, bench.azcollection(options.azcollection_at))
+
+
+def settings(options: argparse.Namespace, results: Results) -> None:
+    """The no-change rollout with other forks and strategies."""
+    names = {each: f"{each[0]} forks, {each[1]}/{options.forks_at}" for each in SETTINGS}
+    results.begin(*names.values())
+    with Bench.start(options.forks_at, options.latency_ms) as bench:
+        bench.prepare()
+        for _run in range(options.runs):
+            for (forks, strategy), name in names.items():
+                results.add(name, bench.rollout(forks=forks, strategy=strategy))
 
 
 if __name__ == "__main__":

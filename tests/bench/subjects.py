@@ -95,9 +95,10 @@ class Bench:
         self._expect(usage.code == 0, "the preparation failed")
         self.lab.control.clear_log()
 
-    def rollout(self, *arguments: str, limit: int = 0, **variables: Any) -> Figure:
+    def rollout(self, *, limit: int = 0, forks: int = FORKS, strategy: str = "linear", **variables: Any) -> Figure:
         """The playbook of the rollout; hosts with trouble fail, so it ends with 2."""
-        return self._playbook("tcx.m365.rollout", *arguments, limit=limit, codes=(0, 2), variables=variables)
+        known = {**self._environment(), "ANSIBLE_FORKS": str(forks), "ANSIBLE_STRATEGY": strategy}
+        return self._playbook("tcx.m365.rollout", limit=limit, codes=(0, 2), variables=variables, environment=known)
 
     def compliance(self) -> Figure:
         """The playbook of the compliance run; its report must hold every PBX once, with the right verdict."""
@@ -137,7 +138,7 @@ class Bench:
     def _playbook(
         self,
         name: str,
-        *arguments: str,
+        *,
         variables: Mapping[str, Any],
         limit: int = 0,
         codes: tuple[int, ...] = (0,),
@@ -145,7 +146,7 @@ class Bench:
     ) -> Figure:
         given = {"entra_ca_path": str(self.bundle), "tcx_ca_path": str(self.bundle), **variables}
         program = str(Path(sys.executable).with_name("ansible-playbook"))
-        command = [program, name, "-i", str(self._inventory()), "-e", json.dumps(given), *arguments]
+        command = [program, name, "-i", str(self._inventory()), "-e", json.dumps(given)]
         if limit:
             command += ["--limit", ",".join(self.healthy()[:limit])]
         return self._figure(command, environment or self._environment(), limit or self.pbxs, codes)
