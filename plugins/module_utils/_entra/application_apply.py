@@ -43,6 +43,9 @@ _FIRST_PROPERTIES = ("displayName", "signInAudience")
 _REAPPEAR_S = 20.0
 """How long an application whose creation was interrupted is looked for before it counts as not created."""
 
+_NAME_TAKEN = "Another object with the same value for property uniqueName already exists"
+"""400 without a code of its own (observed): the answer to a request for a name that another application has."""
+
 _PURGE_S = 60.0
 
 
@@ -211,12 +214,23 @@ class Applier:
             if answer.ok:
                 return answer.get() if answer.status == 201 else None
             error = answer.error
-            if isinstance(error, Conflict):
+            if isinstance(error, Conflict) or self._is_name_taken(error):
                 return None
             if not (unsupported_here(error) or isinstance(error, NotFound)):
                 raise error.while_trying(f"create {self.what}")
             self.finder.no_unique_names()
         return self._post(body)
+
+    def _is_name_taken(self, error: M365Error) -> bool:
+        """Whether another request has just created the application, and the replica that we read from does not show it.
+
+        Raises the error where nothing that has the name appears: then an object keeps it that we cannot see.
+        """
+        if not (isinstance(error, Rejected) and error.said.startswith(_NAME_TAKEN)):
+            return False
+        if self._found_again().application is None:
+            raise error.while_trying(f"create {self.what}")
+        return True
 
     def _post(self, body: Json) -> Json | None:
         """Create without a key. displayName is not unique, so after a lost answer the application is looked for first."""

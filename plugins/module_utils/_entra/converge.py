@@ -90,7 +90,7 @@ def converge(subject: Subject[S], state: S, deadline: Deadline, *, within: float
         if subject.plan(reading).writes:
             # Undone, or not carried out: what is written next must be derived from a reading taken after the pause.
             pace.give_way(undone=accepted)
-            seen, known, accepted = None, subject.read(reading), False
+            seen, known, accepted = None, _read_again(subject, reading, pace), False
             continue
         if not pace.contended and subject.entries(reading) == subject.entries(known):
             return reading
@@ -160,6 +160,15 @@ class _Pace:
             self._deadline.pause(seconds, why)
         except DeadlineExceeded as error:
             raise error.while_trying(why) from None
+
+
+def _read_again(subject: Subject[S], known: S, pace: _Pace) -> S:
+    """A new reading with the objects that have been seen already; a replica that lacks one would have it made twice."""
+    reading = subject.read(known)
+    while not subject.sees(reading, known):
+        pace.wait_for_replica()
+        reading = subject.read(known)
+    return reading
 
 
 def _is_old(subject: Subject[S], reading: S, before: S, known: S, accepted: bool) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._entra import application_apply
 from ansible_collections.tcx.m365.tests.integration.entra.bench import (
     APP,
     COLLECTIONS,
@@ -100,6 +101,27 @@ def test_replication(bench: Bench, customer: Customer, switches: dict[str, Any])
     assert made["waited"] + granted["waited"] > 0
     bench.reset()
     _is_as_wished(customer)
+
+
+def test_created_but_unknown_and_not_replicated_either(bench: Bench, customer: Customer) -> None:
+    """Graph says that the name is taken (observed wording), and shows the application that has it only later."""
+    bench.switch(replication_lag=5.0)
+    bench.trouble("reset_after", method="PATCH", path="uniqueName", times=1)
+    result = customer.run().task(APP, **guide())
+    assert "msg" not in result, result
+    assert customer.application()["appId"] == result["app_id"]
+
+
+def test_a_name_that_something_invisible_keeps_is_told(
+    bench: Bench, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application_apply, "_REAPPEAR_S", 2.0)
+    said = "Another object with the same value for property uniqueName already exists."
+    taken = {"code": "Request_BadRequest", "message": said, "details": [{"code": "ObjectConflict", "message": said}]}
+    bench.trouble("status", status=400, body={"error": taken}, method="PATCH", path="uniqueName", times=0)
+    result = customer.run().task(APP, **guide())
+    assert said.rstrip(".") in result["msg"]
+    assert customer.applications() == []
 
 
 def test_replication_that_outlasts_the_wait_is_told(bench: Bench, customer: Customer) -> None:

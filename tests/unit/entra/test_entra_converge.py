@@ -120,6 +120,13 @@ def test_what_was_not_accepted_is_tried_again_from_a_new_reading() -> None:
     assert frozenset("a") <= (_bring(subject) or frozenset())
 
 
+def test_what_a_replica_has_lost_sight_of_is_not_made_again() -> None:
+    """The reading from which the next attempt is planned comes from a replica that lags behind."""
+    subject = SharedList(frozenset("a"), frozenset("b"), refuse=1, readings=[frozenset("b"), None, None])
+    assert _bring(subject) == frozenset("ab")
+    assert subject.writes == [frozenset("ab")]
+
+
 def test_replication_that_does_not_end() -> None:
     old = frozenset("b")
     with pytest.raises(NotYetReplicated, match="within 5 s"):
