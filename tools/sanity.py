@@ -46,7 +46,9 @@ def read_output(lines: list[str]) -> list[Case]:
             cases.append(Case(f"{name} on Python {python}" if python else name))
         elif found := NOT_HERE.search(line):
             name, python = found.groups()
-            cases.append(Case(f"{name} on Python {python}", skipped=f"this machine has no Python {python}"))
+            skip = Case(f"{name} on Python {python}", skipped=f"this machine has no Python {python}")
+            if skip not in cases:  # it shows its warnings once more at the end
+                cases.append(skip)
         elif found := FAULT.match(line):
             if not cases:
                 cases.append(Case("ansible-test"))

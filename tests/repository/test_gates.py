@@ -200,6 +200,8 @@ ERROR: plugins/x.py:1:1: E303: too many blank lines
 Running sanity test "shellcheck"
 No tests applicable.
 Running sanity test "yamllint"
+WARNING: Reviewing previous 1 warning(s):
+WARNING: Skipping sanity test "compile" on Python 3.14 because it could not be found.
 FATAL: The 1 sanity test(s) listed below (out of 4) failed. See error output above for details.
 pep8
 """
