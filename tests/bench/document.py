@@ -33,7 +33,7 @@ NAMES = {
     "bare client": "bare asynchronous client, the same calls",
     "in process": "no-change rollout of these PBXs alone",
     "plain modules": "the same as plain modules",
-    "azure.azcollection": "azure.azcollection + `ansible.builtin.uri`",
+    "azure.azcollection": "azure.azcollection with `ansible.builtin.uri`",
 }
 
 
@@ -128,7 +128,7 @@ def _beside(figures: Figures, what: str, size: int) -> str:
     cpu = figures.of(what, few, "cpu_per_pbx") / figures.of("compliance", size, "cpu_per_pbx")
     budget = " (budget: at least 10 times)" if what == "plain modules" else ""
     return (
-        f"**{NAMES[what][0].upper()}{NAMES[what][1:]}**, {few} PBXs, beside the compliance run of {size:,}: per PBX "
+        f"**{NAMES[what].replace('the same', 'The same')}**, {few} PBXs, beside the compliance run of {size:,}: per PBX "
         f"{wall:.0f} times the time{budget} and {cpu:.0f} times the CPU."
     )
 
@@ -219,7 +219,7 @@ def growth(figures: Figures) -> str:
             },
         ),
         plot.Panel(
-            "Peak memory of all its processes",
+            "Peak memory, all processes",
             "MiB",
             {
                 "compliance run": figures.points("compliance", "memory_mib"),

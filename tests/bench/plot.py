@@ -18,7 +18,7 @@ _COLORS = ("a", "b")
 
 _STYLE = """
 text{font:13px system-ui,sans-serif;fill:#1f2937}.title{font-weight:600;font-size:15px}.axis{stroke:#9ca3af}
-.grid{stroke:#e5e7eb}.a{stroke:#0b63ce;fill:#0b63ce}.b{stroke:#c2410c;fill:#c2410c}.line{fill:none;stroke-width:2}
+.grid{stroke:#e5e7eb}.a{stroke:#0b63ce;fill:#0b63ce}.b{stroke:#c2410c;fill:#c2410c}path.line{fill:none!important;stroke-width:2}
 .page{fill:#ffffff}.b.line{stroke-dasharray:6 4}text.a,text.b{stroke:none}
 @media (prefers-color-scheme:dark){text{fill:#e5e7eb}.grid{stroke:#374151}.page{fill:#111827}.axis{stroke:#6b7280}
 .a{stroke:#6cb0ff;fill:#6cb0ff}.b{stroke:#fdba74;fill:#fdba74}}
@@ -57,7 +57,7 @@ def _panel(panel: Panel, left: float, width: float, x_name: str) -> str:
     def at_y(value: float) -> float:
         return _TOP + height * (1 - value / top)
 
-    parts = [f'<text class="title" x="{left:.0f}" y="26">{escape(panel.title)}</text>']
+    parts = [f'<text class="title" x="{left:.0f}" y="26">{escape(f"{panel.title}, {panel.unit}")}</text>']
     for step in range(5):
         value = top * step / 4
         y = at_y(value)
@@ -70,7 +70,7 @@ def _panel(panel: Panel, left: float, width: float, x_name: str) -> str:
         parts.append(_line(name, line, _COLORS[number % 2], at_x, at_y))
         parts.append(
             f'<text class="{_COLORS[number % 2]}" x="{left + number * width / 2:.0f}" y="48">'
-            f"{'&#9679;' if number == 0 else '&#9632;'} {escape(name)}{', ' + panel.unit if number == 0 else ''}</text>"
+            f"{'&#9679;' if number == 0 else '&#9632;'} {escape(name)}</text>"
         )
     return "".join(parts)
 
@@ -95,4 +95,4 @@ def _round_up(value: float) -> float:
     step = 1.0
     while step * 40 < value:
         step *= 10
-    return next(step * factor for factor in (2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40) if step * factor >= value)
+    return next(step * factor for factor in (2, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 36, 40) if step * factor >= value)
