@@ -67,10 +67,14 @@ def _certificates(partials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _deep(parts: Sequence[Any], join_lists: bool = True) -> Any:
-    """Mappings key by key, lists joined; otherwise the last value that says something."""
-    if all(isinstance(part, dict) for part in parts):
-        keys = sorted({key for part in parts for key in part})
-        return {key: _deep([part[key] for part in parts if key in part], join_lists) for key in keys}
-    if join_lists and all(isinstance(part, list) for part in parts):
-        return _union(parts)
-    return next((part for part in reversed(parts) if part is not None), None)
+    """Mappings key by key, lists joined; otherwise the last value that says something. Of values that differ in kind,
+    those of the kind of the last one are heard."""
+    said = [part for part in parts if part is not None]
+    last = said[-1] if said else None
+    if isinstance(last, dict):
+        mappings = [part for part in said if isinstance(part, dict)]
+        keys = sorted({key for mapping in mappings for key in mapping})
+        return {key: _deep([one[key] for one in mappings if key in one], join_lists) for key in keys}
+    if join_lists and isinstance(last, list):
+        return _union(part for part in said if isinstance(part, list))
+    return last

@@ -26,10 +26,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, 
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.tests.unit.entra import generated as gen
 from ansible_collections.tcx.m365.tests.unit.entra.conftest import NOW
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 REFUSED = (NotOurs, Conflict, BadInput)
-many = settings(max_examples=60, deadline=None)
 
 
 def _plan(wish: Wish, observed: Observed, now: dt.datetime = NOW) -> Any:
@@ -43,7 +42,6 @@ def _plan_or_skip(wish: Wish, observed: Observed) -> Any:
         assume(False)
 
 
-@many
 @given(gen.wishes(), gen.observations())
 def test_a_plan_carried_out_leaves_nothing_to_do(wish: Wish, observed: Observed) -> None:
     plan = _plan_or_skip(wish, observed)
@@ -52,14 +50,12 @@ def test_a_plan_carried_out_leaves_nothing_to_do(wish: Wish, observed: Observed)
     assert again.writes == []
 
 
-@many
 @given(gen.wishes(), gen.observations())
 def test_changes_and_writes_go_together(wish: Wish, observed: Observed) -> None:
     plan = _plan_or_skip(wish, observed)
     assert bool(plan.changes) == bool(plan.writes)
 
 
-@many
 @given(gen.wishes(exclusive=False, removes=False), gen.observations())
 def test_nothing_foreign_is_ever_dropped(wish: Wish, observed: Observed) -> None:
     plan = _plan_or_skip(wish, observed)
@@ -76,7 +72,6 @@ def test_nothing_foreign_is_ever_dropped(wish: Wish, observed: Observed) -> None
         assert kept[entry["keyId"]] == entry
 
 
-@many
 @given(gen.wishes(), gen.observations(marked=False))
 def test_without_our_mark_nothing_is_removed_unless_forced(wish: Wish, observed: Observed) -> None:
     assume(not wish.force)
@@ -92,7 +87,6 @@ def test_without_our_mark_nothing_is_removed_unless_forced(wish: Wish, observed:
     assert usable <= {thumbprint_of(e) or e["keyId"] for e in after.get("keyCredentials") or ()}
 
 
-@many
 @given(gen.wishes(), gen.observations())
 def test_kept_entries_are_sent_back_as_they_were_without_their_bytes(wish: Wish, observed: Observed) -> None:
     plan = _plan_or_skip(wish, observed)
@@ -109,7 +103,6 @@ def test_kept_entries_are_sent_back_as_they_were_without_their_bytes(wish: Wish,
                 assert "customKeyIdentifier" not in sent
 
 
-@many
 @given(gen.wishes(rotates=True), gen.observations())
 def test_rotation_never_removes_the_last_certificate_that_works(wish: Wish, observed: Observed) -> None:
     plan = _plan_or_skip(wish, observed)

@@ -14,14 +14,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import APPLICATION, DELEGATED
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotOurs
 from ansible_collections.tcx.m365.tests.unit.entra import generated as gen
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 NAMES = Names(gen.CATALOGUES)
 ROLES = [each for each in gen.PERMISSIONS if each.kind == APPLICATION]
 SCOPES = [each for each in gen.PERMISSIONS if each.kind == DELEGATED]
 OBJECTS = [NAMES.object_id(gen.GRAPH), NAMES.object_id(gen.OTHER), "object-of-a-stranger"]
-many = settings(max_examples=100, deadline=None)
 
 
 def assignment(resource: str, role: str) -> dict[str, Any]:
@@ -71,7 +70,6 @@ def wishes(draw: Any) -> GrantWish:
     )
 
 
-@many
 @given(wishes(), granted())
 def test_a_plan_carried_out_leaves_nothing_to_do(wish: GrantWish, there: Granted) -> None:
     try:
@@ -83,7 +81,6 @@ def test_a_plan_carried_out_leaves_nothing_to_do(wish: GrantWish, there: Granted
     assert again.writes == []
 
 
-@many
 @given(wishes(), granted())
 def test_what_is_not_named_stays_unless_exclusive(wish: GrantWish, there: Granted) -> None:
     assume(not wish.exclusive and (wish.names_any or not wish.absent))
@@ -93,7 +90,6 @@ def test_what_is_not_named_stays_unless_exclusive(wish: GrantWish, there: Grante
         assert set(names(there, NAMES)) - named <= set(names(after, NAMES))
 
 
-@many
 @given(wishes(), granted())
 def test_everything_wanted_is_there_afterwards(wish: GrantWish, there: Granted) -> None:
     assume(not wish.absent)

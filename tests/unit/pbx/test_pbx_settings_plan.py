@@ -26,7 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.tests.unit.pbx.singletons import entity, option_value, wanted
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 RESOURCES = (INTEGRATION, TEAMS, MAIL)
@@ -68,7 +68,6 @@ def pruned(tree: Any) -> Any:
 
 @pytest.mark.parametrize("merges", [False, True], ids=["replace", "merge"])
 @pytest.mark.parametrize("resource", RESOURCES)
-@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_one_application_is_enough_and_nothing_else_moves(data: st.DataObject, resource: str, merges: bool) -> None:
     have, want = data.draw(entity(resource)), data.draw(wanted(resource))
@@ -83,7 +82,6 @@ def test_one_application_is_enough_and_nothing_else_moves(data: st.DataObject, r
     assert not again.writes
 
 
-@settings(max_examples=100, deadline=None)
 @given(have=entity(), want=wanted())
 def test_a_write_says_only_what_belongs_to_a_change(have: dict[str, Any], want: dict[str, Any]) -> None:
     plan = planned(want, have, INTEGRATION)
@@ -94,7 +92,6 @@ def test_a_write_says_only_what_belongs_to_a_change(have: dict[str, Any], want: 
     assert len(plan.writes) <= 1
 
 
-@settings(max_examples=60, deadline=None)
 @given(have=entity())
 def test_what_is_read_can_be_wanted(have: dict[str, Any]) -> None:
     release = Release(20, 0, 10)
@@ -103,7 +100,6 @@ def test_what_is_read_can_be_wanted(have: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("each", PROPERTIES, ids=lambda each: each.option)
-@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_writing_and_reading_are_inverse(each: Any, data: st.DataObject) -> None:
     value = data.draw(option_value(each))

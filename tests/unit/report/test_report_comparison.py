@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, compare, read_report, write_report
 from ansible_collections.tcx.m365.tests.unit.report.fleets import change, host, host_results, report
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 CATEGORIES = ("new_drift", "new_trouble", "still_open", "mended", "appeared", "disappeared")
@@ -68,7 +68,6 @@ def test_a_pbx_that_could_not_be_seen_has_mended_nothing() -> None:
     assert "changes" not in entry
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(host_results, max_size=6), st.lists(host_results, max_size=6))
 def test_every_pbx_is_in_one_category_or_was_and_is_compliant(before: list[HostResult], now: list[HostResult]) -> None:
     earlier, later = report(*before), report(*now)

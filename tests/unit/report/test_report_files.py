@@ -28,7 +28,7 @@ from ansible_collections.tcx.m365.tests.tools.sample_fleet import (
     sample_report,
 )
 from ansible_collections.tcx.m365.tests.unit.report.fleets import NOW, change, host, host_results, report
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 NAMES = ["compliance.json", "compliance.csv", "compliance.md", "compliance.html", "compliance.junit.xml", "SHA256SUMS"]
@@ -132,7 +132,6 @@ def test_csv_has_every_pbx_once_with_what_differs() -> None:
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(host_results, max_size=3), st.sampled_from(DANGEROUS), st.text(max_size=5))
 def test_no_cell_of_the_csv_is_a_formula(hosts: list[HostResult], start: str, rest: str) -> None:
     text = start + rest
@@ -177,7 +176,6 @@ def test_junit_has_one_case_per_pbx_and_the_kind_follows_the_verdict() -> None:
     assert "How to fix it: " in text
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(host_results, max_size=4))
 def test_junit_is_xml_whatever_the_values(hosts: list[HostResult]) -> None:
     built = report(*hosts, *hostile_hosts(), run={"playbook": "\x00]]><", "duration_s": True})

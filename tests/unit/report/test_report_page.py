@@ -20,7 +20,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import rende
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences, shorten
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import hostile_hosts, sample_report
 from ansible_collections.tcx.m365.tests.unit.report.fleets import NOW, change, host, host_results, report
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 VOID = {"meta", "link", "br", "input"}
@@ -103,7 +103,6 @@ def test_hostile_names_and_values_add_no_element() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(host_results, min_size=1, max_size=3))
 def test_any_value_leaves_the_page_whole(hosts: list[HostResult]) -> None:
     built = report(*hosts, compare_with=report(*hosts[:1], host("x")).to_dict())

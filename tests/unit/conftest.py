@@ -1,0 +1,19 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many examples the property tests try: the same ones in every gate, ever new ones when somebody goes looking."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+# A gate that fails must fail for the change at hand. Whoever looks for faults asks for `--hypothesis-profile=explore`.
+settings.register_profile("gate", max_examples=80, deadline=None, derandomize=True)
+settings.register_profile(
+    "explore",
+    max_examples=3000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("gate")
