@@ -184,9 +184,10 @@ class ControlApp:
             graph.delete_object(self._world, tenant, kind, key)
             return Response(status_code=204)
         if request.method == "PATCH":
-            if kind != "applications":
-                raise HTTPException(400, "only applications can be changed here")
-            return JSONResponse(graph.patch_application(self._world, tenant, key, await _object(request)))
+            patch = {"applications": graph.patch_application, "users": graph.patch_user}.get(kind)
+            if patch is None:
+                raise HTTPException(400, "only applications and users can be changed here")
+            return JSONResponse(patch(self._world, tenant, key, await _object(request)))
         return JSONResponse(objects[key])
 
     def _find_pbx(self, request: Request) -> Pbx:

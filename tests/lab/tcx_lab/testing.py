@@ -321,6 +321,11 @@ class Control:
         found: dict[str, Any] = self.call("PATCH", f"/tenants/{tenant}/applications/{object_id}", changes)
         return found
 
+    def patch_user(self, tenant: str, object_id: str, **changes: Any) -> dict[str, Any]:
+        """Change a user, for example `accountEnabled=False`, behind everybody's back."""
+        found: dict[str, Any] = self.call("PATCH", f"/tenants/{tenant}/users/{object_id}", changes)
+        return found
+
     def delete_object(self, tenant: str, kind: str, object_id: str) -> None:
         """Delete a directory object behind everybody's back."""
         self.call("DELETE", f"/tenants/{tenant}/{kind}/{object_id}")

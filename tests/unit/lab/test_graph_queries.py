@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tcx_lab.graph import seed
+from tcx_lab.graph import add_group, patch_user, seed
 from tcx_lab.graph.kit import Kit
 from tcx_lab.graph.odata import parse_filter
 from tcx_lab.requestlog import LogEntry
@@ -270,6 +270,28 @@ async def test_users(kit: Kit) -> None:
     members = await kit.ok("GET", f"/groups/{group}/members")
     assert user["id"] in {each["id"] for each in members["value"]}
     assert (await kit.ok("GET", f"/users/{user['id']}/memberOf"))["value"][0]["id"] == group
+
+
+async def test_members_of_members(kit: Kit) -> None:
+    first, second, *_others = kit.tenant.users
+    inner = add_group(kit.world, kit.tenant, "Inner", [second])
+    outer = add_group(kit.world, kit.tenant, "Outer", [first, inner["id"]])
+    kit.tenant.group_members[inner["id"]].append(outer["id"])  # a circle
+    direct = (await kit.ok("GET", f"/groups/{outer['id']}/members"))["value"]
+    assert [each["id"] for each in direct] == [first, inner["id"]]
+    path = f"/groups/{outer['id']}/transitiveMembers/microsoft.graph.user?$select=id,userType&$count=true"
+    answer = await kit.ok("GET", path, headers={"ConsistencyLevel": "eventual"})
+    assert answer["@odata.count"] == 2
+    assert {each["id"] for each in answer["value"]} == {first, second}
+    assert {each["@odata.type"] for each in answer["value"]} == {"#microsoft.graph.user"}
+
+
+async def test_a_user_changed_in_the_portal(kit: Kit) -> None:
+    user = next(iter(kit.tenant.users))
+    patch_user(kit.world, kit.tenant, user, {"accountEnabled": False})
+    assert (await kit.ok("GET", f"/users/{user}?$select=accountEnabled"))["accountEnabled"] is False
+    with pytest.raises(ValueError, match="accountEnabeld"):
+        patch_user(kit.world, kit.tenant, user, {"accountEnabeld": True})
 
 
 async def test_photos(kit: Kit) -> None:

@@ -5,10 +5,12 @@
 """Microsoft Graph over the directories of a world: `create_graph_app`; tenants are filled with `seed_tenant`."""
 
 from tcx_lab.graph.app import create_graph_app
-from tcx_lab.graph.backdoor import delete_object, patch_application
+from tcx_lab.graph.backdoor import delete_object, patch_application, patch_user
 from tcx_lab.graph.seed import (
     add_certificate,
+    add_group,
     add_secret,
+    add_user,
     create_application,
     ensure_service_principal,
     grant_app_roles,
@@ -21,7 +23,9 @@ from tcx_lab.graph.store import directory_of
 
 __all__ = [
     "add_certificate",
+    "add_group",
     "add_secret",
+    "add_user",
     "create_application",
     "create_graph_app",
     "delete_object",
@@ -30,6 +34,7 @@ __all__ = [
     "grant_app_roles",
     "install_automation",
     "patch_application",
+    "patch_user",
     "prepare_tenant",
     "register_automation_app",
     "seed_tenant",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from tcx_lab.graph import applications, deleted
+from tcx_lab.graph.people import USER_NAMES
 from tcx_lab.graph.session import Session
-from tcx_lab.graph.store import APPLICATIONS, DELETED, Entity, directory_of
+from tcx_lab.graph.store import APPLICATIONS, DELETED, USERS, Entity, directory_of
 from tcx_lab.graph.web import Call
 from tcx_lab.world import Tenant, World
 
@@ -28,6 +29,17 @@ def patch_application(world: World, tenant: Tenant, object_id: str, changes: dic
     """Change an application as a PATCH would; everybody sees it at once. Raises GraphError for what Graph would refuse."""
     changed = applications.update(inside(world, tenant), object_id, changes)
     directory_of(world, tenant).settle(APPLICATIONS, object_id)
+    return changed
+
+
+def patch_user(world: World, tenant: Tenant, object_id: str, changes: dict[str, Any]) -> Entity:
+    """Change a user: disable, rename, move to guest. Raises KeyError for a user, ValueError for a property that is not there."""
+    directory = directory_of(world, tenant)
+    user = directory.real(USERS)[object_id]
+    if unknown := changes.keys() - (USER_NAMES - {"id"}):
+        raise ValueError(f"a user has no {', '.join(sorted(unknown))} that can be changed")
+    changed = directory.put(USERS, object_id, {**user, **changes})
+    directory.settle(USERS, object_id)
     return changed
 
 

@@ -129,12 +129,26 @@ def groups(session: Session, rest: list[str]) -> Answer:
         return session.one("groups/$entity", group)
     if rest[1].lower() not in ("members", "transitivemembers"):
         raise not_found(rest[1])
-    found = (typed(session, each) for each in session.tenant.group_members.get(group["id"], ()))
-    members = [each for each in found if each is not None]
+    members = _members(session, group["id"], nested=rest[1].lower() == "transitivemembers")
     if rest[2:] and rest[2].lower() == "microsoft.graph.user":
         members = [each for each in members if each["@odata.type"] == "#microsoft.graph.user"]
-        return session.many("users", members)
+        return session.many("users", members, "user", USER_NAMES)
     return session.many("directoryObjects", members)
+
+
+def _members(session: Session, group_id: str, *, nested: bool) -> list[Entity]:
+    """Members of a group, and of the groups in it when `nested`, each once (documented); groups may stand in each other."""
+    found: dict[str, Entity] = {}
+    waiting = list(session.tenant.group_members.get(group_id, ()))
+    while waiting:
+        object_id = waiting.pop(0)
+        member = None if object_id in found else typed(session, object_id)
+        if member is None:
+            continue
+        found[object_id] = member
+        if nested:
+            waiting += session.tenant.group_members.get(object_id, ())
+    return list(found.values())
 
 
 def organization(session: Session, rest: list[str]) -> Answer:

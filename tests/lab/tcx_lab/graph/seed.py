@@ -57,10 +57,8 @@ def prepare_tenant(world: World, tenant: Tenant) -> None:
             principal = shapes.service_principal(world.new_guid(), None) | template
             tenant.service_principals[principal["id"]] = principal
     if tenant.users and not tenant.groups:
-        group = _group(world, tenant, "All Employees")
-        tenant.group_members[group["id"]] = [
-            each for each, user in tenant.users.items() if user["userType"] == "Member"
-        ]
+        members = [each for each, user in tenant.users.items() if user["userType"] == "Member"]
+        add_group(world, tenant, "All Employees", members)
 
 
 def seed_tenant(world: World, tenant: Tenant, *, users: int = len(_PEOPLE)) -> None:
@@ -102,7 +100,8 @@ def add_user(
     return user
 
 
-def _group(world: World, tenant: Tenant, name: str) -> Entity:
+def add_group(world: World, tenant: Tenant, name: str, members: Iterable[str] = (), **more: Any) -> Entity:
+    """A group of users and other groups, given by id."""
     group: Entity = {
         "id": world.new_guid(),
         "deletedDateTime": None,
@@ -115,8 +114,10 @@ def _group(world: World, tenant: Tenant, name: str) -> Entity:
         "mailNickname": name.replace(" ", "").lower(),
         "securityEnabled": True,
         "visibility": None,
+        **more,
     }
     tenant.groups[group["id"]] = group
+    tenant.group_members[group["id"]] = list(members)
     return group
 
 
