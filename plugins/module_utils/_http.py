@@ -33,7 +33,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils import _tls
+from ansible_collections.tcx.m365.plugins.module_utils import _proxy, _tls
 from ansible_collections.tcx.m365.plugins.module_utils._deps import requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadInput,
@@ -65,7 +65,7 @@ class Transport:
 
     verify: bool = True
     ca_path: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     timeout: float = 30.0
     direct: bool = False
 
@@ -77,6 +77,15 @@ class Transport:
             )
         if self.timeout <= 0:
             raise BadInput("timeout must be greater than 0 seconds")
+        if self.proxy:
+            _proxy.parse(self.proxy)
+
+    def proxy_to(self, url: str) -> _proxy.Proxy | None:
+        """The proxy on the way to an address: the option's, else the environment's unless ``NO_PROXY`` names the host."""
+        if self.direct:
+            return None
+        found = self.proxy or requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+        return _proxy.parse(found) if found else None
 
 
 @dataclass(frozen=True)
@@ -129,35 +138,27 @@ class Connections:
 
     def __init__(self, size: int = 4) -> None:
         self._size = size
-        self._pools: dict[tuple[bool, str, str], Any] = {}
+        self._pools: dict[tuple[bool, str, _proxy.Proxy | None], Any] = {}
 
     def pool(self, transport: Transport, base_url: str) -> Any:
         """The urllib3 pool manager for a way of reaching ``base_url``."""
         ca_path = transport.ca_path or _tls.bundle()
-        proxy = None if transport.direct else _proxy(transport, base_url)
-        key = (transport.verify, ca_path, proxy or "")
+        proxy = transport.proxy_to(base_url)
+        key = (transport.verify, ca_path, proxy)
         if key not in self._pools:
             self._pools[key] = self._make(transport.verify, ca_path, proxy)
         return self._pools[key]
 
-    def _make(self, verify: bool, ca_path: str, proxy: str | None) -> Any:
+    def _make(self, verify: bool, ca_path: str, proxy: _proxy.Proxy | None) -> Any:
         context = _tls.context(verify, ca_path)
         options: dict[str, Any] = {"num_pools": 64, "maxsize": self._size, "retries": False, "ssl_context": context}
         if not proxy:
             return urllib3.PoolManager(**options)
-        parts = urllib.parse.urlsplit(proxy)
-        if parts.scheme == "https":
+        if proxy.address.startswith("https://"):
             options["proxy_ssl_context"] = context
-        if parts.username:
-            login = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
-            options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=login)
-            proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        return urllib3.ProxyManager(proxy, **options)
-
-
-def _proxy(transport: Transport, base_url: str) -> str | None:
-    found: str | None = requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url))
-    return transport.proxy or found
+        if proxy.login:
+            options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=proxy.login)
+        return urllib3.ProxyManager(proxy.address, **options)
 
 
 class Http:
@@ -321,7 +322,9 @@ class Http:
                 remedy="Give the issuing CA as ca_path, or use the name the certificate was issued for.",
             )
         if isinstance(error, kinds.ProxyError):
-            return _NotSent(Unreachable(f"the proxy did not connect us: {reason}", tried=f"connect to {where}"))
+            proxy = self.transport.proxy_to(self.base_url) or _proxy.Proxy("in between")
+            fault, may_pass = _proxy.fault(proxy, reason, where)
+            return _NotSent(fault) if may_pass else fault
         if isinstance(error, (kinds.NewConnectionError, kinds.ConnectTimeoutError)):
             return _NotSent(Unreachable(reason, tried=f"connect to {where}"))
         if isinstance(error, (kinds.LocationValueError, kinds.URLSchemeUnknown)):
@@ -407,7 +410,7 @@ def peer_certificate(url: str, transport: Transport) -> bytes | None:
     :raises Unreachable: nobody answers.
     """
     parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "https" or _proxy(transport, url):
+    if parts.scheme != "https" or transport.proxy_to(url):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -22,6 +22,7 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import env_fallback
+from ansible_collections.tcx.m365.plugins.module_utils import _proxy
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
@@ -104,7 +105,8 @@ class Task:
     ) -> None:
         self.params = dict(params)
         self.check_mode = check_mode
-        self.secrets: set[str] = set()
+        # Shown at -vvv with the other options of the task, but for the password in it.
+        self.secrets: set[str] = _proxy.secrets(self.params.get("proxy") or "")
         self.context = Context(
             deadline=Deadline(float(self.params.get("deadline") or DEFAULT_DEADLINE_S), notice=notice),
             store=store,
@@ -159,6 +161,7 @@ def _run_command(module: AnsibleModule, command: list[str], seconds: float) -> t
 def run_as_module(capability: Capability) -> None:
     """Front end of a module that Ansible has sent to a host."""
     module = AnsibleModule(argument_spec=capability.argument_spec, supports_check_mode=True, **capability.constraints())
+    module.no_log_values.update(_proxy.secrets(module.params.get("proxy") or ""))
     missing = missing_dependency()
     if missing:
         module.fail_json(**missing)
