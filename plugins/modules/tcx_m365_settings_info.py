@@ -44,8 +44,9 @@ options:
     default: true
   directory_users:
     description:
-      - Users of Microsoft 365 to compare with, for example from Microsoft Graph. Without it the PBX is asked, which cannot tell
-        disabled users, nor who has a photo.
+      - Users of Microsoft 365 to compare with, as M(tcx.m365.graph_user_info) returns them. Give all users of the tenant, because
+        who is not among them counts as gone.
+      - Without it the PBX is asked, which cannot tell disabled users, nor who has a photo.
     type: list
     elements: dict
     suboptions:
@@ -65,6 +66,18 @@ options:
         description:
           - Whether the account has a photo.
         type: bool
+      id:
+        description:
+          - Object ID. Not compared.
+        type: str
+      display_name:
+        description:
+          - Name. Not compared.
+        type: str
+      guest:
+        description:
+          - Whether the user is a guest. Not compared.
+        type: bool
   users_before:
     description:
       - RV(users.all) of an earlier call, to see what a synchronization has done since.
@@ -72,6 +85,7 @@ options:
     elements: dict
 seealso:
   - module: tcx.m365.tcx_m365_settings
+  - module: tcx.m365.graph_user_info
 """
 
 EXAMPLES = r"""
@@ -83,12 +97,20 @@ EXAMPLES = r"""
     gather: [license, duplicates, extensions]
   register: pbx
 
+- name: Read all users of the tenant
+  tcx.m365.graph_user_info:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+  register: directory
+
 - name: Who has left the company and can still sign in to the PBX?
   tcx.m365.tcx_m365_settings_info:
     url: https://acme.example.com:5001
     client_id: "900"
     client_secret: "{{ vault_acme_tcx }}"
     gather: [users]
+    directory_users: "{{ directory.users }}"
   register: pbx
 
 - name: Show the leavers

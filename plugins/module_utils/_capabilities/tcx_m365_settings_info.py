@@ -36,6 +36,10 @@ _DIRECTORY_USER = {
     "mail": {"type": "str"},
     "enabled": {"type": "bool"},
     "photo": {"type": "bool"},
+    # Not compared; accepted, so that what graph_user_info lists can be given as it is.
+    "id": {"type": "str"},
+    "display_name": {"type": "str"},
+    "guest": {"type": "bool"},
 }
 
 ARGUMENT_SPEC: ArgumentSpec = {

@@ -28,6 +28,18 @@ READ_APPLICATIONS = (
 WRITE_APPLICATIONS = ("Application.ReadWrite.All", "Application.ReadWrite.OwnedBy")
 GRANT_APPLICATION_PERMISSIONS = ("AppRoleAssignment.ReadWrite.All",)
 GRANT_DELEGATED_PERMISSIONS = ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All")
+READ_USERS = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+"""``User.ReadBasic.All`` is not among them: it does not show whether an account is enabled (documented)."""
+
+READ_GROUP_MEMBERS = (
+    "GroupMember.Read.All",
+    "GroupMember.ReadWrite.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+)
+READ_PHOTOS = ("User.Read.All", "User.ReadWrite.All", "ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All")
 READ_POLICIES = ("Policy.Read.All", "Policy.Read.ApplicationConfiguration", "Policy.ReadWrite.ApplicationConfiguration")
 
 

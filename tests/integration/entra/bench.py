@@ -24,6 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration_info,
     graph_permission_grant,
     graph_permission_grant_info,
+    graph_user_info,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -43,11 +44,13 @@ FLEET = FleetPlan([TenantPlan("contoso", users=2)], [PbxPlan("pbx", "contoso")])
 
 APP, APP_INFO = "azure_app_registration", "azure_app_registration_info"
 GRANT, GRANT_INFO = "graph_permission_grant", "graph_permission_grant_info"
+USER_INFO = "graph_user_info"
 MODULES: dict[str, Capability] = {
     APP: azure_app_registration.CAPABILITY,
     APP_INFO: azure_app_registration_info.CAPABILITY,
     GRANT: graph_permission_grant.CAPABILITY,
     GRANT_INFO: graph_permission_grant_info.CAPABILITY,
+    USER_INFO: graph_user_info.CAPABILITY,
 }
 
 GUIDE = ["User.Read.All", "Calendars.Read", "Contacts.Read", "Mail.Send"]

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``graph_user_info``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._entra import users
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **_entra_connection.ARGUMENT_SPEC,
+    "users": {"type": "list", "elements": "str"},
+    "groups": {"type": "list", "elements": "str"},
+    "enabled": {"type": "bool"},
+    "guests": {"type": "bool", "default": True},
+    "photo": {"type": "bool", "default": False},
+}
+
+
+def run(task: Task) -> Outcome:
+    """Read, and change nothing."""
+    params = task.params
+    wanted = users.Wanted(
+        names=_names("users", params["users"]),
+        groups=_names("groups", params["groups"]),
+        enabled=params["enabled"],
+        guests=params["guests"],
+        photo=params["photo"],
+    )
+    client = _entra_connection.client(params, task.context)
+    users.check_rights(client.tokens.get(), wanted, client.tenant_id)
+    found = users.Reader(client).read(wanted)
+    values = {
+        "users": [person.as_dict() for person in found.people],
+        "missing": list(found.missing),
+        "groups": [group.as_dict() for group in found.groups],
+        "tenant_id": client.tenant_id,
+        "auth_source": client.connection.credential.source,
+    }
+    return Outcome(values)
+
+
+def _names(option: str, given: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Each name once, whatever its case; ``None`` where the option was not given."""
+    if given is None:
+        return None
+    found: dict[str, str] = {}
+    for name in (each.strip() for each in given):
+        if not name:
+            raise BadInput(f"an entry of {option} is empty", remedy="Leave it out.")
+        found.setdefault(name.casefold(), name)
+    return tuple(found.values())
+
+
+CAPABILITY = Capability(name="graph_user_info", argument_spec=ARGUMENT_SPEC, run=run)
