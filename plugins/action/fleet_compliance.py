@@ -11,6 +11,7 @@ import datetime as dt
 import functools
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
@@ -19,11 +20,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import missing_dependency
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_check import check_host, host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_check import host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import configure, look
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, read_report, write_report
-from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._variables import HostVariables
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -124,21 +126,27 @@ class ActionModule(ActionBase):
 
 
 def _check(
-    host: str, *, variables: HostVariables, store: RunStore, connections: dict[int, Connections]
+    host: str, _say: Say, *, variables: HostVariables, store: RunStore, connections: dict[int, Connections]
 ) -> dict[str, Any]:
     """Check one host; runs in a thread of one of the sweep's processes, which share their connections."""
     shared = connections.setdefault(os.getpid(), Connections(size=64))
     known = variables.of(host)
-    run_task = functools.partial(
-        run_capability,
-        check_mode=True,
-        store=store,
-        warn=_silent,
-        notice=_silent,
-        trace=_silent,
-        connections=shared,
-    )
-    return host_result(host, known, check_host(known, run_task)).to_dict()
+
+    def run_task(capability: Capability, arguments: Mapping[str, Any], _only_look: bool) -> dict[str, Any]:
+        return run_capability(
+            capability,
+            arguments,
+            check_mode=True,
+            store=store,
+            warn=_silent,
+            notice=_silent,
+            trace=_silent,
+            connections=shared,
+        )
+
+    steps = look(known, run_task)
+    configure(known, steps, run_task)
+    return host_result(host, known, steps).to_dict()
 
 
 def _silent(_text: str) -> None:

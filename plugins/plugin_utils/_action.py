@@ -38,27 +38,17 @@ display = Display()
 _tls.prepare()
 
 
-class CapabilityAction(ActionBase):
-    """Base of the action plugins; a subclass names its capability and nothing else."""
+class CollectionAction(ActionBase):
+    """What the actions of this collection have in common: where the work of a host runs, and how."""
 
-    CAPABILITY: Capability
     TRANSFERS_FILES = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
+    def _refuse_async(self, name: str) -> None:
         if self._task.async_val:
             raise AnsibleActionFail(
-                f"{self.CAPABILITY.name} cannot run with async: it ends by its own deadline. "
+                f"{name} cannot run with async: it ends by its own deadline. "
                 "Remove async and poll from the task; raise forks to work on more hosts at a time."
             )
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        if self._runs_in_process(task_vars):
-            result.update(self._run_in_process(task_vars))
-        else:
-            arguments = self._with_absolute_paths() if self._is_local() else None
-            task_vars = self._with_interpreter(task_vars)
-            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
-        return result
 
     def _runs_in_process(self, task_vars: Mapping[str, Any]) -> bool:
         wanted = self._templar.template(task_vars.get(IN_PROCESS_VARIABLE, True))
@@ -67,35 +57,26 @@ class CapabilityAction(ActionBase):
         become = getattr(self._connection, "become", None)
         return self._is_local() and become is None
 
-    def _is_local(self) -> bool:
-        return getattr(self._connection, "transport", "") == "local"
+    def _run_as_module(
+        self, capability: Capability, arguments: Mapping[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Send the module of the same name to the host of this task."""
+        found: dict[str, Any] = self._execute_module(
+            module_name=f"tcx.m365.{capability.name}",
+            module_args=_with_absolute_paths(capability, arguments) if self._is_local() else dict(arguments),
+            task_vars=self._with_interpreter(task_vars),
+        )
+        return found
 
-    def _with_absolute_paths(self) -> dict[str, Any]:
-        """Ansible starts a local module in the directory of the playbook, which here lies inside the collection.
-
-        A relative path of a file means the directory in which Ansible was started, as it does in process.
-        """
-        arguments = dict(self._task.args)
-        for name, option in self.CAPABILITY.argument_spec.items():
-            value = arguments.get(name)
-            if option.get("type") == "path" and isinstance(value, str):
-                arguments[name] = os.path.abspath(os.path.expanduser(value))
-            elif name in self.CAPABILITY.files and isinstance(value, list):
-                arguments[name] = [_absolute(item) for item in value]
-        return arguments
-
-    def _with_interpreter(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """On this machine the packages live beside Ansible's own Python, not in whatever discovery finds."""
-        if not self._is_local() or "ansible_python_interpreter" in task_vars:
-            return task_vars
-        return dict(task_vars, ansible_python_interpreter=sys.executable)
-
-    def _run_in_process(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    def _run_in_process(
+        self, capability: Capability, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Run the capability here, with the environment of this task."""
         host = str(task_vars.get("inventory_hostname", ""))
         with _environment(self._task_environment()):
             return run_capability(
-                self.CAPABILITY,
-                self._task.args,
+                capability,
+                arguments,
                 check_mode=bool(self._task.check_mode),
                 store=RunStore(constants.DEFAULT_LOCAL_TMP),
                 warn=display.warning,
@@ -103,11 +84,49 @@ class CapabilityAction(ActionBase):
                 trace=lambda text: display.vvvv(text, host=host),
             )
 
+    def _is_local(self) -> bool:
+        return getattr(self._connection, "transport", "") == "local"
+
+    def _with_interpreter(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """On this machine the packages live beside Ansible's own Python, not in whatever discovery finds."""
+        if not self._is_local() or "ansible_python_interpreter" in task_vars:
+            return task_vars
+        return dict(task_vars, ansible_python_interpreter=sys.executable)
+
     def _task_environment(self) -> dict[str, str]:
         """The ``environment`` keyword of task, block, role and play, which a module would find in its process."""
         found: dict[str, Any] = {}
         self._compute_environment_string(found)
         return {str(name): str(value) for name, value in found.items()}
+
+
+class CapabilityAction(CollectionAction):
+    """Base of the action plugins of one capability each; a subclass names its capability and nothing else."""
+
+    CAPABILITY: Capability
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        self._refuse_async(self.CAPABILITY.name)
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        run = self._run_in_process if self._runs_in_process(task_vars) else self._run_as_module
+        result.update(run(self.CAPABILITY, self._task.args, task_vars))
+        return result
+
+
+def _with_absolute_paths(capability: Capability, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Ansible starts a local module in the directory of the playbook, which here lies inside the collection.
+
+    A relative path of a file means the directory in which Ansible was started, as it does in process.
+    """
+    arguments = dict(given)
+    for name, option in capability.argument_spec.items():
+        value = arguments.get(name)
+        if option.get("type") == "path" and isinstance(value, str):
+            arguments[name] = os.path.abspath(os.path.expanduser(value))
+        elif name in capability.files and isinstance(value, list):
+            arguments[name] = [_absolute(item) for item in value]
+    return arguments
 
 
 def _absolute(value: Any) -> Any:

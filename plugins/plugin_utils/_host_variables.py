@@ -17,6 +17,7 @@ from typing import Any
 
 Arguments = dict[str, Any]
 
+_TRANSPORT = ("ca_path", "validate_certs", "proxy", "timeout", "deadline")
 _CONNECTION_ENTRA = (
     "tenant_id",
     "client_id",
@@ -31,25 +32,9 @@ _CONNECTION_ENTRA = (
     "cloud",
     "authority_host",
     "graph_endpoint",
-    "ca_path",
-    "validate_certs",
-    "proxy",
-    "timeout",
-    "deadline",
+    *_TRANSPORT,
 )
-_CONNECTION_PBX = (
-    "url",
-    "client_id",
-    "client_secret",
-    "username",
-    "password",
-    "security_code",
-    "ca_path",
-    "validate_certs",
-    "proxy",
-    "timeout",
-    "deadline",
-)
+_CONNECTION_PBX = ("url", "client_id", "client_secret", "username", "password", "security_code", *_TRANSPORT)
 _SETTINGS = (
     "user_sync",
     "sign_in",
@@ -178,4 +163,17 @@ def settings_arguments(variables: Mapping[str, Any], app_id: str) -> Arguments:
     arguments["tenant_id"] = variables.get("tcx_console_tenant_id") or variables.get("entra_tenant_id")
     arguments.update(settings(variables))
     arguments.update(_family(variables, "tcx_console_", ("state", "wait", "wait_timeout")))
+    return arguments
+
+
+def probe_arguments(variables: Mapping[str, Any], app_id: str, redirect_uri: str) -> Arguments:
+    """The arguments of ``sso_probe``: the addresses and the trust of both sides, no credential of either."""
+    arguments = _family(variables, "tcx_", (*_TRANSPORT, "url"))
+    arguments.update(_family(variables, "entra_", ("cloud", "authority_host")))
+    arguments["entra_ca_path"] = variables.get("entra_ca_path")
+    arguments["entra_validate_certs"] = variables.get("entra_validate_certs")
+    arguments["tenant_id"] = variables.get("tcx_console_tenant_id") or variables.get("entra_tenant_id")
+    arguments["application_id"] = variables.get("tcx_console_application_id") or app_id
+    arguments["redirect_uri"] = (variables.get("entra_app_redirect_uris") or [redirect_uri])[0]
+    arguments["require"] = True
     return arguments

@@ -21,7 +21,8 @@ import yaml
 from ansible.template import Templar
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 
-PREFIXES = ("entra_", "tcx_", "preflight_", "compliance_")
+PREFIXES = ("entra_", "tcx_", "preflight_", "sso_verify_", "compliance_")
+_PLACE = ("ansible_connection", "ansible_become")
 _ROLES = ("preflight", "entra_app", "tcx_console", "sso_verify")
 
 
@@ -58,8 +59,15 @@ class HostVariables:
                 if name.startswith(PREFIXES):
                     found[name] = plain(templar.template(value))
             found.setdefault("entra_app_unique_name", f"3cx-{host}")
-            found["ansible_connection"] = plain(templar.template(known.get("ansible_connection", "local")))
+            for name in _PLACE:
+                if name in known:
+                    found[name] = plain(templar.template(known[name]))
             return found
+
+
+def identity_of(task: Any) -> str:
+    """What tells a task of a playbook from all others of the run; the same on each host."""
+    return str(task._uuid)
 
 
 def role_defaults() -> Mapping[str, Any]:

@@ -21,13 +21,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import entra_preflight, tcx_m365_settings
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_check import check_host
-from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import configure, look
+from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._variables import role_defaults
 
 
@@ -39,18 +38,15 @@ def main(inventory: Mapping[str, Any]) -> Counter[str]:
     with tempfile.TemporaryDirectory() as directory:
         store = RunStore(directory)
 
-        def roll_out(host: str) -> dict[str, Any]:
+        def roll_out(host: str, _say: Say) -> dict[str, Any]:
             own = {**defaults, **common, **hosts[host], "entra_app_unique_name": f"3cx-{host}"}
             shared = connections.setdefault(os.getpid(), Connections(size=64))
 
-            def run_task(capability: Capability, arguments: Mapping[str, Any]) -> dict[str, Any]:
-                looks = capability is entra_preflight.CAPABILITY or (
-                    capability is tcx_m365_settings.CAPABILITY and "application_id" not in arguments
-                )
+            def run_task(capability: Capability, arguments: Mapping[str, Any], only_look: bool) -> dict[str, Any]:
                 return run_capability(
                     capability,
                     arguments,
-                    check_mode=looks,
+                    check_mode=only_look,
                     store=store,
                     warn=_silent,
                     notice=_silent,
@@ -58,7 +54,9 @@ def main(inventory: Mapping[str, Any]) -> Counter[str]:
                     connections=shared,
                 )
 
-            return {"failed": bool(check_host(own, run_task).failed)}
+            steps = look(own, run_task)
+            configure(own, steps, run_task)
+            return {"failed": bool(steps.failed)}
 
         results = [result for _host, result in sweep(list(hosts), roll_out, threads=50)]
     broken = [result["crashed"] for result in results if "crashed" in result]

@@ -22,6 +22,14 @@ description: Counts per task, the sentence of each failure, and nothing else.
 
 _WIDTH = 110
 _ORDER = ("changed", "ok", "skipped", "failed")
+_STEPS = {
+    "pbx": "the PBX",
+    "preflight": "the caller's rights in the tenant, and the certificate",
+    "application": "the application in Entra",
+    "grant": "consent",
+    "settings": "the settings of the 3CX console",
+    "sign_in": "would a sign-in work?",
+}
 _TOTALS = ("changed", "unchanged", "failed")
 
 
@@ -37,6 +45,8 @@ class CallbackModule(CallbackBase):
         self._name = ""
         self._counts: dict[str, int] = defaultdict(int)
         self._failures: list[tuple[str, str]] = []
+        self._steps: dict[str, dict[str, int]] = {}
+        self._told: set[str] = set()
         self._quiet = False
         self._reports = False
 
@@ -51,14 +61,20 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         content = result._result
+        self._count_steps(content)
         self._counts["changed" if content.get("changed") else "ok"] += 1
         if "msg" in content and self._name.startswith("Say "):
             self._display.display(textwrap.indent(str(content["msg"]), "    "))
+
+    def _count_steps(self, content: Any) -> None:
+        for step, outcome in content.get("steps", {}).items():
+            self._steps.setdefault(_STEPS[step], defaultdict(int))[outcome] += 1
 
     def v2_runner_on_skipped(self, *_result: Any) -> None:
         self._counts["skipped"] += 1
 
     def v2_runner_on_failed(self, result: Any, **_options: Any) -> None:
+        self._count_steps(result._result)
         self._counts["failed"] += 1
         self._failures.append((result._host.get_name(), str(result._result.get("msg", ""))))
 
@@ -79,12 +95,20 @@ class CallbackModule(CallbackBase):
     def _finish(self) -> None:
         seen = any(self._counts[name] for name in _ORDER if name != "skipped")
         if self._name and seen and not self._quiet and not self._name.startswith("Say "):
-            counts = ", ".join(f"{self._counts[name]} {name}" for name in _ORDER if self._counts[name])
-            self._display.display(f"  - {self._name}: {counts}")
+            self._show(f"  - {self._name}", {} if self._steps else self._counts)
+        for step, outcomes in self._steps.items():
+            if step not in self._told:
+                self._show(f"      {step}", outcomes)
+        self._told.update(self._steps)
         for host, message in sorted(self._failures):
             shown = message.split(": ", 1)[0] + ", as before" if os.environ.get("DEMO_BRIEF") else message
             lines = textwrap.wrap(f"{host}: {shown}", _WIDTH, initial_indent="      ", subsequent_indent="        ")
             self._display.display("\n".join(lines))
         self._name = ""
         self._counts.clear()
+        self._steps.clear()
         self._failures.clear()
+
+    def _show(self, title: str, outcomes: dict[str, int]) -> None:
+        counts = ", ".join(f"{outcomes[name]} {name}" for name in _ORDER if outcomes.get(name))
+        self._display.display(f"{title}: {counts}" if counts else title)

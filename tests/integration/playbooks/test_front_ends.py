@@ -35,6 +35,34 @@ def test_rollout_twice(small: Controller, in_process: bool) -> None:
     assert small.writes() == []
 
 
+ROLES = """
+- hosts: tcx
+  connection: local
+  gather_facts: false
+  roles:
+    - tcx.m365.preflight
+    - tcx.m365.entra_app
+    - tcx.m365.tcx_console
+    - tcx.m365.sso_verify
+"""
+
+
+@pytest.mark.smoke
+@FRONT_ENDS
+def test_the_roles_one_by_one_do_what_the_playbook_does(small: Controller, tmp_path: Path, in_process: bool) -> None:
+    play = tmp_path / "roles.yml"
+    play.write_text(ROLES)
+    variables = {**GUIDE, "tcx_m365_in_process": in_process}
+    first = small.play(str(play), variables=variables)
+    assert first.code == 0, first.output
+    assert first.changed() == ["berlin", "lyon", "munich"]
+    small.lab.control.clear_log()
+    again = small.rollout(variables=variables)
+    assert again.code == 0, again.output
+    assert again.changed() == []
+    assert small.writes() == []
+
+
 def _secrets(small: Controller) -> set[str]:
     """Everything in the inventory that must not be seen, and every token that was issued."""
     tcx = small.lab.inventory["tcx"]

@@ -18,6 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration,
     entra_preflight,
     graph_permission_grant,
+    sso_probe,
     tcx_m365_settings,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
@@ -48,6 +49,7 @@ def _tasks(role: str) -> Iterator[tuple[str, dict[str, Any]]]:
 SPECIFICATIONS = {
     "azure_app_registration": azure_app_registration.ARGUMENT_SPEC,
     "entra_preflight": entra_preflight.ARGUMENT_SPEC,
+    "sso_probe": sso_probe.ARGUMENT_SPEC,
     "graph_permission_grant": graph_permission_grant.ARGUMENT_SPEC,
     "tcx_m365_settings": tcx_m365_settings.ARGUMENT_SPEC,
 }
@@ -124,10 +126,13 @@ def test_the_sweep_and_the_roles_give_the_same_arguments(given: dict[str, Any]) 
         ),
         ("entra_app", "graph_permission_grant"): arguments_of.grant_arguments(variables, "a-1"),
         ("tcx_console", "tcx_m365_settings"): arguments_of.settings_arguments(variables, "a-1"),
+        ("sso_verify", "sso_probe"): arguments_of.probe_arguments(variables, "a-1", PBX["redirect_uri"]),
     }
     seen = set()
-    for role in ("preflight", "entra_app", "tcx_console"):
+    for role in ("preflight", "entra_app", "tcx_console", "sso_verify"):
         for module, arguments in _tasks(role):
+            if (role, module) not in expected:
+                continue  # an optional step that a sweep does not take
             seen.add((role, module))
             wanted = {name: value for name, value in expected[role, module].items() if value is not None}
             assert _rendered(module, arguments, variables) == wanted, f"{role}: {module}"

@@ -11,18 +11,19 @@ import signal
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import Say, sweep
 
 HOSTS = [f"pbx{number:03}" for number in range(60)]
 
 
-def _check(host: str) -> dict[str, Any]:
+def _check(host: str, say: Say) -> dict[str, Any]:
+    say("notice", f"{host} is waiting")
     if host == "pbx007":
         raise RuntimeError("something nobody foresaw")
     return {"host": host, "process": os.getpid()}
 
 
-def _die(host: str) -> dict[str, Any]:
+def _die(host: str, _say: Say) -> dict[str, Any]:
     if host == "pbx010":
         os.kill(os.getpid(), signal.SIGKILL)
     return {"host": host}
@@ -48,3 +49,23 @@ def test_the_hosts_of_a_process_that_was_killed_are_reported() -> None:
 
 def test_little_work_stays_in_this_process() -> None:
     assert {result["process"] for _host, result in sweep(HOSTS[:5], _check, threads=5)} == {os.getpid()}
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_what_is_said_meanwhile_is_heard_here_once_and_before_the_result(processes: int) -> None:
+    heard: list[tuple[str, str, str]] = []
+    for host, _result in sweep(HOSTS, _check, threads=9, processes=processes, hear=lambda *said: heard.append(said)):
+        assert (host, "notice", f"{host} is waiting") in heard
+    assert len(heard) == len(HOSTS)
+
+
+def _exit(host: str, _say: Say) -> dict[str, Any]:
+    if host == "pbx003":
+        raise SystemExit(3)
+    return {"host": host}
+
+
+def test_work_that_ends_its_thread_does_not_keep_the_others_waiting() -> None:
+    found = dict(sweep(HOSTS, _exit, threads=9, processes=1))
+    assert sorted(found) == HOSTS
+    assert "SystemExit" in found["pbx003"]["crashed"]

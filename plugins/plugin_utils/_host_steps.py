@@ -1,0 +1,101 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The steps of a rollout on one PBX, in order: what the four roles run, for a sweep that works on many PBXs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    azure_app_registration,
+    entra_preflight,
+    graph_permission_grant,
+    sso_probe,
+    tcx_m365_settings,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
+
+Result = Mapping[str, Any]
+RunTask = Callable[[Capability, Mapping[str, Any], bool], dict[str, Any]]
+"""Runs one capability with its arguments. The third argument: only look, whatever the mode of the run."""
+
+
+@dataclass
+class HostSteps:
+    """The results of the steps of one PBX, in order; a failed one is the last."""
+
+    pbx: Result = field(default_factory=dict)
+    preflight: Result = field(default_factory=dict)
+    application: Result = field(default_factory=dict)
+    grant: Result = field(default_factory=dict)
+    settings: Result = field(default_factory=dict)
+    sign_in: Result = field(default_factory=dict)
+
+    def taken(self) -> dict[str, Result]:
+        """Name and result of each step that was taken."""
+        return {name: result for name, result in vars(self).items() if result}
+
+    def all(self) -> list[Result]:
+        return list(self.taken().values())
+
+    @property
+    def failed(self) -> Result | None:
+        return next((result for result in self.all() if result.get("failed")), None)
+
+    def changes(self) -> list[dict[str, Any]]:
+        """What is not, or was not, as wanted; the first look at the PBX is part of the last one."""
+        found = (self.application, self.grant, self.settings)
+        return [change for result in found for change in result.get("changes") or ()]
+
+
+def look(variables: Mapping[str, Any], run_task: RunTask) -> HostSteps:
+    """Look at the PBX and at the caller's rights in the tenant; nothing is written.
+
+    :param variables: all variables of the host, templated.
+    """
+    steps = HostSteps()
+    steps.pbx = run_task(tcx_m365_settings.CAPABILITY, arguments_of.pbx_preflight_arguments(variables), True)
+    if not steps.failed:
+        arguments = arguments_of.entra_preflight_arguments(variables, steps.pbx)
+        steps.preflight = run_task(entra_preflight.CAPABILITY, arguments, False)
+    return steps
+
+
+def configure(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> None:
+    """Application, consent and settings of a PBX that was looked at; ends at the first step that fails."""
+    if steps.failed:
+        return
+    key, redirect_uri = steps.preflight["application"], steps.pbx["redirect_uri"]
+    application = arguments_of.application_arguments(variables, key, redirect_uri)
+    steps.application = run_task(azure_app_registration.CAPABILITY, application, False)
+    if steps.failed:
+        return
+    app_id = steps.application["app_id"]
+    if is_true(variables["entra_app_manage_grants"]):
+        grant = arguments_of.grant_arguments(variables, app_id)
+        steps.grant = run_task(graph_permission_grant.CAPABILITY, grant, False)
+        if steps.failed:
+            return
+    steps.settings = run_task(tcx_m365_settings.CAPABILITY, arguments_of.settings_arguments(variables, app_id), False)
+
+
+def prove(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> None:
+    """Ask whether a sign-in would work, where that is wanted and the application exists already."""
+    if steps.failed or not is_true(variables["sso_verify_enabled"]):
+        return
+    arguments = arguments_of.probe_arguments(variables, steps.application["app_id"], steps.pbx["redirect_uri"])
+    if arguments["application_id"] != PENDING:
+        steps.sign_in = run_task(sso_probe.CAPABILITY, arguments, False)
+
+
+def is_true(value: Any) -> bool:
+    """As Ansible reads a condition, for values that come from an inventory, where "no" may be text."""
+    return str(value).lower() not in ("false", "no", "0", "off", "none", "")

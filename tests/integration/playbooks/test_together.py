@@ -1,0 +1,105 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rollout works on all PBXs of a batch together, and each host keeps what Ansible's users know of a task of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Controller
+
+ALL = ["berlin", "lyon", "munich"]
+
+
+def _play(small: Controller, tmp_path: Path, *tasks: dict[str, Any], **keywords: Any) -> Any:
+    play = {"hosts": "tcx", "connection": "local", "gather_facts": False, "tasks": list(tasks), **keywords}
+    path = tmp_path / "play.yml"
+    path.write_text(json.dumps([play]))
+    return small.play(str(path))
+
+
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+def test_with_any_strategy_each_pbx_is_worked_on_once(small: Controller, strategy: str) -> None:
+    done = small.rollout(ANSIBLE_STRATEGY=strategy)
+    assert done.code == 0, done.output
+    assert done.changed() == ALL
+    tokens = [entry["host"] for entry in small.lab.control.log(source="client") if entry["path"] == "/connect/token"]
+    assert sorted(tokens) == ALL
+
+
+def test_one_fork_is_enough_for_all(small: Controller) -> None:
+    done = small.rollout("--forks", "1", "--diff")
+    assert done.code == 0, done.output
+    assert done.changed() == ALL
+    assert all(f"changed: [{host}]" in done.output for host in ALL)
+
+
+def test_batches_are_rolled_out_one_after_the_other(small: Controller) -> None:
+    done = small.rollout(variables={"rollout_serial": 1})
+    assert done.code == 0, done.output
+    assert done.changed() == ALL
+    first_seen = list(dict.fromkeys(entry["host"] for entry in small.lab.control.log(source="client") if entry["host"]))
+    pbxs = [host for host in first_seen if host in ALL]
+    writes = [entry["host"] for entry in small.lab.control.writes() if entry["host"] in ALL]
+    assert list(dict.fromkeys(writes)) == pbxs
+
+
+def test_too_many_failures_of_the_look_stop_the_rollout_before_anything_is_written(small: Controller) -> None:
+    inventory = small.lab.inventory
+    for host in ("berlin", "munich"):
+        inventory["tcx"]["hosts"][host]["tcx_client_secret"] = "a wrong one"
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    done = small.rollout(variables={"rollout_max_fail_percentage": 30})
+    assert done.failed() == ["berlin", "munich"]
+    assert done.changed() == []
+    assert small.writes() == []
+
+
+def test_a_host_that_is_tried_again_is_worked_on_again(small: Controller, tmp_path: Path) -> None:
+    """The first answer of a retried task must not be served for ever."""
+    task = {
+        "tcx.m365.fleet_rollout": {},
+        "register": "rollout",
+        "until": "rollout is not changed",
+        "retries": 2,
+        "delay": 0,
+    }
+    done = _play(small, tmp_path, task)
+    assert done.code == 0, done.output
+    assert all(counts["ok"] == 1 and not counts["failed"] for counts in done.recap.values())
+
+
+def test_the_environment_of_a_task_is_that_of_its_host(small: Controller, tmp_path: Path) -> None:
+    """Credentials of one customer must not be tried on another."""
+    inventory = small.lab.inventory
+    for values in inventory["tcx"]["hosts"].values():
+        values["secret_of_this_pbx"] = values.pop("tcx_client_secret")
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    done = _play(
+        small, tmp_path, {"tcx.m365.fleet_rollout": {}}, environment={"TCX_CLIENT_SECRET": "{{ secret_of_this_pbx }}"}
+    )
+    assert done.code == 0, done.output
+    assert done.changed() == ALL
+
+
+def test_a_result_tells_the_steps_and_the_application(small: Controller, tmp_path: Path) -> None:
+    show = {
+        "ansible.builtin.debug": {"msg": "SEEN {{ rollout.steps | to_json }} {{ rollout.application_id | length }}"}
+    }
+    done = _play(small, tmp_path, {"tcx.m365.fleet_rollout": {}, "register": "rollout"}, show)
+    assert done.code == 0, done.output
+    steps = '{"pbx": "ok", "preflight": "ok", "application": "changed", "grant": "changed", "settings": "changed", "sign_in": "ok"}'
+    assert done.output.replace("\\", "").count(f"SEEN {steps} 36") == len(ALL)
+
+
+def test_an_option_nobody_knows_is_refused(small: Controller, tmp_path: Path) -> None:
+    done = _play(small, tmp_path, {"tcx.m365.fleet_rollout": {"look_onyl": True}})
+    assert done.failed() == ALL
+    assert "look_onyl" in done.output
+    assert small.writes() == []
