@@ -33,7 +33,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils import _proxy, _tls
+from ansible_collections.tcx.m365.plugins.module_utils import _peer, _proxy, _tls
 from ansible_collections.tcx.m365.plugins.module_utils._deps import requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadInput,
@@ -138,6 +138,7 @@ class Connections:
 
     def __init__(self, size: int = 4) -> None:
         self._size = size
+        self._peers = _peer.Peers()
         self._pools: dict[tuple[bool, str, _proxy.Proxy | None], Any] = {}
 
     def pool(self, transport: Transport, base_url: str) -> Any:
@@ -153,12 +154,16 @@ class Connections:
         context = _tls.context(verify, ca_path)
         options: dict[str, Any] = {"num_pools": 64, "maxsize": self._size, "retries": False, "ssl_context": context}
         if not proxy:
-            return urllib3.PoolManager(**options)
+            return self._peers.noted(urllib3.PoolManager(**options))
         if proxy.address.startswith("https://"):
             options["proxy_ssl_context"] = context
         if proxy.login:
             options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=proxy.login)
-        return urllib3.ProxyManager(proxy.address, **options)
+        return self._peers.noted(urllib3.ProxyManager(proxy.address, **options))
+
+    def certificate(self, base_url: str) -> bytes | None:
+        """The certificate that a service has shown on the newest of these connections, as DER, verified or not."""
+        return self._peers.certificate(base_url)
 
 
 class Http:
@@ -195,7 +200,13 @@ class Http:
         self._run = run
         self._throttle_key = throttle_key
         self._trace = trace
-        self._pool = (connections or Connections()).pool(transport, self.base_url)
+        self._connections = connections or Connections()
+        self._pool = self._connections.pool(transport, self.base_url)
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The certificate of the service, as DER; ``None`` before the first exchange, and for plain HTTP."""
+        return self._connections.certificate(self.base_url)
 
     def send(
         self,

@@ -88,7 +88,7 @@ def run(task: Task) -> Outcome:
     connection = _pbx_connection.connection(task.params, task.context)
     # One access token per PBX: two tasks on one PBX at a time would take it from each other.
     with task.context.store.lock("pbx_work", connection.url):
-        return _Run(task, request, Xapi(connection, task.context)).outcome()
+        return Work(task, request, Xapi(connection, task.context)).outcome()
 
 
 def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
@@ -153,14 +153,25 @@ def _check(values: Mapping[str, Any], check_mode: bool) -> None:
             raise BadInput(f"{option} has two entries that come from the same status")
 
 
-class _Run:
-    """One execution; keeps the parts of it together."""
+class Work:
+    """One execution; keeps the parts of it together.
 
-    def __init__(self, task: Task, request: Request, xapi: Xapi) -> None:
+    :param silent: the caller says itself what :meth:`outcome` has found of the integration's health.
+    :ivar facts: what the PBX is; known after :meth:`outcome`, as is all that follows.
+    :ivar observed: its settings as they were read.
+    :ivar health: whether its integration works.
+    """
+
+    facts: Facts
+    observed: Observed
+    health: Health
+
+    def __init__(self, task: Task, request: Request, xapi: Xapi, *, silent: bool = False) -> None:
         self.task = task
         self.request = request
         self.xapi = xapi
         self.settings = Settings(xapi)
+        self.silent = silent
 
     def outcome(self) -> Outcome:
         facts = pbx_facts.observe(self.xapi)
@@ -176,6 +187,7 @@ class _Run:
         if plan and not self.task.check_mode:
             observed = self.settings.apply(desired, observed, within=self.request.within)
         status = self._status(observed, facts, plan)
+        self.facts, self.observed, self.health = facts, observed, status
         if not self.task.check_mode:
             presence.apply(self.xapi, account)
             if people:
@@ -227,6 +239,8 @@ class _Run:
         return found
 
     def _warn(self, found: Health, facts: Facts) -> None:
+        if self.silent:
+            return
         if found.ok and found.subscription is False:
             self.task.context.warn(health.subscription_warning(found, facts.fqdn))
         if not found.ok:

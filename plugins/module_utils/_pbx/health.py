@@ -174,12 +174,17 @@ def _cannot_list(xapi: Xapi) -> str:
     return ""
 
 
-def subscription_warning(health: Health, fqdn: str) -> str:
-    """Why users are synchronized nightly only."""
-    return (
-        f"Microsoft's change notifications do not reach {fqdn} ({health.message}): users are synchronized nightly only. "
-        "Open the HTTPS port of the PBX to the Internet, with a public certificate."
+def subscription_parts(health: Health, fqdn: str) -> tuple[str, str]:
+    """Why users are synchronized nightly only, and what to do about it."""
+    said = (
+        f"Microsoft's change notifications do not reach {fqdn} ({health.message}): users are synchronized nightly only"
     )
+    return said, "Open the HTTPS port of the PBX to the Internet, with a public certificate."
+
+
+def subscription_warning(health: Health, fqdn: str) -> str:
+    """The same as one text."""
+    return ". ".join(subscription_parts(health, fqdn))
 
 
 def _one_line(text: str) -> str:

@@ -57,6 +57,11 @@ class Xapi:
         """Requests sent so far, sign-ins included."""
         return self._http.calls
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The TLS certificate that the PBX has shown to this task, as DER; ``None`` where there was no TLS."""
+        return self._http.certificate
+
     def get(
         self, path: str, tried: str, *, select: Sequence[str] = (), params: Mapping[str, Any] | None = None
     ) -> Entity:

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``tcx_preflight``: would a rollout on this PBX go through, and would it last?
+
+It runs the very look that ``tcx_m365_settings`` takes in check mode, and judges what that look has brought along: so it costs
+no further request, and the tasks after it find everything in the store. A thorough look reads more.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection, tcx_m365_settings
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_m365_settings import Work
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import audit, preflight, users
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import Finding, NotReady, Numbers
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import INTEGRATION, read_all
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.shown_certificate import ShownCertificate
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+_LINK = ("application_id", "tenant_id", "state", "wait", "wait_timeout")
+"""Options of ``tcx_m365_settings`` that a look before the rollout has no use for."""
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    **{name: option for name, option in tcx_m365_settings.ARGUMENT_SPEC.items() if name not in _LINK},
+    "thorough": {"type": "bool", "default": False},
+    "warning_days": {"type": "int", "default": 30},
+}
+
+
+def run(task: Task) -> Outcome:
+    """Look, judge, and fail with everything that stands in the way."""
+    look = _look(task)
+    request = tcx_m365_settings.parse(look.params, check_mode=True)
+    connection = _pbx_connection.connection(task.params, task.context)
+    # One access token per PBX: two tasks on one PBX at a time would take it from each other.
+    with task.context.store.lock("pbx_work", connection.url):
+        work = Work(look, request, Xapi(connection, task.context), silent=True)
+        values = work.outcome().values
+        now = dt.datetime.now(dt.timezone.utc)
+        findings = _judge(task, work, now)
+        if task.params["thorough"]:
+            findings += _judge_thoroughly(task, work, now)
+    findings = preflight.in_order(findings)
+    notes = [each.as_note() for each in findings if each.level == preflight.WARNING]
+    for note in notes:
+        task.context.warn(note)
+    if any(each.level == preflight.ERROR for each in findings):
+        raise NotReady(findings, connection.url)
+    values["presence_redirect_uri"] = work.facts.presence_redirect_uri
+    values["findings"] = [each.as_dict() for each in findings]
+    values["notes"] = notes
+    return Outcome(values)
+
+
+def _look(task: Task) -> Task:
+    """The task that ``tcx_m365_settings`` would be in check mode, without an application."""
+    defaults = {name: tcx_m365_settings.ARGUMENT_SPEC[name].get("default") for name in _LINK}
+    look = Task(
+        {**task.params, **defaults},
+        check_mode=True,
+        store=task.context.store,
+        warn=task.context.warn,
+        notice=task.context.notice,
+        trace=task.context.trace,
+    )
+    look.context, look.secrets = task.context, task.secrets
+    return look
+
+
+def _judge(task: Task, work: Work, now: dt.datetime) -> list[Finding]:
+    """What the look has brought along."""
+    der, days = work.xapi.certificate, task.params["warning_days"]
+    shown = ShownCertificate.of(der) if der else None
+    return [
+        preflight.judge_version(work.facts),
+        *([] if task.params["thorough"] else preflight.judge_maintenance(work.facts)),
+        *preflight.judge_role(work.xapi.role),
+        *preflight.judge_certificate(shown, work.facts.redirect_uri, now, days),
+        *preflight.judge_clock(audit.clock_offset(work.xapi)),
+        *preflight.judge_health(work.health, work.facts, work.xapi.connection.url),
+    ]
+
+
+def _judge_thoroughly(task: Task, work: Work, now: dt.datetime) -> list[Finding]:
+    """What costs further requests: the license, all users, the next number, and who would come."""
+    settings = {**read_all(INTEGRATION, work.observed.entities[INTEGRATION], work.facts.release)}
+    settings.update(work.request.desired.values)
+    wanted = bool(settings.get("user_sync.enabled"))
+    people = users.every(work.xapi)
+    coming = _coming(task, work, people, settings) if wanted else 0
+    state = audit.license_state(work.xapi, work.facts)
+    numbers = Numbers(
+        length=work.facts.number_length,
+        start=str(settings.get("user_sync.starting_extension") or ""),
+        taken=frozenset(each.number for each in people),
+        first_free=audit.first_free_extension(work.xapi),
+        coming=coming,
+    )
+    return [
+        *preflight.judge_license(state, now, task.params["warning_days"]),
+        *preflight.judge_limit(state, coming),
+        *preflight.judge_addresses(audit.duplicates(people), wanted=wanted),
+        *preflight.judge_room(numbers, wanted=wanted),
+    ]
+
+
+def _coming(task: Task, work: Work, people: list[users.User], settings: Mapping[str, Any]) -> int | None:
+    """How many users of Microsoft 365 will get an extension; ``None`` where the PBX cannot tell it (yet).
+
+    A PBX sees users only after it was linked, and does not say who is in a group.
+    """
+    if not work.health.ok or settings.get("user_sync.scope") not in ("all", "all_except"):
+        return None
+    try:
+        missing = audit.compare_users(people, audit.directory(work.xapi))["missing"]
+    except M365Error as error:
+        task.context.warn(str(error))
+        return None
+    left_out = len(settings.get("user_sync.users") or ()) if settings["user_sync.scope"] == "all_except" else 0
+    return max(0, len(missing) - left_out)
+
+
+CAPABILITY = Capability(name="tcx_preflight", argument_spec=ARGUMENT_SPEC, run=run)

@@ -1,0 +1,366 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What stands in the way of a rollout on a PBX, or soon will: from what was read to findings. Pure.
+
+An error is what makes the rollout fail half-way, or leaves users who cannot sign in or have no extension. A warning is what
+works today and will not for long, or what somebody should know. Everything that was looked at gives a finding, so that the
+absence of a topic means that nobody could look.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unlicensed
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import health as pbx_health
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.shown_certificate import ShownCertificate
+
+OK, WARNING, ERROR = "ok", "warning", "error"
+
+VERSION, LICENSE, ROLE = "version", "license", "role"
+CERTIFICATE, CLOCK, INTEGRATION, SUBSCRIPTION = "certificate", "clock", "integration", "subscription"
+ADDRESSES, NUMBERS = "addresses", "numbers"
+
+TOPICS = (VERSION, LICENSE, ROLE, CERTIFICATE, CLOCK, INTEGRATION, SUBSCRIPTION, ADDRESSES, NUMBERS)
+"""All of them, in the order in which they are told."""
+
+CLOCK_TOLERANCE_S = 300.0
+"""Entra refuses assertions that are older or younger than this (documented: five minutes)."""
+
+_DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)?$")
+
+OWNER = "system_owners"
+ADMINISTRATOR = "system_admins"
+SMALL_ROLES = frozenset(("group_owners", "managers", "group_admins", "receptionists", "users"))
+"""Roles of a department (observed names); they see no setting of the system (observed: 403 on every listing)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    :param level: ``ok``, ``warning`` or ``error``.
+    :param said: what was found, and on what.
+    :param remedy: what to do about it; empty when all is well.
+    """
+
+    topic: str
+    level: str
+    said: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return {"topic": self.topic, "level": self.level, "said": self.said, "remedy": self.remedy}
+
+    def as_note(self) -> str:
+        """One line for the operator."""
+        return f"{_sentence(self.said)} {self.remedy}".strip()
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is known of extension numbers.
+
+    :param length: (shortest, longest), or ``None`` where the PBX does not say it.
+    :param start: the first number that new users shall get; empty when nothing says it.
+    :param taken: the numbers of all users.
+    :param first_free: the number that the PBX itself would take next; ``None`` when it has none left.
+    :param coming: how many users of Microsoft 365 have no extension yet; ``None`` where nobody can tell.
+    """
+
+    length: tuple[int, int] | None
+    start: str
+    taken: frozenset[str]
+    first_free: str | None
+    coming: int | None = None
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """By topic; within one topic as they were made."""
+    return sorted(findings, key=lambda each: TOPICS.index(each.topic))
+
+
+class NotReady(M365Error):
+    """What stands in the way of a rollout, all of it.
+
+    As with the gates of the settings, a license that lacks something decides how the whole is counted.
+    """
+
+    def __init__(self, findings: Iterable[Finding], url: str) -> None:
+        self.findings = list(findings)
+        errors = [each for each in self.findings if each.level == ERROR]
+        if any(each.topic == LICENSE for each in errors):
+            self.kind = Unlicensed.kind
+        said = " ".join(each.as_note() for each in errors)
+        super().__init__(said, tried="clear the PBX for a rollout; nothing was written", target=url)
+
+    def values(self) -> dict[str, Any]:
+        """The findings, those that are well included."""
+        return {"findings": [each.as_dict() for each in self.findings]}
+
+
+# --- what a rollout reads anyway ----------------------------------------------------------------------------------------
+
+
+def judge_version(facts: Facts) -> Finding:
+    """The gates have refused what is too old, so this only tells."""
+    return Finding(VERSION, OK, f"3CX {facts.version}, edition {facts.license.label}")
+
+
+def judge_maintenance(facts: Facts) -> list[Finding]:
+    """The one thing of the license's state that a rollout reads anyway (documented: from 20.0.10 on)."""
+    if facts.license.maintenance_expired is None:
+        return []
+    if facts.license.maintenance_expired:
+        return [_maintenance_ended("the maintenance of the license has ended")]
+    return [Finding(LICENSE, OK, "the license is under maintenance")]
+
+
+def judge_role(role: str) -> list[Finding]:
+    """Whether the role in the token is sure to be enough."""
+    remedy = "Give it the system-wide role System Owner (Admin Console > Integrations > API)."
+    if not role:
+        return []
+    if role == OWNER:
+        return [Finding(ROLE, OK, "the API client is System Owner")]
+    if role == ADMINISTRATOR:
+        said = "the API client is System Administrator, which 3CX refuses for some settings"
+        return [Finding(ROLE, WARNING, said, remedy)]
+    if role in SMALL_ROLES:
+        said = f"the API client has the role {role} of a department, which may not write settings of the system"
+        return [Finding(ROLE, ERROR, said, remedy)]
+    return [Finding(ROLE, WARNING, f"the API client has the role {role}, and whether it is enough is unknown", remedy)]
+
+
+def judge_certificate(
+    found: ShownCertificate | None, redirect_uri: str, now: dt.datetime, warning_days: int
+) -> list[Finding]:
+    """The certificate that browsers and Microsoft see, whether or not this task verifies it.
+
+    One that has ended is an error even then: browsers refuse it, and a PBX that asks for HTTPS lets nobody pass by it.
+
+    :param redirect_uri: where Microsoft sends the users' browsers back to.
+    """
+    if found is None:
+        return []
+    host = urlsplit(redirect_uri).hostname or ""
+    made = [*_certificate_dates(found, now, warning_days)]
+    if not found.covers(host):
+        said = f"the TLS certificate of the PBX is for {', '.join(found.names) or 'no name'}, and the redirect URI leads to {host}"
+        made.append(Finding(CERTIFICATE, WARNING, said, f"Give the PBX a certificate for {host}, or correct its FQDN."))
+    if found.self_signed:
+        remedy = "Give the PBX a public certificate, or Microsoft's change notifications will not reach it."
+        made.append(Finding(CERTIFICATE, WARNING, "the TLS certificate of the PBX is self-signed", remedy))
+    if not made:
+        said = f"the TLS certificate of the PBX is valid until {_day(found.not_after)}"
+        made.append(Finding(CERTIFICATE, OK, said))
+    return made
+
+
+def _certificate_dates(found: ShownCertificate, now: dt.datetime, warning_days: int) -> list[Finding]:
+    remedy = "Renew it; the console shows it under Settings > Network."
+    if found.not_after <= now:
+        said = f"the TLS certificate of the PBX ended on {_day(found.not_after)}"
+        return [Finding(CERTIFICATE, ERROR, said, remedy)]
+    if found.not_before > now:
+        said = f"the TLS certificate of the PBX is not valid before {_day(found.not_before)}"
+        return [Finding(CERTIFICATE, ERROR, said, "Install one that is valid now, or set the clocks.")]
+    days = _days(found.not_after, now)
+    if days >= warning_days:
+        return []
+    said = f"the TLS certificate of the PBX ends in {days} days, on {_day(found.not_after)}"
+    return [Finding(CERTIFICATE, WARNING, said, remedy)]
+
+
+def judge_clock(offset: float | None) -> list[Finding]:
+    """:param offset: seconds by which the PBX's clock is ahead of ours."""
+    if offset is None:
+        return []
+    if abs(offset) <= CLOCK_TOLERANCE_S:
+        return [Finding(CLOCK, OK, f"the clocks of the PBX and of this machine differ by {abs(offset):.0f} s")]
+    direction = "ahead of" if offset > 0 else "behind"
+    said = f"the clock of the PBX is {abs(offset):.0f} s {direction} that of this machine, and Entra tolerates 300 s"
+    return [Finding(CLOCK, WARNING, said, "Set both by NTP, or the PBX's sign-in to Entra fails.")]
+
+
+def judge_health(found: Health, facts: Facts, url: str) -> list[Finding]:
+    """Whether a PBX that is linked works today; one that is not linked yet has nothing to show."""
+    if not found.ok and found.message == pbx_health.NOT_LINKED:
+        return [Finding(INTEGRATION, OK, "the PBX is not linked to an application yet")]
+    if not found.ok:
+        said = f"the Microsoft 365 integration of {url} is not healthy: {found.message}"
+        return [Finding(INTEGRATION, WARNING, said, pbx_health.remedy_for(found.message))]
+    made = [Finding(INTEGRATION, OK, f"the PBX works with application {found.application_id}")]
+    if found.subscription:
+        made.append(Finding(SUBSCRIPTION, OK, f"Microsoft's change notifications reach {facts.fqdn}"))
+    if found.subscription is False:
+        made.append(Finding(SUBSCRIPTION, WARNING, *pbx_health.subscription_parts(found, facts.fqdn)))
+    return made
+
+
+# --- what a thorough look reads besides ---------------------------------------------------------------------------------
+
+
+def judge_license(state: Mapping[str, Any], now: dt.datetime, warning_days: int) -> list[Finding]:
+    """State and dates, as ``audit.license_state`` reads them; a date that cannot be read is left out.
+
+    The PBX's own word (``LicenseActive``) decides whether a license works; a date alone only warns.
+    """
+    made = []
+    renew = "Renew it in the 3CX portal, then refresh the license in the console."
+    if state.get("active") is False or state.get("activated") is False:
+        what = "has ended" if state.get("activated") is not False else "is not activated"
+        when = _when(state.get("expires"))
+        ended = f" (it ended on {_day(when)})" if when and when <= now else ""
+        made.append(
+            Finding(LICENSE, ERROR, f"the license of the PBX {what}, so the PBX refuses settings{ended}", renew)
+        )
+    else:
+        made += _license_date("the license of the PBX", _when(state.get("expires")), now, warning_days, renew)
+    maintenance = _when(state.get("maintenance_expires"))
+    if maintenance is None and state.get("maintenance_expired"):
+        made.append(_maintenance_ended("the maintenance of the license has ended"))
+    made += _license_date("the maintenance of the license", maintenance, now, warning_days, renew)
+    return made or [Finding(LICENSE, OK, "the license of the PBX is active and under maintenance")]
+
+
+def _license_date(
+    what: str, when: dt.datetime | None, now: dt.datetime, warning_days: int, remedy: str
+) -> list[Finding]:
+    if when is None:
+        return []
+    if when <= now:
+        return [Finding(LICENSE, WARNING, f"{what} ended on {_day(when)}", remedy)]
+    days = _days(when, now)
+    return (
+        [Finding(LICENSE, WARNING, f"{what} ends in {days} days, on {_day(when)}", remedy)]
+        if days < warning_days
+        else []
+    )
+
+
+def judge_limit(state: Mapping[str, Any], coming: int | None) -> list[Finding]:
+    """Whether the license has room for the users who will come (documented: the figures exist from 20.0.9 on)."""
+    users, limit = state.get("users"), state.get("users_limit")
+    if not coming or users is None or not limit or users + coming <= limit:
+        return []
+    said = f"the license is for {limit} users, the PBX has {users}, and {coming} more would come from Microsoft 365"
+    return [Finding(LICENSE, WARNING, said, "Upgrade the license, or narrow user_sync.scope.")]
+
+
+def judge_addresses(duplicates: Iterable[Mapping[str, Any]], *, wanted: bool) -> list[Finding]:
+    """Mail addresses that several extensions have: a user of Microsoft 365 is mapped by address.
+
+    :param wanted: users are, or are about to be, synchronized; otherwise nobody is mapped.
+    """
+    level = ERROR if wanted else WARNING
+    remedy = "Give each extension an address of its own, or users are mapped to the wrong one."
+    made = [
+        Finding(ADDRESSES, level, f"extensions {_all(each['numbers'])} all have the address {each['email']}", remedy)
+        for each in duplicates
+    ]
+    return made or [Finding(ADDRESSES, OK, "no two extensions have the same mail address")]
+
+
+def judge_room(numbers: Numbers, *, wanted: bool) -> list[Finding]:
+    """Whether users who will come find a free extension number.
+
+    XAPI lists the numbers of users; those of queues and groups are known to the PBX alone, so the count is an upper bound.
+
+    :param wanted: users are, or are about to be, synchronized.
+    """
+    free = _free_from(numbers)
+    from_ = f" from {numbers.start} on" if numbers.start else ""
+    if free == 0 or numbers.first_free is None:
+        nobody_comes = numbers.coming == 0 or not wanted
+        said = f"no extension number is free{from_ if free == 0 else ''}"
+        return [Finding(NUMBERS, WARNING if nobody_comes else ERROR, said, _more_numbers(numbers))]
+    first = _first_free(numbers)
+    said = f"the next free extension number{from_} is {first}"
+    if free is not None and numbers.coming is not None and numbers.coming > free:
+        said = f"{numbers.coming} users of Microsoft 365 have no extension yet, and {free} numbers are free{from_}"
+        return [Finding(NUMBERS, ERROR if wanted else WARNING, said, _more_numbers(numbers))]
+    count = f"; {free} are free at most" if free is not None else ""
+    return [Finding(NUMBERS, OK, said + count)]
+
+
+def _free_from(numbers: Numbers) -> int | None:
+    """Numbers of the right length from the start on that no user has; ``None`` where the PBX does not say the length."""
+    if numbers.length is None:
+        return None
+    return sum(last - first + 1 for first, last in _ranges(numbers)) - sum(
+        1 for each in numbers.taken if any(_within(each, span) for span in _ranges(numbers))
+    )
+
+
+def _ranges(numbers: Numbers) -> list[tuple[int, int]]:
+    """(first, last) for each length that extension numbers may have and that the start has.
+
+    Without a start, all lengths; numbers never begin with 0 there, because the PBX itself gives none that do (observed).
+    """
+    shortest, longest = numbers.length or (0, 0)
+    if numbers.start.isdigit():
+        return [(int(numbers.start), 10 ** len(numbers.start) - 1)]
+    return [(10 ** (length - 1), 10**length - 1) for length in range(shortest, longest + 1)]
+
+
+def _within(number: str, span: tuple[int, int]) -> bool:
+    first, last = span
+    return number.isdigit() and len(number) == len(str(last)) and first <= int(number) <= last
+
+
+def _first_free(numbers: Numbers) -> str:
+    if not numbers.start.isdigit():
+        return numbers.first_free or ""
+    width = len(numbers.start)
+    candidates = (f"{number:0{width}d}" for number in range(int(numbers.start), 10**width))
+    return next((text for text in candidates if text not in numbers.taken), "")
+
+
+def _more_numbers(numbers: Numbers) -> str:
+    other = "a lower user_sync.starting_extension" if numbers.start else "longer extension numbers"
+    return f"Free some numbers, or use {other}."
+
+
+def _maintenance_ended(said: str) -> Finding:
+    return Finding(LICENSE, WARNING, said, "Renew it: without, the PBX gets no updates.")
+
+
+def _when(value: Any) -> dt.datetime | None:
+    """A date of XAPI (documented: date-time, with any number of decimals); ``None`` for what is none.
+
+    Year 1 is how .NET writes that there is no date.
+    """
+    found = _DATE.match(str(value or ""))
+    if found is None or found[1].startswith("0001-"):
+        return None
+    zone = "+00:00" if found[2] in (None, "Z") else found[2]
+    return dt.datetime.fromisoformat(found[1] + zone)
+
+
+def _days(end: dt.datetime, now: dt.datetime) -> int:
+    return (end - now).days
+
+
+def _day(when: dt.datetime) -> str:
+    return f"{when:%Y-%m-%d}"
+
+
+def _all(parts: Iterable[str]) -> str:
+    return ", ".join(parts)
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."

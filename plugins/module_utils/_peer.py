@@ -1,0 +1,52 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Which certificates services have shown on the connections that were made anyway.
+
+A preflight judges the certificate of a PBX. Another handshake only to see it would cost each PBX of a fleet a round trip, and
+would pass by the proxy that all calls go through.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import Any
+
+
+class Peers:
+    """The newest certificate of each address, as DER."""
+
+    def __init__(self) -> None:
+        self._shown: dict[tuple[str, int], bytes] = {}
+
+    def certificate(self, url: str) -> bytes | None:
+        """What the service at a URL has shown; ``None`` before a connection was made, and for plain HTTP."""
+        parts = urllib.parse.urlsplit(url)
+        return self._shown.get((parts.hostname or "", parts.port or 443))
+
+    def noted(self, manager: Any) -> Any:
+        """The same pool manager, whose TLS connections are noted here."""
+        peers = self
+        classes = manager.pool_classes_by_scheme
+        connection = classes["https"].ConnectionCls
+
+        def connect(self: Any) -> None:
+            connection.connect(self)
+            peers._note(self)
+
+        noting = type("NotingConnection", (connection,), {"connect": connect})
+        pool = type("NotingPool", (classes["https"],), {"ConnectionCls": noting})
+        manager.pool_classes_by_scheme = {**classes, "https": pool}
+        return manager
+
+    def _note(self, connection: Any) -> None:
+        """Behind a proxy, ``host`` is the proxy's, and the tunnel leads to the service (``http.client``)."""
+        host = getattr(connection, "_tunnel_host", None) or connection.host
+        port = getattr(connection, "_tunnel_port", None) or connection.port
+        read = getattr(connection.sock, "getpeercert", None)
+        shown = read(binary_form=True) if read else None
+        if shown:
+            self._shown[host.strip("[]").lower(), int(port or 443)] = shown

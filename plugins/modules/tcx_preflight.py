@@ -1,0 +1,160 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module ``tcx_preflight``: what it does is in module_utils/_capabilities."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tcx_preflight
+short_description: Check a PBX before anything is written, and name all that stands in the way
+version_added: 1.0.0
+description:
+  - Takes the look that M(tcx.m365.tcx_m365_settings) takes in check mode, without an application, and refuses what the
+    release or the license of the PBX lacks.
+  - Judges what that look has brought along at no further request. That is the role of the API client, the TLS certificate of the
+    PBX, its clock, and, when it is linked already, whether the integration works and Microsoft's notifications reach it.
+  - With O(thorough=true) it also reads the license and its dates, mail addresses that several extensions have, and whether there
+    are free extension numbers for the users who will come.
+  - Everything that stands in the way is one error that names all of it. What will stand in the way before long is a warning.
+  - It writes nothing, on no side.
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes.info_module
+  - tcx.m365.attributes.action_group_pbx
+  - tcx.m365.pbx
+  - tcx.m365.settings
+options:
+  thorough:
+    description:
+      - Whether to read what costs further requests. Three and one for each hundred users of the PBX, and one for each page of
+        users of Microsoft 365 when the PBX is linked.
+    type: bool
+    default: false
+  warning_days:
+    description:
+      - Warn of certificates, licenses and maintenance that end in fewer days than this.
+    type: int
+    default: 30
+notes:
+  - Whether the application in Entra has the redirect URI that this module returns is told by
+    M(tcx.m365.azure_app_registration) in check mode. The C(preflight) role and the rollout do both.
+  - A certificate that has ended is an error even where O(validate_certs=false), because browsers do not accept it either.
+  - XAPI lists the extension numbers of users. Those of queues and ring groups are known to the PBX alone, so that the number of
+    free ones is an upper bound.
+seealso:
+  - module: tcx.m365.entra_preflight
+  - module: tcx.m365.tcx_m365_settings
+  - module: tcx.m365.tcx_m365_settings_info
+"""
+
+EXAMPLES = r"""
+- name: Would a rollout on this PBX go through?
+  tcx.m365.tcx_preflight:
+    url: https://acme.example.com:5001
+    client_id: "900"
+    client_secret: "{{ vault_acme_tcx }}"
+    user_sync:
+      enabled: true
+      scope: all
+      starting_extension: "200"
+    sign_in:
+      enabled: true
+    thorough: true
+  register: pbx
+
+- name: Show what would have to be repaired before long
+  ansible.builtin.debug:
+    var: pbx.notes
+"""
+
+RETURN = r"""
+findings:
+  description:
+    - Everything that was looked at, in a stable order by topic. A topic that is missing could not be looked at.
+    - Also returned when the task fails for them.
+  returned: success, and failure for what was found
+  type: list
+  elements: dict
+  contains:
+    topic:
+      description:
+        - One of V(version), V(license), V(role), V(certificate), V(clock), V(integration), V(subscription), V(addresses) and
+          V(numbers).
+      type: str
+    level:
+      description: V(ok), V(warning) or V(error).
+      type: str
+    said:
+      description: What was found.
+      type: str
+    remedy:
+      description: What to do about it; empty when all is well.
+      type: str
+  sample:
+    - topic: certificate
+      level: warning
+      said: the TLS certificate of the PBX ends in 12 days, on 2026-12-05
+      remedy: Renew it; the console shows it under Settings > Network.
+notes:
+  description: The warnings among RV(findings), one line each.
+  returned: success
+  type: list
+  elements: str
+status:
+  description: Whether the integration works today.
+  returned: success
+  type: dict
+  contains:
+    ok:
+      description: Whether the PBX could list users of Microsoft 365.
+      type: bool
+    application_id:
+      description: The application that the PBX works with.
+      type: str
+    subscription:
+      description: Whether Microsoft's change notifications reach the PBX; null when it was not asked.
+      type: bool
+    message:
+      description: What the PBX says about it; empty when all is well.
+      type: str
+version:
+  description: Build of the PBX.
+  returned: success
+  type: str
+  sample: 20.0.10.731
+edition:
+  description: Edition of the license. Releases before 20.0.10 do not tell it, so it is then V(unknown) with the product code.
+  returned: success
+  type: str
+  sample: Enterprise
+redirect_uri:
+  description: The redirect URI that the application needs for signing in.
+  returned: success
+  type: str
+  sample: https://acme.example.com:5001/oauth2office2
+presence_redirect_uri:
+  description: The redirect URI that the application needs for authorizing a presence account.
+  returned: success
+  type: str
+  sample: https://acme.example.com:5001/oauth2presence
+unmanaged:
+  description: Entries of mentioned lists that are on the PBX besides those that are wanted, by option.
+  returned: success
+  type: dict
+  sample: {"user_sync.users": ["4f5c2b8e-1111-2222-3333-444455556666"]}
+"""
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_preflight import CAPABILITY
+from ansible_collections.tcx.m365.plugins.module_utils._task import run_as_module
+
+
+def main() -> None:
+    """Run the capability."""
+    run_as_module(CAPABILITY)
+
+
+if __name__ == "__main__":
+    main()
