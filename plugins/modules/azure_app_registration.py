@@ -372,10 +372,75 @@ EXAMPLES = r"""
         permissions: [User.Read.All]
         permissions_exclusive: true
 
+    - name: Everything else that an application can have
+      tcx.m365.azure_app_registration:
+        unique_name: "3cx-{{ inventory_hostname }}"
+        spa_redirect_uris: ["https://{{ inventory_hostname }}.example.com/webclient"]
+        public_client_redirect_uris: ["http://localhost"]
+        home_page_url: "https://{{ inventory_hostname }}.example.com"
+        logout_url: ""
+        notes: Telephony, ask the help desk before you change anything here.
+        tags: [telephony]
+        delegated_permissions: [openid, profile, email]
+        owners: [5a1c9c1e-6a43-4b0f-8d0e-0f3a2f4be6c7]
+        wait: true
+        wait_timeout: 120
+
+    - name: Claims that the tokens of this application shall hold
+      tcx.m365.azure_app_registration:
+        unique_name: "3cx-{{ inventory_hostname }}"
+        optional_claims:
+          id_token:
+            - name: email
+              essential: true
+            - name: extension_3c7f_extensionNumber
+              source: user
+          access_token:
+            - name: upn
+              additional_properties: [include_externally_authenticated_upn]
+          saml2_token:
+            - name: groups
+
+    - name: Nobody adds credentials to the service principal, and only who is assigned to it can sign in
+      tcx.m365.azure_app_registration:
+        unique_name: "3cx-{{ inventory_hostname }}"
+        service_principal:
+          enabled: true
+          assignment_required: true
+          visible: false
+        service_principal_lock:
+          enabled: true
+          all_properties: false
+          credentials_with_usage_sign: true
+          credentials_with_usage_verify: true
+          token_encryption_key_id: true
+
+    - name: Leave this certificate and one that another system uses, and tidy up
+      tcx.m365.azure_app_registration:
+        unique_name: "3cx-{{ inventory_hostname }}"
+        certificates: ["keys/{{ inventory_hostname }}/public_key.pem"]
+        certificates_exclusive: true
+        certificates_keep: [F9D4365AFC13FC27446AD529035997B32991AE85]
+        certificates_prune_expired: true
+        certificates_prune_duplicates: true
+
+    - name: Take the application that the PBX points to, whatever its unique name, else the one of that name
+      tcx.m365.azure_app_registration:
+        app_id: "{{ tcx_application_id }}"
+        unique_name: "3cx-{{ inventory_hostname }}"
+        prefer: app_id
+
     - name: Delete the application, it can be restored for 30 days
       tcx.m365.azure_app_registration:
         unique_name: "3cx-{{ inventory_hostname }}"
         state: absent
+
+    - name: Delete an application that somebody else has made, for good
+      tcx.m365.azure_app_registration:
+        app_id: 0b7d3f0e-5f0c-4d3c-9a5b-3f8f5f3c2d11
+        state: absent
+        purge: true
+        force: true
 """
 
 RETURN = r"""

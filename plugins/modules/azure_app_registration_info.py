@@ -73,6 +73,21 @@ EXAMPLES = r"""
   tcx.m365.azure_app_registration_info:
     tenant_id: contoso.onmicrosoft.com
     auth_source: azure_cli
+
+- name: Find an application by its ID
+  tcx.m365.azure_app_registration_info:
+    tenant_id: contoso.onmicrosoft.com
+    auth_source: azure_cli
+    app_id: 0b7d3f0e-5f0c-4d3c-9a5b-3f8f5f3c2d11
+
+- name: Tell what the applications of one name have besides what is expected
+  tcx.m365.azure_app_registration_info:
+    tenant_id: contoso.onmicrosoft.com
+    auth_source: azure_cli
+    display_name: 3CX Server-side
+    redirect_uris: ["https://acme.example.com:5001/oauth2office2"]
+    certificates: ["keys/acme/public_key.pem"]
+    permissions: [User.Read.All, Calendars.Read]
 """
 
 RETURN = r"""

@@ -142,6 +142,18 @@ EXAMPLES = r"""
       - name: full_access_as_app
         resource: Office 365 Exchange Online
     state: absent
+
+- name: Consent for all users to signing in, on an application that another tool looks after
+  tcx.m365.graph_permission_grant:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+    app_id: "{{ app.app_id }}"
+    delegated_permissions: [openid, profile, email]
+    exclusive: true
+    force: true
+    wait: true
+    wait_timeout: 120
 """
 
 RETURN = r"""

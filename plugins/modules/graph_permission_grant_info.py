@@ -66,6 +66,15 @@ EXAMPLES = r"""
 - name: Refuse more than that
   ansible.builtin.assert:
     that: consent.unneeded | length == 0
+
+- name: Compare what is granted with a list
+  tcx.m365.graph_permission_grant_info:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+    app_id: "{{ app.app_id }}"
+    permissions: [User.Read.All, Mail.Send]
+    delegated_permissions: [openid, profile, email]
 """
 
 RETURN = r"""

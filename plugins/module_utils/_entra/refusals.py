@@ -65,6 +65,11 @@ _NUMBER = re.compile(r"AADSTS(\d+)")
 def of_token(result: Mapping[str, Any], reply: Reply | None, service: str = "Entra") -> M365Error:
     """The error for a token endpoint's answer without a token."""
     text = str(result.get("error_description") or result.get("error") or "no token and no reason")
+    if text == "None, None" and reply is not None:
+        # msal looks for other names than this platform's in the refusal of a managed identity (msal source, 1.39).
+        answer = reply.json()
+        found = answer.get("error_description") or answer.get("error") if isinstance(answer, dict) else None
+        text = str(found or "no token and no reason")
     number = _number(result, text)
     kind, remedy = _MEANINGS.get(number, (BadCredential, ""))
     if str(result.get("error")) == "temporarily_unavailable":

@@ -187,6 +187,13 @@ class Tokens:
             result = client.acquire_token_for_client(resource=self.connection.endpoints.graph)
         except ValueError as error:
             raise BadCredential(f"the managed identity gave no token: {error}") from None
+        except OSError as error:
+            # Azure Arc proves who asks by a file of its agent that only root and one group can read (documented).
+            raise BadCredential(
+                f"the key of the Azure Arc agent cannot be read: {error.strerror}",
+                target=str(error.filename or ""),
+                remedy="Add the user who runs Ansible to the group himds on this machine, or run as root.",
+            ) from None
         return self._accept(result, http, "the identity endpoint of this machine")
 
     def _accept(self, result: Mapping[str, Any], http: MsalHttp, service: str = "Entra") -> Token:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,6 +20,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 ENVIRONMENT = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST")
 """Set where something other than the metadata address of a VM serves the tokens."""
+
+ARC_AGENT = "/opt/azcmagent/bin/himds"
+"""The agent of Azure Arc; its variables are only set for services, not for people who log in (msal looks here as well)."""
 
 
 @dataclass
@@ -42,4 +46,4 @@ class ManagedIdentity(Credential):
 
 def announced(environment: Mapping[str, str]) -> bool:
     """Whether the platform says that it serves managed identities."""
-    return any(environment.get(name) for name in ENVIRONMENT)
+    return any(environment.get(name) for name in ENVIRONMENT) or os.path.exists(ARC_AGENT)
