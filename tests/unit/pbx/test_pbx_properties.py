@@ -17,6 +17,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     sso_probe,
     tcx_m365_settings,
     tcx_m365_settings_info,
+    tcx_preflight,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     BINDINGS,
@@ -115,16 +116,25 @@ def test_the_table_in_the_docs_is_fresh() -> None:
     assert table.PATH.read_text(encoding="utf-8") == table.table(), "run tests/tools/settings_table.py"
 
 
-def documentation(name: str) -> dict[str, Any]:
-    """The documented options of a module, without those of the fragments."""
-    text = (ROOT / "plugins" / "modules" / f"{name}.py").read_text(encoding="utf-8")
+def options_in(path: str) -> dict[str, Any]:
+    """The options that a module or a fragment documents itself."""
+    text = (ROOT / "plugins" / path).read_text(encoding="utf-8")
     block = text.split('DOCUMENTATION = r"""', 1)[1].split('"""', 1)[0]
     found: dict[str, Any] = yaml.safe_load(block)["options"]
     return found
 
 
+def documentation(name: str) -> dict[str, Any]:
+    """The documented options of a module, without those of the connection."""
+    text = (ROOT / "plugins" / "modules" / f"{name}.py").read_text(encoding="utf-8")
+    shared = options_in("doc_fragments/settings.py") if "- tcx.m365.settings\n" in text else {}
+    return {**shared, **options_in(f"modules/{name}.py")}
+
+
 @pytest.mark.parametrize(
-    "capability", [tcx_m365_settings, tcx_m365_settings_info, sso_probe], ids=lambda each: each.__name__
+    "capability",
+    [tcx_m365_settings, tcx_m365_settings_info, tcx_preflight, sso_probe],
+    ids=lambda each: each.__name__.rpartition(".")[2],
 )
 def test_the_documentation_says_what_the_argument_spec_takes(capability: Any) -> None:
     spec = capability.CAPABILITY.argument_spec
