@@ -132,7 +132,7 @@ def _check(
     shared = connections.setdefault(os.getpid(), Connections(size=64))
     known = variables.of(host)
 
-    def run_task(capability: Capability, arguments: Mapping[str, Any], _only_look: bool) -> dict[str, Any]:
+    def run_task(capability: Capability, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return run_capability(
             capability,
             arguments,

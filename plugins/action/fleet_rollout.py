@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import time
@@ -94,24 +93,11 @@ class ActionModule(CollectionAction):
         host = str(task_vars["inventory_hostname"])
         run = self._run_in_process if self._runs_in_process(task_vars) else self._run_as_module
 
-        def run_task(capability: Capability, arguments: Mapping[str, Any], only_look: bool) -> dict[str, Any]:
-            with self._looking(only_look):
-                return run(
-                    capability, {name: value for name, value in arguments.items() if value is not None}, task_vars
-                )
+        def run_task(capability: Capability, arguments: Mapping[str, Any]) -> dict[str, Any]:
+            return run(capability, {name: value for name, value in arguments.items() if value is not None}, task_vars)
 
         rollout = HostRollout(host, store, check_mode=bool(self._task.check_mode))
         return in_one_result(rollout.run(variables.of(host), run_task, look_only=options["look_only"]))
-
-    @contextlib.contextmanager
-    def _looking(self, only_look: bool) -> Iterator[None]:
-        """A step that only looks is a task in check mode."""
-        before = self._task.check_mode
-        self._task.check_mode = before or only_look
-        try:
-            yield
-        finally:
-            self._task.check_mode = before
 
 
 class _Fleet:
@@ -150,11 +136,11 @@ class _Fleet:
     def _runner(self, say: Say, warnings: list[str]) -> RunTask:
         shared = self._connections.setdefault(os.getpid(), Connections(size=64))
 
-        def run_task(capability: Capability, arguments: Mapping[str, Any], only_look: bool) -> dict[str, Any]:
+        def run_task(capability: Capability, arguments: Mapping[str, Any]) -> dict[str, Any]:
             return run_capability(
                 capability,
                 arguments,
-                check_mode=self._check_mode or only_look,
+                check_mode=self._check_mode,
                 store=self._store,
                 warn=warnings.append,
                 notice=functools.partial(say, "notice"),

@@ -33,8 +33,7 @@ class HostRollout:
         if look_only:
             steps = look(variables, run_task)
             if not steps.failed:
-                kept = {name: _kept(result) for name, result in steps.taken().items()}
-                self._store.put(_KIND, self._key, kept)
+                self._store.put(_KIND, self._key, {name: _kept(result) for name, result in steps.taken().items()})
             return steps
         kept = self._store.get(_KIND, self._key)
         self._store.drop(_KIND, self._key)

@@ -18,14 +18,15 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     graph_permission_grant,
     sso_probe,
     tcx_m365_settings,
+    tcx_preflight,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
 
 Result = Mapping[str, Any]
-RunTask = Callable[[Capability, Mapping[str, Any], bool], dict[str, Any]]
-"""Runs one capability with its arguments. The third argument: only look, whatever the mode of the run."""
+RunTask = Callable[[Capability, Mapping[str, Any]], dict[str, Any]]
+"""Runs one capability with its arguments."""
 
 
 @dataclass
@@ -62,10 +63,10 @@ def look(variables: Mapping[str, Any], run_task: RunTask) -> HostSteps:
     :param variables: all variables of the host, templated.
     """
     steps = HostSteps()
-    steps.pbx = run_task(tcx_m365_settings.CAPABILITY, arguments_of.pbx_preflight_arguments(variables), True)
+    steps.pbx = run_task(tcx_preflight.CAPABILITY, arguments_of.pbx_preflight_arguments(variables))
     if not steps.failed:
         arguments = arguments_of.entra_preflight_arguments(variables, steps.pbx)
-        steps.preflight = run_task(entra_preflight.CAPABILITY, arguments, False)
+        steps.preflight = run_task(entra_preflight.CAPABILITY, arguments)
     return steps
 
 
@@ -75,16 +76,16 @@ def configure(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask)
         return
     key, redirect_uri = steps.preflight["application"], steps.pbx["redirect_uri"]
     application = arguments_of.application_arguments(variables, key, redirect_uri)
-    steps.application = run_task(azure_app_registration.CAPABILITY, application, False)
+    steps.application = run_task(azure_app_registration.CAPABILITY, application)
     if steps.failed:
         return
     app_id = steps.application["app_id"]
     if is_true(variables["entra_app_manage_grants"]):
         grant = arguments_of.grant_arguments(variables, app_id)
-        steps.grant = run_task(graph_permission_grant.CAPABILITY, grant, False)
+        steps.grant = run_task(graph_permission_grant.CAPABILITY, grant)
         if steps.failed:
             return
-    steps.settings = run_task(tcx_m365_settings.CAPABILITY, arguments_of.settings_arguments(variables, app_id), False)
+    steps.settings = run_task(tcx_m365_settings.CAPABILITY, arguments_of.settings_arguments(variables, app_id))
 
 
 def prove(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> None:
@@ -93,7 +94,7 @@ def prove(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> 
         return
     arguments = arguments_of.probe_arguments(variables, steps.application["app_id"], steps.pbx["redirect_uri"])
     if arguments["application_id"] != PENDING:
-        steps.sign_in = run_task(sso_probe.CAPABILITY, arguments, False)
+        steps.sign_in = run_task(sso_probe.CAPABILITY, arguments)
 
 
 def is_true(value: Any) -> bool:

@@ -19,7 +19,7 @@ import multiprocessing.connection
 import os
 import queue
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -62,7 +62,7 @@ def crashed(said: str) -> dict[str, Any]:
     return {"crashed": said}
 
 
-def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) -> Iterator[_Event]:
+def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) -> Generator[_Event, None, None]:
     context = multiprocessing.get_context("fork")
     share = max(1, threads // count)
     readers, workers = [], []
@@ -90,7 +90,7 @@ def _send_all(hosts: Sequence[str], work: Work, threads: int, writer: Any) -> No
             writer.send(event)
 
 
-def _in_threads(hosts: Sequence[str], work: Work, threads: int) -> Iterator[_Event]:
+def _in_threads(hosts: Sequence[str], work: Work, threads: int) -> Generator[_Event, None, None]:
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
     left = len(hosts)
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:

@@ -69,7 +69,7 @@ def write(results: Mapping[str, Any]) -> str:
     shown = {
         "ratios": ratios(figures),
         "table": table(figures),
-        "forks": forks(figures),
+        "settings": forks(figures),
         "machine": machine(results),
         "loads": loads(results["series"]),
     }
@@ -151,7 +151,7 @@ def _rollout_memory(figures: Figures) -> str:
     sizes = figures.sizes("first rollout")
     if not sizes:
         return "."
-    return f"; {figures.of('first rollout', sizes[-1], 'memory_mib'):,.0f} MiB for the rollout of {sizes[-1]:,} with all forks."
+    return f"; {figures.of('first rollout', sizes[-1], 'memory_mib'):,.0f} MiB for the rollout of {sizes[-1]:,}."
 
 
 def table(figures: Figures) -> str:

@@ -42,11 +42,11 @@ def main(inventory: Mapping[str, Any]) -> Counter[str]:
             own = {**defaults, **common, **hosts[host], "entra_app_unique_name": f"3cx-{host}"}
             shared = connections.setdefault(os.getpid(), Connections(size=64))
 
-            def run_task(capability: Capability, arguments: Mapping[str, Any], only_look: bool) -> dict[str, Any]:
+            def run_task(capability: Capability, arguments: Mapping[str, Any]) -> dict[str, Any]:
                 return run_capability(
                     capability,
                     arguments,
-                    check_mode=only_look,
+                    check_mode=False,
                     store=store,
                     warn=_silent,
                     notice=_silent,

@@ -24,19 +24,11 @@ import document
 import psutil
 from _paths import REPOSITORY
 from environments import BUILD, main_core
-from subjects import CONCURRENCY, FORKS, TROUBLE, Bench, Figure
+from subjects import CONCURRENCY, FORKS, FORKS_OF_MODULES, TROUBLE, Bench, Figure
 
 STORE = BUILD / "bench" / "results.json"
 PARTS = ("rollout", "compliance", "peers", "forks")
-SETTINGS = (
-    (5, "linear"),
-    (12, "linear"),
-    (25, "linear"),
-    (50, "linear"),
-    (100, "linear"),
-    (50, "free"),
-    (50, "host_pinned"),
-)
+SETTINGS = ((1, "linear"), (5, "linear"), (25, "linear"), (50, "linear"), (5, "free"), (5, "host_pinned"))
 
 
 def main() -> int:
@@ -85,7 +77,8 @@ class Results:
             self.found["machine"] = machine()
             self.found["options"] = {
                 "latency_ms": options.latency_ms,
-                "forks": FORKS,
+                "forks_of_rollouts": FORKS,
+                "forks_of_modules": FORKS_OF_MODULES,
                 "concurrency": CONCURRENCY,
                 "trouble": TROUBLE,
             }
@@ -166,7 +159,7 @@ def peers(options: argparse.Namespace, results: Results) -> None:
         bench.prepare()
         for _run in range(options.runs):
             results.add(ours, bench.rollout(limit=few))
-            results.add(modules, bench.rollout(limit=few, tcx_m365_in_process=False))
+            results.add(modules, bench.rollout(limit=few, forks=FORKS_OF_MODULES, tcx_m365_in_process=False))
             if options.azcollection_at:
                 results.add(other, bench.azcollection(options.azcollection_at))
 
