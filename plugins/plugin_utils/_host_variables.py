@@ -117,8 +117,11 @@ def permissions(variables: Mapping[str, Any]) -> list[Any] | None:
 
 
 def pbx_preflight_arguments(variables: Mapping[str, Any]) -> Arguments:
-    """The arguments of the first look at the PBX: ``tcx_m365_settings`` in check mode, without an application."""
-    return {**pbx_connection(variables), **settings(variables)}
+    """The arguments of ``tcx_preflight``."""
+    arguments = {**pbx_connection(variables), **settings(variables)}
+    arguments["thorough"] = variables.get("preflight_thorough")
+    arguments["warning_days"] = variables.get("preflight_certificate_warning_days")
+    return arguments
 
 
 def entra_preflight_arguments(variables: Mapping[str, Any], pbx: Mapping[str, Any]) -> Arguments:

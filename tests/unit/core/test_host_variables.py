@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     graph_permission_grant,
     sso_probe,
     tcx_m365_settings,
+    tcx_preflight,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
@@ -52,6 +53,7 @@ SPECIFICATIONS = {
     "sso_probe": sso_probe.ARGUMENT_SPEC,
     "graph_permission_grant": graph_permission_grant.ARGUMENT_SPEC,
     "tcx_m365_settings": tcx_m365_settings.ARGUMENT_SPEC,
+    "tcx_preflight": tcx_preflight.ARGUMENT_SPEC,
 }
 
 
@@ -101,6 +103,7 @@ EVERYTHING.update(
     entra_app_redirect_uris=["https://elsewhere.example.com/oauth2office2"],
     entra_app_permissions=["User.Read.All"],
     preflight_certificate_warning_days=9,
+    preflight_thorough=True,
 )
 LITTLE = {
     "tcx_url": "https://pbx.example.com:5001",
@@ -119,7 +122,7 @@ FEATURES = {**LITTLE, "entra_app_features": ["sign_in"]}
 def test_the_sweep_and_the_roles_give_the_same_arguments(given: dict[str, Any]) -> None:
     variables = {**role_defaults(), **given}
     expected = {
-        ("preflight", "tcx_m365_settings"): arguments_of.pbx_preflight_arguments(variables),
+        ("preflight", "tcx_preflight"): arguments_of.pbx_preflight_arguments(variables),
         ("preflight", "entra_preflight"): arguments_of.entra_preflight_arguments(variables, PBX),
         ("entra_app", "azure_app_registration"): arguments_of.application_arguments(
             variables, KEY, PBX["redirect_uri"]
@@ -156,6 +159,7 @@ def test_the_sweep_and_the_roles_give_the_same_arguments(given: dict[str, Any]) 
         ),
         ("tcx_console", "tcx_m365_settings", tcx_m365_settings.ARGUMENT_SPEC, set()),
         ("preflight", "entra_preflight", entra_preflight.ARGUMENT_SPEC, set()),
+        ("preflight", "tcx_preflight", tcx_preflight.ARGUMENT_SPEC, set()),
     ],
 )
 def test_every_option_can_be_set_by_a_variable(
