@@ -119,7 +119,7 @@ def judge_version(facts: Facts) -> Finding:
 
 
 def judge_maintenance(facts: Facts) -> list[Finding]:
-    """The one thing of the license's state that a rollout reads anyway (documented: from 20.0.10 on)."""
+    """The one thing of the license's state that a rollout reads anyway (documented: all releases)."""
     if facts.license.maintenance_expired is None:
         return []
     if facts.license.maintenance_expired:

@@ -22,6 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     sso_probe,
     tcx_m365_settings,
     tcx_m365_settings_info,
+    tcx_preflight,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -50,6 +51,7 @@ NEWEST = "v20-0-10"
 MODULES = {
     "tcx_m365_settings": tcx_m365_settings.CAPABILITY,
     "tcx_m365_settings_info": tcx_m365_settings_info.CAPABILITY,
+    "tcx_preflight": tcx_preflight.CAPABILITY,
     "sso_probe": sso_probe.CAPABILITY,
 }
 
@@ -105,6 +107,10 @@ class Run:
     def settings(self, name: str = NEWEST, *, check: bool = False, **options: Any) -> dict[str, Any]:
         """One task tcx_m365_settings on a PBX."""
         return self.task("tcx_m365_settings", check=check, **{**self.bench.login(name), **options})
+
+    def preflight(self, name: str = NEWEST, **options: Any) -> dict[str, Any]:
+        """One task tcx_preflight on a PBX."""
+        return self.task("tcx_preflight", **{**self.bench.login(name), **options})
 
     def info(self, name: str = NEWEST, **options: Any) -> dict[str, Any]:
         """One task tcx_m365_settings_info on a PBX."""

@@ -15,6 +15,7 @@ import os
 import ssl
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -44,6 +45,15 @@ def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     )
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The TLS certificate that a server shows. `days`: until it ends, from when the lab began; negative when it has ended."""
+
+    days: int = _SERVER_DAYS
+    names: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
+    self_signed: bool = False
+
+
 class CertificateAuthority:
     """A throw-away authority for one lab. ECDSA P-256 throughout: handshakes cost the server a tenth of RSA's."""
 
@@ -65,19 +75,21 @@ class CertificateAuthority:
         """The authority's certificate as PEM, for `ca_path` options and `REQUESTS_CA_BUNDLE`."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
-    def server_context(self) -> ssl.SSLContext:
-        """A TLS context for all sockets of the lab: one certificate for localhost, 127.0.0.1 and ::1."""
+    def server_context(self, shown: Shown | None = None) -> ssl.SSLContext:
+        """A TLS context for sockets of the lab: by default one certificate for localhost, 127.0.0.1 and ::1."""
+        shown = shown or Shown()
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(
-            _name("localhost"),
+            _name(shown.names[0]),
             key.public_key(),
-            days=_SERVER_DAYS,
+            days=shown.days,
             extensions=[
                 (x509.BasicConstraints(ca=False, path_length=None), True),
                 (_key_usage(digital_signature=True), True),
                 (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-                (x509.SubjectAlternativeName(_local_names()), False),
+                (x509.SubjectAlternativeName(_general_names(shown.names)), False),
             ],
+            own_key=key if shown.self_signed else None,
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -98,26 +110,36 @@ class CertificateAuthority:
         *,
         days: int,
         extensions: list[tuple[x509.ExtensionType, bool]],
+        own_key: ec.EllipticCurvePrivateKey | None = None,
     ) -> x509.Certificate:
+        """:param own_key: the certificate is signed with its own key instead of the authority's."""
+        # What has ended must have begun before it did.
+        start = self._start - timedelta(days=max(0, 1 - days))
+        signer = own_key or self._key
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(_name("tcx lab CA"))
+            .issuer_name(subject if own_key else _name("tcx lab CA"))
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(self._start)
+            .not_valid_before(start)
             .not_valid_after(self._start + timedelta(days=days))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         )
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical=critical)
-        return builder.sign(self._key, hashes.SHA256())
+        return builder.sign(signer, hashes.SHA256())
 
 
-def _local_names() -> list[x509.GeneralName]:
-    addresses = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
-    return [x509.DNSName("localhost"), *addresses]
+def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
+    found: list[x509.GeneralName] = []
+    for name in names:
+        try:
+            found.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            found.append(x509.DNSName(name))
+    return found
 
 
 def _key_usage(**granted: bool) -> x509.KeyUsage:

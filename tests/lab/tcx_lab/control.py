@@ -151,6 +151,8 @@ class ControlApp:
             changes = await _object(request)
             if "down" in changes:
                 await self._server.set_down(pbx, bool(changes.pop("down")))
+            if "tls" in changes:
+                await self._server.show_certificate(pbx, _shown(changes.pop("tls")))
             for name in _PLAIN_FIELDS:
                 if name in changes:
                     setattr(pbx, name, changes.pop(name))
@@ -222,6 +224,15 @@ KINDS = {
     "users": "users",
     "groups": "groups",
 }
+
+
+def _shown(wanted: dict[str, Any] | None) -> ca.Shown | None:
+    """A TLS certificate from {days, names, self_signed}; null is the lab's own."""
+    if wanted is None:
+        return None
+    if "names" in wanted:
+        wanted = {**wanted, "names": tuple(wanted["names"])}
+    return ca.Shown(**wanted)
 
 
 def _show_tenant(tenant: Tenant) -> dict[str, Any]:

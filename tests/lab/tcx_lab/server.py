@@ -26,6 +26,9 @@ from tcx_lab.control import ControlApp
 from tcx_lab.switchboard import SERVICES, Apps, Switchboard, connect_inside
 
 if TYPE_CHECKING:
+    import ssl
+
+    from tcx_lab.ca import Shown
     from tcx_lab.world import Pbx, World
 
 _HOST = "127.0.0.1"
@@ -78,6 +81,7 @@ class LabServer(uvicorn.Server):
         self.switchboard: Switchboard = connect_inside(world, apps, ControlApp(world, self))
         self._sockets: dict[int, socket.socket] = {}  # by port: listening ones, and those that only hold a port
         self._listeners: dict[int, asyncio.base_events.Server] = {}
+        self._contexts: dict[int, ssl.SSLContext] = {}  # by port: of those that show a certificate of their own
         config = uvicorn.Config(
             self.switchboard,
             http=LabProtocol,
@@ -143,7 +147,10 @@ class LabServer(uvicorn.Server):
     async def _listen(self, port: int) -> None:
         loop = asyncio.get_running_loop()
         listener = await loop.create_server(
-            self._new_protocol, sock=self._sockets[port], ssl=self.config.ssl, backlog=_BACKLOG
+            self._new_protocol,
+            sock=self._sockets[port],
+            ssl=self._contexts.get(port, self.config.ssl),
+            backlog=_BACKLOG,
         )
         self._listeners[port] = listener
         self.servers.append(listener)
@@ -159,6 +166,16 @@ class LabServer(uvicorn.Server):
         if down:
             await self._stop_listening(pbx.port)
         else:
+            await self._listen(pbx.port)
+
+    async def show_certificate(self, pbx: Pbx, shown: Shown | None) -> None:
+        """Let a PBX show another TLS certificate from now on; None: the lab's own again. Open connections are reset."""
+        if shown is None:
+            self._contexts.pop(pbx.port, None)
+        else:
+            self._contexts[pbx.port] = self.authority.server_context(shown)
+        if not pbx.down:
+            await self._stop_listening(pbx.port)
             await self._listen(pbx.port)
 
     async def _stop_listening(self, port: int) -> None:

@@ -17,10 +17,12 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
 from tcx_lab.server import event_loop_factory, raise_descriptor_limit
 from tcx_lab.switchboard import Apps, connect_inside
 from tcx_lab.testing import Lab, LabError
@@ -112,6 +114,27 @@ def test_the_certificate_is_good_for_every_local_name(setting: Setting) -> None:
             assert secure.version() in ("TLSv1.2", "TLSv1.3")
     with socket.create_connection(("127.0.0.1", port)) as plain, pytest.raises(ssl.SSLCertVerificationError):
         context.wrap_socket(plain, server_hostname="acme.example.com")
+
+
+def _shown_on(port: int) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", port)).encode())
+
+
+def test_a_pbx_shows_another_certificate_when_it_is_told_to(setting: Setting) -> None:
+    port, before = setting.world.pbxs["pbx0"].port, _shown_on(setting.world.pbxs["pbx0"].port)
+    now = datetime.now(UTC)
+    setting.control.patch_pbx("pbx0", tls={"days": -5, "names": ["pbx.example.com"], "self_signed": True})
+    ended = _shown_on(port)
+    assert ended.not_valid_before_utc < ended.not_valid_after_utc < now - timedelta(days=4)
+    assert ended.issuer == ended.subject
+    ended.verify_directly_issued_by(ended)
+    assert _shown_on(setting.world.pbxs["pbx1"].port) == before
+    setting.control.patch_pbx("pbx0", tls={"days": 12})
+    short = _shown_on(port)
+    assert now + timedelta(days=11) < short.not_valid_after_utc < now + timedelta(days=12)
+    assert setting.http.get(f"{setting.url('pbx0')}/x").status_code == 200
+    setting.control.patch_pbx("pbx0", tls=None)
+    assert _shown_on(port) == before
 
 
 def test_connections_are_kept_alive(setting: Setting) -> None:
