@@ -23,7 +23,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import configure, look
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import compare_people, configure, look
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, read_report, write_report
 from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._variables import HostVariables
@@ -146,6 +146,7 @@ def _check(
 
     steps = look(known, run_task)
     configure(known, steps, run_task)
+    compare_people(known, steps, run_task)
     return host_result(host, known, steps).to_dict()
 
 

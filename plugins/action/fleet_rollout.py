@@ -123,7 +123,7 @@ class _Fleet:
         steps = rollout.run(variables, self._runner(say, warnings), look_only=self._look_only)
         result = in_one_result(steps)
         if warnings:
-            result["warnings"] = list(dict.fromkeys(warnings))
+            result["warnings"] = list(dict.fromkeys(warnings + result.get("warnings", [])))
         return {"result": result}
 
     def _is_here(self, variables: Mapping[str, Any]) -> bool:

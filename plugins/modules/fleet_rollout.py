@@ -90,7 +90,7 @@ RETURN = r"""
 steps:
   description:
     - What became of each step that was taken, in order, V(ok), V(changed) or V(failed).
-    - The steps are C(pbx) and C(preflight) (the look), C(application), C(grant), C(settings) and C(sign_in).
+    - The steps are C(pbx) and C(preflight) (the look), C(application), C(grant), C(settings), C(sign_in) and C(people).
   returned: always
   type: dict
   sample: {pbx: ok, preflight: ok, application: changed, grant: changed, settings: changed, sign_in: ok}
@@ -128,6 +128,13 @@ notes:
   returned: always
   type: list
   elements: str
+people:
+  description: Who has left and who is a stranger, each with number, e-mail address and reason.
+  returned: when O(ignore:sso_verify_people) is true
+  type: dict
+  sample:
+    leavers: [{number: "204", email: eve@acme.example, reason: disabled in Microsoft 365}]
+    strangers: []
 missing_rights:
   description: Rights that the caller lacks to give the consent.
   returned: when O(ignore:entra_app_on_missing_rights) is V(ignore:report) and rights are missing

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import HostSteps, RunTask, configure, look, prove
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import (
+    HostSteps,
+    RunTask,
+    compare_people,
+    configure,
+    look,
+    prove,
+)
 
 _KIND = "rollout_look"
 _OF_THE_LOOK = ("redirect_uri", "status", "version", "edition", "application", "notes")
@@ -40,6 +47,7 @@ class HostRollout:
         steps = HostSteps(**kept) if kept else look(variables, run_task)
         configure(variables, steps, run_task)
         prove(variables, steps, run_task)
+        compare_people(variables, steps, run_task)
         return steps
 
 
@@ -58,9 +66,12 @@ def in_one_result(steps: HostSteps) -> dict[str, Any]:
         "diff": diffs,
     }
     for each in steps.all():
-        for name in ("warnings", "missing_rights", "admin_consent_url"):
+        for name in ("people", "missing_rights", "admin_consent_url"):
             if each.get(name):
                 result[name] = each[name]
+    warnings = [warning for each in steps.all() for warning in each.get("warnings") or ()]
+    if warnings:
+        result["warnings"] = warnings
     failed = steps.failed
     if failed is not None:
         result.update(failed=True, msg=str(failed.get("msg") or "the step failed without a message"))

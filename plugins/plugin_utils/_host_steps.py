@@ -16,13 +16,16 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration,
     entra_preflight,
     graph_permission_grant,
+    graph_user_info,
     sso_probe,
     tcx_m365_settings,
+    tcx_m365_settings_info,
     tcx_preflight,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._people import people_result
 
 Result = Mapping[str, Any]
 RunTask = Callable[[Capability, Mapping[str, Any]], dict[str, Any]]
@@ -39,6 +42,7 @@ class HostSteps:
     grant: Result = field(default_factory=dict)
     settings: Result = field(default_factory=dict)
     sign_in: Result = field(default_factory=dict)
+    people: Result = field(default_factory=dict)
 
     def taken(self) -> dict[str, Result]:
         """Name and result of each step that was taken."""
@@ -95,6 +99,17 @@ def prove(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> 
     arguments = arguments_of.probe_arguments(variables, steps.application["app_id"], steps.pbx["redirect_uri"])
     if arguments["application_id"] != PENDING:
         steps.sign_in = run_task(sso_probe.CAPABILITY, arguments)
+
+
+def compare_people(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> None:
+    """Who has left and who is a stranger, where that is wanted. It fails the PBX only where leavers are to."""
+    if steps.failed or not is_true(variables["sso_verify_people"]):
+        return
+    found = run_task(graph_user_info.CAPABILITY, arguments_of.directory_arguments(variables))
+    if not found.get("failed"):
+        arguments = arguments_of.people_arguments(variables, found["users"])
+        found = run_task(tcx_m365_settings_info.CAPABILITY, arguments)
+    steps.people = people_result(found, strict=is_true(variables["sso_verify_fail_on_leavers"]))
 
 
 def is_true(value: Any) -> bool:

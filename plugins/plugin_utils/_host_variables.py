@@ -180,3 +180,15 @@ def probe_arguments(variables: Mapping[str, Any], app_id: str, redirect_uri: str
     arguments["redirect_uri"] = (variables.get("entra_app_redirect_uris") or [redirect_uri])[0]
     arguments["require"] = True
     return arguments
+
+
+def directory_arguments(variables: Mapping[str, Any]) -> Arguments:
+    """The arguments of ``graph_user_info``: everybody in the tenant that the PBX works with."""
+    arguments = entra_connection(variables)
+    arguments["tenant_id"] = variables.get("tcx_console_tenant_id") or variables.get("entra_tenant_id")
+    return arguments
+
+
+def people_arguments(variables: Mapping[str, Any], directory_users: list[Any]) -> Arguments:
+    """The arguments of ``tcx_m365_settings_info`` that compare the users of the PBX with those of its tenant."""
+    return {**pbx_connection(variables), "gather": ["users"], "health": False, "directory_users": directory_users}

@@ -54,8 +54,10 @@ class ForwardProxy:
         with Server(("127.0.0.1", 0), Handler) as server:
             self.port = server.server_address[1]
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            yield self
-            server.shutdown()
+            try:
+                yield self
+            finally:
+                server.shutdown()
 
     def serve(self, client: socket.socket) -> None:
         """One connection of a client, until either side ends it."""

@@ -136,3 +136,28 @@ def test_check_mode_tells_the_same(company: Company) -> None:
     assert done.code == 0, done.output
     [leaver] = comparison(done)["leavers"]
     assert (leaver["email"], leaver["reason"]) == (gone["mail"], "disabled in Microsoft 365")
+
+
+@FRONT_ENDS
+def test_the_playbooks_tell_the_same_as_the_role(company: Company, tmp_path: Path, in_process: bool) -> None:
+    variables = {**VARIABLES, "tcx_m365_in_process": in_process}
+    assert company.controller.rollout("--limit", company.host, variables=variables).code == 0
+    disabled, *_staying = company.users()
+    company.control.patch_user(company.tenant, disabled["id"], accountEnabled=False)
+    company.control.patch_pbx(company.host, users=[{"Number": "299", "EmailAddress": "temp@agency.example"}])
+    left = f"{disabled['mail']} (disabled in Microsoft 365)"
+    done = company.controller.rollout("--limit", company.host, variables=variables)
+    assert done.code == 0, done.output
+    assert done.changed() == []
+    said = " ".join(done.output.split())  # warnings are wrapped
+    assert left in said
+    assert "belong to nobody in Microsoft 365: 100 admin@berlin.example, 299 temp@agency.example." in said
+    _run, report = company.controller.compliance("--limit", company.host, directory=tmp_path, **variables)
+    [entry] = report["hosts"]
+    assert entry["verdict"] == "compliant"
+    assert [left in reason for reason in entry["reasons"]].count(True) == 1
+    strict = company.controller.rollout(
+        "--limit", company.host, variables={**variables, "sso_verify_fail_on_leavers": True}
+    )
+    assert strict.failed() == [company.host]
+    assert left in strict.sentence(company.host)

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Leavers and strangers of a PBX as the result of a step, in the sentences of the role ``sso_verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_LEFT = "These have left and still have an extension: "
+_STRANGE = "These extensions belong to nobody in Microsoft 365: "
+_REMEDY = "Remove their extensions in the 3CX console, or restore their accounts."
+
+
+def people_result(found: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
+    """The step's result.
+
+    :param found: the result of the comparison, or of what failed before it.
+    :param strict: leavers, and users that cannot be read, fail the PBX.
+    """
+    comparison = (found.get("users") or {}).get("comparison")
+    if found.get("failed") or comparison is None:
+        said = str(found.get("msg") or "The users of the PBX could not be compared with those of Microsoft 365.")
+        return dict(found, failed=True, msg=said) if strict else {"notes": [said]}
+    leavers, strangers = comparison["leavers"], comparison["strangers"]
+    left = _LEFT + ", ".join(f"{each['number']} {each['email']} ({each['reason']})" for each in leavers) + "."
+    strange = _STRANGE + ", ".join(f"{each['number']} {each['email'] or each['name']}" for each in strangers) + "."
+    notes = [sentence for sentence, named in ((left, leavers), (strange, strangers)) if named]
+    result: dict[str, Any] = {"people": {"leavers": leavers, "strangers": strangers}, "notes": notes, "warnings": notes}
+    if leavers and strict:
+        error = {"kind": "leavers", "said": left, "remedy": _REMEDY, "service": "3CX", "status": None, "code": ""}
+        result.update(failed=True, msg=f"{left} {_REMEDY}", error=error)
+    return result
