@@ -37,8 +37,9 @@ class Peers:
             connection.connect(self)
             peers._note(self)
 
-        noting = type("NotingConnection", (connection,), {"connect": connect})
-        pool = type("NotingPool", (classes["https"],), {"ConnectionCls": noting})
+        # Under the names of their parents, which stand in the sentences of transport errors.
+        noting = type(connection.__name__, (connection,), {"connect": connect})
+        pool = type(classes["https"].__name__, (classes["https"],), {"ConnectionCls": noting})
         manager.pool_classes_by_scheme = {**classes, "https": pool}
         return manager
 

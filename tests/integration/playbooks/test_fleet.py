@@ -63,6 +63,7 @@ def test_each_failure_is_explained_in_a_sentence_and_stops_nobody_else(demo: Con
     down = done.sentence("acme-hamburg")
     assert "Could not connect to 3CX at https://127.0.0.1:" in down
     assert "firewall" in down
+    assert "Connection(" not in down, "names of classes are for programmers"
     assert "client_id and client_secret were refused" in done.sentence("fabrikam-nantes")
     assert "Admin Console > Integrations > API" in done.sentence("fabrikam-nantes")
     unlicensed = done.sentence("northwind-hotline")
