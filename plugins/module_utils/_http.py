@@ -24,8 +24,6 @@ from __future__ import annotations
 import email.utils
 import json
 import os
-import socket
-import ssl
 import time
 import urllib.parse
 import uuid
@@ -412,27 +410,6 @@ class _NotSent(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-def peer_certificate(url: str, transport: Transport) -> bytes | None:
-    """The certificate that a service shows, as DER; looked at and not trusted, so nothing is sent.
-
-    :returns: ``None`` for plain HTTP, and behind a proxy, which this look would pass by.
-    :raises Unreachable: nobody answers.
-    """
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "https" or transport.proxy_to(url):
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    host = parts.hostname or ""
-    try:
-        plain = socket.create_connection((host, parts.port or 443), timeout=transport.timeout)
-        with plain, context.wrap_socket(plain, server_hostname=host) as secured:
-            return secured.getpeercert(binary_form=True)
-    except OSError as error:
-        raise Unreachable(_reason(error), tried=f"read the TLS certificate of {origin(url)}") from None
 
 
 def origin(url: str) -> str:

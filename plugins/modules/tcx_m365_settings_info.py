@@ -25,7 +25,7 @@ extends_documentation_fragment:
 options:
   gather:
     description:
-      - What to read besides the settings. Each costs at least one request.
+      - What to read besides the settings. Each but V(certificate) costs at least one request.
       - V(users) lists all users, and compares them with the users of Microsoft 365.
       - V(license) is the state of the license and its dates.
       - V(duplicates) are mail addresses that several extensions have.
@@ -180,12 +180,13 @@ license:
   returned: when O(gather) has V(license)
   type: dict
 certificate:
-  description: The TLS certificate that the PBX shows; null where it cannot be looked at (plain HTTP, a proxy in between).
+  description: The TLS certificate that the PBX shows, verified or not; null for plain HTTP.
   returned: when O(gather) has V(certificate)
   type: dict
   sample:
     subject: CN=acme.example.com
     issuer: CN=R11,O=Let's Encrypt,C=US
+    names: [acme.example.com]
     not_after: "2027-01-31T09:00:00Z"
     days_left: 68
     self_signed: false

@@ -18,16 +18,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._deps import x509
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound, Rejected
-from ansible_collections.tcx.m365.plugins.module_utils._http import peer_certificate
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import names
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import LIST_USERS
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.shown_certificate import ShownCertificate
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import User
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 LIMITS_SINCE = Release(20, 0, 9)
 """``MaxUserExtensions`` and ``UserExtensions`` exist from here on (documented)."""
@@ -37,19 +35,9 @@ SSO_SINCE = Release(20, 0, 10)
 
 
 def certificate(xapi: Xapi) -> dict[str, Any] | None:
-    """The TLS certificate that the PBX shows to browsers and to Microsoft; ``None`` where it cannot be looked at."""
-    der = peer_certificate(xapi.connection.url, xapi.connection.transport)
-    if der is None:
-        return None
-    found = x509.load_der_x509_certificate(der)
-    _begin, end = validity(found)
-    return {
-        "subject": found.subject.rfc4514_string(),
-        "issuer": found.issuer.rfc4514_string(),
-        "not_after": f"{end:%Y-%m-%dT%H:%M:%SZ}",
-        "days_left": (end - dt.datetime.now(dt.timezone.utc)).days,
-        "self_signed": found.issuer == found.subject,
-    }
+    """The TLS certificate that the PBX shows to browsers and to Microsoft; ``None`` for plain HTTP."""
+    der = xapi.certificate
+    return ShownCertificate.of(der).as_dict(dt.datetime.now(dt.timezone.utc)) if der else None
 
 
 _STATUS = (

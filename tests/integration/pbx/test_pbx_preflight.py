@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.tests.integration.entra.forward_proxy import ForwardProxy
 from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, RELEASES, Bench, Front
 
 GUIDE: dict[str, Any] = {
@@ -253,6 +254,16 @@ def test_a_certificate_for_another_name_by_nobody(bench: Bench) -> None:
     assert "old.example.com" in found["notes"][0]
     assert "localhost" in found["notes"][0]
     assert "self-signed" in found["notes"][1]
+
+
+def test_behind_a_proxy_it_is_still_the_certificate_of_the_pbx(bench: Bench) -> None:
+    with tls(bench, days=12), ForwardProxy().running() as proxy:
+        found = bench.run().preflight(**GUIDE, proxy=proxy.url)
+        told = bench.run().info(gather=["certificate"], health=False, proxy=proxy.url)["certificate"]
+        assert proxy.connected
+    assert "ends in 11 days" in found["notes"][0]
+    assert told["days_left"] == 11
+    assert told["names"] == ["localhost", "127.0.0.1", "::1"]
 
 
 def test_a_pbx_that_microsoft_does_not_reach(bench: Bench) -> None:
