@@ -63,6 +63,7 @@ seealso:
   - module: tcx.m365.graph_permission_grant
   - module: tcx.m365.tcx_m365_settings
   - module: tcx.m365.sso_probe
+  - module: tcx.m365.tcx_preflight
 """
 
 EXAMPLES = r"""
@@ -128,6 +129,11 @@ notes:
   returned: always
   type: list
   elements: str
+findings:
+  description: What the look found on the PBX, as M(tcx.m365.tcx_preflight) tells it.
+  returned: when the PBX could be asked
+  type: list
+  elements: dict
 people:
   description: Who has left and who is a stranger, each with number, e-mail address and reason.
   returned: when O(ignore:sso_verify_people) is true

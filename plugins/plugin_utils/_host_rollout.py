@@ -22,7 +22,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import (
 )
 
 _KIND = "rollout_look"
-_OF_THE_LOOK = ("redirect_uri", "status", "version", "edition", "application", "notes")
+_OF_THE_LOOK = ("redirect_uri", "status", "version", "edition", "application", "notes", "findings")
 
 
 class HostRollout:
@@ -66,7 +66,7 @@ def in_one_result(steps: HostSteps) -> dict[str, Any]:
         "diff": diffs,
     }
     for each in steps.all():
-        for name in ("people", "missing_rights", "admin_consent_url"):
+        for name in ("findings", "people", "missing_rights", "admin_consent_url"):
             if each.get(name):
                 result[name] = each[name]
     warnings = [warning for each in steps.all() for warning in each.get("warnings") or ()]

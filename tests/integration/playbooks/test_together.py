@@ -91,13 +91,12 @@ def test_the_environment_of_a_task_is_that_of_its_host(small: Controller, tmp_pa
 
 
 def test_a_result_tells_the_steps_and_the_application(small: Controller, tmp_path: Path) -> None:
-    show = {
-        "ansible.builtin.debug": {"msg": "SEEN {{ rollout.steps | to_json }} {{ rollout.application_id | length }}"}
-    }
+    seen = "SEEN {{ rollout.steps | to_json }} {{ rollout.application_id | length }} {{ rollout.findings.0.topic }}"
+    show = {"ansible.builtin.debug": {"msg": seen}}
     done = _play(small, tmp_path, {"tcx.m365.fleet_rollout": {}, "register": "rollout"}, show)
     assert done.code == 0, done.output
     steps = '{"pbx": "ok", "preflight": "ok", "application": "changed", "grant": "changed", "settings": "changed", "sign_in": "ok"}'
-    assert done.output.replace("\\", "").count(f"SEEN {steps} 36") == len(ALL)
+    assert done.output.replace("\\", "").count(f"SEEN {steps} 36 version") == len(ALL)
 
 
 def test_an_option_nobody_knows_is_refused(small: Controller, tmp_path: Path) -> None:
