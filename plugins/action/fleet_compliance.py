@@ -18,6 +18,7 @@ from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, missing_dependency
@@ -144,10 +145,13 @@ def _check(
             connections=shared,
         )
 
-    steps = look(known, run_task)
-    configure(known, steps, run_task)
-    compare_people(known, steps, run_task)
-    return host_result(host, known, steps).to_dict()
+    try:
+        steps = look(known, run_task)
+        configure(known, steps, run_task)
+        compare_people(known, steps, run_task)
+        return host_result(host, known, steps).to_dict()
+    except M365Error as error:
+        return HostResult(host=host, verdict="failed", reasons=[str(error)]).to_dict()
 
 
 def _silent(_text: str) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, missing_dependency
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE, CollectionAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_rollout import HostRollout, in_one_result
@@ -97,7 +98,10 @@ class ActionModule(CollectionAction):
             return run(capability, {name: value for name, value in arguments.items() if value is not None}, task_vars)
 
         rollout = HostRollout(host, store, check_mode=bool(self._task.check_mode))
-        return in_one_result(rollout.run(variables.of(host), run_task, look_only=options["look_only"]))
+        try:
+            return in_one_result(rollout.run(variables.of(host), run_task, look_only=options["look_only"]))
+        except M365Error as error:
+            return failure(error)
 
 
 class _Fleet:
@@ -115,12 +119,15 @@ class _Fleet:
 
     def roll_out(self, host: str, say: Say) -> dict[str, Any]:
         """``{"result": …}`` for a host that can be worked on here, ``{}`` for one that cannot."""
-        variables = self._variables.of(host)
-        if not self._is_here(variables):
-            return {}
         warnings: list[str] = []
         rollout = HostRollout(host, self._store, check_mode=self._check_mode)
-        steps = rollout.run(variables, self._runner(say, warnings), look_only=self._look_only)
+        variables = self._variables.of(host)
+        try:
+            if not self._is_here(variables):
+                return {}
+            steps = rollout.run(variables, self._runner(say, warnings), look_only=self._look_only)
+        except M365Error as error:
+            return {"result": failure(error)}
         result = in_one_result(steps)
         if warnings:
             result["warnings"] = list(dict.fromkeys(warnings + result.get("warnings", [])))

@@ -18,12 +18,38 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import errors
+from ansible.errors import AnsibleError
 from ansible.template import Templar
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 
 PREFIXES = ("entra_", "tcx_", "preflight_", "sso_verify_", "compliance_")
 _PLACE = ("ansible_connection", "ansible_become")
+_OMITTED: Any = getattr(errors, "AnsibleValueOmittedError", ())
+"""What ansible-core 2.19 and newer raise for ``omit``; before, it is a text that nobody else would write."""
 _ROLES = ("preflight", "entra_app", "tcx_console", "sso_verify")
+
+
+class Variables(dict[str, Any]):
+    """Variables by name. One that cannot be templated is an error for whoever asks for it, and for nobody else."""
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        if isinstance(value, AnsibleError):
+            raise BadInput(
+                f"the variable {name} cannot be read: {_first_line(value)}",
+                tried="read the variables of this PBX",
+                remedy="Give it a value in the inventory.",
+            )
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value; the default where there is none."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
 
 class HostVariables:
@@ -43,7 +69,7 @@ class HostVariables:
         self._defaults = role_defaults()
         self._lock = threading.Lock()
 
-    def of(self, host: str) -> dict[str, Any]:
+    def of(self, host: str) -> Variables:
         """The variables of this collection for ``host``, templated, below them the defaults of the roles."""
         with self._lock:
             known = self._manager.get_vars(
@@ -54,15 +80,29 @@ class HostVariables:
             )
             known["hostvars"] = self._hostvars
             templar = Templar(loader=self._loader, variables=known)
-            found = dict(self._defaults)
+            found = Variables(self._defaults)
             for name, value in known.items():
-                if name.startswith(PREFIXES):
-                    found[name] = plain(templar.template(value))
+                if name.startswith(PREFIXES) or name in _PLACE:
+                    _take(found, name, templar, value, known.get("omit"))
             found.setdefault("entra_app_unique_name", f"3cx-{host}")
-            for name in _PLACE:
-                if name in known:
-                    found[name] = plain(templar.template(known[name]))
             return found
+
+
+def _take(found: Variables, name: str, templar: Templar, value: Any, omitted: Any) -> None:
+    """Template one variable; one that comes to ``omit`` counts as not given."""
+    try:
+        templated = plain(templar.template(value))
+    except _OMITTED:
+        return
+    except AnsibleError as error:
+        found[name] = error
+        return
+    if omitted is None or templated != omitted:
+        found[name] = templated
+
+
+def _first_line(error: AnsibleError) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")
 
 
 def identity_of(task: Any) -> str:

@@ -104,3 +104,25 @@ def test_an_option_nobody_knows_is_refused(small: Controller, tmp_path: Path) ->
     assert done.failed() == ALL
     assert "look_onyl" in done.output
     assert small.writes() == []
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("in_process", [True, False], ids=["action", "module"])
+def test_a_variable_without_a_value_stops_its_own_pbx_alone(
+    small: Controller, tmp_path: Path, in_process: bool
+) -> None:
+    inventory = small.lab.inventory
+    hosts = inventory["tcx"]["hosts"]
+    hosts["berlin"]["tcx_client_secret"] = "{{ secret_that_nobody_has_defined }}"
+    hosts["lyon"]["tcx_of_another_project"] = "{{ not_ours_to_ask }}"
+    hosts["munich"]["tcx_proxy"] = "{{ proxy_of_munich | default(omit) }}"
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    done = small.rollout(variables={"tcx_m365_in_process": in_process})
+    assert done.failed() == ["berlin"]
+    assert done.changed() == ["lyon", "munich"]
+    assert "the variable tcx_client_secret cannot be read" in done.sentence("berlin")
+    assert "secret_that_nobody_has_defined" in done.sentence("berlin")
+    _done, report = small.compliance(directory=tmp_path)
+    [berlin] = [entry for entry in report["hosts"] if entry["host"] == "berlin"]
+    assert berlin["verdict"] == "failed"
+    assert "the variable tcx_client_secret cannot be read" in berlin["reasons"][0]
