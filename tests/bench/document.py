@@ -179,13 +179,14 @@ def forks(figures: Figures) -> str:
     found = figures.with_forks()
     if not found:
         return ""
-    lines = ["| forks, strategy | PBXs | seconds | CPU ms per PBX | peak memory, MiB |\n|---|---:|---:|---:|---:|"]
+    lines = ["No-change rollouts, each setting in turn:\n"]
+    lines += ["| forks, strategy | PBXs | seconds | CPU ms per PBX | peak memory, MiB |\n|---|---:|---:|---:|---:|"]
     lines += [
         f"| {what} | {size} | {figures.of(what, size, 'wall'):.1f} | {figures.of(what, size, 'cpu_per_pbx') * 1000:,.0f} "
         f"| {figures.of(what, size, 'memory_mib'):,.0f} |"
         for what, size in found
     ]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n\n"
 
 
 def machine(results: Mapping[str, Any]) -> str:
