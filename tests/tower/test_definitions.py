@@ -43,8 +43,13 @@ def templates(store: Store) -> dict[str, Item]:
     return {Path(item.values["playbook"]).name: item for item in store.of("job_template")}
 
 
+# What the task of a rollout does in their place, with their variables (a unit test holds the two together).
+ROLES_OF_THE_SWEEP = {"preflight", "entra_app", "tcx_console", "sso_verify"}
+
+
 def roles_of(playbook: Path) -> set[str]:
-    return set(re.findall(r"tcx\.m365\.(\w+)", playbook.read_text(encoding="utf-8")))
+    named = set(re.findall(r"tcx\.m365\.(\w+)", playbook.read_text(encoding="utf-8")))
+    return named | ROLES_OF_THE_SWEEP if "fleet_rollout" in named else named
 
 
 def known_variables(playbook: Path) -> set[str]:
