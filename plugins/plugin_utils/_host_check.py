@@ -32,8 +32,8 @@ def host_result(host: str, variables: Mapping[str, Any], steps: HostSteps) -> Ho
         changes=changes,
         certificates=list(steps.application.get("certificates") or ()),
         unmanaged=_unmanaged(steps),
-        version=_first(steps, "version"),
-        edition=_first(steps, "edition"),
+        version=steps.first("version"),
+        edition=steps.first("edition"),
         remedies=remedies,
         consent={
             "missing": list(steps.grant.get("granted") or ()),
@@ -74,7 +74,3 @@ def _known(value: Any) -> str:
 
 def _unmanaged(steps: HostSteps) -> dict[str, Any]:
     return {name: value for result in steps.all() for name, value in (result.get("unmanaged") or {}).items() if value}
-
-
-def _first(steps: HostSteps, name: str) -> str:
-    return next((str(result[name]) for result in steps.all() if result.get(name)), "")

@@ -59,8 +59,8 @@ def in_one_result(steps: HostSteps) -> dict[str, Any]:
         "changes": steps.changes(),
         "steps": {name: _outcome(name, each) for name, each in steps.taken().items()},
         "application_id": steps.application.get("app_id") or "",
-        "version": _first(steps, "version"),
-        "edition": _first(steps, "edition"),
+        "version": steps.first("version"),
+        "edition": steps.first("edition"),
         "status": dict(steps.settings.get("status") or steps.pbx.get("status") or {}),
         "notes": list(dict.fromkeys(note for each in steps.all() for note in each.get("notes") or ())),
         "diff": diffs,
@@ -88,7 +88,3 @@ def _outcome(name: str, result: Mapping[str, Any]) -> str:
         return "failed"
     # What the first look finds is found again, and counted, by the step that changes it.
     return "changed" if result.get("changed") and name != "pbx" else "ok"
-
-
-def _first(steps: HostSteps, name: str) -> str:
-    return next((str(result[name]) for result in steps.all() if result.get(name)), "")

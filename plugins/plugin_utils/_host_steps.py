@@ -55,6 +55,10 @@ class HostSteps:
     def failed(self) -> Result | None:
         return next((result for result in self.all() if result.get("failed")), None)
 
+    def first(self, name: str) -> str:
+        """What the first step that knows it says of a matter, such as the version of the PBX."""
+        return next((str(result[name]) for result in self.all() if result.get(name)), "")
+
     def changes(self) -> list[dict[str, Any]]:
         """What is not, or was not, as wanted; the first look at the PBX is part of the last one."""
         found = (self.application, self.grant, self.settings)
