@@ -113,7 +113,7 @@ def _everyday() -> Environment:
     return Environment(f"core-{main_core(version)}", ".venv", (version,))
 
 
-def catalogue() -> dict[str, Environment]:
+def catalog() -> dict[str, Environment]:
     """Every environment by name; a core whose lock and Python are those of the everyday one shares its directory."""
     everyday = _everyday()
     table = {"main": everyday}
@@ -193,7 +193,7 @@ def _install(environment: Environment, lock: Path) -> None:
 
 def ensure(name: str) -> Environment:
     """Return the environment, made or brought up to date if need be; raises CannotMake with the reason."""
-    environment = catalogue()[name]
+    environment = catalog()[name]
     version, python = environment.interpreter()
     lock = LOCKS / f"{environment.lock}.txt"
     digest = hashlib.sha256(f"{version} {python}\n".encode() + lock.read_bytes()).hexdigest()
@@ -219,7 +219,7 @@ def link_collection() -> None:
 
 
 def show_all() -> None:
-    for name, environment in catalogue().items():
+    for name, environment in catalog().items():
         try:
             version, python = environment.interpreter()
             print(f"{name:12} {environment.directory:16} Python {dotted(version)} ({python})")
@@ -231,9 +231,9 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--list"]:
         show_all()
         return 0
-    unknown = [name for name in arguments if name not in catalogue()]
+    unknown = [name for name in arguments if name not in catalog()]
     if unknown:
-        print(f"no such environment: {', '.join(unknown)}; there are: {', '.join(catalogue())}", file=sys.stderr)
+        print(f"no such environment: {', '.join(unknown)}; there are: {', '.join(catalog())}", file=sys.stderr)
         return 2
     link_collection()
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from environments import CORES, catalogue
+from environments import CORES, catalog
 
 CHECK = frozenset({"lint", "check", "test"})
 TEST_ONLY = frozenset({"test"})
@@ -160,7 +160,7 @@ def integration_gates() -> tuple[Gate, ...]:
     title = "playbooks and modules against the lab"
     apart = "--ignore=tests/integration/browser --ignore=tests/integration/thirdparty"
     gates = [pytest_gate("integration-main", title, "main", f"tests/integration {apart}", groups)]
-    table = catalogue()
+    table = catalog()
     for core in CORES:
         if table[f"core-{core}"] != table["main"]:
             arguments = f"tests/integration {apart} -m smoke"

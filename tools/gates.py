@@ -141,7 +141,7 @@ def why_not(gate: Gate) -> str | None:
 
 def surroundings(gate: Gate, words: dict[str, str]) -> dict[str, str]:
     """The environment variables of a gate: its tools first on the path, the repository as the collection."""
-    table = environments.catalogue()
+    table = environments.catalog()
     kept = {
         name: value
         for name, value in os.environ.items()

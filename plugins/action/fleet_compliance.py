@@ -23,11 +23,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import compare_people, configure, look
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import compare_people, configure, look
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, read_report, write_report
-from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._variables import HostVariables
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "report_dir": {"type": "path", "default": "./reports"},

@@ -22,11 +22,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE, CollectionAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_rollout import HostRollout, in_one_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import RunTask, is_true
-from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._together import Together
-from ansible_collections.tcx.m365.plugins.plugin_utils._variables import HostVariables, identity_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.rollout import HostRollout, in_one_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import RunTask, is_true
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, identity_of
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "look_only": {"type": "bool", "default": False},
@@ -69,7 +69,7 @@ class ActionModule(CollectionAction):
     ) -> dict[str, Any] | None:
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         work = functools.partial(self._sweep, options=options, store=store, variables=variables)
-        together = Together(store, identity_of(self._task))
+        together = SharedTask(store, identity_of(self._task))
         return together.result_of(str(task_vars["inventory_hostname"]), batch, work)
 
     def _sweep(

@@ -25,9 +25,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import configure, look
-from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._variables import role_defaults
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import configure, look
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import role_defaults
 
 
 def main(inventory: Mapping[str, Any]) -> Counter[str]:

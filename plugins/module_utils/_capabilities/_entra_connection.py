@@ -17,9 +17,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._entra import tokens
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import CLOUDS, check_tenant, endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.choose import SOURCES, Offer, choose
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.choose import SOURCES, CredentialInput, choose
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.ready_token import ReadyToken
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import DEFAULT_DEADLINE_S, ArgumentSpec, env
@@ -52,7 +52,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "deadline": {"type": "int", "default": DEFAULT_DEADLINE_S, "fallback": env("ENTRA_DEADLINE")},
 }
 
-_OFFERED = (
+_CREDENTIAL_OPTIONS = (
     "client_id",
     "access_token",
     "client_secret",
@@ -70,11 +70,11 @@ def connection(params: Mapping[str, Any], context: Context) -> Connection:
     :raises BadInput: no tenant, no credential, or one that can never work.
     """
     tenant = check_tenant(params["tenant_id"]) if params["tenant_id"] else ""
-    offer = Offer(tenant=tenant, **{name: params[name] or "" for name in _OFFERED})
-    credential = choose(params["auth_source"], offer, os.environ, lambda: tokens.metadata_answers(context))
+    credential_input = CredentialInput(tenant=tenant, **{name: params[name] or "" for name in _CREDENTIAL_OPTIONS})
+    credential = choose(params["auth_source"], credential_input, os.environ, lambda: tokens.metadata_answers(context))
     for secret in credential.secrets():
         context.hide(secret)
-    if not tenant and not isinstance(credential, (ManagedIdentity, ReadyToken)):
+    if not tenant and not isinstance(credential, (ManagedIdentity, StaticToken)):
         raise BadInput(
             f"signing in with {credential.source} needs tenant_id",
             remedy="Give the customer's tenant id or a domain of it.",

@@ -26,13 +26,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     CLAIM_LISTS,
     PROPERTIES,
     URI_LISTS,
+    Desired,
     Key,
     Observed,
-    Wish,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Applier, remove
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.key_plan import duplicates
@@ -122,36 +122,36 @@ def run(task: Task) -> Outcome:
     """Find, plan, and outside of check mode carry out and prove."""
     params = task.params
     key = _key(params)
-    wished = _permission_wishes(params)
-    wish = _wish(params, key)
+    requested = _requested_permissions(params)
+    desired = _desired(params, key)
     client = _entra_connection.client(params, task.context)
-    catalogues = Catalogues(client)
-    finder = Finder(client, key, catalogues, [each.resource for each in wished or ()], owners=bool(wish.owners))
+    catalogs = Catalogs(client)
+    finder = Finder(client, key, catalogs, [each.resource for each in requested or ()], owners=bool(desired.owners))
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
     if params["state"] == "absent":
-        return _absent(task, client, finder, wish)
+        return _absent(task, client, finder, desired)
     observed = finder.find()
-    wish = replace(wish, key=finder.key)
-    if wished is not None:
-        wish = _with_permissions(wish, catalogues.resolve(wished))
-    plan = application_plan.plan_present(wish, observed, client.now(), catalogues.known)
-    _check_before_writing(task, client, wish, observed, plan)
+    desired = replace(desired, key=finder.key)
+    if requested is not None:
+        desired = _with_permissions(desired, catalogs.resolve(requested))
+    plan = application_plan.plan_present(desired, observed, client.now(), catalogs.known)
+    _check_before_writing(task, client, desired, observed, plan)
     if plan and not task.check_mode:
-        final = Applier(finder, wish).apply(observed, within=float(params["wait_timeout"]), wait=params["wait"])
+        final = Applier(finder, desired).apply(observed, within=float(params["wait_timeout"]), wait=params["wait"])
     else:
         final = application_plan.simulate(observed, plan)
     _warn(task, final, client)
-    return Outcome(_values(task, client, wish, final, catalogues), plan)
+    return Outcome(_values(task, client, desired, final, catalogs), plan)
 
 
-def _absent(task: Task, client: GraphClient, finder: Finder, wish: Wish) -> Outcome:
+def _absent(task: Task, client: GraphClient, finder: Finder, desired: Desired) -> Outcome:
     try:
         observed = finder.find()
     except NotFound:
         observed = Observed()
-    wish = replace(wish, key=finder.key)
-    plan = application_plan.plan_absent(wish, observed, task.params["purge"])
-    _check_before_writing(task, client, wish, observed, plan)
+    desired = replace(desired, key=finder.key)
+    plan = application_plan.plan_absent(desired, observed, task.params["purge"])
+    _check_before_writing(task, client, desired, observed, plan)
     gone = observed.but(application=observed.application or observed.deleted)
     if plan and not task.check_mode:
         remove(finder, plan)
@@ -166,7 +166,7 @@ def _absent(task: Task, client: GraphClient, finder: Finder, wish: Wish) -> Outc
     return Outcome(values, plan)
 
 
-def _check_before_writing(task: Task, client: GraphClient, wish: Wish, observed: Observed, plan: Plan) -> None:
+def _check_before_writing(task: Task, client: GraphClient, desired: Desired, observed: Observed, plan: Plan) -> None:
     """Everything that can be known to fail fails here, before the first write. Check mode, which an auditor with fewer
     rights may run, only warns."""
     if not plan:
@@ -176,24 +176,24 @@ def _check_before_writing(task: Task, client: GraphClient, wish: Wish, observed:
             client.tokens.get(),
             rights.WRITE_APPLICATIONS,
             f"{'delete' if task.params['state'] == 'absent' else 'change'} the application",
-            wish.key.text(),
+            desired.key.text(),
         )
         if "certificates" in plan.changed_fields(application_plan.APPLICATION):
-            policy.check(client, wish, observed)
+            policy.check(client, desired, observed)
     except M365Error as error:
         if not task.check_mode:
             raise
         task.context.warn(str(error))
 
 
-def _values(task: Task, client: GraphClient, wish: Wish, final: Observed, catalogues: Catalogues) -> dict[str, Any]:
-    thumbprints = [each.thumbprint for each in wish.certificates or ()]
+def _values(task: Task, client: GraphClient, desired: Desired, final: Observed, catalogs: Catalogs) -> dict[str, Any]:
+    thumbprints = [each.thumbprint for each in desired.certificates or ()]
     now = client.now()
     return {
         **application_view.ids(final),
         "tenant_id": client.tenant_id,
         "certificates": application_view.certificate_list(final.application, now, thumbprints),
-        "unmanaged": application_view.unmanaged(wish, final, now, catalogues.known),
+        "unmanaged": application_view.unmanaged(desired, final, now, catalogs.known),
         "auth_source": client.connection.credential.source,
         "waited": round(task.context.deadline.waited, 1),
     }
@@ -240,28 +240,28 @@ def check_key(key: Key) -> None:
         raise BadInput("display_name is longer than 256 characters")
 
 
-def _permission_wishes(params: Mapping[str, Any]) -> list[names.Wish] | None:
+def _requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPermission] | None:
     """What is to be declared; ``None`` when no option says anything about it."""
     if all(params[name] is None for name in ("permissions", "delegated_permissions", "features")):
         return None
-    return permission_wishes(params)
+    return requested_permissions(params)
 
 
-def permission_wishes(params: Mapping[str, Any]) -> list[names.Wish]:
+def requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPermission]:
     """Application and delegated permissions and those of the features, each once."""
     found = [
-        *names.wishes(params["permissions"], names.APPLICATION),
-        *names.wishes(params["delegated_permissions"], names.DELEGATED),
-        *names.wishes_of_features(params["features"]),
+        *names.requested(params["permissions"], names.APPLICATION),
+        *names.requested(params["delegated_permissions"], names.DELEGATED),
+        *names.requested_by_features(params["features"]),
     ]
     return list(dict.fromkeys(found))
 
 
-def _with_permissions(wish: Wish, permissions: Sequence[names.Permission]) -> Wish:
-    return Wish(**{**wish.__dict__, "permissions": permissions})
+def _with_permissions(desired: Desired, permissions: Sequence[names.Permission]) -> Desired:
+    return Desired(**{**desired.__dict__, "permissions": permissions})
 
 
-def _wish(params: Mapping[str, Any], key: Key) -> Wish:
+def _desired(params: Mapping[str, Any], key: Key) -> Desired:
     overlap = params["certificates_rotate_overlap_days"]
     if overlap is not None and overlap < 1:
         raise BadInput(
@@ -275,7 +275,7 @@ def _wish(params: Mapping[str, Any], key: Key) -> Wish:
         if params[option] and urlsplit(params[option]).scheme not in ("http", "https"):
             raise BadInput(f"{option} {params[option]!r} is not an address")
     given = params["certificates"]
-    return Wish(
+    return Desired(
         key=key,
         plain={each.option: params[each.option] for each in PROPERTIES},
         uris={each.option: params[each.option] for each in URI_LISTS},

@@ -19,9 +19,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_r
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, certificates, declared, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, SELECT, Key, Observed, Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, SELECT, Desired, Key, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient, literal
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
@@ -44,38 +44,38 @@ def run(task: Task) -> Outcome:
         display_name=(params["display_name"] or "").strip(),
     )
     check_key(key)
-    wish = Wish(
+    desired = Desired(
         key=key,
         uris={"redirect_uris": params["redirect_uris"]},
         certificates=certificates.parse_all(params["certificates"]),
     )
-    wished = names.wishes(params["permissions"], names.APPLICATION)
+    requested = names.requested(params["permissions"], names.APPLICATION)
     client = _entra_connection.client(params, task.context)
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
-    catalogues = Catalogues(client)
-    found = list(_observed(client, key, catalogues, [each.resource for each in wished]))
+    catalogs = Catalogs(client)
+    found = list(_observed(client, key, catalogs, [each.resource for each in requested]))
     resources = {each for one in found for each in declared.resources(_access(one))}
-    catalogues.read(sorted(resources | {each.resource for each in wished}), optional=True)
-    wish = replace(wish, permissions=catalogues.resolve(wished))
+    catalogs.read(sorted(resources | {each.resource for each in requested}), optional=True)
+    desired = replace(desired, permissions=catalogs.resolve(requested))
     values = {
-        "applications": [_shown(params, client, wish, each, catalogues) for each in found],
+        "applications": [_shown(params, client, desired, each, catalogs) for each in found],
         "tenant_id": client.tenant_id,
         "auth_source": client.connection.credential.source,
     }
     return Outcome(values)
 
 
-def _observed(client: GraphClient, key: Key, catalogues: Catalogues, resources: list[str]) -> Iterator[Observed]:
+def _observed(client: GraphClient, key: Key, catalogs: Catalogs, resources: list[str]) -> Iterator[Observed]:
     if key.app_id or key.unique_name:
         try:
-            found = Finder(client, key, catalogues, resources, owners=True).find()
+            found = Finder(client, key, catalogs, resources, owners=True).find()
         except NotFound:
             return
         if found.application is not None:
             yield found
         return
     clause = f"$filter=displayName%20eq%20{literal(key.display_name)}&" if key.display_name else ""
-    finder = Finder(client, key, catalogues, resources, owners=True)
+    finder = Finder(client, key, catalogs, resources, owners=True)
     for application in client.pages(f"/applications?{clause}$select={SELECT}&$top=100"):
         # Without a key those are listed that this collection looks after.
         wanted = application.get("displayName") == key.display_name if key.display_name else _is_ours(application)
@@ -92,15 +92,15 @@ def _access(observed: Observed) -> list[dict[str, Any]]:
 
 
 def _shown(
-    params: Mapping[str, Any], client: GraphClient, wish: Wish, observed: Observed, catalogues: Catalogues
+    params: Mapping[str, Any], client: GraphClient, desired: Desired, observed: Observed, catalogs: Catalogs
 ) -> dict[str, Any]:
     """The application, and what of it is not among what was asked about.
 
     What was not asked about counts as asked for, but a certificate without our mark.
     """
     now = client.now()
-    found = application_view.shape(observed, now, catalogues.known)
-    besides = application_view.unmanaged(wish, observed, now, catalogues.known)
+    found = application_view.shape(observed, now, catalogs.known)
+    besides = application_view.unmanaged(desired, observed, now, catalogs.known)
     asked = {name: besides[name] if params[name] is not None else [] for name in ("redirect_uris", "permissions")}
     foreign = besides["certificates"]
     if params["certificates"] is None:

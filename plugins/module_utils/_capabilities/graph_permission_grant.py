@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import permission_wishes
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
 from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import Granted, GrantWish, Names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import Granter, GrantReader
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
@@ -47,36 +47,38 @@ def run(task: Task) -> Outcome:
     pending = params["app_id"] == PENDING and task.check_mode
     if not (is_guid(app_id) or pending):
         raise BadInput(f"app_id {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
-    wished = permission_wishes(params)
+    requested = requested_permissions(params)
     client = _entra_connection.client(params, task.context)
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)
-    catalogues = Catalogues(client)
-    wish = GrantWish(app_id, exclusive=params["exclusive"], absent=params["state"] == "absent", force=params["force"])
+    catalogs = Catalogs(client)
+    desired = DesiredGrant(
+        app_id, exclusive=params["exclusive"], absent=params["state"] == "absent", force=params["force"]
+    )
     reader = GrantReader(
         client,
         app_id,
-        catalogues,
-        [each.resource for each in wished],
-        application_too=wish.exclusive or wish.absent,
+        catalogs,
+        [each.resource for each in requested],
+        application_too=desired.exclusive or desired.absent,
     )
-    granted = _observe(reader, catalogues, wished, pending, wish.absent)
-    found = catalogues.resolve(wished)
-    wish = GrantWish(
+    granted = _observe(reader, catalogs, requested, pending, desired.absent)
+    found = catalogs.resolve(requested)
+    desired = DesiredGrant(
         **{
-            **wish.__dict__,
+            **desired.__dict__,
             "application": [each for each in found if each.kind == names.APPLICATION],
             "delegated": [each for each in found if each.kind == names.DELEGATED],
         }
     )
-    return _bring_about(task, client, reader, wish, granted)
+    return _bring_about(task, client, reader, desired, granted)
 
 
 def _observe(
-    reader: GrantReader, catalogues: Catalogues, wished: list[names.Wish], pending: bool, absent: bool
+    reader: GrantReader, catalogs: Catalogs, requested: list[names.RequestedPermission], pending: bool, absent: bool
 ) -> Granted:
     if pending:
         # In check mode the application may only be planned; all that can be known then is what the APIs offer.
-        catalogues.read([each.resource for each in wished])
+        catalogs.read([each.resource for each in requested])
         return Granted(marked=True)
     try:
         return reader.read()
@@ -86,28 +88,30 @@ def _observe(
         return Granted(marked=True)
 
 
-def _bring_about(task: Task, client: GraphClient, reader: GrantReader, wish: GrantWish, granted: Granted) -> Outcome:
-    params, plan = task.params, grant_plan.plan_grants(wish, granted, reader.names)
+def _bring_about(
+    task: Task, client: GraphClient, reader: GrantReader, desired: DesiredGrant, granted: Granted
+) -> Outcome:
+    params, plan = task.params, grant_plan.plan_grants(desired, granted, reader.names)
     try:
-        _require_rights(client, reader, wish, plan)
+        _require_rights(client, reader, desired, plan)
     except MissingRight as error:
         if not task.check_mode and params["on_missing_rights"] == "fail":
             raise
         task.context.warn(str(error))
-        values = _values(task, client, reader.names, wish, granted, granted)
+        values = _values(task, client, reader.names, desired, granted, granted)
         values.update(missing_rights=error.missing, admin_consent_url=error.consent_url)
         if task.check_mode:
             return Outcome(values, plan)
         # Nothing was changed; what a human has to do is in the result.
         return Outcome({**values, "changes": plan.as_list(), "diff": plan.diff()})
     if plan and not task.check_mode:
-        final = Granter(reader, wish).apply(granted, within=float(params["wait_timeout"]), wait=params["wait"])
+        final = Granter(reader, desired).apply(granted, within=float(params["wait_timeout"]), wait=params["wait"])
     else:
         final = grant_plan.simulate(granted, plan)
-    return Outcome(_values(task, client, reader.names, wish, granted, final), plan)
+    return Outcome(_values(task, client, reader.names, desired, granted, final), plan)
 
 
-def _require_rights(client: GraphClient, reader: GrantReader, wish: GrantWish, plan: Plan) -> None:
+def _require_rights(client: GraphClient, reader: GrantReader, desired: DesiredGrant, plan: Plan) -> None:
     token = client.tokens.get()
     kinds = grant_plan.kinds_written(plan)
     needed = {
@@ -116,22 +120,22 @@ def _require_rights(client: GraphClient, reader: GrantReader, wish: GrantWish, p
     }
     for kind, any_of in needed.items():
         if kind in kinds and rights.lacking(token, any_of):
-            url = "" if wish.absent else _consent_url(client, reader, wish)
-            rights.require(token, any_of, "grant permissions", wish.app_id, url)
+            url = "" if desired.absent else _consent_url(client, reader, desired)
+            rights.require(token, any_of, "grant permissions", desired.app_id, url)
     if any(write.action == grant_plan.CREATE_PRINCIPAL for write in plan.writes):
-        rights.require(token, rights.WRITE_APPLICATIONS, "create the service principal", wish.app_id)
+        rights.require(token, rights.WRITE_APPLICATIONS, "create the service principal", desired.app_id)
 
 
-def _consent_url(client: GraphClient, reader: GrantReader, wish: GrantWish) -> str:
+def _consent_url(client: GraphClient, reader: GrantReader, desired: DesiredGrant) -> str:
     uris = ((reader.application or {}).get("web") or {}).get("redirectUris") or [""]
-    return rights.admin_consent_url(client.connection.endpoints, client.tenant_id, wish.app_id, str(uris[0]))
+    return rights.admin_consent_url(client.connection.endpoints, client.tenant_id, desired.app_id, str(uris[0]))
 
 
 def _values(
-    task: Task, client: GraphClient, known: Names, wish: GrantWish, before: Granted, after: Granted
+    task: Task, client: GraphClient, known: Names, desired: DesiredGrant, before: Granted, after: Granted
 ) -> dict[str, Any]:
     roles, scopes = _names(before, known), _names(after, known)
-    besides = grant_plan.unneeded(wish, after, known) if not wish.absent else ([], [])
+    besides = grant_plan.unneeded(desired, after, known) if not desired.absent else ([], [])
     return {
         "granted": _gained(roles, scopes),
         "revoked": _gained(scopes, roles),

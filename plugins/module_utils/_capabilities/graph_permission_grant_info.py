@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import permission_wishes
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, grant_plan, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
@@ -33,17 +33,17 @@ def run(task: Task) -> Outcome:
     app_id = params["app_id"].strip().lower()
     if not is_guid(app_id):
         raise BadInput(f"app_id {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
-    wished = permission_wishes(params)
+    requested = requested_permissions(params)
     client = _entra_connection.client(params, task.context)
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)
-    catalogues = Catalogues(client)
-    reader = GrantReader(client, app_id, catalogues, [each.resource for each in wished], application_too=True)
+    catalogs = Catalogs(client)
+    reader = GrantReader(client, app_id, catalogs, [each.resource for each in requested], application_too=True)
     granted = reader.read()
     access = list((reader.application or {}).get("requiredResourceAccess") or ())
-    catalogues.read(declared.resources(access), optional=True)
-    needed = {names.label(each.resource, each.name, catalogues.known) for each in catalogues.resolve(wished)}
-    declares = {kind: sorted(declared.labels(access, kind, catalogues.known)) for _option, kind in declared.OPTIONS}
-    if not wished:
+    catalogs.read(declared.resources(access), optional=True)
+    needed = {names.label(each.resource, each.name, catalogs.known) for each in catalogs.resolve(requested)}
+    declares = {kind: sorted(declared.labels(access, kind, catalogs.known)) for _option, kind in declared.OPTIONS}
+    if not requested:
         needed = {name for found in declares.values() for name in found}
     application = grant_plan.application_names(granted, reader.names)
     delegated = grant_plan.delegated_names(granted, reader.names)

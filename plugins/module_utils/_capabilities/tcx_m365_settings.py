@@ -19,7 +19,14 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import gates, health, presence, settings_plan, teams, users
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import (
+    health,
+    presence,
+    requirements,
+    settings_plan,
+    teams,
+    users,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import is_id
@@ -175,8 +182,8 @@ class Work:
 
     def outcome(self) -> Outcome:
         facts = pbx_facts.observe(self.xapi)
-        wanted = gates.applicable(self.request.desired.values, facts.release)
-        gates.check(wanted, facts, url=self.xapi.connection.url)
+        wanted = requirements.applicable(self.request.desired.values, facts.release)
+        requirements.check(wanted, facts, url=self.xapi.connection.url)
         desired = dataclasses.replace(self.request.desired, values=wanted)
         observed = self.settings.observe(desired, within=None if self.task.check_mode else self.request.within)
         plan = self.settings.plan(desired, observed)

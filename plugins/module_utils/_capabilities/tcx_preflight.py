@@ -22,7 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import audit, preflight, users
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import Finding, NotReady, Numbers
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import INTEGRATION, read_all
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.shown_certificate import ShownCertificate
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
@@ -79,7 +79,7 @@ def _look(task: Task) -> Task:
 def _judge(task: Task, work: Work, now: dt.datetime) -> list[Finding]:
     """What the look has brought along."""
     der, days = work.xapi.certificate, task.params["warning_days"]
-    shown = ShownCertificate.of(der) if der else None
+    shown = TlsCertificate.of(der) if der else None
     return [
         preflight.judge_version(work.facts),
         *([] if task.params["thorough"] else preflight.judge_maintenance(work.facts)),

@@ -116,7 +116,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Desired:
     """How an application should be. ``None`` means: not mentioned, left alone.
 
     :param plain: options of :data:`PROPERTIES`; the empty string clears.

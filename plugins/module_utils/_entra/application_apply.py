@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Observed, Wish, value_at
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Desired, Observed, value_at
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.converge import converge
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
@@ -52,11 +52,11 @@ _PURGE_S = 60.0
 class Applier:
     """Brings one application to its plan; the subject of :func:`converge`."""
 
-    def __init__(self, finder: Finder, wish: Wish) -> None:
+    def __init__(self, finder: Finder, desired: Desired) -> None:
         self.finder = finder
         self.client = finder.client
-        self.wish = wish
-        self.what = f"the application {wish.key.text()}"
+        self.desired = desired
+        self.what = f"the application {desired.key.text()}"
         self._calls: dict[str, Callable[[Any, Observed], Call]] = {
             steps.UPDATE: self._update_call,
             steps.CREATE_PRINCIPAL: self._create_principal_call,
@@ -68,7 +68,7 @@ class Applier:
 
         :param within: seconds that replication may take.
         """
-        key = self.client.shared_key("application", self.wish.key.text().casefold())
+        key = self.client.shared_key("application", self.desired.key.text().casefold())
         with machine_lock(key, self.finder.client.context.deadline, "another run changes this application"):
             if observed.application is not None or not self._can_upsert():
                 # Another process of this machine may have written while we waited for the lock.
@@ -78,11 +78,11 @@ class Applier:
     # --- subject of converge -----------------------------------------------------------------------------------------
 
     def plan(self, state: Observed) -> Plan:
-        return steps.plan_present(self.wish, state, self.client.now(), self.finder.catalogues.known)
+        return steps.plan_present(self.desired, state, self.client.now(), self.finder.catalogs.known)
 
-    def carry(self, plan: Plan, state: Observed) -> tuple[Observed, bool]:
+    def apply_plan(self, plan: Plan, state: Observed) -> tuple[Observed, bool]:
         try:
-            return self._carry(plan, state)
+            return self._apply_writes(plan, state)
         except M365Error as error:
             if not passing(error):
                 raise error.while_trying(f"change {self.what}") from None
@@ -112,7 +112,7 @@ class Applier:
 
     # --- steps ---------------------------------------------------------------------------------------------------------
 
-    def _carry(self, plan: Plan, state: Observed) -> tuple[Observed, bool]:
+    def _apply_writes(self, plan: Plan, state: Observed) -> tuple[Observed, bool]:
         rest: list[Write] = []
         for write in plan.writes:
             if write.action == steps.CREATE:
@@ -198,7 +198,7 @@ class Applier:
         return Call("PATCH", f"/servicePrincipals/{(state.service_principal or {})['id']}", payload)
 
     def _can_upsert(self) -> bool:
-        return bool(self.wish.key.unique_name) and self.finder.knows_unique_names
+        return bool(self.desired.key.unique_name) and self.finder.knows_unique_names
 
     def _create(self, body: Json) -> Json | None:
         """The new application; ``None`` where somebody else has made it in the meantime, or perhaps we have."""
@@ -206,7 +206,7 @@ class Applier:
             first = {name: body[name] for name in _FIRST_PROPERTIES}
             call = Call(
                 "PATCH",
-                f"/applications(uniqueName={literal(self.wish.key.unique_name)})",
+                f"/applications(uniqueName={literal(self.desired.key.unique_name)})",
                 first,
                 {"Prefer": "create-if-missing"},
             )

@@ -22,7 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
     CONSISTENT,
     Answer,
@@ -47,11 +47,11 @@ class Finder:
     """
 
     def __init__(
-        self, client: GraphClient, key: Key, catalogues: Catalogues, resources: Iterable[str], *, owners: bool = False
+        self, client: GraphClient, key: Key, catalogs: Catalogs, resources: Iterable[str], *, owners: bool = False
     ) -> None:
         self.client = client
         self.key = key
-        self.catalogues = catalogues
+        self.catalogs = catalogs
         self.resources = list(resources)
         self.owners = owners
 
@@ -71,11 +71,11 @@ class Finder:
         :raises NotFound: ``app_id`` was given and there is no such application.
         """
         calls = self._lookups()
-        missing = self.catalogues.missing(self.resources)
-        answers = self.client.batch([*calls.values(), Call("GET", _DELETED), *self.catalogues.calls(missing)])
+        missing = self.catalogs.missing(self.resources)
+        answers = self.client.batch([*calls.values(), Call("GET", _DELETED), *self.catalogs.calls(missing)])
         found = dict(zip(calls, answers))
         deleted_page = answers[len(calls)]
-        self.catalogues.take(missing, answers[len(calls) + 1 :])
+        self.catalogs.take(missing, answers[len(calls) + 1 :])
         application = self._live(found)
         if application is None:
             deleted = self._deleted(deleted_page)

@@ -27,14 +27,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     SERVICE_PRINCIPAL,
     URI_LISTS,
     VISIBLE_TAG,
+    Desired,
     Observed,
-    Wish,
     unique_name_of,
     value_at,
     with_value,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalogue
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write, as_is, merged
 
@@ -53,12 +53,12 @@ APPLICATION, PRINCIPAL = "application", "service_principal"
 
 
 def plan_present(
-    wish: Wish, observed: Observed, now: dt.datetime, catalogues: Mapping[str, Catalogue] | None = None
+    desired: Desired, observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog] | None = None
 ) -> Plan:
     """What makes an application as wished.
 
     :param now: the service's time; decides which certificates have ended.
-    :param catalogues: names of permissions, for the report alone.
+    :param catalogs: names of permissions, for the report alone.
     :raises Conflict: the application has another unique name already, which can never be changed.
     :raises NotOurs: something would be removed from an application that does not carry our mark.
     """
@@ -67,12 +67,12 @@ def plan_present(
     if observed.application is None:
         before = "deleted" if observed.deleted is not None else "absent"
         plan.changes.append(Change(APPLICATION, "state", before, "present"))
-    wanted, changes, removed = _application(wish, base, now, catalogues or {})
-    if removed and not (observed.marked or wish.force):
+    wanted, changes, removed = _application(desired, base, now, catalogs or {})
+    if removed and not (observed.marked or desired.force):
         raise NotOurs(
             f"it would lose {', '.join(removed)}, and it does not carry the tag {MARK}",
             tried="bring an application to an exclusive state",
-            target=wish.key.text(),
+            target=desired.key.text(),
             remedy="Adopt it first without the exclusive options, or set force: true.",
         )
     plan.changes += changes
@@ -84,12 +84,12 @@ def plan_present(
         patch = _patch(base, wanted)
         if patch:
             plan.writes.append(Write(UPDATE, patch))
-    _plan_owners(wish, observed, plan)
-    _plan_principal(wish, observed, plan)
+    _plan_owners(desired, observed, plan)
+    _plan_principal(desired, observed, plan)
     return plan
 
 
-def plan_absent(wish: Wish, observed: Observed, purge: bool) -> Plan:
+def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
     """What removes an application; ``purge`` for good.
 
     :raises NotOurs: it does not carry our mark.
@@ -97,11 +97,11 @@ def plan_absent(wish: Wish, observed: Observed, purge: bool) -> Plan:
     plan = Plan()
     if observed.application is None and not (purge and observed.deleted is not None):
         return plan
-    if not (observed.marked or wish.force):
+    if not (observed.marked or desired.force):
         raise NotOurs(
             f"it does not carry the tag {MARK}",
             tried="delete an application",
-            target=wish.key.text(),
+            target=desired.key.text(),
             remedy="Check that it is the right one, then set force: true.",
         )
     before = "present" if observed.application is not None else "deleted"
@@ -138,25 +138,25 @@ def simulate(observed: Observed, plan: Plan) -> Observed:
 
 
 def _application(
-    wish: Wish, base: Json, now: dt.datetime, catalogues: Mapping[str, Catalogue]
+    desired: Desired, base: Json, now: dt.datetime, catalogs: Mapping[str, Catalog]
 ) -> tuple[Json, list[Change], list[str]]:
     """The application as it should be, the changes that lead there, and what is removed by them."""
-    wanted, changes = _plain(wish, base)
+    wanted, changes = _plain(desired, base)
     removed: list[str] = []
-    wanted = _identity(wish, base, wanted, changes)
-    wanted = _uris(wish, wanted, changes, removed)
-    wanted = _claims(wish, wanted, changes)
-    wanted = _lock(wish, wanted, changes)
-    wanted = _certificates(wish, wanted, now, changes, removed)
-    wanted = _permissions(wish, wanted, catalogues, changes, removed)
+    wanted = _identity(desired, base, wanted, changes)
+    wanted = _uris(desired, wanted, changes, removed)
+    wanted = _claims(desired, wanted, changes)
+    wanted = _lock(desired, wanted, changes)
+    wanted = _certificates(desired, wanted, now, changes, removed)
+    wanted = _permissions(desired, wanted, catalogs, changes, removed)
     return wanted, changes, removed
 
 
-def _plain(wish: Wish, base: Json) -> tuple[Json, list[Change]]:
-    options = dict(wish.plain)
+def _plain(desired: Desired, base: Json) -> tuple[Json, list[Change]]:
+    options = dict(desired.plain)
     if not base:
         # An application must have a name, and the audience that Graph assumes is one nobody wants here.
-        options["display_name"] = options.get("display_name") or wish.key.display_name or wish.key.unique_name
+        options["display_name"] = options.get("display_name") or desired.key.display_name or desired.key.unique_name
         options["sign_in_audience"] = options.get("sign_in_audience") or DEFAULT_AUDIENCE
     wanted, changes = dict(base), []
     for each in PROPERTIES:
@@ -168,9 +168,9 @@ def _plain(wish: Wish, base: Json) -> tuple[Json, list[Change]]:
     return wanted, changes
 
 
-def _identity(wish: Wish, base: Json, wanted: Json, changes: list[Change]) -> Json:
+def _identity(desired: Desired, base: Json, wanted: Json, changes: list[Change]) -> Json:
     """The key and the mark; both are written once."""
-    name, has = wish.key.unique_name, unique_name_of(base)
+    name, has = desired.key.unique_name, unique_name_of(base)
     if name and has and name != has:
         raise Conflict(
             f"it has the unique name {has} already, and a unique name is never changed",
@@ -182,20 +182,20 @@ def _identity(wish: Wish, base: Json, wanted: Json, changes: list[Change]) -> Js
         changes.append(Change(APPLICATION, "unique_name", None, name))
         wanted = {**wanted, "uniqueName": name}
     have = list(base.get("tags") or ())
-    tags = merged([*wish.tags, MARK], have, exclusive=False)
+    tags = merged([*desired.tags, MARK], have, exclusive=False)
     if tags != have:
         changes.append(Change(APPLICATION, "tags", have, tags))
         wanted = {**wanted, "tags": tags}
     return wanted
 
 
-def _uris(wish: Wish, wanted: Json, changes: list[Change], removed: list[str]) -> Json:
+def _uris(desired: Desired, wanted: Json, changes: list[Change], removed: list[str]) -> Json:
     for each in URI_LISTS:
-        want = wish.uris.get(each.option)
+        want = desired.uris.get(each.option)
         if want is None:
             continue
         have = list(value_at(wanted, each.path) or ())
-        target = merged(want, have, wish.uris_exclusive)
+        target = merged(want, have, desired.uris_exclusive)
         if target != have:
             changes.append(Change(APPLICATION, each.option, have, target))
             removed += [uri for uri in have if uri not in target]
@@ -203,9 +203,9 @@ def _uris(wish: Wish, wanted: Json, changes: list[Change], removed: list[str]) -
     return wanted
 
 
-def _claims(wish: Wish, wanted: Json, changes: list[Change]) -> Json:
+def _claims(desired: Desired, wanted: Json, changes: list[Change]) -> Json:
     for each in CLAIM_LISTS:
-        want = (wish.claims or {}).get(each.option)
+        want = (desired.claims or {}).get(each.option)
         if want is None:
             continue
         path = ("optionalClaims", *each.path)
@@ -236,10 +236,10 @@ def _claim_part(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else (value or None)
 
 
-def _lock(wish: Wish, wanted: Json, changes: list[Change]) -> Json:
+def _lock(desired: Desired, wanted: Json, changes: list[Change]) -> Json:
     path = "servicePrincipalLockConfiguration"
     for each in LOCK:
-        want = (wish.lock or {}).get(each.option)
+        want = (desired.lock or {}).get(each.option)
         have = value_at(wanted, (path, *each.path))
         if want is None or each.compare(want) == each.compare(have):
             continue
@@ -250,10 +250,10 @@ def _lock(wish: Wish, wanted: Json, changes: list[Change]) -> Json:
     return wanted
 
 
-def _certificates(wish: Wish, wanted: Json, now: dt.datetime, changes: list[Change], removed: list[str]) -> Json:
+def _certificates(desired: Desired, wanted: Json, now: dt.datetime, changes: list[Change], removed: list[str]) -> Json:
     have = list(wanted.get("keyCredentials") or ())
-    touched = wish.certificates is not None or wish.prune_expired or wish.prune_duplicates
-    target = key_plan.planned(wish, have, now) if touched else have
+    touched = desired.certificates is not None or desired.prune_expired or desired.prune_duplicates
+    target = key_plan.planned(desired, have, now) if touched else have
     if key_plan.is_same(target, have):
         return wanted
     before = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in have]
@@ -269,15 +269,15 @@ def _certificates(wish: Wish, wanted: Json, now: dt.datetime, changes: list[Chan
 
 
 def _permissions(
-    wish: Wish, wanted: Json, catalogues: Mapping[str, Catalogue], changes: list[Change], removed: list[str]
+    desired: Desired, wanted: Json, catalogs: Mapping[str, Catalog], changes: list[Change], removed: list[str]
 ) -> Json:
-    if wish.permissions is None:
+    if desired.permissions is None:
         return wanted
     have = list(wanted.get("requiredResourceAccess") or ())
-    target = declared.merged(wish.permissions, have, wish.permissions_exclusive)
+    target = declared.merged(desired.permissions, have, desired.permissions_exclusive)
     for option, kind in declared.OPTIONS:
-        before = declared.labels(have, kind, catalogues)
-        after = declared.labels(target, kind, catalogues)
+        before = declared.labels(have, kind, catalogs)
+        after = declared.labels(target, kind, catalogs)
         if sorted(before) != sorted(after):
             changes.append(Change(APPLICATION, option, before, after))
             removed += [f"the declared permission {each}" for each in before if each not in after]
@@ -291,15 +291,15 @@ def _patch(base: Json, wanted: Json) -> Json:
     return {name: value for name, value in wanted.items() if name not in base or base[name] != value}
 
 
-def _plan_owners(wish: Wish, observed: Observed, plan: Plan) -> None:
-    missing = [each for each in dict.fromkeys(wish.owners or ()) if each not in observed.owners]
+def _plan_owners(desired: Desired, observed: Observed, plan: Plan) -> None:
+    missing = [each for each in dict.fromkeys(desired.owners or ()) if each not in observed.owners]
     if missing:
         before = list(observed.owners)
         plan.changes.append(Change(APPLICATION, "owners", before, [*before, *missing]))
         plan.writes.append(Write(ADD_OWNERS, missing))
 
 
-def _plan_principal(wish: Wish, observed: Observed, plan: Plan) -> None:
+def _plan_principal(desired: Desired, observed: Observed, plan: Plan) -> None:
     have = observed.service_principal if observed.application is not None else None
     tags = list((have or {}).get("tags") or ())
     body: Json = {}
@@ -309,12 +309,12 @@ def _plan_principal(wish: Wish, observed: Observed, plan: Plan) -> None:
         body = {"appId": app_id, "accountEnabled": True}
     changed: Json = {}
     for each in SERVICE_PRINCIPAL:
-        want = wish.service_principal.get(each.option)
+        want = desired.service_principal.get(each.option)
         actual = value_at(have, each.path) if have is not None else body.get(each.path[0])
         if want is not None and each.compare(want) != each.compare(actual):
             plan.changes.append(Change(PRINCIPAL, each.option, value_at(have, each.path), want))
             changed[each.path[0]] = want
-    visible = wish.service_principal.get("visible")
+    visible = desired.service_principal.get("visible")
     if visible is not None and visible != (VISIBLE_TAG in tags):
         plan.changes.append(Change(PRINCIPAL, "visible", not visible, visible))
         changed["tags"] = [*tags, VISIBLE_TAG] if visible else [tag for tag in tags if tag != VISIBLE_TAG]

@@ -21,12 +21,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     SERVICE_PRINCIPAL,
     URI_LISTS,
     VISIBLE_TAG,
+    Desired,
     Observed,
-    Wish,
     unique_name_of,
     value_at,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalogue, label
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, label
 from ansible_collections.tcx.m365.plugins.module_utils._plan import as_flag, besides
 
 Json = dict[str, Any]
@@ -69,25 +69,25 @@ def certificate_list(
     return sorted(found, key=lambda each: str(each["not_after"]))
 
 
-def unmanaged(wish: Wish, observed: Observed, now: dt.datetime, catalogues: Mapping[str, Catalogue]) -> Json:
+def unmanaged(desired: Desired, observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog]) -> Json:
     """What is there besides what was asked for."""
     application = observed.application or {}
     found: Json = {
-        each.option: besides(wish.uris.get(each.option), value_at(application, each.path)) for each in URI_LISTS
+        each.option: besides(desired.uris.get(each.option), value_at(application, each.path)) for each in URI_LISTS
     }
-    wanted = {certificate.thumbprint for certificate in wish.certificates or ()}
+    wanted = {certificate.thumbprint for certificate in desired.certificates or ()}
     found["certificates"] = [
         each for each in certificate_list(application, now, list(wanted)) if each["thumbprint"] not in wanted
     ]
     access = application.get("requiredResourceAccess") or ()
     for option, kind in declared.OPTIONS:
-        asked = [label(each.resource, each.name, catalogues) for each in wish.permissions or () if each.kind == kind]
-        found[option] = besides(asked, declared.labels(access, kind, catalogues))
-    found["owners"] = besides(wish.owners, observed.owners) if wish.owners is not None else []
+        asked = [label(each.resource, each.name, catalogs) for each in desired.permissions or () if each.kind == kind]
+        found[option] = besides(asked, declared.labels(access, kind, catalogs))
+    found["owners"] = besides(desired.owners, observed.owners) if desired.owners is not None else []
     return found
 
 
-def shape(observed: Observed, now: dt.datetime, catalogues: Mapping[str, Catalogue]) -> Json:
+def shape(observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog]) -> Json:
     """The whole application in the shape of the options."""
     application, principal = observed.application or {}, observed.service_principal
     found = ids(observed)
@@ -107,7 +107,7 @@ def shape(observed: Observed, now: dt.datetime, catalogues: Mapping[str, Catalog
     found["certificates"] = certificate_list(application, now)
     access = application.get("requiredResourceAccess") or ()
     for option, kind in declared.OPTIONS:
-        found[option] = declared.labels(access, kind, catalogues)
+        found[option] = declared.labels(access, kind, catalogs)
     found["owners"] = list(observed.owners)
     found["service_principal"] = _principal(principal)
     found["created"] = application.get("createdDateTime")

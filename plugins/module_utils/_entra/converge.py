@@ -38,7 +38,7 @@ class Subject(Protocol[S]):
     def plan(self, state: S) -> Plan:
         """What is still to do; pure."""
 
-    def carry(self, plan: Plan, state: S) -> tuple[S, bool]:
+    def apply_plan(self, plan: Plan, state: S) -> tuple[S, bool]:
         """Carry out a plan that was made for ``state``.
 
         :returns: what is there now as far as the answers tell, and whether everything was accepted. What may pass
@@ -76,7 +76,7 @@ def converge(subject: Subject[S], state: S, deadline: Deadline, *, within: float
             pace.count_write()
             before = known
             with pace.window():
-                known, accepted = subject.carry(plan, known)
+                known, accepted = subject.apply_plan(plan, known)
             if accepted and subject.entries(before) != subject.entries(known):
                 pace.settle()
         reading = subject.read(known)

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
     APPLICATION,
     DELEGATED,
-    Catalogue,
+    Catalog,
     Permission,
     label,
 )
@@ -64,7 +64,7 @@ def merged(wanted: Sequence[Permission], access: Sequence[Json], exclusive: bool
     return result
 
 
-def labels(access: Sequence[Json], kind: str, catalogues: Mapping[str, Catalogue]) -> list[str]:
+def labels(access: Sequence[Json], kind: str, catalogs: Mapping[str, Catalog]) -> list[str]:
     """The declared permissions of one type, as they are written in results."""
     found = []
     for entry in access:
@@ -72,8 +72,8 @@ def labels(access: Sequence[Json], kind: str, catalogues: Mapping[str, Catalogue
         for each in entry.get("resourceAccess") or ():
             if each.get("type") == kind:
                 identifier = str(each.get("id", ""))
-                known = catalogues.get(resource)
-                found.append(label(resource, known.name_of(kind, identifier) if known else identifier, catalogues))
+                known = catalogs.get(resource)
+                found.append(label(resource, known.name_of(kind, identifier) if known else identifier, catalogs))
     return found
 
 

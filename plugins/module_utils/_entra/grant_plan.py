@@ -20,7 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
     APPLICATION,
     DELEGATED,
-    Catalogue,
+    Catalog,
     Permission,
     label,
 )
@@ -41,7 +41,7 @@ ALL_USERS = "AllPrincipals"
 
 
 @dataclass(frozen=True)
-class GrantWish:
+class DesiredGrant:
     """What should be granted to one service principal.
 
     :param absent: the named permissions are revoked instead; all of them where none is named.
@@ -80,46 +80,46 @@ class Granted:
 class Names:
     """The APIs that play a part, by application id and by object id of their service principal."""
 
-    catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
+    catalogs: Mapping[str, Catalog] = field(default_factory=dict)
 
-    def of_object(self, object_id: Any) -> Catalogue | None:
-        return next((each for each in self.catalogues.values() if each.object_id == object_id), None)
+    def of_object(self, object_id: Any) -> Catalog | None:
+        return next((each for each in self.catalogs.values() if each.object_id == object_id), None)
 
     def object_id(self, app_id: str) -> str:
-        return self.catalogues[app_id].object_id
+        return self.catalogs[app_id].object_id
 
     def label(self, permission: Permission) -> str:
-        return label(permission.resource, permission.name, self.catalogues)
+        return label(permission.resource, permission.name, self.catalogs)
 
     def of_assignment(self, assignment: Json) -> str:
         return self._written(assignment.get("resourceId"), APPLICATION, str(assignment.get("appRoleId")), assignment)
 
     def of_scope(self, grant: Json, scope: str) -> str:
         known = self.of_object(grant.get("resourceId"))
-        return label(known.app_id, scope, self.catalogues) if known else f"{grant.get('resourceId')}/{scope}"
+        return label(known.app_id, scope, self.catalogs) if known else f"{grant.get('resourceId')}/{scope}"
 
     def _written(self, object_id: Any, kind: str, identifier: str, entity: Json) -> str:
         known = self.of_object(object_id)
         if known is None:
             return f"{entity.get('resourceDisplayName') or object_id}/{identifier}"
-        return label(known.app_id, known.name_of(kind, identifier), self.catalogues)
+        return label(known.app_id, known.name_of(kind, identifier), self.catalogs)
 
 
-def plan_grants(wish: GrantWish, granted: Granted, names: Names) -> Plan:
+def plan_grants(desired: DesiredGrant, granted: Granted, names: Names) -> Plan:
     """What makes the grants as wished.
 
     :raises NotOurs: something that was not named would be revoked from an application without our mark.
     """
     plan = Plan()
-    if granted.principal_id is None and not wish.absent:
+    if granted.principal_id is None and not desired.absent:
         plan.changes.append(Change("service_principal", "state", "absent", "present"))
-        plan.writes.append(Write(CREATE_PRINCIPAL, {"appId": wish.app_id, "accountEnabled": True}))
-    unnamed = _plan_assignments(wish, granted, names, plan) + _plan_scopes(wish, granted, names, plan)
-    if unnamed and not (granted.marked or wish.force):
+        plan.writes.append(Write(CREATE_PRINCIPAL, {"appId": desired.app_id, "accountEnabled": True}))
+    unnamed = _plan_assignments(desired, granted, names, plan) + _plan_scopes(desired, granted, names, plan)
+    if unnamed and not (granted.marked or desired.force):
         raise NotOurs(
             f"its application does not carry the tag {MARK}, and would lose {', '.join(unnamed)}",
             tried="revoke permissions",
-            target=wish.app_id,
+            target=desired.app_id,
             remedy="Manage the application with azure_app_registration first, or set force: true.",
         )
     return plan
@@ -162,33 +162,35 @@ def delegated_names(granted: Granted, names: Names) -> list[str]:
     return sorted(names.of_scope(grant, scope) for grant in granted.grants for scope in scopes_of(grant))
 
 
-def unneeded(wish: GrantWish, granted: Granted, names: Names) -> tuple[list[str], list[str]]:
+def unneeded(desired: DesiredGrant, granted: Granted, names: Names) -> tuple[list[str], list[str]]:
     """(application, delegated) permissions that are granted and were not asked for."""
-    roles = {names.label(each) for each in wish.application}
-    scopes = {names.label(each) for each in wish.delegated}
+    roles = {names.label(each) for each in desired.application}
+    scopes = {names.label(each) for each in desired.delegated}
     return (
         [each for each in application_names(granted, names) if each not in roles],
         [each for each in delegated_names(granted, names) if each not in scopes],
     )
 
 
-def _plan_assignments(wish: GrantWish, granted: Granted, names: Names, plan: Plan) -> list[str]:
+def _plan_assignments(desired: DesiredGrant, granted: Granted, names: Names, plan: Plan) -> list[str]:
     """Plans the assignments; returns the names of what would be revoked without having been named."""
-    wanted = {(names.object_id(each.resource), each.id.lower()) for each in wish.application}
+    wanted = {(names.object_id(each.resource), each.id.lower()) for each in desired.application}
     have = {_assignment_key(each) for each in granted.assignments}
     before = [names.of_assignment(each) for each in granted.assignments]
-    if wish.absent:
-        everything = not wish.names_any
-        doomed = [each for each in granted.assignments if everything or _assignment_key(each) in wanted]
-        unnamed = [names.of_assignment(each) for each in doomed] if everything else []
+    if desired.absent:
+        everything = not desired.names_any
+        to_remove = [each for each in granted.assignments if everything or _assignment_key(each) in wanted]
+        unnamed = [names.of_assignment(each) for each in to_remove] if everything else []
         missing: list[Permission] = []
     else:
-        doomed = [each for each in granted.assignments if wish.exclusive and _assignment_key(each) not in wanted]
-        unnamed = [names.of_assignment(each) for each in doomed]
-        missing = [each for each in wish.application if (names.object_id(each.resource), each.id.lower()) not in have]
-    if not (doomed or missing):
+        to_remove = [each for each in granted.assignments if desired.exclusive and _assignment_key(each) not in wanted]
+        unnamed = [names.of_assignment(each) for each in to_remove]
+        missing = [
+            each for each in desired.application if (names.object_id(each.resource), each.id.lower()) not in have
+        ]
+    if not (to_remove or missing):
         return []
-    gone = [names.of_assignment(each) for each in doomed]
+    gone = [names.of_assignment(each) for each in to_remove]
     after = [each for each in before if each not in gone] + [names.label(each) for each in missing]
     plan.changes.append(Change(ASSIGNMENTS, "permissions", sorted(before), sorted(after)))
     principal = granted.principal_id or PENDING
@@ -197,13 +199,13 @@ def _plan_assignments(wish: GrantWish, granted: Granted, names: Names, plan: Pla
         plan.writes.append(
             Write(ASSIGN, {"principalId": principal, "resourceId": resource, "appRoleId": permission.id})
         )
-    plan.writes += [Write(UNASSIGN, {"id": each["id"], "principalId": principal}) for each in doomed]
+    plan.writes += [Write(UNASSIGN, {"id": each["id"], "principalId": principal}) for each in to_remove]
     return unnamed
 
 
-def _plan_scopes(wish: GrantWish, granted: Granted, names: Names, plan: Plan) -> list[str]:
+def _plan_scopes(desired: DesiredGrant, granted: Granted, names: Names, plan: Plan) -> list[str]:
     wanted: dict[str, list[str]] = {}
-    for permission in wish.delegated:
+    for permission in desired.delegated:
         wanted.setdefault(names.object_id(permission.resource), []).append(permission.name)
     before, unnamed = delegated_names(granted, names), []
     writes: list[Write] = []
@@ -211,7 +213,7 @@ def _plan_scopes(wish: GrantWish, granted: Granted, names: Names, plan: Plan) ->
     for resource in dict.fromkeys([*rows, *wanted]):
         row = rows.get(resource)
         have = scopes_of(row) if row else []
-        target = _target_scopes(wish, wanted.get(resource, []), have)
+        target = _target_scopes(desired, wanted.get(resource, []), have)
         named = {scope.casefold() for scope in wanted.get(resource, [])}
         lost = [scope for scope in have if scope not in target]
         if row is not None:
@@ -224,11 +226,11 @@ def _plan_scopes(wish: GrantWish, granted: Granted, names: Names, plan: Plan) ->
     return unnamed
 
 
-def _target_scopes(wish: GrantWish, wanted: Sequence[str], have: Sequence[str]) -> list[str]:
+def _target_scopes(desired: DesiredGrant, wanted: Sequence[str], have: Sequence[str]) -> list[str]:
     folded = {scope.casefold() for scope in wanted}
-    if wish.absent:
-        return [scope for scope in have if wish.names_any and scope.casefold() not in folded]
-    kept = [scope for scope in have if not wish.exclusive or scope.casefold() in folded]
+    if desired.absent:
+        return [scope for scope in have if desired.names_any and scope.casefold() not in folded]
+    kept = [scope for scope in have if not desired.exclusive or scope.casefold() in folded]
     there = {scope.casefold() for scope in kept}
     return kept + [scope for scope in wanted if scope.casefold() not in there]
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.converge import converge
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import Granted, GrantWish, Names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, literal, passing
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalogue
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, M365Error, NotFound, NotYetReplicated
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
 from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
@@ -41,21 +41,21 @@ class GrantReader:
         self,
         client: GraphClient,
         app_id: str,
-        catalogues: Catalogues,
+        catalogs: Catalogs,
         resources: Iterable[str],
         *,
         application_too: bool = False,
     ) -> None:
         self.client = client
         self.app_id = app_id
-        self.catalogues = catalogues
+        self.catalogs = catalogs
         self.resources = list(resources)
         self.application: Json | None = None
         self._application_too = application_too
 
     @property
     def names(self) -> Names:
-        return Names(self.catalogues.known)
+        return Names(self.catalogs.known)
 
     def read(self) -> Granted:
         """What is granted now; names of all APIs that play a part are known afterwards.
@@ -68,15 +68,15 @@ class GrantReader:
 
     def _read(self) -> Granted:
         principal_id = self._known_principal()
-        missing = self.catalogues.missing(self.resources)
+        missing = self.catalogs.missing(self.resources)
         calls = {"application": self._application_call()} if self._application_too or principal_id is None else {}
         if principal_id is None:
             calls["principal"] = Call("GET", f"/servicePrincipals(appId={literal(self.app_id)})?$select=id,appId,tags")
         else:
             calls.update(_grant_calls(principal_id))
-        answers = self.client.batch([*calls.values(), *self.catalogues.calls(missing)])
+        answers = self.client.batch([*calls.values(), *self.catalogs.calls(missing)])
         found = dict(zip(calls, answers))
-        self.catalogues.take(missing, answers[len(calls) :])
+        self.catalogs.take(missing, answers[len(calls) :])
         marked = self._marked(found)
         if principal_id is None:
             principal_id = self._principal_of(found["principal"])
@@ -154,31 +154,31 @@ class GrantReader:
         calls = [Call("GET", f"/servicePrincipals/{each}?{select}") for each in unknown]
         for answer in self.client.batch(calls):
             if not isinstance(_error(answer), NotFound):
-                catalogue = Catalogue.of(answer.get())
-                self.catalogues.known[catalogue.app_id] = catalogue
+                catalog = Catalog.of(answer.get())
+                self.catalogs.known[catalog.app_id] = catalog
 
 
 class Granter:
     """Brings the grants of one service principal to a plan; the subject of :func:`converge`."""
 
-    def __init__(self, reader: GrantReader, wish: GrantWish) -> None:
+    def __init__(self, reader: GrantReader, desired: DesiredGrant) -> None:
         self.reader = reader
         self.client = reader.client
-        self.wish = wish
-        self.what = f"the permissions of {wish.app_id}"
+        self.desired = desired
+        self.what = f"the permissions of {desired.app_id}"
 
     def apply(self, granted: Granted, *, within: float, wait: bool) -> Granted:
         """Carry out what is wished and wait until it can be read back; returns what is granted then."""
-        key = self.client.shared_key("grants", self.wish.app_id.lower())
+        key = self.client.shared_key("grants", self.desired.app_id.lower())
         with machine_lock(key, self.client.context.deadline, "another run changes what this application is granted"):
             if any(write.action == steps.UPDATE_GRANT for write in self.plan(granted).writes):
                 granted = self.reader.again(granted)
             return converge(self, granted, self.client.context.deadline, within=within, wait=wait)
 
     def plan(self, state: Granted) -> Plan:
-        return steps.plan_grants(self.wish, state, self.reader.names)
+        return steps.plan_grants(self.desired, state, self.reader.names)
 
-    def carry(self, plan: Plan, state: Granted) -> tuple[Granted, bool]:
+    def apply_plan(self, plan: Plan, state: Granted) -> tuple[Granted, bool]:
         writes = list(plan.writes)
         if writes and writes[0].action == steps.CREATE_PRINCIPAL:
             state = self._create_principal(writes[0].payload)
@@ -233,12 +233,12 @@ class Granter:
             if answer.ok:
                 return str(answer.get()["id"])
             if isinstance(answer.error, Conflict):
-                again = f"/servicePrincipals(appId={literal(self.wish.app_id)})?$select=id"
+                again = f"/servicePrincipals(appId={literal(self.desired.app_id)})?$select=id"
                 found = self.client.send(Call("GET", again))
                 if found.ok:
                     return str(found.get()["id"])
                 raise NotYetReplicated(answer.error.said)
-            raise answer.error.while_trying("create the service principal", self.wish.app_id)
+            raise answer.error.while_trying("create the service principal", self.desired.app_id)
 
         principal_id = self.client.eventually(attempt, "the application is being replicated", within=120.0)
         self.reader.remember_principal(principal_id)

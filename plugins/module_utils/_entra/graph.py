@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
-from ansible_collections.tcx.m365.plugins.module_utils._entra.faults import fault
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Tokens
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Interrupted,

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
@@ -29,14 +29,14 @@ _NAMESPACE = uuid.UUID("6f0c2a57-5e0b-4a8e-9a35-1f6c1d6f2a11")
 _TYPE, _USAGE = "AsymmetricX509Cert", "Verify"
 
 
-def planned(wish: Wish, entries: Sequence[Json], now: dt.datetime) -> list[Json]:
+def planned(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> list[Json]:
     """The entries that should be there; equal to ``entries`` when nothing is to be done.
 
     :param entries: ``keyCredentials`` as read.
     :raises BadInput: a certificate that has ended would have to be added.
     """
-    wanted = list(wish.certificates or ())
-    kept = [entry for entry in entries if not _is_certificate(entry) or _stays(entry, wish, entries, now)]
+    wanted = list(desired.certificates or ())
+    kept = [entry for entry in entries if not _is_certificate(entry) or _stays(entry, desired, entries, now)]
     added = [certificate for certificate in wanted if not _usable(certificate, kept, now)]
     for certificate in added:
         if certificate.ended(now):
@@ -49,7 +49,7 @@ def planned(wish: Wish, entries: Sequence[Json], now: dt.datetime) -> list[Json]
                 remedy="Generate a new key pair in the console of the PBX and give its public_key.pem.",
             )
         kept = [*kept, _new_entry(certificate, kept, now)]
-    if wish.prune_duplicates or (wish.certificates_exclusive and wish.certificates is not None):
+    if desired.prune_duplicates or (desired.certificates_exclusive and desired.certificates is not None):
         kept = _without_duplicates(kept, now)
     return kept
 
@@ -91,24 +91,24 @@ def ended(entry: Json, now: dt.datetime) -> bool:
     return end is not None and end <= now
 
 
-def _stays(entry: Json, wish: Wish, entries: Sequence[Json], now: dt.datetime) -> bool:
+def _stays(entry: Json, desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:
     thumbprint = thumbprint_of(entry)
-    if thumbprint in wish.keep or thumbprint in {each.thumbprint for each in wish.certificates or ()}:
+    if thumbprint in desired.keep or thumbprint in {each.thumbprint for each in desired.certificates or ()}:
         return True
-    if wish.prune_expired and ended(entry, now):
+    if desired.prune_expired and ended(entry, now):
         return False
-    if wish.overlap_days is not None:
-        ours = certificates.is_ours(entry) or wish.certificates_exclusive
-        return not (ours and wish.certificates and _overlap_is_over(wish, entries, now))
-    return not (wish.certificates_exclusive and wish.certificates is not None)
+    if desired.overlap_days is not None:
+        ours = certificates.is_ours(entry) or desired.certificates_exclusive
+        return not (ours and desired.certificates and _overlap_is_over(desired, entries, now))
+    return not (desired.certificates_exclusive and desired.certificates is not None)
 
 
-def _overlap_is_over(wish: Wish, entries: Sequence[Json], now: dt.datetime) -> bool:
+def _overlap_is_over(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:
     """Whether every wanted certificate has been there, valid, for the whole overlap.
 
     Only then may an older one go: the PBX has had the time to be switched over and to prove it.
     """
-    for certificate in wish.certificates or ():
+    for certificate in desired.certificates or ():
         since = [
             begun
             for entry in entries
@@ -116,7 +116,7 @@ def _overlap_is_over(wish: Wish, entries: Sequence[Json], now: dt.datetime) -> b
             for begun in [certificates.registered_on(entry)]
             if begun is not None
         ]
-        if not since or now - min(since) < dt.timedelta(days=wish.overlap_days or 0):
+        if not since or now - min(since) < dt.timedelta(days=desired.overlap_days or 0):
             return False
         if certificate.ended(now) or certificate.not_before > now:
             return False

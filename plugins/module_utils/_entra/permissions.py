@@ -53,7 +53,7 @@ FEATURES: Mapping[str, Mapping[str, Sequence[str]]] = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class RequestedPermission:
     """One permission as asked for.
 
     :param resource: application id of the API.
@@ -80,7 +80,7 @@ class Permission:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Catalog:
     """What one resource API offers in one tenant.
 
     :param object_id: of its service principal there.
@@ -95,7 +95,7 @@ class Catalogue:
     retired: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, service_principal: Mapping[str, Any]) -> Catalogue:
+    def of(cls, service_principal: Mapping[str, Any]) -> Catalog:
         """From a service principal with ``appRoles`` and ``oauth2PermissionScopes``."""
         roles: dict[bool, dict[str, str]] = {True: {}, False: {}}
         scopes: dict[bool, dict[str, str]] = {True: {}, False: {}}
@@ -124,17 +124,17 @@ class Catalogue:
             "retired": {kind: dict(names) for kind, names in self.retired.items()},
         }
 
-    def find(self, wish: Wish) -> Permission:
+    def find(self, request: RequestedPermission) -> Permission:
         """The permission asked for; raises :class:`BadInput` with the nearest names when there is none."""
-        names = self.names.get(wish.kind, {})
-        folded = wish.name.casefold()
+        names = self.names.get(request.kind, {})
+        folded = request.name.casefold()
         for name, identifier in names.items():
             if folded in (name.casefold(), identifier.casefold()):
-                return Permission(self.app_id, identifier, wish.kind, name)
+                return Permission(self.app_id, identifier, request.kind, name)
         raise BadInput(
-            f"{self.title} has no {_WORDS[wish.kind]} permission {wish.name!r}",
+            f"{self.title} has no {_WORDS[request.kind]} permission {request.name!r}",
             tried="resolve a permission",
-            remedy=self._hint(wish),
+            remedy=self._hint(request),
         )
 
     def name_of(self, kind: str, identifier: str) -> str:
@@ -145,72 +145,74 @@ class Catalogue:
                     return name
         return identifier
 
-    def _hint(self, wish: Wish) -> str:
-        if wish.name in self.retired.get(wish.kind, {}):
+    def _hint(self, request: RequestedPermission) -> str:
+        if request.name in self.retired.get(request.kind, {}):
             return "It exists, but it is disabled or not meant for applications."
-        other = DELEGATED if wish.kind == APPLICATION else APPLICATION
-        folded = {name.casefold(): name for name in self.names.get(wish.kind, {})}
-        near = [folded[each] for each in difflib.get_close_matches(wish.name.casefold(), list(folded), n=3, cutoff=0.6)]
+        other = DELEGATED if request.kind == APPLICATION else APPLICATION
+        folded = {name.casefold(): name for name in self.names.get(request.kind, {})}
+        near = [
+            folded[each] for each in difflib.get_close_matches(request.name.casefold(), list(folded), n=3, cutoff=0.6)
+        ]
         hints = []
-        if wish.name.casefold() in {name.casefold() for name in self.names.get(other, {})}:
+        if request.name.casefold() in {name.casefold() for name in self.names.get(other, {})}:
             hints.append("It is a delegated permission." if other == DELEGATED else "It is an application permission.")
         if near:
             hints.append(f"Did you mean {' or '.join(near)}?")
         return " ".join(hints) or "Names are case-insensitive and listed in the permissions reference of the API."
 
 
-def wishes(given: Iterable[Any] | None, kind: str) -> list[Wish]:
+def requested(given: Iterable[Any] | None, kind: str) -> list[RequestedPermission]:
     """What the operator wrote: names, ids, ``API/name``, or mappings with ``resource``, ``name`` and ``type``.
 
     :param kind: of those that do not say it themselves.
     :raises BadInput: an entry that cannot be understood.
     """
-    found: dict[Wish, None] = {}
+    found: dict[RequestedPermission, None] = {}
     for each in given or ():
-        found.setdefault(_wish(each, kind))
+        found.setdefault(_requested(each, kind))
     return list(found)
 
 
-def wishes_of_features(features: Iterable[str] | None) -> list[Wish]:
+def requested_by_features(features: Iterable[str] | None) -> list[RequestedPermission]:
     """The least set of permissions for the features, application permissions first."""
-    found: dict[Wish, None] = {}
+    found: dict[RequestedPermission, None] = {}
     for kind in (APPLICATION, DELEGATED):
         for feature in features or ():
             if feature not in FEATURES:
                 raise BadInput(f"there is no feature {feature!r}", remedy=f"Known are: {', '.join(FEATURES)}.")
             for name in FEATURES[feature].get(kind, ()):
-                found.setdefault(Wish(GRAPH_APP_ID, name, kind))
+                found.setdefault(RequestedPermission(GRAPH_APP_ID, name, kind))
     return list(found)
 
 
-def resolve(wanted: Iterable[Wish], catalogues: Mapping[str, Catalogue]) -> list[Permission]:
+def resolve(wanted: Iterable[RequestedPermission], catalogs: Mapping[str, Catalog]) -> list[Permission]:
     """All permissions asked for, each once; raises :class:`BadInput` for the first that does not exist."""
     found: dict[tuple[str, str, str], Permission] = {}
-    for wish in wanted:
-        permission = catalogues[wish.resource].find(wish)
+    for request in wanted:
+        permission = catalogs[request.resource].find(request)
         found.setdefault((permission.resource, permission.id, permission.kind), permission)
     return list(found.values())
 
 
-def label(resource: str, name: str, catalogues: Mapping[str, Catalogue]) -> str:
+def label(resource: str, name: str, catalogs: Mapping[str, Catalog]) -> str:
     """How a permission is written in results: Graph's by name alone, others as ``API/name``."""
     if resource == GRAPH_APP_ID:
         return name
-    title = catalogues[resource].title if resource in catalogues else resource
+    title = catalogs[resource].title if resource in catalogs else resource
     return f"{title}/{name}"
 
 
-def _wish(given: Any, kind: str) -> Wish:
+def _requested(given: Any, kind: str) -> RequestedPermission:
     if isinstance(given, Mapping):
         return _from_mapping(given, kind)
     text = str(given).strip()
     resource, separator, name = text.rpartition("/")
     if not text or (separator and not (resource and name)):
         raise BadInput(f"{given!r} is not the name of a permission")
-    return Wish(resource_id(resource) if separator else GRAPH_APP_ID, name, kind)
+    return RequestedPermission(resource_id(resource) if separator else GRAPH_APP_ID, name, kind)
 
 
-def _from_mapping(given: Mapping[str, Any], kind: str) -> Wish:
+def _from_mapping(given: Mapping[str, Any], kind: str) -> RequestedPermission:
     unknown = set(given) - {"resource", "name", "type", "id"}
     name = str(given.get("name") or given.get("id") or "").strip()
     if unknown or not name:
@@ -222,7 +224,7 @@ def _from_mapping(given: Mapping[str, Any], kind: str) -> Wish:
     stated = str(given.get("type") or _WORDS[kind]).lower()
     if stated not in kinds:
         raise BadInput(f"type {given.get('type')!r} of permission {name}", remedy="It is application or delegated.")
-    return Wish(resource_id(str(given.get("resource") or GRAPH_APP_ID)), name, kinds[stated])
+    return RequestedPermission(resource_id(str(given.get("resource") or GRAPH_APP_ID)), name, kinds[stated])
 
 
 def resource_id(given: str) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Observed, Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, moment, thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected
@@ -31,7 +31,7 @@ _DURATION = re.compile(
 )
 
 
-def check(client: GraphClient, wish: Wish, observed: Observed) -> None:
+def check(client: GraphClient, desired: Desired, observed: Observed) -> None:
     """Raise :class:`Rejected` where a policy forbids the lifetime of a certificate that would be added."""
     token = client.tokens.get()
     if not token.app_only or rights.lacking(token, rights.READ_POLICIES):
@@ -49,7 +49,7 @@ def check(client: GraphClient, wish: Wish, observed: Observed) -> None:
     entries = (application or {}).get("keyCredentials") or ()
     there = {thumbprint_of(entry) for entry in entries}
     created = moment((application or {}).get("createdDateTime"))
-    added = [each for each in wish.certificates or () if each.thumbprint not in there]
+    added = [each for each in desired.certificates or () if each.thumbprint not in there]
     for certificate in added:
         error = verdict(answers[0].get(), own, certificate, created)
         if error is not None:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import refusals
+from ansible_collections.tcx.m365.plugins.module_utils._entra import sign_in_errors
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import ConfidentialCredential
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.azure_cli import AzureCli
@@ -29,7 +29,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federa
     jwt_claims,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.ready_token import ReadyToken
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Reply, RetryPolicy, Transport, origin
 
@@ -106,14 +106,14 @@ class Tokens:
                 return shared
             refused = store.get("refused", key)
             if refused:
-                raise refusals.again(refused)
+                raise sign_in_errors.again(refused)
             try:
                 token = self._fetch()
                 self._check_tenant(token)
             except M365Error as error:
                 error.while_trying("sign in to Entra", self._who())
-                if refusals.is_final(error):
-                    store.put("refused", key, refusals.remember(error))
+                if sign_in_errors.is_final(error):
+                    store.put("refused", key, sign_in_errors.remember(error))
                 raise
             store.put("entra_token", key, {"value": token.value, "expires": token.expires}, expires=token.expires)
         self.context.trace(f"signed in to Entra with {self.connection.credential.source} ({self._who()})")
@@ -138,7 +138,7 @@ class Tokens:
 
     def _fetch(self) -> Token:
         credential = self.connection.credential
-        if isinstance(credential, ReadyToken):
+        if isinstance(credential, StaticToken):
             return self._ready(credential)
         if isinstance(credential, AzureCli):
             remaining = self.context.deadline.remaining()
@@ -155,7 +155,7 @@ class Tokens:
             return self._confidential(credential.for_msal(), http)
         raise TypeError(f"nobody knows how to sign in with {credential.source}")
 
-    def _ready(self, credential: ReadyToken) -> Token:
+    def _ready(self, credential: StaticToken) -> Token:
         value = credential.token.strip()
         ends = (jwt_claims(value) or {}).get("exp")
         if isinstance(ends, (int, float)) and ends <= time.time():
@@ -178,7 +178,7 @@ class Tokens:
             result = client.acquire_token_for_client(scopes=[endpoints.scope])
         except ValueError as error:
             # A tenant that does not exist shows as a refused discovery, which msal turns into a ValueError.
-            raise refusals.of_discovery(http.last, error) from None
+            raise sign_in_errors.of_discovery(http.last, error) from None
         return self._accept(result, http)
 
     def _managed(self, credential: ManagedIdentity, http: MsalHttp) -> Token:
@@ -198,7 +198,7 @@ class Tokens:
 
     def _accept(self, result: Mapping[str, Any], http: MsalHttp, service: str = "Entra") -> Token:
         if "access_token" not in result:
-            raise refusals.of_token(result, http.last, service)
+            raise sign_in_errors.of_token(result, http.last, service)
         lifetime = float(result.get("expires_in", 3600))
         return _token(str(result["access_token"]), time.time() + lifetime - min(_MARGIN_S, lifetime / 5))
 

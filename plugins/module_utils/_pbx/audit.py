@@ -22,7 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound, 
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import names
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import LIST_USERS
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.shown_certificate import ShownCertificate
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import User
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
@@ -37,7 +37,7 @@ SSO_SINCE = Release(20, 0, 10)
 def certificate(xapi: Xapi) -> dict[str, Any] | None:
     """The TLS certificate that the PBX shows to browsers and to Microsoft; ``None`` for plain HTTP."""
     der = xapi.certificate
-    return ShownCertificate.of(der).as_dict(dt.datetime.now(dt.timezone.utc)) if der else None
+    return TlsCertificate.of(der).as_dict(dt.datetime.now(dt.timezone.utc)) if der else None
 
 
 _STATUS = (

@@ -15,7 +15,7 @@ from typing import Any, Callable
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, Blocked, Interrupted, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import refusals, totp
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import sign_in_errors, totp
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE, Connection
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.shared_secret import SharedSecret
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.token import Token, clock_offset, lifetime
@@ -113,11 +113,11 @@ class Login:
             token = content.get("Token") if isinstance(content, dict) else None
             if reply.status == 200 and isinstance(token, dict) and token.get("access_token"):
                 return token
-            error = refusals.refused_administrator(reply, bool(self._connection.security_code))
+            error = sign_in_errors.refused_administrator(reply, bool(self._connection.security_code))
         else:
             if reply.status == 200 and isinstance(content, dict) and content.get("access_token"):
                 return content
-            error = refusals.refused_client(reply)
+            error = sign_in_errors.refused_client(reply)
         raise error.while_trying("sign in to the PBX", self._connection.url)
 
     def _refreshed(self, refused: Token) -> Token | None:

@@ -24,7 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error,
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health as pbx_health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.shown_certificate import ShownCertificate
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 
@@ -144,7 +144,7 @@ def judge_role(role: str) -> list[Finding]:
 
 
 def judge_certificate(
-    found: ShownCertificate | None, redirect_uri: str, now: dt.datetime, warning_days: int
+    found: TlsCertificate | None, redirect_uri: str, now: dt.datetime, warning_days: int
 ) -> list[Finding]:
     """The certificate that browsers and Microsoft see, whether or not this task verifies it.
 
@@ -168,7 +168,7 @@ def judge_certificate(
     return made
 
 
-def _certificate_dates(found: ShownCertificate, now: dt.datetime, warning_days: int) -> list[Finding]:
+def _certificate_dates(found: TlsCertificate, now: dt.datetime, warning_days: int) -> list[Finding]:
     remedy = "Renew it; the console shows it under Settings > Network."
     if found.not_after <= now:
         said = f"the TLS certificate of the PBX ended on {_day(found.not_after)}"

@@ -15,11 +15,11 @@ from urllib.parse import quote
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected, Unreachable, Untrusted
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.answers import explain
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import RETRIES, SERVICE, Connection
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.login import Login
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.token import claims
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import VERSION_HEADER, Release
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import explain
 
 ROOT = "/xapi/v1"
 

@@ -272,17 +272,17 @@ def test_rotation_over_the_overlap(bench: Bench, customer: Customer) -> None:
     old, new, theirs = bench.pair("old"), bench.pair("new"), bench.pair("theirs")
     _made(customer.run().task(APP, **guide(old)))
     customer.change(customer.application(), keyCredentials=[*_kept(customer), key_credential(theirs)])
-    wish = guide(new, certificates_rotate_overlap_days=14)
-    _made(customer.run().task(APP, **wish))
+    desired = guide(new, certificates_rotate_overlap_days=14)
+    _made(customer.run().task(APP, **desired))
     everything = {old.thumbprint, new.thumbprint, theirs.thumbprint}
     assert customer.thumbprints() == everything
-    assert not _made(customer.run().task(APP, **wish))["changed"]
+    assert not _made(customer.run().task(APP, **desired))["changed"]
     # As if the new one had been registered three weeks ago.
     since = (dt.datetime.now(dt.UTC) - dt.timedelta(days=21)).strftime("tcx.m365 %Y-%m-%d")
     for entry in customer.application()["keyCredentials"]:
         if entry["customKeyIdentifier"] == new.thumbprint:
             entry["displayName"] = since
-    _made(customer.run().task(APP, **wish))
+    _made(customer.run().task(APP, **desired))
     assert customer.thumbprints() == {new.thumbprint, theirs.thumbprint}
 
 

@@ -39,7 +39,7 @@ def _rollout(customer: Customer, **options: Any) -> tuple[dict[str, Any], dict[s
     return made, granted
 
 
-def _is_as_wished(customer: Customer) -> None:
+def _is_as_desired(customer: Customer) -> None:
     application = customer.application()
     assert application["uniqueName"] == "3cx-acme"
     assert set(application["web"]["redirectUris"]) == {URI}
@@ -83,7 +83,7 @@ def test_trouble_that_passes(bench: Bench, customer: Customer, name: str) -> Non
         bench.trouble(**rule)
     _rollout(customer)
     bench.lab.control.clear_trouble()
-    _is_as_wished(customer)
+    _is_as_desired(customer)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_replication(bench: Bench, customer: Customer, switches: dict[str, Any])
     made, granted = _rollout(customer)
     assert made["waited"] + granted["waited"] > 0
     bench.reset()
-    _is_as_wished(customer)
+    _is_as_desired(customer)
 
 
 def test_created_but_unknown_and_not_replicated_either(bench: Bench, customer: Customer) -> None:

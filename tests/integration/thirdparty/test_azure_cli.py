@@ -15,7 +15,7 @@ import pytest
 from tcx_lab.ca import automation_key_pair, make_key_pair
 from tcx_lab.entra import mint_federated_token
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
-from tcx_lab.graph.catalogue import app_role_ids
+from tcx_lab.graph.catalog import app_role_ids
 from tcx_lab.testing import Lab
 from tcx_lab.world import GRAPH_APP_ID, Tenant, World
 

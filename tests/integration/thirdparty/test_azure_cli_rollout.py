@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
-from tcx_lab.graph.catalogue import app_role_ids
+from tcx_lab.graph.catalog import app_role_ids
 from tcx_lab.testing import Lab
 from tcx_lab.world import GRAPH_APP_ID
 

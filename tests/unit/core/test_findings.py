@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._findings import sentence, sentences
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import HostSteps
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.findings import sentence, sentences
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import HostSteps
 
 PHOTO = {"target": "settings", "field": "user_sync.photo", "before": False, "after": True}
 

@@ -11,7 +11,7 @@ import signal
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 
 HOSTS = [f"pbx{number:03}" for number in range(60)]
 

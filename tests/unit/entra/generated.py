@@ -11,11 +11,11 @@ import datetime as dt
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Key, Observed, Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Desired, Key, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
     APPLICATION,
     DELEGATED,
-    Catalogue,
+    Catalog,
     Permission,
 )
 from ansible_collections.tcx.m365.tests.unit.entra.conftest import NOW, make_pair
@@ -38,7 +38,7 @@ def permission(number: int, kind: str = APPLICATION, resource: str = GRAPH) -> P
 
 
 CATALOGUES = {
-    resource: Catalogue(
+    resource: Catalog(
         resource,
         f"object-of-{resource}",
         title,
@@ -187,12 +187,12 @@ _some_certificates = st.lists(st.sampled_from(CERTIFICATES), unique=True, min_si
 
 
 @st.composite
-def wishes(draw: Any, *, exclusive: bool | None = None, removes: bool = True, rotates: bool = False) -> Wish:
+def requested(draw: Any, *, exclusive: bool | None = None, removes: bool = True, rotates: bool = False) -> Desired:
     """Any wish. ``exclusive=False`` and ``removes=False``: one that must not remove anything."""
     strict = flags if exclusive is None else st.just(exclusive)
     removing = flags if removes else st.just(False)
     claim = st.fixed_dictionaries({"name": st.sampled_from(["upn", "email"])}, optional={"essential": flags})
-    return Wish(
+    return Desired(
         key=Key(unique_name=draw(st.sampled_from(["", "name"])), display_name="one"),
         plain={
             "display_name": draw(maybe(st.sampled_from(["one", "three"]))),

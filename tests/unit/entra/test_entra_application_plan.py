@@ -16,9 +16,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, k
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     MARK,
     URI_LISTS,
+    Desired,
     Key,
     Observed,
-    Wish,
     value_at,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import iso, thumbprint_of
@@ -31,34 +31,34 @@ from hypothesis import assume, given
 REFUSED = (NotOurs, Conflict, BadInput)
 
 
-def _plan(wish: Wish, observed: Observed, now: dt.datetime = NOW) -> Any:
-    return plans.plan_present(wish, observed, now, gen.CATALOGUES)
+def _plan(desired: Desired, observed: Observed, now: dt.datetime = NOW) -> Any:
+    return plans.plan_present(desired, observed, now, gen.CATALOGUES)
 
 
-def _plan_or_skip(wish: Wish, observed: Observed) -> Any:
+def _plan_or_skip(desired: Desired, observed: Observed) -> Any:
     try:
-        return _plan(wish, observed)
+        return _plan(desired, observed)
     except REFUSED:
         assume(False)
 
 
-@given(gen.wishes(), gen.observations())
-def test_a_plan_carried_out_leaves_nothing_to_do(wish: Wish, observed: Observed) -> None:
-    plan = _plan_or_skip(wish, observed)
-    again = _plan(wish, plans.simulate(observed, plan))
+@given(gen.requested(), gen.observations())
+def test_a_plan_carried_out_leaves_nothing_to_do(desired: Desired, observed: Observed) -> None:
+    plan = _plan_or_skip(desired, observed)
+    again = _plan(desired, plans.simulate(observed, plan))
     assert again.as_list() == []
     assert again.writes == []
 
 
-@given(gen.wishes(), gen.observations())
-def test_changes_and_writes_go_together(wish: Wish, observed: Observed) -> None:
-    plan = _plan_or_skip(wish, observed)
+@given(gen.requested(), gen.observations())
+def test_changes_and_writes_go_together(desired: Desired, observed: Observed) -> None:
+    plan = _plan_or_skip(desired, observed)
     assert bool(plan.changes) == bool(plan.writes)
 
 
-@given(gen.wishes(exclusive=False, removes=False), gen.observations())
-def test_nothing_foreign_is_ever_dropped(wish: Wish, observed: Observed) -> None:
-    plan = _plan_or_skip(wish, observed)
+@given(gen.requested(exclusive=False, removes=False), gen.observations())
+def test_nothing_foreign_is_ever_dropped(desired: Desired, observed: Observed) -> None:
+    plan = _plan_or_skip(desired, observed)
     before = observed.application or observed.deleted or {}
     after = plans.simulate(observed, plan).application or {}
     for each in URI_LISTS:
@@ -72,11 +72,11 @@ def test_nothing_foreign_is_ever_dropped(wish: Wish, observed: Observed) -> None
         assert kept[entry["keyId"]] == entry
 
 
-@given(gen.wishes(), gen.observations(marked=False))
-def test_without_our_mark_nothing_is_removed_unless_forced(wish: Wish, observed: Observed) -> None:
-    assume(not wish.force)
+@given(gen.requested(), gen.observations(marked=False))
+def test_without_our_mark_nothing_is_removed_unless_forced(desired: Desired, observed: Observed) -> None:
+    assume(not desired.force)
     try:
-        plan = _plan(wish, observed)
+        plan = _plan(desired, observed)
     except REFUSED:
         return
     before = observed.application or observed.deleted or {}
@@ -87,9 +87,9 @@ def test_without_our_mark_nothing_is_removed_unless_forced(wish: Wish, observed:
     assert usable <= {thumbprint_of(e) or e["keyId"] for e in after.get("keyCredentials") or ()}
 
 
-@given(gen.wishes(), gen.observations())
-def test_kept_entries_are_sent_back_as_they_were_without_their_bytes(wish: Wish, observed: Observed) -> None:
-    plan = _plan_or_skip(wish, observed)
+@given(gen.requested(), gen.observations())
+def test_kept_entries_are_sent_back_as_they_were_without_their_bytes(desired: Desired, observed: Observed) -> None:
+    plan = _plan_or_skip(desired, observed)
     read = (observed.application or observed.deleted or {}).get("keyCredentials") or []
     for write in plan.writes:
         if write.action != plans.UPDATE or "keyCredentials" not in write.payload:
@@ -103,16 +103,16 @@ def test_kept_entries_are_sent_back_as_they_were_without_their_bytes(wish: Wish,
                 assert "customKeyIdentifier" not in sent
 
 
-@given(gen.wishes(rotates=True), gen.observations())
-def test_rotation_never_removes_the_last_certificate_that_works(wish: Wish, observed: Observed) -> None:
-    plan = _plan_or_skip(wish, observed)
+@given(gen.requested(rotates=True), gen.observations())
+def test_rotation_never_removes_the_last_certificate_that_works(desired: Desired, observed: Observed) -> None:
+    plan = _plan_or_skip(desired, observed)
 
     def working(state: Observed) -> set[str]:
         entries = (state.application or state.deleted or {}).get("keyCredentials") or ()
         return {thumbprint_of(entry) for entry in key_plan.certificates_in(entries) if not key_plan.ended(entry, NOW)}
 
     lost = working(observed) - working(plans.simulate(observed, plan))
-    wanted = {each.thumbprint for each in wish.certificates or ()}
+    wanted = {each.thumbprint for each in desired.certificates or ()}
     assert not lost or wanted <= working(observed), "an older one goes only when all wanted ones were there before"
 
 
@@ -140,12 +140,12 @@ def _there(**properties: Any) -> Observed:
     return Observed(_application(**properties), {"id": "sp", "appId": "app", "accountEnabled": True, "tags": []})
 
 
-def _wish(**options: Any) -> Wish:
-    return Wish(key=Key(unique_name="name"), **options)
+def _desired(**options: Any) -> Desired:
+    return Desired(key=Key(unique_name="name"), **options)
 
 
 def test_a_new_application_gets_a_name_an_audience_and_the_mark() -> None:
-    plan = _plan(_wish(), Observed())
+    plan = _plan(_desired(), Observed())
     body = plan.writes[0].payload
     assert (body["displayName"], body["signInAudience"], body["tags"]) == ("name", "AzureADMyOrg", [MARK])
     assert plan.writes[1].payload == {"appId": PENDING, "accountEnabled": True}
@@ -153,7 +153,7 @@ def test_a_new_application_gets_a_name_an_audience_and_the_mark() -> None:
 
 
 def test_a_deleted_application_is_restored_and_corrected() -> None:
-    plan = _plan(_wish(plain={"display_name": "new"}), Observed(deleted=_application()))
+    plan = _plan(_desired(plain={"display_name": "new"}), Observed(deleted=_application()))
     assert [write.action for write in plan.writes] == [plans.RESTORE, plans.UPDATE, plans.CREATE_PRINCIPAL]
     assert plan.writes[1].payload == {"displayName": "new"}
 
@@ -161,12 +161,12 @@ def test_a_deleted_application_is_restored_and_corrected() -> None:
 @pytest.mark.parametrize("value", [None, False])
 def test_null_equals_false(value: Any) -> None:
     observed = _there(isFallbackPublicClient=value, web={"implicitGrantSettings": {"enableIdTokenIssuance": value}})
-    assert not _plan(_wish(plain={"public_client": False, "id_tokens": False}), observed)
+    assert not _plan(_desired(plain={"public_client": False, "id_tokens": False}), observed)
 
 
 def test_a_falsy_value_is_enforced() -> None:
     observed = _there(isFallbackPublicClient=True, notes="old", web={"logoutUrl": "https://x.example"})
-    plan = _plan(_wish(plain={"public_client": False, "notes": "", "logout_url": ""}), observed)
+    plan = _plan(_desired(plain={"public_client": False, "notes": "", "logout_url": ""}), observed)
     (update,) = plan.writes
     assert update.payload["isFallbackPublicClient"] is False
     assert update.payload["notes"] is None
@@ -180,7 +180,7 @@ def test_the_whole_web_is_sent() -> None:
         "homePageUrl": "https://home.example",
         "implicitGrantSettings": {"enableIdTokenIssuance": False, "enableAccessTokenIssuance": True},
     }
-    (update,) = _plan(_wish(plain={"id_tokens": True}), _there(web=web)).writes
+    (update,) = _plan(_desired(plain={"id_tokens": True}), _there(web=web)).writes
     assert update.payload == {
         "web": {**web, "implicitGrantSettings": {"enableIdTokenIssuance": True, "enableAccessTokenIssuance": True}}
     }
@@ -188,33 +188,33 @@ def test_the_whole_web_is_sent() -> None:
 
 def test_order_does_not_matter() -> None:
     observed = _there(web={"redirectUris": ["https://b.example", "https://a.example"]})
-    assert not _plan(_wish(uris={"redirect_uris": ["https://a.example", "https://b.example"]}), observed)
+    assert not _plan(_desired(uris={"redirect_uris": ["https://a.example", "https://b.example"]}), observed)
 
 
 def test_adoption_writes_key_and_mark_once() -> None:
     observed = _there(uniqueName=None, tags=["theirs"])
-    plan = _plan(_wish(), observed)
+    plan = _plan(_desired(), observed)
     assert plan.writes[0].payload == {"uniqueName": "name", "tags": ["theirs", MARK]}
-    assert not _plan(_wish(), plans.simulate(observed, plan))
+    assert not _plan(_desired(), plans.simulate(observed, plan))
 
 
 def test_another_unique_name_is_a_conflict() -> None:
     with pytest.raises(Conflict, match="unique name other already"):
-        _plan(_wish(), _there(uniqueName="other"))
+        _plan(_desired(), _there(uniqueName="other"))
 
 
 def test_in_a_cloud_without_unique_names_a_tag_is_the_key() -> None:
     body = plans.tagged_key({"uniqueName": "name", "tags": [MARK]})
     assert "uniqueName" not in body
-    assert not _plan(_wish(), _there(uniqueName=None, tags=body["tags"]))
+    assert not _plan(_desired(), _there(uniqueName=None, tags=body["tags"]))
 
 
 def test_exclusive_on_a_foreign_application_is_refused() -> None:
     observed = _there(tags=[], web={"redirectUris": ["https://theirs.example"]})
-    wish = _wish(uris={"redirect_uris": []}, uris_exclusive=True)
+    desired = _desired(uris={"redirect_uris": []}, uris_exclusive=True)
     with pytest.raises(NotOurs, match=r"https://theirs\.example.*force"):
-        _plan(wish, observed)
-    forced = Wish(**{**wish.__dict__, "force": True})
+        _plan(desired, observed)
+    forced = Desired(**{**desired.__dict__, "force": True})
     assert _plan(forced, observed).writes[0].payload["web"]["redirectUris"] == []
 
 
@@ -223,26 +223,26 @@ def _entry(certificate: Any, number: int = 0, **options: Any) -> dict[str, Any]:
 
 
 def test_a_new_entry_has_the_dates_of_its_certificate() -> None:
-    (entry,) = _plan(_wish(certificates=[ONE]), _there()).writes[0].payload["keyCredentials"]
+    (entry,) = _plan(_desired(certificates=[ONE]), _there()).writes[0].payload["keyCredentials"]
     assert (entry["startDateTime"], entry["endDateTime"]) == (iso(ONE.not_before), iso(ONE.not_after))
     assert entry["displayName"] == f"{MARK} 2026-11-22"
     assert (entry["type"], entry["usage"]) == ("AsymmetricX509Cert", "Verify")
 
 
 def test_the_same_addition_made_twice_is_one_entry() -> None:
-    first = _plan(_wish(certificates=[ONE]), _there()).writes[0].payload["keyCredentials"]
-    second = _plan(_wish(certificates=[ONE]), _there()).writes[0].payload["keyCredentials"]
+    first = _plan(_desired(certificates=[ONE]), _there()).writes[0].payload["keyCredentials"]
+    second = _plan(_desired(certificates=[ONE]), _there()).writes[0].payload["keyCredentials"]
     assert first[0]["keyId"] == second[0]["keyId"]
 
 
 def test_a_certificate_that_has_ended_is_not_added_but_tolerated() -> None:
     with pytest.raises(BadInput, match=r"ended on 2026-10-13.*public_key\.pem"):
-        _plan(_wish(certificates=[gen.ENDED]), _there())
-    assert not _plan(_wish(certificates=[gen.ENDED]), _there(keyCredentials=[_entry(gen.ENDED)]))
+        _plan(_desired(certificates=[gen.ENDED]), _there())
+    assert not _plan(_desired(certificates=[gen.ENDED]), _there(keyCredentials=[_entry(gen.ENDED)]))
 
 
 def test_an_entry_that_ended_before_its_certificate_is_added_again() -> None:
-    plan = _plan(_wish(certificates=[ONE]), _there(keyCredentials=[_entry(ONE, ended=True)]))
+    plan = _plan(_desired(certificates=[ONE]), _there(keyCredentials=[_entry(ONE, ended=True)]))
     sent = plan.writes[0].payload["keyCredentials"]
     assert [thumbprint_of(entry) for entry in sent] == [ONE.thumbprint, ONE.thumbprint]
     assert sent[0]["keyId"] != sent[1]["keyId"]
@@ -252,9 +252,9 @@ def test_pruning() -> None:
     dead, twice = _entry(TWO, 1, ended=True, ours=False), [_entry(ONE, 0), _entry(ONE, 1)]
     saml = gen.saml_key(0)
     observed = _there(keyCredentials=[dead, *twice, saml])
-    (update,) = _plan(_wish(prune_expired=True), observed).writes
+    (update,) = _plan(_desired(prune_expired=True), observed).writes
     assert update.payload["keyCredentials"] == [*twice, saml]
-    (update,) = _plan(_wish(prune_duplicates=True), observed).writes
+    (update,) = _plan(_desired(prune_duplicates=True), observed).writes
     assert update.payload["keyCredentials"] == [dead, twice[0], saml]
 
 
@@ -262,22 +262,22 @@ def test_exclusive_certificates_keep_what_is_to_be_kept() -> None:
     observed = _there(
         keyCredentials=[_entry(TWO, ours=False), _entry(gen.CERTIFICATES[2], ours=False), gen.saml_key(0)]
     )
-    wish = _wish(certificates=[ONE], certificates_exclusive=True, keep=frozenset([TWO.thumbprint]))
-    sent = _plan(wish, observed).writes[0].payload["keyCredentials"]
+    desired = _desired(certificates=[ONE], certificates_exclusive=True, keep=frozenset([TWO.thumbprint]))
+    sent = _plan(desired, observed).writes[0].payload["keyCredentials"]
     assert [thumbprint_of(entry) or entry["keyId"] for entry in sent] == [TWO.thumbprint, "saml-0", ONE.thumbprint]
 
 
 def test_rotation_in_two_phases() -> None:
-    wish = _wish(certificates=[TWO], overlap_days=14)
+    desired = _desired(certificates=[TWO], overlap_days=14)
     old, foreign = _entry(ONE), _entry(gen.CERTIFICATES[2], ours=False)
     observed = _there(keyCredentials=[old, foreign])
-    plan = _plan(wish, observed)
+    plan = _plan(desired, observed)
     added = plans.simulate(observed, plan)
     assert added.application is not None
     held = [thumbprint_of(entry) for entry in added.application["keyCredentials"]]
     assert held == [ONE.thumbprint, foreign["customKeyIdentifier"], TWO.thumbprint]
-    assert not _plan(wish, added, NOW + dt.timedelta(days=13))
-    late = _plan(wish, added, NOW + dt.timedelta(days=14))
+    assert not _plan(desired, added, NOW + dt.timedelta(days=13))
+    late = _plan(desired, added, NOW + dt.timedelta(days=14))
     left = [thumbprint_of(entry) for entry in late.writes[0].payload["keyCredentials"]]
     assert left == [foreign["customKeyIdentifier"], TWO.thumbprint], "the stranger's stays"
 
@@ -285,7 +285,7 @@ def test_rotation_in_two_phases() -> None:
 def test_declared_permissions_merge_by_api() -> None:
     theirs = {"resourceAppId": gen.GRAPH.upper(), "resourceAccess": [{"id": "stranger", "type": "Role"}]}
     plan = _plan(
-        _wish(permissions=[gen.permission(0), gen.permission(1, resource=gen.OTHER)]),
+        _desired(permissions=[gen.permission(0), gen.permission(1, resource=gen.OTHER)]),
         _there(requiredResourceAccess=[theirs]),
     )
     sent = plan.writes[0].payload["requiredResourceAccess"]
@@ -303,12 +303,12 @@ def test_declared_permissions_merge_by_api() -> None:
 def test_too_many_permissions() -> None:
     crowd = [gen.permission(number) for number in range(401)]
     with pytest.raises(BadInput, match="400 permissions"):
-        _plan(_wish(permissions=crowd), _there())
+        _plan(_desired(permissions=crowd), _there())
 
 
 def test_service_principal_properties() -> None:
-    wish = _wish(service_principal={"enabled": False, "assignment_required": True, "visible": True})
-    (update,) = _plan(wish, _there()).writes
+    desired = _desired(service_principal={"enabled": False, "assignment_required": True, "visible": True})
+    (update,) = _plan(desired, _there()).writes
     assert update.payload == {
         "accountEnabled": False,
         "appRoleAssignmentRequired": True,
@@ -317,11 +317,11 @@ def test_service_principal_properties() -> None:
 
 
 def test_deletion_wants_the_mark() -> None:
-    assert not plans.plan_absent(_wish(), Observed(), purge=False)
+    assert not plans.plan_absent(_desired(), Observed(), purge=False)
     with pytest.raises(NotOurs):
-        plans.plan_absent(_wish(), _there(tags=[]), purge=False)
-    plan = plans.plan_absent(_wish(), _there(), purge=True)
+        plans.plan_absent(_desired(), _there(tags=[]), purge=False)
+    plan = plans.plan_absent(_desired(), _there(), purge=True)
     assert [write.action for write in plan.writes] == [plans.DELETE, plans.PURGE]
     assert plans.simulate(_there(), plan) == Observed(owners=())
-    assert plans.plan_absent(_wish(), Observed(deleted=_application()), purge=True).writes[0].action == plans.PURGE
-    assert not plans.plan_absent(_wish(), Observed(deleted=_application()), purge=False)
+    assert plans.plan_absent(_desired(), Observed(deleted=_application()), purge=True).writes[0].action == plans.PURGE
+    assert not plans.plan_absent(_desired(), Observed(deleted=_application()), purge=False)

@@ -49,7 +49,7 @@ class SharedList:
             [Change("list", "items", sorted(have), sorted(have | self.wanted))], [Write("set", have | self.wanted)]
         )
 
-    def carry(self, plan: Plan, state: State) -> tuple[State, bool]:
+    def apply_plan(self, plan: Plan, state: State) -> tuple[State, bool]:
         if self.refuse:
             self.refuse -= 1
             return state, False

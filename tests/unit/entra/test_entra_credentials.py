@@ -18,11 +18,11 @@ import msal
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.azure_cli import AzureCli
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.certificate import ClientCertificate
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.choose import Offer, choose
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.choose import CredentialInput, choose
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.client_secret import ClientSecret
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import FederatedToken, GitHubOidc
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.ready_token import ReadyToken
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_program
 from ansible_collections.tcx.m365.tests.unit.entra.conftest import Pair, make_pair
@@ -238,9 +238,9 @@ def test_managed_identity_for_msal() -> None:
 
 @pytest.mark.parametrize("token", ["", " ", "Bearer abc"])
 def test_a_ready_token_is_one_word(token: str) -> None:
-    ReadyToken("abc.def.ghi").validate()
+    StaticToken("abc.def.ghi").validate()
     with pytest.raises(BadInput, match="access_token"):
-        ReadyToken(token).validate()
+        StaticToken(token).validate()
 
 
 @pytest.fixture
@@ -297,7 +297,7 @@ def _never() -> bool:
 
 def test_what_the_task_names_wins_over_the_environment(valid: Pair) -> None:
     """A secret that happens to be in the environment must not win over a certificate that the task names."""
-    given = Offer(client_id=CLIENT, certificate=valid.pem + valid.key_pem())
+    given = CredentialInput(client_id=CLIENT, certificate=valid.pem + valid.key_pem())
     assert choose("auto", given, {"AZURE_CLIENT_SECRET": "env"}, _never).source == "certificate"
 
 
@@ -311,7 +311,7 @@ def test_the_order_of_what_the_task_names(valid: Pair) -> None:
         "federated_token": token,
     }
     for expected in ("access_token", "client_secret", "certificate", "federated_token"):
-        assert choose("auto", Offer(**everything), {}, _never).source == expected
+        assert choose("auto", CredentialInput(**everything), {}, _never).source == expected
         del everything[expected]
 
 
@@ -337,24 +337,26 @@ def test_the_order_of_the_environment(valid: Pair, tmp_path: Path) -> None:
         "IDENTITY_ENDPOINT": "managed_identity",
     }
     for variable, source in expected.items():
-        assert choose("auto", Offer(client_id=CLIENT), environment, lambda: False).source == source
+        assert choose("auto", CredentialInput(client_id=CLIENT), environment, lambda: False).source == source
         del environment[variable]
-    assert choose("auto", Offer(), {}, lambda: True).source == "managed_identity"
-    assert choose("auto", Offer(tenant="t"), {}, lambda: False).source == "azure_cli"
+    assert choose("auto", CredentialInput(), {}, lambda: True).source == "managed_identity"
+    assert choose("auto", CredentialInput(tenant="t"), {}, lambda: False).source == "azure_cli"
 
 
 def test_nothing_to_sign_in_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BadInput, match="nothing to sign in"):
-        choose("auto", Offer(), {}, lambda: False)
+        choose("auto", CredentialInput(), {}, lambda: False)
 
 
 @pytest.mark.parametrize("source", ["client_secret", "certificate", "federated_token", "access_token"])
 def test_a_named_way_needs_its_option(source: str) -> None:
     with pytest.raises(BadInput, match=f"auth_source is {source}"):
-        choose(source, Offer(client_id=CLIENT), {}, _never)
+        choose(source, CredentialInput(client_id=CLIENT), {}, _never)
 
 
 def test_a_named_way_may_take_the_environment() -> None:
-    found = choose("client_secret", Offer(client_id=CLIENT, federated_token="x"), {"AZURE_CLIENT_SECRET": "s"}, _never)
+    found = choose(
+        "client_secret", CredentialInput(client_id=CLIENT, federated_token="x"), {"AZURE_CLIENT_SECRET": "s"}, _never
+    )
     assert found.source == "client_secret"

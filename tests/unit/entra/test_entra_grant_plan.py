@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import Granted, GrantWish, Names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import APPLICATION, DELEGATED
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotOurs
 from ansible_collections.tcx.m365.tests.unit.entra import generated as gen
@@ -59,8 +59,8 @@ def granted(draw: Any) -> Granted:
 
 
 @st.composite
-def wishes(draw: Any) -> GrantWish:
-    return GrantWish(
+def requested(draw: Any) -> DesiredGrant:
+    return DesiredGrant(
         "app",
         draw(st.lists(st.sampled_from(ROLES), unique=True)),
         draw(st.lists(st.sampled_from(SCOPES), unique=True)),
@@ -70,63 +70,63 @@ def wishes(draw: Any) -> GrantWish:
     )
 
 
-@given(wishes(), granted())
-def test_a_plan_carried_out_leaves_nothing_to_do(wish: GrantWish, there: Granted) -> None:
+@given(requested(), granted())
+def test_a_plan_carried_out_leaves_nothing_to_do(desired: DesiredGrant, there: Granted) -> None:
     try:
-        plan = plans.plan_grants(wish, there, NAMES)
+        plan = plans.plan_grants(desired, there, NAMES)
     except NotOurs:
         assume(False)
-    again = plans.plan_grants(wish, plans.simulate(there, plan), NAMES)
+    again = plans.plan_grants(desired, plans.simulate(there, plan), NAMES)
     assert again.as_list() == []
     assert again.writes == []
 
 
-@given(wishes(), granted())
-def test_what_is_not_named_stays_unless_exclusive(wish: GrantWish, there: Granted) -> None:
-    assume(not wish.exclusive and (wish.names_any or not wish.absent))
-    after = plans.simulate(there, plans.plan_grants(wish, there, NAMES))
-    named = {NAMES.label(each) for each in [*wish.application, *wish.delegated]} if wish.absent else set()
+@given(requested(), granted())
+def test_what_is_not_named_stays_unless_exclusive(desired: DesiredGrant, there: Granted) -> None:
+    assume(not desired.exclusive and (desired.names_any or not desired.absent))
+    after = plans.simulate(there, plans.plan_grants(desired, there, NAMES))
+    named = {NAMES.label(each) for each in [*desired.application, *desired.delegated]} if desired.absent else set()
     for names in (plans.application_names, plans.delegated_names):
         assert set(names(there, NAMES)) - named <= set(names(after, NAMES))
 
 
-@given(wishes(), granted())
-def test_everything_wanted_is_there_afterwards(wish: GrantWish, there: Granted) -> None:
-    assume(not wish.absent)
+@given(requested(), granted())
+def test_everything_wanted_is_there_afterwards(desired: DesiredGrant, there: Granted) -> None:
+    assume(not desired.absent)
     try:
-        after = plans.simulate(there, plans.plan_grants(wish, there, NAMES))
+        after = plans.simulate(there, plans.plan_grants(desired, there, NAMES))
     except NotOurs:
         assume(False)
-    assert {NAMES.label(each) for each in wish.application} <= set(plans.application_names(after, NAMES))
-    assert {NAMES.label(each) for each in wish.delegated} <= set(plans.delegated_names(after, NAMES))
-    if wish.exclusive:
-        assert plans.unneeded(wish, after, NAMES) == ([], [])
+    assert {NAMES.label(each) for each in desired.application} <= set(plans.application_names(after, NAMES))
+    assert {NAMES.label(each) for each in desired.delegated} <= set(plans.delegated_names(after, NAMES))
+    if desired.exclusive:
+        assert plans.unneeded(desired, after, NAMES) == ([], [])
 
 
 def test_exclusive_without_our_mark_is_refused() -> None:
     there = Granted("sp", [assignment(OBJECTS[0], ROLES[0].id)])
     with pytest.raises(NotOurs, match=r"P0\.Role"):
-        plans.plan_grants(GrantWish("app", exclusive=True), there, NAMES)
-    assert plans.plan_grants(GrantWish("app", exclusive=True, force=True), there, NAMES)
+        plans.plan_grants(DesiredGrant("app", exclusive=True), there, NAMES)
+    assert plans.plan_grants(DesiredGrant("app", exclusive=True, force=True), there, NAMES)
 
 
 def test_named_permissions_are_revoked_without_the_mark() -> None:
     there = Granted("sp", [assignment(OBJECTS[0], ROLES[0].id)], [grant(OBJECTS[0], [SCOPES[0].name, "odd"])])
-    plan = plans.plan_grants(GrantWish("app", [ROLES[0]], [SCOPES[0]], absent=True), there, NAMES)
+    plan = plans.plan_grants(DesiredGrant("app", [ROLES[0]], [SCOPES[0]], absent=True), there, NAMES)
     assert [write.action for write in plan.writes] == [plans.UNASSIGN, plans.UPDATE_GRANT]
     assert plan.writes[1].payload["scope"] == "odd"
 
 
 def test_other_scopes_are_merged_not_replaced() -> None:
     there = Granted("sp", [], [grant(OBJECTS[0], ["odd"])])
-    (write,) = plans.plan_grants(GrantWish("app", [], [SCOPES[0]]), there, NAMES).writes
+    (write,) = plans.plan_grants(DesiredGrant("app", [], [SCOPES[0]]), there, NAMES).writes
     assert write.action == plans.UPDATE_GRANT
     assert write.payload["scope"] == f"odd {SCOPES[0].name}"
 
 
 def test_the_last_scope_takes_the_grant_with_it() -> None:
     there = Granted("sp", [], [grant(OBJECTS[0], [SCOPES[0].name])])
-    (write,) = plans.plan_grants(GrantWish("app", [], [SCOPES[0]], absent=True), there, NAMES).writes
+    (write,) = plans.plan_grants(DesiredGrant("app", [], [SCOPES[0]], absent=True), there, NAMES).writes
     assert write.action == plans.DELETE_GRANT
 
 

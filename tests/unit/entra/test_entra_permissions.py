@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions, policy, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID, endpoints
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import APPLICATION, DELEGATED, Catalogue, Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+    APPLICATION,
+    DELEGATED,
+    Catalog,
+    RequestedPermission,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
@@ -26,7 +31,7 @@ def role(name: str, identifier: str, **other: Any) -> dict[str, Any]:
     return {"value": name, "id": identifier, "isEnabled": True, "allowedMemberTypes": ["Application"], **other}
 
 
-CATALOGUE = Catalogue.of(
+CATALOGUE = Catalog.of(
     {
         "id": "graph-sp",
         "appId": GRAPH_APP_ID,
@@ -44,7 +49,7 @@ CATALOGUE = Catalogue.of(
 
 
 def find(name: str, kind: str = APPLICATION) -> str:
-    return CATALOGUE.find(Wish(GRAPH_APP_ID, name, kind)).name
+    return CATALOGUE.find(RequestedPermission(GRAPH_APP_ID, name, kind)).name
 
 
 @pytest.mark.parametrize("given", ["User.Read.All", "user.read.all", "id-1", "ID-1"])
@@ -70,22 +75,25 @@ def test_what_does_not_exist_gets_a_hint(given: str, kind: str, hint: str) -> No
     assert hint.replace("a application", "an application") in str(caught.value)
 
 
-def test_a_catalogue_survives_the_store() -> None:
-    assert Catalogue(**CATALOGUE.as_value()) == CATALOGUE
+def test_a_catalog_survives_the_store() -> None:
+    assert Catalog(**CATALOGUE.as_value()) == CATALOGUE
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("Mail.Send", Wish(GRAPH_APP_ID, "Mail.Send", APPLICATION)),
-        (f"{EXCHANGE}/full_access_as_app", Wish(EXCHANGE, "full_access_as_app", APPLICATION)),
-        ("Office 365 Exchange Online/x", Wish(EXCHANGE, "x", APPLICATION)),
-        ({"name": "User.Read", "type": "delegated"}, Wish(GRAPH_APP_ID, "User.Read", DELEGATED)),
-        ({"id": "abc", "resource": EXCHANGE.upper(), "type": "Role"}, Wish(EXCHANGE, "abc", APPLICATION)),
+        ("Mail.Send", RequestedPermission(GRAPH_APP_ID, "Mail.Send", APPLICATION)),
+        (f"{EXCHANGE}/full_access_as_app", RequestedPermission(EXCHANGE, "full_access_as_app", APPLICATION)),
+        ("Office 365 Exchange Online/x", RequestedPermission(EXCHANGE, "x", APPLICATION)),
+        ({"name": "User.Read", "type": "delegated"}, RequestedPermission(GRAPH_APP_ID, "User.Read", DELEGATED)),
+        (
+            {"id": "abc", "resource": EXCHANGE.upper(), "type": "Role"},
+            RequestedPermission(EXCHANGE, "abc", APPLICATION),
+        ),
     ],
 )
-def test_ways_to_write_a_permission(given: Any, expected: Wish) -> None:
-    assert permissions.wishes([given, given], APPLICATION) == [expected]
+def test_ways_to_write_a_permission(given: Any, expected: RequestedPermission) -> None:
+    assert permissions.requested([given, given], APPLICATION) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -94,13 +102,13 @@ def test_ways_to_write_a_permission(given: Any, expected: Wish) -> None:
 )
 def test_what_is_no_permission(given: Any) -> None:
     with pytest.raises(BadInput):
-        permissions.wishes([given], APPLICATION)
+        permissions.requested([given], APPLICATION)
 
 
 def test_features_need_the_least() -> None:
-    names = [each.name for each in permissions.wishes_of_features(["user_sync", "calendar_sync", "user_sync"])]
+    names = [each.name for each in permissions.requested_by_features(["user_sync", "calendar_sync", "user_sync"])]
     assert names == ["User.Read.All", "Calendars.Read"]
-    every = {each.name for each in permissions.wishes_of_features(permissions.FEATURES) if each.kind == APPLICATION}
+    every = {each.name for each in permissions.requested_by_features(permissions.FEATURES) if each.kind == APPLICATION}
     assert every == {
         "User.Read.All",
         "Contacts.Read",
@@ -109,7 +117,7 @@ def test_features_need_the_least() -> None:
         "GroupMember.Read.All",
         "Mail.Send",
     }
-    assert not [each for each in permissions.wishes_of_features(["sign_in"]) if each.kind == APPLICATION]
+    assert not [each for each in permissions.requested_by_features(["sign_in"]) if each.kind == APPLICATION]
 
 
 # --- the caller's rights -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from tcx_lab.graph import seed
-from tcx_lab.graph.catalogue import EXCHANGE_APP_ID
+from tcx_lab.graph.catalog import EXCHANGE_APP_ID
 from tcx_lab.graph.kit import Kit
 
 TAG = "WindowsAzureActiveDirectoryIntegratedApp"
@@ -88,7 +88,7 @@ async def test_tags_of_the_application_show_too(kit: Kit) -> None:
     assert (await kit.ok("GET", f"/servicePrincipals/{principal['id']}"))["tags"] == [TAG]
 
 
-async def test_the_catalogue(kit: Kit) -> None:
+async def test_the_catalog(kit: Kit) -> None:
     path = "/servicePrincipals(appId='00000003-0000-0000-c000-000000000000')?$select=id,appId,appRoles,oauth2PermissionScopes"
     graph = await kit.ok("GET", path)
     roles = {role["value"]: role["id"] for role in graph["appRoles"]}

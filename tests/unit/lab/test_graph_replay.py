@@ -27,7 +27,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"
 _FREE = frozenset(
     {"createdDateTime", "secretText", "hint", "publisherDomain", "date", "request-id", "client-request-id"}
 )
-#: Texts of Microsoft's permission catalogue, which the lab words by itself.
+#: Texts of Microsoft's permission catalog, which the lab words by itself.
 _CATALOGUE_TEXTS = re.compile(r"(description|displayName|ConsentD)")
 #: Differ between the recordings of 2020 and those of 2023.
 _AGED = frozenset({"x-ms-resource-unit", "cache-control", "strict-transport-security"})
@@ -95,13 +95,13 @@ class _Replay:
             assert name in ours, f"{where}: {name} is missing"
             place = f"{where}/{name}"
             if f"x-trimmed-{name}" in recorded:
-                self.compare_catalogue(place, value, ours[name])
+                self.compare_catalog(place, value, ours[name])
             elif name in _FREE or (_CATALOGUE_TEXTS.search(name) and "oauth2PermissionScopes" in where):
                 assert type(ours[name]) is type(value), place
             else:
                 self.compare(place, value, ours[name])
 
-    def compare_catalogue(self, where: str, recorded: list[Any], ours: list[Any]) -> None:
+    def compare_catalog(self, where: str, recorded: list[Any], ours: list[Any]) -> None:
         """The recording keeps a few entries of a long list; the lab has at least these."""
         mine = {each["id"]: each for each in ours}
         for each in recorded:

@@ -15,7 +15,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import Edition, License
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import Finding, NotReady, Numbers
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.shown_certificate import ShownCertificate
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -32,7 +32,7 @@ def days(number: float) -> dt.datetime:
     return NOW + dt.timedelta(days=number)
 
 
-def certificate(**changed: Any) -> ShownCertificate:
+def certificate(**changed: Any) -> TlsCertificate:
     known: dict[str, Any] = {
         "subject": "CN=pbx.example.com",
         "issuer": "CN=CA",
@@ -41,7 +41,7 @@ def certificate(**changed: Any) -> ShownCertificate:
         "not_after": days(200),
         "self_signed": False,
     }
-    return ShownCertificate(**{**known, **changed})
+    return TlsCertificate(**{**known, **changed})
 
 
 def levels(findings: list[Finding]) -> list[str]:
@@ -115,7 +115,7 @@ def test_a_certificate_is_read_from_the_bytes_of_a_handshake() -> None:
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pbx")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(days(-1)).not_valid_after(days(1))
-    found = ShownCertificate.of(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+    found = TlsCertificate.of(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
     assert (found.names, found.self_signed, found.not_after) == (("pbx",), True, days(1))
     assert found.as_dict(NOW)["days_left"] == 1
 

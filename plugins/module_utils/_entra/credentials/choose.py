@@ -28,7 +28,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federa
     GitHubOidc,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.ready_token import ReadyToken
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 SOURCES = (
@@ -51,7 +51,7 @@ VARIABLES = {
 
 
 @dataclass(frozen=True)
-class Offer:
+class CredentialInput:
     """What there is to sign in with; empty where there is nothing."""
 
     tenant: str = ""
@@ -76,7 +76,7 @@ class Offer:
 
 
 def choose(
-    source: str, given: Offer, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
+    source: str, given: CredentialInput, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
 ) -> Credential:
     """The credential to use, validated.
 
@@ -95,15 +95,15 @@ def choose(
     return credential
 
 
-def _named(source: str, given: Offer, environment: Mapping[str, str]) -> Credential:
+def _named(source: str, given: CredentialInput, environment: Mapping[str, str]) -> Credential:
     if source == "managed_identity":
         return ManagedIdentity(given.client_id)
     if source == "azure_cli":
         return AzureCli(given.tenant)
     if source == "github":
         return GitHubOidc(given.client_id, environment.get(GITHUB_URL, ""), environment.get(GITHUB_GRANT, ""))
-    for offer in (given, _surrounding(given, environment)):
-        found = _MAKERS[source](offer)
+    for credential_input in (given, _surrounding(given, environment)):
+        found = _MAKERS[source](credential_input)
         if found:
             return found
     raise BadInput(
@@ -112,31 +112,42 @@ def _named(source: str, given: Offer, environment: Mapping[str, str]) -> Credent
     )
 
 
-def _from(offer: Offer) -> Credential | None:
-    return next((found for found in (make(offer) for make in _MAKERS.values()) if found), None)
+def _from(credential_input: CredentialInput) -> Credential | None:
+    return next((found for found in (make(credential_input) for make in _MAKERS.values()) if found), None)
 
 
-def _ready_token(offer: Offer) -> Credential | None:
-    return ReadyToken(offer.access_token) if offer.access_token else None
+def _ready_token(credential_input: CredentialInput) -> Credential | None:
+    return StaticToken(credential_input.access_token) if credential_input.access_token else None
 
 
-def _secret(offer: Offer) -> Credential | None:
-    return ClientSecret(offer.client_id, offer.client_secret) if offer.client_secret else None
+def _secret(credential_input: CredentialInput) -> Credential | None:
+    return (
+        ClientSecret(credential_input.client_id, credential_input.client_secret)
+        if credential_input.client_secret
+        else None
+    )
 
 
-def _certificate(offer: Offer) -> Credential | None:
-    if not (offer.certificate_path or offer.certificate):
+def _certificate(credential_input: CredentialInput) -> Credential | None:
+    if not (credential_input.certificate_path or credential_input.certificate):
         return None
-    return ClientCertificate(offer.client_id, offer.certificate_path, offer.certificate, offer.certificate_password)
+    return ClientCertificate(
+        credential_input.client_id,
+        credential_input.certificate_path,
+        credential_input.certificate,
+        credential_input.certificate_password,
+    )
 
 
-def _federated(offer: Offer) -> Credential | None:
-    if not (offer.federated_token or offer.federated_token_file):
+def _federated(credential_input: CredentialInput) -> Credential | None:
+    if not (credential_input.federated_token or credential_input.federated_token_file):
         return None
-    return FederatedToken(offer.client_id, offer.federated_token, offer.federated_token_file)
+    return FederatedToken(
+        credential_input.client_id, credential_input.federated_token, credential_input.federated_token_file
+    )
 
 
-_MAKERS: dict[str, Callable[[Offer], Credential | None]] = {
+_MAKERS: dict[str, Callable[[CredentialInput], Credential | None]] = {
     "access_token": _ready_token,
     "client_secret": _secret,
     "certificate": _certificate,
@@ -151,13 +162,15 @@ _OPTIONS = {
 }
 
 
-def _surrounding(given: Offer, environment: Mapping[str, str]) -> Offer:
+def _surrounding(given: CredentialInput, environment: Mapping[str, str]) -> CredentialInput:
     found = {option: environment.get(variable, "") for option, variable in VARIABLES.items()}
     found["certificate_password"] = given.certificate_password or found["certificate_password"]
-    return Offer(tenant=given.tenant, client_id=given.client_id, **found)
+    return CredentialInput(tenant=given.tenant, client_id=given.client_id, **found)
 
 
-def _ambient(given: Offer, environment: Mapping[str, str], metadata_answers: Callable[[], bool]) -> Credential:
+def _ambient(
+    given: CredentialInput, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
+) -> Credential:
     """What the machine itself can sign in with."""
     if given.client_id and environment.get(GITHUB_URL) and environment.get(GITHUB_GRANT):
         return GitHubOidc(given.client_id, environment[GITHUB_URL], environment[GITHUB_GRANT])

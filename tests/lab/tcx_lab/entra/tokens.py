@@ -18,7 +18,7 @@ from tcx_lab.entra import clients, errors
 from tcx_lab.entra.clients import Client
 from tcx_lab.entra.keys import sign
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph.catalogue import GRAPH_URLS, MANAGEMENT_APP_ID
+from tcx_lab.graph.catalog import GRAPH_URLS, MANAGEMENT_APP_ID
 from tcx_lab.graph.store import ASSIGNMENTS, GRANTS, SERVICE_PRINCIPALS, Entity, directory_of
 from tcx_lab.graph.web import Call
 from tcx_lab.world import GRAPH_APP_ID, Tenant, World

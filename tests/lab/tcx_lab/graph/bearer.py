@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 
 from tcx_lab.entra.keys import verify
-from tcx_lab.graph.catalogue import GRAPH_URLS
+from tcx_lab.graph.catalog import GRAPH_URLS
 from tcx_lab.graph.errors import unauthorized
 from tcx_lab.graph.web import Call
 from tcx_lab.world import GRAPH_APP_ID, World

@@ -16,7 +16,7 @@ from tcx_lab.ca import KeyPool
 from tcx_lab.clock import Clock
 from tcx_lab.entra import create_login_app, create_management_app
 from tcx_lab.graph import contract, create_graph_app, seed
-from tcx_lab.graph.catalogue import GRAPH_URLS
+from tcx_lab.graph.catalog import GRAPH_URLS
 from tcx_lab.graph.store import SERVICE_PRINCIPALS, Entity, directory_of
 from tcx_lab.world import GRAPH_APP_ID, Automation, Tenant, World
 

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tcx_lab.ca import automation_key_pair
-from tcx_lab.graph import applications, assignments, catalogue, shapes
+from tcx_lab.graph import applications, assignments, catalog, shapes
 from tcx_lab.graph.backdoor import inside
 from tcx_lab.graph.credentials import thumbprint
 from tcx_lab.graph.store import (
@@ -52,7 +52,7 @@ _PEOPLE = (
 
 def prepare_tenant(world: World, tenant: Tenant) -> None:
     """Give a tenant the resource APIs, and a group of all its members, whoever they are so far."""
-    for app_id, template in catalogue.resources_by_app_id().items():
+    for app_id, template in catalog.resources_by_app_id().items():
         if directory_of(world, tenant).find_real(SERVICE_PRINCIPALS, "appId", app_id) is None:
             principal = shapes.service_principal(world.new_guid(), None) | template
             tenant.service_principals[principal["id"]] = principal

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
-from ansible_collections.tcx.m365.plugins.plugin_utils._findings import sentences
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import HostSteps, Result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.findings import sentences
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import HostSteps, Result
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
 UNREACHABLE_KINDS = frozenset(("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline"))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Unlicensed, Unsupported
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import gates
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import requirements
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import Edition, License
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import PROPERTIES, Property
@@ -23,7 +23,7 @@ def pbx(version: str = "20.0.10.731", edition: Edition | None = Edition.ENTERPRI
 
 
 def checked(wanted: dict[str, Any], facts: Facts) -> None:
-    gates.check(gates.applicable(wanted, facts.release), facts)
+    requirements.check(requirements.applicable(wanted, facts.release), facts)
 
 
 def on(each: Property) -> Any:
@@ -93,7 +93,7 @@ def test_a_license_that_lacks_something_wins_and_the_release_is_said_too() -> No
 
 def test_off_and_empty_are_as_wanted_where_they_do_not_exist() -> None:
     wanted = {"user_sync.details": False, "user_sync.groups": [], "user_sync.photo": False}
-    assert gates.applicable(wanted, Release(20, 0, 5)) == {"user_sync.photo": False}
+    assert requirements.applicable(wanted, Release(20, 0, 5)) == {"user_sync.photo": False}
 
 
 def test_direct_routing_needs_a_license_of_sixteen_calls() -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import refusals
-from ansible_collections.tcx.m365.plugins.module_utils._entra.faults import fault
+from ansible_collections.tcx.m365.plugins.module_utils._entra import sign_in_errors
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadCredential,
     Blocked,
@@ -107,7 +107,7 @@ def _body(code: int, separator: str = "\r\n") -> dict[str, Any]:
 @pytest.mark.parametrize("separator", ["\r\n", " "])
 @pytest.mark.parametrize(("code", "kind", "remedy"), ENTRA)
 def test_entra(code: int, kind: type[M365Error], remedy: str, separator: str) -> None:
-    error = refusals.of_token(_body(code, separator), Reply("POST", "", 401, {}, b""))
+    error = sign_in_errors.of_token(_body(code, separator), Reply("POST", "", 401, {}, b""))
     assert error.__class__ is kind
     assert (error.code, error.status, error.request_id) == (f"AADSTS{code}", 401, "t1")
     assert remedy in str(error)
@@ -117,21 +117,23 @@ def test_entra(code: int, kind: type[M365Error], remedy: str, separator: str) ->
 
 def test_the_number_counts_not_the_text() -> None:
     body = {**_body(7000222), "error_description": "Something translated."}
-    assert "new client secret" in str(refusals.of_token(body, None))
-    assert refusals.of_token({"error": "temporarily_unavailable"}, None).kind == "service_fault"
+    assert "new client secret" in str(sign_in_errors.of_token(body, None))
+    assert sign_in_errors.of_token({"error": "temporarily_unavailable"}, None).kind == "service_fault"
 
 
 def test_a_refusal_is_remembered_with_its_words_and_what_to_do() -> None:
-    first = refusals.of_token(_body(7000215), None).while_trying("sign in to Entra", "tenant x")
-    second = refusals.again(refusals.remember(first))
+    first = sign_in_errors.of_token(_body(7000215), None).while_trying("sign in to Entra", "tenant x")
+    second = sign_in_errors.again(sign_in_errors.remember(first))
     assert type(second) is type(first)
     assert (second.said, second.code, second.target) == (first.said, first.code, "tenant x")
     assert "not tried again" in str(second)
-    assert isinstance(refusals.again(refusals.remember(refusals.of_token(_body(53003), None))), Blocked)
+    assert isinstance(
+        sign_in_errors.again(sign_in_errors.remember(sign_in_errors.of_token(_body(53003), None))), Blocked
+    )
 
 
 def test_an_authority_that_is_none() -> None:
     html = Reply("GET", "", 200, {}, b"<html>proxy</html>")
-    assert "does not describe itself" in str(refusals.of_discovery(html, ValueError("no json\nmore")))
+    assert "does not describe itself" in str(sign_in_errors.of_discovery(html, ValueError("no json\nmore")))
     known = Reply("GET", "", 400, {}, b'{"error": "invalid_tenant", "error_codes": [90002], "error_description": "x"}')
-    assert refusals.of_discovery(known, ValueError("x")).code == "AADSTS90002"
+    assert sign_in_errors.of_discovery(known, ValueError("x")).code == "AADSTS90002"

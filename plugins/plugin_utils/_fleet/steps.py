@@ -24,8 +24,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 )
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._people import people_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import people_result
 
 Result = Mapping[str, Any]
 RunTask = Callable[[Capability, Mapping[str, Any]], dict[str, Any]]

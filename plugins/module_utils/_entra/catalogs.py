@@ -19,20 +19,24 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalogue, Permission, Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+    Catalog,
+    Permission,
+    RequestedPermission,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
 
 _SELECT = "$select=id,appId,displayName,appRoles,oauth2PermissionScopes"
 _WHO = "$select=id,appId,displayName"
 
 
-class Catalogues:
+class Catalogs:
     """The APIs of one tenant, from the store of the run or to be read with the next batch."""
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
         self._borrowed: set[str] = set()
-        self.known: dict[str, Catalogue] = {}
+        self.known: dict[str, Catalog] = {}
 
     def missing(self, resources: Iterable[str]) -> list[str]:
         """The application ids of APIs that still have to be read."""
@@ -43,7 +47,7 @@ class Catalogues:
 
     def calls(self, resources: Sequence[str]) -> list[Call]:
         """The requests that read them; without ``$select`` Graph's own is 150 kB more (recorded)."""
-        self._borrowed.update(each for each in resources if self._lent(each))
+        self._borrowed.update(each for each in resources if self._shared(each))
         return [
             Call("GET", f"/servicePrincipals(appId={literal(each)})?{_WHO if each in self._borrowed else _SELECT}")
             for each in resources
@@ -65,7 +69,7 @@ class Catalogues:
                     status=answer.status,
                     remedy="Check the resource, or add its service principal to the tenant first.",
                 )
-            self._keep(resource, Catalogue.of(answer.get()))
+            self._keep(resource, Catalog.of(answer.get()))
 
     def read(self, resources: Iterable[str], *, optional: bool = False) -> None:
         """Read what is not known yet, in one round trip."""
@@ -73,7 +77,7 @@ class Catalogues:
         if missing:
             self.take(missing, self._client.batch(self.calls(missing)), optional=optional)
 
-    def resolve(self, wanted: Sequence[Wish]) -> list[Permission]:
+    def resolve(self, wanted: Sequence[RequestedPermission]) -> list[Permission]:
         """All permissions asked for, each once; raises :class:`BadInput` for the first that this tenant does not have."""
         try:
             return permissions.resolve(wanted, self.known)
@@ -84,33 +88,33 @@ class Catalogues:
         self._borrowed.clear()
         for resource in borrowed:
             answer = self._client.send(Call("GET", f"/servicePrincipals(appId={literal(resource)})?{_SELECT}"))
-            self._keep(resource, Catalogue.of(answer.get()))
+            self._keep(resource, Catalog.of(answer.get()))
         return permissions.resolve(wanted, self.known)
 
     def _recall(self, resource: str) -> None:
         """From the store, where an earlier task of this run has read it in this tenant."""
         own = self._client.context.store.get("graph_roles", self._client.shared_key(resource))
         if own and "names" not in own:
-            lent = self._lent(resource)
-            own = {**lent, **own} if lent else None
+            shared = self._shared(resource)
+            own = {**shared, **own} if shared else None
             self._borrowed.add(resource)
         if own:
-            self.known[resource] = Catalogue(**own)
+            self.known[resource] = Catalog(**own)
 
-    def _keep(self, resource: str, read: Catalogue) -> None:
+    def _keep(self, resource: str, read: Catalog) -> None:
         """Remember it for the later tasks of this run."""
         store, key = self._client.context.store, self._client.shared_key(resource)
         value = read.as_value()
-        lent = self._lent(resource) if resource in self._borrowed else None
-        if lent:
+        shared = self._shared(resource) if resource in self._borrowed else None
+        if shared:
             value = {name: value[name] for name in ("app_id", "object_id", "title")}
-            read = Catalogue(**{**lent, **value})
-        elif resource == GRAPH_APP_ID and not self._lent(resource):
+            read = Catalog(**{**shared, **value})
+        elif resource == GRAPH_APP_ID and not self._shared(resource):
             store.put("graph_roles", self._of_the_cloud(resource), value)
         store.put("graph_roles", key, value)
         self.known[resource] = read
 
-    def _lent(self, resource: str) -> dict[str, Any] | None:
+    def _shared(self, resource: str) -> dict[str, Any] | None:
         """What another tenant of this cloud offers, where that is the same in all of them."""
         if resource != GRAPH_APP_ID:
             return None

@@ -20,8 +20,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Unlicensed,
     Unsupported,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.answers import explain
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import in_path, literal, plain
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import explain
 from ansible_collections.tcx.m365.tests.unit.pbx.fakes import jwt, reply, xapi
 
 

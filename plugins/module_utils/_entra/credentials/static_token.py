@@ -16,7 +16,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 
 @dataclass
-class ReadyToken(Credential):
+class StaticToken(Credential):
     """An access token for Microsoft Graph; it is used as it is and cannot be renewed."""
 
     source: ClassVar[str] = "access_token"

@@ -23,7 +23,7 @@ WorkOnAll = Callable[[list[str]], Iterable[tuple[str, "Result | None"]]]
 _KIND = "together"
 
 
-class Together:
+class SharedTask:
     """The results of one task of a run, by host.
 
     :param task: what tells this task from the others of the run.

@@ -22,9 +22,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     tcx_m365_settings,
     tcx_preflight,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils import _host_variables as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
-from ansible_collections.tcx.m365.plugins.plugin_utils._variables import role_defaults
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import role_defaults
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 OMIT = "__omit_place_holder__"

@@ -18,7 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 
 @dataclass(frozen=True)
-class ShownCertificate:
+class TlsCertificate:
     """What is judged of it.
 
     :param names: DNS names and addresses that it is for.
@@ -32,7 +32,7 @@ class ShownCertificate:
     self_signed: bool
 
     @classmethod
-    def of(cls, der: bytes) -> ShownCertificate:
+    def of(cls, der: bytes) -> TlsCertificate:
         """From the bytes of the handshake."""
         found = x509.load_der_x509_certificate(der)
         begin, end = validity(found)

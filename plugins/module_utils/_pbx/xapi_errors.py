@@ -32,7 +32,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import token as tokens
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.refusals import LICENSE_REMEDY
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.sign_in_errors import LICENSE_REMEDY
 
 OWNER_ROLES = ("system_owners",)
 """The role that is sure to be enough; what the integration needs exactly is documented nowhere."""

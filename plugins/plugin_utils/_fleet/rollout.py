@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_steps import (
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import (
     HostSteps,
     RunTask,
     compare_people,

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogues import Catalogues
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import APPLICATION, Wish
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import APPLICATION, RequestedPermission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 
@@ -48,9 +48,9 @@ class Tenant:
     def batch(self, calls: list[Call]) -> list[Answer]:
         return [self.send(call) for call in calls]
 
-    def catalogs(self) -> Catalogues:
+    def catalogs(self) -> Catalogs:
         client: GraphClient | Any = self
-        return Catalogues(client)
+        return Catalogs(client)
 
     def read_in_full(self) -> int:
         return len([path for path in self.asked if "appRoles" in path])
@@ -59,8 +59,8 @@ class Tenant:
 MAIL = {"Mail.Send": "0000-mail"}
 
 
-def ids(found: Catalogues, resource: str = GRAPH_APP_ID, name: str = "Mail.Send") -> list[str]:
-    return [each.id for each in found.resolve([Wish(resource, name, APPLICATION)])]
+def ids(found: Catalogs, resource: str = GRAPH_APP_ID, name: str = "Mail.Send") -> list[str]:
+    return [each.id for each in found.resolve([RequestedPermission(resource, name, APPLICATION)])]
 
 
 @pytest.fixture(params=["memory", "files"])

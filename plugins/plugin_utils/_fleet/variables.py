@@ -113,7 +113,7 @@ def identity_of(task: Any) -> str:
 def role_defaults() -> Mapping[str, Any]:
     """The defaults of the roles of the rollout; they are plain values, without templates."""
     defaults: dict[str, Any] = {}
-    roles = Path(__file__).resolve().parents[2] / "roles"
+    roles = Path(__file__).resolve().parents[3] / "roles"
     for role in _ROLES:
         defaults.update(yaml.safe_load((roles / role / "defaults" / "main.yml").read_text(encoding="utf-8")) or {})
     return defaults
