@@ -35,6 +35,10 @@ SOCKETS = ("socket", "ssl", "http.client", "http.server", "urllib.request", "asy
 HTTP_LIBRARIES = ("requests", "urllib3", "httpx", "ansible.module_utils.urls")
 THIRD_PARTY = (*HTTP_LIBRARIES, "msal", "cryptography")
 UTILS = "module_utils."
+ALLOWED_IN_COMMON = {"_common", "_deps", "_errors"}
+UPPER_ROOMS = tuple(
+    path.stem for path in sorted((PLUGINS / "module_utils").glob("_[!_]*")) if path.stem not in ALLOWED_IN_COMMON
+)
 
 RULES = (
     Rule(
@@ -46,6 +50,11 @@ RULES = (
         "the PBX library knows neither Ansible nor Entra",
         ("module_utils/_pbx",),
         ("ansible", OURS + UTILS + "_entra", OURS + UTILS + "_task", OURS + UTILS + "_capabilities"),
+    ),
+    Rule(
+        "the common leaves know nothing of ours but errors and third-party imports",
+        ("module_utils/_common",),
+        ("ansible", *(f"{OURS}{UTILS}{name}" for name in UPPER_ROOMS)),
     ),
     Rule(
         "only _task knows Ansible",
@@ -113,6 +122,8 @@ def test_rooms(rule: Rule) -> None:
         ("module_utils/_entra/graph.py", f"from {OURS}module_utils._pbx import license"),
         ("module_utils/_entra/graph.py", f"def f():\n    from {OURS}module_utils import _pbx"),
         ("module_utils/_pbx/xapi.py", f"from {OURS}module_utils._entra.graph import Graph"),
+        ("module_utils/_common/ids.py", f"from {OURS}module_utils._http import Reply"),
+        ("module_utils/_common/ids.py", f"from {OURS}module_utils import _pbx"),
         ("module_utils/_plan.py", "from ansible.module_utils.basic import AnsibleModule"),
         ("module_utils/_pbx/xapi.py", f"from {OURS}module_utils._deps import requests"),
         ("module_utils/_pbx/xapi.py", "from .._entra import graph"),
@@ -132,6 +143,7 @@ def test_trespasses_are_seen(path: str, source: str) -> None:
         ("module_utils/_task.py", "from ansible.module_utils.basic import AnsibleModule"),
         ("module_utils/_http.py", f"import socket\nfrom {OURS}module_utils._deps import requests"),
         ("module_utils/_deps.py", "import msal"),
+        ("module_utils/_common/pem.py", f"from {OURS}module_utils._errors import BadInput"),
         ("module_utils/_pbx/xapi.py", "from . import license\nfrom .._http import Http"),
         ("module_utils/_entra/graph.py", f"from {OURS}module_utils._http import Http\nimport urllib.parse"),
         ("action/azure_app_registration.py", "from ansible.plugins.action import ActionBase"),

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import DEFAULT_TIMEOUT_S, transport
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._entra import tokens
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import CLOUDS, check_tenant, endpoints
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import CLOUDS, endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.choose import SOURCES, CredentialInput, choose
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity

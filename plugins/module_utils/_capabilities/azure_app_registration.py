@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     application_plan,
     application_view,
@@ -33,7 +34,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Applier, remove
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.key_plan import duplicates
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, NotFound

@@ -17,12 +17,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_r
     KEY_SPEC,
     check_key,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, certificates, declared, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, SELECT, Desired, Key, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient, literal
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
@@ -74,7 +75,7 @@ def _observed(client: GraphClient, key: Key, catalogs: Catalogs, resources: list
         if found.application is not None:
             yield found
         return
-    clause = f"$filter=displayName%20eq%20{literal(key.display_name)}&" if key.display_name else ""
+    clause = f"$filter=displayName%20eq%20{encoded_literal(key.display_name)}&" if key.display_name else ""
     finder = Finder(client, key, catalogs, resources, owners=True)
     for application in client.pages(f"/applications?{clause}$select={SELECT}&$top=100"):
         # Without a key those are listed that this collection looks after.

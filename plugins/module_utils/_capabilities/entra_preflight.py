@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._common.dates import days_left, iso
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, iso, parse_all
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, parse_all
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token, Tokens
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.key_pair import V18, V20, where_to_click
@@ -118,7 +119,7 @@ def _must_last(certificate: Certificate, now: dt.datetime) -> None:
 
 
 def _ends_soon(certificate: Certificate, now: dt.datetime, warning_days: int) -> str:
-    days = (certificate.not_after - now).days
+    days = days_left(certificate.not_after, now)
     if days >= warning_days:
         return ""
     return f"the certificate {certificate.thumbprint} ends in {days} days, on {iso(certificate.not_after)}"
@@ -129,7 +130,7 @@ def _described(certificate: Certificate, now: dt.datetime) -> dict[str, Any]:
         "thumbprint": certificate.thumbprint,
         "not_before": iso(certificate.not_before),
         "not_after": iso(certificate.not_after),
-        "days_left": (certificate.not_after - now).days,
+        "days_left": days_left(certificate.not_after, now),
     }
 
 

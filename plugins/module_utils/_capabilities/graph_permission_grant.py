@@ -13,10 +13,10 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import Granter, GrantReader
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient

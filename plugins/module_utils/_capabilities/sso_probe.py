@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import transport
+from ansible_collections.tcx.m365.plugins.module_utils._common import ids
 from ansible_collections.tcx.m365.plugins.module_utils._entra import clouds
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import probe
@@ -50,7 +51,7 @@ def run(task: Task) -> Outcome:
     login = clouds.endpoints(params["cloud"], params["authority_host"], None).login
     tenant = _tenant(params["tenant_id"])
     redirect_uri, address = _addresses(params)
-    if not clouds.is_guid(params["application_id"]):
+    if not ids.is_guid(params["application_id"]):
         raise BadInput(f"application_id {params['application_id']!r} is not a GUID")
     entra = probe.ask_entra(
         task.context,
@@ -70,7 +71,7 @@ def run(task: Task) -> Outcome:
 
 def _tenant(given: str) -> str:
     """``common`` is allowed here: that an application is not multi-tenant is one of the answers."""
-    return given if given in ("common", "organizations") else clouds.check_tenant(given)
+    return given if given in ("common", "organizations") else ids.check_tenant(given)
 
 
 def _addresses(params: dict[str, Any]) -> tuple[str, str]:

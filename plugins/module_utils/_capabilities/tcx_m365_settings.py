@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import (
@@ -29,14 +30,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx import (
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import is_id
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.presence import PresenceAccount
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     ACCOUNTS,
     BINDINGS,
     BY_OPTION,
     argument_spec,
-    dig,
     wanted_from,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, Observed, Settings
@@ -74,8 +73,6 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "wait_timeout": {"type": "int", "default": 300},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True)
@@ -143,11 +140,11 @@ def _files(params: Mapping[str, Any]) -> SbcFiles | None:
 def _check(values: Mapping[str, Any], check_mode: bool) -> None:
     application = values.get("application_id")
     pending = check_mode and application == PENDING
-    if application and not is_id(application) and not pending:
+    if application and not is_guid(application) and not pending:
         raise BadInput(f"application_id {application!r} is not a GUID", remedy="Give the Application (client) ID.")
     tenant = values.get("tenant_id")
-    if tenant and not is_id(tenant) and not _TENANT.fullmatch(tenant):
-        raise BadInput(f"tenant_id {tenant!r} is neither a GUID nor a domain name")
+    if tenant:
+        check_tenant(tenant)
     number = values.get("user_sync.starting_extension")
     if number and not number.isdigit():
         raise BadInput(f"user_sync.starting_extension {number!r} is not a number")

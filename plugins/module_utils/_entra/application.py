@@ -172,25 +172,6 @@ class Observed:
         return MARK in ((self.application or self.deleted or {}).get("tags") or ())
 
 
-def value_at(entity: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
-    """A nested value; ``None`` where a part of the path is missing or null."""
-    found: Any = entity
-    for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
-
-
-def with_value(entity: Mapping[str, Any], path: Sequence[str], value: Any) -> Json:
-    """A copy in which one nested value is another."""
-    copy = dict(entity)
-    if len(path) == 1:
-        copy[path[0]] = value
-    else:
-        inner = copy.get(path[0])
-        copy[path[0]] = with_value(inner if isinstance(inner, Mapping) else {}, path[1:], value)
-    return copy
-
-
 def unique_name_of(application: Mapping[str, Any]) -> str:
     """The key of an application, wherever its cloud lets it be kept."""
     stated = str(application.get("uniqueName") or "")

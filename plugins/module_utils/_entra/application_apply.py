@@ -12,18 +12,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Desired, Observed, value_at
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.converge import converge
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
-    Answer,
-    Call,
-    literal,
-    passing,
-    unsupported_here,
-)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, passing, unsupported_here
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
     Interrupted,
@@ -107,7 +103,7 @@ class Applier:
         found |= {f"permission {each}" for each in declared.pairs(application.get("requiredResourceAccess") or ())}
         found |= {f"tag {each}" for each in application.get("tags") or ()}
         for each in URI_LISTS:
-            found |= {f"{each.option} {uri}" for uri in value_at(application, each.path) or ()}
+            found |= {f"{each.option} {uri}" for uri in dig(application, each.path) or ()}
         return frozenset(found)
 
     # --- steps ---------------------------------------------------------------------------------------------------------
@@ -206,7 +202,7 @@ class Applier:
             first = {name: body[name] for name in _FIRST_PROPERTIES}
             call = Call(
                 "PATCH",
-                f"/applications(uniqueName={literal(self.desired.key.unique_name)})",
+                f"/applications(uniqueName={encoded_literal(self.desired.key.unique_name)})",
                 first,
                 {"Prefer": "create-if-missing"},
             )

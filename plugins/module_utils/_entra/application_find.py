@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     MARK,
     SELECT,
@@ -28,7 +29,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
     Answer,
     Call,
     GraphClient,
-    literal,
     unsupported_here,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, Conflict, NotFound
@@ -123,20 +123,22 @@ class Finder:
         key = self.key
         calls: dict[str, Call] = {}
         if key.app_id:
-            calls["app_id"] = Call("GET", f"/applications(appId={literal(key.app_id)})?$select={SELECT}")
+            calls["app_id"] = Call("GET", f"/applications(appId={encoded_literal(key.app_id)})?$select={SELECT}")
             if not self.owners:
                 calls["service_principal"] = self._principal_call(key.app_id)
         if key.unique_name and self.knows_unique_names:
-            calls["unique_name"] = Call("GET", f"/applications(uniqueName={literal(key.unique_name)})?$select={SELECT}")
+            calls["unique_name"] = Call(
+                "GET", f"/applications(uniqueName={encoded_literal(key.unique_name)})?$select={SELECT}"
+            )
         if not key.app_id and not key.unique_name:
             calls["display_name"] = self._by_display_name()
         return calls
 
     def _principal_call(self, app_id: str) -> Call:
-        return Call("GET", f"/servicePrincipals(appId={literal(app_id)})?$select={SP_SELECT}")
+        return Call("GET", f"/servicePrincipals(appId={encoded_literal(app_id)})?$select={SP_SELECT}")
 
     def _by_display_name(self) -> Call:
-        clause = f"displayName%20eq%20{literal(self.key.display_name)}"
+        clause = f"displayName%20eq%20{encoded_literal(self.key.display_name)}"
         return Call("GET", f"/applications?$filter={clause}&$select={SELECT}&$top=100")
 
     def _live(self, found: dict[str, Answer]) -> Json | None:
@@ -199,7 +201,7 @@ class Finder:
             calls += [
                 Call(
                     "GET",
-                    f"/applications?$filter=web/redirectUris/any(p:p%20eq%20{literal(uri)})"
+                    f"/applications?$filter=web/redirectUris/any(p:p%20eq%20{encoded_literal(uri)})"
                     "&$count=true&$select=id,appId,displayName,uniqueName,tags",
                     headers=CONSISTENT,
                 )

@@ -16,6 +16,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     CLAIM_LISTS,
@@ -30,8 +31,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Desired,
     Observed,
     unique_name_of,
-    value_at,
-    with_value,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
@@ -160,7 +159,7 @@ def _plain(desired: Desired, base: Json) -> tuple[Json, list[Change]]:
         options["sign_in_audience"] = options.get("sign_in_audience") or DEFAULT_AUDIENCE
     wanted, changes = dict(base), []
     for each in PROPERTIES:
-        want, have = options.get(each.option), value_at(base, each.path)
+        want, have = options.get(each.option), dig(base, each.path)
         if want is None or each.compare(want) == each.compare(have):
             continue
         changes.append(Change(APPLICATION, each.option, have, want))
@@ -194,7 +193,7 @@ def _uris(desired: Desired, wanted: Json, changes: list[Change], removed: list[s
         want = desired.uris.get(each.option)
         if want is None:
             continue
-        have = list(value_at(wanted, each.path) or ())
+        have = list(dig(wanted, each.path) or ())
         target = merged(want, have, desired.uris_exclusive)
         if target != have:
             changes.append(Change(APPLICATION, each.option, have, target))
@@ -209,7 +208,7 @@ def _claims(desired: Desired, wanted: Json, changes: list[Change]) -> Json:
         if want is None:
             continue
         path = ("optionalClaims", *each.path)
-        have = list(value_at(wanted, path) or ())
+        have = list(dig(wanted, path) or ())
         target = _merged_claims(want, have)
         if target != have:
             changes.append(Change(APPLICATION, f"optional_claims.{each.option}", have, target))
@@ -240,12 +239,12 @@ def _lock(desired: Desired, wanted: Json, changes: list[Change]) -> Json:
     path = "servicePrincipalLockConfiguration"
     for each in LOCK:
         want = (desired.lock or {}).get(each.option)
-        have = value_at(wanted, (path, *each.path))
+        have = dig(wanted, (path, *each.path))
         if want is None or each.compare(want) == each.compare(have):
             continue
         changes.append(Change(APPLICATION, f"service_principal_lock.{each.option}", have, want))
         wanted = with_value(wanted, (path, *each.path), want)
-        if value_at(wanted, (path, "isEnabled")) is None:
+        if dig(wanted, (path, "isEnabled")) is None:
             wanted = with_value(wanted, (path, "isEnabled"), False)  # required inside of the object (metadata)
     return wanted
 
@@ -310,9 +309,9 @@ def _plan_principal(desired: Desired, observed: Observed, plan: Plan) -> None:
     changed: Json = {}
     for each in SERVICE_PRINCIPAL:
         want = desired.service_principal.get(each.option)
-        actual = value_at(have, each.path) if have is not None else body.get(each.path[0])
+        actual = dig(have, each.path) if have is not None else body.get(each.path[0])
         if want is not None and each.compare(want) != each.compare(actual):
-            plan.changes.append(Change(PRINCIPAL, each.option, value_at(have, each.path), want))
+            plan.changes.append(Change(PRINCIPAL, each.option, dig(have, each.path), want))
             changed[each.path[0]] = want
     visible = desired.service_principal.get("visible")
     if visible is not None and visible != (VISIBLE_TAG in tags):

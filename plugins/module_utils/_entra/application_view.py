@@ -12,6 +12,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates, declared, key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     CLAIM_LISTS,
@@ -24,7 +26,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Desired,
     Observed,
     unique_name_of,
-    value_at,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, label
 from ansible_collections.tcx.m365.plugins.module_utils._plan import as_flag, besides
@@ -54,7 +55,7 @@ def certificate_list(
     found = []
     for entry in key_plan.certificates_in((application or {}).get("keyCredentials") or ()):
         thumbprint = certificates.thumbprint_of(entry)
-        ends = certificates.moment(entry.get("endDateTime"))
+        ends = dates.parse(entry.get("endDateTime"))
         found.append(
             {
                 "thumbprint": thumbprint,
@@ -73,7 +74,7 @@ def unmanaged(desired: Desired, observed: Observed, now: dt.datetime, catalogs: 
     """What is there besides what was asked for."""
     application = observed.application or {}
     found: Json = {
-        each.option: besides(desired.uris.get(each.option), value_at(application, each.path)) for each in URI_LISTS
+        each.option: besides(desired.uris.get(each.option), dig(application, each.path)) for each in URI_LISTS
     }
     wanted = {certificate.thumbprint for certificate in desired.certificates or ()}
     found["certificates"] = [
@@ -92,17 +93,17 @@ def shape(observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog])
     application, principal = observed.application or {}, observed.service_principal
     found = ids(observed)
     for each in PROPERTIES:
-        value = value_at(application, each.path)
+        value = dig(application, each.path)
         found[each.option] = as_flag(value) if each.compare is as_flag else value
     for each in URI_LISTS:
-        found[each.option] = list(value_at(application, each.path) or ())
+        found[each.option] = list(dig(application, each.path) or ())
     found["tags"] = list(application.get("tags") or ())
     found["marked"] = MARK in found["tags"]
     found["optional_claims"] = {
-        each.option: value_at(application, ("optionalClaims", *each.path)) or [] for each in CLAIM_LISTS
+        each.option: dig(application, ("optionalClaims", *each.path)) or [] for each in CLAIM_LISTS
     }
     found["service_principal_lock"] = {
-        each.option: as_flag(value_at(application, ("servicePrincipalLockConfiguration", *each.path))) for each in LOCK
+        each.option: as_flag(dig(application, ("servicePrincipalLockConfiguration", *each.path))) for each in LOCK
     }
     found["certificates"] = certificate_list(application, now)
     access = application.get("requiredResourceAccess") or ()
@@ -117,6 +118,6 @@ def shape(observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog])
 def _principal(principal: Mapping[str, Any] | None) -> Json | None:
     if principal is None:
         return None
-    found: Json = {each.option: as_flag(value_at(principal, each.path)) for each in SERVICE_PRINCIPAL}
+    found: Json = {each.option: as_flag(dig(principal, each.path)) for each in SERVICE_PRINCIPAL}
     found["visible"] = VISIBLE_TAG in (principal.get("tags") or ())
     return found

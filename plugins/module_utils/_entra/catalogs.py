@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, literal
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
     Catalog,
     Permission,
@@ -49,7 +50,10 @@ class Catalogs:
         """The requests that read them; without ``$select`` Graph's own is 150 kB more (recorded)."""
         self._borrowed.update(each for each in resources if self._shared(each))
         return [
-            Call("GET", f"/servicePrincipals(appId={literal(each)})?{_WHO if each in self._borrowed else _SELECT}")
+            Call(
+                "GET",
+                f"/servicePrincipals(appId={encoded_literal(each)})?{_WHO if each in self._borrowed else _SELECT}",
+            )
             for each in resources
         ]
 
@@ -87,7 +91,7 @@ class Catalogs:
                 raise
         self._borrowed.clear()
         for resource in borrowed:
-            answer = self._client.send(Call("GET", f"/servicePrincipals(appId={literal(resource)})?{_SELECT}"))
+            answer = self._client.send(Call("GET", f"/servicePrincipals(appId={encoded_literal(resource)})?{_SELECT}"))
             self._keep(resource, Catalog.of(answer.get()))
         return permissions.resolve(wanted, self.known)
 

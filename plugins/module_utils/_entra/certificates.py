@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._deps import serialization, x509
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
@@ -32,7 +33,6 @@ MARK = "tcx.m365"
 _BEGIN = b"-----BEGIN "
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _HEX = re.compile(r"[0-9A-Fa-f]{40}")
-_FRACTION = re.compile(r"\.(\d{1,6})\d*")
 _WHERE_TO_CLICK = "Give the public_key.pem of the PBX: in its console under Integrations, Microsoft 365, generate the key pair and download it."
 
 
@@ -134,27 +134,10 @@ def normalized_thumbprint(value: str) -> str:
     return plain.upper()
 
 
-def moment(text: Any) -> dt.datetime | None:
-    """A date of Graph; fractions of any length, with ``Z`` or without."""
-    if not isinstance(text, str) or not text:
-        return None
-    plain = _FRACTION.sub(lambda match: "." + match.group(1).ljust(6, "0"), text.strip().replace("Z", "+00:00"))
-    try:
-        found = dt.datetime.fromisoformat(plain)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=dt.timezone.utc)
-
-
-def iso(when: dt.datetime) -> str:
-    """A date as Graph takes it: UTC, whole seconds."""
-    return when.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def registered_on(entry: Mapping[str, Any]) -> dt.datetime | None:
     """Since when an entry has been there: the date in our display name, else the begin of its validity."""
     match = re.match(re.escape(MARK) + r" (\d{4}-\d{2}-\d{2})", str(entry.get("displayName") or ""))
-    return moment(match.group(1) + "T00:00:00Z") if match else moment(entry.get("startDateTime"))
+    return dates.parse(match.group(1)) if match else dates.parse(entry.get("startDateTime"))
 
 
 def is_ours(entry: Mapping[str, Any]) -> bool:

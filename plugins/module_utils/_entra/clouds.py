@@ -11,7 +11,6 @@ Source: the environment tables of azure-cli, go-azure-sdk and msal, which agree 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,10 +18,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """Application (client) id of Microsoft Graph; the same in every tenant of every cloud."""
-
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_DOMAIN = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}", re.IGNORECASE)
-_NO_CUSTOMER = frozenset(("common", "organizations", "consumers"))
 
 
 @dataclass(frozen=True)
@@ -74,25 +69,6 @@ def endpoints(cloud: str | None, authority_host: str | None, graph_endpoint: str
         raise BadInput(f"there is no cloud {name!r}", remedy=f"Use one of: {', '.join(sorted(CLOUDS))}.")
     known = CLOUDS[name]
     return Endpoints(name, login or known.login, graph or known.graph)
-
-
-def is_guid(value: str) -> bool:
-    return bool(_GUID.fullmatch(value))
-
-
-def check_tenant(tenant: str) -> str:
-    """The tenant as it stands in addresses: a GUID or a domain name; raises :class:`BadInput` for anything else."""
-    wanted = tenant.strip().lower()
-    if wanted in _NO_CUSTOMER:
-        raise BadInput(
-            f"tenant_id {tenant!r} does not name one tenant", remedy="Give the customer's tenant id or a domain of it."
-        )
-    if not is_guid(wanted) and not _DOMAIN.fullmatch(wanted):
-        raise BadInput(
-            f"tenant_id {tenant!r} is neither a GUID nor a domain name",
-            remedy="It is shown as Tenant ID in the overview of Entra.",
-        )
-    return wanted
 
 
 def _cloud_of(login: str) -> str:

@@ -12,12 +12,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.converge import converge
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, literal, passing
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, passing
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, M365Error, NotFound, NotYetReplicated
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
@@ -71,7 +72,9 @@ class GrantReader:
         missing = self.catalogs.missing(self.resources)
         calls = {"application": self._application_call()} if self._application_too or principal_id is None else {}
         if principal_id is None:
-            calls["principal"] = Call("GET", f"/servicePrincipals(appId={literal(self.app_id)})?$select=id,appId,tags")
+            calls["principal"] = Call(
+                "GET", f"/servicePrincipals(appId={encoded_literal(self.app_id)})?$select=id,appId,tags"
+            )
         else:
             calls.update(_grant_calls(principal_id))
         answers = self.client.batch([*calls.values(), *self.catalogs.calls(missing)])
@@ -102,7 +105,7 @@ class GrantReader:
         return str(found) if found else None
 
     def _application_call(self) -> Call:
-        return Call("GET", f"/applications(appId={literal(self.app_id)})?{_APPLICATION}")
+        return Call("GET", f"/applications(appId={encoded_literal(self.app_id)})?{_APPLICATION}")
 
     def _marked(self, found: dict[str, Answer]) -> bool:
         """An application of another tenant is not readable here; then the tags of its service principal tell."""
@@ -233,7 +236,7 @@ class Granter:
             if answer.ok:
                 return str(answer.get()["id"])
             if isinstance(answer.error, Conflict):
-                again = f"/servicePrincipals(appId={literal(self.desired.app_id)})?$select=id"
+                again = f"/servicePrincipals(appId={encoded_literal(self.desired.app_id)})?$select=id"
                 found = self.client.send(Call("GET", again))
                 if found.ok:
                     return str(found.get()["id"])
@@ -246,7 +249,7 @@ class Granter:
 
 
 def _grant_calls(principal_id: str) -> dict[str, Call]:
-    clause = f"clientId%20eq%20{literal(principal_id)}"
+    clause = f"clientId%20eq%20{encoded_literal(principal_id)}"
     return {
         "assignments": Call("GET", f"/servicePrincipals/{principal_id}/appRoleAssignments?$top=999"),
         "grants": Call("GET", f"/oauth2PermissionGrants?$filter={clause}"),

@@ -9,13 +9,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar
-from urllib.parse import quote
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
@@ -230,8 +229,8 @@ class GraphClient:
 
 def _seconds_ahead(reply: Reply) -> float | None:
     """How far the service's clock is ahead of ours; within some seconds the two are the same."""
-    stated = email.utils.parsedate_tz(reply.headers.get("Date"))
-    ahead = email.utils.mktime_tz(stated) - time.time() if stated else 0.0
+    stated = dates.from_http(reply.headers.get("Date"))
+    ahead = stated - time.time() if stated is not None else 0.0
     return ahead if abs(ahead) > 5.0 else None
 
 
@@ -239,11 +238,6 @@ def _worth_another_try(call: Call, answer: Answer) -> bool:
     if answer.status in (424, 429):
         return True
     return answer.status in (408, 500, 502, 503, 504) and call.method != "POST"
-
-
-def literal(value: str) -> str:
-    """A string inside of a key or a filter: quoted and percent-encoded."""
-    return quote("'" + value.replace("'", "''") + "'", safe="'")
 
 
 def passing(error: M365Error) -> bool:

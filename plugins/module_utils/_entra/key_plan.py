@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, thumbprint_of
@@ -87,7 +88,7 @@ def _is_certificate(entry: Json) -> bool:
 
 def ended(entry: Json, now: dt.datetime) -> bool:
     """Whether an entry can no longer be used."""
-    end = certificates.moment(entry.get("endDateTime"))
+    end = dates.parse(entry.get("endDateTime"))
     return end is not None and end <= now
 
 
@@ -154,8 +155,8 @@ def _new_entry(certificate: Certificate, entries: Sequence[Json], now: dt.dateti
         "usage": _USAGE,
         "keyId": str(uuid.uuid5(_NAMESPACE, f"{certificate.thumbprint}|{same}")),
         "displayName": f"{certificates.MARK} {now:%Y-%m-%d}",
-        "startDateTime": certificates.iso(certificate.not_before),
-        "endDateTime": certificates.iso(certificate.not_after),
+        "startDateTime": dates.iso(certificate.not_before),
+        "endDateTime": dates.iso(certificate.not_after),
         "customKeyIdentifier": certificate.thumbprint,
         "key": base64.b64encode(certificate.der).decode("ascii"),
     }

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID, is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 Json = dict[str, Any]

@@ -13,22 +13,17 @@ automation does not need otherwise; without it Graph's refusal is all there is.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, moment, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected
 
 Json = dict[str, Any]
-
-_DURATION = re.compile(
-    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
-)
 
 
 def check(client: GraphClient, desired: Desired, observed: Observed) -> None:
@@ -48,7 +43,7 @@ def check(client: GraphClient, desired: Desired, observed: Observed) -> None:
     own = (answers[1].get().get("value") or []) if len(answers) > 1 and answers[1].ok else []
     entries = (application or {}).get("keyCredentials") or ()
     there = {thumbprint_of(entry) for entry in entries}
-    created = moment((application or {}).get("createdDateTime"))
+    created = dates.parse((application or {}).get("createdDateTime"))
     added = [each for each in desired.certificates or () if each.thumbprint not in there]
     for certificate in added:
         error = verdict(answers[0].get(), own, certificate, created)
@@ -70,7 +65,7 @@ def verdict(
         if not _applies(restriction, created):
             continue
         kind = restriction.get("restrictionType")
-        longest = duration(restriction.get("maxLifetime"))
+        longest = dates.duration(restriction.get("maxLifetime"))
         if kind == "asymmetricKeyLifetime" and longest is not None and lifetime > longest:
             return Rejected(
                 f"the app management policy {policy_id} allows certificates to live {longest.days} days, and this one lives "
@@ -82,16 +77,6 @@ def verdict(
         if kind == "trustedCertificateAuthority":
             return None  # only Graph can tell whether the issuer is trusted
     return None
-
-
-def duration(text: Any) -> dt.timedelta | None:
-    """An ISO 8601 duration; a year counts 365 days and a month 30."""
-    match = _DURATION.fullmatch(text) if isinstance(text, str) and text != "P" else None
-    if match is None:
-        return None
-    part = {name: int(value or 0) for name, value in match.groupdict().items()}
-    days = 365 * part["years"] + 30 * part["months"] + 7 * part["weeks"] + part["days"]
-    return dt.timedelta(days=days, hours=part["hours"], minutes=part["minutes"], seconds=part["seconds"])
 
 
 def _restrictions(default: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -108,5 +93,5 @@ def _restrictions(default: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) 
 def _applies(restriction: Mapping[str, Any], created: dt.datetime | None) -> bool:
     if restriction.get("state", "enabled") != "enabled":
         return False
-    since = moment(restriction.get("restrictForAppsCreatedAfterDateTime"))
+    since = dates.parse(restriction.get("restrictForAppsCreatedAfterDateTime"))
     return since is None or created is None or created >= since

@@ -17,17 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import sign_in_errors
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import ConfidentialCredential
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.azure_cli import AzureCli
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import (
-    AUDIENCE,
-    GitHubOidc,
-    jwt_claims,
-)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import AUDIENCE, GitHubOidc
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, M365Error
@@ -157,7 +154,7 @@ class Tokens:
 
     def _ready(self, credential: StaticToken) -> Token:
         value = credential.token.strip()
-        ends = (jwt_claims(value) or {}).get("exp")
+        ends = (jwt.claims(value) or {}).get("exp")
         if isinstance(ends, (int, float)) and ends <= time.time():
             raise BadCredential(
                 f"access_token ended {time.time() - ends:.0f} s ago", remedy="Obtain a new one and run again."
@@ -287,4 +284,4 @@ def metadata_answers(context: Context) -> bool:
 
 
 def _token(value: str, expires: float) -> Token:
-    return Token(value, expires, jwt_claims(value) or {})
+    return Token(value, expires, jwt.claims(value) or {})

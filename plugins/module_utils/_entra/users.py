@@ -17,16 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
-    CONSISTENT,
-    Answer,
-    Call,
-    GraphClient,
-    Json,
-    literal,
-)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import CONSISTENT, Answer, Call, GraphClient, Json
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, M365Error, NotFound
 
@@ -192,7 +186,8 @@ def group_lookups(names: Sequence[str]) -> list[Call]:
         Call("GET", f"/groups/{name}?{fields}")
         if is_guid(name)
         else Call(
-            "GET", f"/groups?$filter=displayName%20eq%20{literal(name)}%20or%20mail%20eq%20{literal(name)}&{fields}"
+            "GET",
+            f"/groups?$filter=displayName%20eq%20{encoded_literal(name)}%20or%20mail%20eq%20{encoded_literal(name)}&{fields}",
         )
         for name in names
     ]
@@ -204,7 +199,7 @@ def members(group: Group) -> str:
 
 
 def _values(names: Iterable[str]) -> str:
-    return ",".join(literal(name) for name in names)
+    return ",".join(encoded_literal(name) for name in names)
 
 
 def _chunks(names: Sequence[str]) -> list[Sequence[str]]:

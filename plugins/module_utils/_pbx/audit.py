@@ -12,12 +12,12 @@ Each of it costs requests, so each is asked for by name.
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound, Rejected
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import names
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
@@ -194,5 +194,5 @@ def clock_offset(xapi: Xapi) -> float | None:
     """
     if xapi.clock_offset is not None:
         return xapi.clock_offset
-    parsed = email.utils.parsedate_tz(xapi.date) if xapi.date else None
-    return float(round(email.utils.mktime_tz(parsed) - time.time())) if parsed else None
+    stated = dates.from_http(xapi.date)
+    return None if stated is None else float(round(stated - time.time()))

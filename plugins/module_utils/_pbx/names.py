@@ -12,11 +12,11 @@ object ids or principal names is documented nowhere (ids are most likely), so an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound, Unsupported
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import LIST_USERS
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import GROUPS, MAILBOXES, USERS
@@ -26,8 +26,6 @@ BY_PRINCIPAL_NAME = "/Microsoft365Integration/Pbx.GetUsersByPrincipalNames"
 LIST_GROUPS = "/Microsoft365Integration/Pbx.GetM365Groups"
 
 _PAGE = 100
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-
 _KINDS = {USERS: "user", MAILBOXES: "shared mailbox", GROUPS: "group"}
 
 
@@ -55,16 +53,11 @@ class Names:
         return known or Account(name, frozenset((name.casefold(),)))
 
 
-def is_id(name: str) -> bool:
-    """Whether this is an object id, which needs no looking up."""
-    return _GUID.fullmatch(name.strip()) is not None
-
-
 def to_look_up(wanted: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     """By directory, the names that are no ids."""
     needed = {}
     for directory, names in wanted.items():
-        unknown = list(dict.fromkeys(name for name in names if not is_id(name)))
+        unknown = list(dict.fromkeys(name for name in names if not is_guid(name.strip())))
         if unknown:
             needed[directory] = unknown
     return needed

@@ -14,12 +14,12 @@ absence of a topic means that nobody could look.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unlicensed
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health as pbx_health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
@@ -37,8 +37,6 @@ TOPICS = (VERSION, LICENSE, ROLE, CERTIFICATE, CLOCK, INTEGRATION, SUBSCRIPTION,
 
 CLOCK_TOLERANCE_S = 300.0
 """Entra refuses assertions that are older or younger than this (documented: five minutes)."""
-
-_DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)?$")
 
 OWNER = "system_owners"
 ADMINISTRATOR = "system_admins"
@@ -163,7 +161,7 @@ def judge_certificate(
         remedy = "Give the PBX a public certificate, or Microsoft's change notifications will not reach it."
         made.append(Finding(CERTIFICATE, WARNING, "the TLS certificate of the PBX is self-signed", remedy))
     if not made:
-        said = f"the TLS certificate of the PBX is valid until {_day(found.not_after)}"
+        said = f"the TLS certificate of the PBX is valid until {dates.day(found.not_after)}"
         made.append(Finding(CERTIFICATE, OK, said))
     return made
 
@@ -171,15 +169,15 @@ def judge_certificate(
 def _certificate_dates(found: TlsCertificate, now: dt.datetime, warning_days: int) -> list[Finding]:
     remedy = "Renew it; the console shows it under Settings > Network."
     if found.not_after <= now:
-        said = f"the TLS certificate of the PBX ended on {_day(found.not_after)}"
+        said = f"the TLS certificate of the PBX ended on {dates.day(found.not_after)}"
         return [Finding(CERTIFICATE, ERROR, said, remedy)]
     if found.not_before > now:
-        said = f"the TLS certificate of the PBX is not valid before {_day(found.not_before)}"
+        said = f"the TLS certificate of the PBX is not valid before {dates.day(found.not_before)}"
         return [Finding(CERTIFICATE, ERROR, said, "Install one that is valid now, or set the clocks.")]
-    days = _days(found.not_after, now)
+    days = dates.days_left(found.not_after, now)
     if days >= warning_days:
         return []
-    said = f"the TLS certificate of the PBX ends in {days} days, on {_day(found.not_after)}"
+    said = f"the TLS certificate of the PBX ends in {days} days, on {dates.day(found.not_after)}"
     return [Finding(CERTIFICATE, WARNING, said, remedy)]
 
 
@@ -221,14 +219,14 @@ def judge_license(state: Mapping[str, Any], now: dt.datetime, warning_days: int)
     renew = "Renew it in the 3CX portal, then refresh the license in the console."
     if state.get("active") is False or state.get("activated") is False:
         what = "has ended" if state.get("activated") is not False else "is not activated"
-        when = _when(state.get("expires"))
-        ended = f" (it ended on {_day(when)})" if when and when <= now else ""
+        when = dates.parse(state.get("expires"))
+        ended = f" (it ended on {dates.day(when)})" if when and when <= now else ""
         made.append(
             Finding(LICENSE, ERROR, f"the license of the PBX {what}, so the PBX refuses settings{ended}", renew)
         )
     else:
-        made += _license_date("the license of the PBX", _when(state.get("expires")), now, warning_days, renew)
-    maintenance = _when(state.get("maintenance_expires"))
+        made += _license_date("the license of the PBX", dates.parse(state.get("expires")), now, warning_days, renew)
+    maintenance = dates.parse(state.get("maintenance_expires"))
     if maintenance is None and state.get("maintenance_expired"):
         made.append(_maintenance_ended("the maintenance of the license has ended"))
     made += _license_date("the maintenance of the license", maintenance, now, warning_days, renew)
@@ -241,10 +239,10 @@ def _license_date(
     if when is None:
         return []
     if when <= now:
-        return [Finding(LICENSE, WARNING, f"{what} ended on {_day(when)}", remedy)]
-    days = _days(when, now)
+        return [Finding(LICENSE, WARNING, f"{what} ended on {dates.day(when)}", remedy)]
+    days = dates.days_left(when, now)
     return (
-        [Finding(LICENSE, WARNING, f"{what} ends in {days} days, on {_day(when)}", remedy)]
+        [Finding(LICENSE, WARNING, f"{what} ends in {days} days, on {dates.day(when)}", remedy)]
         if days < warning_days
         else []
     )
@@ -335,26 +333,6 @@ def _more_numbers(numbers: Numbers) -> str:
 
 def _maintenance_ended(said: str) -> Finding:
     return Finding(LICENSE, WARNING, said, "Renew it: without, the PBX gets no updates.")
-
-
-def _when(value: Any) -> dt.datetime | None:
-    """A date of XAPI (documented: date-time, with any number of decimals); ``None`` for what is none.
-
-    Year 1 is how .NET writes that there is no date.
-    """
-    found = _DATE.match(str(value or ""))
-    if found is None or found[1].startswith("0001-"):
-        return None
-    zone = "+00:00" if found[2] in (None, "Z") else found[2]
-    return dt.datetime.fromisoformat(found[1] + zone)
-
-
-def _days(end: dt.datetime, now: dt.datetime) -> int:
-    return (end - now).days
-
-
-def _day(when: dt.datetime) -> str:
-    return f"{when:%Y-%m-%d}"
 
 
 def _all(parts: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import Edition
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import FIRST, Release
 
@@ -287,16 +288,6 @@ def shape(values: Mapping[str, Any]) -> dict[str, Any]:
         group, _dot, name = option.rpartition(".")
         (shaped.setdefault(group, {}) if group else shaped)[name] = value
     return shaped
-
-
-def dig(tree: Mapping[str, Any] | None, path: str) -> Any:
-    """The value at a dotted path, or ``None`` where the path ends early: XAPI leaves null properties out."""
-    found: Any = tree
-    for name in path.split("."):
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(name)
-    return found
 
 
 def read(each: Property, entity: Mapping[str, Any]) -> Any:

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._deps import hashes, serialization, x509
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Rejected, Unhealthy
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi, in_path
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change
 from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
@@ -123,7 +124,7 @@ def check_fqdn(xapi: Xapi, fqdn: str) -> None:
     :raises Rejected: it does not; nothing was written.
     """
     tried = "check that the name of the SBC leads to the PBX; nothing was written"
-    found = xapi.get(f"{PATH}/Pbx.CheckFqdnRecord(fqdn={in_path(fqdn)})", tried)
+    found = xapi.get(f"{PATH}/Pbx.CheckFqdnRecord(fqdn={encoded_literal(fqdn)})", tried)
     if not found.get("value"):
         raise Rejected(
             f"{fqdn} does not lead to this PBX",

@@ -13,6 +13,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._deps import x509
 from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
@@ -57,8 +58,8 @@ class TlsCertificate:
             "subject": self.subject,
             "issuer": self.issuer,
             "names": list(self.names),
-            "not_after": f"{self.not_after:%Y-%m-%dT%H:%M:%SZ}",
-            "days_left": (self.not_after - now).days,
+            "not_after": dates.iso(self.not_after),
+            "days_left": dates.days_left(self.not_after, now),
             "self_signed": self.self_signed,
         }
 

@@ -8,13 +8,11 @@
 
 from __future__ import annotations
 
-import base64
-import email.utils
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates, jwt
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import SECONDS_SINCE, Release
 
 LONGEST_S = 3600.0
@@ -54,29 +52,17 @@ class Token:
         return cls(value["access"], value["expires"], refresh, proven=True, clock_offset=offset)
 
 
-def claims(access: str) -> dict[str, Any]:
-    """The claims of a JWT, unverified; empty when it is none. Only for life time and explanations, never for trust."""
-    parts = access.split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        content = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def lifetime(answer: Mapping[str, Any], release: Release | None, server_date: str, now: float) -> float:
     """Seconds for which a new token may be used.
 
     ``exp`` of the token comes first: ``expires_in`` counts minutes before 20.0.9 and seconds since. ``exp`` is compared
     with the PBX's own clock (``iat``, else the ``Date`` of the answer), because ours may differ.
     """
-    found = claims(str(answer.get("access_token", "")))
+    found = jwt.claims(str(answer.get("access_token", ""))) or {}
     ends, starts = found.get("exp"), found.get("iat")
     if isinstance(ends, (int, float)):
         if not isinstance(starts, (int, float)):
-            starts = _date(server_date) or now
+            starts = dates.from_http(server_date) or now
         seconds = float(ends) - float(starts)
     else:
         seconds = _announced(answer.get("expires_in"), release)
@@ -86,7 +72,7 @@ def lifetime(answer: Mapping[str, Any], release: Release | None, server_date: st
 
 def clock_offset(access: str, now: float) -> float | None:
     """How far the clock that made a new token is ahead of ours, to the second."""
-    made = claims(access).get("iat")
+    made = (jwt.claims(access) or {}).get("iat")
     return float(round(made - now)) if isinstance(made, (int, float)) else None
 
 
@@ -98,8 +84,3 @@ def _announced(expires_in: Any, release: Release | None) -> float:
         return 0.0
     in_minutes = number <= 60 and release is not None and release < SECONDS_SINCE
     return number * 60 if in_minutes else number
-
-
-def _date(header: str) -> float | None:
-    parsed = email.utils.parsedate_tz(header) if header else None
-    return float(email.utils.mktime_tz(parsed)) if parsed else None

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import literal
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, NotFound
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi, literal
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
 
 FIELDS = (

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.jwt import claims
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected, Unreachable, Untrusted
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import RETRIES, SERVICE, Connection
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.login import Login
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.token import claims
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import VERSION_HEADER, Release
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import explain
 
@@ -120,7 +119,7 @@ class Xapi:
             raise self._said_where(error).while_trying(tried, self.connection.url) from None
         token.proven = True
         self.clock_offset = token.clock_offset
-        self.role = str(claims(token.access).get("MaxRole") or "")
+        self.role = str((claims(token.access) or {}).get("MaxRole") or "")
         return reply
 
     def _send(self, method: str, path: str, access: str, request: Mapping[str, Any]) -> Reply:
@@ -165,13 +164,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: plain(item) for name, item in value.items() if "@odata." not in name}
     return [plain(item) for item in value] if isinstance(value, list) else value
-
-
-def literal(text: str) -> str:
-    """A string in a filter or in the parentheses of a function: quotes doubled (OData v4)."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def in_path(text: str) -> str:
-    """A string literal inside a path."""
-    return quote(literal(text), safe="")

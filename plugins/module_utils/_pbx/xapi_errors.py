@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadCredential,
     Blocked,
@@ -30,7 +31,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import token as tokens
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.sign_in_errors import LICENSE_REMEDY
 
@@ -149,7 +149,7 @@ def _warned(said: Said, details: dict[str, Any]) -> M365Error:
 
 
 def _forbidden(said: Said, access: str, details: dict[str, Any]) -> M365Error:
-    role = str(tokens.claims(access).get("MaxRole") or "")
+    role = str((jwt.claims(access) or {}).get("MaxRole") or "")
     if role in OWNER_ROLES:
         return Unlicensed(
             said.message or f"the role is {role}, which may do everything, and XAPI still refuses",

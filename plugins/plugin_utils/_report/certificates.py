@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 
 MONTHS_AHEAD = 24
 SOON_DAYS = 30
@@ -24,12 +25,8 @@ FINE = "fine"
 # Not from the locale of the controller: the same fleet gives the same bytes everywhere.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+
 # Graph writes `2027-01-31T09:30:00Z`, with up to seven decimals; Python 3.9 reads neither form by itself.
-_TIME = re.compile(
-    r"(?P<moment>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?)(?:\.\d+)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?$", re.IGNORECASE
-)
-
-
 @dataclass(frozen=True)
 class CertificateEnd:
     """One certificate of one PBX. `superseded`: another certificate of the same PBX ends later, and not yet."""
@@ -76,39 +73,17 @@ class Bucket:
         return len(self.certificates) - self.superseded
 
 
-def parse_time(text: Any) -> datetime | None:
-    """An ISO 8601 time or date in UTC, or None when the text is none."""
-    found = _TIME.match(text.strip()) if isinstance(text, str) else None
-    if not found:
-        return None
-    zone = (found.group("zone") or "Z").upper()
-    try:
-        moment = datetime.fromisoformat(found.group("moment")).replace(tzinfo=timezone.utc)
-        if zone == "Z":
-            return moment
-        digits = zone[1:].replace(":", "")
-        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-        return moment - offset if zone[0] == "+" else moment + offset
-    except (ValueError, OverflowError):
-        return None
-
-
 def parse_moment(text: str) -> datetime:
-    """As `parse_time`, for a time that must be one: ValueError otherwise."""
-    moment = parse_time(text)
+    """As `dates.parse`, for a time that must be one: ValueError otherwise."""
+    moment = dates.parse(text)
     if moment is None:
         raise ValueError(f"'{text}' is not a time in ISO 8601.")
     return moment
 
 
-def whole_days(until: datetime, now: datetime) -> int:
-    """Days left, rounded down: 0 on the last day, negative afterwards."""
-    return (until - now) // timedelta(days=1)
-
-
 def host_certificates(host: str, certificates: Sequence[dict[str, Any]], now: datetime) -> list[CertificateEnd]:
     """The certificates of one PBX, the next end first, those with an unknown end last."""
-    ends = [parse_time(certificate.get("not_after")) for certificate in certificates]
+    ends = [dates.parse(certificate.get("not_after")) for certificate in certificates]
     days = [days_left(certificate, now) for certificate in certificates]
     last = max((left for left in days if left is not None), default=None)
     found = [
@@ -130,8 +105,8 @@ def days_left(certificate: dict[str, Any], now: datetime) -> int | None:
     given = certificate.get("days_left")
     if isinstance(given, (int, float)) and not isinstance(given, bool):
         return math.floor(given)
-    end = parse_time(certificate.get("not_after"))
-    return whole_days(end, now) if end else None
+    end = dates.parse(certificate.get("not_after"))
+    return dates.days_left(end, now) if end else None
 
 
 def _end_order(certificate: CertificateEnd) -> Any:

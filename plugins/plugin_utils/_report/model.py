@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+
 from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
 from .merging import merge_plain_results
-from .values import canonical, iso_time, optional_text, plain, plain_text
+from .values import canonical, optional_text, plain, plain_text
 from .verdicts import COMPLIANT, VERDICTS, check_verdict, default_reasons, default_remedies
 
 
@@ -94,7 +96,7 @@ class Report:
 
         `compare_with` is the content of an earlier compliance.json; ValueError when it is something else.
         """
-        moment = iso_time(generated_at)
+        moment = dates.iso(generated_at)
         partials: dict[str, list[dict[str, Any]]] = {}
         for result in hosts:
             entry = result.to_dict()

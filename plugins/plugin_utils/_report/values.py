@@ -13,8 +13,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.dates import iso
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Characters that change how the text around them is shown (controls, bidirectional overrides, invisible ones): a host
@@ -50,12 +52,6 @@ class Difference:
     removed: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     kept: int = 0
-
-
-def iso_time(moment: datetime) -> str:
-    """A time in UTC to the second, as `2026-11-22T10:00:00Z`. A time without zone is taken as UTC."""
-    aware = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
-    return aware.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def plain_text(text: str) -> str:
@@ -94,7 +90,7 @@ _PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     ((int, float), _plain_number),
     (str, plain_text),
     ((bytes, bytearray), lambda value: bytes(value).decode("utf-8", "replace")),
-    (datetime, iso_time),
+    (datetime, iso),
     (date, date.isoformat),
     (Mapping, _plain_mapping),
     (AbstractSet, lambda value: sorted((plain(item) for item in value), key=canonical)),

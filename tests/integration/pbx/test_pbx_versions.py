@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     ACCOUNTS,
     BINDINGS,
@@ -21,7 +22,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     PROPERTIES,
     TEAMS,
     Property,
-    dig,
     read,
     shape,
 )

@@ -10,6 +10,7 @@ import base64
 import datetime as dt
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Desired, Key, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
@@ -75,11 +76,11 @@ def entry(certificate: certificates.Certificate, number: int, *, ours: bool, ide
     return {
         "customKeyIdentifier": forms[identifier],
         "displayName": f"{MARK} 2026-01-0{number + 1}" if ours else "CN=somebody",
-        "endDateTime": certificates.iso(end),
+        "endDateTime": dates.iso(end),
         "hasExtendedValue": None,
         "key": base64.b64encode(certificate.der).decode() if identifier == "hex" else None,
         "keyId": f"key-{certificate.thumbprint[:6]}-{number}",
-        "startDateTime": certificates.iso(certificate.not_before),
+        "startDateTime": dates.iso(certificate.not_before),
         "type": "AsymmetricX509Cert",
         "usage": "Verify",
     }

@@ -11,17 +11,12 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._common.dates import iso
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as plans
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
-    MARK,
-    URI_LISTS,
-    Desired,
-    Key,
-    Observed,
-    value_at,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import iso, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, URI_LISTS, Desired, Key, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.tests.unit.entra import generated as gen
@@ -62,7 +57,7 @@ def test_nothing_foreign_is_ever_dropped(desired: Desired, observed: Observed) -
     before = observed.application or observed.deleted or {}
     after = plans.simulate(observed, plan).application or {}
     for each in URI_LISTS:
-        assert set(value_at(before, each.path) or ()) <= set(value_at(after, each.path) or ())
+        assert set(dig(before, each.path) or ()) <= set(dig(after, each.path) or ())
     assert declared.pairs(before.get("requiredResourceAccess") or ()) <= declared.pairs(
         after.get("requiredResourceAccess") or ()
     )
@@ -82,7 +77,7 @@ def test_without_our_mark_nothing_is_removed_unless_forced(desired: Desired, obs
     before = observed.application or observed.deleted or {}
     after = plans.simulate(observed, plan).application or {}
     for each in URI_LISTS:
-        assert set(value_at(before, each.path) or ()) <= set(value_at(after, each.path) or ())
+        assert set(dig(before, each.path) or ()) <= set(dig(after, each.path) or ())
     usable = {thumbprint_of(e) or e["keyId"] for e in before.get("keyCredentials") or () if not key_plan.ended(e, NOW)}
     assert usable <= {thumbprint_of(e) or e["keyId"] for e in after.get("keyCredentials") or ()}
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import check_tenant, endpoints
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 
@@ -56,14 +56,3 @@ def test_unusable_addresses_are_refused(address: str) -> None:
 def test_an_unknown_cloud_names_the_known_ones() -> None:
     with pytest.raises(BadInput, match="usgov_dod"):
         endpoints("germany", None, None)
-
-
-@pytest.mark.parametrize("tenant", ["6F1C2D5E-8A86-4C8E-9D0E-8FF4F0A4C1AA", "contoso.onmicrosoft.com", "a-b.example"])
-def test_tenants(tenant: str) -> None:
-    assert check_tenant(f" {tenant} ") == tenant.lower()
-
-
-@pytest.mark.parametrize("tenant", ["common", "Organizations", "consumers", "contoso", "", "6f1c2d5e", "a/b.example"])
-def test_what_is_no_tenant(tenant: str) -> None:
-    with pytest.raises(BadInput, match="tenant_id"):
-        check_tenant(tenant)

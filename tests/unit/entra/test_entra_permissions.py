@@ -195,11 +195,3 @@ def test_an_applications_own_policy_goes_first() -> None:
     own = {"id": "own", "isEnabled": True, "restrictions": {"keyCredentials": []}}
     assert policy.verdict(default(restriction("P1D")), [own], CERTIFICATE, None) is None
     assert policy.verdict(default(restriction("P1D")), [{**own, "isEnabled": False}], CERTIFICATE, None) is not None
-
-
-@pytest.mark.parametrize(
-    ("text", "days"), [("P90D", 90), ("P1Y", 365), ("P2M", 60), ("P1W", 7), ("P1DT24H", 2), ("P", None), (None, None)]
-)
-def test_durations(text: str | None, days: int | None) -> None:
-    found = policy.duration(text)
-    assert (found.days if found else None) == days

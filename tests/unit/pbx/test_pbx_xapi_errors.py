@@ -20,7 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Unlicensed,
     Unsupported,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import in_path, literal, plain
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import plain
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import explain
 from ansible_collections.tcx.m365.tests.unit.pbx.fakes import jwt, reply, xapi
 
@@ -151,8 +151,3 @@ def test_release_and_role_are_learned_on_the_way() -> None:
     assert str(client.release) == "20.0.9"
     assert client.version == "20.0.9.995"
     assert client.role == "system_owners"
-
-
-def test_quotes_in_values_are_doubled_and_escaped() -> None:
-    assert literal("O'Hara") == "'O''Hara'"
-    assert in_path("a/b'c") == "%27a%2Fb%27%27c%27"

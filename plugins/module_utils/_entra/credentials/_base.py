@@ -15,7 +15,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
     ConfidentialCredential,
     check_client_id,

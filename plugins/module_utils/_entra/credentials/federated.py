@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
     ConfidentialCredential,
     Credential,
@@ -58,7 +57,7 @@ class FederatedToken(ConfidentialCredential):
     def read(self) -> str:
         """The token as it is now; raises :class:`BadInput` when it cannot be one or has ended."""
         token = self.token.strip() or self._from_file()
-        claims = jwt_claims(token)
+        claims = jwt.claims(token)
         if claims is None:
             raise BadInput(
                 "the federated token is not a JWT",
@@ -112,15 +111,3 @@ class GitHubOidc(Credential):
 
     def secrets(self) -> tuple[str, ...]:
         return (self.request_token,)
-
-
-def jwt_claims(token: str) -> dict[str, Any] | None:
-    """The claims of a JWT, unverified; ``None`` when it is none (tokens may be opaque)."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return None
-    return claims if isinstance(claims, dict) else None

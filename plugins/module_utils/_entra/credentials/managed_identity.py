@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
