@@ -12,10 +12,12 @@ import io
 import re
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
 from .certificates import OVERDUE
 from .comparison import CATEGORIES, CATEGORY_LABELS
 from .model import Report
-from .values import Difference, Limits, all_differences, visible
+from .values import Difference, Limits, all_differences
 
 COLUMNS = (
     "host",
@@ -39,13 +41,15 @@ COLUMNS = (
 )
 
 # A spreadsheet takes a cell that begins so for a formula, whatever the quotes; East Asian editions also take the full-width forms.
-_FORMULA = re.compile("^[\\s'\"]*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
+_FORMULA = re.compile("(^|[;,|:^~])(?=[\\s'\"]*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])")
+"""Where a cell may begin that a spreadsheet takes for a formula: at its start, and behind each character that the language
+or the settings of a spreadsheet make a separator. Blanks are not among them: options in a remedy begin behind one."""
 _WHOLE = Limits(characters=1000, items=1000, differences=1000)
 
 
 def safe_cell(text: str) -> str:
-    """The text on one line; with an apostrophe in front when a spreadsheet could take it for a formula."""
-    return "'" + visible(text) if _FORMULA.match(text) else visible(text)
+    """The text on one line, with an apostrophe wherever a spreadsheet could take what follows for a formula."""
+    return _FORMULA.sub(r"\1'", visible(text)) if text else text
 
 
 def render_csv(report: Report) -> str:

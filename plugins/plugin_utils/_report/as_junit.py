@@ -11,6 +11,8 @@ import re
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible_lines
+
 from .model import Report
 from .values import Limits, all_differences
 from .verdicts import COMPLIANT, DRIFTED, FAILED, LABELS, UNLICENSED, UNREACHABLE
@@ -18,13 +20,14 @@ from .wording import run_facts
 
 # A finding is a failure; where the check could not come to a finding, it is an error.
 _KINDS: dict[str, tuple[str, ...]] = {"failure": (DRIFTED, UNLICENSED), "error": (FAILED, UNREACHABLE)}
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile("[\ufffe\uffff]")
+"""What is left that XML 1.0 cannot carry when controls and surrogates have become visible."""
 _LIMITS = Limits(characters=2000, items=500, differences=500)
 
 
 def xml_text(text: str) -> str:
-    """The text with what XML 1.0 cannot carry replaced."""
-    return _NOT_XML.sub("\ufffd", text)
+    """The text with what XML 1.0 cannot carry, and what a terminal would obey, written as escapes."""
+    return _NOT_XML.sub("\ufffd", visible_lines(text))
 
 
 def render_junit(report: Report) -> str:

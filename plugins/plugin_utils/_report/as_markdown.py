@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
 from .certificates import FINE, OVERDUE, CertificateEnd
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS
 from .model import Report
-from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items, visible
+from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
 from .wording import days_text, headline, run_facts, time_text
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import TRICKY
+
 from .as_csv import render_csv
 from .as_junit import render_junit
 from .as_markdown import render_markdown
@@ -24,7 +26,10 @@ from .model import Report
 from .page import render_page
 
 MANIFEST = "SHA256SUMS"
-_FILE_MODE = 0o644
+
+# Tenant ids, addresses and names of people stand in a report: it is for its owner and group.
+_DIRECTORY_MODE = 0o750
+_FILE_MODE = 0o640
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,9 @@ class ReportFile:
 
 def render_json(report: Report) -> str:
     """The content of compliance.json as text: two spaces, the keys in the documented order, UTF-8."""
-    return json.dumps(report.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    # Such characters stand inside of strings only, where JSON has an escape for each.
+    return TRICKY.sub(lambda found: json.dumps(found.group())[1:-1], text)
 
 
 RENDERERS: dict[str, Callable[[Report], str]] = {
@@ -61,7 +68,7 @@ def write_report(
     """
     finished = report.compared_with(compare_with) if compare_with is not None else report
     folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     # Everything is made before anything is written: an error on the way leaves the earlier report whole.
     contents = {name: render(finished).encode("utf-8") for name, render in RENDERERS.items()}
     written = [_write(folder / name, content) for name, content in contents.items()]
@@ -79,6 +86,13 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{what} is not JSON: {error}.") from error
     return check_report(content, what)
+
+
+def _make(folder: Path) -> None:
+    """Make what is missing of the directory with a mode of its own; one that is there keeps its mode."""
+    if not folder.parent.is_dir():
+        _make(folder.parent)
+    folder.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
 
 
 def _write(path: Path, content: bytes) -> ReportFile:

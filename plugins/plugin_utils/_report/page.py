@@ -15,12 +15,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
 from .certificates import FINE, Bucket, CertificateEnd, timeline
 from .charts import timeline_chart, verdict_chart
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, DISAPPEARED
 from .model import Report
 from .page_data import page_data, script_json
-from .values import Limits, shorten, visible
+from .values import Limits, shorten
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
 from .wording import count, days_text, headline, run_facts, time_text
 

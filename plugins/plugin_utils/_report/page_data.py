@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
 from .as_csv import since_earlier
 from .certificates import CertificateEnd
 from .model import Report
-from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items, visible
+from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items
 from .verdicts import LABELS, SEVERITY, VERDICTS
 from .wording import days_text
 

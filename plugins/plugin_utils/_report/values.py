@@ -17,13 +17,9 @@ from datetime import date, datetime
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import iso
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# Characters that change how the text around them is shown (controls, bidirectional overrides, invisible ones): a host
-# name or a setting must not be able to make a report say something else than the file does.
-_TRICKY = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
-)
 
 # Made once: large fleets compare millions of values.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -110,15 +106,6 @@ def as_text(value: Any) -> str:
     if isinstance(value, str):
         return value or "(empty)"
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def visible(text: str) -> str:
-    """The text on one line with every character that could disguise it written as an escape, as `\\u202e`."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _TRICKY.sub(
-        lambda found: f"\\u{ord(found.group()):04x}", plain_text(text).replace("\r\n", " ").replace("\n", " ")
-    )
 
 
 def shorten(text: str, characters: int) -> str:

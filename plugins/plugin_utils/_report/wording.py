@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
 from .model import Report
-from .values import as_text, shorten, visible
+from .values import as_text, shorten
 from .verdicts import COMPLIANT
 
 _KNOWN = ("playbook", "check_mode", "limit", "duration_s")

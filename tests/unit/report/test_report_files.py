@@ -48,7 +48,7 @@ def test_all_files_are_there_readable_by_all_and_as_told(tmp_path: Path) -> None
     assert [Path(one.path).name for one in written] == NAMES
     assert names_in(folder) == sorted(NAMES)
     for one in written:
-        assert stat.S_IMODE(Path(one.path).stat().st_mode) == 0o644
+        assert stat.S_IMODE(Path(one.path).stat().st_mode) == 0o640
         assert Path(one.path).stat().st_size == one.size
 
 

@@ -1,0 +1,57 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The border for foreign text: characters that a terminal obeys, or that disguise a text, become visible.
+
+What a PBX, a tenant or an inventory says may hold escape sequences (they clear a screen, set its title, forge lines),
+C1 controls, and characters that turn the direction of what follows (CVE-2021-42574). Everything that leaves this
+collection towards people passes one of these functions: messages, warnings, notices, traces, results, reports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_NOT_SHOWN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
+)
+TRICKY = re.compile(f"[{_NOT_SHOWN}]")
+"""Everything but tab and line feed, which data such as certificates need; joiners (U+200C, U+200D) are part of words."""
+
+_LINE_ENDS = re.compile(r"[\t ]*(?:\r\n|[\n\t])[\t ]*")
+
+
+def visible(text: str) -> str:
+    """The text on one line, with each character that is not shown as itself written as an escape, such as ``\\x1b``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return visible_lines(_LINE_ENDS.sub(" ", str.__str__(text)))
+
+
+def visible_lines(text: str) -> str:
+    """Like :func:`visible`, but lines stay lines."""
+    if text.isascii() and text.isprintable():
+        return text
+    return TRICKY.sub(_escaped, str.__str__(text).replace("\r\n", "\n"))
+
+
+def visible_data(value: Any) -> Any:
+    """A copy of plain data (JSON) in which every text, keys included, has passed :func:`visible_lines`."""
+    if isinstance(value, str):
+        return visible_lines(value)
+    if isinstance(value, Mapping):
+        return {visible_data(name): visible_data(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [visible_data(item) for item in value]
+    return value
+
+
+def _escaped(found: re.Match[str]) -> str:
+    number = ord(found.group())
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The border: no character that a terminal obeys or that disguises a text gets through, and all others do."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_data, visible_lines
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from .hostile import HOSTILE, hostile_texts, obeyed_characters
+
+
+@given(st.one_of(hostile_texts, st.text()))
+@example("".join(HOSTILE))
+def test_no_obeyed_character_gets_through(text: str) -> None:
+    assert not obeyed_characters(visible(text))
+    assert not set(visible(text)) & {"\n", "\t", "\r"}
+    assert not obeyed_characters(visible_lines(text))
+    assert visible(visible(text)) == visible(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;PWNED\x07", r"\x1b]0;PWNED\x07"),
+        ("\x9b2J", r"\x9b2J"),
+        ("gpj\u202etxt.exe", r"gpj\u202etxt.exe"),
+        ("one\r\n  two\tthree", "one two three"),
+        ("Zürich, 東京, \u05e9\u05dc\u05d5\u05dd", "Zürich, 東京, \u05e9\u05dc\u05d5\u05dd"),
+        ("\u0646\u200c\u0647", "\u0646\u200c\u0647"),
+        ("\U000e0041", r"\U000e0041"),
+        (r"\x1b", r"\x1b"),
+    ],
+)
+def test_what_is_shown(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_data_keeps_its_lines_and_its_other_types() -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    data = {"pem": pem, "\x1bkey": ["\x07", 5, None, True, 1.5, {"x": "\u202e"}]}
+    assert visible_data(data) == {"pem": pem, r"\x1bkey": [r"\x07", 5, None, True, 1.5, {"x": r"\u202e"}]}
