@@ -90,10 +90,15 @@ def versions(*minors: int) -> tuple[Version, ...]:
 # cores over the interpreters so that the matrix meets as many of them as possible.
 CORES = {
     "2.16": versions(11, 12),
+    "2.17": versions(12, 11),
+    "2.18": versions(13, 12, 11),
     "2.19": versions(11, 12, 13),
     "2.20": versions(13, 12, 14),
     "2.21": versions(12, 13, 14),
+    "2.22": versions(13, 14, 15),
 }
+# Releases that differ where it hurts (locks of the output, data tagging, multiprocessing) and not in what sanity checks.
+IN_BETWEEN = frozenset({"2.17", "2.18", "2.22"})
 ANY = versions(12, 11, 13, 14)
 
 # Tens of thousands of modules of which the tests use a few; to compile all of them takes longer than to use those.
