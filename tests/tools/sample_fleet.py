@@ -43,7 +43,7 @@ def sample_report(count: int, seed: int = 7, compared: bool = True) -> Report:
 
 
 def earlier_report(hosts: list[HostResult], seed: int = 7) -> Report:
-    """The same fleet a week before: some drift was not there yet, some is mended by now, a few PBXs came and went."""
+    """The same fleet a week before: some drift was not there yet, some is resolved by now, a few PBXs were added or removed."""
     rng = random.Random(seed + 1)
     before: list[HostResult] = []
     for number, now in enumerate(hosts):
@@ -67,6 +67,7 @@ def _verdict(number: int) -> str:
         17: "drifted",
         21: "drifted",
         26: "drifted",
+        30: "broken",
         33: "drifted",
     }.get(number % 40, "compliant")
 
@@ -143,8 +144,13 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
         result.remedies = [
             "Upgrade the license of the PBX, or set contact_sync.enabled to false for it in the inventory."
         ]
+    elif verdict == "broken":
+        result.status["message"] = "AADSTS7000112: Application is disabled."
+        result.reasons = [f"3CX reports: {result.status['message']}"]
+        result.remedies = ["Enable the enterprise application in Entra ID > Enterprise applications > Properties."]
     elif verdict == "drifted":
         _drift(number, result)
+    _evidence(rng, number, result)
     if number % 6 == 1:
         result.unmanaged = {
             "application": {
@@ -153,6 +159,32 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
             }
         }
     return result
+
+
+def _evidence(rng: random.Random, number: int, result: HostResult) -> None:
+    """What an auditor asks for: who may do what, with which keys, and how each control came out."""
+    result.tenant_name = f"{result.host.split('-')[0].capitalize()} {result.host.split('-')[1].capitalize()} Ltd"
+    result.granted_permissions = ["User.Read.All", *(["Calendars.Read"] if number % 3 else [])]
+    result.redirect_uris = [f"{result.url}/oauth2office2"]
+    result.owners = [{"id": _guid(rng), "name": "3CX automation"}]
+    for certificate in result.certificates:
+        certificate.update(desired=True, managed=True)
+        own = {"kind": "certificate", "name": certificate["display_name"], "expires": certificate["not_after"]}
+        result.credentials.append({**own, "owner": "this_pbx"})
+    if number % 40 == 24:
+        secret = {"kind": "secret", "name": "migration script", "expires": "2027-06-30T00:00:00Z", "owner": "foreign"}
+        result.credentials.append(secret)
+    signs_in = result.verdict not in ("broken", "drifted")
+    result.controls = [
+        _control("redirect_uri", "Redirect URI of the PBX", result.redirect_uris, result.redirect_uris, True),
+        _control("consent", "Granted permissions", result.granted_permissions, result.granted_permissions, True),
+        _control("sign_in", "Sign-in with Microsoft", True, signs_in, signs_in),
+    ]
+
+
+def _control(name: str, title: str, desired: Any, found: Any, good: bool) -> dict[str, Any]:
+    result = "pass" if good else "fail"
+    return {"id": name, "title": title, "desired": desired, "found": found, "result": result, "reason": ""}
 
 
 def _drift(number: int, result: HostResult) -> None:

@@ -64,6 +64,7 @@ def certificate_list(
                 "not_before": entry.get("startDateTime"),
                 "not_after": entry.get("endDateTime"),
                 "days_left": (ends - now).days if ends else None,
+                "desired": thumbprint in (managed or ()),
                 "managed": certificates.is_ours(entry) or thumbprint in (managed or ()),
             }
         )

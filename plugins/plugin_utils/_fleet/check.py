@@ -63,7 +63,7 @@ def _verdict(
         return "drifted", reasons, []
     if unhealthy:
         # Every setting is as wanted and the proof fails all the same: a repair by the rollout cannot be promised.
-        return "failed", reasons or ["the integration is not healthy although every setting is as wanted"], []
+        return "broken", reasons, []
     return "compliant", reasons, []
 
 

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from .comparison import compare
 from .files import ReportFile, read_report, write_report
-from .model import HostResult, Report, merge_host_results
+from .model import HostResult, Report
 
-__all__ = ["HostResult", "Report", "ReportFile", "compare", "merge_host_results", "read_report", "write_report"]
+__all__ = ["HostResult", "Report", "ReportFile", "compare", "read_report", "write_report"]

@@ -23,17 +23,23 @@ COLUMNS = (
     "host",
     "verdict",
     "reasons",
+    "attention",
     "differences",
     "changes",
+    "granted_permissions",
     "consent_missing",
     "consent_unneeded",
     "certificates",
-    "certificate_ends",
+    "certificate_expires",
     "certificate_days_left",
     "certificate_overdue",
+    "redirect_uris",
+    "credentials",
+    "owners",
     "version",
     "edition",
     "tenant_id",
+    "tenant_name",
     "application_id",
     "url",
     "remedies",
@@ -79,19 +85,35 @@ def _cells(report: Report, entry: dict[str, Any]) -> dict[str, str]:
     return {
         **{
             name: entry[name]
-            for name in ("host", "verdict", "version", "edition", "tenant_id", "application_id", "url")
+            for name in ("host", "verdict", "version", "edition", "tenant_id", "tenant_name", "application_id", "url")
         },
         "reasons": " ".join(entry["reasons"]),
+        "attention": " ".join(entry["attention"]),
+        "granted_permissions": " ".join(entry["granted_permissions"]),
+        "redirect_uris": " ".join(entry["redirect_uris"]),
+        "credentials": "; ".join(_credential(one) for one in entry["credentials"]),
+        "owners": "; ".join(owner_text(one) for one in entry["owners"]),
         "differences": str(len(differing)),
         "changes": "; ".join(_told(one) for one in differing),
         "consent_missing": " ".join(entry["consent"]["missing"]),
         "consent_unneeded": " ".join(entry["consent"]["unneeded"]),
         "certificates": " ".join(certificate.thumbprint for certificate in certificates),
-        "certificate_ends": following.day if following else "",
+        "certificate_expires": following.day if following else "",
         "certificate_days_left": str(max(0, following.days_left or 0)) if following else "",
         "certificate_overdue": ("yes" if following.state == OVERDUE else "no") if following else "",
         "remedies": "; ".join(entry["remedies"]),
     }
+
+
+def _credential(one: dict[str, Any]) -> str:
+    return f"{one.get('kind', '')} {one.get('name') or 'without a name'} ({one.get('owner', '')}, expires {one.get('expires') or 'never'})"
+
+
+def owner_text(owner: Any) -> str:
+    """An owner of the application by name, and by ID where it has no name."""
+    if isinstance(owner, dict):
+        return str(owner.get("name") or owner.get("display_name") or owner.get("id") or "")
+    return str(owner)
 
 
 def _told(one: Difference) -> str:

@@ -15,11 +15,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 
 from .model import Report
 from .values import Limits, all_differences
-from .verdicts import COMPLIANT, DRIFTED, FAILED, LABELS, UNLICENSED, UNREACHABLE
+from .verdicts import AS_DESIRED, ATTENTION, BROKEN, DRIFTED, FAILED, LABELS, UNLICENSED, UNREACHABLE
 from .wording import run_facts
 
 # A finding is a failure; where the check could not come to a finding, it is an error.
-_KINDS: dict[str, tuple[str, ...]] = {"failure": (DRIFTED, UNLICENSED), "error": (FAILED, UNREACHABLE)}
+_KINDS: dict[str, tuple[str, ...]] = {"failure": (DRIFTED, BROKEN, UNLICENSED), "error": (FAILED, UNREACHABLE)}
 _NOT_XML = re.compile("[\ufffe\uffff]")
 """What is left that XML 1.0 cannot carry when controls and surrogates have become visible."""
 _LIMITS = Limits(characters=2000, items=500, differences=500)
@@ -31,7 +31,10 @@ def xml_text(text: str) -> str:
 
 
 def render_junit(report: Report) -> str:
-    """The whole file. `drifted` and `unlicensed` are failures, `failed` and `unreachable` are errors."""
+    """The whole file. `drifted`, `broken` and `unlicensed` are failures, `failed` and `unreachable` are errors.
+
+    A PBX that needs attention passes, and says in its output why.
+    """
     summary, seconds = report.summary, _seconds(report.run.get("duration_s"))
     totals = {
         "name": "tcx.m365 compliance",
@@ -62,7 +65,9 @@ def _case(suite: Element, entry: dict[str, Any]) -> None:
         suite, "testcase", {"classname": "tcx.m365.compliance", "name": xml_text(entry["host"]), "time": "0.000"}
     )
     verdict = entry["verdict"]
-    if verdict == COMPLIANT:
+    if verdict == ATTENTION:
+        SubElement(case, "system-out").text = xml_text("\n".join(entry["attention"]))
+    if verdict in AS_DESIRED:
         return
     kind = next(name for name, verdicts in _KINDS.items() if verdict in verdicts)
     message = f"{LABELS[verdict]}: {' '.join(entry['reasons'])}"
@@ -70,7 +75,7 @@ def _case(suite: Element, entry: dict[str, Any]) -> None:
 
 
 def _lines(entry: dict[str, Any]) -> list[str]:
-    lines = list(entry["reasons"])
+    lines = [*entry["reasons"], *entry["attention"]]
     for one in all_differences(entry["changes"], _LIMITS):
         removed, added = (one.removed, one.added) if one.is_set else ([one.before], [one.after])
         lines.extend(f"- {one.path}: {text}" for text in removed)

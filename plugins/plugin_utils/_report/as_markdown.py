@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
-"""The report as Markdown (GitHub flavor): what to know first, then every PBX that needs attention."""
+"""The report as Markdown (GitHub flavor): what to know first, then every PBX that is not compliant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS
 from .model import Report
 from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
-from .wording import days_text, headline, run_facts, time_text
+from .wording import count, days_text, headline, run_facts, time_text
 
 _LIMITS = Limits(characters=160, items=20, differences=60)
 # What is markup anywhere, and what is only at the beginning of a text or beside a word: names stay readable in the source, too.
@@ -37,7 +37,7 @@ def render_markdown(report: Report) -> str:
     parts = [_head(report), _summary(report)]
     if report.comparison is not None:
         parts.append(_comparison(report.comparison))
-    parts.extend((_attention(report), _certificates(report), _details(report)))
+    parts.extend((_attention(report), _certificates(report), _details(report), _compliant(report)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -80,30 +80,42 @@ def _open_entries(report: Report) -> list[dict[str, Any]]:
 
 def _attention(report: Report) -> str:
     rows = [
-        [markdown_text(entry["host"]), LABELS[entry["verdict"]], " ".join(_text(reason) for reason in entry["reasons"])]
+        [
+            markdown_text(entry["host"]),
+            LABELS[entry["verdict"]],
+            " ".join(_text(reason) for reason in (*entry["reasons"], *entry["attention"])),
+        ]
         for entry in _open_entries(report)
     ]
     return "## PBXs that need attention\n\n" + table(["PBX", "Verdict", "Reasons"], rows) if rows else ""
 
 
+def _compliant(report: Report) -> str:
+    """Every PBX is in the report by its name, also those of which there is nothing to say."""
+    names = [markdown_text(entry["host"]) for entry in report.hosts if entry["verdict"] == COMPLIANT]
+    return "## Compliant PBXs\n\n" + ", ".join(names) if names else ""
+
+
 def _certificates(report: Report) -> str:
     found = [one for entry in report.hosts for one in report.certificates_of(entry) if one.state not in ("", FINE)]
     found.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
+    seen = sum(1 for entry in report.hosts if entry["certificates"])
     if not found:
-        return "## Certificates\n\nNo certificate is overdue or ends within 30 days."
+        read = f"The certificates of {seen:,} of {count(len(report.hosts), 'PBX', 'PBXs')} were read"
+        return f"## Certificates\n\n{read}; none of them has expired or expires within 30 days."
     rows = [
-        [markdown_text(one.host), one.day, _ends(one), markdown_text(one.thumbprint), markdown_text(one.name)]
+        [markdown_text(one.host), one.day, _expiry(one), markdown_text(one.thumbprint), markdown_text(one.name)]
         for one in found
     ]
-    return "## Certificates that ended or end within 30 days\n\n" + table(
-        ["PBX", "Ends", "", "Thumbprint", "Name"], rows
+    return "## Certificates that have expired or expire within 30 days\n\n" + table(
+        ["PBX", "Expires", "", "Thumbprint", "Name"], rows
     )
 
 
-def _ends(certificate: CertificateEnd) -> str:
+def _expiry(certificate: CertificateEnd) -> str:
     text = days_text(certificate.days_left)
     marked = f"**{text}**" if certificate.state == OVERDUE else text
-    return f"{marked}; has a successor" if certificate.superseded else marked
+    return f"{marked}; replaced by a newer one" if certificate.superseded else marked
 
 
 def _details(report: Report) -> str:
@@ -117,7 +129,7 @@ def _text(text: str) -> str:
 
 def _host(entry: dict[str, Any]) -> str:
     lines = [f"### {markdown_text(entry['host'])}: {LABELS[entry['verdict']].lower()}", ""]
-    lines.extend(f"- {_text(reason)}" for reason in entry["reasons"])
+    lines.extend(f"- {_text(reason)}" for reason in (*entry["reasons"], *entry["attention"]))
     lines.extend(_drift(entry["changes"]))
     for title, names in (
         ("Consent missing", entry["consent"]["missing"]),
@@ -127,7 +139,7 @@ def _host(entry: dict[str, Any]) -> str:
             lines.extend(("", f"{title}: " + ", ".join(markdown_text(name) for name in names)))
     unmanaged = flat_items(entry["unmanaged"])
     if unmanaged:
-        lines.extend(("", "Not managed, kept:", ""))
+        lines.extend(("", "Not managed, left unchanged:", ""))
         lines.extend(f"- {markdown_text(path)}: {_list(shown_items(items, _LIMITS))}" for path, items in unmanaged)
     if entry["remedies"]:
         lines.extend(("", "How to fix it:", ""))
@@ -140,7 +152,7 @@ def _drift(changes: list[dict[str, Any]]) -> list[str]:
     if not found:
         return []
     rows = [[markdown_text(one.path), _before(one), _after(one)] for one in found[: _LIMITS.differences]]
-    lines = ["", table(["Setting", "Before (found)", "After (wanted)"], rows)]
+    lines = ["", table(["Setting", "Found", "Desired"], rows)]
     if len(found) > len(rows):
         lines.extend(("", f"{len(found) - len(rows)} more in compliance.json."))
     return lines

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
-"""Certificate ends over the fleet: what is overdue, what ends soon, and how many end in each of the next 24 months."""
+"""When the certificates of a fleet expire: which have expired, which soon will, and how many do in each of the next 24 months."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ FINE = "fine"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-# Graph writes `2027-01-31T09:30:00Z`, with up to seven decimals; Python 3.9 reads neither form by itself.
 @dataclass(frozen=True)
 class CertificateEnd:
-    """One certificate of one PBX. `superseded`: another certificate of the same PBX ends later, and not yet."""
+    """One certificate of one PBX.
+
+    `counts`: it is the inventory's, or this collection has put it there; others are shown, and nobody has to renew them.
+    `superseded`: the inventory names another certificate of the same PBX, and that one expires later. That some older
+    certificate lasts longer says nothing: its key may be gone.
+    """
 
     host: str
     thumbprint: str
@@ -37,6 +41,7 @@ class CertificateEnd:
     ends: datetime | None
     days_left: int | None
     superseded: bool
+    counts: bool = True
 
     @property
     def state(self) -> str:
@@ -55,7 +60,7 @@ class CertificateEnd:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Certificates that end in one column of the timeline. `state` is the most urgent one of those that count."""
+    """Certificates that expire in one column of the timeline. `state` is the most urgent one of those that count."""
 
     label: str
     short: str
@@ -64,7 +69,7 @@ class Bucket:
 
     @property
     def superseded(self) -> int:
-        """How many have a successor on the same PBX already."""
+        """How many are replaced by a newer one on the same PBX."""
         return sum(1 for certificate in self.certificates if certificate.superseded)
 
     @property
@@ -82,10 +87,11 @@ def parse_moment(text: str) -> datetime:
 
 
 def host_certificates(host: str, certificates: Sequence[dict[str, Any]], now: datetime) -> list[CertificateEnd]:
-    """The certificates of one PBX, the next end first, those with an unknown end last."""
+    """The certificates of one PBX, the next to expire first, those with an unknown date last."""
     ends = [dates.parse(certificate.get("not_after")) for certificate in certificates]
     days = [days_left(certificate, now) for certificate in certificates]
-    last = max((left for left in days if left is not None), default=None)
+    desired = [bool(certificate.get("desired")) for certificate in certificates]
+    last = max((left for left, named in zip(days, desired) if named and left is not None), default=None)
     found = [
         CertificateEnd(
             host=host,
@@ -93,9 +99,10 @@ def host_certificates(host: str, certificates: Sequence[dict[str, Any]], now: da
             name=str(certificate.get("display_name") or ""),
             ends=end or (now + timedelta(days=left) if left is not None and abs(left) < 400000 else None),
             days_left=left,
-            superseded=left is not None and last is not None and left < last and last >= 0,
+            superseded=not named and left is not None and last is not None and left < last and last >= 0,
+            counts=named or bool(certificate.get("managed", not any(desired))),
         )
-        for certificate, end, left in zip(certificates, ends, days)
+        for certificate, end, left, named in zip(certificates, ends, days, desired)
     ]
     return sorted(found, key=_end_order)
 
@@ -114,7 +121,7 @@ def _end_order(certificate: CertificateEnd) -> Any:
 
 
 def timeline(certificates: Sequence[CertificateEnd], now: datetime) -> list[Bucket]:
-    """Columns of the timeline: overdue, this month and the 23 that follow, later. Unknown ends are in none of them."""
+    """Columns of the timeline: overdue, this month and the 23 that follow, later. Unknown dates are in none of them."""
     first = now.year * 12 + now.month - 1
     columns: dict[int, list[CertificateEnd]] = {place: [] for place in range(-1, MONTHS_AHEAD + 1)}
     for certificate in certificates:
@@ -123,7 +130,7 @@ def timeline(certificates: Sequence[CertificateEnd], now: datetime) -> list[Buck
         elif certificate.ends is not None:
             place = certificate.ends.year * 12 + certificate.ends.month - 1 - first
             columns[max(0, min(place, MONTHS_AHEAD))].append(certificate)
-    buckets = [Bucket("Overdue", "Overdue", OVERDUE if columns[-1] else FINE, columns[-1])]
+    buckets = [Bucket("Expired", "Expired", OVERDUE if columns[-1] else FINE, columns[-1])]
     for place in range(MONTHS_AHEAD):
         year, month = divmod(first + place, 12)
         name = _MONTHS[month]

@@ -16,7 +16,7 @@ from .wording import count
 
 _BAR_HEIGHT = 28
 # The first and the last column carry a word, not the three letters of a month.
-_EDGES = ("Overdue", "Later")
+_EDGES = ("Expired", "Later")
 _EDGE_WEIGHT = 1.8
 _QUARTERS = ("Jan", "Apr", "Jul", "Oct")
 _PLOT_TOP, _PLOT_HEIGHT, _LABEL_HEIGHT = 22, 120, 34
@@ -54,7 +54,7 @@ def verdict_chart(summary: dict[str, int]) -> str:
 
 
 def timeline_chart(buckets: Sequence[Bucket]) -> str:
-    """A column per month with the number of certificates that end in it; overdue ones stand first, later ones last."""
+    """A column per month with the number of certificates that expire in it; those that have expired stand first, later ones last."""
     highest = max((len(bucket.certificates) for bucket in buckets), default=0)
     weights = [_EDGE_WEIGHT if bucket.short in _EDGES else 1.0 for bucket in buckets]
     steps = [100 * weight / sum(weights) for weight in weights]
@@ -66,8 +66,8 @@ def timeline_chart(buckets: Sequence[Bucket]) -> str:
     )
     return (
         f'<svg class="timeline" role="img" aria-labelledby="timeline-title timeline-desc" width="100%" '
-        f'height="{base + _LABEL_HEIGHT}"><title id="timeline-title">Certificate ends by month</title>'
-        f'<desc id="timeline-desc">{count(overdue, "certificate")} overdue. {escape(told or "No certificate is known")}.</desc>'
+        f'height="{base + _LABEL_HEIGHT}"><title id="timeline-title">Certificate expiry by month</title>'
+        f'<desc id="timeline-desc">{count(overdue, "certificate")} expired. {escape(told or "No certificate is known")}.</desc>'
         f'<line class="axis" x1="0" x2="100%" y1="{base}.5" y2="{base}.5"></line>{columns}</svg>'
     )
 
@@ -82,7 +82,7 @@ def _column(bucket: Bucket, place: int, room: tuple[float, float], highest: int)
     height = max(3.0, _PLOT_HEIGHT * total / highest) if total else 0.0
     lower = round(height * bucket.alone / total, 1) if total else 0.0
     tip = f"{bucket.label}: {count(total, 'certificate')}" + (
-        f", {bucket.superseded} with a successor" if bucket.superseded else ""
+        f", {bucket.superseded} replaced" if bucket.superseded else ""
     )
     parts = [f'<g class="column {bucket.kind}"><title>{escape(tip)}</title>']
     if bucket.alone:

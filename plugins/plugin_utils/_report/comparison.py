@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
-"""Two reports side by side: what is new, what was mended, what is still open, who came and who went."""
+"""Two reports side by side: what is new, what was resolved, what is still open, which PBXs were added or removed."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from .values import plain
-from .verdicts import COMPLIANT, DRIFTED, OBSERVED, SEVERITY, VERDICTS
+from .verdicts import AS_DESIRED, DRIFTED, OBSERVED, SEVERITY, VERDICTS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, SCHEMA_VERSION)
+"""Reports of the first version have fewer keys for each PBX; what a comparison asks for is in both."""
 
 NEW_DRIFT = "new_drift"
-NEW_TROUBLE = "new_trouble"
-MENDED = "mended"
+NEW_FAILURES = "new_failures"
+RESOLVED = "resolved"
 STILL_OPEN = "still_open"
-APPEARED = "appeared"
-DISAPPEARED = "disappeared"
+ADDED = "added"
+REMOVED = "removed"
 
 # A PBX is in at most one of them; those that were and are compliant are in none.
-CATEGORIES = (NEW_DRIFT, NEW_TROUBLE, STILL_OPEN, MENDED, APPEARED, DISAPPEARED)
+CATEGORIES = (NEW_DRIFT, NEW_FAILURES, STILL_OPEN, RESOLVED, ADDED, REMOVED)
 
 CATEGORY_LABELS: dict[str, str] = {
     NEW_DRIFT: "New drift",
-    NEW_TROUBLE: "New trouble",
+    NEW_FAILURES: "New failures",
     STILL_OPEN: "Still open",
-    MENDED: "Mended",
-    APPEARED: "Appeared",
-    DISAPPEARED: "Disappeared",
+    RESOLVED: "Resolved",
+    ADDED: "Added",
+    REMOVED: "Removed",
 }
 
 CATEGORY_MEANINGS: dict[str, str] = {
     NEW_DRIFT: "compliant before, drifted now",
-    NEW_TROUBLE: "compliant before; now failed, unreachable or unlicensed",
+    NEW_FAILURES: "compliant before; now broken, failed, unreachable or unlicensed",
     STILL_OPEN: "not compliant in either report",
-    MENDED: "not compliant before, compliant now",
-    APPEARED: "only in this report",
-    DISAPPEARED: "only in the earlier report",
+    RESOLVED: "not compliant before, compliant now",
+    ADDED: "only in this report",
+    REMOVED: "only in the earlier report",
 }
 
 
@@ -51,8 +53,8 @@ def check_report(report: Any, what: str = "The earlier report") -> dict[str, Any
     wrong = ""
     if not isinstance(hosts, list) or version is None:
         wrong = "expected a JSON object with 'schema_version' and a list 'hosts'"
-    elif version != SCHEMA_VERSION:
-        wrong = f"its schema_version is {version!r}, known is {SCHEMA_VERSION}"
+    elif version not in READABLE_VERSIONS:
+        wrong = f"its schema_version is {version!r}, known are {', '.join(map(str, READABLE_VERSIONS))}"
     else:
         bad = [place for place, host in enumerate(hosts) if not _is_entry(host)]
         wrong = f"entry {bad[0]} of 'hosts' has no host name or no known verdict" if bad else ""
@@ -69,9 +71,9 @@ def _is_entry(host: Any) -> bool:
 def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """What changed between two reports (each the content of a compliance.json).
 
-    Shape: `{earlier_generated_at, earlier_summary, counts: {category: n}, new_drift: [...], new_trouble: [...], still_open: [...],
-    mended: [...], appeared: [...], disappeared: [...]}`; an entry is `{host, earlier, now}` (verdicts, None where the PBX was not in the
-    report) and, when both reports saw every setting, `changes: {new, mended, open}` with `target.field` names.
+    Shape: `{earlier_generated_at, earlier_summary, counts: {category: n}, new_drift: [...], new_failures: [...], still_open: [...],
+    resolved: [...], added: [...], removed: [...]}`; an entry is `{host, earlier, now}` (verdicts, None where the PBX was not in the
+    report) and, when both reports saw every setting, `changes: {new, resolved, open}` with `target.field` names.
     ValueError when one of them is not a compliance report.
     """
     old_report, new_report = check_report(earlier), check_report(later, "The report")
@@ -96,14 +98,14 @@ def _verdict(hosts: dict[str, dict[str, Any]], host: str) -> str | None:
 
 def _category(before: str | None, now: str | None) -> str:
     if before is None:
-        return APPEARED
+        return ADDED
     if now is None:
-        return DISAPPEARED
-    if before != COMPLIANT:
-        return MENDED if now == COMPLIANT else STILL_OPEN
-    if now == COMPLIANT:
+        return REMOVED
+    if before not in AS_DESIRED:
+        return RESOLVED if now in AS_DESIRED else STILL_OPEN
+    if now in AS_DESIRED:
         return ""
-    return NEW_DRIFT if now == DRIFTED else NEW_TROUBLE
+    return NEW_DRIFT if now == DRIFTED else NEW_FAILURES
 
 
 def _summary(hosts: dict[str, dict[str, Any]]) -> dict[str, int]:
@@ -117,10 +119,10 @@ def _entry(host: str, old: dict[str, Any] | None, new: dict[str, Any] | None) ->
         "earlier": old["verdict"] if old else None,
         "now": new["verdict"] if new else None,
     }
-    # Without a look at every setting, a difference that is no longer reported is unknown, not mended.
+    # Where not every setting was read, a difference that is no longer reported is unknown, not resolved.
     if old and new and old["verdict"] in OBSERVED and new["verdict"] in OBSERVED:
         before, now = _fields(old), _fields(new)
-        entry["changes"] = {"new": sorted(now - before), "mended": sorted(before - now), "open": sorted(before & now)}
+        entry["changes"] = {"new": sorted(now - before), "resolved": sorted(before - now), "open": sorted(before & now)}
     return entry
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
-"""Writes the report: every format in one directory, each file atomically, with a manifest of SHA-256 sums as the signature."""
+"""Writes the report: every format in one directory, each file atomically, with a manifest of SHA-256 sums."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def write_report(
     """Write all formats and the manifest; returns them in that order, the manifest last.
 
     The same report gives the same bytes. `compare_with`: the content of an earlier compliance.json. The directory is made when missing.
-    The manifest is written last: `sha256sum -c SHA256SUMS` tells a report that was interrupted or changed from a whole one.
+    The manifest is written last: `sha256sum -c SHA256SUMS` finds files that were damaged or cut off; it proves nothing to
+    somebody who distrusts the directory, because whoever changes a file can change the manifest.
     OSError when the directory cannot be written.
     """
     finished = report.compared_with(compare_with) if compare_with is not None else report

@@ -14,33 +14,48 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 
+from .attention import attention_of
 from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
-from .merging import merge_plain_results
 from .values import canonical, optional_text, plain, plain_text
-from .verdicts import COMPLIANT, VERDICTS, check_verdict, default_reasons, default_remedies
+from .verdicts import ATTENTION, COMPLIANT, VERDICTS, check_verdict, default_reasons, default_remedies
+
+RESULTS = ("pass", "fail", "attention", "not_checked")
+"""What a control can come to."""
 
 
 @dataclass
 class HostResult:
     """What one compliance run found about one PBX.
 
-    Shapes: `reasons` and `remedies` are sentences; `changes` are `{target, field, before, after}` with any JSON in before and after;
-    `certificates` are `{thumbprint, not_after, days_left, display_name?}` (ISO 8601 UTC, whole days); `consent` is
-    `{missing: [names], unneeded: [names]}`; `unmanaged` and `status` are free mappings. ValueError for an unknown verdict.
+    Shapes, all plain JSON: `reasons`, `remedies` and `attention` are sentences; `changes` are `{target, field, before, after}` with any
+    JSON in before and after; `controls` are `{id, title, desired, found, result, reason}` with a result of `RESULTS`; `certificates` are
+    `{thumbprint, not_after, days_left, display_name?, managed?, desired?}` (ISO 8601 UTC, whole days); `credentials` are `{kind, name,
+    expires, owner}` with the owner `this_pbx`, `other_pbx` or `foreign`; `granted_permissions`, `redirect_uris` and `owners` are names;
+    `consent` is `{missing: [names], unneeded: [names]}`; `unknown_variables` are `{variable, nearest}`; `adopted` describes an
+    application that a rollout would take over; `unmanaged` and `status` are free mappings. ValueError for an unknown verdict.
     """
 
     host: str
     verdict: str
     reasons: list[str] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    controls: list[dict[str, Any]] = field(default_factory=list)
     certificates: list[dict[str, Any]] = field(default_factory=list)
+    credentials: list[dict[str, Any]] = field(default_factory=list)
+    granted_permissions: list[str] = field(default_factory=list)
+    redirect_uris: list[str] = field(default_factory=list)
+    owners: list[Any] = field(default_factory=list)
+    consent: dict[str, list[str]] = field(default_factory=dict)
     unmanaged: dict[str, Any] = field(default_factory=dict)
+    adopted: dict[str, Any] = field(default_factory=dict)
+    unknown_variables: list[dict[str, Any]] = field(default_factory=list)
     version: str | None = ""
     edition: str | None = ""
     remedies: list[str] = field(default_factory=list)
-    consent: dict[str, list[str]] = field(default_factory=dict)
     tenant_id: str | None = ""
+    tenant_name: str | None = ""
     application_id: str | None = ""
     status: dict[str, Any] = field(default_factory=dict)
     url: str | None = ""
@@ -61,14 +76,23 @@ class HostResult:
             "host": plain_text(self.host),
             "verdict": plain_text(self.verdict),
             "reasons": _sentences(self.reasons),
+            "attention": _sentences(self.attention),
             "changes": [_change(change) for change in self.changes or []],
-            "certificates": [dict(plain(certificate)) for certificate in self.certificates or []],
+            "controls": [_control(control) for control in self.controls or []],
+            "certificates": _mappings(self.certificates),
+            "credentials": _mappings(self.credentials),
+            "granted_permissions": _names(self.granted_permissions),
+            "redirect_uris": _names(self.redirect_uris),
+            "owners": [plain(owner) for owner in self.owners or []],
+            "consent": {"missing": _names(consent.get("missing")), "unneeded": _names(consent.get("unneeded"))},
             "unmanaged": dict(plain(self.unmanaged or {})),
+            "adopted": dict(plain(self.adopted or {})),
+            "unknown_variables": _mappings(self.unknown_variables),
             "version": optional_text(self.version),
             "edition": optional_text(self.edition),
             "remedies": _sentences(self.remedies),
-            "consent": {"missing": _names(consent.get("missing")), "unneeded": _names(consent.get("unneeded"))},
             "tenant_id": optional_text(self.tenant_id),
+            "tenant_name": optional_text(self.tenant_name),
             "application_id": optional_text(self.application_id),
             "status": dict(plain(self.status or {})),
             "url": optional_text(self.url),
@@ -92,17 +116,17 @@ class Report:
         run: Mapping[str, Any] | None = None,
         compare_with: Mapping[str, Any] | None = None,
     ) -> Report:
-        """Every PBX once: several results of one host are merged. A time without zone is taken as UTC.
+        """Every PBX once: of several results of one host the last one counts. A time without zone is taken as UTC.
 
-        `compare_with` is the content of an earlier compliance.json; ValueError when it is something else.
+        :param run: what is known about the run; `inventory_options` are the options of the command line that name its
+            inventory, for the commands in the remedies.
+        :param compare_with: the content of an earlier compliance.json; ValueError when it is something else.
         """
-        moment = dates.iso(generated_at)
-        partials: dict[str, list[dict[str, Any]]] = {}
-        for result in hosts:
-            entry = result.to_dict()
-            partials.setdefault(entry["host"], []).append(entry)
-        entries = tuple(_finished(merge_plain_results(partials[host]), moment) for host in sorted(partials))
-        report = cls(generated_at=moment, hosts=entries, run=dict(plain(run or {})))
+        moment, known = dates.iso(generated_at), dict(plain(run or {}))
+        inventory = optional_text(known.pop("inventory_options", ""))
+        latest = {entry["host"]: entry for entry in (result.to_dict() for result in hosts)}
+        entries = tuple(_finished(latest[host], moment, inventory) for host in sorted(latest))
+        report = cls(generated_at=moment, hosts=entries, run=known)
         return report.compared_with(compare_with) if compare_with is not None else report
 
     def compared_with(self, earlier: Mapping[str, Any]) -> Report:
@@ -143,26 +167,21 @@ class Report:
         return content
 
 
-def merge_host_results(partials: Iterable[HostResult]) -> HostResult:
-    """Several results of one PBX as one: the worst verdict wins, findings are joined.
-
-    Order of verdicts: failed > unreachable > unlicensed > drifted > compliant. What a compliant part said is dropped when the whole is
-    not compliant. ValueError for no results or for results of different hosts.
-    """
-    return HostResult.from_dict(merge_plain_results([partial.to_dict() for partial in partials]))
-
-
-def _finished(entry: dict[str, Any], moment: str) -> dict[str, Any]:
-    verdict, now = entry["verdict"], parse_moment(moment)
+def _finished(entry: dict[str, Any], moment: str, inventory: str) -> dict[str, Any]:
+    now = parse_moment(moment)
     certificates = [
         {"thumbprint": "", "not_after": "", **certificate, "days_left": days_left(certificate, now)}
         for certificate in entry["certificates"]
     ]
+    entry = {**entry, "certificates": certificates}
+    entry["attention"] = _sentences([*entry["attention"], *attention_of(entry, now)])
+    # Compliant says that nothing is left to do.
+    verdict = ATTENTION if entry["verdict"] == COMPLIANT and entry["attention"] else entry["verdict"]
     return {
         **entry,
+        "verdict": verdict,
         "reasons": entry["reasons"] or default_reasons(verdict),
-        "certificates": certificates,
-        "remedies": entry["remedies"] or default_remedies(verdict, entry["host"]),
+        "remedies": entry["remedies"] or default_remedies(verdict, entry["host"], inventory),
     }
 
 
@@ -175,6 +194,25 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
         "before": content.get("before"),
         "after": content.get("after"),
     }
+
+
+def _control(control: Mapping[str, Any]) -> dict[str, Any]:
+    content = dict(plain(control))
+    result = content.get("result")
+    if result not in RESULTS:
+        raise ValueError(f"'{result}' is no result of a control: expected one of {', '.join(RESULTS)}.")
+    return {
+        "id": optional_text(content.get("id")),
+        "title": optional_text(content.get("title")),
+        "desired": content.get("desired"),
+        "found": content.get("found"),
+        "result": result,
+        "reason": optional_text(content.get("reason")),
+    }
+
+
+def _mappings(entries: Any) -> list[dict[str, Any]]:
+    return [dict(plain(entry)) for entry in entries or []]
 
 
 def _sentences(texts: Any) -> list[str]:

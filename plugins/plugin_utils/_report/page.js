@@ -68,7 +68,7 @@
       return el("tr", null, el("th", { scope: "row" }, bdi(change.path)), el("td", null, ...before), el("td", null, ...after));
     });
     const head = el("tr", null, el("th", { scope: "col", class: "c-setting" }, "Setting"),
-      el("th", { scope: "col" }, "Before (found)"), el("th", { scope: "col" }, "After (wanted)"));
+      el("th", { scope: "col" }, "Found"), el("th", { scope: "col" }, "Desired"));
     const table = el("table", { class: "drift" }, el("thead", null, head), el("tbody", null, ...rows));
     const rest = host.changesLeft ? el("p", { class: "quiet" }, plural(host.changesLeft, "more difference is", "more differences are") + " in compliance.json.") : null;
     return block("Drift", true, table, rest);
@@ -77,14 +77,32 @@
   function certificates(host) {
     const rows = host.certs.map((one) => el("tr", null,
       el("td", null, bdi(one.name || "unnamed"), el("br"), bdi(one.thumbprint || "", "thumbprint")),
-      el("td", null, one.ends || "unknown", el("br"), endText(one), one.superseded ? el("span", { class: "more" }, "has a successor") : null)));
-    const head = el("tr", null, el("th", { scope: "col" }, "Certificate"), el("th", { scope: "col" }, "Ends"));
+      el("td", null, one.ends || "unknown", el("br"), endText(one), one.superseded ? el("span", { class: "more" }, "replaced by a newer one") : null)));
+    const head = el("tr", null, el("th", { scope: "col" }, "Certificate"), el("th", { scope: "col" }, "Expires"));
     return block("Certificates", false, el("table", { class: "certs" }, el("thead", null, head), el("tbody", null, ...rows)));
   }
 
   function consent(host) {
     const lines = (names, kind, word) => (names || []).map((name) => el("li", null, el("span", { class: "tag " + kind }, word), " ", bdi(name, "value")));
-    return block("Consent", false, el("ul", null, ...lines(host.missing, "missing", "Missing"), ...lines(host.unneeded, "unneeded", "Unneeded")));
+    const needed = (host.granted || []).filter((name) => !(host.unneeded || []).includes(name));
+    return block("Consent", false, el("ul", null, ...lines(host.missing, "missing", "Missing"), ...lines(host.unneeded, "unneeded", "Unneeded"), ...lines(needed, "granted", "Granted")));
+  }
+
+  function controls(host) {
+    const words = { pass: "Pass", fail: "Fail", attention: "Attention", not_checked: "Not checked" };
+    const rows = host.controls.map((one) => el("tr", { class: "control-" + one.result },
+      el("th", { scope: "row" }, bdi(one.title)), el("td", null, bdi(one.desired || "")), el("td", null, bdi(one.found || "")),
+      el("td", null, el("span", { class: "result" }, words[one.result]), one.reason ? el("span", { class: "more" }, bdi(one.reason)) : null)));
+    const head = el("tr", null, ...["Control", "Desired", "Found", "Result"].map((name) => el("th", { scope: "col" }, name)));
+    return block("Controls", true, el("table", { class: "drift controls" }, el("thead", null, head), el("tbody", null, ...rows)));
+  }
+
+  function credentials(host) {
+    const owners = { this_pbx: "this PBX", other_pbx: "another PBX", foreign: "not in the inventory" };
+    const rows = host.credentials.map((one) => el("tr", null, el("td", null, one.kind), el("td", null, bdi(one.name || "unnamed")),
+      el("td", null, one.expires || "never"), el("td", { class: one.owner === "foreign" ? "overdue-text" : "" }, owners[one.owner] || "")));
+    const head = el("tr", null, ...["Kind", "Name", "Expires", "Whose"].map((name) => el("th", { scope: "col" }, name)));
+    return block("Credentials of the application", false, el("table", { class: "certs" }, el("thead", null, head), el("tbody", null, ...rows)));
   }
 
   function pairs(title, entries) {
@@ -94,7 +112,7 @@
 
   function facts(host) {
     const link = /^https?:\/\/[^\s]+$/i.test(host.url || "") ? el("a", { href: host.url, rel: "noopener noreferrer" }, bdi(host.url)) : host.url && bdi(host.url);
-    const entries = [["Address", link], ["Version", host.version], ["Edition", host.edition], ["Tenant", host.tenant], ["Application", host.app]];
+    const entries = [["Address", link], ["Version", host.version], ["Edition", host.edition], ["Tenant", host.tenantName], ["Tenant ID", host.tenant], ["Application", host.app]];
     const items = entries.filter((entry) => entry[1]).flatMap(([name, value]) => [
       el("dt", null, name), el("dd", null, typeof value === "string" ? bdi(value) : value)]);
     return items.length ? block("PBX", false, el("dl", { class: "pairs" }, ...items)) : null;
@@ -103,11 +121,16 @@
   function panel(host) {
     return el("div", { class: "panel" },
       host.reasons ? block("Reasons", false, list(host.reasons)) : null,
+      host.attention ? block("Attention", false, list(host.attention)) : null,
       host.remedies ? block("How to fix it", false, el("ol", null, ...host.remedies.map((text) => el("li", null, bdi(text))))) : null,
       host.changes ? drift(host) : null,
-      host.missing || host.unneeded ? consent(host) : null,
+      host.controls ? controls(host) : null,
+      host.granted || host.missing || host.unneeded ? consent(host) : null,
+      host.uris ? block("Redirect URIs", false, list(host.uris)) : null,
+      host.credentials ? credentials(host) : null,
+      host.owners ? block("Owners of the application", false, list(host.owners)) : null,
       host.certs ? certificates(host) : null,
-      host.unmanaged ? pairs("Not managed, kept", host.unmanaged) : null,
+      host.unmanaged ? pairs("Not managed, left unchanged", host.unmanaged) : null,
       host.status ? pairs("Status of the integration", host.status) : null,
       facts(host));
   }
@@ -116,7 +139,7 @@
 
   function endText(certificate) {
     const names = { overdue: "overdue-text", soon: "soon-text" };
-    const text = certificate.state === "overdue" ? "Overdue: " + certificate.left : certificate.left;
+    const text = certificate.state === "overdue" ? certificate.left : certificate.left;
     return el("span", { class: names[certificate.state] }, text);
   }
 
@@ -124,7 +147,7 @@
     const next = nextCertificate(host);
     if (!next) return [el("span", { class: "quiet" }, "unknown")];
     const last = host.certs.filter((one) => one.ends).pop();
-    const successor = next.superseded && last && last.ends ? el("span", { class: "more" }, "successor: " + last.ends) : null;
+    const successor = next.superseded && last && last.ends ? el("span", { class: "more" }, "newer one: " + last.ends) : null;
     return [next.ends || "", el("span", { class: "more" }, endText(next)), successor];
   }
 
@@ -133,7 +156,7 @@
     if (host.count) rest.push(plural(host.count, "difference", "differences"));
     if (host.missing) rest.push(plural(host.missing.length, "consent missing", "consents missing"));
     if (host.unneeded) rest.push(plural(host.unneeded.length, "consent unneeded", "consents unneeded"));
-    const reason = (host.reasons || [])[0] || (host.verdict === "compliant" ? "As wanted." : "");
+    const reason = (host.reasons || host.attention || [])[0] || (host.controls ? plural(host.controls.length, "control", "controls") + " checked" : host.verdict === "compliant" ? "As desired." : "");
     return [el("span", { class: "first-reason" }, bdi(reason)), rest.length ? el("span", { class: "more" }, rest.join(" \u00b7 ")) : null];
   }
 
@@ -146,7 +169,7 @@
       el("th", { scope: "row", role: "rowheader", class: "c-host" }, view.button),
       el("td", { role: "cell", class: "c-verdict" }, pill, badge ? el("br") : null, badge),
       el("td", { role: "cell", class: "c-findings" }, ...findings(host)),
-      el("td", { role: "cell", class: "c-end", "data-label": "Certificate ends" }, ...endCell(host)),
+      el("td", { role: "cell", class: "c-end", "data-label": "Certificate expires" }, ...endCell(host)),
       el("td", { role: "cell", class: "c-version", "data-label": "Version" }, bdi(host.version || "unknown"), host.edition ? el("span", { class: "more" }, bdi(host.edition)) : null));
     view.row.addEventListener("click", (event) => {
       if (!String(getSelection()) || event.target.closest("button")) open(view, !view.open);
@@ -188,7 +211,7 @@
     { key: "host", label: "PBX", value: (view) => view.host.host },
     { key: "verdict", label: "Verdict", value: (view) => data.severity[view.host.verdict], worstFirst: true },
     { key: "findings", label: "Findings", value: (view) => (view.host.count || 0) + (view.host.missing || []).length + (view.host.unneeded || []).length, worstFirst: true },
-    { key: "end", label: "Certificate ends", value: (view) => (nextCertificate(view.host) || { days: NO_END }).days },
+    { key: "end", label: "Certificate expires", value: (view) => (nextCertificate(view.host) || { days: NO_END }).days },
     { key: "version", label: "Version", value: (view) => view.host.version || "" },
   ];
 

@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 
 from .certificates import FINE, Bucket, CertificateEnd, timeline
 from .charts import timeline_chart, verdict_chart
-from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, DISAPPEARED
+from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, REMOVED
 from .model import Report
 from .page_data import page_data, script_json
 from .values import Limits, shorten
@@ -120,23 +120,21 @@ def _verdict_table(summary: dict[str, int]) -> str:
 
 def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str:
     if not any(one.days_left is not None for one in certificates):
-        return '<p class="quiet">No certificate with a known end was seen in this run.</p>'
+        return '<p class="quiet">No certificate with a known expiry date was read in this run.</p>'
     buckets = timeline(certificates, report.moment)
     unknown = sum(1 for one in certificates if one.days_left is None)
-    note = f'<p class="quiet">The end of {count(unknown, "certificate")} is unknown.</p>' if unknown else ""
+    note = f'<p class="quiet">The expiry date of {count(unknown, "certificate")} is unknown.</p>' if unknown else ""
     key = (
-        '<ul class="key"><li class="overdue">Overdue</li><li class="soon">Month with an end within 30 days</li>'
-        '<li class="fine">Later</li><li class="superseded">Has a successor on the same PBX</li></ul>'
+        '<ul class="key"><li class="overdue">Expired</li><li class="soon">Month with an expiry within 30 days</li>'
+        '<li class="fine">Later</li><li class="superseded">Replaced by a newer one on the same PBX</li></ul>'
     )
     return f"{timeline_chart(buckets)}{key}{note}{_urgent(certificates)}{_timeline_table(buckets)}"
 
 
 def _urgent(certificates: Sequence[CertificateEnd]) -> str:
-    urgent = [one for one in certificates if one.state not in ("", FINE) and not one.superseded]
+    urgent = [one for one in certificates if one.state not in ("", FINE) and one.counts and not one.superseded]
     if not urgent:
-        return (
-            '<p class="lead-in">No certificate that was seen is overdue or ends within 30 days without a successor.</p>'
-        )
+        return '<p class="lead-in">No certificate that was read has expired or expires within 30 days without a newer one.</p>'
     urgent.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
     items = "".join(
         f'<li class="{one.state}"><span class="who">{_html(one.host)}</span> '
@@ -153,7 +151,7 @@ def _urgent(certificates: Sequence[CertificateEnd]) -> str:
 
 
 def _flag(certificate: CertificateEnd) -> str:
-    return "<strong>Overdue:</strong> " if certificate.state == "overdue" else ""
+    return "<strong>Expired:</strong> " if certificate.state == "overdue" else ""
 
 
 def _timeline_table(buckets: Sequence[Bucket]) -> str:
@@ -164,9 +162,9 @@ def _timeline_table(buckets: Sequence[Bucket]) -> str:
         if bucket.certificates
     )
     return (
-        '<details class="as-table"><summary>Certificate ends as a table</summary><table class="plain">'
-        '<caption class="hidden">Certificates by the month in which they end</caption><thead><tr><th scope="col">Month</th>'
-        '<th scope="col" class="num">Certificates</th><th scope="col" class="num">With a successor</th></tr></thead>'
+        '<details class="as-table"><summary>Certificate expiry as a table</summary><table class="plain">'
+        '<caption class="hidden">Certificates by the month in which they expire</caption><thead><tr><th scope="col">Month</th>'
+        '<th scope="col" class="num">Certificates</th><th scope="col" class="num">Replaced</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></details>"
     )
 
@@ -178,7 +176,7 @@ def _comparison(report: Report) -> str:
     places = {entry["host"]: place for place, entry in enumerate(report.hosts)}
     groups = "".join(_group(category, comparison[category], places) for category in CATEGORIES)
     earlier, then = time_text(comparison["earlier_generated_at"]), comparison["earlier_summary"]
-    limited = bool(report.run.get("limit")) and comparison[DISAPPEARED]
+    limited = bool(report.run.get("limit")) and comparison[REMOVED]
     note = (
         '<p class="quiet">This run was limited: a PBX that is missing here may simply not have been asked.</p>'
         if limited

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 
-from .as_csv import since_earlier
+from .as_csv import owner_text, since_earlier
 from .certificates import CertificateEnd
 from .model import Report
 from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items
@@ -59,7 +59,14 @@ def _host(report: Report, entry: dict[str, Any], since: str, limits: Limits) -> 
         "app": visible(entry["application_id"]),
         "version": visible(entry["version"]),
         "edition": visible(entry["edition"]),
+        "tenantName": visible(entry["tenant_name"]),
         "reasons": _texts(entry["reasons"], limits),
+        "attention": _texts(entry["attention"], limits),
+        "controls": [_control(one, limits) for one in entry["controls"]],
+        "granted": shown_items(entry["granted_permissions"], limits),
+        "uris": shown_items(entry["redirect_uris"], limits),
+        "credentials": [_credential(one, limits) for one in entry["credentials"][: limits.items]],
+        "owners": _texts([owner_text(one) for one in entry["owners"]], limits),
         "changes": [_difference(one) for one in shown[: limits.differences]],
         "changesLeft": max(0, len(shown) - limits.differences),
         "count": len(shown),
@@ -82,6 +89,30 @@ def _texts(texts: list[str], limits: Limits) -> list[str]:
 def _pairs(mapping: dict[str, Any], limits: Limits) -> list[list[Any]]:
     pairs = flat_items(mapping)[: limits.items]
     return [[shorten(visible(path.replace("_", " ")), 120), shown_items(items, limits)] for path, items in pairs]
+
+
+def _control(one: dict[str, Any], limits: Limits) -> dict[str, str]:
+    data = {
+        "title": visible(one["title"]),
+        "desired": _value(one["desired"], limits),
+        "found": _value(one["found"], limits),
+        "result": one["result"],
+        "reason": shorten(visible(one["reason"]), limits.characters),
+    }
+    return {key: value for key, value in data.items() if value}
+
+
+def _value(value: Any, limits: Limits) -> str:
+    """A JSON value on one line; nothing where the control has none."""
+    if value is None:
+        return ""
+    items = value if isinstance(value, list) else [value]
+    return shorten(", ".join(shown_items(items, limits)), limits.characters) if items else "none"
+
+
+def _credential(one: dict[str, Any], limits: Limits) -> dict[str, str]:
+    texts = {name: shorten(visible(str(one.get(name) or "")), limits.characters) for name in ("kind", "name", "owner")}
+    return {**texts, "expires": visible(str(one.get("expires") or ""))[:10]}
 
 
 def _difference(one: Difference) -> dict[str, Any]:

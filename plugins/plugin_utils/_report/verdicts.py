@@ -3,82 +3,90 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
-"""The five verdicts a PBX can get: their order, their names for people, and what to do when nothing better is known."""
+"""The verdicts a PBX can get: their order, their names for people, and what to do when nothing better is known."""
 
 from __future__ import annotations
 
 import shlex
 
 COMPLIANT = "compliant"
+ATTENTION = "attention"
 DRIFTED = "drifted"
+BROKEN = "broken"
 FAILED = "failed"
 UNREACHABLE = "unreachable"
 UNLICENSED = "unlicensed"
 
 # The order of the summary in every format.
-VERDICTS: tuple[str, ...] = (COMPLIANT, DRIFTED, FAILED, UNREACHABLE, UNLICENSED)
+VERDICTS: tuple[str, ...] = (COMPLIANT, ATTENTION, DRIFTED, BROKEN, FAILED, UNREACHABLE, UNLICENSED)
 
-# Worst first. A run that failed half way hides whatever else is wrong, so it outranks a finding that was seen.
-WORST_FIRST: tuple[str, ...] = (FAILED, UNREACHABLE, UNLICENSED, DRIFTED, COMPLIANT)
+# Worst first, for sorting: what could not be checked may hide anything, an outage that was seen is one.
+WORST_FIRST: tuple[str, ...] = (FAILED, UNREACHABLE, BROKEN, UNLICENSED, DRIFTED, ATTENTION, COMPLIANT)
 SEVERITY: dict[str, int] = {verdict: len(WORST_FIRST) - rank for rank, verdict in enumerate(WORST_FIRST)}
 
-# Only these verdicts say that every setting was looked at: about the others nothing can be said setting by setting.
-OBSERVED = frozenset((COMPLIANT, DRIFTED))
+# Only these verdicts say that every setting was read: about the others nothing can be said setting by setting.
+OBSERVED = frozenset((COMPLIANT, ATTENTION, DRIFTED, BROKEN))
+
+# Every setting has its desired value, whatever else there is to say.
+AS_DESIRED = frozenset((COMPLIANT, ATTENTION))
 
 LABELS: dict[str, str] = {
     COMPLIANT: "Compliant",
+    ATTENTION: "Attention",
     DRIFTED: "Drifted",
+    BROKEN: "Broken",
     FAILED: "Failed",
     UNREACHABLE: "Unreachable",
     UNLICENSED: "Unlicensed",
 }
 
 MEANINGS: dict[str, str] = {
-    COMPLIANT: "everything that was checked is as the inventory wants it",
-    DRIFTED: "something differs from what the inventory wants",
-    FAILED: "the check itself ended with an error",
+    COMPLIANT: "everything that was checked has its desired value",
+    ATTENTION: "every setting has its desired value, but something expires, is foreign or is unknown",
+    DRIFTED: "something differs from the inventory",
+    BROKEN: "the settings are as desired, and Microsoft 365 does not work on the PBX",
+    FAILED: "the check could not be completed",
     UNREACHABLE: "the PBX, or its Entra tenant, did not answer",
-    UNLICENSED: "the license does not include what the inventory wants",
+    UNLICENSED: "the license does not include what the inventory asks for",
 }
 
 _REASONS: dict[str, str] = {
     COMPLIANT: "",
-    DRIFTED: "The PBX differs from what the inventory wants.",
+    ATTENTION: "",
+    DRIFTED: "The PBX differs from the inventory.",
+    BROKEN: "Microsoft 365 does not work on the PBX, although every setting is as desired.",
     FAILED: "The check ended with an error that gave no message.",
     UNREACHABLE: "The PBX could not be reached and gave no message.",
-    UNLICENSED: "The license of the PBX or of the tenant does not include what the inventory wants.",
+    UNLICENSED: "The license of the PBX or of the tenant does not include what the inventory asks for.",
 }
 
-_CHECK_AGAIN = "Then check this PBX alone: ansible-playbook tcx.m365.compliance --limit {host}"
+_CHECK_AGAIN = "Then check this PBX alone: ansible-playbook tcx.m365.compliance{inventory} --limit {host}"
 
 _REMEDIES: dict[str, tuple[str, ...]] = {
     COMPLIANT: (),
+    ATTENTION: (),
     DRIFTED: (
-        "To make the PBX follow the inventory: ansible-playbook tcx.m365.rollout --limit {host}",
+        "To make the PBX follow the inventory: ansible-playbook tcx.m365.rollout{inventory} --limit {host}",
         "If the PBX is right and the inventory is not, correct the inventory instead.",
     ),
+    BROKEN: ("Remove the cause that the PBX names.", _CHECK_AGAIN),
     FAILED: ("Remove the cause that the reason names.", _CHECK_AGAIN),
     UNREACHABLE: (
-        "See that the address is right, that the PBX runs, and that its HTTPS port is open to the controller.",
+        "Check that the address is right, that the PBX is running, and that its HTTPS port is open to the controller.",
         _CHECK_AGAIN,
     ),
     UNLICENSED: (
-        "Upgrade the license, or take the feature out of the inventory of this PBX.",
+        "Upgrade the license, or remove the feature from the inventory of this PBX.",
         _CHECK_AGAIN,
     ),
 }
 
 
 def check_verdict(verdict: str) -> str:
-    """The verdict itself; ValueError when it is none of the five."""
+    """The verdict itself; ValueError when it is none of those above."""
     if verdict not in SEVERITY:
         raise ValueError(f"'{verdict}' is no verdict of a compliance report: expected one of {', '.join(VERDICTS)}.")
     return verdict
-
-
-def worst(verdicts: list[str]) -> str:
-    """The verdict that outranks the others; `compliant` for an empty list."""
-    return max(verdicts, key=SEVERITY.__getitem__, default=COMPLIANT)
 
 
 def default_reasons(verdict: str) -> list[str]:
@@ -86,6 +94,11 @@ def default_reasons(verdict: str) -> list[str]:
     return [_REASONS[verdict]] if _REASONS[verdict] else []
 
 
-def default_remedies(verdict: str, host: str) -> list[str]:
-    """What to do about the verdict when the check itself had no advice. The host name is quoted for a shell."""
-    return [remedy.format(host=shlex.quote(host)) for remedy in _REMEDIES[verdict]]
+def default_remedies(verdict: str, host: str, inventory: str = "") -> list[str]:
+    """What to do about the verdict when the check itself had no advice.
+
+    :param inventory: the options of the command line that name the inventory of the run, quoted for a shell, such as
+        ``-i inventory.yml``; the host name is quoted here.
+    """
+    sources = f" {inventory}" if inventory else ""
+    return [remedy.format(host=shlex.quote(host), inventory=sources) for remedy in _REMEDIES[verdict]]

@@ -13,7 +13,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 
 from .model import Report
 from .values import as_text, shorten
-from .verdicts import COMPLIANT
+from .verdicts import ATTENTION, COMPLIANT
 
 _KNOWN = ("playbook", "check_mode", "limit", "duration_s")
 
@@ -25,22 +25,29 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def headline(summary: dict[str, int]) -> str:
     """The finding of the report in one or two sentences."""
-    total, compliant = summary["total"], summary[COMPLIANT]
+    total, compliant, attention = summary["total"], summary[COMPLIANT], summary[ATTENTION]
     if not total:
         return "No PBX was part of this run."
     if compliant == total:
         return "The PBX is compliant." if total == 1 else f"All {total:,} PBXs are compliant."
-    verb = "needs" if total - compliant == 1 else "need"
-    return f"{compliant:,} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {total - compliant:,} {verb} attention."
+    if compliant + attention == total:
+        start = "The PBX is" if total == 1 else f"All {total:,} PBXs are"
+        return f"{start} as desired. {attention:,} {_need(attention)} attention."
+    left = total - compliant
+    return f"{compliant:,} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {left:,} {_need(left)} attention."
+
+
+def _need(number: int) -> str:
+    return "needs" if number == 1 else "need"
 
 
 def days_text(days: int | None) -> str:
-    """`12 days left`, `ended 3 days ago`, `end unknown`."""
+    """`12 days left`, `expired 3 days ago`, `expiry unknown`."""
     if days is None:
-        return "end unknown"
+        return "expiry unknown"
     if days < 0:
-        return f"ended {count(-days, 'day')} ago"
-    return "ends today" if days == 0 else f"{count(days, 'day')} left"
+        return f"expired {count(-days, 'day')} ago"
+    return "expires today" if days == 0 else f"{count(days, 'day')} left"
 
 
 def duration_text(seconds: Any) -> str:

@@ -121,9 +121,9 @@ def test_the_tenant_the_certificate_and_the_change_since_filter(browser: Chromiu
     assert sorted(rows(browser)) == overdue
     assert overdue
     page.get_by_label("Certificate", exact=True).select_option("")
-    page.get_by_label("Change since earlier").select_option("Mended")
+    page.get_by_label("Change since earlier").select_option("Resolved")
     assert report.comparison is not None
-    assert rows(browser) == [one["host"] for one in report.comparison["mended"]]
+    assert rows(browser) == [one["host"] for one in report.comparison["resolved"]]
 
 
 def test_the_columns_sort_both_ways_and_say_so(browser: Chromium, samples: Samples) -> None:

@@ -136,5 +136,5 @@ def test_the_rollout_repairs_the_drifted_and_only_them(demo: Controller, tmp_pat
     )
     assert after["summary"]["drifted"] == 0
     assert after_run.code == 2  # three PBXs are still not compliant
-    mended = after["comparison"]["mended"]
-    assert sorted({entry if isinstance(entry, str) else entry["host"] for entry in mended}) == drifted
+    resolved = after["comparison"]["resolved"]
+    assert sorted({entry if isinstance(entry, str) else entry["host"] for entry in resolved}) == drifted

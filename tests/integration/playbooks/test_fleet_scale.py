@@ -184,7 +184,7 @@ def test_a_comparison_names_what_is_new_and_nothing_else(
     _done, report = fleet.compliance(directory=tmp_path, compliance_compare=str(first["path"]))
     found = report["comparison"]
     assert sorted(_host(entry) for entry in found["new_drift"]) == changed
-    assert found["new_trouble"] == found["mended"] == found["appeared"] == found["disappeared"] == []
+    assert found["new_failures"] == found["resolved"] == found["added"] == found["removed"] == []
     assert len(found["still_open"]) == PBXS - first["report"]["summary"]["compliant"]
 
 

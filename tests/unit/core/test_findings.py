@@ -82,7 +82,7 @@ SICK = {"ok": False, "application_id": "a", "subscription": None, "message": "AA
 
 @pytest.mark.parametrize(
     ("changes", "status", "verdict"),
-    [([], OK, "compliant"), ([PHOTO], OK, "drifted"), ([PHOTO], SICK, "drifted"), ([], SICK, "failed")],
+    [([], OK, "compliant"), ([PHOTO], OK, "drifted"), ([PHOTO], SICK, "drifted"), ([], SICK, "broken")],
 )
 def test_everything_as_wanted_is_compliant_only_when_it_works(
     changes: list[Any], status: dict[str, Any], verdict: str

@@ -13,7 +13,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-VERDICTS = ("compliant", "drifted", "failed", "unreachable", "unlicensed")
+VERDICTS = ("compliant", "drifted", "broken", "failed", "unreachable", "unlicensed")
 
 
 def host(name: str, verdict: str = "compliant", **more: Any) -> HostResult:
@@ -50,6 +50,25 @@ _certificates = st.lists(
 )
 _mappings = st.dictionaries(_any_text, values, max_size=3)
 
+_controls = st.fixed_dictionaries(
+    {
+        "id": _any_text,
+        "title": _any_text,
+        "desired": values,
+        "found": values,
+        "result": st.sampled_from(["pass", "fail", "attention", "not_checked"]),
+        "reason": _any_text,
+    }
+)
+_credentials = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["certificate", "secret", "federated"]),
+        "name": st.none() | _any_text,
+        "expires": st.none() | _any_text,
+        "owner": st.sampled_from(["this_pbx", "other_pbx", "foreign"]),
+    }
+)
+
 host_results = st.builds(
     HostResult,
     host=_any_text,
@@ -66,4 +85,13 @@ host_results = st.builds(
     application_id=st.none() | _any_text,
     status=_mappings,
     url=st.none() | _any_text,
+    attention=_sentences,
+    controls=st.lists(_controls, max_size=2),
+    credentials=st.lists(_credentials, max_size=2),
+    granted_permissions=_sentences,
+    redirect_uris=_sentences,
+    owners=st.lists(_any_text | st.dictionaries(_any_text, _any_text, max_size=2), max_size=2),
+    unknown_variables=st.lists(st.dictionaries(st.sampled_from(["variable", "nearest"]), _any_text), max_size=2),
+    adopted=_mappings,
+    tenant_name=st.none() | _any_text,
 )

@@ -16,7 +16,7 @@ from ansible_collections.tcx.m365.tests.unit.report.fleets import change, host, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-CATEGORIES = ("new_drift", "new_trouble", "still_open", "mended", "appeared", "disappeared")
+CATEGORIES = ("new_drift", "new_failures", "still_open", "resolved", "added", "removed")
 
 
 def names(comparison: dict[str, Any]) -> dict[str, list[str]]:
@@ -28,16 +28,16 @@ def names(comparison: dict[str, Any]) -> dict[str, list[str]]:
     [
         ("compliant", "compliant", None),
         ("compliant", "drifted", "new_drift"),
-        ("compliant", "failed", "new_trouble"),
-        ("compliant", "unreachable", "new_trouble"),
-        ("compliant", "unlicensed", "new_trouble"),
-        ("drifted", "compliant", "mended"),
-        ("unreachable", "compliant", "mended"),
+        ("compliant", "failed", "new_failures"),
+        ("compliant", "unreachable", "new_failures"),
+        ("compliant", "unlicensed", "new_failures"),
+        ("drifted", "compliant", "resolved"),
+        ("unreachable", "compliant", "resolved"),
         ("drifted", "drifted", "still_open"),
         ("drifted", "unreachable", "still_open"),
         ("failed", "drifted", "still_open"),
-        (None, "drifted", "appeared"),
-        ("drifted", None, "disappeared"),
+        (None, "drifted", "added"),
+        ("drifted", None, "removed"),
     ],
 )
 def test_each_pair_of_verdicts_has_its_category(before: str | None, now: str | None, category: str | None) -> None:
@@ -57,12 +57,12 @@ def test_settings_are_compared_where_both_reports_saw_them() -> None:
     assert later.comparison is not None
     assert later.comparison["still_open"][0]["changes"] == {
         "new": ["application.z"],
-        "mended": ["application.x"],
+        "resolved": ["application.x"],
         "open": ["application.y"],
     }
 
 
-def test_a_pbx_that_could_not_be_seen_has_mended_nothing() -> None:
+def test_a_pbx_that_could_not_be_seen_has_resolved_nothing() -> None:
     earlier = report(host("a", "drifted", changes=[change("x", 1, 2)])).to_dict()
     entry = compare(earlier, report(host("a", "unreachable")).to_dict())["still_open"][0]
     assert "changes" not in entry
@@ -82,19 +82,19 @@ def test_every_pbx_is_in_one_category_or_was_and_is_compliant(before: list[HostR
 
 
 def test_write_report_compares_and_every_format_for_people_tells_it(tmp_path: Path) -> None:
-    earlier = report(host("mended-one", "drifted"), host("gone-one"), host("drift-one")).to_dict()
-    now = report(host("mended-one"), host("drift-one", "drifted"), host("new-one"))
+    earlier = report(host("resolved-one", "drifted"), host("gone-one"), host("drift-one")).to_dict()
+    now = report(host("resolved-one"), host("drift-one", "drifted"), host("new-one"))
     write_report(now, tmp_path, compare_with=earlier)
     comparison = json.loads((tmp_path / "compliance.json").read_text(encoding="utf-8"))["comparison"]
     assert names(comparison) == {
         "new_drift": ["drift-one"],
-        "mended": ["mended-one"],
-        "appeared": ["new-one"],
-        "disappeared": ["gone-one"],
+        "resolved": ["resolved-one"],
+        "added": ["new-one"],
+        "removed": ["gone-one"],
     }
     markdown = (tmp_path / "compliance.md").read_text(encoding="utf-8")
-    assert "| Mended | 1 | not compliant before, compliant now | mended-one |" in markdown
-    assert "| Disappeared | 1 | only in the earlier report | gone-one |" in markdown
+    assert "| Resolved | 1 | not compliant before, compliant now | resolved-one |" in markdown
+    assert "| Removed | 1 | only in the earlier report | gone-one |" in markdown
     page = (tmp_path / "compliance.html").read_text(encoding="utf-8")
     assert "Since the earlier report</h2>" in page
     assert "gone-one" in page
@@ -114,7 +114,7 @@ def test_an_earlier_report_is_read_back(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ("[]", "'schema_version' and a list 'hosts'"),
         ('{"schema_version": 1}', "a list 'hosts'"),
-        ('{"schema_version": 7, "hosts": []}', "schema_version is 7, known is 1"),
+        ('{"schema_version": 7, "hosts": []}', "schema_version is 7, known are 1, 2"),
         ('{"schema_version": 1, "hosts": [{"host": "a", "verdict": "fine"}]}', "entry 0 of 'hosts'"),
         ('{"schema_version": 1, "hosts": [{"host": "a", "verdict": []}]}', "entry 0 of 'hosts'"),
     ],
@@ -132,4 +132,4 @@ def test_an_earlier_report_with_little_in_it_is_enough() -> None:
     earlier = {"schema_version": 1, "hosts": [{"host": "a", "verdict": "drifted"}]}
     later = report(host("a"), compare_with=earlier)
     assert later.comparison is not None
-    assert names(later.comparison) == {"mended": ["a"]}
+    assert names(later.comparison) == {"resolved": ["a"]}

@@ -121,7 +121,7 @@ def test_csv_has_every_pbx_once_with_what_differs() -> None:
     assert list(rows[0]) == list(COLUMNS)
     assert rows[0]["changes"] == "application.redirect_uris: removed [x], added [z]; pbx.enabled: false -> true"
     assert rows[0]["differences"] == "2"
-    assert (rows[0]["certificate_ends"], rows[0]["certificate_days_left"], rows[0]["certificate_overdue"]) == (
+    assert (rows[0]["certificate_expires"], rows[0]["certificate_days_left"], rows[0]["certificate_overdue"]) == (
         "2026-11-20",
         "0",
         "yes",
@@ -136,7 +136,22 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def test_no_cell_of_the_csv_is_a_formula(hosts: list[HostResult], start: str, rest: str) -> None:
     text = start + rest
     nasty = HostResult(
-        text, "drifted", [text], [], [], {}, text, text, [text], {"missing": [text]}, text, text, {}, text
+        text,
+        "drifted",
+        reasons=[text],
+        attention=[text],
+        version=text,
+        edition=text,
+        remedies=[text],
+        consent={"missing": [text]},
+        credentials=[{"kind": "secret", "name": text, "expires": text, "owner": "foreign"}],
+        granted_permissions=[text],
+        redirect_uris=[text],
+        owners=[text, {"name": text}],
+        tenant_id=text,
+        tenant_name=text,
+        application_id=text,
+        url=text,
     )
     rows = list(csv.reader(io.StringIO(render_csv(report(*hosts, nasty, *hostile_hosts())))))
     assert len({len(row) for row in rows}) == 1

@@ -2,25 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report as data: the pinned shape, every PBX once, merging, plain values, the schema."""
+"""The report as data: the pinned shape, every PBX once, attention, plain values, the schema."""
 
 from __future__ import annotations
 
 import copy
-import itertools
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, merge_host_results
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import hostile_hosts, sample_report
 from ansible_collections.tcx.m365.tests.unit.report.fleets import NOW, VERDICTS, change, host, host_results, report
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-
-WORST_FIRST = ("failed", "unreachable", "unlicensed", "drifted", "compliant")
 
 
 def test_the_pinned_keys_have_the_pinned_meaning() -> None:
@@ -34,10 +31,10 @@ def test_the_pinned_keys_have_the_pinned_meaning() -> None:
         edition="Enterprise",
     )
     content = report(host("zeta", "unreachable"), drifted, host("beta"), run={"check_mode": True}).to_dict()
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert content["generated_at"] == "2026-11-22T10:00:00Z"
     assert content["summary"] == {
-        "total": 3, "compliant": 1, "drifted": 1, "failed": 0, "unreachable": 1, "unlicensed": 0,
+        "total": 3, "compliant": 1, "attention": 0, "drifted": 1, "broken": 0, "failed": 0, "unreachable": 1, "unlicensed": 0,
     }  # fmt: skip
     assert [entry["host"] for entry in content["hosts"]] == ["acme", "beta", "zeta"]
     acme = content["hosts"][0]
@@ -49,7 +46,10 @@ def test_the_pinned_keys_have_the_pinned_meaning() -> None:
 
 
 def test_a_verdict_nobody_knows_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"'fine' is no verdict.*compliant, drifted, failed, unreachable, unlicensed"):
+    with pytest.raises(
+        ValueError,
+        match=r"'fine' is no verdict.*compliant, attention, drifted, broken, failed, unreachable, unlicensed",
+    ):
         host("acme", "fine")
 
 
@@ -63,86 +63,78 @@ def test_who_is_not_compliant_always_learns_why_and_what_to_do(verdict: str) -> 
     assert all("--limit 'acme; rm -rf /'" in command for command in commands)
 
 
-def test_results_of_one_host_are_merged_when_the_report_is_built() -> None:
+def test_of_several_results_of_one_host_the_last_one_counts() -> None:
     content = report(host("b"), host("a", "failed", reasons=["No."]), host("a"), host("b", "drifted")).to_dict()
-    assert [(entry["host"], entry["verdict"]) for entry in content["hosts"]] == [("a", "failed"), ("b", "drifted")]
+    assert [(entry["host"], entry["verdict"]) for entry in content["hosts"]] == [("a", "compliant"), ("b", "drifted")]
     assert content["summary"]["total"] == 2
 
 
-@pytest.mark.parametrize(("one", "two"), list(itertools.product(WORST_FIRST, repeat=2)))
-def test_the_worst_verdict_wins_in_either_order(one: str, two: str) -> None:
-    expected = min(one, two, key=WORST_FIRST.index)
-    assert merge_host_results([host("a", one), host("a", two)]).verdict == expected
+FOREIGN = {"kind": "secret", "name": "old script", "expires": "2028-01-01T00:00:00Z", "owner": "foreign"}
+DESIRED = {"thumbprint": "AA", "not_after": "2026-12-03T00:00:00Z", "desired": True, "managed": True}
+LONG_OLD = {"thumbprint": "BB", "not_after": "2036-01-01T00:00:00Z", "desired": False, "managed": True}
+OVER = {"thumbprint": "CC", "not_after": "2026-01-01T00:00:00Z"}
+FAR = {"thumbprint": "DD", "not_after": "2036-01-01T00:00:00Z"}
 
 
-def test_merging_joins_findings_and_keeps_the_worst_first() -> None:
-    first = host(
-        "a",
-        "drifted",
-        reasons=["Drift.", "Both."],
-        changes=[change("x", 1, 2)],
-        certificates=[{"thumbprint": "ab", "not_after": "2027-01-01T00:00:00Z", "days_left": 40}],
-        unmanaged={"application": {"redirect_uris": ["one"]}},
-        consent={"missing": ["B"]},
-        version="20.0.9",
-        remedies=["Roll out."],
-    )
-    second = host(
-        "a",
-        "failed",
-        reasons=["Failed.", "Both."],
-        changes=[change("x", 1, 2), change("y", 1, 2)],
-        certificates=[
-            {"thumbprint": "AB", "not_after": "2027-01-01T00:00:00Z", "days_left": 40, "display_name": "key"}
-        ],
-        unmanaged={"application": {"redirect_uris": ["two", "one"]}},
-        consent={"missing": ["A"], "unneeded": ["C"]},
-        edition="Professional",
-        status={"ok": False},
-    )
-    merged = merge_host_results([first, second])
-    assert merged.verdict == "failed"
-    assert merged.reasons == ["Failed.", "Both.", "Drift."]
-    assert merged.changes == [change("x", 1, 2), change("y", 1, 2)]
-    assert [(one["thumbprint"].upper(), one["display_name"]) for one in merged.certificates] == [("AB", "key")]
-    assert merged.unmanaged == {"application": {"redirect_uris": ["one", "two"]}}
-    assert merged.consent == {"missing": ["A", "B"], "unneeded": ["C"]}
-    assert (merged.version, merged.edition, merged.status) == ("20.0.9", "Professional", {"ok": False})
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({"certificates": [DESIRED, LONG_OLD]}, "AA"),
+        ({"certificates": [OVER], "status": {"ok": True}}, ""),
+        ({"certificates": [OVER], "status": {"ok": False}}, "CC"),
+        ({"certificates": [OVER, FAR], "status": {"ok": True}}, ""),
+        (
+            {
+                "certificates": [
+                    {**LONG_OLD, "not_after": "2026-12-03T00:00:00Z"},
+                    {**DESIRED, "not_after": "2036-01-01"},
+                ]
+            },
+            "",
+        ),
+        ({"certificates": [FAR]}, ""),
+        ({"credentials": [FOREIGN]}, "old script"),
+        ({"credentials": [{**FOREIGN, "owner": "other_pbx"}]}, ""),
+        ({"credentials": [{**FOREIGN, "expires": "2020-01-01T00:00:00Z"}]}, ""),
+        ({"credentials": [{**FOREIGN, "expires": None, "kind": "federated"}]}, "federated"),
+        (
+            {"unknown_variables": [{"variable": "tcx_console_usersync", "nearest": "tcx_console_user_sync"}]},
+            "did you mean",
+        ),
+        ({"attention": ["The PBX's TLS certificate expires in 4 days."]}, "TLS"),
+    ],
+    ids=range(12),
+)
+def test_what_expires_is_foreign_or_is_unknown_makes_a_compliant_pbx_one_that_needs_attention(
+    found: dict[str, Any], told: str
+) -> None:
+    made = report(host("acme", **found))
+    entry = made.hosts[0]
+    assert (entry["verdict"] == "attention") == bool(told)
+    assert made.summary["attention"] == (1 if told else 0)
+    assert len(entry["attention"]) == (1 if told else 0)
+    assert told in " ".join(entry["attention"])
+    assert made.all_compliant == (not told)
 
 
-def test_what_a_compliant_part_said_does_not_contradict_the_whole() -> None:
-    parts = [host("a", reasons=["Everything is as wanted."]), host("a", "drifted", reasons=["The photo sync is off."])]
-    assert merge_host_results(parts).reasons == ["The photo sync is off."]
-    assert merge_host_results(parts[:1]).reasons == ["Everything is as wanted."]
+@pytest.mark.parametrize("verdict", ["drifted", "broken", "failed", "unreachable", "unlicensed"])
+def test_attention_never_hides_a_worse_verdict(verdict: str) -> None:
+    entry = report(host("acme", verdict, credentials=[FOREIGN])).hosts[0]
+    assert entry["verdict"] == verdict
+    assert "old script" in entry["attention"][0]
 
 
-def test_only_results_of_one_host_can_be_merged() -> None:
-    with pytest.raises(ValueError, match="a, b"):
-        merge_host_results([host("a"), host("b")])
-    with pytest.raises(ValueError, match="none"):
-        merge_host_results([])
+def test_a_control_has_one_of_four_results() -> None:
+    control = {"id": "app.redirect_uris", "title": "Redirect URI", "desired": ["a"], "found": ["a"], "result": "pass"}
+    assert report(host("acme", controls=[control])).hosts[0]["controls"] == [{**control, "reason": ""}]
+    with pytest.raises(ValueError, match="pass, fail, attention, not_checked"):
+        report(host("acme", controls=[{**control, "result": "fine"}]))
 
 
-def test_a_part_that_says_nothing_of_a_matter_changes_nothing_of_it() -> None:
-    silent, twice, other = ({"uris": None}, {"uris": ["one", "one"]}, {"uris": {"as": "mapping"}})
-    assert merge_host_results([host("a", unmanaged=silent), host("a", unmanaged=twice)]).unmanaged == {"uris": ["one"]}
-    assert merge_host_results([host("a", unmanaged=twice), host("a", unmanaged=silent)]).unmanaged == {"uris": ["one"]}
-    assert merge_host_results([host("a", unmanaged=twice), host("a", unmanaged=other)]).unmanaged == other
-
-
-@given(st.lists(host_results, min_size=1, max_size=4), st.randoms())
-def test_merging_loses_no_finding_and_is_idempotent(parts: list[HostResult], rng: Any) -> None:
-    for part in parts:
-        part.host = "a"
-    merged = merge_host_results(parts)
-    shuffled = list(parts)
-    rng.shuffle(shuffled)
-    again = merge_host_results(shuffled)
-    assert merged.verdict == again.verdict
-    wanted = {json.dumps(one, sort_keys=True) for part in parts for one in part.to_dict()["changes"]}
-    assert {json.dumps(one, sort_keys=True) for one in merged.changes} == wanted
-    assert merged.changes == again.changes
-    assert merge_host_results([merged, merged]) == merged
+def test_commands_in_remedies_name_the_inventory_of_the_run() -> None:
+    made = report(host("acme", "drifted"), run={"inventory_options": "-i 'my fleet.yml'"})
+    assert "tcx.m365.rollout -i 'my fleet.yml' --limit acme" in made.hosts[0]["remedies"][0]
+    assert "inventory_options" not in made.to_dict()["run"]
 
 
 class Tagged(str):
@@ -224,14 +216,18 @@ def test_any_hosts_give_a_valid_report(
     names = [entry["host"] for entry in content["hosts"]]
     assert len(names) == len(set(names))
     assert names == sorted(names)
-    assert content["summary"]["total"] == len(names) == sum(content["summary"][verdict] for verdict in VERDICTS)
+    assert (
+        content["summary"]["total"]
+        == len(names)
+        == sum(number for verdict, number in content["summary"].items() if verdict != "total")
+    )
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda content: content.pop("summary"),
-        lambda content: content.update(schema_version=2),
+        lambda content: content.update(schema_version=1),
         lambda content: content["hosts"][0].update(verdict="fine"),
         lambda content: content["hosts"][0].pop("changes"),
         lambda content: content["hosts"][0].update(verdict="failed", reasons=[]),

@@ -127,7 +127,7 @@ def test_a_page_of_2000_pbxs_stays_below_5_mb(build: Any) -> None:
     assert len(text.encode("utf-8")) < 5_000_000
     shown = data_of(text)["hosts"]
     assert [one["host"] for one in shown] == [entry["host"] for entry in built.hosts]
-    assert all(one.get("reasons") for one in shown if one["verdict"] != "compliant")
+    assert all(one.get("reasons") or one.get("attention") for one in shown if one["verdict"] != "compliant")
 
 
 def everything_wrong(number: int) -> Report:
@@ -200,28 +200,33 @@ def test_the_timeline_counts_overdue_months_and_later() -> None:
     buckets = timeline(ends, NOW)
     assert len(buckets) == 26
     counted = {bucket.label: len(bucket.certificates) for bucket in buckets if bucket.certificates}
-    assert counted == {"Overdue": 1, "Nov 2026": 2, "Dec 2026": 1, "Jan 2027": 1, "Later": 2}
+    assert counted == {"Expired": 1, "Nov 2026": 2, "Dec 2026": 1, "Jan 2027": 1, "Later": 2}
     assert buckets[0].kind == "overdue"
     assert [bucket.kind for bucket in buckets[1:4]] == ["soon", "soon", "fine"]
 
 
-def test_a_certificate_with_a_successor_is_told_from_one_without() -> None:
-    ends = host_certificates("a", [certificate(400, "new"), certificate(5, "old")], NOW)
+def test_only_a_newer_certificate_of_the_inventory_replaces_one() -> None:
+    ends = host_certificates("a", [{**certificate(400, "new"), "desired": True}, certificate(5, "old")], NOW)
     assert [(one.thumbprint, one.superseded, one.state) for one in ends] == [
         ("old", True, "soon"),
         ("new", False, "fine"),
     ]
     both_over = host_certificates("a", [certificate(-5), certificate(-9)], NOW)
     assert [one.superseded for one in both_over] == [False, False]
-    text = render_page(report(host("renewed-one", certificates=[certificate(400), certificate(5)])))
+    text = render_page(
+        report(host("renewed-one", certificates=[{**certificate(400), "desired": True}, certificate(5)]))
+    )
     assert "Renew first" not in text
     assert "Renew first" in render_page(report(host("late-one", certificates=[certificate(5)])))
 
 
 def test_the_charts_have_a_name_a_description_and_a_table() -> None:
     text = render_page(sample_report(40))
-    assert re.search(r'<desc id="verdict-chart-desc">Bar divided by verdict: 32 compliant, 5 drifted, 1 failed', text)
-    assert '<desc id="timeline-desc">2 certificates overdue.' in text
+    assert re.search(
+        r'<desc id="verdict-chart-desc">Bar divided by verdict: 27 compliant, 4 attention, 5 drifted, 1 broken, 1 failed',
+        text,
+    )
+    assert '<desc id="timeline-desc">2 certificates expired.' in text
     assert text.count('role="img"') == 2
     assert '<th scope="row">Drifted</th><td class="num">5</td><td class="num">12.5 %</td>' in text
-    assert '<th scope="row">Overdue</th><td class="num">2</td>' in text
+    assert '<th scope="row">Expired</th><td class="num">2</td>' in text

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""What an operator has to know of a PBX whose settings are all as desired: what expires, what is foreign, what is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
+from .certificates import SOON_DAYS, host_certificates
+
+_KINDS = {"secret": "client secret", "certificate": "certificate", "federated": "federated credential"}
+
+
+def attention_of(entry: Mapping[str, Any], now: datetime) -> list[str]:
+    """The sentences that the findings of one PBX (an entry of compliance.json) give at that time, each once."""
+    return list(dict.fromkeys([*_expiring(entry, now), *_foreign(entry, now), *_unknown(entry)]))
+
+
+def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """The certificates that count: those of this PBX which no newer certificate of the inventory replaces."""
+    # Without a certificate in the inventory nobody knows which one the PBX uses; while it works, it is none that has expired.
+    named = any(certificate.get("desired") for certificate in entry["certificates"])
+    works = bool(entry["status"].get("ok"))
+    for one in host_certificates(entry["host"], entry["certificates"], now):
+        if one.days_left is None or one.superseded or not one.counts or (one.days_left < 0 and works and not named):
+            continue
+        if one.days_left <= SOON_DAYS:
+            when = f"expired on {one.day}" if one.days_left < 0 else f"expires on {one.day}, in {_days(one.days_left)}"
+            yield f"The certificate {visible(one.thumbprint)} of the application {when}."
+
+
+def _foreign(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Keys that nobody in the inventory names: whoever holds one can act as the application."""
+    for credential in entry["credentials"]:
+        if credential.get("owner") != "foreign":
+            continue
+        expires = dates.parse(credential.get("expires"))
+        if expires is not None and dates.days_left(expires, now) < 0:
+            continue
+        kind = _KINDS.get(str(credential.get("kind")), "credential")
+        name = visible(str(credential.get("name") or "without a name"))
+        yield f"The application has a {kind} that the inventory does not know: {name}."
+
+
+def _unknown(entry: Mapping[str, Any]) -> Iterator[str]:
+    for each in entry["unknown_variables"]:
+        nearest = each.get("nearest")
+        hint = f"; did you mean {visible(str(nearest))}?" if nearest else "."
+        yield f"Nothing reads the variable {visible(str(each.get('variable') or each.get('name') or ''))}{hint}"
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
