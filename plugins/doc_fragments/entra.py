@@ -127,5 +127,5 @@ options:
 requirements:
   - msal >= 1.35.0
   - requests >= 2.25
-  - cryptography >= 3.3
+  - cryptography >= 42.0.0
 """

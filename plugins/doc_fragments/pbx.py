@@ -84,5 +84,5 @@ options:
     default: 600
 requirements:
   - requests
-  - cryptography
+  - cryptography >= 42.0.0
 """

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import requests
     import urllib3
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import pkcs12
@@ -47,6 +48,19 @@ else:
     hashes = _load("cryptography", "cryptography.hazmat.primitives.hashes")
     serialization = _load("cryptography", "cryptography.hazmat.primitives.serialization")
     rsa = _load("cryptography", "cryptography.hazmat.primitives.asymmetric.rsa")
+    UnsupportedAlgorithm = getattr(_load("cryptography", "cryptography.exceptions"), "UnsupportedAlgorithm", ValueError)
     pkcs12 = _load("cryptography", "cryptography.hazmat.primitives.serialization.pkcs12")
 
-__all__ = ["MISSING", "cryptography", "hashes", "msal", "pkcs12", "requests", "rsa", "serialization", "urllib3", "x509"]
+__all__ = [
+    "MISSING",
+    "UnsupportedAlgorithm",
+    "cryptography",
+    "hashes",
+    "msal",
+    "pkcs12",
+    "requests",
+    "rsa",
+    "serialization",
+    "urllib3",
+    "x509",
+]

@@ -48,6 +48,11 @@ options:
       - Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has ended is an error.
     type: list
     elements: str
+  pbx_tls_thumbprint:
+    description:
+      - SHA-1 thumbprint of the TLS certificate that the PBX showed, RV(tcx.m365.tcx_preflight#module:tls_certificate.thumbprint).
+      - That certificate given as one of O(certificates) is refused, because the PBX does not sign in to Microsoft with it.
+    type: str
   grants:
     description:
       - Whether application permissions will be granted, too.

@@ -96,7 +96,7 @@ findings:
   sample:
     - topic: certificate
       level: warning
-      said: the TLS certificate of the PBX ends in 12 days, on 2026-12-05
+      said: the TLS certificate of the PBX expires in 12 days, on 2026-12-05
       remedy: Renew it; the console shows it under Settings > Network.
 notes:
   description: The warnings among RV(findings), one line each.
@@ -120,6 +120,33 @@ status:
     message:
       description: What the PBX says about it; empty when all is well.
       type: str
+tls_certificate:
+  description: The TLS certificate that the PBX showed; null for plain HTTP.
+  returned: success
+  type: dict
+  contains:
+    thumbprint:
+      description: SHA-1 of the certificate, in upper-case hexadecimal digits.
+      type: str
+    subject:
+      description: Whom it is for.
+      type: str
+    issuer:
+      description: Who issued it.
+      type: str
+    names:
+      description: DNS names and addresses that it covers.
+      type: list
+      elements: str
+    not_after:
+      description: When it expires, in UTC.
+      type: str
+    days_left:
+      description: Whole days until then.
+      type: int
+    self_signed:
+      description: Whether it is its own issuer.
+      type: bool
 version:
   description: Build of the PBX.
   returned: success

@@ -209,7 +209,7 @@ def _warn(task: Task, final: Observed, client: GraphClient) -> None:
     for each in application_view.certificate_list(final.application, now):
         if each["days_left"] is not None and each["days_left"] < 0:
             task.context.warn(
-                f"the certificate {each['thumbprint']} ended on {each['not_after']}; certificates_prune_expired: true removes it"
+                f"the certificate {each['thumbprint']} expired on {each['not_after']}; certificates_prune_expired: true removes it"
             )
 
 
@@ -283,7 +283,7 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
         tags=params["tags"],
         claims=_claims(params["optional_claims"]),
         lock=params["service_principal_lock"],
-        certificates=None if given is None else certificates.parse_all(given),
+        certificates=None if given is None else _parsed(given),
         certificates_exclusive=params["certificates_exclusive"],
         keep=frozenset(certificates.normalized_thumbprint(each) for each in params["certificates_keep"]),
         prune_expired=params["certificates_prune_expired"],
@@ -294,6 +294,12 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
         service_principal=params["service_principal"] or {},
         force=params["force"],
     )
+
+
+def _parsed(given: list[str]) -> list[certificates.Certificate]:
+    found = certificates.parse_all(given)
+    certificates.check_keys(found)
+    return found
 
 
 def _check_uri(option: str, uri: str) -> None:

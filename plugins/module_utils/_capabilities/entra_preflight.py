@@ -12,13 +12,18 @@ It costs no Graph call: a sign-in, the roles in the token, and the certificates 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import days_left, iso
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, parse_all
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import (
+    Certificate,
+    check_usable,
+    normalized_thumbprint,
+    parse_all,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token, Tokens
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.key_pair import V18, V20, where_to_click
@@ -31,6 +36,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "app_id": {"type": "str"},
     "pbx_app_id": {"type": "str"},
     "certificates": {"type": "list", "elements": "str"},
+    "pbx_tls_thumbprint": {"type": "str"},
     "grants": {"type": "bool", "default": True},
     "warning_days": {"type": "int", "default": 30},
 }
@@ -46,7 +52,7 @@ def run(task: Task) -> Outcome:
     notes = _check_rights(token, grants=params["grants"], writes=not task.check_mode)
     if not certificates and "app_id" not in key:
         notes.append(f"The application gets no certificate, so that the PBX cannot sign in with it. {where_to_click()}")
-    notes += [note for note in (_ends_soon(each, now, params["warning_days"]) for each in certificates) if note]
+    notes += [note for note in (_expires_soon(each, now, params["warning_days"]) for each in certificates) if note]
     for note in notes:
         task.context.warn(note)
     values = {
@@ -99,30 +105,39 @@ def _check_rights(token: Token, *, grants: bool, writes: bool) -> list[str]:
 
 
 def _certificates(params: Mapping[str, Any], now: dt.datetime) -> list[Certificate]:
-    """The given certificates, each fit to be uploaded; the error tells where in the 3CX console the file is made."""
+    """The given certificates, at least one of them fit to sign in with today.
+
+    :raises BadInput: one that can never work, or none that works now; the error tells where the file comes from.
+    """
+    tls = normalized_thumbprint(params["pbx_tls_thumbprint"]) if params["pbx_tls_thumbprint"] else ""
     try:
         found = parse_all(params["certificates"])
-        for certificate in found:
-            _must_last(certificate, now)
+        check_usable(found, now)
+        _refuse_tls_certificate(found, tls)
     except BadInput as error:
-        error.remedy = f"{V18} {V20}"
+        error.remedy = f"{V20} {V18}"
         raise
     return found
 
 
-def _must_last(certificate: Certificate, now: dt.datetime) -> None:
-    if certificate.ended(now):
-        raise BadInput(
-            f"the certificate {certificate.thumbprint} ended on {iso(certificate.not_after)}",
-            tried="check the certificates",
-        )
+def _refuse_tls_certificate(found: Sequence[Certificate], tls: str) -> None:
+    for certificate in found:
+        if tls and tls in certificate.given_with:
+            raise BadInput(
+                f"the certificate {certificate.thumbprint} was given together with, or is, the TLS certificate that the PBX "
+                "shows to browsers; the PBX does not sign in to Microsoft with it",
+                tried="check the certificates",
+            )
 
 
-def _ends_soon(certificate: Certificate, now: dt.datetime, warning_days: int) -> str:
+def _expires_soon(certificate: Certificate, now: dt.datetime, warning_days: int) -> str:
+    flaw = certificate.flaw(now)
+    if flaw:
+        return f"the certificate {certificate.thumbprint} {flaw}"
     days = days_left(certificate.not_after, now)
     if days >= warning_days:
         return ""
-    return f"the certificate {certificate.thumbprint} ends in {days} days, on {iso(certificate.not_after)}"
+    return f"the certificate {certificate.thumbprint} expires in {days} days, on {iso(certificate.not_after)}"
 
 
 def _described(certificate: Certificate, now: dt.datetime) -> dict[str, Any]:

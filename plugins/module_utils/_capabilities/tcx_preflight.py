@@ -55,6 +55,7 @@ def run(task: Task) -> Outcome:
         task.context.warn(note)
     if any(each.level == preflight.ERROR for each in findings):
         raise NotReady(findings, connection.url)
+    values["tls_certificate"] = TlsCertificate.of(work.xapi.certificate).as_dict(now) if work.xapi.certificate else None
     values["presence_redirect_uri"] = work.facts.presence_redirect_uri
     values["findings"] = [each.as_dict() for each in findings]
     values["notes"] = notes

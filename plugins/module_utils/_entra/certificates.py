@@ -11,29 +11,30 @@ The identity of a certificate is the SHA-1 of its DER (recorded: Graph shows it 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime as dt
 import functools
 import hashlib
-import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._deps import serialization, x509
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
+from ansible_collections.tcx.m365.plugins.module_utils._deps import serialization
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 MARK = "tcx.m365"
 """Begins the display name of the entries that we make; the date of the registration follows."""
 
-_BEGIN = b"-----BEGIN "
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _HEX = re.compile(r"[0-9A-Fa-f]{40}")
-_WHERE_TO_CLICK = "Give the public_key.pem of the PBX: in its console under Integrations, Microsoft 365, generate the key pair and download it."
+SKEW = dt.timedelta(minutes=5)
+"""By how much the clock that dated a new certificate may be ahead of ours."""
+
+_WHERE_TO_CLICK = (
+    "Give the public_key.pem of the PBX. If the Microsoft 365 wizard of 3CX V20 created the application, there is no such "
+    "file: give no certificate, and the application that the PBX reports is adopted."
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Certificate:
 
     :param der: its bytes.
     :param thumbprint: SHA-1 of ``der``, 40 upper-case hexadecimal digits.
+    :param key_flaw: why its key can never be used to sign in, as the end of a sentence; empty when it can.
+    :param given_with: thumbprints of all certificates that stood in the same text or file.
     """
 
     der: bytes
@@ -50,33 +53,29 @@ class Certificate:
     not_before: dt.datetime
     not_after: dt.datetime
 
+    key_flaw: str = ""
+    given_with: frozenset[str] = frozenset()
+
     def ended(self, now: dt.datetime) -> bool:
         return self.not_after <= now
 
+    def flaw(self, now: dt.datetime) -> str:
+        """Why nobody can sign in with it at this time, as the end of a sentence; empty when it can work."""
+        return self.key_flaw or pem.flaw_of_dates(self.not_before, self.not_after, now, SKEW)
 
-def parse(value: str) -> Certificate:
-    """The certificate in a PEM text, in base64 of DER, or in a file of PEM or DER. Of a chain the first.
 
-    :raises BadInput: it is something else; the message never quotes the content.
+def parse(value: str, subject: str = "certificates") -> Certificate:
+    """The certificate in a PEM text, in base64 of DER, or in a file of one of them. Of a chain the leaf.
+
+    :param subject: the option it was given in, for the sentence.
+    :raises BadInput: it is something else, or holds a private key; the message never quotes the content.
     """
-    text = value.strip()
-    if not text:
-        raise BadInput("an empty certificate was given", remedy=_WHERE_TO_CLICK)
-    if "-----BEGIN " in text:
-        # A PEM that went through a variable file or an environment often has its line ends written out.
-        return _from_bytes(text.replace("\\n", "\n").encode("utf-8"), "the given PEM")
-    path = os.path.expanduser(text)
-    if "\n" not in text and len(text) < 4096 and os.path.isfile(path):
-        return _from_bytes(_read(path), path)
-    der = _base64(text)
-    if der is not None:
-        return _from_bytes(der, "the given base64")
-    looks_like_path = "\n" not in text and len(text) < 300 and ("/" in text or "." in text)
-    raise BadInput(
-        f"there is no file {text}" if looks_like_path else "a certificate is neither PEM text nor a file",
-        tried="read a certificate",
-        remedy=_WHERE_TO_CLICK,
-    )
+    try:
+        chain = _chain(value, subject)
+    except BadInput as error:
+        error.remedy = f"{error.remedy} {_WHERE_TO_CLICK}".strip()
+        raise error.while_trying("read a certificate") from None
+    return _described(pem.leaf(chain), chain)
 
 
 def parse_all(values: list[str] | None) -> list[Certificate]:
@@ -86,6 +85,51 @@ def parse_all(values: list[str] | None) -> list[Certificate]:
         certificate = parse(value)
         found.setdefault(certificate.thumbprint, certificate)
     return list(found.values())
+
+
+def check_keys(given: Sequence[Certificate]) -> None:
+    """Raise :class:`BadInput` for a certificate whose key Microsoft Entra does not take."""
+    for certificate in given:
+        if certificate.key_flaw:
+            raise unusable(certificate, certificate.key_flaw)
+
+
+def check_usable(given: Sequence[Certificate], now: dt.datetime) -> None:
+    """Raise :class:`BadInput` for a certificate that can never work again, or where none of them works now.
+
+    Beside one that works, one that is not valid yet may be added: that is how a key is replaced in time.
+    """
+    check_keys(given)
+    flaws = [certificate.flaw(now) for certificate in given]
+    for certificate, flaw in zip(given, flaws):
+        if flaw and (certificate.ended(now) or all(flaws)):
+            raise unusable(certificate, flaw)
+
+
+def unusable(certificate: Certificate, flaw: str) -> BadInput:
+    """The error for one of them."""
+    return BadInput(
+        f"the certificate {certificate.thumbprint} {flaw}", tried="check the certificates", target=certificate.subject
+    )
+
+
+def _chain(value: str, subject: str) -> list[Any]:
+    content, where = pem.content_of(value, subject)
+    if pem.holds_private_key(content):
+        raise BadInput(
+            f"{where} contains a private key, which must stay where it was generated; nothing was sent",
+            remedy="Give the certificate alone.",
+        )
+    return pem.certificates_in(content, where)
+
+
+def _described(found: Any, chain: list[Any]) -> Certificate:
+    der = found.public_bytes(serialization.Encoding.DER)
+    begin, end = pem.validity(found)
+    given_with = frozenset(thumbprint(each.public_bytes(serialization.Encoding.DER)) for each in chain)
+    return Certificate(
+        der, thumbprint(der), found.subject.rfc4514_string(), begin, end, pem.flaw_of_key(found), given_with
+    )
 
 
 def thumbprint_of(entry: Mapping[str, Any]) -> str:
@@ -99,12 +143,12 @@ def thumbprint_of(entry: Mapping[str, Any]) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _thumbprint_of(key: str, identifier: str) -> str:
-    content = _base64(key)
+    content = pem.from_base64(key)
     if content is None:
         return identifier_to_thumbprint(identifier)
     # Some tools store the base64 of a whole PEM (seen in the source of one).
     block = _PEM.search(content)
-    der = _base64("".join(block.group().decode("ascii", "replace").splitlines()[1:-1])) if block else content
+    der = pem.from_base64("".join(block.group().decode("ascii", "replace").splitlines()[1:-1])) if block else content
     return thumbprint(der or content)
 
 
@@ -112,7 +156,7 @@ def identifier_to_thumbprint(identifier: str) -> str:
     """The thumbprint in one of the three forms of a ``customKeyIdentifier``; empty for anything else."""
     if _HEX.fullmatch(identifier):
         return identifier.upper()
-    decoded = _base64(identifier)
+    decoded = pem.from_base64(identifier)
     if decoded is None:
         return ""
     if len(decoded) == 20:
@@ -143,52 +187,3 @@ def registered_on(entry: Mapping[str, Any]) -> dt.datetime | None:
 def is_ours(entry: Mapping[str, Any]) -> bool:
     """Whether this collection has made the entry."""
     return str(entry.get("displayName") or "").startswith(MARK)
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", tried="read a certificate") from None
-
-
-def _base64(text: str) -> bytes | None:
-    compact = "".join(text.split())
-    if not compact or len(compact) % 4:
-        return None
-    try:
-        return base64.b64decode(compact, validate=True)
-    except (ValueError, binascii.Error):
-        return None
-
-
-def _from_bytes(content: bytes, where: str) -> Certificate:
-    if b"PRIVATE KEY-----" in content:
-        raise BadInput(
-            f"{where} holds a private key; it must stay where it was made and is not sent anywhere",
-            tried="read a certificate",
-            remedy="Give the certificate alone. " + _WHERE_TO_CLICK,
-        )
-    blocks = _PEM.findall(content)
-    if _BEGIN in content and not blocks:
-        what = "a public key without a certificate" if b"PUBLIC KEY-----" in content else "PEM without a certificate"
-        raise BadInput(f"{where} is {what}", tried="read a certificate", remedy=_WHERE_TO_CLICK)
-    try:
-        if blocks:
-            found = _leaf([x509.load_pem_x509_certificate(block + b"\n") for block in blocks])
-        else:
-            found = x509.load_der_x509_certificate(content)
-    except ValueError:
-        raise BadInput(
-            f"{where} is not a certificate, or it is damaged", tried="read a certificate", remedy=_WHERE_TO_CLICK
-        ) from None
-    der = found.public_bytes(serialization.Encoding.DER)
-    begin, end = validity(found)
-    return Certificate(der, thumbprint(der), found.subject.rfc4514_string(), begin, end)
-
-
-def _leaf(chain: list[Any]) -> Any:
-    """The certificate of a chain that has issued none of the others, wherever it stands."""
-    issuers = [each.issuer for each in chain if each.issuer != each.subject]
-    return next((each for each in chain if each.subject not in issuers), chain[0])

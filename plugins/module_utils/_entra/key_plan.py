@@ -34,7 +34,7 @@ def planned(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> list
     """The entries that should be there; equal to ``entries`` when nothing is to be done.
 
     :param entries: ``keyCredentials`` as read.
-    :raises BadInput: a certificate that has ended would have to be added.
+    :raises BadInput: a certificate would have to be added that has expired, or that is not valid yet where none is.
     """
     wanted = list(desired.certificates or ())
     kept = [entry for entry in entries if not _is_certificate(entry) or _stays(entry, desired, entries, now)]
@@ -44,11 +44,13 @@ def planned(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> list
             if any(thumbprint_of(entry) == certificate.thumbprint for entry in kept):
                 continue
             raise BadInput(
-                f"the certificate {certificate.thumbprint} ended on {certificate.not_after:%Y-%m-%d}",
+                f"the certificate {certificate.thumbprint} expired on {certificate.not_after:%Y-%m-%d}",
                 tried="add a certificate",
                 target=certificate.subject,
                 remedy="Generate a new key pair in the console of the PBX and give its public_key.pem.",
             )
+        if certificate.flaw(now) and not any(_works(entry, now) for entry in kept):
+            raise certificates.unusable(certificate, certificate.flaw(now))
         kept = [*kept, _new_entry(certificate, kept, now)]
     if desired.prune_duplicates or (desired.certificates_exclusive and desired.certificates is not None):
         kept = _without_duplicates(kept, now)
@@ -90,6 +92,12 @@ def ended(entry: Json, now: dt.datetime) -> bool:
     """Whether an entry can no longer be used."""
     end = dates.parse(entry.get("endDateTime"))
     return end is not None and end <= now
+
+
+def _works(entry: Json, now: dt.datetime) -> bool:
+    """Whether an entry lets its holder sign in at this time."""
+    begin = dates.parse(entry.get("startDateTime"))
+    return _is_certificate(entry) and not ended(entry, now) and (begin is None or begin <= now)
 
 
 def _stays(entry: Json, desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:

@@ -169,7 +169,7 @@ def judge_certificate(
 def _certificate_dates(found: TlsCertificate, now: dt.datetime, warning_days: int) -> list[Finding]:
     remedy = "Renew it; the console shows it under Settings > Network."
     if found.not_after <= now:
-        said = f"the TLS certificate of the PBX ended on {dates.day(found.not_after)}"
+        said = f"the TLS certificate of the PBX expired on {dates.day(found.not_after)}"
         return [Finding(CERTIFICATE, ERROR, said, remedy)]
     if found.not_before > now:
         said = f"the TLS certificate of the PBX is not valid before {dates.day(found.not_before)}"
@@ -177,7 +177,7 @@ def _certificate_dates(found: TlsCertificate, now: dt.datetime, warning_days: in
     days = dates.days_left(found.not_after, now)
     if days >= warning_days:
         return []
-    said = f"the TLS certificate of the PBX ends in {days} days, on {dates.day(found.not_after)}"
+    said = f"the TLS certificate of the PBX expires in {days} days, on {dates.day(found.not_after)}"
     return [Finding(CERTIFICATE, WARNING, said, remedy)]
 
 
@@ -220,7 +220,7 @@ def judge_license(state: Mapping[str, Any], now: dt.datetime, warning_days: int)
     if state.get("active") is False or state.get("activated") is False:
         what = "has ended" if state.get("activated") is not False else "is not activated"
         when = dates.parse(state.get("expires"))
-        ended = f" (it ended on {dates.day(when)})" if when and when <= now else ""
+        ended = f" (it expired on {dates.day(when)})" if when and when <= now else ""
         made.append(
             Finding(LICENSE, ERROR, f"the license of the PBX {what}, so the PBX refuses settings{ended}", renew)
         )
@@ -239,10 +239,10 @@ def _license_date(
     if when is None:
         return []
     if when <= now:
-        return [Finding(LICENSE, WARNING, f"{what} ended on {dates.day(when)}", remedy)]
+        return [Finding(LICENSE, WARNING, f"{what} expired on {dates.day(when)}", remedy)]
     days = dates.days_left(when, now)
     return (
-        [Finding(LICENSE, WARNING, f"{what} ends in {days} days, on {dates.day(when)}", remedy)]
+        [Finding(LICENSE, WARNING, f"{what} expires in {days} days, on {dates.day(when)}", remedy)]
         if days < warning_days
         else []
     )

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import pem
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._deps import hashes, serialization, x509
+from ansible_collections.tcx.m365.plugins.module_utils._deps import hashes
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Rejected, Unhealthy
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change
-from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 PATH = "/Microsoft365TeamsIntegration"
 
@@ -48,8 +48,7 @@ class SbcFiles:
 
     def covers(self, fqdn: str) -> bool:
         """Whether the certificate is for a name."""
-        name, parent = fqdn.casefold(), fqdn.casefold().partition(".")[2]
-        return any(each.casefold() in (name, f"*.{parent}") for each in self.names)
+        return pem.covers(self.names, fqdn)
 
 
 def load(certificate: str, private_key: str, *, now: datetime) -> SbcFiles:
@@ -57,48 +56,27 @@ def load(certificate: str, private_key: str, *, now: datetime) -> SbcFiles:
 
     :raises BadInput: unreadable, expired, or they do not belong together.
     """
-    pem, key_pem = _text(certificate, "certificate"), _text(private_key, "private_key")
+    chain = pem.certificates_in(*pem.content_of(certificate, "teams.certificate"))
+    leaf = pem.leaf(chain)
+    key_content, key_where = pem.content_of(private_key, "teams.private_key")
     try:
-        leaf = x509.load_pem_x509_certificate(pem.encode())
-    except ValueError as error:
-        raise BadInput(f"teams.certificate is not a PEM certificate: {error}") from None
-    try:
-        key = serialization.load_pem_private_key(key_pem.encode(), None)
-    except (ValueError, TypeError):
-        raise BadInput("teams.private_key is not an unencrypted PEM private key") from None
-    if _public(key.public_key()) != _public(leaf.public_key()):
+        key = pem.private_key_in(key_content, key_where)
+    except BadInput as error:
+        error.remedy = "Give an unencrypted private key in PEM."
+        raise
+    if not pem.same_key(key.public_key(), leaf.public_key()):
         raise BadInput("teams.private_key does not belong to teams.certificate")
-    not_after = validity(leaf)[1]
-    if not_after <= now:
-        raise BadInput(f"teams.certificate has expired on {not_after:%Y-%m-%d}")
-    return SbcFiles(pem, key_pem, leaf.fingerprint(hashes.SHA256()).hex(), not_after, _names(leaf))
-
-
-def _text(given: str, option: str) -> str:
-    if "-----BEGIN" in given:
-        return given
-    path = os.path.expanduser(given)
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        # The value itself is not shown: it may be a key whose first line was lost.
-        raise BadInput(f"teams.{option} is neither PEM text nor a readable file: {reason}") from None
-
-
-def _public(key: Any) -> bytes:
-    encoding, layout = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    found: bytes = key.public_bytes(encoding, layout)
-    return found
-
-
-def _names(leaf: Any) -> tuple[str, ...]:
-    try:
-        extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return tuple(str(each.value) for each in leaf.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME))
-    return tuple(extension.value.get_values_for_type(x509.DNSName))
+    begin, not_after = pem.validity(leaf)
+    flaw = pem.flaw_of_dates(begin, not_after, now)
+    if flaw:
+        raise BadInput(f"teams.certificate {flaw}")
+    return SbcFiles(
+        "".join(pem.text_of(each) for each in sorted(chain, key=lambda each: each is not leaf)),
+        pem.text_of_key(key_content, key),
+        leaf.fingerprint(hashes.SHA256()).hex(),
+        not_after,
+        pem.names(leaf),
+    )
 
 
 def plan_files(files: SbcFiles, entity: Mapping[str, Any]) -> tuple[list[Change], dict[str, Any]]:

@@ -9,13 +9,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
 from ansible_collections.tcx.m365.plugins.module_utils._deps import x509
-from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,7 @@ class TlsCertificate:
     """What is judged of it.
 
     :param names: DNS names and addresses that it is for.
+    :param thumbprint: SHA-1 of its DER, 40 upper-case hexadecimal digits, as Windows and Entra name certificates.
     """
 
     subject: str
@@ -31,30 +31,31 @@ class TlsCertificate:
     not_before: dt.datetime
     not_after: dt.datetime
     self_signed: bool
+    thumbprint: str = ""
 
     @classmethod
     def of(cls, der: bytes) -> TlsCertificate:
         """From the bytes of the handshake."""
         found = x509.load_der_x509_certificate(der)
-        begin, end = validity(found)
+        begin, end = pem.validity(found)
         return cls(
+            thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
             subject=found.subject.rfc4514_string(),
             issuer=found.issuer.rfc4514_string(),
-            names=_names(found),
+            names=pem.names(found),
             not_before=begin,
             not_after=end,
             self_signed=found.issuer == found.subject,
         )
 
     def covers(self, host: str) -> bool:
-        """Whether it is for a name; a star stands for exactly one label at the begin (RFC 6125)."""
-        wanted = _canonical(host)
-        _label, _dot, parent = wanted.partition(".")
-        return any(_canonical(name) in (wanted, f"*.{parent}") for name in self.names)
+        """Whether it is for a name."""
+        return pem.covers(self.names, host)
 
     def as_dict(self, now: dt.datetime) -> dict[str, Any]:
         """As it stands in results."""
         return {
+            "thumbprint": self.thumbprint,
             "subject": self.subject,
             "issuer": self.issuer,
             "names": list(self.names),
@@ -62,22 +63,3 @@ class TlsCertificate:
             "days_left": dates.days_left(self.not_after, now),
             "self_signed": self.self_signed,
         }
-
-
-def _names(certificate: Any) -> tuple[str, ...]:
-    """The alternative names; without any, the common name, which browsers have stopped to believe."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        common = certificate.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME)
-        return tuple(str(each.value) for each in common)
-    addresses = [str(each) for each in found.get_values_for_type(x509.IPAddress)]
-    return (*found.get_values_for_type(x509.DNSName), *addresses)
-
-
-def _canonical(name: str) -> str:
-    text = name.strip("[]").rstrip(".").lower()
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return text

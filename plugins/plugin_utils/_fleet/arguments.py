@@ -132,6 +132,7 @@ def entra_preflight_arguments(variables: Mapping[str, Any], pbx: Mapping[str, An
     arguments["app_id"] = variables.get("entra_app_app_id")
     arguments["pbx_app_id"] = (pbx.get("status") or {}).get("application_id") or ""
     arguments["certificates"] = certificates(variables)
+    arguments["pbx_tls_thumbprint"] = (pbx.get("tls_certificate") or {}).get("thumbprint")
     arguments["grants"] = variables.get("entra_app_manage_grants")
     arguments["warning_days"] = variables.get("preflight_certificate_warning_days")
     return arguments

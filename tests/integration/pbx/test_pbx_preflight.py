@@ -125,8 +125,8 @@ def test_a_license_that_has_ended_stops_the_rollout_as_unlicensed(bench: Bench) 
     ("days", "thorough", "words"),
     [
         (-5, False, "maintenance of the license has ended"),
-        (-5, True, "maintenance of the license ended on"),
-        (12, True, "maintenance of the license ends in 1"),
+        (-5, True, "maintenance of the license expired on"),
+        (12, True, "maintenance of the license expires in 1"),
         (12, False, ""),
         (200, True, ""),
     ],
@@ -228,11 +228,11 @@ def test_a_role_of_a_department_is_refused_before_anything_is_judged(bench: Benc
     assert "System Owner" in found["msg"]
 
 
-def test_a_certificate_that_ends_soon(bench: Bench) -> None:
+def test_a_certificate_that_expires_soon(bench: Bench) -> None:
     with tls(bench, days=12):
         found = bench.run().preflight(**GUIDE)
         (note,) = found["notes"]
-        assert "ends in 11 days" in note
+        assert "expires in 11 days" in note
         assert bench.run().preflight(**GUIDE, warning_days=11)["notes"] == []
 
 
@@ -242,7 +242,7 @@ def test_a_certificate_that_has_ended_is_told_whoever_looks(bench: Bench) -> Non
         assert found["error"]["kind"] == "untrusted"
         found = bench.run().preflight(**GUIDE, validate_certs=False)
         assert found["failed"]
-        assert "TLS certificate of the PBX ended on" in found["msg"]
+        assert "TLS certificate of the PBX expired on" in found["msg"]
         assert "Renew it" in found["msg"]
 
 
@@ -261,7 +261,7 @@ def test_behind_a_proxy_it_is_still_the_certificate_of_the_pbx(bench: Bench) -> 
         found = bench.run().preflight(**GUIDE, proxy=proxy.url)
         told = bench.run().info(gather=["certificate"], health=False, proxy=proxy.url)["certificate"]
         assert proxy.connected
-    assert "ends in 11 days" in found["notes"][0]
+    assert "expires in 11 days" in found["notes"][0]
     assert told["days_left"] == 11
     assert told["names"] == ["localhost", "127.0.0.1", "::1"]
 
@@ -321,6 +321,6 @@ def test_both_fronts(front: Front) -> None:
     assert "extensions 301, 302 all have the address a@x.example" in thorough["msg"].replace("Extensions", "extensions")
     assert [each["level"] for each in found_in(thorough, "addresses")] == ["error"]
     assert not checked.get("failed"), checked
-    assert any("aintenance of the license ends in 1" in note for note in checked["notes"])
+    assert any("aintenance of the license expires in 1" in note for note in checked["notes"])
     assert "aintenance of the license ends" in front.output, "an operator sees a warning"
     assert bench.writes() == []

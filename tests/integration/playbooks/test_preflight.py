@@ -66,7 +66,7 @@ def test_compliance_tells_what_will_stand_in_the_way_and_stays_compliant(small: 
     assert hosts["lyon"]["verdict"] == "compliant"
     assert hosts["lyon"]["reasons"] == []
     assert hosts["berlin"]["verdict"] == "compliant"
-    assert any("maintenance of the license ends in 1" in reason for reason in hosts["berlin"]["reasons"])
+    assert any("maintenance of the license expires in 1" in reason for reason in hosts["berlin"]["reasons"])
     assert hosts["munich"]["verdict"] == "unlicensed"
     assert any("has ended" in reason for reason in hosts["munich"]["reasons"])
 
@@ -76,4 +76,4 @@ def test_the_days_of_warning_are_a_variable(small: Controller, tmp_path: Path) -
     for days, told in ((30, False), (60, True)):
         done = roles(small, tmp_path, **SYNC, preflight_certificate_warning_days=days)
         assert done.code == 0, done.output
-        assert ("TLS certificate of the PBX ends in 49 days" in " ".join(done.output.split())) is told
+        assert ("TLS certificate of the PBX expires in 49 days" in " ".join(done.output.split())) is told

@@ -11,33 +11,43 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import entra_preflight
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Forbidden
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+SHORT = 1024
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
-def _pem(days: int) -> str:
+def _pem(days: int, *, begins: int = -400, key: Any = KEY) -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "3CX")])
     built = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(KEY.public_key())
+        .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(NOW - dt.timedelta(days=400))
+        .not_valid_before(NOW - dt.timedelta(days=-begins))
         .not_valid_after(NOW + dt.timedelta(days=days, hours=1))
-        .sign(KEY, hashes.SHA256())
+        .sign(key, hashes.SHA256())
     )
     return built.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _params(**given: Any) -> dict[str, Any]:
-    return {"mode": "auto", "unique_name": "3cx-acme", "app_id": None, "pbx_app_id": "", "certificates": None, **given}
+    return {
+        "mode": "auto",
+        "unique_name": "3cx-acme",
+        "app_id": None,
+        "pbx_app_id": "",
+        "certificates": None,
+        "pbx_tls_thumbprint": None,
+        **given,
+    }
 
 
 @pytest.mark.parametrize(
@@ -71,10 +81,53 @@ def test_a_certificate_that_cannot_be_used_says_where_the_file_is_made(certifica
     assert "3CX V20: Admin Console > Integrations" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([_pem(90, key=ec.generate_private_key(ec.SECP256R1()))], "has a key of the kind EC"),
+        ([_pem(90, key=rsa.generate_private_key(public_exponent=65537, key_size=SHORT))], "RSA key of 1024 bits"),
+        ([_pem(90, begins=3)], "is not valid before"),
+        ([_pem(90), _pem(-3)], "expired on"),
+        ([_pem(90), _pem(90, key=ec.generate_private_key(ec.SECP256R1()))], "has a key of the kind EC"),
+    ],
+    ids=["EC", "short RSA", "not valid yet", "one of two expired", "one of two EC"],
+)
+def test_a_certificate_that_cannot_work_is_refused(given: list[str], said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        entra_preflight._certificates(_params(certificates=given), NOW)
+    assert said in str(caught.value)
+    assert str(caught.value).index("3CX V20") < str(caught.value).index("3CX V18"), "the wizard comes first"
+
+
+def test_beside_one_that_works_the_next_may_wait() -> None:
+    given = [_pem(90), _pem(300, begins=3)]
+    today, later = entra_preflight._certificates(_params(certificates=given), NOW)
+    assert entra_preflight._expires_soon(today, NOW, 30) == ""
+    assert "is not valid before" in entra_preflight._expires_soon(later, NOW, 30)
+
+
+def test_a_clock_that_is_a_minute_ahead_is_no_reason() -> None:
+    certificate = parse(_pem(90))
+    assert certificate.flaw(certificate.not_before - dt.timedelta(minutes=1)) == ""
+    assert "not valid before" in certificate.flaw(certificate.not_before - dt.timedelta(hours=1))
+
+
+def test_the_tls_certificate_of_the_pbx_is_no_key_for_microsoft() -> None:
+    tls, own = _pem(90), _pem(91)
+    seen = parse(tls).thumbprint
+    colons = ":".join(seen[start : start + 2] for start in range(0, 40, 2)).lower()
+    for given in ([tls], [own, tls], [own + tls]):
+        for thumbprint in (seen, colons):
+            with pytest.raises(BadInput, match="TLS certificate") as caught:
+                entra_preflight._certificates(_params(certificates=given, pbx_tls_thumbprint=thumbprint), NOW)
+            assert "3CX V20" in str(caught.value)
+    assert entra_preflight._certificates(_params(certificates=[own], pbx_tls_thumbprint=seen), NOW)
+
+
 def test_a_certificate_near_its_end_is_noted() -> None:
     soon, later = (entra_preflight._certificates(_params(certificates=[_pem(days)]), NOW)[0] for days in (12, 300))
-    assert "ends in 12 days" in entra_preflight._ends_soon(soon, NOW, 30)
-    assert entra_preflight._ends_soon(later, NOW, 30) == ""
+    assert "expires in 12 days" in entra_preflight._expires_soon(soon, NOW, 30)
+    assert entra_preflight._expires_soon(later, NOW, 30) == ""
 
 
 def test_a_run_in_check_mode_needs_the_reading_rights_only() -> None:

@@ -231,7 +231,7 @@ def test_the_same_addition_made_twice_is_one_entry() -> None:
 
 
 def test_a_certificate_that_has_ended_is_not_added_but_tolerated() -> None:
-    with pytest.raises(BadInput, match=r"ended on 2026-10-13.*public_key\.pem"):
+    with pytest.raises(BadInput, match=r"expired on 2026-10-13.*public_key\.pem"):
         _plan(_desired(certificates=[gen.ENDED]), _there())
     assert not _plan(_desired(certificates=[gen.ENDED]), _there(keyCredentials=[_entry(gen.ENDED)]))
 

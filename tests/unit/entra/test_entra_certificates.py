@@ -62,14 +62,14 @@ def test_what_is_no_certificate(pair: Pair, tmp_path: Path) -> None:
     binary = tmp_path / "x.der"
     binary.write_bytes(b"\x00\x01")
     cases = {
-        "public key without a certificate": public.decode(),
-        "empty": "  ",
+        "certificates contains a public key but no certificate": public.decode(),
+        "certificates is empty": "  ",
         "there is no file /nowhere/public_key.pem": "/nowhere/public_key.pem",
-        "neither PEM text nor a file": "hello",
-        "damaged": pair.pem.replace("MII", "AAA", 1),
-        "PEM without a certificate": "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----",
-        "x.der is not a certificate": str(binary),
-        "base64 is not a certificate": base64.b64encode(b"x" * 30).decode(),
+        "certificates is neither PEM text nor a file": "hello",
+        "something else, or damaged": pair.pem.replace("MII", "AAA", 1),
+        "contains PEM but no certificate": "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----",
+        "x.der does not contain a valid certificate": str(binary),
+        "certificates does not contain a valid certificate": base64.b64encode(b"x" * 30).decode(),
     }
     for said, given in cases.items():
         with pytest.raises(BadInput, match=said.replace("(", r"\(")) as caught:

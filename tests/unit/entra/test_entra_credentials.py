@@ -99,7 +99,7 @@ def test_pem_with_a_password(valid: Pair) -> None:
     _check(ClientCertificate(CLIENT, data=content, password="geheim"), valid)
     with pytest.raises(BadInput, match=r"encrypted.*certificate_password"):
         ClientCertificate(CLIENT, data=content).validate()
-    with pytest.raises(BadInput, match="wrong password"):
+    with pytest.raises(BadInput, match="password is wrong"):
         ClientCertificate(CLIENT, data=content, password="falsch").validate()
 
 
@@ -126,14 +126,14 @@ def test_what_can_never_work(valid: Pair, stranger: Pair, tmp_path: Path) -> Non
     early = make_pair(begins=now + dt.timedelta(days=2), ends=now + dt.timedelta(days=9))
     curve = make_pair(begins=now - dt.timedelta(days=2), ends=now + dt.timedelta(days=9), curve=True)
     cases = {
-        "no certificate": valid.key_pem(),
-        "no private key": valid.pem,
-        "belongs to the private key": stranger.pem + valid.key_pem(),
-        "ended on": old.pem + old.key_pem(),
-        "valid only from": early.pem + early.key_pem(),
+        "a private key but no certificate": valid.key_pem(),
+        "a certificate but no private key": valid.pem,
+        "no certificate matches the private key": stranger.pem + valid.key_pem(),
+        "expired on": old.pem + old.key_pem(),
+        "not valid before": early.pem + early.key_pem(),
         "not an RSA key": curve.pem + curve.key_pem(),
         "neither PEM": "garbage!",
-        "cannot be read": valid.pem.replace("MII", "AAA", 1) + valid.key_pem(),
+        "does not contain a valid certificate": valid.pem.replace("MII", "AAA", 1) + valid.key_pem(),
     }
     for said, content in cases.items():
         with pytest.raises(BadInput, match=said) as caught:

@@ -59,12 +59,16 @@ def test_what_cannot_work_is_refused_without_showing_the_key(tmp_path: Path) -> 
     locked, locked_key = pair("sbc.contoso.example", secret=b"x")
     for given, key_given, words in (
         (certificate, other_key, "does not belong"),
-        (expired, expired_key, "has expired on 2026-11-22"),
-        (locked, locked_key, "not an unencrypted PEM private key"),
-        (key, key, "not a PEM certificate"),
-        (certificate, certificate, "not an unencrypted PEM private key"),
-        (str(tmp_path / "missing"), key, "neither PEM text nor a readable file"),
-        (other, key.splitlines()[1], "neither PEM text nor a readable file"),
+        (expired, expired_key, "expired on 2026-11-22"),
+        (locked, locked_key, "is encrypted. Give an unencrypted private key"),
+        (key, key, "teams.certificate contains PEM but no certificate"),
+        (certificate, certificate, "teams.private_key does not contain a private key"),
+        (
+            str(tmp_path / "missing"),
+            key,
+            "(neither PEM text nor a file|there is no file|cannot be read: it is damaged)",
+        ),
+        (other, key.splitlines()[1], "(neither PEM text nor a file|there is no file|cannot be read: it is damaged)"),
     ):
         with pytest.raises(BadInput, match=words) as caught:
             teams.load(given, key_given, now=NOW)

@@ -8,24 +8,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime as dt
 import hashlib
 import os
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._deps import pkcs12, rsa, serialization, x509
+from ansible_collections.tcx.m365.plugins.module_utils._common import pem
+from ansible_collections.tcx.m365.plugins.module_utils._deps import pkcs12, rsa, serialization
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
     ConfidentialCredential,
     check_client_id,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._x509 import validity
 
 _BEGIN = b"-----BEGIN "
-_END_OF_CERTIFICATE = b"-----END CERTIFICATE-----"
 
 
 @dataclass
@@ -49,16 +46,16 @@ class ClientCertificate(ConfidentialCredential):
         check_client_id(self.client_id, self.source)
         _key, certificate = self._load()
         now = dt.datetime.now(dt.timezone.utc)
-        begins, ends = validity(certificate)
+        begins, ends = pem.validity(certificate)
         if ends <= now:
             raise BadInput(
-                f"the certificate to sign in with ended on {ends:%Y-%m-%d}",
+                f"the certificate to sign in with expired on {ends:%Y-%m-%d}",
                 target=self._where(),
-                remedy="Make a new one and add it to the automation's app.",
+                remedy="Create a new one and add it to the automation's application.",
             )
         if begins > now:
             raise BadInput(
-                f"the certificate to sign in with is valid only from {begins:%Y-%m-%d %H:%M} UTC",
+                f"the certificate to sign in with is not valid before {begins:%Y-%m-%d %H:%M} UTC",
                 target=self._where(),
                 remedy="Check the clock of this machine.",
             )
@@ -88,12 +85,14 @@ class ClientCertificate(ConfidentialCredential):
             key, certificates = self._from_pem(content) if _BEGIN in content else self._from_pfx(content)
             if not isinstance(key, rsa.RSAPrivateKey):
                 raise BadInput(
-                    "the private key to sign in with is not an RSA key", target=self._where(), remedy="Entra takes RSA."
+                    "the private key to sign in with is not an RSA key",
+                    target=self._where(),
+                    remedy="Microsoft Entra takes RSA only.",
                 )
             own = key.public_key().public_numbers()
             matching = [each for each in certificates if _numbers(each) == own]
             if not matching:
-                raise BadInput("no certificate that belongs to the private key was found", target=self._where())
+                raise BadInput("no certificate matches the private key", target=self._where())
             unencrypted = key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
@@ -102,13 +101,9 @@ class ClientCertificate(ConfidentialCredential):
 
     def _content(self) -> bytes:
         if self.data:
-            raw = self.data.encode("utf-8")
-            if _BEGIN in raw:
-                return raw
-            try:
-                return base64.b64decode("".join(self.data.split()), validate=True)
-            except (ValueError, binascii.Error):
-                raise BadInput("certificate is neither PEM text nor a PFX in base64") from None
+            if "-----BEGIN " not in self.data and pem.from_base64(self.data) is None:
+                raise BadInput("certificate is neither PEM text nor a PFX in base64")
+            return pem.content_of(self.data, "certificate")[0]
         try:
             with open(os.path.expanduser(self.path), "rb") as stream:
                 return stream.read()
@@ -119,51 +114,25 @@ class ClientCertificate(ConfidentialCredential):
             ) from None
 
     def _from_pem(self, content: bytes) -> tuple[Any, list[Any]]:
-        certificates = []
-        for part in content.split(_END_OF_CERTIFICATE)[:-1]:
-            begin = part.rfind(b"-----BEGIN CERTIFICATE-----")
-            try:
-                certificates.append(x509.load_pem_x509_certificate(part[begin:] + _END_OF_CERTIFICATE + b"\n"))
-            except ValueError:
-                raise BadInput("a certificate in the PEM cannot be read", target=self._where()) from None
-        if not certificates:
+        has_certificate, has_key = b"CERTIFICATE-----" in content, pem.holds_private_key(content)
+        if not (has_certificate and has_key):
             raise BadInput(
-                "there is a private key but no certificate"
-                if b"PRIVATE KEY-----" in content
-                else "no certificate found",
+                "the PEM contains a certificate but no private key"
+                if has_certificate
+                else "the PEM contains a private key but no certificate"
+                if has_key
+                else "the PEM contains neither a certificate nor a private key",
                 target=self._where(),
-                remedy="The PEM must hold both, one after the other.",
+                remedy="Give both in one PEM, one after the other.",
             )
-        if b"PRIVATE KEY-----" not in content:
-            raise BadInput(
-                "there is a certificate but no private key",
-                target=self._where(),
-                remedy="The PEM must hold both, one after the other.",
-            )
-        return self._private_key(content), certificates
-
-    def _private_key(self, content: bytes) -> Any:
-        begin = next(
-            position
-            for position in range(len(content))
-            if content.startswith(_BEGIN, position)
-            and content[position : content.index(b"\n", position)].strip().endswith(b"PRIVATE KEY-----")
-        )
         try:
-            return serialization.load_pem_private_key(
-                content[begin:], self.password.encode("utf-8") if self.password else None
+            return pem.private_key_in(content, self._where(), self.password), pem.certificates_in(
+                content, self._where()
             )
-        except TypeError:
-            if self.password:
-                # The password is for other files of the same kind; a key that needs none is no error.
-                return serialization.load_pem_private_key(content[begin:], None)
-            raise BadInput(
-                "the private key is encrypted", target=self._where(), remedy="Give certificate_password."
-            ) from None
-        except ValueError:
-            raise BadInput(
-                "the private key cannot be read: wrong password or damaged file", target=self._where()
-            ) from None
+        except BadInput as error:
+            if not self.password and "encrypted" in error.said:
+                error.remedy = "Give certificate_password."
+            raise
 
     def _from_pfx(self, content: bytes) -> tuple[Any, list[Any]]:
         try:
@@ -172,12 +141,12 @@ class ClientCertificate(ConfidentialCredential):
             )
         except (ValueError, TypeError):
             raise BadInput(
-                "it is neither PEM nor a PFX that opens with the given password",
+                "it is neither PEM nor a PFX that the given password opens",
                 target=self._where(),
                 remedy="Check certificate_password.",
             ) from None
         if key is None or certificate is None:
-            raise BadInput("the PFX does not hold both a private key and its certificate", target=self._where())
+            raise BadInput("the PFX does not contain both a private key and its certificate", target=self._where())
         return key, [certificate, *others]
 
 

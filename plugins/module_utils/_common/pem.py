@@ -1,0 +1,230 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The one reader of certificates and private keys, whatever they are given as.
+
+PEM text (also with the line ends written out as ``\\n``, as it comes out of variable files and environments), base64 of
+DER without the PEM header, or a file of PEM, DER or such base64. The package cryptography does the parsing. No error ever
+quotes the content: it may be a key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import datetime as dt
+import ipaddress
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._deps import UnsupportedAlgorithm, rsa, serialization, x509
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+_BEGIN = b"-----BEGIN "
+_CERTIFICATE = b"CERTIFICATE-----"
+_PRIVATE_KEY = b"PRIVATE KEY-----"
+_PUBLIC_KEY = b"PUBLIC KEY-----"
+_LONGEST_PATH = 4096
+_PERHAPS_A_KEY = re.compile(r"[A-Za-z0-9+/=\s]{48,}")
+"""A line of a key whose header was lost is never quoted, although it may look like a path."""
+
+LEAST_RSA_BITS = 2048
+"""What Microsoft Entra requires of a key to sign in with (documented: at least 2048 bits)."""
+
+
+def content_of(given: str, subject: str) -> tuple[bytes, str]:
+    """The bytes of what was given, and how to call them in a sentence: the file, or ``subject``.
+
+    :param subject: the user's name for it (``entra_app_public_key``).
+    :raises BadInput: it is empty, or neither PEM nor base64 nor a file that can be read.
+    """
+    text = given.strip()
+    if not text:
+        raise BadInput(f"{subject} is empty")
+    if _BEGIN.decode() in text:
+        return text.replace("\\r\\n", "\n").replace("\\n", "\n").encode("utf-8"), subject
+    path = os.path.expanduser(text)
+    one_line = "\n" not in text and len(text) < _LONGEST_PATH
+    if one_line and os.path.isfile(path):
+        return _read(path, subject), path
+    decoded = from_base64(text.replace("\\r\\n", "").replace("\\n", ""))
+    if decoded is not None:
+        return decoded, subject
+    if one_line and len(text) < 300 and ("/" in text or "." in text) and not _PERHAPS_A_KEY.fullmatch(text):
+        raise BadInput(f"{subject}: there is no file {text}")
+    raise BadInput(f"{subject} is neither PEM text nor a file")
+
+
+def certificates_in(content: bytes, where: str) -> list[Any]:
+    """All certificates of a PEM, or the one of a DER; never empty.
+
+    :param where: the file or the variable, for the sentence.
+    :raises BadInput: there is none, or it is damaged.
+    """
+    if _BEGIN not in content:
+        content = from_base64(content.decode("ascii", "replace")) or content
+    if _BEGIN in content and _CERTIFICATE not in content:
+        what = "a public key" if _PUBLIC_KEY in content else "PEM"
+        raise BadInput(f"{where} contains {what} but no certificate")
+    try:
+        if _BEGIN in content:
+            return list(x509.load_pem_x509_certificates(content))
+        return [x509.load_der_x509_certificate(content)]
+    except ValueError:
+        raise BadInput(f"{where} does not contain a valid certificate; it is something else, or damaged") from None
+
+
+def holds_private_key(content: bytes) -> bool:
+    """Whether there is a private key in a PEM or DER."""
+    if _BEGIN in content:
+        return _PRIVATE_KEY in content
+    try:
+        serialization.load_der_private_key(from_base64(content.decode("ascii", "replace")) or content, None)
+    except TypeError:
+        return True  # an encrypted one
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def private_key_in(content: bytes, where: str, password: str = "") -> Any:
+    """The private key of a PEM that may hold certificates besides, or of a DER.
+
+    :raises BadInput: there is none, it is damaged, or the password does not open it.
+    """
+    begin = _begin_of_private_key(content)
+    if _BEGIN in content and begin is None:
+        raise BadInput(f"{where} does not contain a private key")
+    body = content[begin:] if begin is not None else from_base64(content.decode("ascii", "replace")) or content
+    load = serialization.load_pem_private_key if begin is not None else serialization.load_der_private_key
+    try:
+        return load(body, password.encode("utf-8") if password else None)
+    except TypeError:
+        if not password:
+            raise BadInput(f"the private key in {where} is encrypted") from None
+    except (ValueError, UnsupportedAlgorithm):
+        reason = "the password is wrong, or the key is damaged" if password else "it is damaged"
+        raise BadInput(f"the private key in {where} cannot be read: {reason}") from None
+    # The password is for other files of the same kind; a key that needs none is no error.
+    return load(body, None)
+
+
+def leaf(chain: list[Any]) -> Any:
+    """The certificate of a chain that has issued none of the others, wherever it stands."""
+    issuers = [each.issuer for each in chain if each.issuer != each.subject]
+    return next((each for each in chain if each.subject not in issuers), chain[0])
+
+
+def validity(certificate: Any) -> tuple[dt.datetime, dt.datetime]:
+    """Begin and end of a certificate, in UTC."""
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+def flaw_of_key(certificate: Any) -> str:
+    """Why Microsoft Entra cannot check signatures made with the key of a certificate; empty when it can."""
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        kind = type(key).__name__.replace("PublicKey", "").strip("_")
+        return f"has a key of the kind {'EC' if kind.startswith('EllipticCurve') else kind}, and Microsoft Entra takes RSA only"
+    if key.key_size < LEAST_RSA_BITS:
+        return f"has an RSA key of {key.key_size} bits, and Microsoft Entra requires at least {LEAST_RSA_BITS}"
+    return ""
+
+
+def flaw_of_dates(begin: dt.datetime, end: dt.datetime, now: dt.datetime, skew: dt.timedelta = dt.timedelta()) -> str:
+    """Why a certificate cannot be used at this time, as the end of a sentence; empty when it can.
+
+    :param skew: by how much the clock that dated it may be ahead.
+    """
+    if end <= now:
+        return f"expired on {dates.iso(end)}"
+    if begin > now + skew:
+        return f"is not valid before {dates.iso(begin)}"
+    return ""
+
+
+def same_key(one: Any, other: Any) -> bool:
+    """Whether two public keys are the same."""
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return bool(one.public_bytes(*form) == other.public_bytes(*form))
+
+
+def text_of(certificate: Any) -> str:
+    """A certificate as PEM."""
+    return str(certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"))
+
+
+def text_of_key(content: bytes, key: Any) -> str:
+    """A private key as PEM: as it was given, where that is PEM already; without what stands before and behind it."""
+    begin = _begin_of_private_key(content)
+    if begin is None:
+        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        return str(key.private_bytes(*form).decode("ascii"))
+    end = content.index(_PRIVATE_KEY, content.index(_PRIVATE_KEY, begin) + 1) + len(_PRIVATE_KEY)
+    return content[begin:end].decode("ascii") + "\n"
+
+
+def names(certificate: Any) -> tuple[str, ...]:
+    """The DNS names and addresses a certificate is for; without alternative names, its common name."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        common = certificate.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME)
+        return tuple(str(each.value) for each in common)
+    addresses = [str(each) for each in found.get_values_for_type(x509.IPAddress)]
+    return (*found.get_values_for_type(x509.DNSName), *addresses)
+
+
+def covers(names_of_it: Iterable[str], host: str) -> bool:
+    """Whether names of a certificate are for a host; a star stands for exactly one label at the begin (RFC 6125)."""
+    name = _canonical(host)
+    _label, _dot, parent = name.partition(".")
+    return any(_canonical(each) in (name, f"*.{parent}") for each in names_of_it)
+
+
+def from_base64(text: str) -> bytes | None:
+    """The bytes of a text that is base64 and nothing else, line ends and blanks aside; ``None`` for any other text."""
+    compact = "".join(text.split())
+    if not compact or len(compact) % 4:
+        return None
+    try:
+        return base64.b64decode(compact, validate=True)
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _begin_of_private_key(content: bytes) -> int | None:
+    """Where the header of a private key begins, whatever stands before it."""
+    end = content.find(_PRIVATE_KEY)
+    begin = content.rfind(_BEGIN, 0, end) if end >= 0 else -1
+    return begin if begin >= 0 else None
+
+
+def _read(path: str, subject: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return _utf8(stream.read())
+    except OSError as error:
+        raise BadInput(f"{subject}: {path} cannot be read: {error.strerror}") from None
+
+
+def _utf8(content: bytes) -> bytes:
+    """A text file as PowerShell and editors of Windows save it (UTF-16, byte order mark) as plain UTF-8."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace").encode("utf-8")
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def _canonical(name: str) -> str:
+    text = name.strip("[]").rstrip(".").lower()
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
