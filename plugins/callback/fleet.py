@@ -1,0 +1,137 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shows a run of this collection the way a person wants to read it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet
+type: stdout
+short_description: Shows what happens to each PBX, and one line for all of them
+version_added: 2.0.0
+description:
+  - Shows the results of C(tcx.m365.fleet_rollout) and of the playbooks of this collection as text, with each object that is
+    created, changed or removed, and what was verified.
+  - In check mode it shows a plan, each object with its additions, removals and changes, and how many objects there are of each kind.
+  - Each failure is shown once, with its remedy. All other tasks are shown as P(ansible.builtin.default#callback) shows them.
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - ansible.builtin.default_callback
+  - ansible.builtin.result_format_callback
+requirements:
+  - Set as stdout callback, for example with E(ANSIBLE_STDOUT_CALLBACK=tcx.m365.fleet) or C(stdout_callback = tcx.m365.fleet) in
+    the section C([defaults]) of C(ansible.cfg).
+options:
+  show_unchanged:
+    description:
+      - Whether PBXs without changes are shown, one line each. The line at the end counts them in any case.
+    type: bool
+    default: true
+    env:
+      - name: TCX_M365_SHOW_UNCHANGED
+    ini:
+      - section: callback_tcx_m365_fleet
+        key: show_unchanged
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.callback.default import CallbackModule as Default
+from ansible_collections.tcx.m365.plugins.plugin_utils import _prose
+
+_WRITING = ("application", "grant", "consent", "settings", "retire", "unlink", "remove")
+_COLORS = {"+": "COLOR_DIFF_ADD", "-": "COLOR_DIFF_REMOVE", "~": "COLOR_CHANGED"}
+
+
+def is_fleet_result(result: Mapping[str, Any]) -> bool:
+    """Whether a result is that of the steps of this collection on one PBX."""
+    return isinstance(result.get("steps"), Mapping) and "changes" in result
+
+
+class CallbackModule(Default):
+    """Stdout callback; what is not of this collection is left to Ansible's own."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "tcx.m365.fleet"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._totals = _prose.Totals()
+        self._check_mode = False
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        content = content_of(result)
+        if not is_fleet_result(content):
+            super().v2_runner_on_ok(result)
+            return
+        self._show(result, content)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        content = content_of(result)
+        host = name_of(result)
+        if is_fleet_result(content) or content.get("error"):
+            self._show(result, dict(content, failed=True))
+        else:
+            self._totals.add_failure(host)
+            super().v2_runner_on_failed(result, ignore_errors)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._totals.add_failure(name_of(result))
+        super().v2_runner_on_unreachable(result)
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        # The lines of each object are the diff.
+        if not is_fleet_result(content_of(result)):
+            super().v2_on_file_diff(result)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        if self._totals.outcomes:
+            self._display.banner("PLAN" if self._check_mode else "PBXS")
+            if self._check_mode:
+                self._display.display(self._totals.plan())
+            self._display.display(self._totals.summary(check_mode=self._check_mode))
+        super().v2_playbook_on_stats(stats)
+
+    def _show(self, result: Any, content: Mapping[str, Any]) -> None:
+        host = name_of(result)
+        self._check_mode = self._check_mode or bool(getattr(task_of(result), "check_mode", False))
+        self._totals.add(host, content)
+        self._handle_warnings(dict(content))
+        if not content.get("failed") and not content.get("changes"):
+            nothing_written = not any(name in content["steps"] for name in _WRITING)
+            if nothing_written or not self.get_option("show_unchanged"):
+                return
+        for line in _prose.host_lines(host, content, check_mode=self._check_mode):
+            self._display.display(line, color=self._color(line, content))
+
+    def _color(self, line: str, content: Mapping[str, Any]) -> str | None:
+        if not line.startswith("#"):
+            name = _COLORS.get(line.lstrip()[:1])
+        elif content.get("failed") and "FAILED" in line:
+            name = "COLOR_ERROR"
+        else:
+            name = "COLOR_CHANGED" if content.get("changed") else "COLOR_OK"
+        return str(getattr(constants, name)) if name else None
+
+
+def content_of(result: Any) -> Mapping[str, Any]:
+    """The result of a task. Releases of ansible-core before 2.20 have no public name for it."""
+    found = getattr(result, "result", None)
+    return found if isinstance(found, Mapping) else dict(result._result)
+
+
+def name_of(result: Any) -> str:
+    """The host of a result."""
+    host = getattr(result, "host", None) or result._host
+    return str(host.get_name())
+
+
+def task_of(result: Any) -> Any:
+    """The task of a result."""
+    return getattr(result, "task", None) or result._task

@@ -1,0 +1,208 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""What a person reads of a run: what happens to each PBX, and one line for all of them. Pure.
+
+In check mode it is a plan in the manner of ``terraform plan``: each object with what is added, removed or changed.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences
+
+WIDTH = 110
+LIMITS = Limits(characters=90, items=8, differences=40)
+
+_OBJECTS = {
+    "application": "application",
+    "service_principal": "service principal",
+    "app_role_assignments": "consent to application permissions",
+    "oauth2_permission_grants": "consent to delegated permissions",
+    "settings": "3CX settings",
+    "presence": "presence account",
+    "sign_in": "sign-in of users",
+}
+CREATE, CHANGE, REMOVE = "create", "change", "remove"
+_WILL = {CREATE: "will be created", CHANGE: "will be changed", REMOVE: "will be removed"}
+_DONE = {CREATE: "created", CHANGE: "changed", REMOVE: "removed"}
+
+
+@dataclass(frozen=True)
+class ObjectPlan:
+    """What happens to one object of a PBX: ``create``, ``change`` or ``remove``, and its lines of a diff."""
+
+    name: str
+    action: str
+    lines: tuple[str, ...]
+
+
+@dataclass
+class Totals:
+    """What the runs on all PBXs came to, by host: the last outcome of a host counts, unless it failed before.
+
+    :ivar outcomes: ``changed``, ``unchanged``, ``failed`` or ``not reached`` by host.
+    :ivar plans: the objects of each host.
+    """
+
+    outcomes: dict[str, str] = field(default_factory=dict)
+    plans: dict[str, list[ObjectPlan]] = field(default_factory=dict)
+
+    def add(self, host: str, result: Mapping[str, Any]) -> None:
+        """Count a result of that host."""
+        before = self.outcomes.get(host)
+        outcome = "failed" if result.get("failed") else "changed" if result.get("changed") else "unchanged"
+        if before != "failed" and not (before == "changed" and outcome == "unchanged"):
+            self.outcomes[host] = outcome
+        if result.get("changes"):
+            self.plans[host] = object_plans(result)
+
+    def add_failure(self, host: str) -> None:
+        """A host that failed outside of the tasks of this collection."""
+        self.outcomes[host] = "failed"
+
+    def summary(self, *, check_mode: bool = False) -> str:
+        """``42 PBXs: 3 changed, 38 unchanged, 1 failed``; in check mode ``3 to change``."""
+        words = {"changed": "to change" if check_mode else "changed", "unchanged": "unchanged", "failed": "failed"}
+        total = len(self.outcomes)
+        counts = [(sum(1 for each in self.outcomes.values() if each == name), word) for name, word in words.items()]
+        told = ", ".join(f"{number:,} {word}" for number, word in counts if number)
+        return f"{total:,} {'PBX' if total == 1 else 'PBXs'}: {told or 'nothing done'}"
+
+    def plan(self) -> str:
+        """``Plan: 3 to create, 1 to change, 0 to remove.``, counted in objects, and the PBXs that this touches."""
+        counts = dict.fromkeys((CREATE, CHANGE, REMOVE), 0)
+        for plans in self.plans.values():
+            for each in plans:
+                counts[each.action] += 1
+        if not any(counts.values()):
+            return "No changes: every object that was checked is as the inventory describes it."
+        told = ", ".join(f"{number} to {action}" for action, number in counts.items())
+        touched = sum(1 for plans in self.plans.values() if plans)
+        return f"Plan: {told} (on {touched:,} {'PBX' if touched == 1 else 'PBXs'})."
+
+
+def object_plans(result: Mapping[str, Any]) -> list[ObjectPlan]:
+    """The changes of a result by object, in the order in which they are carried out."""
+    by_object: dict[str, list[Mapping[str, Any]]] = {}
+    for change in result.get("changes") or ():
+        by_object.setdefault(str(change.get("target", "")), []).append(change)
+    return [_object_plan(result, target, changes) for target, changes in by_object.items()]
+
+
+def _object_plan(result: Mapping[str, Any], target: str, changes: list[Mapping[str, Any]]) -> ObjectPlan:
+    action = CHANGE
+    shown = []
+    for change in changes:
+        if change.get("field") == "state":
+            action = REMOVE if change.get("after") == "absent" else CREATE
+        else:
+            shown.append(change)
+    lines = [line for change in shown for line in _change_lines(change)]
+    if len(lines) > LIMITS.differences:
+        lines = [*lines[: LIMITS.differences], f"... and {len(lines) - LIMITS.differences} more"]
+    return ObjectPlan(_object_name(result, target, shown), action, tuple(lines))
+
+
+def _object_name(result: Mapping[str, Any], target: str, changes: list[Mapping[str, Any]]) -> str:
+    name = _OBJECTS.get(target, target.replace("_", " "))
+    if target != "application":
+        return name
+    fields = {str(change.get("field")): change for change in changes}
+    own = result.get("application") if isinstance(result.get("application"), Mapping) else {}
+    candidates = [own.get(key) for key in ("unique_name", "display_name")] if own else []
+    candidates += [fields[key].get("after") for key in ("unique_name", "display_name") if key in fields]
+    found = next((str(each) for each in candidates if each), "")
+    return f"{name} {visible(found)}" if found else name
+
+
+def _change_lines(change: Mapping[str, Any]) -> list[str]:
+    """Lines of a diff: ``+`` is added, ``-`` is removed, ``~`` changes its value."""
+    lines = []
+    for each in differences(visible(str(change.get("field", ""))), change.get("before"), change.get("after"), LIMITS):
+        if each.is_set:
+            lines += [f"+ {each.path}: {item}" for item in each.added]
+            lines += [f"- {each.path}: {item}" for item in each.removed]
+        elif each.before in ("not set", "(empty)"):
+            lines.append(f"+ {each.path}: {each.after}")
+        elif each.after in ("not set", "(empty)"):
+            lines.append(f"- {each.path}: {each.before}")
+        else:
+            lines.append(f"~ {each.path}: {each.before} -> {each.after}")
+    return lines
+
+
+def host_lines(host: str, result: Mapping[str, Any], *, check_mode: bool) -> list[str]:
+    """What one result says, each object with its changes; a failure once, in full and with its remedy."""
+    name = visible(host)
+    plans = object_plans(result)
+    lines: list[str] = []
+    adopted = adoption(result)
+    if adopted:
+        lines.append(f"# {name}: {adopted}")
+    for each in plans:
+        lines.append(f"# {name}: {each.name} {(_WILL if check_mode else _DONE)[each.action]}")
+        lines += [_indented(line, "    ") for line in each.lines]
+    if result.get("failed"):
+        return [*lines, *failure_lines(name, result, written=bool(plans) and not check_mode)]
+    verified = verified_line(result)
+    if not plans:
+        lines.append(f"# {name}: no changes{f' ({verified})' if verified else ''}")
+    elif verified and not check_mode:
+        lines.append(f"    verified: {verified}")
+    lines += [_indented(f"note: {visible(str(note))}", "    ") for note in result.get("notes") or ()]
+    return lines
+
+
+def adoption(result: Mapping[str, Any]) -> str:
+    """The sentence of an application that was, or would be, taken over; empty when there is none."""
+    adopted = result.get("adopted")
+    if isinstance(adopted, Mapping):
+        adopted = adopted.get("sentence") or adopted.get("msg") or ""
+    return visible(adopted) if isinstance(adopted, str) else ""
+
+
+def failure_lines(name: str, result: Mapping[str, Any], *, written: bool) -> list[str]:
+    """One failure, once: the sentence, and what had been written before it."""
+    lines = [_indented(f"# {name}: FAILED: {visible(str(result.get('msg') or 'no message'))}", "", "    ")]
+    if written:
+        lines.append(
+            "    The changes above were made before it failed. Running the rollout again continues from there."
+        )
+    return lines
+
+
+def verified_line(result: Mapping[str, Any]) -> str:
+    """What is known to work: the status that the PBX reports, the sign-in that was asked for, its version."""
+    status = result.get("status") or {}
+    steps = result.get("steps") or {}
+    parts = []
+    if status.get("ok"):
+        parts.append("Microsoft 365 works on the PBX")
+    elif status and status.get("message"):
+        parts.append(f"the PBX reports: {visible(str(status['message']))}")
+    if steps.get("sign_in") == "ok":
+        parts.append("sign-in is ready")
+    if result.get("version"):
+        parts.append(f"3CX {visible(str(result['version']))} {visible(str(result.get('edition') or ''))}".rstrip())
+    return ", ".join(parts)
+
+
+def _indented(text: str, indent: str, further: str | None = None) -> str:
+    return "\n".join(
+        textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent=indent,
+            subsequent_indent=(indent if further is None else further) + "  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )

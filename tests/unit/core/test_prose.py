@@ -1,0 +1,133 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person reads of a run: the plan of each PBX, failures once, one line for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines, object_plans
+from hypothesis import given
+from hypothesis import strategies as st
+
+STEPS = {"pbx": "ok", "preflight": "ok", "application": "changed", "settings": "changed", "sign_in": "ok"}
+WORKS = {"status": {"ok": True}, "version": "20.0.10", "edition": "Enterprise", "steps": STEPS}
+
+
+def change(target: str, field: str, before: Any, after: Any) -> dict[str, Any]:
+    return {"target": target, "field": field, "before": before, "after": after}
+
+
+FIRST = [
+    change("application", "state", "absent", "present"),
+    change("application", "unique_name", None, "3cx-acme"),
+    change("application", "redirect_uris", [], ["https://acme.example.com/oauth2office2"]),
+    change("settings", "user_sync.photo", False, True),
+]
+
+
+def lines(result: dict[str, Any], *, check_mode: bool = False, host: str = "acme") -> list[str]:
+    return "\n".join(host_lines(host, result, check_mode=check_mode)).split("\n")
+
+
+def test_a_plan_names_pbx_and_object_and_each_change_of_it() -> None:
+    assert lines({**WORKS, "changed": True, "changes": FIRST}, check_mode=True) == [
+        "# acme: application 3cx-acme will be created",
+        "    + unique_name: 3cx-acme",
+        "    + redirect_uris: https://acme.example.com/oauth2office2",
+        "# acme: 3CX settings will be changed",
+        "    ~ user_sync.photo: false -> true",
+    ]
+
+
+def test_what_was_done_says_so_and_what_was_verified() -> None:
+    told = lines({**WORKS, "changed": True, "changes": FIRST})
+    assert told[0] == "# acme: application 3cx-acme created"
+    assert told[-1] == "    verified: Microsoft 365 works on the PBX, sign-in is ready, 3CX 20.0.10 Enterprise"
+
+
+def test_a_pbx_without_changes_is_one_line() -> None:
+    told = lines({**WORKS, "changed": False, "changes": []})
+    assert told == ["# acme: no changes (Microsoft 365 works on the PBX, sign-in is ready, 3CX 20.0.10 Enterprise)"]
+
+
+def test_a_failure_stands_once_with_what_was_written_before() -> None:
+    told = lines(
+        {"failed": True, "msg": "Could not do it. Do this.", "changed": True, "changes": FIRST, "steps": STEPS}
+    )
+    assert sum("FAILED" in line for line in told) == 1
+    assert "Could not do it. Do this." in " ".join(told)
+    assert "were made before it failed" in told[-1]
+    assert "were made" not in " ".join(lines({"failed": True, "msg": "No.", "changes": []}))
+
+
+def test_removed_objects_and_values() -> None:
+    plans = object_plans(
+        {
+            "changes": [
+                change("application", "state", "present", "absent"),
+                change("settings", "application_id", "1234", ""),
+                change("settings", "user_sync.users", ["a", "b"], ["b", "c"]),
+            ]
+        }
+    )
+    assert [(plan.action, plan.lines) for plan in plans] == [
+        ("remove", ()),
+        ("change", ("- application_id: 1234", "+ user_sync.users: c", "- user_sync.users: a")),
+    ]
+
+
+def test_a_long_list_is_cut_with_its_length() -> None:
+    many = [change("settings", f"option_{number}", False, True) for number in range(100)]
+    told = lines({"changed": True, "changes": many, "steps": STEPS}, check_mode=True)
+    assert len(told) == 42
+    assert "60 more" in told[-1]
+
+
+def test_totals_of_a_run() -> None:
+    totals = Totals()
+    totals.add("a", {"changed": False, "steps": {"pbx": "ok"}})
+    totals.add("a", {**WORKS, "changed": True, "changes": FIRST})
+    totals.add("b", {**WORKS, "changed": False, "changes": []})
+    totals.add("c", {"failed": True, "msg": "No."})
+    totals.add_failure("d")
+    assert totals.summary() == "4 PBXs: 1 changed, 1 unchanged, 2 failed"
+    assert totals.summary(check_mode=True) == "4 PBXs: 1 to change, 1 unchanged, 2 failed"
+    assert totals.plan() == "Plan: 1 to create, 1 to change, 0 to remove (on 1 PBX)."
+    assert Totals().plan().startswith("No changes")
+
+
+def test_a_later_success_does_not_hide_a_failure_and_a_later_look_no_change() -> None:
+    totals = Totals()
+    totals.add("a", {"failed": True, "msg": "No."})
+    totals.add("a", {"changed": False, "changes": []})
+    totals.add("b", {"changed": True, "changes": FIRST})
+    totals.add("b", {"changed": False, "changes": []})
+    assert totals.outcomes == {"a": "failed", "b": "changed"}
+
+
+@pytest.mark.parametrize("adopted", ["ADOPTED application X", {"sentence": "ADOPTED application X"}])
+def test_an_application_that_is_taken_over_is_said_first(adopted: Any) -> None:
+    assert "ADOPTED application X" in lines({**WORKS, "adopted": adopted, "changed": True, "changes": FIRST})[0]
+
+
+@given(st.text(), st.text(), st.text())
+def test_no_foreign_text_reaches_the_terminal_as_it_is(host: str, value: str, message: str) -> None:
+    result = {
+        "failed": True,
+        "msg": message,
+        "changed": True,
+        "changes": [change(value, value, value, [value]), change("application", value, None, {value: value})],
+        "status": {"message": value},
+        "notes": [value],
+        "adopted": value,
+        "steps": STEPS,
+    }
+    for shown in (result, {**result, "failed": False}):
+        for line in host_lines(host, shown, check_mode=False):
+            assert all(part.isprintable() or not part.isascii() for part in line.split("\n"))
+            assert "\x1b" not in line
+            assert "\u202e" not in line
