@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate
+from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Permission
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Normalize, as_flag, as_is
 
@@ -35,10 +36,14 @@ DEFAULT_AUDIENCE = "AzureADMyOrg"
 
 SELECT = (
     "id,appId,uniqueName,displayName,createdDateTime,deletedDateTime,signInAudience,isFallbackPublicClient,notes,tags,"
-    "optionalClaims,servicePrincipalLockConfiguration,web,spa,publicClient,keyCredentials,requiredResourceAccess"
+    "optionalClaims,servicePrincipalLockConfiguration,web,spa,publicClient,keyCredentials,requiredResourceAccess,"
+    "passwordCredentials,createdByAppId,isDisabled"
 )
 
-SP_SELECT = "id,appId,displayName,accountEnabled,appRoleAssignmentRequired,tags"
+SP_SELECT = (
+    "id,appId,displayName,accountEnabled,appRoleAssignmentRequired,tags,"
+    "appOwnerOrganizationId,keyCredentials,passwordCredentials"
+)
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,11 @@ class Desired:
     :param owners: object ids.
     :param service_principal: ``enabled``, ``assignment_required``, ``visible``.
     :param force: remove also where our mark is missing.
+    :param pbx: the PBX that the task works for: only its entries are removed, and the application is marked for it.
+    :param removes: whether the application carried the mark of that PBX before this run: marking and removing never
+        happen in one run.
+    :param stated: the operator named the application himself, by its id.
+    :param adopts: the application was there before us; a tag says so from then on.
     """
 
     key: Key
@@ -148,6 +158,10 @@ class Desired:
     owners: Sequence[str] | None = None
     service_principal: Mapping[str, bool | None] = field(default_factory=dict)
     force: bool = False
+    pbx: Pbx | None = None
+    removes: bool = True
+    stated: bool = True
+    adopts: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,12 +171,17 @@ class Observed:
     :param application: with :data:`SELECT`.
     :param deleted: a soft-deleted application with our key; only looked for where ``application`` is ``None``.
     :param owners: object ids; empty when nobody asked for them.
+    :param owner_objects: the same as objects; :param principal_owners: those of the service principal.
+    :param federated: federated identity credentials of the application.
     """
 
     application: Json | None = None
     service_principal: Json | None = None
     deleted: Json | None = None
     owners: tuple[str, ...] = ()
+    owner_objects: tuple[Json, ...] = ()
+    principal_owners: tuple[Json, ...] = ()
+    federated: tuple[Json, ...] = ()
 
     def but(self, **changes: Any) -> Observed:
         return replace(self, **changes)

@@ -12,7 +12,7 @@ Only a plain "does not exist" counts as absence; any other failure of a read is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
@@ -37,13 +37,19 @@ Json = dict[str, Any]
 
 _DELETED = f"/directory/deletedItems/microsoft.graph.application?$select={SELECT}&$top=999"
 
+_RELATIONS = {"owners": "owners", "principal_owners": "owners", "federated": "federatedIdentityCredentials"}
+
 
 class Finder:
     """Reads one application of one tenant.
 
     :param key: where two keys were given and one is preferred, :attr:`key` is the one that counts after :meth:`find`.
     :param resources: application ids of the APIs whose permission names are needed.
-    :param owners: whether owners are asked for.
+    :param owners: whether owners are asked for again after each write.
+    :ivar judge: refuses an application that must not be taken; called for each that :meth:`find` finds, so that one which
+        somebody else has put there in the meantime is not taken either.
+    :ivar stale_app_id: the preferred ``app_id`` where it leads to no application of this tenant;
+        :ivar stale_principal: its service principal, where the tenant has one all the same.
     """
 
     def __init__(
@@ -54,6 +60,9 @@ class Finder:
         self.catalogs = catalogs
         self.resources = list(resources)
         self.owners = owners
+        self.judge: Callable[[Observed], None] | None = None
+        self.stale_app_id = ""
+        self.stale_principal: Json | None = None
 
     @property
     def knows_unique_names(self) -> bool:
@@ -70,6 +79,12 @@ class Finder:
         :raises Ambiguous: the key fits several applications.
         :raises NotFound: ``app_id`` was given and there is no such application.
         """
+        found = self._find()
+        if self.judge is not None:
+            self.judge(found)
+        return found
+
+    def _find(self) -> Observed:
         calls = self._lookups()
         missing = self.catalogs.missing(self.resources)
         answers = self.client.batch([*calls.values(), Call("GET", _DELETED), *self.catalogs.calls(missing)])
@@ -82,8 +97,10 @@ class Finder:
             if deleted is not None:
                 return Observed(deleted=deleted)
             if self.key.app_id:
+                home = str((_or_none(found["service_principal"]) or {}).get("appOwnerOrganizationId") or "")
+                elsewhere = f": it is registered in another tenant ({home}), which has to change it" if home else ""
                 raise NotFound(
-                    "there is no such application, and no deleted one",
+                    f"there is no such application in this tenant, and no deleted one{elsewhere}",
                     tried="find the application",
                     target=self.key.app_id,
                     remedy="Check app_id and tenant_id. To create an application give unique_name instead.",
@@ -92,18 +109,23 @@ class Finder:
         if application is None:
             return Observed()
         if "service_principal" in found and self.key.app_id:
-            return self._with_principal(application, found["service_principal"])
-        return self.again(Observed(application=application), application_too=False)
+            return self._audited(self._with_principal(application, found["service_principal"]), found)
+        return self.again(Observed(application=application), application_too=False, audit=True)
 
-    def again(self, observed: Observed, *, application_too: bool = True) -> Observed:
-        """Read a known application again, by object id, together with what belongs to it."""
+    def again(self, observed: Observed, *, application_too: bool = True, audit: bool = False) -> Observed:
+        """Read a known application again, by object id, together with what belongs to it.
+
+        :param audit: owners and federated credentials too; without, those of the earlier reading stay.
+        """
         application = observed.application or {}
         calls: dict[str, Call] = {}
         if application_too:
             calls["application"] = Call("GET", f"/applications/{application['id']}?$select={SELECT}")
         calls["service_principal"] = self._principal_call(str(application["appId"]))
-        if self.owners:
-            calls["owners"] = Call("GET", f"/applications/{application['id']}/owners?$select=id")
+        if audit:
+            calls.update(_audit_calls(f"/applications/{application['id']}", str(application["appId"])))
+        elif self.owners:
+            calls["owners"] = Call("GET", f"/applications/{application['id']}?$select=id&$expand=owners")
         if len(calls) == 1:
             answers = {name: self.client.send(call) for name, call in calls.items()}
         else:
@@ -113,19 +135,29 @@ class Finder:
             if seen is None:
                 return Observed()
             application = seen
-        owners: tuple[str, ...] = ()
-        if self.owners:
-            page = answers["owners"].get()
-            owners = tuple(str(each["id"]) for each in self.client.pages("", first=page))
-        return self._with_principal(application, answers["service_principal"]).but(owners=owners)
+        found = self._with_principal(application, answers["service_principal"])
+        kept = {name: getattr(observed, name) for name in ("owners", "owner_objects", "principal_owners", "federated")}
+        return self._audited(found.but(**kept), answers)
+
+    def _audited(self, observed: Observed, answers: dict[str, Answer]) -> Observed:
+        """With the owners and federated credentials that were read; an object that is not there has none."""
+        found: dict[str, Any] = {}
+        for name, relation in _RELATIONS.items():
+            if name in answers:
+                entity = _or_none(answers[name]) or {}
+                found[name] = tuple(entity.get(relation) or ())
+        if "owners" in found:
+            found["owner_objects"] = found["owners"]
+            found["owners"] = tuple(str(each["id"]) for each in found["owners"])
+        return observed.but(**found)
 
     def _lookups(self) -> dict[str, Call]:
         key = self.key
         calls: dict[str, Call] = {}
         if key.app_id:
             calls["app_id"] = Call("GET", f"/applications(appId={encoded_literal(key.app_id)})?$select={SELECT}")
-            if not self.owners:
-                calls["service_principal"] = self._principal_call(key.app_id)
+            calls["service_principal"] = self._principal_call(key.app_id)
+            calls.update(_audit_calls(f"/applications(appId={encoded_literal(key.app_id)})", key.app_id))
         if key.unique_name and self.knows_unique_names:
             calls["unique_name"] = Call(
                 "GET", f"/applications(uniqueName={encoded_literal(key.unique_name)})?$select={SELECT}"
@@ -144,6 +176,8 @@ class Finder:
     def _live(self, found: dict[str, Answer]) -> Json | None:
         named = self._named(found) if self.key.unique_name else None
         if self.key.app_id and self.key.prefer_app_id:
+            if _or_none(found["app_id"]) is None:
+                self.stale_app_id, self.stale_principal = self.key.app_id, _or_none(found["service_principal"])
             self.key = self.key.settled(_or_none(found["app_id"]), named)
             return _or_none(found["app_id"]) or named
         if self.key.app_id:
@@ -238,6 +272,17 @@ class Finder:
             store, key = self.client.context.store, self.client.shared_key(str(application.get("appId", "")).lower())
             store.put("service_principal", key, principal["id"])
         return Observed(application=application, service_principal=principal)
+
+
+def _audit_calls(path: str, app_id: str) -> dict[str, Call]:
+    """Who else may act as the application, or let others do so. One relation each: Graph expands no two at a time."""
+    return {
+        "owners": Call("GET", f"{path}?$select=id&$expand=owners"),
+        "federated": Call("GET", f"{path}?$select=id&$expand=federatedIdentityCredentials"),
+        "principal_owners": Call(
+            "GET", f"/servicePrincipals(appId={encoded_literal(app_id)})?$select=id&$expand=owners"
+        ),
+    }
 
 
 def _or_none(answer: Answer) -> Json | None:

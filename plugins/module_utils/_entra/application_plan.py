@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
-from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan, ownership
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     CLAIM_LISTS,
     DEFAULT_AUDIENCE,
@@ -89,13 +90,14 @@ def plan_present(
 
 
 def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
-    """What removes an application; ``purge`` for good.
+    """What removes an application; ``purge`` for good. Of a shared one, what takes this PBX out of it.
 
-    :raises NotOurs: it does not carry our mark.
+    :raises NotOurs: it does not carry our mark, or it is another PBX's.
     """
     plan = Plan()
     if observed.application is None and not (purge and observed.deleted is not None):
         return plan
+    entity = observed.application or observed.deleted or {}
     if not (observed.marked or desired.force):
         raise NotOurs(
             f"it does not carry the tag {MARK}",
@@ -103,14 +105,82 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
             target=desired.key.text(),
             remedy="Check that it is the right one, then set force: true.",
         )
+    if desired.pbx is not None and not desired.force:
+        _check_membership(desired, entity)
+        if observed.application is not None and others_in(desired, observed):
+            return _plan_leaving(desired, observed.application)
     before = "present" if observed.application is not None else "deleted"
     plan.changes.append(Change(APPLICATION, "state", before, "purged" if purge else "absent"))
-    entity = observed.application or observed.deleted or {}
     if observed.application is not None:
         plan.writes.append(Write(DELETE, {"id": entity["id"]}))
     if purge:
         plan.writes.append(Write(PURGE, {"id": entity["id"]}))
     return plan
+
+
+def others_in(desired: Desired, observed: Observed) -> list[str]:
+    """Who else uses an application that a PBX leaves, in words; nobody else: it may be deleted."""
+    application, pbx = observed.application or {}, desired.pbx
+    if pbx is None or desired.force:
+        return []
+    found = ownership.stakes(application, pbx, [each.thumbprint for each in desired.certificates or ()]).others()
+    if ownership.is_adopted(application):
+        # It was somebody's before it was ours, so its secrets may be theirs still.
+        found += [
+            f"the client secret {each.get('displayName')}" for each in application.get("passwordCredentials") or ()
+        ]
+        found += [f"the federated credential {each.get('name')}" for each in observed.federated]
+    return found
+
+
+def _check_membership(desired: Desired, application: Json) -> None:
+    """Raise :class:`NotOurs` for an application that is marked, and not for this PBX."""
+    pbx = desired.pbx
+    marked_for = ownership.pbxs_of(application)
+    if pbx is None or pbx.identity in marked_for:
+        return
+    name = unique_name_of(application)
+    if not marked_for and (name == desired.key.unique_name or desired.stated or not name):
+        return
+    owner = ", ".join(marked_for) or f"the one that has the unique name {name}"
+    raise NotOurs(
+        f"it is another PBX's ({owner}), not that of {pbx.identity}",
+        tried="remove the application of a PBX",
+        target=str(application.get("appId") or desired.key.text()),
+        remedy="Nothing of it was changed. Check what the PBX points to; entra_app_app_id names the right application.",
+    )
+
+
+def _plan_leaving(desired: Desired, application: Json) -> Plan:
+    """Take one PBX out of an application that others use too: its certificates, its redirect URIs, its mark."""
+    plan, pbx = Plan(), desired.pbx
+    if pbx is None:
+        return plan
+    own = [each.thumbprint for each in desired.certificates or ()]
+    stakes = ownership.stakes(application, pbx, own)
+    wanted = dict(application)
+    keys = list(application.get("keyCredentials") or ())
+    kept = [entry for entry in keys if not ownership.is_own_certificate(entry, pbx, stakes, own)]
+    if len(kept) != len(keys):
+        plan.changes.append(Change(APPLICATION, "certificates", _names_of(keys), _names_of(kept)))
+        wanted["keyCredentials"] = kept
+    for each in URI_LISTS:
+        have = list(dig(wanted, each.path) or ())
+        left = [uri for uri in have if not pbx.owns_uri(uri)]
+        if left != have:
+            plan.changes.append(Change(APPLICATION, each.option, have, left))
+            wanted = with_value(wanted, each.path, left)
+    tags = list(application.get("tags") or ())
+    if pbx.tag in tags:
+        plan.changes.append(Change(APPLICATION, "tags", tags, [tag for tag in tags if tag != pbx.tag]))
+        wanted["tags"] = [tag for tag in tags if tag != pbx.tag]
+    if plan.changes:
+        plan.writes.append(Write(UPDATE, _patch(application, wanted)))
+    return plan
+
+
+def _names_of(entries: Sequence[Json]) -> list[str]:
+    return [thumbprint_of(entry) or str(entry.get("keyId")) for entry in entries]
 
 
 def simulate(observed: Observed, plan: Plan) -> Observed:
@@ -142,13 +212,22 @@ def _application(
     """The application as it should be, the changes that lead there, and what is removed by them."""
     wanted, changes = _plain(desired, base)
     removed: list[str] = []
+    stakes = _stakes(desired, base)
     wanted = _identity(desired, base, wanted, changes)
-    wanted = _uris(desired, wanted, changes, removed)
+    wanted = _uris(desired, wanted, changes, removed, stakes)
     wanted = _claims(desired, wanted, changes)
     wanted = _lock(desired, wanted, changes)
-    wanted = _certificates(desired, wanted, now, changes, removed)
-    wanted = _permissions(desired, wanted, catalogs, changes, removed)
+    wanted = _certificates(desired, wanted, now, changes, removed, stakes)
+    wanted = _permissions(desired, wanted, catalogs, changes, removed, stakes)
     return wanted, changes, removed
+
+
+def _stakes(desired: Desired, base: Json) -> ownership.Stakes | None:
+    """What others hold, where the task works for one PBX and is not told to remove all the same."""
+    if desired.pbx is None or desired.force:
+        return None
+    own = [each.thumbprint for each in desired.certificates or ()]
+    return replace(ownership.stakes(base, desired.pbx, own), tagged=desired.removes)
 
 
 def _plain(desired: Desired, base: Json) -> tuple[Json, list[Change]]:
@@ -181,25 +260,47 @@ def _identity(desired: Desired, base: Json, wanted: Json, changes: list[Change])
         changes.append(Change(APPLICATION, "unique_name", None, name))
         wanted = {**wanted, "uniqueName": name}
     have = list(base.get("tags") or ())
-    tags = merged([*desired.tags, MARK], have, exclusive=False)
+    marks = [MARK]
+    if desired.pbx is not None:
+        marks.append(desired.pbx.tag)
+    if desired.adopts:
+        marks.append(ownership.ADOPTED_TAG)
+    tags = merged([*desired.tags, *marks], have, exclusive=False)
     if tags != have:
         changes.append(Change(APPLICATION, "tags", have, tags))
         wanted = {**wanted, "tags": tags}
     return wanted
 
 
-def _uris(desired: Desired, wanted: Json, changes: list[Change], removed: list[str]) -> Json:
+def _uris(
+    desired: Desired, wanted: Json, changes: list[Change], removed: list[str], stakes: ownership.Stakes | None
+) -> Json:
     for each in URI_LISTS:
         want = desired.uris.get(each.option)
         if want is None:
             continue
         have = list(dig(wanted, each.path) or ())
-        target = merged(want, have, desired.uris_exclusive)
+        target = merged([*want, *_kept_for_others(desired, have, stakes)], have, desired.uris_exclusive)
         if target != have:
             changes.append(Change(APPLICATION, each.option, have, target))
             removed += [uri for uri in have if uri not in target]
             wanted = with_value(wanted, each.path, target)
     return wanted
+
+
+def _kept_for_others(desired: Desired, have: Sequence[str], stakes: ownership.Stakes | None) -> list[str]:
+    """Redirect URIs that an exclusive list leaves alone: another PBX's, and all of them in the run that marks."""
+    if desired.pbx is None or stakes is None or not desired.uris_exclusive:
+        return []
+    if not stakes.tagged:
+        return list(have)
+    pbx = desired.pbx
+    return [uri for uri in have if not pbx.owns_uri(uri) and (stakes.pbxs or _is_pbx_uri(uri))]
+
+
+def _is_pbx_uri(uri: str) -> bool:
+    """Whether a redirect URI has a path of 3CX, so that on another host it is another PBX's."""
+    return uri.split("?", maxsplit=1)[0].rstrip("/").endswith(("/oauth2office2", "/oauth2presence"))
 
 
 def _claims(desired: Desired, wanted: Json, changes: list[Change]) -> Json:
@@ -249,10 +350,17 @@ def _lock(desired: Desired, wanted: Json, changes: list[Change]) -> Json:
     return wanted
 
 
-def _certificates(desired: Desired, wanted: Json, now: dt.datetime, changes: list[Change], removed: list[str]) -> Json:
+def _certificates(
+    desired: Desired,
+    wanted: Json,
+    now: dt.datetime,
+    changes: list[Change],
+    removed: list[str],
+    stakes: ownership.Stakes | None,
+) -> Json:
     have = list(wanted.get("keyCredentials") or ())
     touched = desired.certificates is not None or desired.prune_expired or desired.prune_duplicates
-    target = key_plan.planned(desired, have, now) if touched else have
+    target = key_plan.planned(desired, have, now, stakes) if touched else have
     if key_plan.is_same(target, have):
         return wanted
     before = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in have]
@@ -268,12 +376,19 @@ def _certificates(desired: Desired, wanted: Json, now: dt.datetime, changes: lis
 
 
 def _permissions(
-    desired: Desired, wanted: Json, catalogs: Mapping[str, Catalog], changes: list[Change], removed: list[str]
+    desired: Desired,
+    wanted: Json,
+    catalogs: Mapping[str, Catalog],
+    changes: list[Change],
+    removed: list[str],
+    stakes: ownership.Stakes | None,
 ) -> Json:
     if desired.permissions is None:
         return wanted
     have = list(wanted.get("requiredResourceAccess") or ())
-    target = declared.merged(desired.permissions, have, desired.permissions_exclusive)
+    # A permission has no owner: of a shared application none is taken away.
+    exclusive = desired.permissions_exclusive and (stakes is None or (stakes.tagged and not stakes.shared))
+    target = declared.merged(desired.permissions, have, exclusive)
     for option, kind in declared.OPTIONS:
         before = declared.labels(have, kind, catalogs)
         after = declared.labels(target, kind, catalogs)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates
+from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates, ownership
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
@@ -30,14 +30,21 @@ _NAMESPACE = uuid.UUID("6f0c2a57-5e0b-4a8e-9a35-1f6c1d6f2a11")
 _TYPE, _USAGE = "AsymmetricX509Cert", "Verify"
 
 
-def planned(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> list[Json]:
+def planned(
+    desired: Desired, entries: Sequence[Json], now: dt.datetime, stakes: ownership.Stakes | None = None
+) -> list[Json]:
     """The entries that should be there; equal to ``entries`` when nothing is to be done.
 
     :param entries: ``keyCredentials`` as read.
+    :param stakes: what others hold in the application; needed where the task works for one PBX.
     :raises BadInput: a certificate would have to be added that has expired, or that is not valid yet where none is.
     """
     wanted = list(desired.certificates or ())
-    kept = [entry for entry in entries if not _is_certificate(entry) or _stays(entry, desired, entries, now)]
+    kept = [
+        entry
+        for entry in entries
+        if not _is_certificate(entry) or not _may_go(entry, desired, stakes) or _stays(entry, desired, entries, now)
+    ]
     added = [certificate for certificate in wanted if not _usable(certificate, kept, now)]
     for certificate in added:
         if certificate.ended(now):
@@ -51,10 +58,22 @@ def planned(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> list
             )
         if certificate.flaw(now) and not any(_works(entry, now) for entry in kept):
             raise certificates.unusable(certificate, certificate.flaw(now))
-        kept = [*kept, _new_entry(certificate, kept, now)]
+        kept = [*kept, _new_entry(certificate, kept, now, desired.pbx)]
     if desired.prune_duplicates or (desired.certificates_exclusive and desired.certificates is not None):
         kept = _without_duplicates(kept, now)
     return kept
+
+
+def _may_go(entry: Json, desired: Desired, stakes: ownership.Stakes | None) -> bool:
+    """Whether a task may remove an entry: one that works for a PBX removes that PBX's, and strangers' only where it is the
+    application's only PBX. Nothing goes in the run that marks the application for the PBX."""
+    if desired.pbx is None or stakes is None or desired.force:
+        return True
+    if not stakes.tagged:
+        return False
+    if ownership.is_own_certificate(entry, desired.pbx, stakes):
+        return True
+    return not stakes.shared
 
 
 def is_same(one: Sequence[Json], other: Sequence[Json]) -> bool:
@@ -151,7 +170,9 @@ def _without_duplicates(entries: Sequence[Json], now: dt.datetime) -> list[Json]
     ]
 
 
-def _new_entry(certificate: Certificate, entries: Sequence[Json], now: dt.datetime) -> Json:
+def _new_entry(
+    certificate: Certificate, entries: Sequence[Json], now: dt.datetime, pbx: ownership.Pbx | None = None
+) -> Json:
     """An entry with the certificate's own dates: later ones are refused, and the clocks need not agree.
 
     The id follows from the certificate, so that the same addition made twice (by a repeated request, or by two
@@ -162,7 +183,7 @@ def _new_entry(certificate: Certificate, entries: Sequence[Json], now: dt.dateti
         "type": _TYPE,
         "usage": _USAGE,
         "keyId": str(uuid.uuid5(_NAMESPACE, f"{certificate.thumbprint}|{same}")),
-        "displayName": f"{certificates.MARK} {now:%Y-%m-%d}",
+        "displayName": f"{certificates.MARK} {now:%Y-%m-%d}" + (f" {pbx.label}" if pbx else ""),
         "startDateTime": dates.iso(certificate.not_before),
         "endDateTime": dates.iso(certificate.not_after),
         "customKeyIdentifier": certificate.thumbprint,

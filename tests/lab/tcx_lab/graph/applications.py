@@ -90,6 +90,10 @@ def item(session: Session, key: objects.Key) -> Answer:
     if "owners" in session.option("$expand"):
         session.units += 1
         entity = owners.expanded(session, entity)
+    if "federatedIdentityCredentials" in session.expanded:
+        session.units += 1
+        found = session.tenant.federated_credentials.get(entity["id"], [])
+        entity = {**entity, "federatedIdentityCredentials": list(found)}
     if "keyCredentials" in (session.selected or ()):
         stored = session.tenant.key_bytes.get(entity["id"], {})
         entity = {**entity, "keyCredentials": with_key_values(entity["keyCredentials"], stored)}

@@ -104,6 +104,11 @@ class Session:
         names = [name.strip() for name in self.option("$select").split(",") if name.strip()]
         return None if not names or "*" in names else names
 
+    @property
+    def expanded(self) -> list[str]:
+        """Names in `$expand`, which are in the answer whatever `$select` says (documented: OData 4.01, 5.1.3)."""
+        return [name.split("(")[0].strip() for name in self.option("$expand").split(",") if name.strip()]
+
     # --- answers -------------------------------------------------------------------------------------------------------
 
     @property
@@ -121,6 +126,7 @@ class Session:
         if names:
             self.units = max(1, self.units - 1)
             context = f"{context.removesuffix('/$entity')}({','.join(names)})/$entity"
+            names = [*names, *self.expanded]
         return Answer(200, {"@odata.context": self.context(context), **select(entity, names)})
 
     def _checked_selection(self, entity_type: str, known: Iterable[str]) -> list[str] | None:

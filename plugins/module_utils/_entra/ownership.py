@@ -1,0 +1,207 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Which PBX an application, a certificate or a redirect URI is there for. Pure.
+
+An application may be shared by several PBXs. Three marks tell whose is what: a tag of the application for each PBX, the
+display name of a certificate that we have added, and the authority of a redirect URI. A mark protects what is another
+PBX's from us; it never proves anything, because every owner of an application can set it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import hosts
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK, thumbprint_of
+
+Json = dict[str, Any]
+
+PBX_TAG = "tcx.m365:pbx="
+"""Begin of a tag for each PBX that uses an application; its authority (``host[:port]``) follows."""
+
+ADOPTED_TAG = "tcx.m365:adopted"
+"""Tag of an application that was there before us: what others made of it stays."""
+
+_NAME = re.compile(re.escape(MARK) + r" \d{4}-\d{2}-\d{2}(?: (?P<pbx>\S+))?")
+_LONGEST = 60
+"""Graph cuts a display name of a key off at 90 characters (documented), of which the mark and a date take 20."""
+
+
+@dataclass(frozen=True)
+class Pbx:
+    """The PBX that a task works for.
+
+    :param identity: ``host[:port]`` of its address in the inventory.
+    :param authorities: all of them: that one, and those of its further names in the inventory.
+    """
+
+    identity: str
+    authorities: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, url: str, names: Iterable[str] = ()) -> Pbx | None:
+        """The PBX behind an address; ``None`` where the text is no address."""
+        found = hosts.authorities(url, names)
+        return cls(found[0], frozenset(found)) if hosts.authority(url) else None
+
+    @property
+    def tag(self) -> str:
+        return PBX_TAG + self.identity
+
+    @property
+    def label(self) -> str:
+        """How a certificate's display name tells that it is this PBX's."""
+        return label_of(self.identity)
+
+    def owns_uri(self, uri: str) -> bool:
+        return hosts.authority(uri) in self.authorities
+
+
+@dataclass(frozen=True)
+class Stakes:
+    """What others hold in an application, seen from one PBX.
+
+    :param pbxs: identities of other PBXs, as far as a mark names them.
+    :param uris: redirect URIs on other authorities than this PBX's.
+    :param certificates: thumbprints (or key ids) of certificates of other PBXs.
+    :param tagged: whether the application has been marked as this PBX's before.
+    """
+
+    pbxs: tuple[str, ...] = ()
+    uris: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    tagged: bool = False
+
+    @property
+    def shared(self) -> bool:
+        """Whether anybody but this PBX has something to lose."""
+        return bool(self.pbxs or self.uris or self.certificates)
+
+    def others(self) -> list[str]:
+        """Who and what, in words."""
+        return [
+            *(f"the PBX {each}" for each in self.pbxs),
+            *(f"the redirect URI {each}" for each in self.uris),
+            *(f"the certificate {each}" for each in self.certificates),
+        ]
+
+
+def label_of(identity: str) -> str:
+    """An identity as it stands in a certificate's display name: cut to a hash where it is too long."""
+    if len(identity) <= _LONGEST:
+        return identity
+    return "sha256:" + hashlib.sha256(identity.encode("utf-8")).hexdigest()[:32]
+
+
+def pbxs_of(application: Mapping[str, Any]) -> list[str]:
+    """Identities of the PBXs that an application is marked for."""
+    tags = [str(tag) for tag in application.get("tags") or ()]
+    return list(dict.fromkeys(tag[len(PBX_TAG) :] for tag in tags if tag.startswith(PBX_TAG)))
+
+
+def is_marked(application: Mapping[str, Any]) -> bool:
+    """Whether an application carries our mark."""
+    return MARK in (application.get("tags") or ())
+
+
+def is_adopted(application: Mapping[str, Any]) -> bool:
+    """Whether an application was there before us."""
+    return ADOPTED_TAG in (application.get("tags") or ())
+
+
+def entry_owner(entry: Mapping[str, Any]) -> str | None:
+    """The label of the PBX that a key credential was added for.
+
+    Empty for an entry of ours that does not say it (made by a release before 2.0, or by a task without a PBX); ``None``
+    for an entry that is not ours.
+    """
+    name = str(entry.get("displayName") or "")
+    match = _NAME.fullmatch(name)
+    if match:
+        return match["pbx"] or ""
+    return "" if name == MARK or name.startswith(MARK + " ") else None
+
+
+def redirect_uris(application: Mapping[str, Any]) -> list[str]:
+    """All redirect URIs of an application, of every platform."""
+    found: list[str] = []
+    for platform in ("web", "spa", "publicClient"):
+        part = application.get(platform)
+        found += [str(uri) for uri in (part.get("redirectUris") if isinstance(part, Mapping) else None) or ()]
+    return found
+
+
+def stakes(application: Mapping[str, Any], pbx: Pbx, own: Iterable[str] = ()) -> Stakes:
+    """What others hold in an application.
+
+    :param own: thumbprints that the inventory names for this PBX; of these only the ones count as another PBX's that
+        carry its label.
+    """
+    marked_for = pbxs_of(application)
+    wanted = frozenset(own)
+    certificates = []
+    for entry in application.get("keyCredentials") or ():
+        owner = entry_owner(entry)
+        if owner not in (None, "", pbx.label) and thumbprint_of(entry) not in wanted:
+            certificates.append(thumbprint_of(entry) or str(entry.get("keyId")))
+    return Stakes(
+        pbxs=tuple(each for each in marked_for if each != pbx.identity),
+        uris=tuple(uri for uri in redirect_uris(application) if not pbx.owns_uri(uri)),
+        certificates=tuple(certificates),
+        tagged=pbx.identity in marked_for,
+    )
+
+
+def is_own_certificate(entry: Mapping[str, Any], pbx: Pbx, found: Stakes, own: Iterable[str] = ()) -> bool:
+    """Whether a certificate is this PBX's, so that its rotation and its end may remove it.
+
+    One of ours without a PBX in its name counts where the application was marked as this PBX's alone before.
+    """
+    owner = entry_owner(entry)
+    if owner == pbx.label:
+        return True
+    if owner is None or owner == "":
+        if thumbprint_of(entry) in frozenset(own):
+            return True
+        return owner == "" and found.tagged and not found.shared
+    return False
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One credential of an application or of its service principal.
+
+    :param kind: ``certificate``, ``secret`` or ``federated``.
+    :param owner: ``this_pbx``, ``other_pbx`` or ``foreign``.
+    :param on: ``application`` or ``service_principal``.
+    """
+
+    kind: str
+    name: str
+    expires: str | None
+    owner: str
+    on: str = "application"
+    hint: str = field(default="", compare=False)
+
+    def as_dict(self) -> Json:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "expires": self.expires,
+            "owner": self.owner,
+            "on": self.on,
+        }
+
+    def words(self) -> str:
+        """In a sentence."""
+        kinds = {"certificate": "certificate", "secret": "client secret", "federated": "federated credential"}
+        where = "" if self.on == "application" else " of its service principal"
+        return f"the {kinds[self.kind]} {self.name}{where}"
