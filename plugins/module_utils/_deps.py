@@ -13,6 +13,7 @@ where none of them is installed. So the imports are guarded here and everybody e
 from __future__ import annotations
 
 import importlib
+import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,22 @@ else:
     rsa = _load("cryptography", "cryptography.hazmat.primitives.asymmetric.rsa")
     UnsupportedAlgorithm = getattr(_load("cryptography", "cryptography.exceptions"), "UnsupportedAlgorithm", ValueError)
     pkcs12 = _load("cryptography", "cryptography.hazmat.primitives.serialization.pkcs12")
+
+
+def _silence(*packages: str) -> None:
+    """Packages that log what they have received, tokens included, log nowhere from here on.
+
+    Without a handler, Python writes warnings and errors to the standard error of a thread of a forked task: a token is then
+    printed, and releases of ansible-core that guard that stream with a lock hang for ever (2.17 and 2.18, observed).
+    """
+    for package in packages:
+        logger = logging.getLogger(package)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+
+
+_silence("msal", "urllib3", "requests", "charset_normalizer")
 
 __all__ = [
     "MISSING",

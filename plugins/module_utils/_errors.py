@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_lines
+
 
 class M365Error(Exception):
     """Base of every error this collection raises on purpose.
@@ -210,6 +212,29 @@ class Unhealthy(M365Error):
     kind = "unhealthy"
 
 
+class BadAnswer(M365Error):
+    """The service answered, and not with what it is documented to answer: another type, too much, something unreadable."""
+
+    kind = "bad_answer"
+    default_remedy = "Something between here and the service may have answered: check the address and any proxy."
+
+
+class Exhausted(M365Error):
+    """This machine has no more of something: open files, memory, processes."""
+
+    kind = "exhausted"
+    default_remedy = (
+        "Raise the limit of open files (ulimit -n) for the user who runs Ansible, or work on fewer PBXs at a time."
+    )
+
+
+class Abandoned(M365Error):
+    """Nobody waits for the result any more."""
+
+    kind = "abandoned"
+    default_remedy = "Run again: the current state is read first and only what is missing is done."
+
+
 class NotOurs(M365Error):
     """A destructive step was asked for on an object that does not carry our mark."""
 
@@ -225,9 +250,9 @@ def sentence(error: M365Error) -> str:
     if error.tried:
         head = f"Could not {error.tried}"
         if error.target and error.target not in error.tried:
-            head += f" ({error.target})"
+            head += f" ({visible(error.target)})"
         head += ": "
-    said = error.said.strip()
+    said = visible(error.said.strip())
     if error.service:
         codes = " ".join(str(part) for part in (error.status, error.code) if part and str(part) not in said)
         said = f"{error.service} answered{' ' + codes if codes else ''}: {said}"
@@ -235,5 +260,5 @@ def sentence(error: M365Error) -> str:
         said = f"{said.rstrip('.')} (request id {error.request_id})"
     if not said.endswith((".", "!", "?")):
         said += "."
-    text = head + said
+    text = visible_lines(head + said)
     return f"{text} {error.remedy}" if error.remedy else text

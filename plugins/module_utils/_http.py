@@ -12,6 +12,8 @@ What is retried is decided by class of trouble, never by guessing:
 trouble                             what happens
 ==================================  ============================================================================
 could not connect                   a few attempts (nothing was sent), then :class:`Unreachable`
+not complete in time                one more attempt; the time is that of the whole exchange, headers and body
+too large, packed otherwise         :class:`BadAnswer`; nothing of it is kept
 429                                 wait as told by ``Retry-After``, else back off; until the deadline
 broken after sending, 5xx           repeated when the request is safe to repeat, else :class:`Interrupted`:
                                     the caller reads the state again before it decides
@@ -23,17 +25,20 @@ from __future__ import annotations
 
 import email.utils
 import json
+import math
 import os
 import time
 import urllib.parse
 import uuid
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils import _peer, _proxy, _tls
+from ansible_collections.tcx.m365.plugins.module_utils import _http_errors, _lifeline, _limits, _peer, _proxy, _tls
 from ansible_collections.tcx.m365.plugins.module_utils._deps import requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadAnswer,
     BadInput,
     DeadlineExceeded,
     Interrupted,
@@ -57,7 +62,8 @@ class Transport:
     :param verify: check the service's TLS certificate.
     :param ca_path: a CA bundle; wins over the environment (``REQUESTS_CA_BUNDLE``).
     :param proxy: proxy URL; ``None`` takes the environment's (``HTTPS_PROXY``, ``NO_PROXY``).
-    :param timeout: seconds to connect, and seconds to wait for each part of an answer.
+    :param timeout: seconds to connect, and seconds to wait for the beginning and for each part of an answer; a whole
+        exchange takes at most twice as long.
     :param direct: never through a proxy, not even the environment's (addresses of this very machine).
     """
 
@@ -91,11 +97,13 @@ class RetryPolicy:
     """Which failures of a service pass by themselves.
 
     :param statuses: answered 5xx statuses worth another attempt.
+    :param on_reads: further statuses that are worth another attempt when the request only reads.
     :param attempts: how often such a request is sent in all.
     :param connects: how often connecting is tried in all.
     """
 
     statuses: frozenset[int] = frozenset((408, 500, 502, 503, 504))
+    on_reads: frozenset[int] = frozenset()
     attempts: int = 6
     connects: int = 3
 
@@ -120,10 +128,16 @@ class Reply:
         """The body as JSON; ``None`` when it is empty or not JSON (HTML of a proxy in between)."""
         if self._json is None and self.body:
             try:
-                self._json = json.loads(self.body)
+                self._json = _limits.parse_json(self.body)
             except ValueError:
                 return None
         return self._json
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people: of a proxy, a firewall, a web server whose service is down."""
+        kind = (self.headers.get("Content-Type") or "").lower()
+        return "html" in kind or self.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doc", b"<html"))
 
 
 class Connections:
@@ -198,6 +212,7 @@ class Http:
         self._run = run
         self._throttle_key = throttle_key
         self._trace = trace
+        self._held_until = 0.0
         self._connections = connections or Connections()
         self._pool = self._connections.pool(transport, self.base_url)
 
@@ -218,6 +233,7 @@ class Http:
         safe: bool | None = None,
         secret: bool = False,
         once: bool = False,
+        most: int = _limits.ANSWER_BYTES,
     ) -> Reply:
         """Send one request, with the retries of the table above.
 
@@ -228,15 +244,19 @@ class Http:
         :param secret: neither the path nor the answer's status text appear in the trace.
         :param once: not repeated after 429 either, but raised as :class:`Throttled` (after the wait): what is sent was
             derived from a read that has grown old in the meantime, so the caller reads again first.
+        :param most: bytes that the answer may have, unpacked.
         :returns: the answer, whatever its status, when repeating it would not help.
         """
         request = self._prepare(method, path, params, body, form, headers)
         repeatable = (safe if safe is not None else method != "POST") and not once
+        statuses = self.policy.statuses | (self.policy.on_reads if method == "GET" else frozenset())
         connects = attempts = throttled = 0
         while True:
             self._respect_throttle()
+            if method != "GET":
+                _lifeline.check()
             try:
-                reply = self._exchange(request, secret)
+                reply = self._exchange(request, secret, most)
             except _NotSent as fault:
                 connects += 1
                 if connects >= self.policy.connects:
@@ -246,7 +266,7 @@ class Http:
                 )
                 continue
             except Interrupted as error:
-                attempts += 1
+                attempts += self.policy.attempts // 2 if isinstance(error, _NotInTime) else 1
                 if not repeatable or attempts >= self.policy.attempts:
                     raise
                 self._pause(self.deadline.backoff(attempts), f"the connection to {self._where()} broke", error)
@@ -257,7 +277,7 @@ class Http:
                 if once:
                     raise throttling
                 continue
-            if reply.status in self.policy.statuses:
+            if reply.status in statuses:
                 attempts += 1
                 self._after_fault(reply, repeatable, attempts)
                 continue
@@ -293,37 +313,73 @@ class Http:
         sent.update(headers or {})
         return _Request(method, url.replace(" ", "%20"), data, sent)
 
-    def _exchange(self, request: _Request, secret: bool) -> Reply:
-        seconds = min(self.transport.timeout, self.deadline.remaining())
-        if seconds <= 0:
+    def _exchange(self, request: _Request, secret: bool, most: int) -> Reply:
+        left = self.deadline.remaining()
+        if left <= 0:
             raise DeadlineExceeded(
                 f"the deadline of {self.deadline.seconds:.0f} s is over", tried=f"call {self._where()}"
             )
+        wait = min(self.transport.timeout, left)
         started = self.deadline.clock.monotonic()
         self.calls += 1
         try:
-            answer = self._pool.request(
-                request.method,
-                request.url,
-                body=request.data,
-                headers=request.headers,
-                timeout=urllib3.Timeout(connect=seconds, read=seconds),
-                retries=False,
-                redirect=False,
-            )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            with _limits.exchange(min(2 * self.transport.timeout, left), wait, most):
+                reply = self._received(request, wait, most)
+        except _limits.TooMuch as error:
+            raise BadAnswer(
+                f"the answer is not accepted: {error}",
+                service=self.service,
+                tried=f"send a {request.method} request to {self._where()}",
+            ) from None
+        except _limits.TooLate:
+            raise _NotInTime(
+                f"no complete answer from {self._where()} within {min(2 * self.transport.timeout, left):.0f} s",
+                tried=f"send a {request.method} request to {self._where()}",
+            ) from None
+        except (urllib3.exceptions.HTTPError, OSError, zlib.error) as error:
             raise self._classify(error, request.method) from None
-        elapsed = self.deadline.clock.monotonic() - started
-        reply = Reply(request.method, request.url, answer.status, answer.headers, answer.data, elapsed)
+        reply.elapsed = self.deadline.clock.monotonic() - started
         if self._trace:
             shown = "(hidden)" if secret else request.url
-            self._trace(f"{request.method} {shown} -> {reply.status} in {elapsed:.3f} s {request_id(reply)}".rstrip())
+            self._trace(
+                f"{request.method} {shown} -> {reply.status} in {reply.elapsed:.3f} s {request_id(reply)}".rstrip()
+            )
         return reply
+
+    def _received(self, request: _Request, wait: float, most: int) -> Reply:
+        """One complete answer. A connection that an answer was not read from to its end is not used again."""
+        answer = self._pool.request(
+            request.method,
+            request.url,
+            body=request.data,
+            headers=request.headers,
+            timeout=urllib3.Timeout(connect=wait, read=wait),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            chunks = answer.stream(_limits.CHUNK, decode_content=False)
+            found = Reply(
+                request.method,
+                request.url,
+                answer.status,
+                answer.headers,
+                _limits.body(chunks, answer.headers, most),
+            )
+        except BaseException:
+            answer.close()
+            raise
+        answer.release_conn()
+        return found
 
     def _classify(self, error: BaseException, method: str) -> Exception:
         where = self._where()
         kinds = urllib3.exceptions
-        reason = _reason(error)
+        exhausted = _http_errors.exhausted(error, f"connect to {where}")
+        if exhausted is not None:
+            return exhausted
+        reason = _http_errors.reason(error)
         if isinstance(error, kinds.SSLError) and "certificate" in reason.lower():
             return Untrusted(
                 f"the TLS certificate did not verify: {reason}",
@@ -334,7 +390,9 @@ class Http:
             proxy = self.transport.proxy_to(self.base_url) or _proxy.Proxy("in between")
             fault, may_pass = _proxy.fault(proxy, reason, where)
             return _NotSent(fault) if may_pass else fault
-        if isinstance(error, (kinds.NewConnectionError, kinds.ConnectTimeoutError)):
+        if isinstance(error, (kinds.NewConnectionError, kinds.ConnectTimeoutError)) or (
+            isinstance(error, kinds.SSLError) and _http_errors.handshake_failed(error)
+        ):
             return _NotSent(Unreachable(reason, tried=f"connect to {where}"))
         if isinstance(error, (kinds.LocationValueError, kinds.URLSchemeUnknown)):
             return BadInput(f"{where} is not a usable address: {reason}")
@@ -347,9 +405,7 @@ class Http:
         else:
             # The forks of a run are told to wait for the same moment: a little jitter keeps them from returning as one.
             seconds += self.deadline.backoff(1, first=0.2, most=0.2)
-        if self._run and self._throttle_key:
-            until = time.time() + seconds
-            self._run.put("throttle", self._throttle_key, until, expires=until)
+        self.hold(seconds)
         error = Throttled(
             f"too many requests (asked to wait {seconds:.0f} s)",
             service=self.service,
@@ -359,12 +415,19 @@ class Http:
         self._pause(seconds, f"{self.service} is throttling", error)
         return error
 
+    def hold(self, seconds: float) -> None:
+        """The service has asked to be left alone for a while: nothing is sent to it before, by any task of this run."""
+        until = time.time() + seconds
+        if self._run and self._throttle_key:
+            self._run.put("throttle", self._throttle_key, until, expires=until)
+        else:
+            self._held_until = self.deadline.clock.monotonic() + seconds
+
     def _respect_throttle(self) -> None:
-        if not (self._run and self._throttle_key):
-            return
-        until = self._run.get("throttle", self._throttle_key)
-        if until and until > time.time():
-            seconds = until - time.time()
+        seconds = self._held_until - self.deadline.clock.monotonic()
+        if self._run and self._throttle_key:
+            seconds = float(self._run.get("throttle", self._throttle_key) or 0.0) - time.time()
+        if seconds > 0:
             error = Throttled(
                 "the run has been asked to slow down", service=self.service, status=429, tried=f"call {self._where()}"
             )
@@ -373,14 +436,16 @@ class Http:
     def _after_fault(self, reply: Reply, repeatable: bool, attempts: int) -> None:
         said = f"{reply.status} {_first_words(reply)}".strip()
         tried = f"send a {reply.method} request to {self._where()}"
+        pause = retry_after(reply)
         if not repeatable:
+            if pause is not None:
+                self.hold(pause)  # whoever reads again to see what became of it waits first
             raise Interrupted(
                 said, service=self.service, status=reply.status, tried=tried, request_id=request_id(reply)
             )
         fault = ServiceFault(said, service=self.service, status=reply.status, tried=tried, request_id=request_id(reply))
         if attempts >= self.policy.attempts:
             raise fault
-        pause = retry_after(reply)
         if pause is None:
             pause = self.deadline.backoff(attempts)
         self._pause(pause, f"{self.service} answered {reply.status}", fault)
@@ -404,6 +469,10 @@ class _Request:
     headers: Mapping[str, str]
 
 
+class _NotInTime(Interrupted):
+    """The answer was not complete when the time of the exchange was over."""
+
+
 class _NotSent(Exception):
     """Carries an error of a request that certainly never reached the service."""
 
@@ -413,21 +482,31 @@ class _NotSent(Exception):
 
 
 def origin(url: str) -> str:
-    """``https://host:port`` of a URL, with the default port left out as given."""
+    """``https://host:port`` of a URL; the port is left out where it is the scheme's own."""
     scheme, _separator, rest = url.partition("://")
-    return f"{scheme.lower()}://{rest.split('/', 1)[0].split('?', 1)[0].lower()}"
+    place = rest.split("/", 1)[0].split("?", 1)[0].lower()
+    default = {"https": ":443", "http": ":80"}.get(scheme.lower(), "")
+    return f"{scheme.lower()}://{place[: -len(default)] if default and place.endswith(default) else place}"
 
 
 def retry_after(reply: Reply) -> float | None:
     """Seconds the service asks us to wait (``Retry-After`` as seconds or as a date), or ``None``."""
-    value = reply.headers.get("Retry-After")
+    return seconds_to_wait(reply.headers.get("Retry-After"))
+
+
+def seconds_to_wait(value: str | None) -> float | None:
+    """A value of ``Retry-After`` in seconds from now; ``None`` where it is neither a number nor a date."""
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         parsed = email.utils.parsedate_tz(value)
-    return max(0.0, email.utils.mktime_tz(parsed) - time.time()) if parsed else None
+        try:
+            seconds = email.utils.mktime_tz(parsed) - time.time() if parsed else math.nan
+        except (OverflowError, ValueError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def request_id(reply: Reply) -> str:
@@ -440,19 +519,3 @@ def _first_words(reply: Reply) -> str:
     if isinstance(content, dict) and isinstance(content.get("error"), dict):
         return str(content["error"].get("message", ""))[:300]
     return ""
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause of a nested transport error, without object addresses."""
-    reason: Any = error
-    while True:
-        inner = getattr(reason, "reason", None) or next(
-            (arg for arg in getattr(reason, "args", ()) if isinstance(arg, BaseException)), None
-        )
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    text = str(reason)
-    if text.startswith(("<", "HTTP")) and ": " in text:
-        text = text.split(": ", 1)[1]
-    return text or type(reason).__name__

@@ -15,6 +15,8 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._limits import timed_response
+
 
 class Peers:
     """The newest certificate of each address, as DER."""
@@ -28,7 +30,7 @@ class Peers:
         return self._shown.get((parts.hostname or "", parts.port or 443))
 
     def noted(self, manager: Any) -> Any:
-        """The same pool manager, whose TLS connections are noted here."""
+        """The same pool manager, whose TLS connections are noted here and whose answers are read within limits."""
         peers = self
         classes = manager.pool_classes_by_scheme
         connection = classes["https"].ConnectionCls
@@ -37,10 +39,10 @@ class Peers:
             connection.connect(self)
             peers._note(self)
 
-        # Under the names of their parents, which stand in the sentences of transport errors.
-        noting = type(connection.__name__, (connection,), {"connect": connect})
-        pool = type(classes["https"].__name__, (classes["https"],), {"ConnectionCls": noting})
-        manager.pool_classes_by_scheme = {**classes, "https": pool}
+        manager.pool_classes_by_scheme = {
+            "http": _pool_of(classes["http"], {}),
+            "https": _pool_of(classes["https"], {"connect": connect}),
+        }
         return manager
 
     def _note(self, connection: Any) -> None:
@@ -51,3 +53,11 @@ class Peers:
         shown = read(binary_form=True) if read else None
         if shown:
             self._shown[host.strip("[]").lower(), int(port or 443)] = shown
+
+
+def _pool_of(pool: Any, methods: dict[str, Any]) -> Any:
+    """A class of pools whose connections have these methods, under the names that stand in sentences of transport errors."""
+    connection = pool.ConnectionCls
+    timed = {"response_class": timed_response(connection.response_class), **methods}
+    ours = type(connection.__name__, (connection,), timed)
+    return type(pool.__name__, (pool,), {"ConnectionCls": ours})

@@ -84,6 +84,19 @@ def of_token(result: Mapping[str, Any], reply: Reply | None, service: str = "Ent
     )
 
 
+def not_json(reply: Reply, service: str, expected: str = "") -> M365Error:
+    """The error for an answer that is not what a sign-in service gives. Nothing of it is shown: it may hold a token."""
+    kind = (reply.headers.get("Content-Type") or "").split(";")[0].strip() or "no content type"
+    size = f"{len(reply.body)} bytes of {kind}" if reply.body else "an empty body"
+    return ServiceFault(
+        expected or f"the answer is not the JSON of a sign-in service ({size})",
+        service=service,
+        status=reply.status,
+        request_id=reply.headers.get("x-ms-request-id") or "",
+        remedy="Something between here and the service may have answered: check authority_host and any proxy, and run again.",
+    )
+
+
 def of_discovery(reply: Reply | None, error: Exception) -> M365Error:
     """The error for an authority that msal could not read."""
     answer = reply.json() if reply is not None else None

@@ -30,6 +30,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Reply, RetryPolicy, Transport, origin
 
+SIGN_IN_BYTES = 64 * 1024
+"""Most that a sign-in service may answer; a token with every claim that Entra can put into it stays far below."""
+
+_LOCAL_SERVICE = "the identity endpoint of this machine"
+_READABLE_WITHIN = 3
 METADATA_URL = "http://169.254.169.254"
 _MARGIN_S = 300.0
 """A token is not used in the last minutes of its life: a task may last that long."""
@@ -141,9 +146,9 @@ class Tokens:
             remaining = self.context.deadline.remaining()
             value, expires = credential.fetch(self.connection.endpoints.graph, remaining, self.context.run_program)
             return _token(value, expires - _MARGIN_S / 5)
-        http = MsalHttp(self.connection.transport, self.context)
         if isinstance(credential, ManagedIdentity):
-            return self._managed(credential, http)
+            return self._managed(credential, MsalHttp(self.connection.transport, self.context, local=True))
+        http = MsalHttp(self.connection.transport, self.context)
         if isinstance(credential, GitHubOidc):
             found = self._ask_github(credential)
             self.context.hide(found)
@@ -191,7 +196,7 @@ class Tokens:
                 target=str(error.filename or ""),
                 remedy="Add the user who runs Ansible to the group himds on this machine, or run as root.",
             ) from None
-        return self._accept(result, http, "the identity endpoint of this machine")
+        return self._accept(result, http, _LOCAL_SERVICE)
 
     def _accept(self, result: Mapping[str, Any], http: MsalHttp, service: str = "Entra") -> Token:
         if "access_token" not in result:
@@ -203,7 +208,8 @@ class Tokens:
         url = credential.request_url
         url += ("&" if "?" in url else "?") + "audience=" + quote(AUDIENCE, safe="")
         http = self.context.http("GitHub", origin(url), self.connection.transport)
-        reply = http.send("GET", url, headers={"Authorization": f"Bearer {credential.request_token}"}, secret=True)
+        headers = {"Authorization": f"Bearer {credential.request_token}"}
+        reply = http.send("GET", url, headers=headers, secret=True, most=SIGN_IN_BYTES)
         found = reply.json()
         if reply.status != 200 or not isinstance(found, dict) or not found.get("value"):
             raise BadCredential(
@@ -219,10 +225,13 @@ class MsalHttp:
     """What msal takes as ``http_client``, on top of our own session: its proxies, CA, deadline and retries apply.
 
     ``last`` is the latest answer, for errors that msal reports without it.
+
+    :param local: the identity endpoint of this machine, which speaks plain HTTP on a link-local address.
     """
 
-    def __init__(self, transport: Transport, context: Context) -> None:
+    def __init__(self, transport: Transport, context: Context, *, local: bool = False) -> None:
         self.last: Reply | None = None
+        self._local = local
         self._transport = transport
         self._context = context
         self._sessions: dict[str, Http] = {}
@@ -238,15 +247,43 @@ class MsalHttp:
         """msal asks for it; the connections belong to the task."""
 
     def _send(self, method: str, url: str, **content: Any) -> MsalReply:
+        """The answer, when it is one that msal can read: it logs and shows whatever else it gets."""
         session = self._sessions.get(origin(url)) or self._open(url)
-        self.last = session.send(method, url, safe=True, secret=method == "POST", **content)
-        return MsalReply(self.last)
+        attempt = 0
+        while True:
+            attempt += 1
+            self.last = reply = session.send(
+                method, url, safe=True, secret=method == "POST", most=SIGN_IN_BYTES, **content
+            )
+            unreadable = self._unreadable(reply)
+            if unreadable is None:
+                return MsalReply(reply)
+            if attempt >= _READABLE_WITHIN or reply.status >= 400:
+                raise unreadable
+            self._context.deadline.pause(
+                self._context.deadline.backoff(attempt), f"{session.service} gave no readable answer"
+            )
+
+    def _unreadable(self, reply: Reply) -> M365Error | None:
+        if self._local and reply.status != 200:
+            return None  # the agent of Azure Arc challenges in a header (documented)
+        service = _LOCAL_SERVICE if self._local else "Entra"
+        content = reply.json()
+        if not isinstance(content, dict):
+            return sign_in_errors.not_json(reply, service)
+        wrong = _wrong_type(content) if reply.status == 200 else ""
+        return sign_in_errors.not_json(reply, service, f"the answer has no usable {wrong}") if wrong else None
 
     def _open(self, url: str) -> Http:
-        local = url.startswith("http://")
+        if not self._local and not url.startswith("https://"):
+            raise BadCredential(
+                f"the authority names an address that is not https ({origin(url)}); nothing was sent there",
+                remedy="Check authority_host and any proxy in between.",
+            )
         # Identity endpoints of a machine are link-local; a proxy would ask its own machine.
+        local = url.startswith("http://")
         transport = Transport(timeout=self._transport.timeout, direct=True) if local else self._transport
-        service = "the identity endpoint of this machine" if local else "Entra"
+        service = _LOCAL_SERVICE if self._local else "Entra"
         session = self._context.http(service, origin(url), transport, throttle_key=f"login|{origin(url)}")
         self._sessions[origin(url)] = session
         return session
@@ -257,7 +294,7 @@ class MsalReply:
 
     def __init__(self, reply: Reply) -> None:
         self.status_code = reply.status
-        self.text = reply.text
+        self.text = reply.body.decode("utf-8-sig", "replace")
         self.headers = reply.headers
 
     def raise_for_status(self) -> None:
@@ -275,12 +312,31 @@ def metadata_answers(context: Context) -> bool:
         http = context.http("the metadata address", METADATA_URL, transport, policy=policy)
         try:
             # Without the header "Metadata" it refuses with 400 and a reason in JSON (documented); nothing is handed out.
-            reply = http.send("GET", "/metadata/identity/oauth2/token")
+            reply = http.send("GET", "/metadata/identity/oauth2/token", most=SIGN_IN_BYTES)
             known = reply.status == 400 and isinstance(reply.json(), dict)
         except M365Error:
             known = False
         context.store.put("azure_metadata", METADATA_URL, known)
     return bool(known)
+
+
+def _wrong_type(content: Mapping[str, Any]) -> str:
+    """The name of a value that msal would use and that has not the documented type; empty where there is none."""
+    texts = ("access_token", "token_type", "token_endpoint", "issuer", "authorization_endpoint", "refresh_token")
+    for name in texts:
+        if name in content and not (isinstance(content[name], str) and content[name]):
+            return name
+    return next(
+        (name for name in ("expires_in", "ext_expires_in", "refresh_in") if not _seconds(content.get(name, 0))), ""
+    )
+
+
+def _seconds(value: Any) -> bool:
+    """Whether it is a number of seconds, or the text of one."""
+    try:
+        return not isinstance(value, bool) and 0 <= float(value) < 1e11
+    except (TypeError, ValueError):
+        return False
 
 
 def _token(value: str, expires: float) -> Token:
