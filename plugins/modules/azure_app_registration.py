@@ -459,6 +459,10 @@ service_principal_id:
   returned: success
   type: str
   sample: dceb2013-57d9-4f8d-bfe6-5f90f631681e
+admin_consent_url:
+  description: Where an administrator of the tenant consents to everything that the application declares; empty while it has no ID.
+  returned: success
+  type: str
 tenant_id:
   description: ID of the tenant, also where O(tenant_id) is a domain name.
   returned: success

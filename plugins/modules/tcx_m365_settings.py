@@ -37,6 +37,12 @@ options:
     description:
       - ID of the tenant whose users the PBX works with.
     type: str
+  consent_url:
+    description:
+      - Where an administrator of the tenant consents to the permissions of the application, as M(tcx.m365.azure_app_registration)
+        returns it in RV(tcx.m365.azure_app_registration#module:admin_consent_url).
+      - Give it where consent is a person's work. A missing consent is then not waited for, and the error names this address.
+    type: str
   wait:
     description:
       - Whether to wait for the proof that the integration works, and to fail without it.

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     application_plan,
     application_view,
@@ -37,7 +38,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Ca
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.key_plan import duplicates
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, NotFound
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
 AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
@@ -158,6 +159,7 @@ def _absent(task: Task, client: GraphClient, finder: Finder, desired: Desired) -
     values = {
         **application_view.ids(gone),
         "tenant_id": client.tenant_id,
+        "admin_consent_url": "",
         "certificates": [],
         "unmanaged": {},
         "auth_source": client.connection.credential.source,
@@ -192,11 +194,20 @@ def _values(task: Task, client: GraphClient, desired: Desired, final: Observed, 
     return {
         **application_view.ids(final),
         "tenant_id": client.tenant_id,
+        "admin_consent_url": _consent_url(client, final),
         "certificates": application_view.certificate_list(final.application, now, thumbprints),
         "unmanaged": application_view.unmanaged(desired, final, now, catalogs.known),
         "auth_source": client.connection.credential.source,
         "waited": round(task.context.deadline.waited, 1),
     }
+
+
+def _consent_url(client: GraphClient, final: Observed) -> str:
+    """Where an administrator consents to what the application declares; empty while it has no id."""
+    app_id = str((final.application or {}).get("appId") or PENDING)
+    uris = dig(final.application, "web.redirectUris") or [""]
+    endpoints = client.connection.endpoints
+    return "" if app_id == PENDING else endpoints.admin_consent_url(client.tenant_id, app_id, str(uris[0]))
 
 
 def _warn(task: Task, final: Observed, client: GraphClient) -> None:

@@ -128,7 +128,7 @@ def _require_rights(client: GraphClient, reader: GrantReader, desired: DesiredGr
 
 def _consent_url(client: GraphClient, reader: GrantReader, desired: DesiredGrant) -> str:
     uris = ((reader.application or {}).get("web") or {}).get("redirectUris") or [""]
-    return rights.admin_consent_url(client.connection.endpoints, client.tenant_id, desired.app_id, str(uris[0]))
+    return client.connection.endpoints.admin_consent_url(client.tenant_id, desired.app_id, str(uris[0]))
 
 
 def _values(

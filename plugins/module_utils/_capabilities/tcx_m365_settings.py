@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
+from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import Parties
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
@@ -69,6 +70,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
             "sign_in": {"opt_out": _NAMES, "opt_in": _NAMES},
         }
     ),
+    "consent_url": {"type": "str"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -113,7 +115,10 @@ def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
     account = PresenceAccount(dig(params, "presence.account_token") or "", bool(dig(params, "presence.deauthorize")))
     if account.token and account.forget:
         raise BadInput("presence.account_token and presence.deauthorize exclude each other")
-    desired = Desired(values, exclusive, _files(params))
+    parties = Parties(
+        str(values.get("application_id") or ""), str(values.get("tenant_id") or ""), params["consent_url"] or ""
+    )
+    desired = Desired(values, exclusive, _files(params), parties)
     if absent:
         desired, sign_in, account = Desired(settings_plan.OFF), SignIn(), PresenceAccount()
     within = float(params["wait_timeout"]) if params["wait"] else 0.0
@@ -231,12 +236,15 @@ class Work:
             return known
         waits = not self.task.check_mode
         found = health.prove(
-            self.xapi, application_id=observed.application_id, within=self.request.within if waits else 0.0
+            self.xapi,
+            application_id=observed.application_id,
+            within=self.request.within if waits else 0.0,
+            parties=self.request.desired.parties,
         )
         if found.ok and not waits:
             health.remember(self.xapi, found)
         if not found.ok and waits and self.task.params["wait"]:
-            raise found.error(self.request.within).while_trying(
+            raise found.error(self.request.within, self.request.desired.parties).while_trying(
                 "prove that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
             )
         self._warn(found, facts)
@@ -250,7 +258,7 @@ class Work:
         if not found.ok:
             self.task.context.warn(
                 f"The Microsoft 365 integration of {self.xapi.connection.url} is not healthy: {found.message}. "
-                f"{health.remedy_for(found.message)}"
+                f"{health.remedy_for(found.message, self.request.desired.parties)}"
             )
 
     def _plan_sign_in(self, settings: Plan) -> Plan:

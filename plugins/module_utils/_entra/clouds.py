@@ -12,7 +12,7 @@ Source: the environment tables of azure-cli, go-azure-sdk and msal, which agree 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
@@ -38,6 +38,14 @@ class Endpoints:
 
     def authority(self, tenant: str) -> str:
         return f"{self.login}/{tenant}"
+
+    def admin_consent_url(self, tenant: str, app_id: str, redirect_uri: str = "") -> str:
+        """Where an administrator consents to everything that an application declares (documented).
+
+        :param redirect_uri: one that is registered on the application; Entra sends the browser there afterwards.
+        """
+        url = f"{self.login}/{tenant}/adminconsent?client_id={quote(app_id, safe='')}"
+        return f"{url}&redirect_uri={quote(redirect_uri, safe='')}" if redirect_uri else url
 
 
 CLOUDS: dict[str, Endpoints] = {

@@ -12,9 +12,7 @@ Sources: permissions tables of the Graph reference, per call (documented).
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import Endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Forbidden
 
@@ -86,12 +84,3 @@ def require(token: Token, any_of: tuple[str, ...], tried: str, target: str = "",
         remedy=remedy,
         consent_url=consent_url,
     )
-
-
-def admin_consent_url(endpoints: Endpoints, tenant: str, app_id: str, redirect_uri: str = "") -> str:
-    """Where an administrator consents to everything that an application declares (documented).
-
-    :param redirect_uri: one that is registered on the application; Entra sends the browser there afterwards.
-    """
-    url = f"{endpoints.login}/{tenant}/adminconsent?client_id={quote(app_id, safe='')}"
-    return f"{url}&redirect_uri={quote(redirect_uri, safe='')}" if redirect_uri else url

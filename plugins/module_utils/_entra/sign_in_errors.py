@@ -15,55 +15,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, Blocked, M365Error, ServiceFault
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
 
-_EXPIRED = "Make a new client secret for the automation's app, or use a certificate."
-_CONSENT = (
-    "Check client_id and tenant_id. In a customer's tenant the automation's app needs admin consent first: "
-    "open <login>/<tenant>/adminconsent?client_id=<client_id> as an administrator of that tenant."
-)
-_FEDERATION = "Compare issuer, subject and audience of the token with the federated credential of the automation's app."
-_CLOCK = "Check the clock of this machine."
-_TENANT = "Check tenant_id, and that the cloud is the one the tenant lives in."
-
-_MEANINGS: dict[int, tuple[type[M365Error], str]] = {
-    7000215: (
-        BadCredential,
-        "Give the value of the client secret, not its id; check that it belongs to this client_id.",
-    ),
-    7000222: (BadCredential, _EXPIRED),
-    7000218: (BadCredential, "Give client_secret, certificate_path or federated_token_file."),
-    700016: (BadCredential, _CONSENT),
-    7000229: (BadCredential, _CONSENT),
-    65001: (BadCredential, _CONSENT),
-    700027: (BadCredential, "Add this certificate to the automation's app, or sign in with one that is there."),
-    700024: (BadCredential, _CLOCK),
-    700021: (BadCredential, _CLOCK),
-    70021: (BadCredential, _FEDERATION),
-    700211: (BadCredential, _FEDERATION),
-    700212: (BadCredential, _FEDERATION),
-    700213: (BadCredential, _FEDERATION),
-    90002: (BadCredential, _TENANT),
-    900023: (BadCredential, _TENANT),
-    90038: (BadCredential, "The tenant lives in another cloud: set cloud."),
-    500011: (BadCredential, "The tenant does not know this Graph address: check cloud and graph_endpoint."),
-    53003: (
-        Blocked,
-        "A Conditional Access policy for workload identities blocks this address or this app; see the sign-in log.",
-    ),
-    7000112: (Blocked, "The automation's app is disabled in this tenant; enable its service principal."),
-    7000110: (Blocked, "The automation's app is disabled in this tenant; enable its service principal."),
-    90033: (ServiceFault, ""),
-    90051: (ServiceFault, ""),
-}
+_BLOCKED = frozenset(("blocked_by_policy", "application_disabled", "assignment_required"))
+"""Verdicts of :mod:`aadsts` that no other credential would change."""
 
 _TRAILER = re.compile(r"[\s.]*Trace ID: .*", re.DOTALL)
-_NUMBER = re.compile(r"AADSTS(\d+)")
 
 
-def of_token(result: Mapping[str, Any], reply: Reply | None, service: str = "Entra") -> M365Error:
-    """The error for a token endpoint's answer without a token."""
+def of_token(
+    result: Mapping[str, Any], reply: Reply | None, service: str = "Entra", *, tenant: str = "", consent_url: str = ""
+) -> M365Error:
+    """The error for a token endpoint's answer without a token.
+
+    :param consent_url: where an administrator of the tenant consents to the application that signs in.
+    """
     text = str(result.get("error_description") or result.get("error") or "no token and no reason")
     if text == "None, None" and reply is not None:
         # msal looks for other names than this platform's in the refusal of a managed identity (msal source, 1.39).
@@ -71,10 +39,9 @@ def of_token(result: Mapping[str, Any], reply: Reply | None, service: str = "Ent
         found = answer.get("error_description") or answer.get("error") if isinstance(answer, dict) else None
         text = str(found or "no token and no reason")
     number = _number(result, text)
-    kind, remedy = _MEANINGS.get(number, (BadCredential, ""))
-    if str(result.get("error")) == "temporarily_unavailable":
-        kind = ServiceFault
-    return kind(
+    meaning = aadsts.TABLE.get(number)
+    remedy = aadsts.remedy_for_caller(number, tenant=tenant, consent_url=consent_url)
+    return _kind(meaning, str(result.get("error")))(
         _TRAILER.sub("", text).strip()[:600],
         remedy=remedy,
         service=service,
@@ -97,11 +64,17 @@ def not_json(reply: Reply, service: str, expected: str = "") -> M365Error:
     )
 
 
-def of_discovery(reply: Reply | None, error: Exception) -> M365Error:
+def _kind(meaning: aadsts.Meaning | None, error: str) -> type[M365Error]:
+    if error == "temporarily_unavailable" or (meaning is not None and meaning.verdict == "temporary"):
+        return ServiceFault
+    return Blocked if meaning is not None and meaning.verdict in _BLOCKED else BadCredential
+
+
+def of_discovery(reply: Reply | None, error: Exception, *, tenant: str = "", consent_url: str = "") -> M365Error:
     """The error for an authority that msal could not read."""
     answer = reply.json() if reply is not None else None
     if isinstance(answer, dict) and answer.get("error"):
-        return of_token(answer, reply)
+        return of_token(answer, reply, tenant=tenant, consent_url=consent_url)
     return BadCredential(
         f"the authority does not describe itself as one: {str(error).splitlines()[0][:200]}",
         service="Entra" if reply is not None else "",
@@ -138,9 +111,8 @@ def again(remembered: Mapping[str, Any]) -> M365Error:
     return kind(remembered["said"], remedy=remedy, **details)
 
 
-def _number(result: Mapping[str, Any], text: str) -> int:
+def _number(result: Mapping[str, Any], text: str) -> str:
     codes = result.get("error_codes")
     if isinstance(codes, list) and codes and str(codes[0]).isdigit():
-        return int(codes[0])
-    found = _NUMBER.search(text)
-    return int(found.group(1)) if found else 0
+        return str(codes[0])
+    return next(iter(aadsts.codes_in(text)), "")

@@ -129,6 +129,13 @@ class Tokens:
             parts.append(f"client {self.connection.credential.client_id}")
         return ", ".join(parts)
 
+    def _consent(self) -> dict[str, str]:
+        """Tenant, and where its administrator consents to the application that signs in."""
+        connection = self.connection
+        tenant, client_id = connection.tenant, connection.credential.client_id
+        url = connection.endpoints.admin_consent_url(tenant, client_id) if tenant and client_id else ""
+        return {"tenant": tenant, "consent_url": url}
+
     def _check_tenant(self, token: Token) -> None:
         """A token of another tenant would change another customer."""
         wanted = self.connection.tenant_guid
@@ -180,7 +187,7 @@ class Tokens:
             result = client.acquire_token_for_client(scopes=[endpoints.scope])
         except ValueError as error:
             # A tenant that does not exist shows as a refused discovery, which msal turns into a ValueError.
-            raise sign_in_errors.of_discovery(http.last, error) from None
+            raise sign_in_errors.of_discovery(http.last, error, **self._consent()) from None
         return self._accept(result, http)
 
     def _managed(self, credential: ManagedIdentity, http: MsalHttp) -> Token:
@@ -200,7 +207,7 @@ class Tokens:
 
     def _accept(self, result: Mapping[str, Any], http: MsalHttp, service: str = "Entra") -> Token:
         if "access_token" not in result:
-            raise sign_in_errors.of_token(result, http.last, service)
+            raise sign_in_errors.of_token(result, http.last, service, **self._consent())
         lifetime = float(result.get("expires_in", 3600))
         return _token(str(result["access_token"]), time.time() + lifetime - min(_MARGIN_S, lifetime / 5))
 

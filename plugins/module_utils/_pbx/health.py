@@ -13,11 +13,12 @@ warning only: without it the nightly synchronization still works.
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
+from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     NotFound,
     Rejected,
@@ -32,28 +33,10 @@ SUBSCRIPTION = "/Microsoft365Integration/Pbx.TestSubscription()"
 
 NOT_LINKED = "the PBX is not linked to an application of Microsoft 365"
 
-_AADSTS = re.compile(r"AADSTS(\d+)")
+_DENIED = ("Authorization_RequestDenied", "Insufficient privileges", "Forbidden")
+"""Words of Graph where a token carries none of the permissions that a call needs."""
 
-_REMEDIES = {
-    "65001": "Nobody has consented to the application's permissions: grant them (tcx.m365.graph_permission_grant).",
-    "90002": "The PBX has a tenant ID that does not exist: compare tenant_id with the Entra overview page.",
-    "900021": "The PBX has a tenant ID that does not exist: compare tenant_id with the Entra overview page.",
-    "900023": "The PBX has a tenant ID that is not one: compare tenant_id with the Entra overview page.",
-    "500011": "Microsoft Graph is not known in this tenant: check tenant_id.",
-    "700016": "The application is not in this tenant: check application_id and tenant_id.",
-    "7000222": "The application's credential has expired: upload a new certificate.",
-    "700027": "The application has another certificate than the PBX, or an expired one: upload the PBX's public_key.pem "
-    "to the application again.",
-    "700024": "The clock of the PBX is wrong by minutes, so its assertions are not valid: set it (NTP).",
-    "7000215": "The PBX's credential was refused: upload its public_key.pem to the application again.",
-    "7000218": "The application got no credential: upload the PBX's public_key.pem to the application.",
-}
-_DENIED = (
-    "The application lacks a granted permission (User.Read.All at least): grant it (tcx.m365.graph_permission_grant)."
-)
-
-HOPELESS = frozenset(("90002", "900021", "900023"))
-"""No waiting helps: the tenant ID is wrong. Everything else passes when Microsoft has caught up."""
+_ELSEWHERE = "Check Admin Console > Integrations > Microsoft 365 of this PBX."
 
 
 @dataclass(frozen=True)
@@ -69,10 +52,6 @@ class Health:
     subscription: bool | None = None
     message: str = ""
 
-    @property
-    def hopeless(self) -> bool:
-        return bool(HOPELESS.intersection(_AADSTS.findall(self.message)))
-
     def as_dict(self) -> dict[str, Any]:
         """The documented return value ``status``."""
         return {
@@ -82,25 +61,45 @@ class Health:
             "message": self.message,
         }
 
-    def error(self, waited: float) -> Unhealthy:
-        """What to raise when the proof was needed."""
-        spent = f" within {waited:.0f} s" if waited >= 1 else ""
-        code = next(iter(_AADSTS.findall(self.message)), "")
+    def error(self, waited: float, parties: Parties = NOBODY) -> Unhealthy:
+        """What to raise when the integration has to work.
+
+        :param waited: seconds that were allowed for it.
+        """
+        spent = f" within {waited:.0f} s" if waited >= 1 and may_pass(self.message, parties) else ""
+        final = "" if may_pass(self.message, parties) else "; waiting would not help"
         return Unhealthy(
-            f"the integration did not become healthy{spent}; in the PBX's own words: {self.message}",
-            code=f"AADSTS{code}" if code else "",
-            remedy=remedy_for(self.message),
+            f"the integration is not healthy{spent}{final}. The PBX reports: {self.message}",
+            code=aadsts.first_code(self.message),
+            remedy=remedy_for(self.message, parties),
         )
 
 
-def remedy_for(message: str) -> str:
+def may_pass(message: str, parties: Parties = NOBODY) -> bool:
+    """Whether waiting can help: not against a wrong tenant, a policy or a clock, nor for a person's consent.
+
+    :param parties: with a consent address in it, consent is a person's work.
+    """
+    if parties.consent_url and lacks_consent(message):
+        return False
+    return aadsts.waiting_helps(message)
+
+
+def lacks_consent(message: str) -> bool:
+    """Whether an ``ExceptionMessage`` says that nobody has consented to what the PBX needs."""
+    meaning = aadsts.meaning_of(message)
+    if meaning is not None:
+        return meaning.verdict == aadsts.CONSENT_MISSING
+    return any(word in message for word in _DENIED)
+
+
+def remedy_for(message: str, parties: Parties = NOBODY) -> str:
     """What the operator can do about an ``ExceptionMessage``."""
-    for code in _AADSTS.findall(message):
-        if code in _REMEDIES:
-            return _REMEDIES[code]
-    if any(word in message for word in ("Authorization_RequestDenied", "Insufficient privileges", "Forbidden")):
-        return _DENIED
-    return "Look at Admin Console > Integrations > Microsoft 365 of this PBX."
+    known = aadsts.remedy_for(message, parties)
+    if not known and lacks_consent(message):
+        consent = parties.fill(aadsts.TABLE["65001"].remedy)
+        known = f"The application lacks a granted permission (User.Read.All at least). {consent}"
+    return known or _ELSEWHERE
 
 
 def look(xapi: Xapi, *, application_id: str = "") -> Health:
@@ -127,12 +126,12 @@ def look(xapi: Xapi, *, application_id: str = "") -> Health:
     return Health(True, reported, reachable, message)
 
 
-def prove(xapi: Xapi, *, application_id: str, within: float) -> Health:
-    """Look until the integration is healthy or the time is over; the caller judges the last look."""
+def prove(xapi: Xapi, *, application_id: str, within: float, parties: Parties = NOBODY) -> Health:
+    """Check until the integration is healthy, waiting cannot help, or the time is over; the caller judges the last check."""
 
     def probe() -> tuple[bool, Health]:
         health = look(xapi, application_id=application_id)
-        return health.ok or health.hopeless, health
+        return health.ok or not may_pass(health.message, parties), health
 
     health: Health
     _done, health = xapi.context.deadline.until(

@@ -21,32 +21,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
+from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unhealthy
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply, RetryPolicy, Transport, origin
 
-WOULD_WORK = "50058"
-
-_VERDICTS: dict[str, tuple[str, str]] = {
-    WOULD_WORK: ("would_work", ""),
-    "50011": (
-        "redirect_uri_mismatch",
-        "Add this exact redirect URI (type Web, with the port if it is not 443) to the application.",
-    ),
-    "500113": ("redirect_uri_missing", "Add the redirect URI (type Web) to the application."),
-    "700016": ("application_not_found", "The application is not in this tenant: compare application ID and tenant."),
-    "700054": ("id_tokens_off", "Switch on ID tokens (implicit and hybrid flows) in the application's authentication."),
-    "50194": ("single_tenant", "Use the customer's tenant instead of /common, or make the application multi-tenant."),
-    "65001": ("consent_missing", "Grant the application's permissions (tcx.m365.graph_permission_grant)."),
-    "65004": ("consent_missing", "A user declined the consent: grant the permissions as an administrator."),
-    "90094": ("consent_missing", "An administrator must consent: grant the permissions."),
-    "90002": ("tenant_not_found", "Compare the tenant ID with the Entra overview page."),
-    "900023": ("tenant_not_found", "The tenant ID is not one: compare it with the Entra overview page."),
-    "7000112": ("application_disabled", "Enable the application (its service principal) for sign-in."),
-    "500014": ("application_disabled", "Enable the application (its service principal) for sign-in."),
-}
-
-_CODE = re.compile(r"AADSTS(\d{5,8})")
 _MESSAGE = re.compile(r"AADSTS\d{5,8}:[^\"<\r\n]*")
 _PAGE_CODE = re.compile(r"\"(?:sErrorCode|iErrorCode)\"\s*:\s*\"?(\d{5,8})")
 
@@ -99,20 +79,22 @@ def ask_entra(
         reply = http.send("GET", f"/{tenant}/oauth2/v2.0/authorize", params=query, headers={"Accept": "text/html"})
     except M365Error as error:
         return Verdict(False, error.kind, "", error.said, error.remedy)
-    return judge(reply, redirect_uri)
+    consent = f"{login}/{tenant}/adminconsent?client_id={application_id}"
+    return judge(reply, redirect_uri, Parties(application_id, tenant, consent))
 
 
-def judge(reply: Reply, redirect_uri: str) -> Verdict:
+def judge(reply: Reply, redirect_uri: str, parties: Parties = NOBODY) -> Verdict:
     """What an answer of the authorize endpoint means. Pure."""
     text = _words(reply, redirect_uri)
-    found = _CODE.search(text) or _PAGE_CODE.search(text)
-    if found is None:
+    on_page = _PAGE_CODE.search(text)
+    code = next(iter(aadsts.codes_in(text)), on_page.group(1) if on_page else "")
+    if not code:
         return _without_code(reply)
-    code = found.group(1)
     message = _MESSAGE.search(text)
-    verdict, remedy = _VERDICTS.get(code, ("refused", "Look the code up at login.microsoftonline.com/error."))
+    meaning = aadsts.TABLE.get(code)
+    verdict, remedy = (meaning.verdict, parties.fill(meaning.remedy)) if meaning else ("refused", aadsts.LOOK_UP)
     said = " ".join(message.group(0).split()) if message else f"AADSTS{code}"
-    return Verdict(code == WOULD_WORK, verdict, f"AADSTS{code}", said, remedy)
+    return Verdict(code == aadsts.WOULD_WORK, verdict, f"AADSTS{code}", said, remedy)
 
 
 def _without_code(reply: Reply) -> Verdict:
@@ -144,7 +126,11 @@ def ask_pbx(context: Context, transport: Transport, address: str) -> Verdict:
         return Verdict(False, error.kind, "", error.said, error.remedy)
     if reply.status == 404:
         return Verdict(
-            False, "not_found", "", "the PBX does not know this page", "Compare the path of the redirect URI."
+            False,
+            "not_found",
+            "",
+            "the PBX answered 404 for the path of the redirect URI",
+            "Compare the path of the redirect URI.",
         )
     return Verdict(True, "reachable", "", f"answered {reply.status}")
 
@@ -154,6 +140,13 @@ def error_of(entra: Verdict, pbx: Verdict | None) -> Unhealthy:
     bad = [("Entra", entra)] if not entra.ok else []
     if pbx is not None and not pbx.ok:
         bad.append(("the PBX", pbx))
-    said = "; ".join(f"{who} says {each.message}" for who, each in bad)
-    remedy = " ".join(each.remedy for _who, each in bad if each.remedy)
+    said = "; ".join(_clause(who, verdict) for who, verdict in bad)
+    remedy = " ".join(verdict.remedy for _who, verdict in bad if verdict.remedy)
     return Unhealthy(f"a sign-in with Microsoft would not work: {said}", code=bad[0][1].code, remedy=remedy)
+
+
+def _clause(who: str, verdict: Verdict) -> str:
+    """``Entra answered AADSTS50011: ...``; what is a clause already, as it is."""
+    if verdict.code:
+        return f"{who} answered {verdict.message}"
+    return verdict.message if verdict.message.startswith(who) else f"{who} cannot be asked: {verdict.message}"

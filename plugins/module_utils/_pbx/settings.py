@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
     M365Error,
@@ -50,11 +51,13 @@ class Desired:
     :param values: by option; what is not mentioned is not in it.
     :param exclusive: options of lists that hold nothing else.
     :param files: certificate and key for Teams.
+    :param parties: application and tenant, for what has to be said where Microsoft refuses the PBX.
     """
 
     values: Mapping[str, Any]
     exclusive: frozenset[str] = frozenset()
     files: SbcFiles | None = None
+    parties: Parties = NOBODY
 
     def resources(self) -> list[str]:
         """The resources of XAPI that have to be read, the integration always."""
@@ -173,9 +176,16 @@ class Settings:
         values = {option: value for option, value in desired.values.items() if option in LINK}
         values.update({option: False for option in _HELD if desired.values.get(option)})
         self._write(self.plan(Desired(values), observed))
-        found = health.prove(self._xapi, application_id=str(desired.values.get("application_id") or ""), within=within)
+        found = health.prove(
+            self._xapi,
+            application_id=str(desired.values.get("application_id") or ""),
+            within=within,
+            parties=desired.parties,
+        )
         if not found.ok:
-            raise found.error(within).while_trying("link the PBX before its selection of users is written", self._key)
+            raise found.error(within, desired.parties).while_trying(
+                "link the PBX before its selection of users is written", self._key
+            )
         return self.observe(desired, within=within, fresh=True)
 
     def _write(self, plan: Plan) -> None:
@@ -191,7 +201,7 @@ class Settings:
             try:
                 return True, names.look_up(self._xapi, desired.selections())
             except (Rejected, ServiceFault) as error:
-                return False, error
+                return not health.may_pass(error.said, desired.parties), error
 
         found: Names | M365Error
         _done, found = self._xapi.context.deadline.until(
@@ -199,7 +209,7 @@ class Settings:
         )
         if isinstance(found, Names):
             return found
-        found.remedy = found.remedy or health.remedy_for(found.said)
+        found.remedy = found.remedy or health.remedy_for(found.said, desired.parties)
         if within is not None:
             raise found
         self._xapi.context.warn(f"The selection of users cannot be compared. {found}")

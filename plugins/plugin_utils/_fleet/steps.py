@@ -93,7 +93,11 @@ def configure(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask)
         steps.grant = run_task(graph_permission_grant.CAPABILITY, grant)
         if steps.failed:
             return
-    steps.settings = run_task(tcx_m365_settings.CAPABILITY, arguments_of.settings_arguments(variables, app_id))
+    settings = arguments_of.settings_arguments(variables, app_id)
+    # Where a person has to consent, the proof names the address and does not wait for that person.
+    granted_by_us = is_true(variables["entra_app_manage_grants"])
+    settings["consent_url"] = (steps.grant if granted_by_us else steps.application).get("admin_consent_url")
+    steps.settings = run_task(tcx_m365_settings.CAPABILITY, settings)
 
 
 def prove(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> None:

@@ -82,16 +82,20 @@ def test_graph_refusals_say_what_to_do(code: str, remedy: str) -> None:
 
 
 ENTRA = [
-    (7000215, BadCredential, "not its id"),
+    (7000215, BadCredential, "not its ID"),
     (7000222, BadCredential, "new client secret"),
-    (700016, BadCredential, "adminconsent"),
+    (700016, BadCredential, "open https://login.example/t/adminconsent?client_id=c"),
     (700027, BadCredential, "Add this certificate"),
     (7000218, BadCredential, "certificate_path"),
     (700024, BadCredential, "clock"),
     (700213, BadCredential, "subject"),
     (90002, BadCredential, "tenant_id"),
     (53003, Blocked, "Conditional Access"),
-    (7000112, Blocked, "disabled"),
+    (7000112, Blocked, "Enabled for users to sign in"),
+    (7000110, BadCredential, "check that client_id"),
+    (50105, Blocked, "requires assignment"),
+    (500133, BadCredential, "NTP"),
+    (90051, BadCredential, "set cloud"),
     (90033, ServiceFault, ""),
     (123456, BadCredential, ""),
 ]
@@ -107,7 +111,12 @@ def _body(code: int, separator: str = "\r\n") -> dict[str, Any]:
 @pytest.mark.parametrize("separator", ["\r\n", " "])
 @pytest.mark.parametrize(("code", "kind", "remedy"), ENTRA)
 def test_entra(code: int, kind: type[M365Error], remedy: str, separator: str) -> None:
-    error = sign_in_errors.of_token(_body(code, separator), Reply("POST", "", 401, {}, b""))
+    error = sign_in_errors.of_token(
+        _body(code, separator),
+        Reply("POST", "", 401, {}, b""),
+        tenant="t",
+        consent_url="https://login.example/t/adminconsent?client_id=c",
+    )
     assert error.__class__ is kind
     assert (error.code, error.status, error.request_id) == (f"AADSTS{code}", 401, "t1")
     assert remedy in str(error)

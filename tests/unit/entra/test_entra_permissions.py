@@ -125,7 +125,7 @@ def test_features_need_the_least() -> None:
 
 def test_a_missing_right_is_named_with_where_to_consent() -> None:
     token = Token("x", 0, {"roles": ["User.Read.All"], "idtyp": "app"})
-    url = rights.admin_consent_url(endpoints(None, None, None), "t.example", "app", "https://a.example/x?y")
+    url = endpoints(None, None, None).admin_consent_url("t.example", "app", "https://a.example/x?y")
     with pytest.raises(MissingRight) as caught:
         rights.require(token, rights.GRANT_APPLICATION_PERMISSIONS, "grant permissions", "app", url)
     result = caught.value.as_result()

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import Parties
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import DIRECTORY, LIST_USERS, SUBSCRIPTION
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
@@ -95,13 +96,61 @@ def test_it_ends_at_its_deadline_with_the_pbxs_own_words() -> None:
     text = str(found.error(60))
     assert "within 60 s" in text
     assert "AADSTS700016" in text
-    assert "check application_id and tenant_id" in text
+    assert "compare the application ID and the tenant ID" in text
 
 
 def test_a_wrong_tenant_is_not_waited_for() -> None:
     client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": "AADSTS90002: Tenant 'x' not found."})
     assert not health.prove(client, application_id=APP, within=300).ok
     assert asked == [DIRECTORY]
+
+
+@pytest.mark.parametrize("where", ["directory", "listing"])
+@pytest.mark.parametrize(
+    ("code", "door"),
+    [
+        ("7000112", "Enabled for users to sign in"),
+        ("7000110", "compare the application ID"),
+        ("500014", "Enabled for users to sign in"),
+        ("53003", "Conditional Access"),
+        ("50105", "Assignment required"),
+        ("500133", "NTP"),
+        ("700024", "NTP"),
+        ("900382", "another cloud"),
+    ],
+)
+def test_what_cannot_pass_is_not_waited_for(code: str, door: str, where: str) -> None:
+    said = f"AADSTS{code}: No. Trace ID: 1"
+    if where == "directory":
+        client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": said})
+    else:
+        client, asked = pbx(listing=(400, {"error": {"code": "", "message": said}}))
+    found = health.prove(client, application_id=APP, within=300)
+    assert asked.count(DIRECTORY) == 1
+    assert client.context.deadline.waited == 0
+    text = str(found.error(300, Parties(APP, "contoso.example")))
+    assert door in text
+    assert "within 300 s" not in text
+    assert found.error(300).code == f"AADSTS{code}"
+
+
+@pytest.mark.parametrize("said", ["AADSTS65001: no consent", "Authorization_RequestDenied: Insufficient privileges"])
+def test_the_consent_of_a_person_is_not_waited_for(said: str) -> None:
+    parties = Parties(APP, "contoso.example", "https://login.example/contoso.example/adminconsent?client_id=" + APP)
+    client, asked = pbx(listing=(400, {"error": {"code": "", "message": said}}))
+    found = health.prove(client, application_id=APP, within=300, parties=parties)
+    assert asked.count(DIRECTORY) == 1
+    assert parties.consent_url in str(found.error(300, parties))
+    client, asked = pbx(listing=(400, {"error": {"code": "", "message": said}}))
+    health.prove(client, application_id=APP, within=30)
+    assert asked.count(DIRECTORY) > 1, "our own consent may still be on its way"
+
+
+def test_an_unknown_code_may_pass() -> None:
+    client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": "AADSTS123456: New."})
+    found = health.prove(client, application_id=APP, within=30)
+    assert asked.count(DIRECTORY) > 1
+    assert "Admin Console > Integrations > Microsoft 365" in str(found.error(30))
 
 
 def test_without_waiting_there_is_one_look() -> None:

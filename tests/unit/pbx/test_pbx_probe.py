@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import Parties
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import key_pair, probe
 from ansible_collections.tcx.m365.tests.unit.pbx.fakes import reply
 
@@ -24,6 +25,8 @@ CODES = [
     ("65001", "consent_missing"),
     ("90002", "tenant_not_found"),
     ("7000112", "application_disabled"),
+    ("50105", "assignment_required"),
+    ("53003", "blocked_by_policy"),
     ("99999", "refused"),
 ]
 
@@ -62,10 +65,23 @@ def test_an_answer_without_a_reason_is_no_success() -> None:
 def test_what_would_not_work_is_one_sentence() -> None:
     bad = probe.judge(reply(200, "AADSTS50011: no"), URI)
     text = str(probe.error_of(bad, probe.Verdict(False, "unreachable", "", "refused", "Check the firewall.")))
-    assert "Entra says AADSTS50011: no" in text
-    assert "the PBX says refused" in text
+    assert "Entra answered AADSTS50011: no; the PBX cannot be asked: refused" in text
     assert "Add this exact redirect URI" in text
     assert "Check the firewall." in text
+
+
+def test_no_clause_says_twice_who_answered() -> None:
+    silent = probe.judge(reply(401, "<html>"), URI)
+    page = probe.Verdict(False, "not_found", "", "the PBX answered 404 for the path of the redirect URI")
+    text = str(probe.error_of(silent, page))
+    assert "would not work: Entra answered 401 without a reason; the PBX answered 404" in text
+
+
+def test_a_remedy_names_application_tenant_and_consent_address() -> None:
+    parties = Parties("0b7d", "contoso.example", "https://login.example/contoso.example/adminconsent?client_id=0b7d")
+    found = probe.judge(reply(200, "AADSTS65001: no"), URI, parties)
+    assert "tenant contoso.example" in found.remedy
+    assert "adminconsent?client_id=0b7d" in found.remedy
 
 
 def test_a_missing_public_key_says_where_to_click() -> None:

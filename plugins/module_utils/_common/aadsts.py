@@ -1,0 +1,288 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The error codes of Microsoft's sign-in service (``AADSTS<number>``): what each means, what to do, whether waiting helps.
+
+One table for everybody who meets them: the caller's own sign-in, the words of a PBX whose application is refused, and the
+probe of the sign-in page. Source of the codes: https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
+That waiting helps is inferred from what a rollout has just written: application, certificate and consent reach the sign-in
+service some minutes after Graph has accepted them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_CODE = re.compile(r"AADSTS(\d{5,8})(?!\d)")
+
+WOULD_WORK = "50058"
+"""Nobody is signed in: of a sign-in page that was asked without a user everything else is right (documented)."""
+
+CONSENT_MISSING = "consent_missing"
+
+LOOK_UP = "Look the code up at https://login.microsoftonline.com/error."
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What one code means.
+
+    :param verdict: one word for programs; the same for codes with one cause.
+    :param remedy: what to do, with ``{application}``, ``{tenant}`` and ``{consent}`` in it.
+    :param passes: whether waiting may help: what was written has not reached the sign-in service yet.
+    :param caller: what to do where the automation's own sign-in is refused; :attr:`remedy` where that is the same.
+    """
+
+    verdict: str
+    remedy: str
+    passes: bool = False
+    caller: str = ""
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Who signs in where, for the sentences.
+
+    :param application: the application, as its owner calls it or by its id.
+    :param tenant: id or domain of the tenant.
+    :param consent_url: where an administrator of the tenant consents; empty where it is not known.
+    """
+
+    application: str = ""
+    tenant: str = ""
+    consent_url: str = ""
+
+    def fill(self, remedy: str) -> str:
+        """A remedy with the names in it."""
+        text = remedy.format(
+            application=f"application {self.application}" if self.application else "the application",
+            tenant=f"tenant {self.tenant}" if self.tenant else "the tenant",
+            consent=f" at {self.consent_url}" if self.consent_url else " (tcx.m365.graph_permission_grant does it)",
+        )
+        return text[:1].upper() + text[1:]
+
+
+NOBODY = Parties()
+"""Where neither application nor tenant is known."""
+
+_DISABLED = Meaning(
+    "application_disabled",
+    "Enable {application} in {tenant}: Microsoft Entra admin center > Enterprise applications > Properties > Enabled for users "
+    "to sign in.",
+)
+_CONSENT = Meaning(
+    CONSENT_MISSING,
+    "Let an administrator of {tenant} consent to the permissions of {application}{consent}.",
+    passes=True,
+)
+_UNKNOWN_APPLICATION = Meaning(
+    "application_not_found",
+    "{application} is not registered in {tenant}: compare the application ID and the tenant ID.",
+    passes=True,
+    caller="Check client_id and tenant_id. In a customer's tenant the automation's application needs admin consent first: let an "
+    "administrator of {tenant} open {url}",
+)
+_TENANT = Meaning(
+    "tenant_not_found",
+    "Compare the tenant ID with the Overview page of the Microsoft Entra admin center.",
+    caller="Check tenant_id, and that cloud is the one in which the tenant lives.",
+)
+_CLOUD = Meaning(
+    "another_cloud",
+    "Compare the tenant ID: {tenant} lives in another cloud than the one that was asked.",
+    caller="The tenant lives in another cloud: set cloud.",
+)
+_AMBIGUOUS = Meaning(
+    "ambiguous_application",
+    "The request names two applications: compare the application ID with the application that has the credential.",
+    caller="The request names two applications: check that client_id is the application that the credential belongs to.",
+)
+_POLICY = Meaning(
+    "blocked_by_policy",
+    "A Conditional Access policy of {tenant} blocks {application}. The sign-in logs in the Microsoft Entra admin center name the "
+    "policy: exclude {application} from it, or allow the address.",
+)
+_ASSIGNMENT = Meaning(
+    "assignment_required",
+    "{application} requires assignment: assign the users or groups under Enterprise applications > Users and groups, or set "
+    "Assignment required to No.",
+)
+_CLOCK = Meaning(
+    "clock_wrong",
+    "The clock of the machine that signs in is wrong by minutes: set it by NTP.",
+    caller="Set the clock of this machine by NTP.",
+)
+_FEDERATION = Meaning(
+    "federation_mismatch",
+    "Compare issuer, subject and audience of the token with the federated credential of {application}.",
+    passes=True,
+)
+_SECRET = Meaning(
+    "credential_refused",
+    "The credential of the PBX was refused: upload its public_key.pem to {application} again.",
+    passes=True,
+    caller="Give the value of the client secret, not its ID, and check that it belongs to this client_id.",
+)
+_CERTIFICATE = Meaning(
+    "certificate_mismatch",
+    "{application} has another certificate than the PBX, or an expired one: upload the public_key.pem of the PBX to it.",
+    passes=True,
+    caller="Add this certificate to the automation's application, or sign in with one that is registered there.",
+)
+_USER = Meaning(
+    "user_refused", "Sign in with an account of {tenant} that is enabled, and check the account in the sign-in logs."
+)
+_INTERACTION = Meaning(
+    "interaction_required",
+    "A user has to sign in interactively again: multifactor authentication is required, or the session has expired.",
+)
+_LATER = Meaning("temporary", "Microsoft's sign-in service is busy: run again later.", passes=True)
+
+TABLE: Mapping[str, Meaning] = {
+    WOULD_WORK: Meaning("would_work", ""),
+    # application
+    "700016": _UNKNOWN_APPLICATION,
+    "7000229": _UNKNOWN_APPLICATION,
+    "7000112": _DISABLED,
+    "7000110": _AMBIGUOUS,
+    "500014": _DISABLED,
+    "50105": _ASSIGNMENT,
+    # tenant
+    "90002": _TENANT,
+    "900021": _TENANT,
+    "900023": _TENANT,
+    "50059": _TENANT,
+    "900382": _CLOUD,
+    "90038": _CLOUD,
+    "90051": _CLOUD,
+    "500011": Meaning(
+        "resource_not_found",
+        "Microsoft Graph is not known in {tenant}: check the tenant ID.",
+        passes=True,
+        caller="The tenant does not know this Graph address: check cloud and graph_endpoint.",
+    ),
+    # consent
+    "65001": _CONSENT,
+    "65004": _CONSENT,
+    "90094": _CONSENT,
+    "90095": _CONSENT,
+    # policies
+    "53000": _POLICY,
+    "53001": _POLICY,
+    "53002": _POLICY,
+    "53003": _POLICY,
+    "53004": _POLICY,
+    "530003": _POLICY,
+    "530035": _POLICY,
+    # credentials
+    "7000215": _SECRET,
+    "7000218": Meaning(
+        "credential_missing",
+        "{application} got no credential: upload the public_key.pem of the PBX to it.",
+        passes=True,
+        caller="Give client_secret, certificate_path or federated_token_file.",
+    ),
+    "7000222": Meaning(
+        "credential_expired",
+        "The credential of {application} has expired: upload a new certificate.",
+        passes=True,
+        caller="Create a new client secret for the automation's application, or use a certificate.",
+    ),
+    "700027": _CERTIFICATE,
+    "50012": _CERTIFICATE,
+    "50013": _CERTIFICATE,
+    "700024": _CLOCK,
+    "700021": _CLOCK,
+    "500133": _CLOCK,
+    "70021": _FEDERATION,
+    "700211": _FEDERATION,
+    "700212": _FEDERATION,
+    "700213": _FEDERATION,
+    # sign-in page
+    "50011": Meaning(
+        "redirect_uri_mismatch",
+        "Add this exact redirect URI (type Web, with the port if it is not 443) to {application}.",
+        passes=True,
+    ),
+    "500113": Meaning("redirect_uri_missing", "Add the redirect URI (type Web) to {application}.", passes=True),
+    "700054": Meaning(
+        "id_tokens_off",
+        "Select ID tokens (used for implicit and hybrid flows) under Authentication of {application}.",
+        passes=True,
+    ),
+    "50194": Meaning(
+        "single_tenant", "Use the customer's tenant instead of /common, or make {application} multitenant.", passes=True
+    ),
+    # users
+    "50020": _USER,
+    "50034": _USER,
+    "50053": _USER,
+    "50055": _USER,
+    "50057": _USER,
+    "50126": _USER,
+    "500341": _USER,
+    "90072": _USER,
+    "50072": _INTERACTION,
+    "50074": _INTERACTION,
+    "50076": _INTERACTION,
+    "50079": _INTERACTION,
+    "50089": _INTERACTION,
+    "50173": _INTERACTION,
+    "700082": _INTERACTION,
+    # the service itself
+    "90006": _LATER,
+    "90024": _LATER,
+    "90033": _LATER,
+    "90055": _LATER,
+}
+
+
+def codes_in(text: str) -> list[str]:
+    """The numbers of all codes in a text, in order."""
+    return _CODE.findall(text)
+
+
+def first_code(text: str) -> str:
+    """``AADSTS65001``, the first code in a text; empty where there is none."""
+    return next((f"AADSTS{code}" for code in codes_in(text)), "")
+
+
+def meaning_of(text: str) -> Meaning | None:
+    """What the first known code in a text means."""
+    return next((TABLE[code] for code in codes_in(text) if code in TABLE), None)
+
+
+def remedy_for(text: str, parties: Parties = NOBODY) -> str:
+    """What to do about the first known code in a text; empty where none is known."""
+    meaning = meaning_of(text)
+    return parties.fill(meaning.remedy) if meaning else ""
+
+
+def waiting_helps(text: str) -> bool:
+    """Whether what a text complains of may pass by itself. A code that nobody here knows may."""
+    return all(TABLE[code].passes for code in codes_in(text) if code in TABLE)
+
+
+def remedy_for_caller(code: str, *, tenant: str, consent_url: str) -> str:
+    """What to do where the automation's own sign-in is refused.
+
+    :param code: the bare number.
+    :param consent_url: where an administrator of the tenant consents to the automation's application.
+    """
+    meaning = TABLE.get(code)
+    if meaning is None:
+        return ""
+    parties: dict[str, Any] = {
+        "application": "the automation's application",
+        "tenant": f"tenant {tenant}" if tenant else "the tenant",
+        "consent": f" at {consent_url}" if consent_url else "",
+        "url": consent_url or "its page under Enterprise applications and consent there.",
+    }
+    text = (meaning.caller or meaning.remedy).format(**parties)
+    return text[:1].upper() + text[1:]
