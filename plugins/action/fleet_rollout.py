@@ -95,7 +95,7 @@ class ActionModule(CollectionAction):
         run = self._run_in_process if self._runs_in_process(task_vars) else self._run_as_module
 
         def run_task(capability: Capability, arguments: Mapping[str, Any]) -> dict[str, Any]:
-            return run(capability, {name: value for name, value in arguments.items() if value is not None}, task_vars)
+            return run(capability, arguments, task_vars)
 
         rollout = HostRollout(host, store, check_mode=bool(self._task.check_mode))
         try:

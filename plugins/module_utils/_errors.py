@@ -11,8 +11,10 @@ The sentence always has the same four parts: what was tried, on what, what the s
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_lines
 
 
@@ -35,6 +37,9 @@ class M365Error(Exception):
     """Machine-readable class of the error: ``error.kind`` of a failed task, decides the verdict in a report."""
 
     default_remedy = ""
+
+    names: Names = MappingProxyType({})
+    """By which names the operator knows the options that the texts mark (``O(client_secret)``)."""
 
     def values(self) -> dict[str, Any]:
         """Return values that a failed task has besides ``msg`` and ``error``; none unless a subclass has some."""
@@ -69,7 +74,7 @@ class M365Error(Exception):
         return self
 
     def __str__(self) -> str:
-        return sentence(self)
+        return rendered(sentence(self), self.names)
 
     def as_result(self) -> dict[str, Any]:
         """The ``error`` value of a failed task: everything a program may branch on, nothing secret."""
@@ -79,10 +84,10 @@ class M365Error(Exception):
             "status": self.status,
             "code": self.code,
             "request_id": self.request_id,
-            "tried": self.tried,
+            "tried": rendered(self.tried, self.names),
             "target": self.target,
-            "said": self.said,
-            "remedy": self.remedy,
+            "said": rendered(self.said, self.names),
+            "remedy": rendered(self.remedy, self.names),
         }
 
 

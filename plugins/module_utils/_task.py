@@ -18,14 +18,17 @@ import signal
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from types import MappingProxyType
+from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import env_fallback
 from ansible_collections.tcx.m365.plugins.module_utils import _proxy
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, read_arguments, secrets_in
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
@@ -61,6 +64,11 @@ class Capability:
             "required_if": [list(rule) for rule in self.required_if],
             "required_by": {name: list(needs) for name, needs in self.required_by.items()},
         }
+
+    def read(self, arguments: Mapping[str, Any], names: Names) -> Read:
+        """The arguments, normalized and validated; raises :class:`BadInput`."""
+        constraints = self.constraints()
+        return read_arguments(self.argument_spec, arguments, constraints=constraints, files=self.files, names=names)
 
 
 @dataclass
@@ -122,8 +130,12 @@ def env(*names: str) -> tuple[Any, list[str]]:
     return (env_fallback, list(names))
 
 
-def failure(error: M365Error) -> dict[str, Any]:
-    """The result of a task that ended in one of our typed errors."""
+def failure(error: M365Error, names: Names | None = None) -> dict[str, Any]:
+    """The result of a task that ended in one of our typed errors.
+
+    :param names: by which names the operator knows the options, unless the error knows them.
+    """
+    error.names = error.names or names or {}
     return {"failed": True, "changed": False, "msg": str(error), "error": error.as_result(), **error.values()}
 
 
@@ -158,9 +170,40 @@ def _run_command(module: AnsibleModule, command: list[str], seconds: float) -> t
     return int(status), str(out), str(err)
 
 
+OPTION_NAMES = "_tcx_m365_option_names"
+"""With which argument an action tells the module by which names the operator knows its options."""
+
+
+class _Module(AnsibleModule):
+    """A module whose arguments are read as those of a capability that runs in process."""
+
+    capability: Capability
+    option_names: Names = MappingProxyType({})
+    refusal: dict[str, Any] | None = None
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.option_names = self.params.pop(OPTION_NAMES, None) or {}
+        internal = {name: value for name, value in self.params.items() if name.startswith("_ansible_")}
+        arguments = {name: value for name, value in self.params.items() if name not in internal}
+        self.no_log_values.update(secrets_in(self.capability.argument_spec, arguments))
+        try:
+            self.params = {**internal, **self.capability.read(arguments, self.option_names).given}
+        except BadInput as error:
+            self.refusal = failure(error)
+
+    def fail_json(self, msg: str, **details: Any) -> NoReturn:
+        """End the task; where our own reading has refused the arguments, with its words instead of Ansible's."""
+        result = {**details, "msg": msg} if self.refusal is None else self.refusal
+        super().fail_json(**result)
+
+
 def run_as_module(capability: Capability) -> None:
     """Front end of a module that Ansible has sent to a host."""
-    module = AnsibleModule(argument_spec=capability.argument_spec, supports_check_mode=True, **capability.constraints())
+    _Module.capability = capability
+    module = _Module(argument_spec=capability.argument_spec, supports_check_mode=True, **capability.constraints())
+    if module.refusal is not None:
+        module.fail_json(**module.refusal)
     module.no_log_values.update(_proxy.secrets(module.params.get("proxy") or ""))
     missing = missing_dependency()
     if missing:
@@ -169,7 +212,7 @@ def run_as_module(capability: Capability) -> None:
         module.params,
         check_mode=module.check_mode,
         store=RunStore(None),
-        warn=module.warn,
+        warn=lambda text: module.warn(rendered(text, module.option_names)),
         notice=module.debug,
         trace=module.debug,
     )
@@ -177,7 +220,7 @@ def run_as_module(capability: Capability) -> None:
     try:
         result = capability.run(task).as_result()
     except M365Error as error:
-        result = failure(error)
+        result = failure(error, module.option_names)
     module.no_log_values.update(task.secrets)
     if result.get("failed"):
         module.fail_json(**result)

@@ -26,8 +26,9 @@ from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils import _tls
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
+from ansible_collections.tcx.m365.plugins.module_utils._task import OPTION_NAMES, Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import names_of, run_capability
 
 IN_PROCESS_VARIABLE = "tcx_m365_in_process"
 """Set to false to send the modules to the host even where the action could do the work itself."""
@@ -61,9 +62,12 @@ class CollectionAction(ActionBase):
         self, capability: Capability, arguments: Mapping[str, Any], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Send the module of the same name to the host of this task."""
+        module_args = _with_absolute_paths(capability, arguments) if self._is_local() else dict(arguments)
+        if names_of(arguments):
+            module_args[OPTION_NAMES] = dict(names_of(arguments))
         found: dict[str, Any] = self._execute_module(
             module_name=f"tcx.m365.{capability.name}",
-            module_args=_with_absolute_paths(capability, arguments) if self._is_local() else dict(arguments),
+            module_args=module_args,
             task_vars=self._with_interpreter(task_vars),
         )
         return found
@@ -95,9 +99,7 @@ class CollectionAction(ActionBase):
 
     def _task_environment(self) -> dict[str, str]:
         """The ``environment`` keyword of task, block, role and play, which a module would find in its process."""
-        found: dict[str, Any] = {}
-        self._compute_environment_string(found)
-        return {str(name): str(value) for name, value in found.items()}
+        return _core_compat.task_environment(self, self._task, self._templar)
 
 
 class CapabilityAction(CollectionAction):

@@ -14,15 +14,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import secrets_in
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_program
 
 Say = Callable[[str], None]
+
+
+class HostArguments(dict[str, Any]):
+    """Arguments of one capability that come from the variables of a host.
+
+    :param names: option -> the variable that it comes from, for messages.
+    """
+
+    def __init__(self, arguments: Mapping[str, Any], names: Names) -> None:
+        super().__init__(arguments)
+        self.names = dict(names)
+
+
+def names_of(arguments: Mapping[str, Any]) -> Names:
+    """By which names the operator knows the options: those of his variables, or the options' own."""
+    return arguments.names if isinstance(arguments, HostArguments) else {}
 
 
 def run_capability(
@@ -38,23 +55,20 @@ def run_capability(
 ) -> dict[str, Any]:
     """The result of one task, exactly as the module of the same name would give it.
 
-    :param arguments: as written in the task; options given as null count as not given.
+    :param arguments: as written in the task, or :class:`HostArguments`, which know the names of their variables.
     """
-    validator = ArgumentSpecValidator(capability.argument_spec, **capability.constraints())
-    validation = validator.validate(given(plain(arguments)))
-    secrets = set(validation._no_log_values)
-    for warning in getattr(validation, "_warnings", ()):
-        warn(warning if isinstance(warning, str) else str(warning.get("warning", warning)))
-    if validation.error_messages:
-        message = "; ".join(validation.error_messages)
-        refusal = {"kind": "bad_input", "said": message, "remedy": "", "service": "", "status": None, "code": ""}
-        failed = {"failed": True, "changed": False, "msg": message, "error": refusal}
-        return dict(remove_values(failed, secrets))
+    names = names_of(arguments)
+    try:
+        read = capability.read(plain(arguments), names)
+    except BadInput as error:
+        secrets = secrets_in(capability.argument_spec, plain(arguments))
+        return dict(remove_values(failure(error, names), secrets))
+    secrets = read.secrets
     task = Task(
-        validation.validated_parameters,
+        read.parameters,
         check_mode=check_mode,
         store=store,
-        warn=warn,
+        warn=lambda text: warn(rendered(text, names)),
         notice=notice,
         trace=trace,
     )
@@ -64,7 +78,7 @@ def run_capability(
     try:
         result = capability.run(task).as_result()
     except M365Error as error:
-        result = failure(error)
+        result = failure(error, names)
     return dict(remove_values(result, secrets | task.secrets))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import DEFAULT_TIMEOUT_S, transport
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._entra import tenant as tenants
 from ansible_collections.tcx.m365.plugins.module_utils._entra import tokens
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import CLOUDS, endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
@@ -77,11 +78,17 @@ def connection(params: Mapping[str, Any], context: Context) -> Connection:
         context.hide(secret)
     if not tenant and not isinstance(credential, (ManagedIdentity, StaticToken)):
         raise BadInput(
-            f"signing in with {credential.source} needs tenant_id",
+            f"signing in with {credential.source} needs O(tenant_id)",
             remedy="Give the customer's tenant id or a domain of it.",
         )
     where = endpoints(params["cloud"], params["authority_host"], params["graph_endpoint"])
     return Connection(where, tenant, credential, transport(params))
+
+
+def tenant_id_of(params: Mapping[str, Any], domain: str, context: Context) -> str:
+    """The id of the tenant that has this domain, at the authority that the options name."""
+    where = endpoints(params["cloud"], params["authority_host"], params["graph_endpoint"])
+    return tenants.tenant_id(context, transport(params), where.login, domain)
 
 
 def client(params: Mapping[str, Any], context: Context) -> GraphClient:

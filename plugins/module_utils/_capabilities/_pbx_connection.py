@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import DEFAULT_TIMEOUT_S, transport
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import Connection, base_url
@@ -41,7 +42,7 @@ def connection(params: Mapping[str, Any], context: Context) -> Connection:
     for name, partner in (("client_id", "client_secret"), ("username", "password")):
         if bool(params[name]) != bool(params[partner]):
             given, missing = (name, partner) if params[name] else (partner, name)
-            raise BadInput(f"{given} is given and {missing} is not", remedy=f"Give both for {url}.")
+            raise BadInput(f"{marked(given)} is given and {marked(missing)} is not", remedy=f"Give both for {url}.")
     for name in ("client_secret", "password", "security_code"):
         if params[name]:
             context.hide(params[name])
@@ -50,8 +51,8 @@ def connection(params: Mapping[str, Any], context: Context) -> Connection:
     if not params["username"]:
         raise BadInput(
             f"there is no credential for {url}",
-            remedy="Give client_id and client_secret of an XAPI service principal (Admin Console > Integrations > API), or "
-            "username and password of an administrator.",
+            remedy="Give O(client_id) and O(client_secret) of an XAPI service principal (Admin Console > Integrations > API), or "
+            "O(username) and O(password) of an administrator.",
         )
     return Connection(
         url,

@@ -235,20 +235,20 @@ def _key(params: Mapping[str, Any]) -> Key:
     )
     check_key(key)
     if "display_name" in key.adopt and not key.display_name:
-        raise BadInput("adopt names display_name, and display_name is not given")
+        raise BadInput("O(adopt) names display_name, and O(display_name) is not given")
     if "redirect_uri" in key.adopt and not key.redirect_uris:
-        raise BadInput("adopt names redirect_uri, and redirect_uris is not given")
+        raise BadInput("O(adopt) names redirect_uri, and O(redirect_uris) is not given")
     return key
 
 
 def check_key(key: Key) -> None:
     """Raise :class:`BadInput` for keys that can lead nowhere."""
     if key.app_id and not is_guid(key.app_id):
-        raise BadInput(f"app_id {key.app_id!r} is not a GUID", remedy="Give the application (client) id.")
+        raise BadInput(f"O(app_id) {key.app_id!r} is not a GUID", remedy="Give the application (client) id.")
     if len(key.unique_name) > 120:
-        raise BadInput("unique_name is longer than 120 characters")
+        raise BadInput("O(unique_name) is longer than 120 characters")
     if len(key.display_name) > 256:
-        raise BadInput("display_name is longer than 256 characters")
+        raise BadInput("O(display_name) is longer than 256 characters")
 
 
 def _requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPermission] | None:

@@ -46,7 +46,7 @@ def run(task: Task) -> Outcome:
     app_id = params["app_id"].strip().lower()
     pending = params["app_id"] == PENDING and task.check_mode
     if not (is_guid(app_id) or pending):
-        raise BadInput(f"app_id {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
+        raise BadInput(f"O(app_id) {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
     requested = requested_permissions(params)
     client = _entra_connection.client(params, task.context)
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)

@@ -52,7 +52,7 @@ def run(task: Task) -> Outcome:
     tenant = _tenant(params["tenant_id"])
     redirect_uri, address = _addresses(params)
     if not ids.is_guid(params["application_id"]):
-        raise BadInput(f"application_id {params['application_id']!r} is not a GUID")
+        raise BadInput(f"O(application_id) {params['application_id']!r} is not a GUID")
     entra = probe.ask_entra(
         task.context,
         transport(params, trust="entra_"),
@@ -79,10 +79,10 @@ def _addresses(params: dict[str, Any]) -> tuple[str, str]:
     url = base_url(params["url"]) if params["url"] else ""
     redirect_uri = params["redirect_uri"] or (url + SIGN_IN_PATH if url else "")
     if not redirect_uri:
-        raise BadInput("neither redirect_uri nor url is given")
+        raise BadInput("neither O(redirect_uri) nor O(url) is given")
     parts = urlsplit(redirect_uri)
     if parts.scheme != "https" or not parts.hostname:
-        raise BadInput(f"redirect_uri {redirect_uri!r} is not an https address")
+        raise BadInput(f"O(redirect_uri) {redirect_uri!r} is not an https address")
     return redirect_uri, url + parts.path if url else redirect_uri
 
 

@@ -110,11 +110,11 @@ def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
     sign_in = SignIn(*(tuple(dig(params, f"sign_in.{name}") or ()) for name in ("opt_out", "opt_in")))
     both = {name.casefold() for name in sign_in.opt_out} & {name.casefold() for name in sign_in.opt_in}
     if both:
-        raise BadInput(f"sign_in.opt_out and sign_in.opt_in both name {', '.join(sorted(both))}")
+        raise BadInput(f"O(sign_in.opt_out) and O(sign_in.opt_in) both name {', '.join(sorted(both))}")
     exclusive = frozenset(option for option in values if dig(params, f"{option}_exclusive"))
     account = PresenceAccount(dig(params, "presence.account_token") or "", bool(dig(params, "presence.deauthorize")))
     if account.token and account.forget:
-        raise BadInput("presence.account_token and presence.deauthorize exclude each other")
+        raise BadInput("O(presence.account_token) and O(presence.deauthorize) exclude each other")
     parties = Parties(
         str(values.get("application_id") or ""), str(values.get("tenant_id") or ""), params["consent_url"] or ""
     )
@@ -129,16 +129,16 @@ def _files(params: Mapping[str, Any]) -> SbcFiles | None:
     """Certificate and key for Teams."""
     directory = dig(params, "teams.scripts_dir")
     if directory and not os.path.isdir(directory):
-        raise BadInput(f"teams.scripts_dir {directory} is not a directory")
+        raise BadInput(f"O(teams.scripts_dir) {directory} is not a directory")
     certificate, key = dig(params, "teams.certificate"), dig(params, "teams.private_key")
     if not certificate and not key:
         return None
     if not (certificate and key):
-        raise BadInput("teams.certificate and teams.private_key need each other")
+        raise BadInput("O(teams.certificate) and O(teams.private_key) need each other")
     found = teams.load(certificate, key, now=datetime.now(timezone.utc))
     fqdn = dig(params, "teams.sbc_fqdn")
     if fqdn and not found.covers(fqdn):
-        raise BadInput(f"teams.certificate is for {', '.join(found.names) or 'no name'}, not for {fqdn}")
+        raise BadInput(f"O(teams.certificate) is for {', '.join(found.names) or 'no name'}, not for {fqdn}")
     return found
 
 
@@ -146,20 +146,20 @@ def _check(values: Mapping[str, Any], check_mode: bool) -> None:
     application = values.get("application_id")
     pending = check_mode and application == PENDING
     if application and not is_guid(application) and not pending:
-        raise BadInput(f"application_id {application!r} is not a GUID", remedy="Give the Application (client) ID.")
+        raise BadInput(f"O(application_id) {application!r} is not a GUID", remedy="Give the Application (client) ID.")
     tenant = values.get("tenant_id")
     if tenant:
         check_tenant(tenant)
     number = values.get("user_sync.starting_extension")
     if number and not number.isdigit():
-        raise BadInput(f"user_sync.starting_extension {number!r} is not a number")
+        raise BadInput(f"O(user_sync.starting_extension) {number!r} is not a number")
     for option, value in values.items():
         kind = BY_OPTION[option].kind
         if kind == ACCOUNTS and not all(name.strip() for name in value):
-            raise BadInput(f"{option} has an empty entry")
+            raise BadInput(f"O({option}) has an empty entry")
         origins = [pair["from"] for pair in value] if kind == BINDINGS else []
         if len(origins) != len(set(origins)):
-            raise BadInput(f"{option} has two entries that come from the same status")
+            raise BadInput(f"O({option}) has two entries that come from the same status")
 
 
 class Work:

@@ -32,11 +32,12 @@ def check_tenant(tenant: str) -> str:
     text = tenant.strip().lower()
     if text in _NO_CUSTOMER:
         raise BadInput(
-            f"tenant_id {tenant!r} does not name one tenant", remedy="Give the customer's tenant ID or a domain of it."
+            f"O(tenant_id) {tenant!r} does not name one tenant",
+            remedy="Give the customer's tenant ID or a domain of it.",
         )
     if not is_guid(text) and not _DOMAIN.fullmatch(text):
         raise BadInput(
-            f"tenant_id {tenant!r} is neither a GUID nor a domain name",
+            f"O(tenant_id) {tenant!r} is neither a GUID nor a domain name",
             remedy="Give the Tenant ID from the Overview page of the Microsoft Entra admin center.",
         )
     return text

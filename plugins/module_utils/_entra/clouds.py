@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -94,7 +95,11 @@ def _base_url(option: str, value: str) -> str:
     except ValueError:
         port = -1
     if parts.scheme != "https" or not parts.hostname or port == -1 or parts.username is not None:
-        raise BadInput(f"{option} {value!r} is not a usable address", remedy="Give https://host or https://host:port.")
+        raise BadInput(
+            f"{marked(option)} {value!r} is not a usable address", remedy="Give https://host or https://host:port."
+        )
     if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", "/v1.0"):
-        raise BadInput(f"{option} {value!r} has more than an address", remedy="Give https://host or https://host:port.")
+        raise BadInput(
+            f"{marked(option)} {value!r} has more than an address", remedy="Give https://host or https://host:port."
+        )
     return f"https://{parts.netloc.lower()}"

@@ -52,6 +52,33 @@ FEATURES: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 """The least that each feature of 3CX needs: the manufacturer's list, by Graph's own rules (inferred)."""
 
+GUIDE: Sequence[str] = ("User.Read.All", "Calendars.Read", "Contacts.Read", "Mail.Send")
+"""What 3CX's guide has its reader consent to, whatever is switched on (documented)."""
+
+
+def features_of(settings: Mapping[str, Any]) -> list[str]:
+    """The features that the settings of a PBX switch on, in the order of :data:`FEATURES`.
+
+    The PBX lists the users of Microsoft 365 to find out whether the integration works, so ``user_sync`` is always one.
+    ``sign_in`` is none: an ID token needs no consent of an administrator, and to give one takes a right of its own.
+
+    :param settings: in the shape of the options of ``tcx_m365_settings``; what is not mentioned is not on.
+    """
+    on = {"user_sync"}
+    on |= {name for name in ("contact_sync", "calendar_sync", "presence") if _on(settings, name, "enabled")}
+    if _on(settings, "shared_mailboxes", "enabled"):
+        on.add("contact_sync")
+    if _on(settings, "mail", "microsoft365"):
+        on.add("mail")
+    sync = settings.get("user_sync") or {}
+    if sync.get("scope") == "groups" or sync.get("groups"):
+        on.add("groups")
+    return [name for name in FEATURES if name in on]
+
+
+def _on(settings: Mapping[str, Any], group: str, name: str) -> bool:
+    return bool((settings.get(group) or {}).get(name))
+
 
 @dataclass(frozen=True)
 class RequestedPermission:

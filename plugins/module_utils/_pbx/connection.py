@@ -59,14 +59,14 @@ def base_url(text: str) -> str:
     url = text.strip().rstrip("/")
     if not _URL.match(url):
         raise BadInput(
-            f"url is {text!r}, which is not the address of a PBX",
+            f"O(url) is {text!r}, which is not the address of a PBX",
             remedy="Give https://HOST or https://HOST:PORT, without a path.",
         )
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname or ""
     except ValueError as error:
-        raise BadInput(f"url is {text!r}, which is not an address: {error}") from None
+        raise BadInput(f"O(url) is {text!r}, which is not an address: {error}") from None
     host = f"[{host}]" if ":" in host else host
     default = {"https": 443, "http": 80}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")

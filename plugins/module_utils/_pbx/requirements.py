@@ -87,6 +87,7 @@ def _check_number(number: str | None, facts: Facts) -> None:
     if not shortest <= len(number) <= longest:
         digits = str(shortest) if shortest == longest else f"{shortest} to {longest}"
         raise BadInput(
-            f"user_sync.starting_extension {number!r} has {len(number)} digits; extension numbers of this PBX have {digits}",
-            remedy="Give the first number of a free range of that length.",
+            f"O(user_sync.starting_extension) {number!r} has {len(number)} digits; extension numbers of this PBX have {digits}",
+            remedy="Give the first number of a free range of that length, in quotes: YAML changes a number with a leading "
+            "zero (0200 becomes 128).",
         )

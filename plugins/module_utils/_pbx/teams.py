@@ -56,20 +56,20 @@ def load(certificate: str, private_key: str, *, now: datetime) -> SbcFiles:
 
     :raises BadInput: unreadable, expired, or they do not belong together.
     """
-    chain = pem.certificates_in(*pem.content_of(certificate, "teams.certificate"))
+    chain = pem.certificates_in(*pem.content_of(certificate, "O(teams.certificate)"))
     leaf = pem.leaf(chain)
-    key_content, key_where = pem.content_of(private_key, "teams.private_key")
+    key_content, key_where = pem.content_of(private_key, "O(teams.private_key)")
     try:
         key = pem.private_key_in(key_content, key_where)
     except BadInput as error:
         error.remedy = "Give an unencrypted private key in PEM."
         raise
     if not pem.same_key(key.public_key(), leaf.public_key()):
-        raise BadInput("teams.private_key does not belong to teams.certificate")
+        raise BadInput("O(teams.private_key) does not belong to O(teams.certificate)")
     begin, not_after = pem.validity(leaf)
     flaw = pem.flaw_of_dates(begin, not_after, now)
     if flaw:
-        raise BadInput(f"teams.certificate {flaw}")
+        raise BadInput(f"O(teams.certificate) {flaw}")
     return SbcFiles(
         "".join(pem.text_of(each) for each in sorted(chain, key=lambda each: each is not leaf)),
         pem.text_of_key(key_content, key),

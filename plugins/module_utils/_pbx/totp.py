@@ -38,7 +38,7 @@ def code_at(secret: str, moment: float) -> str:
         key = b""
     if not key:
         raise BadInput(
-            "security_code is neither six digits nor a base32 secret",
+            "O(security_code) is neither six digits nor a base32 secret",
             remedy="Give the code of the moment, or the secret that the PBX showed when the second factor was set up.",
         )
     digest = hmac.new(key, int(moment // PERIOD_S).to_bytes(8, "big"), hashlib.sha1).digest()

@@ -4,192 +4,203 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""From the inventory variables of a PBX to the arguments of the tasks that the roles run.
+"""From the inventory variables of a PBX to the arguments of the steps.
 
-The rule is one: the variable is the option's name behind the prefix of its family (``entra_``, ``tcx_``,
-``entra_app_``, ``tcx_console_``). The roles write the same rule out in YAML; a test holds the two together.
+Which variable sets which option stands in ``families``; how a value is read, in ``variables``. Here stands what the steps
+decide: what one step learns from another, and what follows from several variables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-Arguments = dict[str, Any]
-
-_TRANSPORT = ("ca_path", "validate_certs", "proxy", "timeout", "deadline")
-_CONNECTION_ENTRA = (
-    "tenant_id",
-    "client_id",
-    "client_secret",
-    "certificate_path",
-    "certificate",
-    "certificate_password",
-    "federated_token",
-    "federated_token_file",
-    "access_token",
-    "auth_source",
-    "cloud",
-    "authority_host",
-    "graph_endpoint",
-    *_TRANSPORT,
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as entra_permissions
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import (
+    APPLICATION,
+    CONSOLE,
+    DEFAULT_PROFILE,
+    ENTRA,
+    GUIDE_PROFILE,
+    PBX,
+    SOURCES,
 )
-_CONNECTION_PBX = ("url", "client_id", "client_secret", "username", "password", "security_code", *_TRANSPORT)
-_SETTINGS = (
-    "user_sync",
-    "sign_in",
-    "contact_sync",
-    "shared_mailboxes",
-    "calendar_sync",
-    "presence",
-    "mail",
-    "teams",
-)
-_APPLICATION = (
-    "adopt",
-    "display_name",
-    "sign_in_audience",
-    "redirect_uris_exclusive",
-    "spa_redirect_uris",
-    "public_client_redirect_uris",
-    "id_tokens",
-    "public_client",
-    "certificates_exclusive",
-    "certificates_keep",
-    "certificates_prune_expired",
-    "certificates_prune_duplicates",
-    "certificates_rotate_overlap_days",
-    "delegated_permissions",
-    "permissions_exclusive",
-    "features",
-    "owners",
-    "tags",
-    "notes",
-    "optional_claims",
-    "logout_url",
-    "home_page_url",
-    "service_principal_lock",
-    "service_principal",
-    "force",
-    "wait",
-    "wait_timeout",
-)
-_GRANT = (
-    "delegated_permissions",
-    "features",
-    "exclusive",
-    "on_missing_rights",
-    "force",
-    "wait",
-    "wait_timeout",
-)
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables, read_variables
+
+Arguments = HostArguments
+
+SETTINGS = tuple(option for option, name in SOURCES["tcx_preflight"].variables().items() if name.startswith(CONSOLE))
+"""The options of ``tcx_m365_settings`` that describe the console."""
 
 
-def _family(variables: Mapping[str, Any], prefix: str, options: Iterable[str]) -> Arguments:
-    return {name: variables[prefix + name] for name in options if variables.get(prefix + name) is not None}
+def _of(capability: str, variables: Mapping[str, Any], only: tuple[str, ...] = ()) -> HostArguments:
+    """What the variables set of the options of a capability, under the prefixes of ``only`` where it is given."""
+    known = read_variables(variables)
+    known.check()
+    arguments: dict[str, Any] = {}
+    names = {}
+    for option, name in SOURCES[capability].variables().items():
+        if only and not (name.startswith(only) and not _of_longer(name, only)):
+            continue
+        names[option] = name
+        value = known.get(name)
+        if value is not None:
+            arguments[option] = value
+    if names.get("tenant_id") == "entra_tenant_id" and known.tenant:
+        arguments["tenant_id"] = known.tenant
+    return HostArguments(arguments, names)
 
 
-def entra_connection(variables: Mapping[str, Any]) -> Arguments:
-    return _family(variables, "entra_", _CONNECTION_ENTRA)
+def _of_longer(name: str, prefixes: tuple[str, ...]) -> bool:
+    """``entra_app_tags`` belongs to ``entra_app_`` and not to ``entra_``."""
+    return any(name.startswith(each) for each in (APPLICATION, CONSOLE) if each not in prefixes)
 
 
-def pbx_connection(variables: Mapping[str, Any]) -> Arguments:
-    return _family(variables, "tcx_", _CONNECTION_PBX)
+def entra_connection(variables: Mapping[str, Any]) -> HostArguments:
+    """The connection options of the modules that talk to Entra."""
+    return _of("graph_user_info", variables, (ENTRA,))
 
 
-def settings(variables: Mapping[str, Any]) -> Arguments:
-    return _family(variables, "tcx_console_", _SETTINGS)
+def pbx_connection(variables: Mapping[str, Any]) -> HostArguments:
+    """The connection options of the modules that talk to the PBX."""
+    return _of("tcx_m365_settings", variables, (PBX,))
+
+
+def settings(variables: Mapping[str, Any]) -> HostArguments:
+    """The settings of the console that ``tcx_m365_settings`` writes and ``tcx_preflight`` judges."""
+    found = _of("tcx_preflight", variables, (CONSOLE,))
+    return HostArguments(found, found.names)
 
 
 def certificates(variables: Mapping[str, Any]) -> list[str] | None:
     """``entra_app_certificates``, else the one public key of the guide's step G4."""
-    if variables.get("entra_app_certificates") is not None:
-        return list(variables["entra_app_certificates"])
-    key = variables.get("entra_app_public_key")
+    known = read_variables(variables)
+    listed = known.get("entra_app_certificates")
+    if listed is not None:
+        return list(listed)
+    key = known.get("entra_app_public_key")
     return None if key is None else [key]
 
 
 def permissions(variables: Mapping[str, Any]) -> list[Any] | None:
-    """``entra_app_permissions``; else the guide's four, unless they are to follow from ``entra_app_features``."""
-    if variables.get("entra_app_permissions") is not None:
-        return list(variables["entra_app_permissions"])
-    return None if variables.get("entra_app_features") is not None else list(variables["entra_app_guide_permissions"])
+    """``entra_app_permissions``; the guide's list by ``entra_app_permissions_profile: guide``; else ``None``.
+
+    ``None`` means that they follow from :func:`features`.
+    """
+    known = read_variables(variables)
+    explicit = known.get("entra_app_permissions")
+    if explicit is not None:
+        return list(explicit)
+    if known.get("entra_app_features") is None and _guide(known):
+        return list(known.get("entra_app_guide_permissions") or entra_permissions.GUIDE)
+    return None
 
 
-def pbx_preflight_arguments(variables: Mapping[str, Any]) -> Arguments:
+def features(variables: Mapping[str, Any]) -> list[str] | None:
+    """``entra_app_features``; else those that the settings of the console switch on, unless permissions are stated."""
+    known = read_variables(variables)
+    explicit = known.get("entra_app_features")
+    if explicit is not None:
+        return list(explicit)
+    if known.get("entra_app_permissions") is not None or _guide(known):
+        return None
+    return entra_permissions.features_of(settings(known))
+
+
+def pbx_preflight_arguments(variables: Mapping[str, Any]) -> HostArguments:
     """The arguments of ``tcx_preflight``."""
-    arguments = {**pbx_connection(variables), **settings(variables)}
-    arguments["thorough"] = variables.get("preflight_thorough")
-    arguments["warning_days"] = variables.get("preflight_certificate_warning_days")
-    return arguments
+    return _of("tcx_preflight", variables)
 
 
-def entra_preflight_arguments(variables: Mapping[str, Any], pbx: Mapping[str, Any]) -> Arguments:
+def entra_preflight_arguments(variables: Mapping[str, Any], pbx: Mapping[str, Any]) -> HostArguments:
     """The arguments of ``entra_preflight``, given what the PBX said."""
-    arguments = entra_connection(variables)
-    arguments["mode"] = variables.get("entra_app_mode")
-    arguments["unique_name"] = variables.get("entra_app_unique_name")
-    arguments["app_id"] = variables.get("entra_app_app_id")
+    arguments = _of("entra_preflight", variables)
     arguments["pbx_app_id"] = (pbx.get("status") or {}).get("application_id") or ""
-    arguments["certificates"] = certificates(variables)
-    arguments["pbx_tls_thumbprint"] = (pbx.get("tls_certificate") or {}).get("thumbprint")
-    arguments["grants"] = variables.get("entra_app_manage_grants")
-    arguments["warning_days"] = variables.get("preflight_certificate_warning_days")
-    return arguments
+    thumbprint = (pbx.get("tls_certificate") or {}).get("thumbprint")
+    if thumbprint:
+        arguments["pbx_tls_thumbprint"] = thumbprint
+    return _with_certificates(arguments, variables)
 
 
-def application_arguments(variables: Mapping[str, Any], key: Mapping[str, Any], redirect_uri: str) -> Arguments:
+def application_arguments(variables: Mapping[str, Any], key: Mapping[str, Any], redirect_uri: str) -> HostArguments:
     """The arguments of ``azure_app_registration``.
 
     :param key: how the application is found, as ``entra_preflight`` decided.
     """
-    arguments = {**entra_connection(variables), **key}
-    arguments["redirect_uris"] = variables.get("entra_app_redirect_uris") or [redirect_uri]
-    arguments["certificates"] = certificates(variables)
-    arguments["permissions"] = permissions(variables)
-    arguments.update(_family(variables, "entra_app_", _APPLICATION))
-    return arguments
+    arguments = _of("azure_app_registration", variables)
+    arguments.setdefault("redirect_uris", [redirect_uri])
+    arguments.update(key)
+    return _with_permissions(_with_certificates(arguments, variables), variables)
 
 
-def grant_arguments(variables: Mapping[str, Any], app_id: str) -> Arguments:
+def grant_arguments(variables: Mapping[str, Any], app_id: str) -> HostArguments:
     """The arguments of ``graph_permission_grant``."""
-    arguments = entra_connection(variables)
+    arguments = _of("graph_permission_grant", variables)
     arguments["app_id"] = app_id
-    arguments["permissions"] = permissions(variables)
-    arguments.update(_family(variables, "entra_app_", _GRANT))
-    return arguments
+    return _with_permissions(arguments, variables)
 
 
-def settings_arguments(variables: Mapping[str, Any], app_id: str) -> Arguments:
+def settings_arguments(variables: Mapping[str, Any], app_id: str) -> HostArguments:
     """The arguments of ``tcx_m365_settings``."""
-    arguments = pbx_connection(variables)
-    arguments["application_id"] = variables.get("tcx_console_application_id") or app_id
-    arguments["tenant_id"] = variables.get("tcx_console_tenant_id") or variables.get("entra_tenant_id")
-    arguments.update(settings(variables))
-    arguments.update(_family(variables, "tcx_console_", ("state", "wait", "wait_timeout")))
-    return arguments
+    return _with_identity(_of("tcx_m365_settings", variables), variables, app_id)
 
 
-def probe_arguments(variables: Mapping[str, Any], app_id: str, redirect_uri: str) -> Arguments:
+def probe_arguments(variables: Mapping[str, Any], app_id: str, redirect_uri: str) -> HostArguments:
     """The arguments of ``sso_probe``: the addresses and the trust of both sides, no credential of either."""
-    arguments = _family(variables, "tcx_", (*_TRANSPORT, "url"))
-    arguments.update(_family(variables, "entra_", ("cloud", "authority_host")))
-    arguments["entra_ca_path"] = variables.get("entra_ca_path")
-    arguments["entra_validate_certs"] = variables.get("entra_validate_certs")
-    arguments["tenant_id"] = variables.get("tcx_console_tenant_id") or variables.get("entra_tenant_id")
-    arguments["application_id"] = variables.get("tcx_console_application_id") or app_id
-    arguments["redirect_uri"] = (variables.get("entra_app_redirect_uris") or [redirect_uri])[0]
+    known = read_variables(variables)
+    arguments = _with_identity(_of("sso_probe", known), known, app_id)
+    arguments["redirect_uri"] = (known.get("entra_app_redirect_uris") or [redirect_uri])[0]
+    arguments.names["redirect_uri"] = "entra_app_redirect_uris"
     arguments["require"] = True
     return arguments
 
 
-def directory_arguments(variables: Mapping[str, Any]) -> Arguments:
+def directory_arguments(variables: Mapping[str, Any]) -> HostArguments:
     """The arguments of ``graph_user_info``: everybody in the tenant that the PBX works with."""
-    arguments = entra_connection(variables)
-    arguments["tenant_id"] = variables.get("tcx_console_tenant_id") or variables.get("entra_tenant_id")
+    known = read_variables(variables)
+    arguments = entra_connection(known)
+    if known.console_tenant:
+        arguments["tenant_id"] = known.console_tenant
     return arguments
 
 
-def people_arguments(variables: Mapping[str, Any], directory_users: list[Any]) -> Arguments:
+def people_arguments(variables: Mapping[str, Any], directory_users: list[Any]) -> HostArguments:
     """The arguments of ``tcx_m365_settings_info`` that compare the users of the PBX with those of its tenant."""
-    return {**pbx_connection(variables), "gather": ["users"], "health": False, "directory_users": directory_users}
+    arguments = _of("tcx_m365_settings_info", variables)
+    arguments.update(gather=["users"], health=False, directory_users=directory_users)
+    return arguments
+
+
+def _guide(known: Variables) -> bool:
+    return bool(known.get("entra_app_permissions_profile", DEFAULT_PROFILE) == GUIDE_PROFILE)
+
+
+def _with_certificates(arguments: HostArguments, variables: Mapping[str, Any]) -> HostArguments:
+    found = certificates(variables)
+    if found is not None:
+        arguments["certificates"] = found
+        if read_variables(variables).get("entra_app_certificates") is None:
+            arguments.names["certificates"] = "entra_app_public_key"
+    return arguments
+
+
+def _with_permissions(arguments: HostArguments, variables: Mapping[str, Any]) -> HostArguments:
+    for name, value in (("permissions", permissions(variables)), ("features", features(variables))):
+        if value is not None:
+            arguments[name] = value
+    return arguments
+
+
+def _with_identity(arguments: HostArguments, variables: Mapping[str, Any], app_id: str) -> HostArguments:
+    """The application and the tenant that the PBX works with."""
+    known = read_variables(variables)
+    stated = known.get("tcx_console_application_id")
+    arguments["application_id"] = stated or app_id
+    arguments.names["application_id"] = "tcx_console_application_id"
+    tenant = known.console_tenant
+    if tenant:
+        arguments["tenant_id"] = tenant
+        own = known.get("tcx_console_tenant_id") is not None
+        arguments.names["tenant_id"] = "tcx_console_tenant_id" if own else "entra_tenant_id"
+    return arguments

@@ -4,35 +4,71 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""All variables of any host of the play, as a task on that host would see them, read from within one task.
+"""The variables of a PBX as they are meant: templated, normalized, above the defaults of the roles.
 
-``hostvars`` leaves out the variables of the play, and asking Ansible for a task per host is what the sweep avoids. So
-the variable manager that the strategy itself uses is asked, and only the variables of this collection are templated.
+One reading for rollout, compliance, roles and life cycle. Null, empty text, blanks, an empty list and an empty dictionary
+mean that a variable is not given; everything else is read by the spec of the option that it sets.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import yaml
-from ansible import errors
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.template import Templar
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import READ_VARIABLES, Reading, read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._entra_connection import tenant_id_of
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import rendered
+from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import Unknown, unknown_variables
 
-PREFIXES = ("entra_", "tcx_", "preflight_", "sso_verify_", "compliance_")
-_PLACE = ("ansible_connection", "ansible_become")
-_OMITTED: Any = getattr(errors, "AnsibleValueOmittedError", ())
-"""What ansible-core 2.19 and newer raise for ``omit``; before, it is a text that nobody else would write."""
+ResolveTenant = Callable[["Variables", str], str]
+"""From the domain of a tenant to its id."""
+
+PREFIXES = (
+    "entra_",
+    "tcx_",
+    "preflight_",
+    "sso_verify_",
+    "compliance_",
+    "rotate_certificate_",
+    "offboard_",
+    "capture_",
+)
+_STEERING = ("ansible_connection", "ansible_become", "unknown_variables")
 _ROLES = ("preflight", "entra_app", "tcx_console", "sso_verify")
+_APPLICATION_IDS = ("application_id", "app_id")
 
 
 class Variables(dict[str, Any]):
-    """Variables by name. One that cannot be templated is an error for whoever asks for it, and for nobody else."""
+    """Variables by name. One that cannot be templated is an error for whoever asks for it, and for nobody else.
+
+    :ivar host: the name of the host in the inventory.
+    :ivar problems: what is wrong with the values, in sentences without an end.
+    :ivar unknown: variables of our families that nothing reads.
+    """
+
+    def __init__(self, values: Mapping[str, Any], *, host: str = "", resolve: ResolveTenant | None = None) -> None:
+        super().__init__(values)
+        self.host = host
+        self.problems: list[str] = []
+        self.unknown: list[Unknown] = []
+        self._resolve = resolve
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
@@ -51,65 +87,68 @@ class Variables(dict[str, Any]):
         except KeyError:
             return default
 
+    def check(self) -> None:
+        """Raise :class:`BadInput` with everything that is wrong, before anything is sent."""
+        problems = list(self.problems)
+        if self.unknown and self.get("unknown_variables") == "fail":
+            problems += [each.sentence for each in self.unknown]
+        if problems:
+            raise BadInput("; ".join(problems), tried=READ_VARIABLES, target=self.host)
 
-class HostVariables:
-    """Reads and templates the variables of hosts; safe to use from several threads.
+    @property
+    def tenant(self) -> str:
+        """The id of the tenant that the automation works in; nothing where none is given."""
+        return self._tenant_of("entra_tenant_id") or self._guid(os.environ.get("AZURE_TENANT_ID", "").strip().lower())
 
-    :param task: the task that is running.
-    :param hostvars: the ``hostvars`` of that task.
+    @property
+    def console_tenant(self) -> str:
+        """The id of the tenant that the PBX works with."""
+        return self._tenant_of("tcx_console_tenant_id") or self.tenant
+
+    def _tenant_of(self, name: str) -> str:
+        return self._guid(str(self.get(name) or ""))
+
+    def _guid(self, tenant: str) -> str:
+        """Both sides get the id: a PBX keeps what it is sent, and compares it as text."""
+        if not tenant or is_guid(tenant) or self._resolve is None:
+            return tenant
+        return self._resolve(self, tenant.lower())
+
+
+def read_variables(
+    given: Mapping[str, Any],
+    *,
+    host: str = "",
+    resolve: ResolveTenant | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Variables:
+    """The variables as they are meant, above the defaults of the roles.
+
+    :param given: templated values by name; an ``AnsibleError`` where the template failed. :class:`Variables` stay as
+        they are.
+    :param defaults: instead of those of the roles.
     """
-
-    def __init__(self, task: Any, loader: Any, hostvars: Any) -> None:
-        self._task = task
-        self._loader = loader
-        self._hostvars = hostvars
-        self._manager = hostvars._variable_manager
-        self._inventory = hostvars._inventory
-        self._play = _play_of(task)
-        self._defaults = role_defaults()
-        self._lock = threading.Lock()
-
-    def of(self, host: str) -> Variables:
-        """The variables of this collection for ``host``, templated, below them the defaults of the roles."""
-        with self._lock:
-            known = self._manager.get_vars(
-                play=self._play,
-                host=self._inventory.get_host(host),
-                task=self._task,
-                include_hostvars=False,
-            )
-            known["hostvars"] = self._hostvars
-            templar = Templar(loader=self._loader, variables=known)
-            found = Variables(self._defaults)
-            for name, value in known.items():
-                if name.startswith(PREFIXES) or name in _PLACE:
-                    _take(found, name, templar, value, known.get("omit"))
-            found.setdefault("entra_app_unique_name", f"3cx-{host}")
-            return found
+    if isinstance(given, Variables):
+        return given
+    found = Variables(role_defaults() if defaults is None else defaults, host=host, resolve=resolve)
+    known = families.variables()
+    for name, value in given.items():
+        if _is_empty(value):
+            continue
+        read = value if isinstance(value, AnsibleError) or name not in known else _read(found, name, value)
+        if read is not None:
+            found[name] = read
+    return found
 
 
-def _take(found: Variables, name: str, templar: Templar, value: Any, omitted: Any) -> None:
-    """Template one variable; one that comes to ``omit`` counts as not given."""
-    try:
-        templated = plain(templar.template(value))
-    except _OMITTED:
-        return
-    except AnsibleError as error:
-        found[name] = error
-        return
-    if omitted is None or templated != omitted:
-        found[name] = templated
+def is_true(value: Any) -> bool:
+    """A condition as Ansible reads it; for values that no spec describes, such as ``ansible_become``."""
+    reading = Reading()
+    read = reading.value({"type": "bool"}, value, "value")
+    return bool(read) if not reading.problems else False
 
 
-def _first_line(error: AnsibleError) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".")
-
-
-def identity_of(task: Any) -> str:
-    """What tells a task of a playbook from all others of the run; the same on each host."""
-    return str(task._uuid)
-
-
+@functools.lru_cache(maxsize=1)
 def role_defaults() -> Mapping[str, Any]:
     """The defaults of the roles of the rollout; they are plain values, without templates."""
     defaults: dict[str, Any] = {}
@@ -119,11 +158,135 @@ def role_defaults() -> Mapping[str, Any]:
     return defaults
 
 
-def _play_of(task: Any) -> Any:
-    node = task
-    while node is not None:
-        play = getattr(node, "_play", None)
-        if play is not None:
-            return play
-        node = getattr(node, "_parent", None)
-    return None
+class HostVariables:
+    """Reads and templates the variables of hosts; safe to use from several threads.
+
+    :param task: the task that is running.
+    :param hostvars: the ``hostvars`` of that task.
+    :param task_vars: the variables of that task, for releases of ansible-core that tell those of its own host only.
+    """
+
+    def __init__(self, task: Any, loader: Any, hostvars: Any, task_vars: Mapping[str, Any] | None = None) -> None:
+        self._task = task
+        self._loader = loader
+        self._hostvars = hostvars
+        self._task_vars = task_vars or {}
+        self._lock = threading.Lock()
+
+    @property
+    def of_all_hosts(self) -> bool:
+        """Whether the variables of other hosts than the task's own are known as a task on them would see them."""
+        return _core_compat.tells_variables(self._task, self._hostvars)
+
+    @property
+    def play(self) -> Any:
+        """The play of the task; ``None`` where Ansible does not say."""
+        return _core_compat.play_of(self._task)
+
+    def of(self, host: str) -> Variables:
+        """The variables of this collection for ``host``, templated and normalized, above the defaults of the roles."""
+        with self._lock:
+            return self._read(host, self._raw(host))
+
+    def own(self, task_vars: Mapping[str, Any]) -> Variables:
+        """The same for the host of this task, with what only it knows, such as the item of a loop."""
+        with self._lock:
+            return self._read(str(task_vars["inventory_hostname"]), dict(task_vars))
+
+    def some(self, host: str, names: Iterable[str], *, without_extra: bool) -> Variables:
+        """A few variables of a host, normalized, without defaults.
+
+        :param without_extra: leave out what the command line gives: it is meant for the hosts of the run alone.
+        """
+        with self._lock:
+            known = self._raw(host)
+            extra = _core_compat.extra_variables(self._hostvars) if without_extra else {}
+            wanted = [name for name in names if name in known and name not in extra]
+            return read_variables(self._given(known, wanted), host=host, resolve=resolve_tenant, defaults={})
+
+    def all_of_play(self) -> list[str]:
+        """Every host that the pattern of the play names, whatever ``--limit`` leaves of them."""
+        return _core_compat.hosts_of_play(self._task, self._hostvars)
+
+    def _raw(self, host: str) -> dict[str, Any]:
+        found = _core_compat.variables_of_host(self._task, self._hostvars, host)
+        if found is not None:
+            return found
+        own = self._task_vars.get("inventory_hostname") == host
+        return dict(self._task_vars if own else self._hostvars[host])
+
+    def _given(self, known: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        known["hostvars"] = self._hostvars
+        templar = Templar(loader=self._loader, variables=known)
+        return {name: _templated(templar, known[name], known.get("omit")) for name in names}
+
+    def _read(self, host: str, known: dict[str, Any]) -> Variables:
+        ours = [name for name in known if name.startswith(PREFIXES) or name in _STEERING]
+        found = read_variables(self._given(known, ours), host=host, resolve=resolve_tenant)
+        found.setdefault("entra_app_unique_name", f"3cx-{host}")
+        if found.get("unknown_variables") != "ignore":
+            found.unknown = unknown_variables(host, known)
+        return found
+
+
+def _templated(templar: Templar, value: Any, omitted: Any) -> Any:
+    """One variable; ``None`` where it comes to ``omit``, the error where it cannot be templated."""
+    try:
+        templated = plain(templar.template(value))
+    except _core_compat.OMITTED:
+        return None
+    except AnsibleError as error:
+        return error
+    return None if omitted is not None and templated == omitted else templated
+
+
+def identity_of(task: Any) -> str:
+    """What tells a task of a playbook from all others of the run; the same on each host."""
+    return _core_compat.task_identity(task)
+
+
+def resolve_tenant(variables: Variables, domain: str) -> str:
+    """The id of the tenant that has this domain, asked once in a run for each authority and domain."""
+    spec = _entra_connection.ARGUMENT_SPEC
+    given = {name: variables.get(families.ENTRA + name) for name in spec if name != "tenant_id"}
+    names = {name: families.ENTRA + name for name in spec}
+    read = read_arguments(spec, given, constraints={}, files=(), names=names)
+    context = Context(
+        deadline=Deadline(float(read.parameters["deadline"])), store=RunStore(constants.DEFAULT_LOCAL_TMP)
+    )
+    try:
+        return tenant_id_of(read.parameters, domain, context)
+    except M365Error as error:
+        error.names = error.names or names
+        raise
+
+
+def _read(found: Variables, name: str, value: Any) -> Any:
+    """The normalized value; ``None`` where it says nothing, or is a problem, which is then kept."""
+    known = families.variables()[name]
+    reading = Reading((known.option,) if known.whole else ())
+    read = reading.value(known.spec, value, known.option)
+    found.problems += [rendered(problem, {known.option: name}) for problem in reading.problems]
+    if read is not None and not reading.problems:
+        found.problems += _problems_of_id(known.option, name, str(read))
+    return None if read in ({}, []) else read
+
+
+def _problems_of_id(option: str, name: str, value: str) -> list[str]:
+    """Ids decide which object is written to, so a wrong one stops a PBX before anything is sent."""
+    if option in _APPLICATION_IDS and not is_guid(value):
+        return [f"{name} {value!r} is not a GUID; give the application (client) ID"]
+    if option == "tenant_id":
+        try:
+            check_tenant(value)
+        except BadInput as error:
+            return [f"{rendered(error.said, {option: name})}. {error.remedy}".rstrip(".")]
+    return []
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ({}, []) or (isinstance(value, str) and not value.strip())
+
+
+def _first_line(error: AnsibleError) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")

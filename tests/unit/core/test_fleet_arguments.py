@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import role_defaults
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
+GUID = "0b7d3c7e-58f4-4c8b-8d9b-1f6a3c8f2a11"
 OMIT = "__omit_place_holder__"
 
 PBX = {"redirect_uri": "https://pbx.example.com:5001/oauth2office2", "status": {"application_id": "a-1"}}
@@ -86,31 +88,26 @@ def _trusted(value: Any) -> Any:
     return trust_as_template(value) if isinstance(value, str) else value
 
 
-EVERYTHING: dict[str, Any] = {
-    f"{prefix}{option}": f"value of {prefix}{option}"
-    for prefix, specs in (
-        ("entra_", (entra_preflight.ARGUMENT_SPEC,)),
-        ("tcx_", (tcx_m365_settings.ARGUMENT_SPEC,)),
-        ("entra_app_", (azure_app_registration.ARGUMENT_SPEC, graph_permission_grant.ARGUMENT_SPEC)),
-        ("tcx_console_", (tcx_m365_settings.ARGUMENT_SPEC,)),
-    )
-    for spec in specs
-    for option in spec
-}
-EVERYTHING.update(
-    entra_app_public_key="PEM",
-    entra_app_certificates=["one", "two"],
-    entra_app_redirect_uris=["https://elsewhere.example.com/oauth2office2"],
-    entra_app_permissions=["User.Read.All"],
-    preflight_certificate_warning_days=9,
-    preflight_thorough=True,
-)
+def sample(option: str, spec: Mapping[str, Any]) -> Any:
+    """A value that the option takes, written as plainly as it can be."""
+    if spec.get("choices"):
+        return [spec["choices"][0]] if spec.get("type") == "list" else spec["choices"][0]
+    if spec.get("options"):
+        nested = {name: sample(name, each) for name, each in spec["options"].items()}
+        return [nested] if spec["type"] == "list" else nested
+    plain = {"bool": True, "int": 9, "float": 9.0, "list": ["one", "two"], "path": f"/{option}"}
+    text = GUID if option.endswith("_id") else "123456" if option.endswith("_code") else f"value of {option}"
+    return plain.get(spec.get("type") or "str", text)
+
+
+EVERYTHING: dict[str, Any] = {name: sample(known.option, known.spec) for name, known in families.variables().items()}
+EVERYTHING.update(entra_app_permissions_profile="guide")
 LITTLE = {
     "tcx_url": "https://pbx.example.com:5001",
     "tcx_client_id": "900",
     "tcx_client_secret": "s",
-    "entra_tenant_id": "t",
-    "entra_client_id": "c",
+    "entra_tenant_id": GUID,
+    "entra_client_id": GUID,
     "entra_client_secret": "s",
     "entra_app_public_key": "PEM",
     "entra_app_unique_name": "3cx-acme",

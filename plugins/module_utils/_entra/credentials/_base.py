@@ -56,11 +56,11 @@ def check_client_id(client_id: str, source: str) -> None:
     """Raise :class:`BadInput` unless the client id is a GUID."""
     if not client_id:
         raise BadInput(
-            f"signing in with {source} needs client_id",
+            f"signing in with {source} needs O(client_id)",
             remedy="Give the application (client) id of the automation's own app.",
         )
     if not is_guid(client_id):
         raise BadInput(
-            f"client_id {client_id!r} is not a GUID",
+            f"O(client_id) {client_id!r} is not a GUID",
             remedy="It is shown as Application (client) ID in the overview of the automation's app.",
         )

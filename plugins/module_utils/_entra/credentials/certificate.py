@@ -102,14 +102,14 @@ class ClientCertificate(ConfidentialCredential):
     def _content(self) -> bytes:
         if self.data:
             if "-----BEGIN " not in self.data and pem.from_base64(self.data) is None:
-                raise BadInput("certificate is neither PEM text nor a PFX in base64")
-            return pem.content_of(self.data, "certificate")[0]
+                raise BadInput("O(certificate) is neither PEM text nor a PFX in base64")
+            return pem.content_of(self.data, "O(certificate)")[0]
         try:
             with open(os.path.expanduser(self.path), "rb") as stream:
                 return stream.read()
         except OSError as error:
             raise BadInput(
-                f"certificate_path {self.path} cannot be read: {error.strerror}",
+                f"O(certificate_path) {self.path} cannot be read: {error.strerror}",
                 remedy="Give a PEM file with certificate and private key, or a PFX file.",
             ) from None
 
@@ -131,7 +131,7 @@ class ClientCertificate(ConfidentialCredential):
             )
         except BadInput as error:
             if not self.password and "encrypted" in error.said:
-                error.remedy = "Give certificate_password."
+                error.remedy = "Give O(certificate_password)."
             raise
 
     def _from_pfx(self, content: bytes) -> tuple[Any, list[Any]]:

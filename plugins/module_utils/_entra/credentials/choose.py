@@ -107,7 +107,7 @@ def _named(source: str, given: CredentialInput, environment: Mapping[str, str]) 
         if found:
             return found
     raise BadInput(
-        f"auth_source is {source}, and neither the task nor the environment has one",
+        f"O(auth_source) is {source}, and neither the task nor the environment has one",
         remedy=f"Give the option for it: {_OPTIONS[source]}.",
     )
 
@@ -155,10 +155,10 @@ _MAKERS: dict[str, Callable[[CredentialInput], Credential | None]] = {
 }
 
 _OPTIONS = {
-    "access_token": "access_token",
-    "client_secret": "client_secret",
-    "certificate": "certificate_path or certificate",
-    "federated_token": "federated_token or federated_token_file",
+    "access_token": "O(access_token)",
+    "client_secret": "O(client_secret)",
+    "certificate": "O(certificate_path) or O(certificate)",
+    "federated_token": "O(federated_token) or O(federated_token_file)",
 }
 
 
@@ -180,6 +180,6 @@ def _ambient(
         return AzureCli(given.tenant)
     raise BadInput(
         "there is nothing to sign in to Entra with",
-        remedy="Give client_id with client_secret, certificate_path or federated_token_file; set the AZURE_ environment "
+        remedy="Give O(client_id) with O(client_secret), O(certificate_path) or O(federated_token_file); set the AZURE_ environment "
         "variables; run on a machine with a managed identity; or sign in with the Azure CLI.",
     )

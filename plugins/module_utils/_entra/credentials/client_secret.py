@@ -31,10 +31,10 @@ class ClientSecret(ConfidentialCredential):
     def validate(self) -> None:
         check_client_id(self.client_id, self.source)
         if not self.secret.strip():
-            raise BadInput("client_secret is empty")
+            raise BadInput("O(client_secret) is empty")
         if is_guid(self.secret.strip()):
             raise BadInput(
-                "client_secret is a GUID, so it is the id of a secret and not its value",
+                "O(client_secret) is a GUID, so it is the id of a secret and not its value",
                 remedy="The value is shown once, when the secret is made; make a new one.",
             )
 

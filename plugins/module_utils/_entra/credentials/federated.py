@@ -79,7 +79,7 @@ class FederatedToken(ConfidentialCredential):
                 return stream.read().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            raise BadInput(f"federated_token_file {self.path} cannot be read: {reason}") from None
+            raise BadInput(f"O(federated_token_file) {self.path} cannot be read: {reason}") from None
 
 
 @dataclass

@@ -35,7 +35,7 @@ class ManagedIdentity(Credential):
 
     def validate(self) -> None:
         if self.client_id and not is_guid(self.client_id):
-            raise BadInput(f"client_id {self.client_id!r} of a user-assigned managed identity is not a GUID")
+            raise BadInput(f"O(client_id) {self.client_id!r} of a user-assigned managed identity is not a GUID")
 
     def for_msal(self) -> Any:
         """The managed identity object of msal (not a client credential)."""

@@ -25,7 +25,7 @@ class StaticToken(Credential):
 
     def validate(self) -> None:
         if not self.token.strip() or any(character.isspace() for character in self.token.strip()):
-            raise BadInput("access_token is not a token", remedy="Give the token alone, without the word Bearer.")
+            raise BadInput("O(access_token) is not a token", remedy="Give the token alone, without the word Bearer.")
 
     def material(self) -> tuple[str, ...]:
         return (self.token,)

@@ -1,0 +1,285 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""From what was written in a task or an inventory to the parameters of a capability: one reading for both front ends.
+
+Text is trimmed. Null, empty text and blanks mean "not given" at every depth; an empty list in a task stays a list,
+because with an ``_exclusive`` option it has a meaning of its own. Text where a list is wanted is split at commas, and
+booleans are what Ansible takes for booleans; anything else is an error that names the option. Secrets are never trimmed:
+one with blanks around it is refused before the first attempt to sign in, because services count attempts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import set_fallbacks
+from ansible.module_utils.common.validation import check_type_dict, check_type_float, check_type_int
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, did_you_mean, marked
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+Spec = Mapping[str, Mapping[str, Any]]
+
+DIGITS: Mapping[str, int] = {"security_code": 6, "starting_extension": 0, "area_code": 0, "dial_plan_code": 0}
+"""Options whose text is digits in which a leading zero counts -> how many digits there are, 0 where nobody can tell.
+
+YAML reads ``0200`` as the octal number 128. A number with the full count of digits cannot come from such a text: read as
+octal it would have had at least one digit more.
+"""
+
+READ_VARIABLES = "read the variables"
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NAMES_OF_TYPES = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a dictionary",
+}
+
+
+@dataclass(frozen=True)
+class Read:
+    """Arguments as they were understood.
+
+    :param parameters: one entry for each option, with defaults; ``None`` where nothing was given.
+    :param given: those that were given, normalized, without defaults.
+    :param secrets: values that no output may show.
+    """
+
+    parameters: dict[str, Any]
+    given: dict[str, Any]
+    secrets: set[str]
+
+
+@dataclass
+class Reading:
+    """One pass over arguments, which collects what is wrong with them instead of stopping at the first.
+
+    :param files: options whose items are PEM texts or paths, which may hold commas: text is one item.
+    """
+
+    files: Sequence[str] = ()
+    problems: list[str] = field(default_factory=list)
+
+    def options(self, spec: Spec, values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+        """What is given of ``values``, normalized. ``path`` is the dotted place of the dictionary."""
+        found: dict[str, Any] = {}
+        known = {alias: option for name, option in spec.items() for alias in (name, *option.get("aliases", ()))}
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            self.problems.append(_unsupported(unknown, sorted(known), path))
+        for name, option in known.items():
+            if name not in values:
+                continue
+            value = self.value(option, values[name], f"{path}{name}")
+            if value is not None:
+                found[name] = value
+        for name, option in spec.items():
+            if option.get("required") and not any(each in found for each in (name, *option.get("aliases", ()))):
+                self.problems.append(f"{marked(path + name)} is not set")
+        return found
+
+    def value(self, option: Mapping[str, Any], value: Any, path: str) -> Any:
+        """One value, normalized; ``None`` where it means "not given" or is a problem."""
+        if isinstance(value, str):
+            value = self._text(option, value, path)
+        if value is None or value == {}:
+            return None
+        kind = option.get("type") or "str"
+        reader = getattr(self, f"_{kind}", None)
+        return value if reader is None else reader(option, value, path)
+
+    def _text(self, option: Mapping[str, Any], value: str, path: str) -> str | None:
+        trimmed = value.strip()
+        if not trimmed:
+            return None
+        if _last(path) == "security_code":
+            # Authenticator apps show the six digits in two groups.
+            return "".join(value.split())
+        if option.get("no_log") and trimmed != value and "-----BEGIN " not in value:
+            # What nobody sees is never changed in silence, and each attempt with a wrong one counts.
+            self.problems.append(f"{marked(path)} {_blanks(value)}; nothing was sent. Remove them, or quote the value")
+            return None
+        return trimmed
+
+    def _bool(self, _option: Mapping[str, Any], value: Any, path: str) -> bool | None:
+        if isinstance(value, (bool, int, float, str)):
+            try:
+                return bool(boolean(value))
+            except TypeError:
+                pass
+        self._wrong(path, "a boolean such as true or false", value)
+        return None
+
+    def _int(self, _option: Mapping[str, Any], value: Any, path: str) -> int | None:
+        if not isinstance(value, bool):
+            try:
+                return int(check_type_int(value if isinstance(value, int) else str(value)))
+            except (TypeError, ValueError):
+                pass
+        self._wrong(path, "a whole number", value)
+        return None
+
+    def _float(self, _option: Mapping[str, Any], value: Any, path: str) -> float | None:
+        if not isinstance(value, bool):
+            try:
+                return float(check_type_float(value))
+            except (TypeError, ValueError):
+                pass
+        self._wrong(path, "a number", value)
+        return None
+
+    def _str(self, option: Mapping[str, Any], value: Any, path: str) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            self._wrong(path, "text", value)
+            return None
+        text = value if isinstance(value, str) else str(value)
+        wanted = DIGITS.get(_last(path))
+        if wanted is not None and not isinstance(value, str) and len(text) != wanted:
+            self.problems.append(
+                f"{marked(path)} is a number, and YAML changes a number with a leading zero (0200 becomes 128). "
+                "Put it in quotes"
+            )
+            return None
+        if _last(path).endswith("_id") and _GUID.fullmatch(text):
+            text = text.lower()
+        choices = option.get("choices")
+        if choices is not None and text not in choices:
+            shown = "" if option.get("no_log") else f", not {text!r}"
+            words = ", ".join(str(each) for each in choices)
+            self.problems.append(f"{marked(path)} must be one of {words}{shown}{did_you_mean(text, choices)}")
+            return None
+        return text
+
+    def _path(self, option: Mapping[str, Any], value: Any, path: str) -> str | None:
+        return self._str(option, value, path)
+
+    def _list(self, option: Mapping[str, Any], value: Any, path: str) -> list[Any] | None:
+        if isinstance(value, str):
+            whole = path in self.files or "-----BEGIN " in value
+            value = [value] if whole else [part.strip() for part in value.split(",") if part.strip()]
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = [str(value)]
+        if not isinstance(value, list):
+            self._wrong(path, "a list", value)
+            return None
+        items = []
+        element = {"type": option.get("elements") or "raw", **_of_elements(option)}
+        for item in value:
+            if item is None or (isinstance(item, str) and not item.strip()):
+                self.problems.append(f"{marked(path)} has an empty entry")
+                continue
+            read = self.value(element, item, path)
+            if read is not None:
+                items.append(read)
+        return items
+
+    def _dict(self, option: Mapping[str, Any], value: Any, path: str) -> dict[str, Any] | None:
+        if isinstance(value, str):
+            with contextlib.suppress(TypeError, ValueError):
+                value = check_type_dict(value)
+        if not isinstance(value, Mapping):
+            self._wrong(path, "a dictionary", value)
+            return None
+        nested = option.get("options")
+        if nested is None:
+            return {name: item for name, item in value.items() if item is not None}
+        return self.options(nested, value, f"{path}.")
+
+    def _raw(self, _option: Mapping[str, Any], value: Any, _path: str) -> Any:
+        if isinstance(value, Mapping):
+            items = ((name, item.strip() if isinstance(item, str) else item) for name, item in value.items())
+            return {name: item for name, item in items if item not in (None, "")}
+        return value
+
+    def _wrong(self, path: str, wanted: str, value: Any) -> None:
+        shown = next((word for kind, word in _NAMES_OF_TYPES.items() if isinstance(value, kind)), type(value).__name__)
+        self.problems.append(f"{marked(path)} must be {wanted}, not {shown}")
+
+
+def read_arguments(
+    spec: Spec, arguments: Mapping[str, Any], *, constraints: Mapping[str, Any], files: Sequence[str], names: Names
+) -> Read:
+    """Normalize and validate.
+
+    :param constraints: the rules between options, as ``ArgumentSpecValidator`` takes them.
+    :param names: by which names the operator knows the options.
+    :raises BadInput: everything that is wrong, in one message.
+    """
+    given = {name: value for name, value in arguments.items() if not _empty(value)}
+    set_fallbacks(spec, given)
+    reading = Reading(files)
+    found = reading.options(spec, given)
+    if reading.problems:
+        raise bad_arguments(reading.problems, names)
+    validation = ArgumentSpecValidator(_without_fallbacks(spec), **constraints).validate(found)
+    if validation.error_messages:
+        raise bad_arguments(list(validation.error_messages), names)
+    parameters: dict[str, Any] = validation.validated_parameters
+    return Read(parameters, found, secrets_in(spec, given) | secrets_in(spec, parameters))
+
+
+def bad_arguments(problems: Sequence[str], names: Names) -> BadInput:
+    """One error for all problems of a task."""
+    error = BadInput("; ".join(problems), tried=READ_VARIABLES if names else "read the options of the task")
+    error.names = names
+    return error
+
+
+def secrets_in(spec: Spec, values: Mapping[str, Any]) -> set[str]:
+    """The values of all options that are marked ``no_log``, at any depth, with and without blanks around them."""
+    found: set[str] = set()
+    for name, option in spec.items():
+        for each in (name, *option.get("aliases", ())):
+            value = values.get(each)
+            if option.get("no_log") and isinstance(value, (str, int)) and not isinstance(value, bool):
+                found.add(str(value))
+            nested = option.get("options")
+            for part in value if isinstance(value, list) else [value]:
+                if nested and isinstance(part, Mapping):
+                    found |= secrets_in(nested, part)
+    return {each for text in found for each in (text, text.strip()) if each}
+
+
+def _of_elements(option: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: option[name] for name in ("choices", "options", "no_log") if name in option}
+
+
+def _without_fallbacks(spec: Spec) -> dict[str, dict[str, Any]]:
+    """Environment variables have been read already, so that they are normalized like everything else."""
+    return {name: {key: value for key, value in option.items() if key != "fallback"} for name, option in spec.items()}
+
+
+def _unsupported(unknown: Sequence[str], known: Sequence[str], path: str) -> str:
+    kind = "key" if path else "parameter"
+    where = f" in {marked(path.rstrip('.'))}" if path else ""
+    said = ", ".join(f"{name!s}{did_you_mean(str(name), known)}" for name in unknown)
+    end = "" if said.endswith("?") else "."
+    return f"Unsupported {kind}{'s' if len(unknown) > 1 else ''}{where}: {said}{end} Supported: {', '.join(known)}"
+
+
+def _blanks(value: str) -> str:
+    """Where the blanks are, without a word of the value."""
+    ends = [word for word, part in (("begins", value[:1]), ("ends", value[-1:])) if part.isspace()]
+    kind = "a line break" if value[-1:] in "\r\n" else "blanks"
+    return f"{' and '.join(ends)} with {kind}"
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""From a domain to the id of its tenant, as the OpenID configuration of Entra tells it.
+
+The configuration of every tenant is public, and its issuer holds the tenant's id
+(https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, ServiceFault
+from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
+
+_KIND = "tenant_id"
+_TRIED = "find the id of the tenant"
+
+
+def tenant_id(context: Context, transport: Transport, login: str, domain: str) -> str:
+    """The id of the tenant that has ``domain``; asked once in a run.
+
+    :param login: address of the authority (``https://login.microsoftonline.com``).
+    :raises BadInput: the authority knows no tenant of this domain.
+    """
+    if is_guid(domain):
+        return domain.lower()
+    key = f"{login}|{domain.lower()}"
+    with context.store.lock(_KIND, key):
+        kept = context.store.get(_KIND, key)
+        if kept is None:
+            kept = _ask(context, transport, login, domain.lower())
+            context.store.put(_KIND, key, kept)
+    return str(kept)
+
+
+def _ask(context: Context, transport: Transport, login: str, domain: str) -> str:
+    http = context.http("Entra", login, transport)
+    reply = http.send("GET", f"/{quote(domain, safe='')}/v2.0/.well-known/openid-configuration")
+    content = reply.json()
+    if reply.status == 400 and isinstance(content, dict):
+        raise BadInput(
+            f"O(tenant_id) {domain!r} is a domain of no tenant",
+            tried=_TRIED,
+            target=login,
+            service="Entra",
+            status=reply.status,
+            code=str(content.get("error") or ""),
+            remedy="Give the Tenant ID that the overview of Microsoft Entra shows.",
+        )
+    issuer = str(content.get("issuer") or "") if isinstance(content, dict) else ""
+    found = urlsplit(issuer).path.strip("/").partition("/")[0].lower()
+    if reply.status != 200 or not is_guid(found):
+        raise ServiceFault(
+            f"the OpenID configuration of {domain} names no tenant",
+            tried=_TRIED,
+            target=login,
+            service="Entra",
+            status=reply.status,
+        )
+    return found

@@ -1,0 +1,96 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Every name of ansible-core that we use although it is not public, in one place, each with a way on without it.
+
+A sweep works on many hosts from within one task, and no public interface tells what a task on another host would see.
+So the variable manager that the strategy itself uses is asked. Where a release lacks one of the names, the function here
+says so, and the caller takes one task for each host, which needs public names only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import errors
+
+OMITTED: Any = getattr(errors, "AnsibleValueOmittedError", ())
+"""What ansible-core 2.19 and newer raise for ``omit``; before, it is a text that nobody else would write."""
+
+
+def variables_of_host(task: Any, hostvars: Any, host: str) -> dict[str, Any] | None:
+    """All variables of ``host`` as a task on it would see them, raw; ``None`` where this release does not tell.
+
+    ``hostvars`` leaves out the variables of the play and of the task.
+    """
+    manager = getattr(hostvars, "_variable_manager", None)
+    inventory = getattr(hostvars, "_inventory", None)
+    play = play_of(task)
+    if manager is None or inventory is None or play is None:
+        return None
+    try:
+        found: dict[str, Any] = manager.get_vars(
+            play=play, host=inventory.get_host(host), task=task, include_hostvars=False
+        )
+    except (AttributeError, TypeError):
+        return None
+    return found
+
+
+def tells_variables(task: Any, hostvars: Any) -> bool:
+    """Whether :func:`variables_of_host` can be asked in this release."""
+    return hasattr(hostvars, "_variable_manager") and hasattr(hostvars, "_inventory") and play_of(task) is not None
+
+
+def extra_variables(hostvars: Any) -> Mapping[str, Any]:
+    """What the command line gives with ``-e``; nothing where this release does not tell."""
+    found = getattr(getattr(hostvars, "_variable_manager", None), "extra_vars", None)
+    return found if isinstance(found, Mapping) else {}
+
+
+def hosts_of_play(task: Any, hostvars: Any) -> list[str]:
+    """Every host that the pattern of the play names, whatever ``--limit`` leaves; nothing where it is not told."""
+    inventory = getattr(hostvars, "_inventory", None)
+    play = play_of(task)
+    if inventory is None or play is None:
+        return []
+    hosts = inventory.get_hosts(pattern=play.hosts, ignore_limits=True, ignore_restrictions=True)
+    return [str(host.name) for host in hosts]
+
+
+def play_of(task: Any) -> Any:
+    """The play that a task belongs to; ``None`` where this release does not tell."""
+    node = task
+    while node is not None:
+        play = getattr(node, "_play", None)
+        if play is not None:
+            return play
+        node = getattr(node, "_parent", None)
+    return None
+
+
+def task_identity(task: Any) -> str:
+    """What tells a task of a playbook from all others of the run; the same on each host.
+
+    Without the id of the task its place in the file has to do; a task in a loop of includes is then one with the others.
+    """
+    found = getattr(task, "_uuid", None)
+    return str(found) if found else f"{task.get_path()}|{task.get_name()}"
+
+
+def task_environment(action: Any, task: Any, templar: Any) -> dict[str, str]:
+    """The ``environment`` keyword of task, block, role and play, which a module would find in its process."""
+    found: dict[str, Any] = {}
+    compute = getattr(action, "_compute_environment_string", None)
+    if compute is not None:
+        compute(found)
+    else:
+        listed = task.environment or []
+        for entry in listed if isinstance(listed, list) else [listed]:
+            values = templar.template(entry)
+            found.update(values if isinstance(values, Mapping) else {})
+    return {str(name): str(value) for name, value in found.items()}

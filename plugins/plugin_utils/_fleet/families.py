@@ -1,0 +1,152 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Which inventory variable sets which option: one rule, taken from the argument specs of the modules.
+
+A variable is the name of an option behind the prefix of its family. A family is a prefix and the specs whose options it
+sets; what the steps decide by themselves is named here, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    _entra_connection,
+    _pbx_connection,
+    azure_app_registration,
+    entra_preflight,
+    graph_permission_grant,
+    graph_user_info,
+    sso_probe,
+    tcx_m365_settings,
+    tcx_m365_settings_info,
+    tcx_preflight,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import FEATURES
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+
+Option = Mapping[str, Any]
+
+ENTRA = "entra_"
+PBX = "tcx_"
+APPLICATION = "entra_app_"
+CONSOLE = "tcx_console_"
+
+FEATURES_PROFILE = "features"
+GUIDE_PROFILE = "guide"
+DEFAULT_PROFILE = GUIDE_PROFILE
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the options of one capability come from.
+
+    :param own: prefix of the options that are neither connection; nothing where the steps decide all of them.
+    :param renamed: option -> variable, where the rule would give another name.
+    :param decided: options that the steps decide, so that no variable sets them.
+    """
+
+    capability: Capability
+    own: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    decided: frozenset[str] = frozenset()
+
+    def variables(self) -> dict[str, str]:
+        """Option -> variable, in the order of the spec."""
+        found = {}
+        for option in self.capability.argument_spec:
+            if option in self.decided:
+                continue
+            name = self.renamed.get(option) or self._by_rule(option)
+            if name:
+                found[option] = name
+        return found
+
+    def _by_rule(self, option: str) -> str:
+        if option.startswith(ENTRA):
+            return option
+        sides = []
+        # What a module that talks to the PBX shares with the other side (ca_path, timeout) means the PBX.
+        if "url" in self.capability.argument_spec:
+            sides.append((PBX, _pbx_connection.ARGUMENT_SPEC))
+        if "graph_endpoint" in self.capability.argument_spec or not self.own:
+            sides.append((ENTRA, _entra_connection.ARGUMENT_SPEC))
+        for prefix, spec in sides:
+            if option in spec:
+                return prefix + option
+        return self.own + option if self.own else ""
+
+
+_DAYS = "preflight_certificate_warning_days"
+
+SOURCES: Mapping[str, Source] = {
+    each.capability.name: each
+    for each in (
+        Source(tcx_preflight.CAPABILITY, CONSOLE, {"thorough": "preflight_thorough", "warning_days": _DAYS}),
+        Source(
+            entra_preflight.CAPABILITY,
+            APPLICATION,
+            {"grants": "entra_app_manage_grants", "warning_days": _DAYS},
+            frozenset({"pbx_app_id", "pbx_tls_thumbprint"}),
+        ),
+        Source(
+            azure_app_registration.CAPABILITY,
+            APPLICATION,
+            decided=frozenset({"unique_name", "app_id", "prefer", "state", "purge"}),
+        ),
+        Source(graph_permission_grant.CAPABILITY, APPLICATION, decided=frozenset({"app_id", "state"})),
+        Source(tcx_m365_settings.CAPABILITY, CONSOLE, decided=frozenset({"consent_url"})),
+        Source(sso_probe.CAPABILITY),
+        Source(graph_user_info.CAPABILITY),
+        Source(tcx_m365_settings_info.CAPABILITY),
+    )
+}
+
+BESIDES: Mapping[str, Option] = {
+    "entra_app_public_key": {"type": "str"},
+    "entra_app_permissions_profile": {"type": "str", "choices": [FEATURES_PROFILE, GUIDE_PROFILE]},
+    "entra_app_guide_permissions": {"type": "list", "elements": "raw"},
+    "sso_verify_enabled": {"type": "bool"},
+    "sso_verify_people": {"type": "bool"},
+    "sso_verify_fail_on_leavers": {"type": "bool"},
+    "tcx_fqdn": {"type": "list", "elements": "str"},
+    "tcx_m365_in_process": {"type": "bool"},
+    "unknown_variables": {"type": "str", "choices": ["warn", "fail", "ignore"]},
+}
+"""Variables that steer the steps and are no option of a module."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """One variable that is read.
+
+    :param option: the name of the option that it sets; its own where it sets none.
+    :param whole: text is one element, because it may be a certificate.
+    """
+
+    option: str
+    spec: Option
+    whole: bool = False
+
+
+@functools.lru_cache(maxsize=1)
+def variables() -> Mapping[str, Known]:
+    """Every variable that sets an option or steers the steps, by name."""
+    found = {name: Known(name, spec) for name, spec in BESIDES.items()}
+    for source in SOURCES.values():
+        spec = source.capability.argument_spec
+        for option, name in source.variables().items():
+            found.setdefault(name, Known(option, spec[option], option in source.capability.files))
+    return found
+
+
+def feature_names() -> list[str]:
+    """The features whose permissions are known."""
+    return list(FEATURES)

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Variables of our families that nothing reads: most of them are mistyped names, which would go unread in silence.
+
+The names that are read come from the tables and from the text of the playbooks, roles and plugins themselves, so that
+none of them is listed here.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import did_you_mean, nearest
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+FAMILIES = (
+    "tcx_",
+    "entra_",
+    "preflight_",
+    "sso_verify_",
+    "rollout_",
+    "compliance_",
+    "rotate_certificate_",
+    "offboard_",
+    "capture_",
+    "controller_setup_",
+)
+"""A name that begins like this is ours."""
+
+COMMON = ("bootstrap_", "tenants_", "orphans_", "rollback_", "snapshot_", "support_bundle_", "on_failure", "unknown_")
+"""Names of ours that others use as well: they are spoken of only where one of ours is near."""
+
+MOST_HOSTS = 5
+"""So many hosts are named in one warning."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """One variable of a host that nothing reads.
+
+    :param nearest: the known name that was probably meant, or nothing.
+    """
+
+    host: str
+    name: str
+    nearest: str
+
+    @property
+    def sentence(self) -> str:
+        """What the operator reads, without an end."""
+        return f"unknown variable {self.name} of {self.host}" + (
+            f"; did you mean {self.nearest}?" if self.nearest else ""
+        )
+
+    def as_dict(self) -> dict[str, str]:
+        """As it stands in results and reports."""
+        return {"name": self.name, "nearest": self.nearest}
+
+
+def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
+    """The variables of our families that neither we nor another variable of the host reads.
+
+    :param variables: all variables of the host, not templated, so that it can be seen which of them another one uses.
+    """
+    known = known_names()
+    suspects = [name for name in variables if name not in known and name.startswith((*FAMILIES, *COMMON))]
+    if not suspects:
+        return []
+    templates = "\n".join(_templates(variables))
+    found = []
+    for name in sorted(suspects):
+        if re.search(rf"\b{re.escape(name)}\b", templates):
+            continue
+        near = nearest(name, known)
+        if near or name.startswith(FAMILIES):
+            found.append(Unknown(host, name, near))
+    return found
+
+
+def warnings(unknown: Iterable[Unknown]) -> list[str]:
+    """One sentence for each name, with the hosts that have it."""
+    hosts: dict[str, list[str]] = {}
+    near: dict[str, str] = {}
+    for each in unknown:
+        hosts.setdefault(each.name, []).append(each.host)
+        near[each.name] = each.nearest
+    sentences = []
+    for name, having in hosts.items():
+        shown = ", ".join(having[:MOST_HOSTS])
+        more = f" and {len(having) - MOST_HOSTS} more" if len(having) > MOST_HOSTS else ""
+        meant = did_you_mean(name, [near[name]]) if near[name] else "; nothing reads it"
+        sentences.append(f"unknown variable {name} of {shown}{more}{meant}")
+    return sentences
+
+
+@functools.lru_cache(maxsize=1)
+def known_names() -> frozenset[str]:
+    """Every name of our families that a table, a playbook, a role or a plugin reads or sets."""
+    found = set(families.variables())
+    name = rf"(?:{'|'.join((*FAMILIES, *COMMON))})[a-z0-9_]*"
+    in_yaml = re.compile(rf"\b{name}\b")
+    in_python = re.compile(rf"""["']({name})["']""")
+    for folder in ("playbooks", "roles"):
+        for path in sorted((_ROOT / folder).rglob("*")):
+            if path.suffix in (".yml", ".j2") and path.is_file():
+                found.update(in_yaml.findall(path.read_text(encoding="utf-8")))
+    for folder in ("action", "plugin_utils", "callback"):
+        for path in sorted((_ROOT / "plugins" / folder).rglob("*.py")):
+            found.update(in_python.findall(path.read_text(encoding="utf-8")))
+    return frozenset(name for name in found if not name.endswith("_"))
+
+
+def _templates(value: Any) -> Iterable[str]:
+    """The texts with templates in them, at any depth."""
+    if isinstance(value, str):
+        if "{{" in value or "{%" in value:
+            yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _templates(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _templates(item)

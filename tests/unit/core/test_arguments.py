@@ -1,0 +1,155 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the options of a task are read: the same in process and in a module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    azure_app_registration,
+    tcx_m365_settings,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+PBX = {"url": "https://pbx.example.com:5001", "client_id": "900", "client_secret": "s3cret"}
+GUID = "0B7D3C7E-58F4-4C8B-8D9B-1F6A3C8F2A11"
+
+
+def read(names: dict[str, str] | None = None, **arguments: Any) -> Read:
+    return tcx_m365_settings.CAPABILITY.read({**PBX, **arguments}, names or {})
+
+
+def refusal(names: dict[str, str] | None = None, **arguments: Any) -> str:
+    with pytest.raises(BadInput) as caught:
+        read(names, **arguments)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("empty", [None, "", "  ", "\n"])
+def test_empty_means_not_given_at_every_depth(empty: Any) -> None:
+    found = read(
+        tenant_id=empty, wait_timeout=empty, state=empty, user_sync={"photo": empty, "scope": empty}
+    ).parameters
+    assert (found["tenant_id"], found["wait_timeout"], found["state"]) == (None, 300, "present")
+    assert found["user_sync"]["photo"] is None
+    assert found["user_sync"]["scope"] is None
+
+
+def test_an_empty_environment_variable_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TCX_CA_PATH", " ")
+    monkeypatch.setenv("TCX_TIMEOUT", "")
+    monkeypatch.setenv("TCX_PROXY", " http://proxy.example.com:3128 ")
+    found = read().parameters
+    assert (found["ca_path"], found["timeout"], found["proxy"]) == (None, 30, "http://proxy.example.com:3128")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [(word, True) for word in (True, "yes", "y", "on", "1", "true", "t", "True", 1, 1.0, " yes ")]
+    + [(word, False) for word in (False, "no", "n", "off", "0", "false", "f", "False", 0, 0.0)],
+)
+def test_booleans_are_those_of_ansible(written: Any, meant: bool) -> None:
+    assert read(user_sync={"photo": written}).parameters["user_sync"]["photo"] is meant
+
+
+@pytest.mark.parametrize("written", ["maybe", "2", 2, ["yes"], {"a": 1}])
+def test_anything_else_is_no_boolean(written: Any) -> None:
+    assert "user_sync.photo must be a boolean" in refusal(user_sync={"photo": written})
+
+
+def test_text_is_trimmed_and_ids_are_in_lower_case() -> None:
+    found = read(tenant_id=f" {GUID}\n", application_id=GUID, teams={"sbc_fqdn": " sbc.example.com "}).parameters
+    assert found["tenant_id"] == found["application_id"] == GUID.lower()
+    assert found["teams"]["sbc_fqdn"] == "sbc.example.com"
+
+
+@pytest.mark.parametrize(
+    "written", ["a@x.example, b@x.example", ["a@x.example", " b@x.example "], "a@x.example,b@x.example,"]
+)
+def test_a_text_where_a_list_is_wanted_is_split(written: Any) -> None:
+    assert read(user_sync={"users": written}).parameters["user_sync"]["users"] == ["a@x.example", "b@x.example"]
+
+
+def test_an_empty_list_stays_a_list() -> None:
+    assert read(user_sync={"users": []}).parameters["user_sync"]["users"] == []
+
+
+@pytest.mark.parametrize("written", [["a@x.example", ""], [None]])
+def test_an_empty_entry_of_a_list_is_refused(written: list[Any]) -> None:
+    assert "user_sync.users has an empty entry" in refusal(user_sync={"users": written})
+
+
+def test_a_certificate_is_one_element_whatever_it_holds() -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nsubject=CN=a,O=b\n-----END CERTIFICATE-----\n"
+    for written in (pem, "keys/acme, inc/public_key.pem"):
+        found = azure_app_registration.CAPABILITY.read({"unique_name": "3cx-acme", "certificates": written}, {})
+        assert found.parameters["certificates"] == [written.strip()]
+
+
+def test_an_unknown_option_is_named_with_the_nearest() -> None:
+    said = refusal(applicaton_id=GUID)
+    assert "Unsupported parameter: applicaton_id; did you mean application_id? Supported: " in said
+
+
+def test_an_unknown_key_is_named_with_its_place() -> None:
+    said = refusal({"user_sync": "tcx_console_user_sync"}, user_sync={"phto": True})
+    assert "Unsupported key in tcx_console_user_sync: phto; did you mean photo? Supported: " in said
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [(True, "a boolean"), ("yes", "text"), (["photo"], "a list"), (3, "a number")]
+)
+def test_what_is_no_dictionary_is_refused(written: Any, shown: str) -> None:
+    said = refusal({"user_sync": "tcx_console_user_sync"}, user_sync=written)
+    assert f"tcx_console_user_sync must be a dictionary, not {shown}" in said
+
+
+def test_messages_use_the_names_of_variables() -> None:
+    names = {"url": "tcx_url", "state": "tcx_console_state", "wait_timeout": "tcx_console_wait_timeout"}
+    said = refusal(names, url=None, state="presnt", wait_timeout="soon")
+    assert "tcx_url is not set" in said
+    assert "tcx_console_state must be one of present, absent, not 'presnt'; did you mean present?" in said
+    assert "tcx_console_wait_timeout must be a whole number, not text" in said
+
+
+def test_a_task_hears_of_its_options() -> None:
+    assert "Could not read the options of the task: url is not set" in refusal(url=None)
+
+
+@pytest.mark.parametrize(
+    ("secret", "where"), [("s3cret\n", "ends with a line break"), (" s3cret", "begins with blanks")]
+)
+def test_a_secret_with_blanks_around_it_is_refused_and_not_shown(secret: str, where: str) -> None:
+    said = refusal({"client_secret": "tcx_client_secret"}, client_secret=secret)
+    assert f"tcx_client_secret {where}" in said
+    assert "s3cret" not in said
+
+
+def test_a_security_code_may_be_written_in_two_groups() -> None:
+    assert read(username="a", password="p", security_code="123 456").parameters["security_code"] == "123456"
+
+
+@pytest.mark.parametrize(("group", "name"), [("teams", "area_code"), ("user_sync", "starting_extension")])
+def test_a_number_that_yaml_may_have_changed_is_refused(group: str, name: str) -> None:
+    said = refusal({group: f"tcx_console_{group}"}, **{group: {name: 128}})
+    assert f"tcx_console_{group}.{name} is a number" in said
+    assert "in quotes" in said
+
+
+def test_a_number_with_all_its_digits_cannot_have_been_changed() -> None:
+    assert read(security_code=123456).parameters["security_code"] == "123456"
+
+
+def test_every_secret_is_known() -> None:
+    found = read(teams={"private_key": "KEY"}, presence={"account_token": "TOKEN"})
+    assert found.secrets == {"s3cret", "KEY", "TOKEN"}
+
+
+def test_all_mistakes_stand_in_one_message() -> None:
+    said = refusal(wait="maybe", user_sync={"photo": "perhaps"}, sign_in=True)
+    assert all(word in said for word in ("wait must be", "user_sync.photo must be", "sign_in must be"))
