@@ -48,6 +48,15 @@ options:
       - Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has ended is an error.
     type: list
     elements: str
+  permissions:
+    description: Application permissions that the rollout would give, as in M(tcx.m365.azure_app_registration). A name that does not
+      exist is refused, with the nearest ones.
+    type: list
+    elements: raw
+  delegated_permissions:
+    description: Likewise for delegated permissions.
+    type: list
+    elements: raw
   pbx_tls_thumbprint:
     description:
       - SHA-1 thumbprint of the TLS certificate that the PBX showed, RV(tcx.m365.tcx_preflight#module:tls_certificate.thumbprint).

@@ -21,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     application_view,
     certificates,
     policy,
+    redirect_uris,
     rights,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
@@ -279,9 +280,7 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
             "certificates_rotate_overlap_days must be 1 or more",
             remedy="A certificate is added in one run and the older one removed in a later one.",
         )
-    for each in URI_LISTS:
-        for uri in params[each.option] or ():
-            _check_uri(each.option, uri)
+    redirect_uris.check({each.option: params[each.option] for each in URI_LISTS})
     for option in ("home_page_url", "logout_url"):
         if params[option] and urlsplit(params[option]).scheme not in ("http", "https"):
             raise BadInput(f"{option} {params[option]!r} is not an address")
@@ -311,20 +310,6 @@ def _parsed(given: list[str]) -> list[certificates.Certificate]:
     found = certificates.parse_all(given)
     certificates.check_keys(found)
     return found
-
-
-def _check_uri(option: str, uri: str) -> None:
-    """What Entra is known to refuse, said before anything is sent (documented restrictions of redirect URIs)."""
-    parts = urlsplit(uri)
-    if not parts.scheme or any(character.isspace() for character in uri) or parts.fragment:
-        raise BadInput(
-            f"{option}: {uri!r} is not a redirect URI", remedy="It is an address without blanks and without fragment."
-        )
-    if len(uri) > 256:
-        raise BadInput(f"{option}: a redirect URI has at most 256 characters", target=uri[:60])
-    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    if option != "public_client_redirect_uris" and parts.scheme != "https" and not (parts.scheme == "http" and local):
-        raise BadInput(f"{option}: {uri!r} does not begin with https://", remedy="Plain http is for localhost alone.")
 
 
 def _claims(given: Mapping[str, Any] | None) -> dict[str, list[dict[str, Any]] | None] | None:

@@ -6,7 +6,8 @@
 
 """The capability behind the module ``entra_preflight``: can the caller do what a rollout will ask of the tenant?
 
-It costs no Graph call: a sign-in, the roles in the token, and the certificates themselves tell all of it.
+A sign-in, the roles in the token, and the certificates themselves tell almost all of it. Only permissions that the operator
+names himself are looked up in Graph, in one request for all tenants of a run.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import days_left, iso
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import (
     Certificate,
     check_usable,
     normalized_thumbprint,
     parse_all,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token, Tokens
+from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.key_pair import V18, V20, where_to_click
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
@@ -37,6 +40,8 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "pbx_app_id": {"type": "str"},
     "certificates": {"type": "list", "elements": "str"},
     "pbx_tls_thumbprint": {"type": "str"},
+    "permissions": {"type": "list", "elements": "raw"},
+    "delegated_permissions": {"type": "list", "elements": "raw"},
     "grants": {"type": "bool", "default": True},
     "warning_days": {"type": "int", "default": 30},
 }
@@ -48,8 +53,14 @@ def run(task: Task) -> Outcome:
     now = dt.datetime.now(dt.timezone.utc)
     key = application_key(params)
     certificates = _certificates(params, now)
-    token = Tokens(_entra_connection.connection(params, task.context), task.context).get()
+    requested = [
+        *names.requested(params["permissions"], names.APPLICATION),
+        *names.requested(params["delegated_permissions"], names.DELEGATED),
+    ]
+    client = _entra_connection.client(params, task.context)
+    token = client.tokens.get()
     notes = _check_rights(token, grants=params["grants"], writes=not task.check_mode)
+    Catalogs(client).check(requested)
     if not certificates and "app_id" not in key:
         notes.append(f"The application gets no certificate, so that the PBX cannot sign in with it. {where_to_click()}")
     notes += [note for note in (_expires_soon(each, now, params["warning_days"]) for each in certificates) if note]

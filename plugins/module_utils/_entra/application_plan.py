@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
-from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan, ownership, redirect_uris
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     CLAIM_LISTS,
     DEFAULT_AUDIENCE,
@@ -215,6 +215,7 @@ def _application(
     stakes = _stakes(desired, base)
     wanted = _identity(desired, base, wanted, changes)
     wanted = _uris(desired, wanted, changes, removed, stakes)
+    redirect_uris.check_result(base, wanted, desired.key.text())
     wanted = _claims(desired, wanted, changes)
     wanted = _lock(desired, wanted, changes)
     wanted = _certificates(desired, wanted, now, changes, removed, stakes)

@@ -95,6 +95,20 @@ class Catalogs:
             self._keep(resource, Catalog.of(answer.get()))
         return permissions.resolve(wanted, self.known)
 
+    def check(self, wanted: Sequence[RequestedPermission]) -> None:
+        """Raise :class:`BadInput` for a permission that does not exist, with as few requests as possible.
+
+        None where the names are those that this collection derives itself, or where another tenant of this cloud has
+        shown that they exist.
+        """
+        unknown = [each for each in wanted if not permissions.is_well_known(each)]
+        shared = self._shared(GRAPH_APP_ID)
+        if shared and all(Catalog(**shared).offers(each) for each in unknown):
+            return
+        if unknown:
+            self.read({each.resource: None for each in unknown})
+            self.resolve(unknown)
+
     def _recall(self, resource: str) -> None:
         """From the store, where an earlier task of this run has read it in this tenant."""
         own = self._client.context.store.get("graph_roles", self._client.shared_key(resource))

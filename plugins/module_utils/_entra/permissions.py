@@ -152,6 +152,12 @@ class Catalog:
             "retired": {kind: dict(names) for kind, names in self.retired.items()},
         }
 
+    def offers(self, request: RequestedPermission) -> bool:
+        """Whether a permission can be granted."""
+        names = self.names.get(request.kind, {})
+        known = {text.casefold() for pair in names.items() for text in pair}
+        return request.resource == self.app_id and request.name.casefold() in known
+
     def find(self, request: RequestedPermission) -> Permission:
         """The permission asked for; raises :class:`BadInput` with the nearest names when there is none."""
         names = self.names.get(request.kind, {})
@@ -211,6 +217,12 @@ def requested_by_features(features: Iterable[str] | None) -> list[RequestedPermi
             for name in FEATURES[feature].get(kind, ()):
                 found.setdefault(RequestedPermission(GRAPH_APP_ID, name, kind))
     return list(found)
+
+
+def is_well_known(request: RequestedPermission) -> bool:
+    """Whether it is one of the names that :data:`FEATURES` derives, in any case."""
+    derived = {name.casefold() for kinds in FEATURES.values() for name in kinds.get(request.kind, ())}
+    return request.resource == GRAPH_APP_ID and request.name.casefold() in derived
 
 
 def resolve(wanted: Iterable[RequestedPermission], catalogs: Mapping[str, Catalog]) -> list[Permission]:

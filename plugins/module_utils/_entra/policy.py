@@ -45,6 +45,8 @@ def check(client: GraphClient, desired: Desired, observed: Observed) -> None:
     there = {thumbprint_of(entry) for entry in entries}
     created = dates.parse((application or {}).get("createdDateTime"))
     added = [each for each in desired.certificates or () if each.thumbprint not in there]
+    for note in only_graph_knows(answers[0].get(), own, created) if added else ():
+        client.context.warn(note)
     for certificate in added:
         error = verdict(answers[0].get(), own, certificate, created)
         if error is not None:
@@ -60,23 +62,45 @@ def verdict(
     :param own: policies assigned to the application.
     :param created: when the application was created; ``None`` when it is about to be.
     """
+    refusals = [_refusal(*each, certificate) for each in _in_force(default, own, created)]
+    found = [each for each in refusals if each is not None]
+    # Of several limits the shortest is named, so that one new certificate is enough.
+    return min(found, key=lambda each: each[0])[1] if found else None
+
+
+def only_graph_knows(
+    default: Mapping[str, Any], own: Sequence[Mapping[str, Any]], created: dt.datetime | None
+) -> list[str]:
+    """Rules in force that cannot be judged beforehand, as sentences. Pure."""
+    return [
+        f"the app management policy {policy_id} accepts certificates of trusted certificate authorities only; whether it accepts "
+        "this one, only Graph can tell"
+        for policy_id, restriction in _in_force(default, own, created)
+        if restriction.get("restrictionType") == "trustedCertificateAuthority"
+    ]
+
+
+def _refusal(
+    policy_id: str, restriction: Mapping[str, Any], certificate: Certificate
+) -> tuple[dt.timedelta, Rejected] | None:
+    """The limit that one rule sets, and the refusal that follows from it."""
+    longest = dates.duration(restriction.get("maxLifetime"))
     lifetime = certificate.not_after - certificate.not_before
-    for policy_id, restriction in _restrictions(default, own):
-        if not _applies(restriction, created):
-            continue
-        kind = restriction.get("restrictionType")
-        longest = dates.duration(restriction.get("maxLifetime"))
-        if kind == "asymmetricKeyLifetime" and longest is not None and lifetime > longest:
-            return Rejected(
-                f"the app management policy {policy_id} allows certificates to live {longest.days} days, and this one lives "
-                f"{lifetime.days}",
-                tried="add a certificate",
-                target=certificate.thumbprint,
-                remedy="Use a certificate with a shorter lifetime, or exempt this application from the policy.",
-            )
-        if kind == "trustedCertificateAuthority":
-            return None  # only Graph can tell whether the issuer is trusted
-    return None
+    if restriction.get("restrictionType") != "asymmetricKeyLifetime" or longest is None or lifetime <= longest:
+        return None
+    return longest, Rejected(
+        f"the app management policy {policy_id} allows certificates to be valid for {longest.days} days, and this one is valid for "
+        f"{lifetime.days}",
+        tried="add a certificate",
+        target=certificate.thumbprint,
+        remedy="Use a certificate with a shorter lifetime, or exempt this application from the policy.",
+    )
+
+
+def _in_force(
+    default: Mapping[str, Any], own: Sequence[Mapping[str, Any]], created: dt.datetime | None
+) -> list[tuple[str, Mapping[str, Any]]]:
+    return [each for each in _restrictions(default, own) if _applies(each[1], created)]
 
 
 def _restrictions(default: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:

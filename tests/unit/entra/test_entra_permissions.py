@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from typing import Any
 
 import pytest
@@ -120,6 +121,17 @@ def test_features_need_the_least() -> None:
     assert not [each for each in permissions.requested_by_features(["sign_in"]) if each.kind == APPLICATION]
 
 
+def test_names_that_this_collection_derives_need_no_look_up() -> None:
+    known = [
+        *permissions.requested_by_features(permissions.FEATURES),
+        *permissions.requested(["user.read.all"], APPLICATION),
+    ]
+    assert all(permissions.is_well_known(each) for each in known)
+    typed = [*permissions.requested(["User.Raed.All", "exchange/Mail.Send"], APPLICATION)]
+    typed += permissions.requested(["User.Read.All"], permissions.DELEGATED)
+    assert not any(permissions.is_well_known(each) for each in typed)
+
+
 # --- the caller's rights -------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +178,7 @@ CERTIFICATE = gen.CERTIFICATES[0]  # ten years
 def test_a_policy_that_forbids_the_lifetime() -> None:
     error = policy.verdict(default(restriction("P365D")), [], CERTIFICATE, None)
     assert error is not None
-    assert "policy tenant allows certificates to live 365 days" in str(error)
+    assert "policy tenant allows certificates to be valid for 365 days" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +195,24 @@ def test_a_policy_that_forbids_the_lifetime() -> None:
 def test_policies_that_allow_it(rules: dict[str, Any]) -> None:
     created = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     assert policy.verdict(rules, [], CERTIFICATE, created) is None
+
+
+CA = {"restrictionType": "trustedCertificateAuthority", "state": "enabled"}
+PASSWORDS = {"restrictionType": "passwordLifetime", "maxLifetime": "P1D", "state": "enabled"}
+
+
+@pytest.mark.parametrize(
+    "rules", list(itertools.permutations([CA, PASSWORDS, restriction("P365D"), restriction("P90D")]))
+)
+def test_rules_are_judged_in_any_order(rules: tuple[dict[str, Any], ...]) -> None:
+    error = policy.verdict(default(*rules), [], CERTIFICATE, None)
+    assert "valid for 90 days" in str(error), "the shortest limit is named"
+    assert "trusted certificate authorities" in policy.only_graph_knows(default(*rules), [], None)[0]
+
+
+def test_a_rule_that_is_not_in_force_is_not_told() -> None:
+    for rules in (default({**CA, "state": "disabled"}), default(CA, enabled=False)):
+        assert policy.only_graph_knows(rules, [], None) == []
 
 
 def test_an_application_created_later_is_under_the_rule() -> None:
