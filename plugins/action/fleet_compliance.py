@@ -95,7 +95,7 @@ class ActionModule(ActionBase):
             found.append(_from_entry(host, entry))
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
-                display.display(f"checked {len(found)} of {len(batch)} PBXs")
+                display.display(f"checked {len(found)} of {len(batch)} PBXs", stderr=True)
         return found
 
     def _report(

@@ -83,7 +83,8 @@ class ActionModule(CollectionAction):
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
                 display.display(
-                    f"{'looked at' if options['look_only'] else 'rolled out to'} {done} of {len(hosts)} PBXs"
+                    f"{'looked at' if options['look_only'] else 'rolled out to'} {done} of {len(hosts)} PBXs",
+                    stderr=True,
                 )
             yield host, _from_entry(entry)
 
@@ -160,7 +161,7 @@ class _Fleet:
 
 def _hear(host: str, kind: str, text: str) -> None:
     if kind == "notice":
-        display.display(f"[{host}] {text}")
+        display.display(f"[{host}] {text}", stderr=True)
     else:
         display.vvvv(text, host=host)
 

@@ -233,6 +233,15 @@ class Exhausted(M365Error):
     )
 
 
+class Unforeseen(M365Error):
+    """A fault of this collection, or an answer that it does not know and did not check."""
+
+    kind = "unexpected"
+    default_remedy = (
+        "What was written so far stays; run again. If it comes back, run with -vvvv and report what is shown as a bug."
+    )
+
+
 class Abandoned(M365Error):
     """Nobody waits for the result any more."""
 

@@ -22,10 +22,11 @@ from types import MappingProxyType
 from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.common.parameters import env_fallback
-from ansible_collections.tcx.m365.plugins.module_utils import _proxy
+from ansible.module_utils.common.parameters import env_fallback, remove_values
+from ansible_collections.tcx.m365.plugins.module_utils import _lifeline, _proxy, _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, read_arguments, secrets_in
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_data, visible_lines
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
@@ -115,12 +116,18 @@ class Task:
         self.check_mode = check_mode
         # Shown at -vvv with the other options of the task, but for the password in it.
         self.secrets: set[str] = _proxy.secrets(self.params.get("proxy") or "")
+        _lifeline.begin()
+
+        def shown(text: str) -> None:
+            notice(visible(text))
+
+        # The border: whatever is said from here on has no character that a terminal obeys.
         self.context = Context(
-            deadline=Deadline(float(self.params.get("deadline") or DEFAULT_DEADLINE_S), notice=notice),
+            deadline=Deadline(float(self.params.get("deadline") or DEFAULT_DEADLINE_S), notice=shown),
             store=store,
-            warn=warn,
-            notice=notice,
-            trace=trace,
+            warn=lambda text: warn(visible(text)),
+            notice=shown,
+            trace=lambda text: trace(visible_lines(text)),
             hide=self.secrets.add,
         )
 
@@ -221,7 +228,11 @@ def run_as_module(capability: Capability) -> None:
         result = capability.run(task).as_result()
     except M365Error as error:
         result = failure(error, module.option_names)
+    except _unforeseen.KINDS as error:
+        result = failure(_unforeseen.of(error), module.option_names)
+        module.debug(str(remove_values(_unforeseen.told(error), task.secrets | module.no_log_values)))
     module.no_log_values.update(task.secrets)
+    result = visible_data(remove_values(result, module.no_log_values))
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

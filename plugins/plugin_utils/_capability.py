@@ -15,12 +15,15 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import secrets_in
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible_data
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
+from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_program
 
 Say = Callable[[str], None]
@@ -62,7 +65,7 @@ def run_capability(
         read = capability.read(plain(arguments), names)
     except BadInput as error:
         secrets = secrets_in(capability.argument_spec, plain(arguments))
-        return dict(remove_values(failure(error, names), secrets))
+        return dict(visible_data(remove_values(failure(error, names), secrets)))
     secrets = read.secrets
     task = Task(
         read.parameters,
@@ -76,10 +79,14 @@ def run_capability(
     if connections is not None:
         task.context.connections = connections
     try:
+        _watch.begin(task.context.deadline.seconds)
         result = capability.run(task).as_result()
     except M365Error as error:
         result = failure(error, names)
-    return dict(remove_values(result, secrets | task.secrets))
+    except _unforeseen.KINDS as error:
+        result = failure(_unforeseen.of(error), names)
+        task.context.trace(str(remove_values(_unforeseen.told(error), secrets | task.secrets)))
+    return dict(visible_data(remove_values(result, secrets | task.secrets)))
 
 
 def given(value: Any) -> Any:

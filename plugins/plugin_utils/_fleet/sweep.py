@@ -7,21 +7,37 @@
 """Many PBXs worked on in one task: a few processes, each with threads that wait for the network together.
 
 A task per PBX and step costs Ansible about 20 ms before anything is asked of anybody. A sweep keeps the result of each
-PBX apart, and one PBX's trouble never touches another's.
+PBX apart, and one PBX's trouble never touches another's:
+
+- a PBX that is later than its deadline is given up, and its place is taken by another (threads cannot be ended, so they
+  are daemons, which do not keep a process from ending);
+- a process that has not been heard of for a while, or has ended, is ended, and its PBXs are reported;
+- nothing in a thread writes to the terminal: releases of ansible-core guard it with a lock that a fork may inherit locked;
+- when ``ansible-playbook`` is gone, the processes end before the next PBX and before the next write.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
 import queue
+import signal
+import sys
+import threading
+import time
 import traceback
+import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
+from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
+from ansible_collections.tcx.m365.plugins.plugin_utils._watch import Watch
 
 Say = Callable[[str, str], None]
 """Tells the operator something at once: the kind ("notice", "trace") and the sentence."""
@@ -31,27 +47,33 @@ Hear = Callable[[str, str, str], None]
 """Where host, kind and sentence of what is said arrive, in the process that sweeps."""
 
 _RESULT = "result"
+_ALIVE = "alive"
 _Event = tuple[str, str, Any]
+
+_TICK_S = 0.5
+SILENCE_S = 60.0
+"""A process says every tick that it is there. One that is silent for so long is stuck as a whole, and is ended."""
 
 
 def sweep(
     hosts: Sequence[str], work: Work, *, threads: int, processes: int = 0, hear: Hear | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Run ``work`` for each host and yield ``(host, result)`` as they come in.
+    """Run ``work`` for each host and yield ``(host, result)`` as they come in; each host once, whatever happens to it.
 
     :param threads: how many hosts are worked on at the same time in all.
     :param processes: how many processes share them; 0 takes one per processor, and one where there is little to do.
     :param hear: is called for what the work has to say meanwhile.
     """
+    _lifeline.begin()
     count = processes or min(os.cpu_count() or 1, max(1, len(hosts) // 25))
     missing = set(hosts)
     events = _in_threads(hosts, work, threads) if count == 1 else _in_processes(hosts, work, threads, count)
-    with contextlib.closing(events):
+    with contextlib.closing(events), _quiet():
         for host, kind, content in events:
-            if kind == _RESULT:
+            if kind == _RESULT and host in missing:
                 missing.discard(host)
                 yield host, content
-            elif hear is not None:
+            elif kind != _RESULT and hear is not None:
                 hear(host, kind, content)
     for host in sorted(missing):
         yield host, crashed("the process that worked on this PBX ended early")
@@ -65,51 +87,209 @@ def crashed(said: str) -> dict[str, Any]:
 def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) -> Generator[_Event, None, None]:
     context = multiprocessing.get_context("fork")
     share = max(1, threads // count)
-    readers, workers = [], []
+    workers: dict[Any, Any] = {}
     for number in range(count):
         reader, writer = context.Pipe(duplex=False)
-        worker = context.Process(target=_send_all, args=(list(hosts[number::count]), work, share, writer))
+        worker = context.Process(target=_send_all, args=(list(hosts[number::count]), work, share, writer), daemon=True)
         worker.start()
         writer.close()  # so that the end of the process is seen as the end of the pipe
-        readers.append(reader)
-        workers.append(worker)
-    while readers:
-        for ready in multiprocessing.connection.wait(readers):
-            pipe: Any = ready
-            try:
-                yield pipe.recv()
-            except EOFError:
-                readers.remove(pipe)
+        workers[reader] = worker
+    heard = dict.fromkeys(workers, time.monotonic())
+    try:
+        while heard:
+            for ready in multiprocessing.connection.wait(list(heard), timeout=_TICK_S):
+                pipe: Any = ready
+                try:
+                    event = pipe.recv()
+                except (EOFError, OSError):
+                    del heard[pipe]
+                    continue
+                heard[pipe] = time.monotonic()
+                if event[1] != _ALIVE:
+                    yield event
+            if _lifeline.abandoned():
+                return
+            for pipe in [each for each, last in heard.items() if time.monotonic() - last > SILENCE_S]:
+                del heard[pipe]
+                workers[pipe].kill()
+    finally:
+        _end(list(workers.values()))
+
+
+def _end(workers: Sequence[Any]) -> None:
+    """No process outlives the sweep: those that have not ended by themselves are told to, and then made to."""
     for worker in workers:
-        worker.join()
+        worker.join(timeout=0.2)
+        if worker.is_alive():
+            worker.terminate()
+    for worker in workers:
+        worker.join(timeout=2.0)
+        if worker.is_alive():
+            worker.kill()
+            worker.join(timeout=2.0)
 
 
 def _send_all(hosts: Sequence[str], work: Work, threads: int, writer: Any) -> None:
-    with writer:
-        for event in _in_threads(hosts, work, threads):
-            writer.send(event)
+    """What a process of the sweep does. It ends at a signal, whatever handlers it has inherited, and at a closed pipe."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    _lifeline.begin()
+    # Whatever is in there writes to standard output or error, it is not what Ansible's terminal is for.
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        sys.stdout = sys.stderr = nowhere
+        try:
+            for event in _in_threads(hosts, work, threads, pulse=True):
+                writer.send(event)
+        except OSError:
+            pass  # nobody reads any more
+        writer.close()
+        # Threads that were given up would be waited for by some of Python's own cleaning up.
+        os._exit(0)
 
 
-def _in_threads(hosts: Sequence[str], work: Work, threads: int) -> Generator[_Event, None, None]:
+class _Outcome:
+    """The result of the work on one host; whatever ends that work, the exit of its thread included, becomes one."""
+
+    result: dict[str, Any]
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        if error is not None:
+            self.result = crashed(_told(error))
+        return True
+
+
+class _Crew:
+    """Daemon threads that work on hosts, and where each of them is."""
+
+    def __init__(self, hosts: Sequence[str], work: Work, threads: int, events: queue.SimpleQueue[_Event]) -> None:
+        self._waiting = deque(hosts)
+        self._work = work
+        self._events = events
+        self._lock = threading.Lock()
+        self._watches: dict[str, Watch] = {}
+        for _thread in range(max(1, min(threads, len(hosts)))):
+            self._start()
+
+    def overdue(self) -> list[str]:
+        """Hosts that are later than they may be; each is given up, and another thread takes the place of its own."""
+        with self._lock:
+            late = [watch for watch in self._watches.values() if watch.overdue]
+            for watch in late:
+                watch.given_up = True
+                del self._watches[watch.host]
+            hosts = [watch.host for watch in late]
+        for _host in hosts:
+            self._start()
+        return hosts
+
+    def stop(self) -> None:
+        """Nothing further is begun, and what is under way writes nothing more."""
+        with self._lock:
+            self._waiting.clear()
+            for watch in self._watches.values():
+                watch.given_up = True
+
+    def _start(self) -> None:
+        threading.Thread(target=self._run, daemon=True, name="tcx.m365 sweep").start()
+
+    def _run(self) -> None:
+        while True:
+            watch = self._next()
+            if watch is None:
+                return
+            _watch.take(watch)
+            outcome = _Outcome()
+            with outcome:
+                outcome.result = self._work(watch.host, functools.partial(self._say, watch))
+            with self._lock:
+                if watch.given_up:
+                    return
+                self._watches.pop(watch.host, None)
+            self._events.put((watch.host, _RESULT, outcome.result))
+
+    def _next(self) -> Watch | None:
+        with self._lock:
+            if not self._waiting or _lifeline.abandoned():
+                return None
+            watch = Watch(self._waiting.popleft())
+            self._watches[watch.host] = watch
+            return watch
+
+    def _say(self, watch: Watch, kind: str, content: str) -> None:
+        if not watch.given_up:
+            self._events.put((watch.host, kind, content))
+
+
+def _in_threads(
+    hosts: Sequence[str], work: Work, threads: int, *, pulse: bool = False
+) -> Generator[_Event, None, None]:
+    """:param pulse: say every tick that this process is there."""
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-    left = len(hosts)
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        for host in hosts:
-            future = pool.submit(work, host, functools.partial(_put, events, host))
-            future.add_done_callback(functools.partial(_put_result, events, host))
+    crew = _Crew(hosts, work, threads, events)
+    left = set(hosts)
+    looked = time.monotonic()
+    try:
         while left:
-            event = events.get()
-            left -= event[1] == _RESULT
-            yield event
+            with contextlib.suppress(queue.Empty):
+                event = events.get(timeout=_TICK_S)
+                if event[1] == _RESULT:
+                    left.discard(event[0])
+                yield event
+            if time.monotonic() - looked < _TICK_S:
+                continue
+            looked = time.monotonic()
+            if _lifeline.abandoned():
+                return
+            for host in crew.overdue():
+                left.discard(host)
+                yield host, _RESULT, crashed(_LATE)
+            if pulse:
+                yield "", _ALIVE, None
+    finally:
+        crew.stop()
 
 
-def _put(events: queue.SimpleQueue[_Event], host: str, kind: str, content: Any) -> None:
-    events.put((host, kind, content))
+_LATE = "it did not end within its deadline, and was given up; the other PBXs went on"
 
 
-def _put_result(events: queue.SimpleQueue[_Event], host: str, future: Future[dict[str, Any]]) -> None:
-    error = future.exception()
-    _put(events, host, _RESULT, crashed(_told(error)) if error else future.result())
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What threads of this process print or warn meanwhile goes nowhere; the thread that sweeps keeps its streams."""
+    own = threading.get_ident()
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Of(out, own), _Of(err, own)
+    last = logging.lastResort
+    logging.lastResort = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.stdout, sys.stderr = out, err
+        logging.lastResort = last
+
+
+class _Of:
+    """A stream for one thread; what others write to it is dropped, without taking any lock."""
+
+    def __init__(self, stream: Any, thread: int) -> None:
+        self._stream = stream
+        self._thread = thread
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() == self._thread:
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _told(error: BaseException) -> str:

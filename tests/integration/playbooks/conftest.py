@@ -40,6 +40,7 @@ class Outcome:
     code: int
     output: str
     recap: dict[str, dict[str, int]] = field(default_factory=dict)
+    stdout: str = ""
 
     @classmethod
     def of(cls, done: subprocess.CompletedProcess[str]) -> Outcome:
@@ -47,7 +48,7 @@ class Outcome:
             match[1]: {"ok": int(match[2]), "changed": int(match[3]), "failed": int(match[4]) + int(match[5])}
             for match in _RECAP.finditer(done.stdout)
         }
-        return cls(done.returncode, done.stdout + done.stderr, found)
+        return cls(done.returncode, done.stdout + done.stderr, found, done.stdout)
 
     def changed(self) -> list[str]:
         return sorted(host for host, counts in self.recap.items() if counts["changed"])

@@ -81,3 +81,12 @@ def test_modules_and_roles_show_nothing(unreadable: Controller, play: str, in_pr
     assert "not the JSON of a sign-in service" in done.output
     assert "CANARY" not in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_wait_is_announced_beside_the_output_that_programs_read(small: Controller) -> None:
+    """A callback that writes JSON owns standard output."""
+    small.lab.control.add_trouble("throttle", match={"service": "graph"}, seconds=3)
+    done = small.rollout()
+    assert done.code == 0
+    assert "waiting 3 s" in done.output
+    assert "waiting" not in done.stdout

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""By when a PBX of a sweep must have ended: what a step may take by its own deadline, and a little more.
+
+A step ends itself at its deadline. What no deadline of ours reaches (the resolver of the operating system, a lookup in the
+inventory, an endless computation) is noticed here: each step of a host says how long it may take, and who sweeps gives a
+host up that is later than that.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Abandoned
+
+GRACE_S = 30.0
+"""Beyond the deadline of a step."""
+
+FIRST_S = 600.0
+"""For what comes before the first step: reading and templating the variables of the host."""
+
+
+@dataclass
+class Watch:
+    """One host of a sweep.
+
+    :param until: the monotonic time by which it must have ended or begun the next step.
+    :param given_up: nobody waits for this host any more, so it must not write any more.
+    """
+
+    host: str
+    until: float = field(default_factory=lambda: time.monotonic() + FIRST_S + GRACE_S)
+    given_up: bool = False
+
+    @property
+    def overdue(self) -> bool:
+        return time.monotonic() > self.until
+
+
+class _Current(threading.local):
+    watch: Watch | None = None
+
+
+_current = _Current()
+
+
+def take(watch: Watch | None) -> None:
+    """This thread works on that host from now on."""
+    _current.watch = watch
+
+
+def begin(seconds: float) -> None:
+    """A step begins that may take so many seconds.
+
+    :raises Abandoned: the sweep has given this host up, or ``ansible-playbook`` has ended.
+    """
+    _lifeline.check()
+    watch = _current.watch
+    if watch is None:
+        return
+    if watch.given_up:
+        raise Abandoned("this PBX took longer than its deadline and was given up; nothing more is written")
+    watch.until = time.monotonic() + seconds + GRACE_S
