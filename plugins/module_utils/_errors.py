@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_lines
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 
 
 class M365Error(Exception):
@@ -66,6 +67,31 @@ class M365Error(Exception):
         self.status = status
         self.code = code
         self.request_id = request_id
+        self.carried_out: Plan | None = None
+        """What the task had written by then; set by ``_reconcile.py``."""
+
+    def after(self, last: M365Error | None) -> M365Error:
+        """Carry the last thing that a service said before this error ended a wait or a series of attempts."""
+        if last is None or last is self:
+            return self
+        if last.said not in self.said:
+            answered = sentence_of_answer(last)
+            self.said = f"{self.said.rstrip('.')}; the last answer: {answered}"
+        for name in ("status", "code", "target", "request_id"):
+            setattr(self, name, getattr(self, name) or getattr(last, name))
+        return self
+
+    def as_kind(self, kind: type[M365Error]) -> M365Error:
+        """The same answer, judged otherwise: a plain "does not exist" about what was seen a moment ago."""
+        return kind(
+            self.said,
+            tried=self.tried,
+            target=self.target,
+            service=self.service,
+            status=self.status,
+            code=self.code,
+            request_id=self.request_id,
+        )
 
     def while_trying(self, tried: str, target: str = "") -> M365Error:
         """Fill in what was tried and on what, unless a place nearer to the fault has said so already."""
@@ -266,13 +292,19 @@ def sentence(error: M365Error) -> str:
         if error.target and error.target not in error.tried:
             head += f" ({visible(error.target)})"
         head += ": "
-    said = visible(error.said.strip())
-    if error.service:
-        codes = " ".join(str(part) for part in (error.status, error.code) if part and str(part) not in said)
-        said = f"{error.service} answered{' ' + codes if codes else ''}: {said}"
+    said = sentence_of_answer(error)
     if error.request_id:
         said = f"{said.rstrip('.')} (request id {error.request_id})"
     if not said.endswith((".", "!", "?")):
         said += "."
     text = visible_lines(head + said)
     return f"{text} {error.remedy}" if error.remedy else text
+
+
+def sentence_of_answer(error: M365Error) -> str:
+    """``<service> answered <status> <code>: <said>``, or our own words where no service answered."""
+    said = visible(error.said.strip())
+    if not error.service:
+        return said
+    codes = " ".join(str(part) for part in (error.status, error.code) if part and str(part) not in said)
+    return f"{error.service} answered{' ' + codes if codes else ''}: {said}"

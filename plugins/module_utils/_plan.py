@@ -7,14 +7,15 @@
 """Changes, plans and how wanted and actual values are compared.
 
 A planner is a pure function from (desired, observed) to a :class:`Plan`. ``changed``, the diff, the list of changes and
-the verdict of a compliance run all come from the plan and from nothing else; check mode stops after it.
+the verdict of a compliance run all come from the plans that were carried out and from nothing else (``_reconcile.py``);
+check mode stops after the first.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
 HIDDEN = "(hidden)"
@@ -63,10 +64,14 @@ class Write:
 
 @dataclass
 class Plan:
-    """Ordered changes, and the writes that make them true."""
+    """Ordered changes, and the writes that make them true.
+
+    :param subject: the object in the headers of a diff: ``application 3cx-acme``.
+    """
 
     changes: list[Change] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    subject: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.changes)
@@ -79,9 +84,10 @@ class Plan:
 
     def diff(self) -> dict[str, Any]:
         """What ``--diff`` shows: both sides as stable text, redacted."""
+        headers = (f"{self.subject} (before)", f"{self.subject} (after)") if self.subject else ("before", "after")
         return {
-            "before_header": "actual",
-            "after_header": "wanted",
+            "before_header": headers[0],
+            "after_header": headers[1],
             "before": _render(self.changes, "before"),
             "after": _render(self.changes, "after"),
         }
@@ -92,6 +98,59 @@ def _render(changes: Iterable[Change], side: str) -> str:
     for change in changes:
         tree.setdefault(change.target, {})[change.field] = change.as_dict()[side]
     return json.dumps(tree, indent=2, sort_keys=True, default=str) + "\n" if tree else ""
+
+
+def carried_out(planned: Plan, left: Plan, *, ours: bool) -> list[Change]:
+    """What of a plan has been carried out, seen from what is still to be done in the state after.
+
+    :param left: the plan for the state after.
+    :param ours: nobody else has a part in that state: it is what the answers to our own writes tell. Otherwise it was
+        read, and only what the plan was about to do counts.
+    """
+    remaining = {(change.target, change.field): change for change in left.changes}
+    found = []
+    for change in planned.changes:
+        rest = remaining.pop((change.target, change.field), None)
+        if rest is None:
+            found.append(change)
+        elif isinstance(change.after, list) and isinstance(rest.before, list):
+            found.append(_reached(change, rest.before))
+        elif ours:
+            found.append(replace(change, after=rest.before))
+    if ours:
+        # Held back on the way (a synchronization that waits for its selection): was as wanted, and is not any more.
+        found += [replace(rest, before=rest.after, after=rest.before) for rest in remaining.values()]
+    return [change for change in found if change.before != change.after]
+
+
+def _reached(change: Change, now: list[Any]) -> Change:
+    """How far a change of a list has come; what others have added or taken away meanwhile is not ours."""
+    before = list(change.before or ())
+    gone = [item for item in before if item not in change.after and item not in now]
+    added = [item for item in change.after if item not in before and item in now]
+    return replace(change, after=[item for item in before if item not in gone] + added)
+
+
+def joined(parts: Iterable[Change]) -> list[Change]:
+    """Changes that were carried out one after the other as one list, each property once.
+
+    What others did in between is not among them, and neither is what was put back.
+    """
+    found: dict[tuple[str, str], Change] = {}
+    for change in parts:
+        key = (change.target, change.field)
+        found[key] = _then(found[key], change) if key in found else change
+    return [change for change in found.values() if change.before != change.after]
+
+
+def _then(first: Change, second: Change) -> Change:
+    if not (isinstance(first.after, list) and isinstance(second.after, list)):
+        return replace(second, before=first.before)
+    was, became = list(first.before or ()), first.after
+    again = list(second.before or ())
+    before = [item for item in was if item in again or item not in became]
+    before += [item for item in again if item not in was and item not in became]
+    return replace(second, before=before)
 
 
 Normalize = Callable[[Any], Any]

@@ -138,12 +138,15 @@ def env(*names: str) -> tuple[Any, list[str]]:
 
 
 def failure(error: M365Error, names: Names | None = None) -> dict[str, Any]:
-    """The result of a task that ended in one of our typed errors.
+    """The result of a task that ended in one of our typed errors: with what it had written by then.
 
     :param names: by which names the operator knows the options, unless the error knows them.
     """
     error.names = error.names or names or {}
-    return {"failed": True, "changed": False, "msg": str(error), "error": error.as_result(), **error.values()}
+    result = {"failed": True, "changed": False, "msg": str(error), "error": error.as_result(), **error.values()}
+    if error.carried_out:
+        result.update(changed=True, changes=error.carried_out.as_list(), diff=error.carried_out.diff())
+    return result
 
 
 def missing_dependency() -> dict[str, Any] | None:

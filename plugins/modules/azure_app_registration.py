@@ -200,6 +200,8 @@ options:
   certificates_exclusive:
     description:
       - Whether certificates that are not listed are removed. Only has an effect if O(certificates) is given.
+      - Those that can be used stay in the run that registers the first listed one, because the PBX signs in with one of them until it
+        is switched over. The next run removes them; O(force=true) removes them at once.
     type: bool
     default: false
   certificates_keep:
@@ -346,11 +348,6 @@ EXAMPLES = r"""
         unique_name: "3cx-{{ inventory_hostname }}"
         features: [user_sync, calendar_sync]
 
-    - name: Adopt the application that the wizard of 3CX has made
-      tcx.m365.azure_app_registration:
-        app_id: 0b7d3f0e-5f0c-4d3c-9a5b-3f8f5f3c2d11
-        unique_name: "3cx-{{ inventory_hostname }}"
-
     - name: Adopt whatever application has the redirect URI of this PBX, or create one
       tcx.m365.azure_app_registration:
         unique_name: "3cx-{{ inventory_hostname }}"
@@ -404,10 +401,7 @@ EXAMPLES = r"""
     - name: Nobody adds credentials to the service principal, and only who is assigned to it can sign in
       tcx.m365.azure_app_registration:
         unique_name: "3cx-{{ inventory_hostname }}"
-        service_principal:
-          enabled: true
-          assignment_required: true
-          visible: false
+        service_principal: {enabled: true, assignment_required: true, visible: false}
         service_principal_lock:
           enabled: true
           all_properties: false
@@ -478,6 +472,12 @@ display_name:
   returned: success
   type: str
   sample: 3CX Server-side
+removed_certificates:
+  description: The certificates that this task removed, with C(thumbprint), C(key_id), C(display_name), C(not_after) and the PEM
+    text as C(certificate). O(certificates) puts them back.
+  returned: success
+  type: list
+  elements: dict
 certificates:
   description: All certificates of the application, the first to end first.
   returned: success

@@ -27,6 +27,12 @@ extends_documentation_fragment:
   - tcx.m365.pbx
   - tcx.m365.settings
 options:
+  change_notifications:
+    description:
+      - Whether the PBX is asked if Microsoft's change notifications reach it. Without, RV(status.subscription) is V(none).
+      - A rollout leaves it out of its pre-flight check, and asks after it has changed something.
+    type: bool
+    default: true
   thorough:
     description:
       - Whether to read what costs further requests. Three and one for each hundred users of the PBX, and one for each page of

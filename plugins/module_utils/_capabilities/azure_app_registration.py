@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     application_plan,
     application_view,
     certificates,
+    key_plan,
     policy,
     redirect_uris,
     rights,
@@ -33,13 +34,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Key,
     Observed,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Applier, remove
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Application
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.key_plan import duplicates
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Reconciled, reconcile
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
 AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
@@ -121,7 +123,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
 
 
 def run(task: Task) -> Outcome:
-    """Find, plan, and outside of check mode carry out and prove."""
+    """Bring the application to its desired state, or away."""
     params = task.params
     key = _key(params)
     requested = _requested_permissions(params)
@@ -130,33 +132,28 @@ def run(task: Task) -> Outcome:
     catalogs = Catalogs(client)
     finder = Finder(client, key, catalogs, [each.resource for each in requested or ()], owners=bool(desired.owners))
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
+    within = float(params["wait_timeout"])
+
+    def check(desired: Desired, observed: Observed, plan: Plan) -> None:
+        _check_before_writing(task, client, desired, observed, plan)
+
     if params["state"] == "absent":
-        return _absent(task, client, finder, desired)
-    observed = finder.find()
-    desired = replace(desired, key=finder.key)
-    if requested is not None:
-        desired = _with_permissions(desired, catalogs.resolve(requested))
-    plan = application_plan.plan_present(desired, observed, client.now(), catalogs.known)
-    _check_before_writing(task, client, desired, observed, plan)
-    if plan and not task.check_mode:
-        final = Applier(finder, desired).apply(observed, within=float(params["wait_timeout"]), wait=params["wait"])
-    else:
-        final = application_plan.simulate(observed, plan)
-    _warn(task, final, client)
-    return Outcome(_values(task, client, desired, final, catalogs), plan)
+        return _absent(task, AbsentApplication(finder, desired, purge=params["purge"], check=check, within=within))
+
+    def resolve(desired: Desired) -> Desired:
+        return desired if requested is None else replace(desired, permissions=catalogs.resolve(requested))
+
+    application = Application(finder, desired, resolve=resolve, check=check, within=within, wait=params["wait"])
+    done = reconcile(application, check_mode=task.check_mode)
+    _predict_principal(task, client, done)
+    _warn(task, application.desired, done, client)
+    return Outcome(_values(task, client, application.desired, done, catalogs), done.plan)
 
 
-def _absent(task: Task, client: GraphClient, finder: Finder, desired: Desired) -> Outcome:
-    try:
-        observed = finder.find()
-    except NotFound:
-        observed = Observed()
-    desired = replace(desired, key=finder.key)
-    plan = application_plan.plan_absent(desired, observed, task.params["purge"])
-    _check_before_writing(task, client, desired, observed, plan)
-    gone = observed.but(application=observed.application or observed.deleted)
-    if plan and not task.check_mode:
-        remove(finder, plan)
+def _absent(task: Task, application: AbsentApplication) -> Outcome:
+    done = reconcile(application, check_mode=task.check_mode)
+    gone = done.before.but(application=done.before.application or done.before.deleted)
+    client = application.client
     values = {
         **application_view.ids(gone),
         "tenant_id": client.tenant_id,
@@ -166,7 +163,18 @@ def _absent(task: Task, client: GraphClient, finder: Finder, desired: Desired) -
         "auth_source": client.connection.credential.source,
         "waited": round(task.context.deadline.waited, 1),
     }
-    return Outcome(values, plan)
+    return Outcome(values, done.plan)
+
+
+def _predict_principal(task: Task, client: GraphClient, done: Reconciled[Observed]) -> None:
+    """In check mode the steps that come later plan on a service principal that is not there yet."""
+    application, principal = done.after.application or {}, done.after.service_principal or {}
+    missing = task.check_mode and done.before.service_principal is None and application.get("appId") != PENDING
+    key = client.shared_key(str(application.get("appId", "")).lower())
+    if missing:
+        task.context.store.put("predicted_principal", key, principal.get("id") or PENDING)
+    else:
+        task.context.store.drop("predicted_principal", key)
 
 
 def _check_before_writing(task: Task, client: GraphClient, desired: Desired, observed: Observed, plan: Plan) -> None:
@@ -189,7 +197,10 @@ def _check_before_writing(task: Task, client: GraphClient, desired: Desired, obs
         task.context.warn(str(error))
 
 
-def _values(task: Task, client: GraphClient, desired: Desired, final: Observed, catalogs: Catalogs) -> dict[str, Any]:
+def _values(
+    task: Task, client: GraphClient, desired: Desired, done: Reconciled[Observed], catalogs: Catalogs
+) -> dict[str, Any]:
+    final = done.after
     thumbprints = [each.thumbprint for each in desired.certificates or ()]
     now = client.now()
     return {
@@ -197,6 +208,7 @@ def _values(task: Task, client: GraphClient, desired: Desired, final: Observed, 
         "tenant_id": client.tenant_id,
         "admin_consent_url": _consent_url(client, final),
         "certificates": application_view.certificate_list(final.application, now, thumbprints),
+        "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
         "unmanaged": application_view.unmanaged(desired, final, now, catalogs.known),
         "auth_source": client.connection.credential.source,
         "waited": round(task.context.deadline.waited, 1),
@@ -211,9 +223,19 @@ def _consent_url(client: GraphClient, final: Observed) -> str:
     return "" if app_id == PENDING else endpoints.admin_consent_url(client.tenant_id, app_id, str(uris[0]))
 
 
-def _warn(task: Task, final: Observed, client: GraphClient) -> None:
+def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: GraphClient) -> None:
+    final = done.after
+    for warning in application_view.restore_warnings(done.before, done.plan):
+        task.context.warn(warning)
     entries = (final.application or {}).get("keyCredentials") or ()
-    for thumbprint in duplicates(entries):
+    kept = key_plan.kept_for_now(desired, entries, client.now())
+    if kept:
+        task.context.warn(
+            f"certificates_exclusive keeps {', '.join(kept)} for now: none of the desired certificates was registered before "
+            "this run, so one of the others may be what the PBX signs in with. Run again once it signs in with a desired one, "
+            "or set force: true."
+        )
+    for thumbprint in key_plan.duplicates(entries):
         task.context.warn(
             f"the certificate {thumbprint} is registered more than once; certificates_prune_duplicates: true removes the others"
         )
@@ -267,10 +289,6 @@ def requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPerm
         *names.requested_by_features(params["features"]),
     ]
     return list(dict.fromkeys(found))
-
-
-def _with_permissions(desired: Desired, permissions: Sequence[names.Permission]) -> Desired:
-    return Desired(**{**desired.__dict__, "permissions": permissions})
 
 
 def _desired(params: Mapping[str, Any], key: Key) -> Desired:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
@@ -18,11 +19,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan,
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import Granter, GrantReader
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader, Grants
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Reconciled, reconcile
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
 ARGUMENT_SPEC: ArgumentSpec = {
@@ -60,17 +62,28 @@ def run(task: Task) -> Outcome:
         catalogs,
         [each.resource for each in requested],
         application_too=desired.exclusive or desired.absent,
+        predicting=task.check_mode,
     )
-    granted = _observe(reader, catalogs, requested, pending, desired.absent)
-    found = catalogs.resolve(requested)
-    desired = DesiredGrant(
-        **{
-            **desired.__dict__,
-            "application": [each for each in found if each.kind == names.APPLICATION],
-            "delegated": [each for each in found if each.kind == names.DELEGATED],
-        }
+
+    def resolve(desired: DesiredGrant) -> DesiredGrant:
+        found = catalogs.resolve(requested)
+        return replace(
+            desired,
+            application=[each for each in found if each.kind == names.APPLICATION],
+            delegated=[each for each in found if each.kind == names.DELEGATED],
+        )
+
+    rights_of = Rights(client, reader, reported_only=task.check_mode)
+    grants = Grants(
+        reader,
+        desired,
+        observe=lambda: _observe(reader, catalogs, requested, pending, desired.absent),
+        resolve=resolve,
+        check=rights_of.check,
+        within=float(params["wait_timeout"]),
+        wait=params["wait"],
     )
-    return _bring_about(task, client, reader, desired, granted)
+    return _bring_about(task, rights_of, grants)
 
 
 def _observe(
@@ -88,27 +101,46 @@ def _observe(
         return Granted(marked=True)
 
 
-def _bring_about(
-    task: Task, client: GraphClient, reader: GrantReader, desired: DesiredGrant, granted: Granted
-) -> Outcome:
-    params, plan = task.params, grant_plan.plan_grants(desired, granted, reader.names)
+def _bring_about(task: Task, rights_of: Rights, grants: Grants) -> Outcome:
     try:
-        _require_rights(client, reader, desired, plan)
-    except MissingRight as error:
-        if not task.check_mode and params["on_missing_rights"] == "fail":
+        done = reconcile(grants, check_mode=task.check_mode)
+    except MissingRight:
+        if task.params["on_missing_rights"] == "fail":
             raise
-        task.context.warn(str(error))
-        values = _values(task, client, reader.names, desired, granted, granted)
-        values.update(missing_rights=error.missing, admin_consent_url=error.consent_url)
-        if task.check_mode:
-            return Outcome(values, plan)
         # Nothing was changed; what a human has to do is in the result.
-        return Outcome({**values, "changes": plan.as_list(), "diff": plan.diff()})
-    if plan and not task.check_mode:
-        final = Granter(reader, desired).apply(granted, within=float(params["wait_timeout"]), wait=params["wait"])
-    else:
-        final = grant_plan.simulate(granted, plan)
-    return Outcome(_values(task, client, reader.names, desired, granted, final), plan)
+        rights_of.reported_only = True
+        done = reconcile(grants, check_mode=True)
+    values = _values(task, grants, done)
+    if rights_of.missing is None:
+        return Outcome(values, done.plan)
+    task.context.warn(str(rights_of.missing))
+    values.update(granted=[], revoked=[])
+    values.update(missing_rights=rights_of.missing.missing, admin_consent_url=rights_of.missing.consent_url)
+    if task.check_mode:
+        return Outcome(values, done.plan)
+    return Outcome({**values, "changes": done.plan.as_list(), "diff": done.plan.diff()})
+
+
+class Rights:
+    """Whether the caller may do what is planned.
+
+    :ivar reported_only: what is missing is no error: check mode, or ``on_missing_rights: report``.
+    :ivar missing: what is.
+    """
+
+    def __init__(self, client: GraphClient, reader: GrantReader, *, reported_only: bool) -> None:
+        self._client = client
+        self._reader = reader
+        self.reported_only = reported_only
+        self.missing: MissingRight | None = None
+
+    def check(self, desired: DesiredGrant, plan: Plan) -> None:
+        try:
+            _require_rights(self._client, self._reader, desired, plan)
+        except MissingRight as error:
+            self.missing = error
+            if not self.reported_only:
+                raise
 
 
 def _require_rights(client: GraphClient, reader: GrantReader, desired: DesiredGrant, plan: Plan) -> None:
@@ -122,7 +154,7 @@ def _require_rights(client: GraphClient, reader: GrantReader, desired: DesiredGr
         if kind in kinds and rights.lacking(token, any_of):
             url = "" if desired.absent else _consent_url(client, reader, desired)
             rights.require(token, any_of, "grant permissions", desired.app_id, url)
-    if any(write.action == grant_plan.CREATE_PRINCIPAL for write in plan.writes):
+    if "state" in plan.changed_fields("service_principal"):
         rights.require(token, rights.WRITE_APPLICATIONS, "create the service principal", desired.app_id)
 
 
@@ -131,9 +163,9 @@ def _consent_url(client: GraphClient, reader: GrantReader, desired: DesiredGrant
     return client.connection.endpoints.admin_consent_url(client.tenant_id, desired.app_id, str(uris[0]))
 
 
-def _values(
-    task: Task, client: GraphClient, known: Names, desired: DesiredGrant, before: Granted, after: Granted
-) -> dict[str, Any]:
+def _values(task: Task, grants: Grants, done: Reconciled[Granted]) -> dict[str, Any]:
+    client, known, desired = grants.client, grants.reader.names, grants.desired
+    before, after = done.before, done.after
     roles, scopes = _names(before, known), _names(after, known)
     besides = grant_plan.unneeded(desired, after, known) if not desired.absent else ([], [])
     return {

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
 from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import Parties
@@ -39,12 +39,15 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     argument_spec,
     wanted_from,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, Observed, Settings
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, IntegrationSettings, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn, SignInSwitches, User
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Journal, Reconciled, Resource, reconcile
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+S = TypeVar("S")
 
 _NAMES = {"type": "list", "elements": "str"}
 _OFF = {"type": "bool", "default": False}
@@ -165,6 +168,7 @@ def _check(values: Mapping[str, Any], check_mode: bool) -> None:
 class Work:
     """One execution; keeps the parts of it together.
 
+    :param notifications: whether a PBX is asked if Microsoft's change notifications reach it.
     :param silent: the caller says itself what :meth:`outcome` has found of the integration's health.
     :ivar facts: what the PBX is; known after :meth:`outcome`, as is all that follows.
     :ivar observed: its settings as they were read.
@@ -175,45 +179,58 @@ class Work:
     observed: Observed
     health: Health
 
-    def __init__(self, task: Task, request: Request, xapi: Xapi, *, silent: bool = False) -> None:
+    def __init__(
+        self, task: Task, request: Request, xapi: Xapi, *, silent: bool = False, notifications: bool = True
+    ) -> None:
         self.task = task
         self.request = request
         self.xapi = xapi
-        self.settings = Settings(xapi)
         self.silent = silent
+        self.notifications = notifications
+        self._journal = Journal()
+        self._people: dict[str, User] = {}
 
     def outcome(self) -> Outcome:
-        facts = pbx_facts.observe(self.xapi)
+        with self._journal.told_in_errors():
+            return self._outcome()
+
+    def _outcome(self) -> Outcome:
+        facts = self.facts = pbx_facts.observe(self.xapi)
         wanted = requirements.applicable(self.request.desired.values, facts.release)
         requirements.check(wanted, facts, url=self.xapi.connection.url)
         desired = dataclasses.replace(self.request.desired, values=wanted)
-        observed = self.settings.observe(desired, within=None if self.task.check_mode else self.request.within)
-        plan = self.settings.plan(desired, observed)
-        if wanted.get("teams.sbc_fqdn") and "teams.sbc_fqdn" in plan.changed_fields(settings_plan.TARGET):
-            teams.check_fqdn(self.xapi, wanted["teams.sbc_fqdn"])
-        account = self._plan_account()
-        people = self._plan_sign_in(plan)
-        if plan and not self.task.check_mode:
-            observed = self.settings.apply(desired, observed, within=self.request.within)
-        status = self._status(observed, facts, plan)
-        self.facts, self.observed, self.health = facts, observed, status
-        if not self.task.check_mode:
-            presence.apply(self.xapi, account)
-            if people:
-                self._apply_sign_in()
+        within = None if self.task.check_mode else self.request.within
+        settings = self._reconcile(IntegrationSettings(self.xapi, desired, within=within, check=self._check))
+        self.observed = settings.before if self.task.check_mode else settings.after
+        self.health = self._status(self.observed, facts, settings.plan)
+        if self.request.account:
+            self._reconcile(presence.Account(self.xapi, self.request.account))
+        if self.request.sign_in:
+            self._reconcile(SignInSwitches(self.xapi, self.request.sign_in, self._people, within=within))
         values = {
-            "status": status.as_dict(),
+            "status": self.health.as_dict(),
             "version": facts.version,
             "edition": facts.license.label,
             "redirect_uri": facts.redirect_uri,
-            "unmanaged": settings_plan.unmanaged(desired.values, observed.entities, observed.names),
+            "unmanaged": settings_plan.unmanaged(desired.values, settings.after.entities, settings.after.names),
         }
         values.update(self._teams(facts))
-        return Outcome(values, Plan(plan.changes + account.changes + people.changes))
+        return Outcome(values, self._journal.plan)
 
-    def _plan_account(self) -> Plan:
-        wanted = self.request.account
-        return presence.plan(wanted, presence.works(self.xapi)) if wanted else Plan()
+    def _reconcile(self, resource: Resource[S]) -> Reconciled[S]:
+        return reconcile(resource, check_mode=self.task.check_mode, journal=self._journal)
+
+    def _check(self, plan: Plan) -> None:
+        """What can be known to fail, before anything is written."""
+        fqdn = self.request.desired.values.get("teams.sbc_fqdn")
+        if fqdn and "teams.sbc_fqdn" in plan.changed_fields(settings_plan.TARGET):
+            teams.check_fqdn(self.xapi, fqdn)
+        if self.request.sign_in:
+            self._people = users.find(self.xapi, self.request.sign_in.names)
+            missing = [name for name in self.request.sign_in.names if name not in self._people]
+            # What is about to be written may bring them; otherwise nobody will.
+            if missing and not plan:
+                raise users.unknown(missing, url=self.xapi.connection.url)
 
     def _teams(self, facts: Facts) -> dict[str, Any]:
         """Scripts and mapping, which are asked for and no settings."""
@@ -240,6 +257,7 @@ class Work:
             application_id=observed.application_id,
             within=self.request.within if waits else 0.0,
             parties=self.request.desired.parties,
+            notifications=self.notifications,
         )
         if found.ok and not waits:
             health.remember(self.xapi, found)
@@ -260,32 +278,6 @@ class Work:
                 f"The Microsoft 365 integration of {self.xapi.connection.url} is not healthy: {found.message}. "
                 f"{health.remedy_for(found.message, self.request.desired.parties)}"
             )
-
-    def _plan_sign_in(self, settings: Plan) -> Plan:
-        wanted = self.request.sign_in
-        if not wanted:
-            return Plan()
-        found = users.find(self.xapi, wanted.names)
-        missing = [name for name in wanted.names if name not in found]
-        # What is about to be written may bring them; otherwise nobody will.
-        if missing and not settings:
-            raise users.unknown(missing, url=self.xapi.connection.url)
-        return users.plan_sign_in(wanted, found)
-
-    def _apply_sign_in(self) -> None:
-        wanted = self.request.sign_in
-
-        def probe() -> tuple[bool, Any]:
-            there = users.find(self.xapi, wanted.names)
-            return len(there) == len(set(wanted.names)), there
-
-        _done, found = self.task.context.deadline.until(
-            probe, "users are not synchronized yet", within=self.request.within
-        )
-        users.apply_sign_in(self.xapi, users.plan_sign_in(wanted, found))
-        missing = [name for name in wanted.names if name not in found]
-        if missing:
-            raise users.unknown(missing, url=self.xapi.connection.url)
 
 
 CAPABILITY = Capability(name="tcx_m365_settings", argument_spec=ARGUMENT_SPEC, run=run)

@@ -31,6 +31,7 @@ _LINK = ("application_id", "tenant_id", "consent_url", "state", "wait", "wait_ti
 
 ARGUMENT_SPEC: ArgumentSpec = {
     **{name: option for name, option in tcx_m365_settings.ARGUMENT_SPEC.items() if name not in _LINK},
+    "change_notifications": {"type": "bool", "default": True},
     "thorough": {"type": "bool", "default": False},
     "warning_days": {"type": "int", "default": 30},
 }
@@ -43,7 +44,13 @@ def run(task: Task) -> Outcome:
     connection = _pbx_connection.connection(task.params, task.context)
     # One access token per PBX: two tasks on one PBX at a time would take it from each other.
     with task.context.store.lock("pbx_work", connection.url):
-        work = Work(look, request, Xapi(connection, task.context), silent=True)
+        work = Work(
+            look,
+            request,
+            Xapi(connection, task.context),
+            silent=True,
+            notifications=task.params["change_notifications"],
+        )
         values = work.outcome().values
         now = dt.datetime.now(dt.timezone.utc)
         findings = _judge(task, work, now)

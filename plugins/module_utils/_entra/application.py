@@ -132,12 +132,14 @@ class Desired:
     :param overlap_days: how long a new certificate must have been there before an older one of ours is retired.
     :param owners: object ids.
     :param service_principal: ``enabled``, ``assignment_required``, ``visible``.
-    :param force: remove also where our mark is missing.
+    :param force: remove also where our mark is missing, and certificates although no other is known to work.
     :param pbx: the PBX that the task works for: only its entries are removed, and the application is marked for it.
     :param removes: whether the application carried the mark of that PBX before this run: marking and removing never
         happen in one run.
     :param stated: the operator named the application himself, by its id.
     :param adopts: the application was there before us; a tag says so from then on.
+    :param registered: thumbprints of the certificates that could be used when the run began; ``None``: those that are
+        there now.
     """
 
     key: Key
@@ -162,6 +164,7 @@ class Desired:
     removes: bool = True
     stated: bool = True
     adopts: bool = False
+    registered: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ class Observed:
 
     :param application: with :data:`SELECT`.
     :param deleted: a soft-deleted application with our key; only looked for where ``application`` is ``None``.
+    :param deleted_principal: its soft-deleted service principal; only looked for where there is no live one.
     :param owners: object ids; empty when nobody asked for them.
     :param owner_objects: the same as objects; :param principal_owners: those of the service principal.
     :param federated: federated identity credentials of the application.
@@ -178,6 +182,7 @@ class Observed:
     application: Json | None = None
     service_principal: Json | None = None
     deleted: Json | None = None
+    deleted_principal: Json | None = None
     owners: tuple[str, ...] = ()
     owner_objects: tuple[Json, ...] = ()
     principal_owners: tuple[Json, ...] = ()

@@ -4,12 +4,14 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""Carries out the plan of an application. Each step may be repeated: a connection can break after Graph has committed."""
+"""An application as a resource: found, planned, carried out and verified."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
@@ -18,7 +20,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import application
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.converge import converge
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, passing, unsupported_here
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
@@ -29,9 +30,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Rejected,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Replicated
 from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
 
 Json = dict[str, Any]
+Note = Callable[[Observed], None]
+Check = Callable[[Desired, Observed, Plan], None]
 
 _FIRST_PROPERTIES = ("displayName", "signInAudience")
 """What an upsert carries. It would replace the collections of an application that somebody else has just made, unread."""
@@ -42,53 +46,81 @@ _REAPPEAR_S = 20.0
 _NAME_TAKEN = "Another object with the same value for property uniqueName already exists"
 """400 without a code of its own (observed): the answer to a request for a name that another application has."""
 
-_PURGE_S = 60.0
+_KEY_GONE = "has no key value and does not exist"
+"""400 (observed: "Credential with KeyId .. has no key value and does not exist on the object"): an entry that was read
+has been removed by somebody else, or this replica does not show that yet."""
 
 
-class Applier:
-    """Brings one application to its plan; the subject of :func:`converge`."""
+class Application(Replicated[Observed]):
+    """An application that is to be there.
 
-    def __init__(self, finder: Finder, desired: Desired) -> None:
+    :param desired: without its permissions, whose ids are known after :meth:`observe`.
+    :param resolve: completes it then.
+    :param check: raises what can be known to fail.
+    """
+
+    def __init__(
+        self,
+        finder: Finder,
+        desired: Desired,
+        *,
+        resolve: Callable[[Desired], Desired],
+        check: Check,
+        within: float,
+        wait: bool,
+    ) -> None:
+        super().__init__(finder.client.context.deadline, within=within, wait=wait)
         self.finder = finder
         self.client = finder.client
         self.desired = desired
         self.what = f"the application {desired.key.text()}"
+        self.subject = f"application {desired.key.text()}"
+        self._resolve = resolve
+        self._check = check
         self._calls: dict[str, Callable[[Any, Observed], Call]] = {
             steps.UPDATE: self._update_call,
             steps.CREATE_PRINCIPAL: self._create_principal_call,
             steps.UPDATE_PRINCIPAL: self._update_principal_call,
         }
 
-    def apply(self, observed: Observed, *, within: float, wait: bool) -> Observed:
-        """Carry out what is wished and prove it; returns what is there then.
-
-        :param within: seconds that replication may take.
-        """
-        key = self.client.shared_key("application", self.desired.key.text().casefold())
-        with machine_lock(key, self.finder.client.context.deadline, "another run changes this application"):
-            if observed.application is not None or not self._can_upsert():
-                # Another process of this machine may have written while we waited for the lock.
-                observed = self.finder.find()
-            return converge(self, observed, self.client.context.deadline, within=within, wait=wait)
-
-    # --- subject of converge -----------------------------------------------------------------------------------------
+    def observe(self) -> Observed:
+        observed = self.finder.find()
+        entries = (observed.application or {}).get("keyCredentials") or ()
+        self.desired = replace(
+            self._resolve(self.desired),
+            key=self.finder.key,
+            registered=key_plan.usable_thumbprints(entries, self.client.now()),
+        )
+        return observed
 
     def plan(self, state: Observed) -> Plan:
         return steps.plan_present(self.desired, state, self.client.now(), self.finder.catalogs.known)
 
-    def apply_plan(self, plan: Plan, state: Observed) -> tuple[Observed, bool]:
+    def check(self, state: Observed, plan: Plan) -> None:
+        self._check(self.desired, state, plan)
+
+    def expected(self, state: Observed, plan: Plan) -> Observed:
+        return steps.simulate(state, plan)
+
+    def exclusively(self) -> AbstractContextManager[object]:
+        key = self.client.shared_key("application", self.desired.key.text().casefold())
+        return machine_lock(key, self.deadline, "another run changes this application")
+
+    def refreshed(self, state: Observed, _plan: Plan) -> Observed:
+        """Another process of this machine may have written while we waited for the lock."""
+        return state if state.application is None and self._can_upsert() else self.finder.find()
+
+    def apply(self, plan: Plan, state: Observed, note: Note) -> Applied[Observed]:
         try:
-            return self._apply_writes(plan, state)
+            return self._apply_writes(plan, state, note)
         except M365Error as error:
             if not passing(error):
                 raise error.while_trying(f"change {self.what}") from None
             self.client.context.trace(f"left for the next round: {error.said}")
-            return state, False
+            return Applied(state, False, error.while_trying(f"change {self.what}"))
 
-    def read(self, state: Observed) -> Observed:
-        if state.application is None:
-            return self.finder.find()
-        return self.finder.again(state)
+    def read(self, known: Observed) -> Observed:
+        return self.finder.find() if known.application is None else self.finder.again(known)
 
     def sees(self, reading: Observed, known: Observed) -> bool:
         application = reading.application is not None or known.application is None
@@ -108,67 +140,78 @@ class Applier:
 
     # --- steps ---------------------------------------------------------------------------------------------------------
 
-    def _apply_writes(self, plan: Plan, state: Observed) -> tuple[Observed, bool]:
+    def _apply_writes(self, plan: Plan, state: Observed, note: Note) -> Applied[Observed]:
         rest: list[Write] = []
         for write in plan.writes:
             if write.action == steps.CREATE:
                 created = self._create(write.payload)
                 if created is None:
-                    # Somebody else was faster, or the answer was lost: what there is decides what is left to do.
-                    return self._found_again(), False
+                    # Somebody else was faster: what there is decides what is left to do.
+                    return Applied(self._found_again(), False)
                 state = Observed(application=created)
+                note(state)
                 left = {name: value for name, value in write.payload.items() if not _is_there(created, name, value)}
                 if left:
                     rest.append(Write(steps.UPDATE, left))
             elif write.action == steps.RESTORE:
                 state = self._restore(state)
+                note(state)
+                # The service principal may have come along or not, so the other steps are planned anew.
+                return self._apply_writes(self.plan(state), state, note)
+            elif write.action == steps.RESTORE_PRINCIPAL:
+                state = self._restore_principal(state)
+                note(state)
             elif write.action == steps.ADD_OWNERS:
                 state = self._add_owners(write.payload, state)
+                note(state)
             else:
                 rest.append(write)
-        return self._together(rest, state)
+        return self._together(rest, state, note)
 
-    def _together(self, writes: Sequence[Write], state: Observed) -> tuple[Observed, bool]:
+    def _together(self, writes: Sequence[Write], state: Observed, note: Note) -> Applied[Observed]:
         """Independent requests in one round trip."""
         if not writes:
-            return state, True
+            return Applied(state)
         calls = [self._calls[write.action](write.payload, state) for write in writes]
         if len(calls) == 1:
             answers = [self.client.send(calls[0], once=True)]
         else:
             answers = self.client.batch(calls, once=True)
-        accepted = True
+        trouble: M365Error | None = None
         refusal: M365Error | None = None
         for write, answer in zip(writes, answers):
             if answer.ok:
                 state = self._accepted(write, answer, state)
                 continue
-            accepted = False
-            error = self._error_of(answer)
+            error = self._error_of(answer).while_trying(f"change {self.what}")
+            trouble = trouble or error
             if not (passing(error) or isinstance(error, Conflict) or self._is_outdated(write, error, state)):
                 refusal = refusal or error
+        note(state)
         if refusal is not None:
             raise refusal
-        return state, accepted
+        return Applied(state, trouble is None, trouble)
 
     def _is_outdated(self, write: Write, error: M365Error, state: Observed) -> bool:
         """Whether a list of certificates was refused because it keeps one that somebody else has removed meanwhile.
 
-        Graph says only that the value is invalid; whether it still is what was read tells the two apart.
+        Mostly Graph says only that the value is invalid; whether it still is what was read tells the two apart.
         """
         if not isinstance(error, Rejected) or "keyCredentials" not in (write.payload or {}):
             return False
+        if _KEY_GONE in error.said:
+            return True
         reading = self.finder.again(state)
         return self.entries(reading) != self.entries(state)
 
     def _error_of(self, answer: Answer) -> M365Error:
         """The application has been seen, so where it now "does not exist" it has not been replicated."""
         error = answer.error
-        return NotYetReplicated(error.said, code=error.code) if isinstance(error, NotFound) else error
+        return error.as_kind(NotYetReplicated) if isinstance(error, NotFound) else error
 
     def _accepted(self, write: Write, answer: Answer, state: Observed) -> Observed:
         if write.action == steps.CREATE_PRINCIPAL:
-            principal = answer.get()
+            principal = answer.entity()
             self.client.context.store.put(
                 "service_principal", self.client.shared_key(str(principal.get("appId", "")).lower()), principal["id"]
             )
@@ -176,16 +219,9 @@ class Applier:
         return steps.simulate(state, Plan(writes=[write]))
 
     def _update_call(self, payload: Json, state: Observed) -> Call:
-        application = state.application or {}
-        body = dict(payload)
-        if "keyCredentials" in body:
-            body["keyCredentials"] = key_plan.to_send(body["keyCredentials"], application.get("keyCredentials") or ())
-        if "uniqueName" in body and not self.finder.knows_unique_names:
-            body = steps.tagged_key({"tags": application.get("tags") or [], **body})
-        if isinstance(body.get("web"), Mapping):
-            # The second view of the redirect URIs would contradict the first (metadata: redirectUriSettings).
-            body["web"] = {name: value for name, value in body["web"].items() if name != "redirectUriSettings"}
-        return Call("PATCH", f"/applications/{application['id']}", body)
+        if "uniqueName" in payload and not self.finder.knows_unique_names:
+            payload = steps.tagged_key({"tags": (state.application or {}).get("tags") or [], **payload})
+        return update_call(payload, state)
 
     def _create_principal_call(self, payload: Json, state: Observed) -> Call:
         return Call("POST", "/servicePrincipals", {**payload, "appId": (state.application or {})["appId"]})
@@ -197,7 +233,7 @@ class Applier:
         return bool(self.desired.key.unique_name) and self.finder.knows_unique_names
 
     def _create(self, body: Json) -> Json | None:
-        """The new application; ``None`` where somebody else has made it in the meantime, or perhaps we have."""
+        """The new application; ``None`` where somebody else has made it in the meantime."""
         if self._can_upsert():
             first = {name: body[name] for name in _FIRST_PROPERTIES}
             call = Call(
@@ -208,7 +244,7 @@ class Applier:
             )
             answer = self.client.send(call, once=True)
             if answer.ok:
-                return answer.get() if answer.status == 201 else None
+                return answer.entity("appId") if answer.status == 201 else None
             error = answer.error
             if isinstance(error, Conflict) or self._is_name_taken(error):
                 return None
@@ -228,16 +264,17 @@ class Applier:
             raise error.while_trying(f"create {self.what}")
         return True
 
-    def _post(self, body: Json) -> Json | None:
+    def _post(self, body: Json) -> Json:
         """Create without a key. displayName is not unique, so after a lost answer the application is looked for first."""
         sent = {**body, "keyCredentials": key_plan.to_send(body.get("keyCredentials") or (), ())}
         for candidate in [sent] if "uniqueName" not in sent else [sent, steps.tagged_key(sent)]:
             try:
                 answer = self.client.send(Call("POST", "/applications", candidate))
+                if answer.ok:
+                    return answer.entity("appId")
             except Interrupted:
-                return None
-            if answer.ok:
-                return answer.get()
+                self._found_again()
+                raise
             if not isinstance(answer.error, Rejected) or candidate is not sent or "uniqueName" not in sent:
                 raise answer.error.while_trying(f"create {self.what}")
         raise answer.error.while_trying(f"create {self.what}")
@@ -258,11 +295,19 @@ class Applier:
         answer = self.client.send(Call("POST", f"/directory/deletedItems/{deleted['id']}/restore"))
         if not answer.ok and not isinstance(answer.error, NotFound):
             raise answer.error.while_trying("restore the deleted application", str(deleted.get("appId")))
-        # Whether its service principal comes back with it is not known (documented otherwise in places): read, then decide.
-        restored = {**deleted, "deletedDateTime": None}
-        return self.client.eventually(
-            lambda: self._seen(Observed(application=restored)), "the restored application is being replicated"
-        )
+        restored = Observed(application={**deleted, "deletedDateTime": None})
+        return self.client.eventually(lambda: self._seen(restored), "the restored application is being replicated")
+
+    def _restore_principal(self, state: Observed) -> Observed:
+        """It comes back as it was; a new one would ask for no assignment, and the old one could never be restored."""
+        deleted = state.deleted_principal or {}
+        answer = self.client.send(Call("POST", f"/directory/deletedItems/{deleted['id']}/restore"), once=True)
+        error = None if answer.ok else answer.error
+        if error is not None:
+            error.while_trying("restore the service principal", str(deleted.get("appId")))
+            # It may be back already, be gone for good, or not have been found by this replica: read again, then decide.
+            raise error.as_kind(NotYetReplicated) if isinstance(error, (NotFound, Conflict)) else error
+        return state.but(service_principal={**deleted, "deletedDateTime": None}, deleted_principal=None)
 
     def _seen(self, state: Observed) -> Observed:
         reading = self.finder.again(state)
@@ -291,44 +336,20 @@ class Applier:
         return state.but(owners=(*state.owners, *added))
 
 
+def update_call(payload: Json, state: Observed) -> Call:
+    """The request that changes properties of an application, each as a whole."""
+    application = state.application or {}
+    body = dict(payload)
+    if "keyCredentials" in body:
+        body["keyCredentials"] = key_plan.to_send(body["keyCredentials"], application.get("keyCredentials") or ())
+    if isinstance(body.get("web"), Mapping):
+        # The second view of the redirect URIs would contradict the first (metadata: redirectUriSettings).
+        body["web"] = {name: value for name, value in body["web"].items() if name != "redirectUriSettings"}
+    return Call("PATCH", f"/applications/{application['id']}", body)
+
+
 def _is_there(created: Json, name: str, value: Any) -> bool:
     """Whether the service has taken a property over from the request that created the application."""
     if name == "keyCredentials":
         return key_plan.is_same(created.get(name) or (), value)
     return bool(created.get(name) == value)
-
-
-def remove(finder: Finder, plan: Plan) -> None:
-    """Carry out a plan that deletes; what is gone already is no error."""
-    client = finder.client
-    for write in plan.writes:
-        identifier = write.payload["id"]
-        if write.action == steps.DELETE:
-            answer = client.send(Call("DELETE", f"/applications/{identifier}"))
-            if not answer.ok and not isinstance(answer.error, NotFound):
-                raise answer.error.while_trying("delete the application", finder.key.text())
-        elif write.action == steps.PURGE:
-            _purge(finder, identifier)
-
-
-def _purge(finder: Finder, identifier: str) -> None:
-    """Right after the deletion the deleted item may not be there yet; a lost answer may mean that it is gone."""
-    client = finder.client
-    perhaps_done = False
-
-    def attempt() -> None:
-        nonlocal perhaps_done
-        try:
-            answer = client.send(Call("DELETE", f"/directory/deletedItems/{identifier}"), once=True)
-        except M365Error as error:
-            if not passing(error):
-                raise
-            perhaps_done = True
-            raise NotYetReplicated(error.said) from None
-        if answer.ok or (perhaps_done and isinstance(answer.error, NotFound)):
-            return
-        if isinstance(answer.error, NotFound):
-            raise NotYetReplicated(answer.error.said)
-        raise answer.error.while_trying("remove the deleted application for good", finder.key.text())
-
-    client.eventually(attempt, "the deletion is being replicated", within=_PURGE_S)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
+from ansible_collections.tcx.m365.plugins.module_utils._entra import absence
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     MARK,
     SELECT,
@@ -31,11 +32,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
     GraphClient,
     unsupported_here,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, Conflict, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, Conflict, M365Error, NotFound
 
 Json = dict[str, Any]
-
-_DELETED = f"/directory/deletedItems/microsoft.graph.application?$select={SELECT}&$top=999"
 
 _RELATIONS = {"owners": "owners", "principal_owners": "owners", "federated": "federatedIdentityCredentials"}
 
@@ -87,7 +86,9 @@ class Finder:
     def _find(self) -> Observed:
         calls = self._lookups()
         missing = self.catalogs.missing(self.resources)
-        answers = self.client.batch([*calls.values(), Call("GET", _DELETED), *self.catalogs.calls(missing)])
+        answers = self.client.batch(
+            [*calls.values(), Call("GET", absence.DELETED_APPLICATIONS), *self.catalogs.calls(missing)]
+        )
         found = dict(zip(calls, answers))
         deleted_page = answers[len(calls)]
         self.catalogs.take(missing, answers[len(calls) + 1 :])
@@ -95,7 +96,8 @@ class Finder:
         if application is None:
             deleted = self._deleted(deleted_page)
             if deleted is not None:
-                return Observed(deleted=deleted)
+                live, gone = absence.principal(self.client, str(deleted["appId"]))
+                return Observed(deleted=deleted, service_principal=live, deleted_principal=gone)
             if self.key.app_id:
                 home = str((_or_none(found["service_principal"]) or {}).get("appOwnerOrganizationId") or "")
                 elsewhere = f": it is registered in another tenant ({home}), which has to change it" if home else ""
@@ -271,7 +273,10 @@ class Finder:
         if principal is not None:
             store, key = self.client.context.store, self.client.shared_key(str(application.get("appId", "")).lower())
             store.put("service_principal", key, principal["id"])
-        return Observed(application=application, service_principal=principal)
+        deleted: Json | None = None
+        if principal is None:
+            principal, deleted = absence.principal(self.client, str(application["appId"]))
+        return Observed(application=application, service_principal=principal, deleted_principal=deleted)
 
 
 def _audit_calls(path: str, app_id: str) -> dict[str, Call]:
@@ -287,9 +292,7 @@ def _audit_calls(path: str, app_id: str) -> dict[str, Call]:
 
 def _or_none(answer: Answer) -> Json | None:
     """The object, or ``None`` where Graph says plainly that there is none."""
-    if answer.ok:
-        return answer.get()
-    error = answer.error
-    if isinstance(error, NotFound):
-        return None
-    raise error.while_trying("read the application")
+    try:
+        return answer.entity_or_none()
+    except M365Error as error:
+        raise error.while_trying("read the application") from None

@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan, ownership, redirect_uris
@@ -46,6 +46,7 @@ UPDATE = "update_application"
 ADD_OWNERS = "add_owners"
 CREATE_PRINCIPAL = "create_service_principal"
 UPDATE_PRINCIPAL = "update_service_principal"
+RESTORE_PRINCIPAL = "restore_service_principal"
 DELETE = "delete_application"
 PURGE = "purge_application"
 
@@ -185,25 +186,26 @@ def _names_of(entries: Sequence[Json]) -> list[str]:
 
 def simulate(observed: Observed, plan: Plan) -> Observed:
     """What will be there once the plan has been carried out; ids that the service chooses are PENDING."""
-    found = observed
     for write in plan.writes:
-        if write.action == CREATE:
-            found = found.but(application={"id": PENDING, "appId": PENDING, **write.payload}, service_principal=None)
-        elif write.action == RESTORE:
-            found = found.but(application=found.deleted, deleted=None)
-        elif write.action == UPDATE:
-            found = found.but(application={**(found.application or {}), **write.payload})
-        elif write.action == ADD_OWNERS:
-            found = found.but(owners=(*found.owners, *write.payload))
-        elif write.action == CREATE_PRINCIPAL:
-            found = found.but(service_principal={"id": PENDING, **write.payload})
-        elif write.action == UPDATE_PRINCIPAL:
-            found = found.but(service_principal={**(found.service_principal or {}), **write.payload})
-        elif write.action == DELETE:
-            found = found.but(application=None, deleted=found.application, service_principal=None)
-        elif write.action == PURGE:
-            found = found.but(deleted=None)
-    return found
+        observed = _EFFECTS[write.action](observed, write.payload)
+    return observed
+
+
+_EFFECTS: Mapping[str, Callable[[Observed, Any], Observed]] = {
+    CREATE: lambda there, body: there.but(
+        application={"id": PENDING, "appId": PENDING, **body}, service_principal=None
+    ),
+    RESTORE: lambda there, _body: there.but(application=there.deleted, deleted=None),
+    UPDATE: lambda there, body: there.but(application={**(there.application or {}), **body}),
+    ADD_OWNERS: lambda there, ids: there.but(owners=(*there.owners, *ids)),
+    CREATE_PRINCIPAL: lambda there, body: there.but(service_principal={"id": PENDING, **body}),
+    RESTORE_PRINCIPAL: lambda there, _body: there.but(
+        service_principal=there.deleted_principal, deleted_principal=None
+    ),
+    UPDATE_PRINCIPAL: lambda there, body: there.but(service_principal={**(there.service_principal or {}), **body}),
+    DELETE: lambda there, _body: there.but(application=None, deleted=there.application, service_principal=None),
+    PURGE: lambda there, _body: there.but(deleted=None),
+}
 
 
 def _application(
@@ -415,13 +417,17 @@ def _plan_owners(desired: Desired, observed: Observed, plan: Plan) -> None:
 
 
 def _plan_principal(desired: Desired, observed: Observed, plan: Plan) -> None:
-    have = observed.service_principal if observed.application is not None else None
+    """A deleted one is restored and never replaced: it comes back as it was, and a new one makes that impossible for good."""
+    have = observed.service_principal or observed.deleted_principal
     tags = list((have or {}).get("tags") or ())
     body: Json = {}
     if have is None:
         plan.changes.append(Change(PRINCIPAL, "state", "absent", "present"))
         app_id = (observed.application or observed.deleted or {}).get("appId", PENDING)
         body = {"appId": app_id, "accountEnabled": True}
+    elif observed.service_principal is None:
+        plan.changes.append(Change(PRINCIPAL, "state", "deleted", "present"))
+        plan.writes.append(Write(RESTORE_PRINCIPAL, {"id": have["id"]}))
     changed: Json = {}
     for each in SERVICE_PRINCIPAL:
         want = desired.service_principal.get(each.option)

@@ -28,7 +28,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     unique_name_of,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, label
-from ansible_collections.tcx.m365.plugins.module_utils._plan import as_flag, besides
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, as_flag, besides
 
 Json = dict[str, Any]
 
@@ -69,6 +69,47 @@ def certificate_list(
             }
         )
     return sorted(found, key=lambda each: str(each["not_after"]))
+
+
+def removed_certificates(application: Mapping[str, Any] | None, plan: Plan) -> list[Json]:
+    """The certificates that a plan has taken away, so that they can be put back where nobody can sign in without them.
+
+    ``certificate`` is the PEM text; ``None`` where Graph did not show the bytes (documented: only with ``$select``).
+    """
+    gone = {
+        thumbprint
+        for change in plan.changes
+        if (change.target, change.field) == ("application", "certificates")
+        for thumbprint in set(change.before or ()) - set(change.after or ())
+    }
+    return [
+        {
+            "thumbprint": certificates.thumbprint_of(entry),
+            "key_id": entry.get("keyId"),
+            "display_name": entry.get("displayName"),
+            "not_after": entry.get("endDateTime"),
+            "certificate": certificates.pem_of(entry),
+        }
+        for entry in key_plan.certificates_in((application or {}).get("keyCredentials") or ())
+        if certificates.thumbprint_of(entry) in gone
+    ]
+
+
+def restore_warnings(before: Observed, plan: Plan) -> list[str]:
+    """What is not as it was after a deleted application or service principal has come back."""
+    states = {change.target: change.before for change in plan.changes if change.field == "state"}
+    if states.get("application") == "deleted" and states.get("service_principal") == "absent":
+        return [
+            "The deleted application comes back without its former service principal, which is gone for good: users and "
+            "groups assigned to it, its consents and whether it asked for assignment are lost."
+        ]
+    principal = before.deleted_principal or {}
+    if states.get("service_principal") == "deleted" and as_flag(principal.get("appRoleAssignmentRequired")):
+        return [
+            "The service principal was deleted and comes back. It requires assignment: check under Enterprise applications, "
+            "Users and groups, that those who sign in are still assigned."
+        ]
+    return []
 
 
 def unmanaged(desired: Desired, observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog]) -> Json:

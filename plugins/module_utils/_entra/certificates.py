@@ -11,6 +11,7 @@ The identity of a certificate is the SHA-1 of its DER (recorded: Graph shows it 
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import functools
 import hashlib
@@ -187,3 +188,13 @@ def registered_on(entry: Mapping[str, Any]) -> dt.datetime | None:
 def is_ours(entry: Mapping[str, Any]) -> bool:
     """Whether this collection has made the entry."""
     return str(entry.get("displayName") or "").startswith(MARK)
+
+
+def pem_of(entry: Mapping[str, Any]) -> str | None:
+    """The certificate of a key credential as PEM text, where its bytes were read."""
+    der = pem.from_base64(str(entry.get("key") or ""))
+    if not der:
+        return None
+    text = base64.b64encode(der).decode("ascii")
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])

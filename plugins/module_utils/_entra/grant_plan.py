@@ -30,6 +30,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Cha
 Json = dict[str, Any]
 
 CREATE_PRINCIPAL = "create_service_principal"
+RESTORE_PRINCIPAL = "restore_service_principal"
 ASSIGN = "assign_role"
 UNASSIGN = "remove_assignment"
 CREATE_GRANT = "create_grant"
@@ -68,12 +69,14 @@ class Granted:
     :param assignments: its app role assignments.
     :param grants: its delegated grants for all users.
     :param marked: whether its application carries our mark.
+    :param deleted_principal: object id of a soft-deleted service principal; only looked for where there is no live one.
     """
 
     principal_id: str | None = None
     assignments: Sequence[Json] = ()
     grants: Sequence[Json] = ()
     marked: bool = False
+    deleted_principal: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,12 @@ def plan_grants(desired: DesiredGrant, granted: Granted, names: Names) -> Plan:
     """
     plan = Plan()
     if granted.principal_id is None and not desired.absent:
-        plan.changes.append(Change("service_principal", "state", "absent", "present"))
-        plan.writes.append(Write(CREATE_PRINCIPAL, {"appId": desired.app_id, "accountEnabled": True}))
+        before = "absent" if granted.deleted_principal is None else "deleted"
+        plan.changes.append(Change("service_principal", "state", before, "present"))
+        if granted.deleted_principal is None:
+            plan.writes.append(Write(CREATE_PRINCIPAL, {"appId": desired.app_id, "accountEnabled": True}))
+        else:
+            plan.writes.append(Write(RESTORE_PRINCIPAL, {"id": granted.deleted_principal}))
     unnamed = _plan_assignments(desired, granted, names, plan) + _plan_scopes(desired, granted, names, plan)
     if unnamed and not (granted.marked or desired.force):
         raise NotOurs(
@@ -132,6 +139,8 @@ def simulate(granted: Granted, plan: Plan) -> Granted:
         entity = write.payload
         if write.action == CREATE_PRINCIPAL:
             found = replace(found, principal_id=PENDING)
+        elif write.action == RESTORE_PRINCIPAL:
+            found = replace(found, principal_id=entity["id"], deleted_principal=None)
         elif write.action == ASSIGN:
             found = replace(found, assignments=[*found.assignments, {"id": PENDING, **entity}])
         elif write.action == UNASSIGN:

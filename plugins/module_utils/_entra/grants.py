@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
+from ansible_collections.tcx.m365.plugins.module_utils._entra import absence
 from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.converge import converge
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, passing
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, M365Error, NotFound, NotYetReplicated
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan, Write
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Replicated
 from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
 
 Json = dict[str, Any]
@@ -36,6 +38,7 @@ class GrantReader:
 
     :param resources: application ids of the APIs whose permission names are needed.
     :param application_too: read the application as well (mark, declaration).
+    :param predicting: in check mode an application that is deleted counts as one that a step before restores.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class GrantReader:
         resources: Iterable[str],
         *,
         application_too: bool = False,
+        predicting: bool = False,
     ) -> None:
         self.client = client
         self.app_id = app_id
@@ -53,6 +57,7 @@ class GrantReader:
         self.resources = list(resources)
         self.application: Json | None = None
         self._application_too = application_too
+        self._predicting = predicting
 
     @property
     def names(self) -> Names:
@@ -68,6 +73,10 @@ class GrantReader:
         return self.client.eventually(self._read, "the service principal is being replicated", within=_APPEAR_S)
 
     def _read(self) -> Granted:
+        predicted = self._predicted_principal()
+        if predicted:
+            self.catalogs.read(self.resources)
+            return Granted(predicted, marked=True)
         principal_id = self._known_principal()
         missing = self.catalogs.missing(self.resources)
         calls = {"application": self._application_call()} if self._application_too or principal_id is None else {}
@@ -82,9 +91,9 @@ class GrantReader:
         self.catalogs.take(missing, answers[len(calls) :])
         marked = self._marked(found)
         if principal_id is None:
-            principal_id = self._principal_of(found["principal"])
+            principal_id, deleted = self._principal_of(found["principal"])
             if principal_id is None:
-                return Granted(marked=marked)
+                return self._without_principal(deleted, marked)
             found = dict(zip(("assignments", "grants"), self.client.batch(list(_grant_calls(principal_id).values()))))
         return self._granted(principal_id, found, marked)
 
@@ -99,6 +108,11 @@ class GrantReader:
 
     def remember_principal(self, principal_id: str) -> None:
         self.client.context.store.put("service_principal", self.client.shared_key(self.app_id.lower()), principal_id)
+
+    def _predicted_principal(self) -> str | None:
+        """In check mode the step before may have planned a service principal that is not there yet."""
+        key = self.client.shared_key(self.app_id.lower())
+        return self.client.context.store.get("predicted_principal", key) if self._predicting else None
 
     def _known_principal(self) -> str | None:
         found = self.client.context.store.get("service_principal", self.client.shared_key(self.app_id.lower()))
@@ -120,19 +134,36 @@ class GrantReader:
             tags += entity.get("tags") or ()
         return MARK in tags
 
-    def _principal_of(self, answer: Answer) -> str | None:
-        if isinstance(_error(answer), NotFound):
-            if self.application is None:
-                raise NotFound(
-                    "the tenant knows neither this application nor a service principal of it",
-                    tried="read what is granted",
-                    target=self.app_id,
-                    remedy="Check app_id and tenant_id; create the application with azure_app_registration first.",
-                )
-            return None
-        found = str(answer.get()["id"])
-        self.remember_principal(found)
-        return found
+    def _principal_of(self, answer: Answer) -> tuple[str | None, str | None]:
+        """(live, soft-deleted) service principal, by its object id."""
+        found, deleted = answer.entity_or_none(), None
+        if found is None:
+            found, deleted = absence.principal(self.client, self.app_id)
+        if found is not None:
+            self.remember_principal(str(found["id"]))
+            return str(found["id"]), None
+        return None, str(deleted["id"]) if deleted else None
+
+    def _without_principal(self, deleted: str | None, marked: bool) -> Granted:
+        if self.application is not None:
+            return Granted(marked=marked, deleted_principal=deleted)
+        application = absence.deleted_application(self.client, self.app_id)
+        if application is not None and self._predicting:
+            # Nothing is known of what a deleted service principal was granted, until it is back.
+            return Granted(deleted or PENDING, marked=MARK in (application.get("tags") or ()))
+        if application is not None:
+            raise NotFound(
+                f"the application was deleted on {str(application.get('deletedDateTime') or '')[:10] or 'an unknown day'}",
+                tried="read what is granted",
+                target=self.app_id,
+                remedy="Restore it first: azure_app_registration does, with state: present.",
+            )
+        raise NotFound(
+            "the tenant knows neither this application nor a service principal of it",
+            tried="read what is granted",
+            target=self.app_id,
+            remedy="Check app_id and tenant_id; create the application with azure_app_registration first.",
+        )
 
     def _granted(self, principal_id: str, found: dict[str, Answer], marked: bool) -> Granted:
         if isinstance(_error(found["assignments"]), NotFound):
@@ -161,46 +192,77 @@ class GrantReader:
                 self.catalogs.known[catalog.app_id] = catalog
 
 
-class Granter:
-    """Brings the grants of one service principal to a plan; the subject of :func:`converge`."""
+class Grants(Replicated[Granted]):
+    """The grants of one service principal, as a resource.
 
-    def __init__(self, reader: GrantReader, desired: DesiredGrant) -> None:
+    :param observe: the first reading.
+    :param resolve: completes what is desired, with the ids of permissions that are known after it.
+    :param check: raises what can be known to fail.
+    """
+
+    def __init__(
+        self,
+        reader: GrantReader,
+        desired: DesiredGrant,
+        *,
+        observe: Callable[[], Granted],
+        resolve: Callable[[DesiredGrant], DesiredGrant],
+        check: Callable[[DesiredGrant, Plan], None],
+        within: float,
+        wait: bool,
+    ) -> None:
+        super().__init__(reader.client.context.deadline, within=within, wait=wait)
         self.reader = reader
         self.client = reader.client
         self.desired = desired
         self.what = f"the permissions of {desired.app_id}"
+        self.subject = f"permissions of the application {desired.app_id}"
+        self._observe, self._resolve, self._check = observe, resolve, check
 
-    def apply(self, granted: Granted, *, within: float, wait: bool) -> Granted:
-        """Carry out what is wished and wait until it can be read back; returns what is granted then."""
-        key = self.client.shared_key("grants", self.desired.app_id.lower())
-        with machine_lock(key, self.client.context.deadline, "another run changes what this application is granted"):
-            if any(write.action == steps.UPDATE_GRANT for write in self.plan(granted).writes):
-                granted = self.reader.again(granted)
-            return converge(self, granted, self.client.context.deadline, within=within, wait=wait)
+    def observe(self) -> Granted:
+        granted = self._observe()
+        self.desired = self._resolve(self.desired)
+        return granted
 
     def plan(self, state: Granted) -> Plan:
         return steps.plan_grants(self.desired, state, self.reader.names)
 
-    def apply_plan(self, plan: Plan, state: Granted) -> tuple[Granted, bool]:
+    def check(self, _state: Granted, plan: Plan) -> None:
+        self._check(self.desired, plan)
+
+    def expected(self, state: Granted, plan: Plan) -> Granted:
+        return steps.simulate(state, plan)
+
+    def exclusively(self) -> AbstractContextManager[object]:
+        key = self.client.shared_key("grants", self.desired.app_id.lower())
+        return machine_lock(key, self.deadline, "another run changes what this application is granted")
+
+    def refreshed(self, state: Granted, plan: Plan) -> Granted:
+        """The scopes of a grant are one text, which another process may have changed while we waited for the lock."""
+        updates = any(write.action == steps.UPDATE_GRANT for write in plan.writes)
+        return self.reader.again(state) if updates else state
+
+    def apply(self, plan: Plan, state: Granted, note: Callable[[Granted], None]) -> Applied[Granted]:
         writes = list(plan.writes)
-        if writes and writes[0].action == steps.CREATE_PRINCIPAL:
-            state = self._create_principal(writes[0].payload)
-            # The other steps were planned without its id.
-            writes = self.plan(state).writes
-        calls = [_call(write) for write in writes]
         try:
+            if writes and writes[0].action in (steps.CREATE_PRINCIPAL, steps.RESTORE_PRINCIPAL):
+                state = self._with_principal(writes[0])
+                note(state)
+                # The other steps were planned without its id, and a restored one may bring along what it was granted.
+                writes = self.plan(state).writes
+            calls = [_call(write) for write in writes]
             answers = self.client.batch(calls, once=True) if calls else []
         except M365Error as error:
             if not passing(error):
                 raise error.while_trying(f"change {self.what}") from None
-            return state, False
-        return self._weigh(writes, answers, state)
+            return Applied(state, False, error.while_trying(f"change {self.what}"))
+        return self._weigh(writes, answers, state, note)
 
-    def read(self, state: Granted) -> Granted:
+    def read(self, known: Granted) -> Granted:
         try:
-            return self.reader.again(state)
+            return self.reader.again(known)
         except NotYetReplicated:
-            return Granted(marked=state.marked)
+            return Granted(marked=known.marked)
 
     def sees(self, reading: Granted, known: Granted) -> bool:
         return reading.principal_id is not None or known.principal_id is None
@@ -214,8 +276,11 @@ class Granter:
             f"{grant.get('resourceId')} {scope}" for grant in state.grants for scope in steps.scopes_of(grant)
         )
 
-    def _weigh(self, writes: Sequence[Write], answers: Sequence[Answer], state: Granted) -> tuple[Granted, bool]:
-        accepted = True
+    def _weigh(
+        self, writes: Sequence[Write], answers: Sequence[Answer], state: Granted, note: Callable[[Granted], None]
+    ) -> Applied[Granted]:
+        trouble: M365Error | None = None
+        refusal: M365Error | None = None
         for write, answer in zip(writes, answers):
             error = _error(answer)
             gone = isinstance(error, NotFound) and write.action in (steps.UNASSIGN, steps.DELETE_GRANT)
@@ -223,29 +288,37 @@ class Granter:
             if error is None or gone or there:
                 state = steps.simulate(state, Plan(writes=[write]))
                 continue
-            accepted = False
+            trouble = error.while_trying(f"change {self.what}")
             # A row for the same API may exist although it was not listed: read again, then merge into it.
             late = isinstance(error, (Conflict, NotFound))
             if not (late or passing(error)):
-                raise error.while_trying(f"change {self.what}")
-        return state, accepted
+                refusal = refusal or error
+        note(state)
+        if refusal is not None:
+            raise refusal
+        return Applied(state, trouble is None, trouble)
 
-    def _create_principal(self, body: Json) -> Granted:
+    def _with_principal(self, write: Write) -> Granted:
+        """The service principal, made or restored; the application may have to be replicated first."""
+        restores = write.action == steps.RESTORE_PRINCIPAL
+        path = f"/directory/deletedItems/{write.payload['id']}/restore" if restores else "/servicePrincipals"
+        tried = f"{'restore' if restores else 'create'} the service principal"
+
         def attempt() -> str:
-            answer = self.client.send(Call("POST", "/servicePrincipals", body))
+            answer = self.client.send(Call("POST", path, None if restores else write.payload))
             if answer.ok:
-                return str(answer.get()["id"])
-            if isinstance(answer.error, Conflict):
-                again = f"/servicePrincipals(appId={encoded_literal(self.desired.app_id)})?$select=id"
-                found = self.client.send(Call("GET", again))
-                if found.ok:
-                    return str(found.get()["id"])
-                raise NotYetReplicated(answer.error.said)
-            raise answer.error.while_trying("create the service principal", self.desired.app_id)
+                return str(write.payload["id"] if restores else answer.entity()["id"])
+            if isinstance(answer.error, Conflict) or (restores and isinstance(answer.error, NotFound)):
+                live, _deleted = absence.principal(self.client, self.desired.app_id)
+                if live is not None:
+                    return str(live["id"])
+                raise answer.error.as_kind(NotYetReplicated).while_trying(tried, self.desired.app_id)
+            raise answer.error.while_trying(tried, self.desired.app_id)
 
-        principal_id = self.client.eventually(attempt, "the application is being replicated", within=120.0)
+        principal_id = self.client.eventually(attempt, "the application is being replicated", within=_APPEAR_S)
         self.reader.remember_principal(principal_id)
-        return Granted(principal_id, marked=True)
+        made = Granted(principal_id, marked=True)
+        return self.reader.again(made) if restores else made
 
 
 def _grant_calls(principal_id: str) -> dict[str, Call]:

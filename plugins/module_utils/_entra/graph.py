@@ -22,6 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Toke
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Interrupted,
     M365Error,
+    NotFound,
     NotYetReplicated,
     Rejected,
     ServiceFault,
@@ -81,6 +82,26 @@ class Answer:
         if not self.ok:
             raise self.error
         return self.content if isinstance(self.content, dict) else {}
+
+    def entity(self, *names: str) -> Json:
+        """The body of one object, which has an ``id`` and what else is named.
+
+        :raises Interrupted: it was cut off on the way, although the request was carried out.
+        """
+        found = self.get()
+        missing = [name for name in ("id", *names) if not found.get(name)]
+        if missing:
+            raise Interrupted(
+                f"the answer is incomplete: it lacks {' and '.join(missing)}",
+                service="Graph",
+                status=self.status,
+                request_id=str(self.headers.get("request-id") or ""),
+            )
+        return found
+
+    def entity_or_none(self) -> Json | None:
+        """The object, or ``None`` where Graph says plainly that there is none."""
+        return None if not self.ok and isinstance(self.error, NotFound) else self.entity()
 
 
 class GraphClient:
@@ -201,7 +222,11 @@ class GraphClient:
             if headers:
                 item["headers"] = headers
             requests.append(item)
-        content = self.send(Call("POST", "/$batch", {"requests": requests}), once=once).get()
+        answer = self.send(Call("POST", "/$batch", {"requests": requests}), once=once)
+        if not answer.ok and isinstance(answer.error, NotFound):
+            # Says nothing about any object: a replica or something in between does not know the address.
+            raise answer.error.as_kind(ServiceFault).while_trying("send a batch to Graph")
+        content = answer.get()
         found = {}
         for item in content.get("responses") or ():
             found[int(item["id"])] = Answer(

@@ -92,6 +92,19 @@ def certificates_in(entries: Sequence[Json]) -> list[Json]:
     return [entry for entry in entries if _is_certificate(entry)]
 
 
+def usable_thumbprints(entries: Sequence[Json], now: dt.datetime) -> frozenset[str]:
+    """Thumbprints of the certificates that somebody can sign in with."""
+    return frozenset(thumbprint_of(entry) for entry in entries if _works(entry, now))
+
+
+def kept_for_now(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> list[str]:
+    """Thumbprints of what an exclusive list of certificates will remove, but not in this run."""
+    if not desired.certificates_exclusive or desired.certificates is None or may_be_exclusive(desired, entries, now):
+        return []
+    wanted = {each.thumbprint for each in desired.certificates} | desired.keep
+    return sorted(usable_thumbprints(entries, now) - wanted)
+
+
 def duplicates(entries: Sequence[Json]) -> list[str]:
     """Thumbprints that are there more than once."""
     seen = [thumbprint_of(entry) for entry in certificates_in(entries)]
@@ -128,7 +141,19 @@ def _stays(entry: Json, desired: Desired, entries: Sequence[Json], now: dt.datet
     if desired.overlap_days is not None:
         ours = certificates.is_ours(entry) or desired.certificates_exclusive
         return not (ours and desired.certificates and _overlap_is_over(desired, entries, now))
-    return not (desired.certificates_exclusive and desired.certificates is not None)
+    if not desired.certificates_exclusive or desired.certificates is None:
+        return True
+    return not (ended(entry, now) or may_be_exclusive(desired, entries, now))
+
+
+def may_be_exclusive(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:
+    """Whether certificates that can be used may go because nobody wants them.
+
+    Not in the run that adds the first desired one: until the PBX has been switched over to it, one of the others is what
+    it signs in with.
+    """
+    before = usable_thumbprints(entries, now) if desired.registered is None else desired.registered
+    return desired.force or any(each.thumbprint in before for each in desired.certificates or ())
 
 
 def _overlap_is_over(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:

@@ -102,10 +102,11 @@ def remedy_for(message: str, parties: Parties = NOBODY) -> str:
     return known or _ELSEWHERE
 
 
-def look(xapi: Xapi, *, application_id: str = "") -> Health:
+def look(xapi: Xapi, *, application_id: str = "", notifications: bool = True) -> Health:
     """One look: two or three requests, none of which changes anything.
 
     :param application_id: what the PBX must report as its application, if that is known.
+    :param notifications: whether it is asked if change notifications reach it.
     """
     found = xapi.get(DIRECTORY, "ask the PBX for the state of its Microsoft 365 integration")
     reported = str(found.get("ApplicationId") or "")
@@ -118,6 +119,8 @@ def look(xapi: Xapi, *, application_id: str = "") -> Health:
         trouble = _cannot_list(xapi)
     if trouble:
         return Health(False, reported, None, _one_line(trouble))
+    if not notifications:
+        return Health(True, reported, None)
     test = xapi.get(SUBSCRIPTION, "ask the PBX whether change notifications reach it")
     reachable = bool(test.get("IsSubscriptionAvailable"))
     message = (
@@ -126,11 +129,13 @@ def look(xapi: Xapi, *, application_id: str = "") -> Health:
     return Health(True, reported, reachable, message)
 
 
-def prove(xapi: Xapi, *, application_id: str, within: float, parties: Parties = NOBODY) -> Health:
+def prove(
+    xapi: Xapi, *, application_id: str, within: float, notifications: bool = True, parties: Parties = NOBODY
+) -> Health:
     """Check until the integration is healthy, waiting cannot help, or the time is over; the caller judges the last check."""
 
     def probe() -> tuple[bool, Health]:
-        health = look(xapi, application_id=application_id)
+        health = look(xapi, application_id=application_id, notifications=notifications)
         return health.ok or not may_pass(health.message, parties), health
 
     health: Health

@@ -13,10 +13,19 @@ The PBX gets an access token of it, never gives it back, and cannot say whose it
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotFound, Rejected, ServiceFault
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    Conflict,
+    M365Error,
+    NotFound,
+    Rejected,
+    ServiceFault,
+    Unhealthy,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Resource
 
 _ACTIONS = "/Microsoft365Integration/Pbx."
 
@@ -52,11 +61,44 @@ def plan(wanted: PresenceAccount, authorized: bool) -> Plan:
     return made
 
 
-def apply(xapi: Xapi, plan: Plan) -> None:
-    """Hand the token over, or have it forgotten; both can be repeated."""
-    for write in plan.writes:
-        if write.action == "authorize":
-            tried = "hand the token of the presence account to the PBX"
-            xapi.act(_ACTIONS + "AuthorizePresence", tried, {"accessToken": write.payload}, reads=True)
+class Account(Resource[bool]):
+    """Whether the PBX has an account whose token works, as a resource."""
+
+    what = "the presence account"
+
+    def __init__(self, xapi: Xapi, wanted: PresenceAccount) -> None:
+        self._xapi = xapi
+        self._wanted = wanted
+
+    def observe(self) -> bool:
+        return works(self._xapi)
+
+    def plan(self, state: bool) -> Plan:
+        return plan(self._wanted, state)
+
+    def expected(self, state: bool, plan: Plan) -> bool:
+        return not self._wanted.forget if plan else state
+
+    def apply(self, plan: Plan, state: bool, note: Callable[[bool], None]) -> Applied[bool]:
+        """Hand the token over, or have it forgotten; both can be repeated."""
+        if self._wanted.forget:
+            self._xapi.act(_ACTIONS + "DeauthorizePresence", "make the PBX forget the presence account", reads=True)
         else:
-            xapi.act(_ACTIONS + "DeauthorizePresence", "make the PBX forget the presence account", reads=True)
+            tried = "hand the token of the presence account to the PBX"
+            self._xapi.act(_ACTIONS + "AuthorizePresence", tried, {"accessToken": self._wanted.token}, reads=True)
+        state = self.expected(state, plan)
+        note(state)
+        return Applied(state)
+
+    def read(self, _known: bool) -> bool:
+        return works(self._xapi)
+
+    def not_kept(self, _left: Plan) -> M365Error:
+        wanted = "still works" if self._wanted.forget else "does not work: the PBX took the token, and its test fails"
+        return Unhealthy(
+            f"the presence account {wanted}",
+            service="3CX",
+            tried="change the presence account",
+            target=self._xapi.connection.url,
+            remedy="Get a fresh token of the account, and check that it may set presence in Teams.",
+        )

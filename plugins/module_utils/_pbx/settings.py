@@ -13,8 +13,8 @@ back: what did not stay is an error and not a success.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
@@ -37,6 +37,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Resource
 
 LINK = ("application_id", "tenant_id")
 
@@ -148,47 +149,8 @@ class Settings:
             settings_plan.add(made, TEAMS, body)
         return made
 
-    def apply(self, desired: Desired, observed: Observed, *, within: float) -> Observed:
-        """Make it so.
-
-        :param within: seconds to wait until a PBX that has just been linked can look up names.
-        :returns: the settings as they were read back.
-        :raises Conflict: something that was written did not stay.
-        """
-        if observed.stored:
-            observed = self.observe(desired, within=within, fresh=True)
-        if links(desired, observed) and names.to_look_up(desired.selections()):
-            observed = self._link_first(desired, observed, within)
-        self._write(self.plan(desired, observed))
-        after = Observed({resource: self.read(resource) for resource in observed.entities}, observed.names)
-        left = self.plan(desired, after)
-        if left:
-            raise Conflict(
-                f"the PBX did not keep {', '.join(change.field for change in left.changes)}",
-                tried="write the Microsoft 365 settings",
-                target=self._key,
-                remedy="Somebody else is changing them at this moment, or the PBX ignores them. Run again.",
-            )
-        return after
-
-    def _link_first(self, desired: Desired, observed: Observed, within: float) -> Observed:
-        """Link the PBX alone, with synchronization held back, so that it can look up the names of the selection."""
-        values = {option: value for option, value in desired.values.items() if option in LINK}
-        values.update({option: False for option in _HELD if desired.values.get(option)})
-        self._write(self.plan(Desired(values), observed))
-        found = health.prove(
-            self._xapi,
-            application_id=str(desired.values.get("application_id") or ""),
-            within=within,
-            parties=desired.parties,
-        )
-        if not found.ok:
-            raise found.error(within, desired.parties).while_trying(
-                "link the PBX before its selection of users is written", self._key
-            )
-        return self.observe(desired, within=within, fresh=True)
-
-    def _write(self, plan: Plan) -> None:
+    def write(self, plan: Plan) -> None:
+        """Carry out the writes of a plan."""
         for write in plan.writes:
             self._store.drop("pbx_integration", self._key)
             health.forget(self._xapi)
@@ -214,6 +176,78 @@ class Settings:
             raise found
         self._xapi.context.warn(f"The selection of users cannot be compared. {found}")
         return Names()
+
+
+class IntegrationSettings(Resource[Observed]):
+    """The settings of one PBX, as a resource.
+
+    :param within: seconds to wait until a PBX that has just been linked can look up names; ``None`` in check mode, which
+        may rest on what another task of the run has read. A write never does: minutes can lie between the two.
+    :param check: raises what can be known to fail.
+    """
+
+    def __init__(
+        self, xapi: Xapi, desired: Desired, *, within: float | None, check: Callable[[Plan], None] = lambda _plan: None
+    ) -> None:
+        self.settings = Settings(xapi)
+        self.desired = desired
+        self.what = "the Microsoft 365 settings"
+        self.subject = f"Microsoft 365 settings of {xapi.connection.url}"
+        self._xapi = xapi
+        self._within = within
+        self._check = check
+
+    def observe(self) -> Observed:
+        return self.settings.observe(self.desired, within=self._within, fresh=self._within is not None)
+
+    def plan(self, state: Observed) -> Plan:
+        return self.settings.plan(self.desired, state)
+
+    def check(self, _state: Observed, plan: Plan) -> None:
+        self._check(plan)
+
+    def expected(self, state: Observed, plan: Plan) -> Observed:
+        return replace(state, entities=settings_plan.simulate(state.entities, plan))
+
+    def apply(self, plan: Plan, state: Observed, note: Callable[[Observed], None]) -> Applied[Observed]:
+        if links(self.desired, state) and names.to_look_up(self.desired.selections()):
+            state = self._link_first(state, note)
+            plan = self.plan(state)
+        for write in plan.writes:
+            step = Plan(writes=[write])
+            self.settings.write(step)
+            state = self.expected(state, step)
+            note(state)
+        return Applied(state)
+
+    def read(self, known: Observed) -> Observed:
+        return Observed({resource: self.settings.read(resource) for resource in known.entities}, known.names)
+
+    def not_kept(self, left: Plan) -> M365Error:
+        return Conflict(
+            f"the PBX did not keep {', '.join(change.field for change in left.changes)}",
+            tried="write the Microsoft 365 settings",
+            target=self._xapi.connection.url,
+            remedy="Somebody else is changing them at this moment, or the PBX ignores them. Run again.",
+        )
+
+    def _link_first(self, state: Observed, note: Callable[[Observed], None]) -> Observed:
+        """Link the PBX alone, with synchronization held back, so that it can look up the names of the selection."""
+        wanted = self.desired.values
+        values = {option: value for option, value in wanted.items() if option in LINK}
+        values.update({option: False for option in _HELD if wanted.get(option)})
+        plan = self.settings.plan(Desired(values), state)
+        self.settings.write(plan)
+        note(self.expected(state, plan))
+        within = self._within or 0.0
+        parties = self.desired.parties
+        found = health.prove(
+            self._xapi, application_id=str(wanted.get("application_id") or ""), within=within, parties=parties
+        )
+        if not found.ok:
+            tried = "link the PBX before its selection of users is written"
+            raise found.error(within, parties).while_trying(tried, self._xapi.connection.url)
+        return self.settings.observe(self.desired, within=within, fresh=True)
 
 
 def links(desired: Desired, observed: Observed) -> bool:

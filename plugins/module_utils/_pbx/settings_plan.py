@@ -70,6 +70,14 @@ def plan(wanted: Mapping[str, Any], observed: Entities, names: Names, exclusive:
     return made
 
 
+def simulate(observed: Entities, plan: Plan) -> dict[str, dict[str, Any]]:
+    """What will be there once a plan has been carried out: each body replaces the top-level fields that it names."""
+    found = {resource: dict(entity) for resource, entity in observed.items()}
+    for each in plan.writes:
+        found[each.payload["resource"]].update(copy.deepcopy(each.payload["body"]))
+    return found
+
+
 def add(plan: Plan, resource: str, fields: Mapping[str, Any]) -> None:
     """Have further top-level fields written with a resource."""
     if fields:

@@ -13,13 +13,14 @@ A user has no Entra object id here (documented by its absence); users are told a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import literal
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, M365Error, NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Resource
 
 FIELDS = (
     "Id",
@@ -157,13 +158,66 @@ def plan_sign_in(wanted: SignIn, found: Mapping[str, User]) -> Plan:
     return made
 
 
-def apply_sign_in(xapi: Xapi, plan: Plan) -> None:
-    """Turn the switches; one request for all users that are to be alike (documented: ``MultiUserUpdate``)."""
-    for write in plan.writes:
-        if write.payload["ids"]:
-            tried = "change who may sign in with Microsoft"
-            # Setting a switch twice is setting it once.
-            xapi.act("/Users/Pbx.MultiUserUpdate", tried, write.payload, reads=True)
+class SignInSwitches(Resource["dict[str, User]"]):
+    """Whose sign-in with Microsoft is on or off, as a resource.
+
+    :param found: the users that are known already; the others are waited for, unless ``within`` is ``None`` (check mode).
+    """
+
+    what = "who may sign in with Microsoft"
+
+    def __init__(self, xapi: Xapi, wanted: SignIn, found: dict[str, User], *, within: float | None) -> None:
+        self._xapi = xapi
+        self._wanted = wanted
+        self._found = found
+        self._within = within
+
+    def observe(self) -> dict[str, User]:
+        if self._within is None or self._is_complete(self._found):
+            return self._found
+
+        def probe() -> tuple[bool, dict[str, User]]:
+            there = self.read({})
+            return self._is_complete(there), there
+
+        deadline = self._xapi.context.deadline
+        found: dict[str, User] = deadline.until(probe, "users are not synchronized yet", within=self._within)[1]
+        return found
+
+    def plan(self, state: dict[str, User]) -> Plan:
+        return plan_sign_in(self._wanted, state)
+
+    def expected(self, state: dict[str, User], plan: Plan) -> dict[str, User]:
+        found = dict(state)
+        for write in plan.writes:
+            switch = bool(write.payload["user"]["MS365SignInEnabled"])
+            ids = write.payload["ids"]
+            found = {name: replace(user, sign_in=switch) if user.id in ids else user for name, user in found.items()}
+        return found
+
+    def apply(
+        self, plan: Plan, state: dict[str, User], note: Callable[[dict[str, User]], None]
+    ) -> Applied[dict[str, User]]:
+        """One request for all users that are to be alike (documented: ``MultiUserUpdate``)."""
+        for write in plan.writes:
+            if write.payload["ids"]:
+                # Setting a switch twice is setting it once.
+                tried = "change who may sign in with Microsoft"
+                self._xapi.act("/Users/Pbx.MultiUserUpdate", tried, write.payload, reads=True)
+                state = self.expected(state, Plan(writes=[write]))
+                note(state)
+        return Applied(state)
+
+    def read(self, _known: dict[str, User]) -> dict[str, User]:
+        return find(self._xapi, self._wanted.names)
+
+    def not_kept(self, left: Plan) -> M365Error:
+        url = self._xapi.connection.url
+        missing = [name for name in self._wanted.names if name not in self.read({})]
+        return unknown(missing, url=url) if missing else super().not_kept(left).while_trying("", url)
+
+    def _is_complete(self, found: Mapping[str, User]) -> bool:
+        return all(name in found for name in self._wanted.names)
 
 
 def unknown(names: Iterable[str], *, url: str) -> NotFound:

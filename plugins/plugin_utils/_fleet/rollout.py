@@ -33,18 +33,19 @@ class HostRollout:
 
     def __init__(self, host: str, store: RunStore, *, check_mode: bool) -> None:
         self._key = f"{host}|{check_mode}"
+        self._check_mode = check_mode
         self._store = store
 
     def run(self, variables: Mapping[str, Any], run_task: RunTask, *, look_only: bool) -> HostSteps:
         """Take the steps; all of them, or those before anything is written."""
         if look_only:
-            steps = look(variables, run_task)
+            steps = look(variables, run_task, writes=not self._check_mode)
             if not steps.failed:
                 self._store.put(_KIND, self._key, {name: _kept(result) for name, result in steps.taken().items()})
             return steps
         kept = self._store.get(_KIND, self._key)
         self._store.drop(_KIND, self._key)
-        steps = HostSteps(**kept) if kept else look(variables, run_task)
+        steps = HostSteps(**kept) if kept else look(variables, run_task, writes=not self._check_mode)
         configure(variables, steps, run_task)
         prove(variables, steps, run_task)
         compare_people(variables, steps, run_task)

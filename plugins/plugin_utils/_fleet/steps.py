@@ -65,13 +65,16 @@ class HostSteps:
         return [change for result in found for change in result.get("changes") or ()]
 
 
-def look(variables: Mapping[str, Any], run_task: RunTask) -> HostSteps:
+def look(variables: Mapping[str, Any], run_task: RunTask, *, writes: bool = False) -> HostSteps:
     """Look at the PBX and at the caller's rights in the tenant; nothing is written.
 
     :param variables: all variables of the host, templated.
+    :param writes: a step that writes follows. It reads the settings again, because minutes can lie between the two; the
+        request that this costs is saved here.
     """
     steps = HostSteps()
-    steps.pbx = run_task(tcx_preflight.CAPABILITY, arguments_of.pbx_preflight_arguments(variables))
+    pbx = arguments_of.pbx_preflight_arguments(variables)
+    steps.pbx = run_task(tcx_preflight.CAPABILITY, {**pbx, "change_notifications": not writes})
     if not steps.failed:
         arguments = arguments_of.entra_preflight_arguments(variables, steps.pbx)
         steps.preflight = run_task(entra_preflight.CAPABILITY, arguments)

@@ -171,8 +171,6 @@ def observations(draw: Any, *, marked: bool | None = None) -> Observed:
     if kind == "nothing":
         return Observed()
     application = draw(applications(marked=marked))
-    if kind == "deleted":
-        return Observed(deleted={**application, "deletedDateTime": "2026-11-01T00:00:00Z"})
     principal = {
         "id": "sp",
         "appId": "app",
@@ -180,7 +178,17 @@ def observations(draw: Any, *, marked: bool | None = None) -> Observed:
         "appRoleAssignmentRequired": draw(maybe(flags)),
         "tags": draw(st.lists(st.sampled_from(["WindowsAzureActiveDirectoryIntegratedApp", "x"]), unique=True)),
     }
-    return Observed(application, draw(maybe(st.just(principal))), owners=tuple(draw(st.sets(st.sampled_from("abc")))))
+    gone = {**principal, "deletedDateTime": "2026-11-01T00:00:00Z"}
+    if kind == "deleted":
+        deleted = {**application, "deletedDateTime": "2026-11-01T00:00:00Z"}
+        return Observed(deleted=deleted, deleted_principal=draw(maybe(st.just(gone))))
+    there = draw(st.sampled_from(["live", "live", "deleted", "absent"]))
+    return Observed(
+        application,
+        principal if there == "live" else None,
+        deleted_principal=gone if there == "deleted" else None,
+        owners=tuple(draw(st.sets(st.sampled_from("abc")))),
+    )
 
 
 _certificates = st.lists(st.sampled_from(CERTIFICATES), unique=True)

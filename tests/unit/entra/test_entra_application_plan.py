@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from typing import Any
@@ -30,6 +31,12 @@ def _plan(desired: Desired, observed: Observed, now: dt.datetime = NOW) -> Any:
     return plans.plan_present(desired, observed, now, gen.CATALOGUES)
 
 
+def _begun(desired: Desired, observed: Observed) -> Desired:
+    """As a run begins: what can be used then decides what an exclusive list may remove until its end."""
+    entries = (observed.application or {}).get("keyCredentials") or ()
+    return dataclasses.replace(desired, registered=key_plan.usable_thumbprints(entries, NOW))
+
+
 def _plan_or_skip(desired: Desired, observed: Observed) -> Any:
     try:
         return _plan(desired, observed)
@@ -39,6 +46,7 @@ def _plan_or_skip(desired: Desired, observed: Observed) -> Any:
 
 @given(gen.requested(), gen.observations())
 def test_a_plan_carried_out_leaves_nothing_to_do(desired: Desired, observed: Observed) -> None:
+    desired = _begun(desired, observed)
     plan = _plan_or_skip(desired, observed)
     again = _plan(desired, plans.simulate(observed, plan))
     assert again.as_list() == []
@@ -257,9 +265,60 @@ def test_exclusive_certificates_keep_what_is_to_be_kept() -> None:
     observed = _there(
         keyCredentials=[_entry(TWO, ours=False), _entry(gen.CERTIFICATES[2], ours=False), gen.saml_key(0)]
     )
-    desired = _desired(certificates=[ONE], certificates_exclusive=True, keep=frozenset([TWO.thumbprint]))
+    desired = _desired(
+        certificates=[ONE],
+        certificates_exclusive=True,
+        keep=frozenset([TWO.thumbprint]),
+        registered=frozenset([ONE.thumbprint]),
+    )
     sent = _plan(desired, observed).writes[0].payload["keyCredentials"]
     assert [thumbprint_of(entry) or entry["keyId"] for entry in sent] == [TWO.thumbprint, "saml-0", ONE.thumbprint]
+
+
+@given(gen.requested(), gen.observations())
+def test_an_exclusive_list_leaves_a_certificate_that_was_there(desired: Desired, observed: Observed) -> None:
+    """Unless it is forced, or an expiry or overlap that was asked for says otherwise, somebody can still sign in."""
+    desired = _begun(dataclasses.replace(desired, force=False, overlap_days=None), observed)
+    plan = _plan_or_skip(desired, observed)
+    before = desired.registered or frozenset()
+    entries = (plans.simulate(observed, plan).application or {}).get("keyCredentials") or ()
+    assert not before or before & key_plan.usable_thumbprints(entries, NOW)
+
+
+def test_an_exclusive_list_waits_for_a_desired_certificate_to_be_there() -> None:
+    observed = _there(keyCredentials=[_entry(TWO)])
+    desired = _begun(_desired(certificates=[ONE], certificates_exclusive=True), observed)
+    plan = _plan(desired, observed)
+    after = plans.simulate(observed, plan)
+    assert key_plan.kept_for_now(desired, [_entry(TWO)], NOW) == [TWO.thumbprint]
+    assert [change.after for change in plan.changes if change.field == "certificates"] == [
+        [TWO.thumbprint, ONE.thumbprint]
+    ]
+    following = _begun(desired, after)
+    (change,) = _plan(following, after).changes
+    assert (change.before, change.after) == ([TWO.thumbprint, ONE.thumbprint], [ONE.thumbprint])
+    forced = dataclasses.replace(desired, force=True)
+    assert [change.after for change in _plan(forced, observed).changes if change.field == "certificates"] == [
+        [ONE.thumbprint]
+    ]
+
+
+@given(gen.requested(), gen.observations())
+def test_a_service_principal_is_never_made_while_a_deleted_one_exists(desired: Desired, observed: Observed) -> None:
+    plan = _plan_or_skip(desired, observed)
+    actions = [write.action for write in plan.writes]
+    assert not (observed.deleted_principal and plans.CREATE_PRINCIPAL in actions)
+    assert (plans.RESTORE_PRINCIPAL in actions) is (observed.deleted_principal is not None)
+    if plans.RESTORE in actions and plans.RESTORE_PRINCIPAL in actions:
+        assert actions.index(plans.RESTORE) < actions.index(plans.RESTORE_PRINCIPAL)
+
+
+def test_a_restored_service_principal_is_as_it_was() -> None:
+    gone = {"id": "sp", "appId": "app", "accountEnabled": True, "appRoleAssignmentRequired": True, "tags": ["x"]}
+    observed = Observed(deleted=_there().application, deleted_principal=gone)
+    after = plans.simulate(observed, _plan(_desired(), observed))
+    assert after.service_principal == gone
+    assert after.deleted_principal is None
 
 
 def test_rotation_in_two_phases() -> None:

@@ -29,6 +29,7 @@ _METHODS = frozenset({"get", "post", "patch", "put", "delete"})
 #: users in them, whose requests a test of graph_user_info pins word by word instead.
 OUTSIDE = re.compile(
     r"/policies/.+|/applications/[^/]+/appManagementPolicies|/groups|/groups/[0-9a-f-]{36}(/transitiveMembers/microsoft\.graph\.user)?"
+    r"|/directory/deletedItems/microsoft\.graph\.servicePrincipal"
 )
 
 

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""An application that is not to be there, as a resource. No answer to a DELETE is believed: what is there is read again."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, Callable
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
+from ansible_collections.tcx.m365.plugins.module_utils._entra import absence
+from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import SELECT, Desired, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import update_call
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, passing
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    Interrupted,
+    M365Error,
+    NotFound,
+    NotOurs,
+    NotYetReplicated,
+    ServiceFault,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Replicated
+from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
+
+Json = dict[str, Any]
+Check = Callable[[Desired, Observed, Plan], None]
+
+_PATHS = {steps.DELETE: "/applications/{}", steps.PURGE: "/directory/deletedItems/{}"}
+_TRIED = {steps.DELETE: "delete the application", steps.PURGE: "remove the deleted application for good"}
+
+
+class AbsentApplication(Replicated[Observed]):
+    """An application that is to be deleted; ``purge`` for good."""
+
+    def __init__(self, finder: Finder, desired: Desired, *, purge: bool, check: Check, within: float) -> None:
+        # A deletion that nobody can see is none: the reading is always waited for.
+        super().__init__(finder.client.context.deadline, within=within, wait=True)
+        self.finder = finder
+        self.client = finder.client
+        self.desired = desired
+        self.what = f"the application {desired.key.text()}"
+        self.subject = f"application {desired.key.text()}"
+        self._purge = purge
+        self._check = check
+        self._entity: Json = {}
+        self._perhaps_purged = self._left = False
+
+    def observe(self) -> Observed:
+        try:
+            observed = self.finder.find()
+        except NotFound:
+            observed = Observed()
+        self.desired = replace(self.desired, key=self.finder.key)
+        self._entity = observed.application or observed.deleted or {}
+        return observed
+
+    def plan(self, state: Observed) -> Plan:
+        try:
+            return steps.plan_absent(self.desired, state, self._purge)
+        except NotOurs:
+            if self._left:
+                return Plan()  # what is there now is not this PBX's any more: just what was wanted
+            raise
+
+    def check(self, state: Observed, plan: Plan) -> None:
+        self._check(self.desired, state, plan)
+
+    def expected(self, state: Observed, plan: Plan) -> Observed:
+        return steps.simulate(state, plan)
+
+    def exclusively(self) -> AbstractContextManager[object]:
+        key = self.client.shared_key("application", self.desired.key.text().casefold())
+        return machine_lock(key, self.deadline, "another run changes this application")
+
+    def apply(self, plan: Plan, state: Observed, note: Callable[[Observed], None]) -> Applied[Observed]:
+        for write in plan.writes:
+            trouble = self._send(write, state)
+            if trouble is not None:
+                return Applied(state, False, trouble)
+            state = steps.simulate(state, Plan(writes=[write]))
+            note(state)
+        return Applied(state)
+
+    def _send(self, write: Write, state: Observed) -> M365Error | None:
+        """Why it may have to be sent again. "Does not exist" may come from a replica that lags, either way."""
+        if write.action == steps.UPDATE:
+            call, self._left = update_call(write.payload, state), True
+        else:
+            call = Call("DELETE", _PATHS[write.action].format(write.payload["id"]))
+        try:
+            answer = self.client.send(call, once=True)
+            error = None if answer.ok else answer.error
+        except M365Error as raised:
+            error = raised
+        if write.action == steps.PURGE and (error is None or isinstance(error, (Interrupted, ServiceFault))):
+            self._perhaps_purged = True
+        if error is None:
+            return None
+        error.while_trying(_TRIED.get(write.action, f"change {self.what}"), self.finder.key.text())
+        if isinstance(error, NotFound):
+            return error.as_kind(NotYetReplicated)
+        if not passing(error):
+            raise error
+        return error
+
+    def read(self, _known: Observed) -> Observed:
+        """By both keys, and among what was deleted."""
+        identifier, app_id = self._entity["id"], str(self._entity.get("appId") or "")
+        by_id, by_app_id, deleted = self.client.batch(
+            [
+                Call("GET", f"/applications/{identifier}?$select={SELECT}"),
+                Call("GET", f"/applications(appId={encoded_literal(app_id)})?$select={SELECT}"),
+                Call("GET", absence.DELETED_APPLICATIONS),
+            ]
+        )
+        live = by_id.entity_or_none() or by_app_id.entity_or_none()
+        page = self.client.pages("", first=deleted.get())
+        return Observed(application=live, deleted=next((each for each in page if each.get("id") == identifier), None))
+
+    def sees(self, reading: Observed, known: Observed) -> bool:
+        """What is to be purged has to appear among the deleted first, which takes some seconds."""
+        appeared = reading.application is not None or reading.deleted is not None
+        return appeared or not self._purge or known.deleted is None or self._perhaps_purged
+
+    def image(self, state: Observed) -> str:
+        return json.dumps([state.application, state.deleted is None], sort_keys=True)
+
+    def entries(self, _state: Observed) -> frozenset[str]:
+        return frozenset()
