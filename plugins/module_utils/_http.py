@@ -435,15 +435,19 @@ class Http:
 
     def _after_fault(self, reply: Reply, repeatable: bool, attempts: int) -> None:
         said = f"{reply.status} {_first_words(reply)}".strip()
-        tried = f"send a {reply.method} request to {self._where()}"
+        details: dict[str, Any] = {
+            "service": self.service,
+            "status": reply.status,
+            "code": _code(reply),
+            "tried": f"send a {reply.method} request to {self._where()}",
+            "request_id": request_id(reply),
+        }
         pause = retry_after(reply)
         if not repeatable:
             if pause is not None:
                 self.hold(pause)  # whoever reads again to see what became of it waits first
-            raise Interrupted(
-                said, service=self.service, status=reply.status, tried=tried, request_id=request_id(reply)
-            )
-        fault = ServiceFault(said, service=self.service, status=reply.status, tried=tried, request_id=request_id(reply))
+            raise Interrupted(said, **details)
+        fault = ServiceFault(said, **details)
         if attempts >= self.policy.attempts:
             raise fault
         if pause is None:
@@ -512,6 +516,12 @@ def seconds_to_wait(value: str | None) -> float | None:
 def request_id(reply: Reply) -> str:
     """What the service's support asks for."""
     return reply.headers.get("request-id") or reply.headers.get("x-ms-request-id") or ""
+
+
+def _code(reply: Reply) -> str:
+    content = reply.json()
+    error = content.get("error") if isinstance(content, dict) else None
+    return str(error.get("code") or "")[:100] if isinstance(error, dict) else ""
 
 
 def _first_words(reply: Reply) -> str:

@@ -14,12 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates, typed
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._entra.challenge import claims_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Tokens
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadAnswer,
     Interrupted,
     M365Error,
     NotFound,
@@ -28,7 +30,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     ServiceFault,
     Throttled,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
+from ansible_collections.tcx.m365.plugins.module_utils._http import Reply, seconds_to_wait
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -36,6 +38,11 @@ T = TypeVar("T")
 VERSION = "/v1.0"
 _UNKNOWN_ADDRESS = frozenset(("BadRequest", "UnknownError", "Request_UnsupportedQuery"))
 """Codes with which Graph's gateway refuses an address; the directory's own refusals begin with ``Request_``."""
+
+SERVICE = "Graph"
+
+MOST_PAGES = 20_000
+"""A list of two million objects; one that goes on is not one."""
 
 BATCH_SIZE = 20
 """Most requests that Graph takes in one ``$batch`` (documented)."""
@@ -72,6 +79,12 @@ class Answer:
     @property
     def ok(self) -> bool:
         return self.status < 300
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that Graph asks to wait before the next attempt, where it does."""
+        stated = (value for name, value in self.headers.items() if name.lower() == "retry-after")
+        return seconds_to_wait(next(stated, None))
 
     @property
     def error(self) -> M365Error:
@@ -141,7 +154,7 @@ class GraphClient:
         reply = self._send(call, token.value, once)
         if reply.status == 401:
             # The token can have been revoked, or the clocks differ; a new one is asked for once.
-            renewed = self.tokens.renew(token)
+            renewed = self.tokens.renew(token, claims_of(reply.headers))
             if renewed.value != token.value:
                 reply = self._send(call, renewed.value, once)
         return Answer(reply.status, reply.json(), reply.headers)
@@ -153,12 +166,21 @@ class GraphClient:
     def pages(self, path: str, headers: Mapping[str, str] | None = None, first: Json | None = None) -> Iterator[Json]:
         """All items of a collection; ``first`` is its first page where that has been read already."""
         page = first if first is not None else self.get(path, headers)
+        seen: set[str] = set()
         while True:
-            yield from page.get("value", [])
-            link = page.get("@odata.nextLink")
+            yield from typed.entities(page, "value", SERVICE)
+            link = typed.text(page, "@odata.nextLink", SERVICE)
             if not link:
                 return
-            page = self.get(str(link), headers)
+            if link in seen or len(seen) >= MOST_PAGES:
+                raise BadAnswer(
+                    "the pages of a list do not end",
+                    service=SERVICE,
+                    tried="read a list",
+                    target=path.partition("?")[0],
+                )
+            seen.add(link)
+            page = self.get(link, headers)
 
     def batch(self, calls: Sequence[Call], *, once: bool = False) -> list[Answer]:
         """Send requests together, twenty at a time; the answers come in the order of the requests.
@@ -170,12 +192,22 @@ class GraphClient:
         answers: dict[int, Answer] = {}
         pending = list(range(len(calls)))
         attempt = 0
+        renewed = False
         while pending:
-            for start in range(0, len(pending), BATCH_SIZE):
-                chunk = pending[start : start + BATCH_SIZE]
-                answers.update(self._batch({index: calls[index] for index in chunk}, once))
-            pending = [] if once else [index for index in pending if _worth_another_try(calls[index], answers[index])]
+            token = self.tokens.get()
+            answers.update(self._batches(calls, pending, once))
+            refused = [index for index in pending if answers[index].status == 401]
+            if refused and not renewed:
+                # A token can be revoked between two items; what was refused was certainly not carried out.
+                renewed = True
+                claims = next(filter(None, (claims_of(answers[index].headers) for index in refused)), "")
+                if self.tokens.renew(token, claims).value != token.value:
+                    answers.update(self._batches(calls, refused, once))
+            pending = [index for index in pending if _worth_another_try(calls[index], answers[index])]
             attempt += 1
+            if once:
+                self._hold([answers[index] for index in pending])
+                break
             if pending:
                 self._wait_for_items([answers[index] for index in pending], attempt)
         return [answers[index] for index in range(len(calls))]
@@ -211,6 +243,19 @@ class GraphClient:
         self._ahead = _seconds_ahead(reply) or self._ahead
         return reply
 
+    def _batches(self, calls: Sequence[Call], indexes: Sequence[int], once: bool) -> dict[int, Answer]:
+        answers: dict[int, Answer] = {}
+        for start in range(0, len(indexes), BATCH_SIZE):
+            chunk = indexes[start : start + BATCH_SIZE]
+            answers.update(self._batch({index: calls[index] for index in chunk}, once))
+        return answers
+
+    def _hold(self, answers: Sequence[Answer]) -> None:
+        """Whoever reads again to decide anew waits first for as long as Graph has asked."""
+        asked = [seconds for each in answers if (seconds := each.retry_after) is not None]
+        if asked:
+            self._http.hold(max(asked))
+
     def _batch(self, calls: Mapping[int, Call], once: bool) -> dict[int, Answer]:
         requests = []
         for index, call in calls.items():
@@ -228,12 +273,11 @@ class GraphClient:
             raise answer.error.as_kind(ServiceFault).while_trying("send a batch to Graph")
         content = answer.get()
         found = {}
-        for item in content.get("responses") or ():
-            found[int(item["id"])] = Answer(
-                int(item.get("status", 0)),
-                item.get("body"),
-                {str(k): str(v) for k, v in (item.get("headers") or {}).items()},
-            )
+        for item in typed.entities(content, "responses", SERVICE):
+            name = str(item.get("id") or "")
+            if name.isdecimal() and int(name) in calls:
+                headers = {str(k): str(v) for k, v in typed.mapping(item, "headers", SERVICE).items()}
+                found[int(name)] = Answer(typed.number(item, "status", SERVICE), item.get("body"), headers)
         missing = [index for index in calls if index not in found]
         if missing:
             raise ServiceFault(
@@ -243,7 +287,7 @@ class GraphClient:
 
     def _wait_for_items(self, answers: Sequence[Answer], attempt: int) -> None:
         error = answers[0].error
-        asked = [float(value) for answer in answers if (value := answer.headers.get("Retry-After", "")).isdigit()]
+        asked = [seconds for each in answers if (seconds := each.retry_after) is not None]
         pause = max(asked) if asked else self.context.deadline.backoff(attempt, first=1.0)
         if attempt > 6 and not asked:
             raise error

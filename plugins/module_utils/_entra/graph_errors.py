@@ -52,6 +52,7 @@ def fault(status: int, content: Any, headers: Mapping[str, str]) -> M365Error:
     told = told if isinstance(told, dict) else {}
     code = str(told.get("code") or "")
     said = str(told.get("message") or "").strip() or f"status {status} without an explanation"
+    said += _particulars(told, said)
     details: dict[str, Any] = {
         "service": "Graph",
         "status": status,
@@ -85,7 +86,7 @@ def _classify(status: int, code: str, said: str, told: Mapping[str, Any], detail
 
 def _is_lag(status: int, code: str, said: str, told: Mapping[str, Any]) -> bool:
     """Written elsewhere, not visible here yet."""
-    codes = {str(each.get("code")) for each in told.get("details") or () if isinstance(each, dict)}
+    codes = {str(each.get("code")) for each in _details(told)}
     return (
         code in _BUSY
         or "NoBackingApplicationObject" in codes
@@ -94,6 +95,23 @@ def _is_lag(status: int, code: str, said: str, told: Mapping[str, Any]) -> bool:
         or (status == 403 and "must in the local tenant" in said)
         or (status == 400 and "queried reference-property objects are not present" in said)
     )
+
+
+def _details(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = told.get("details")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _particulars(told: Mapping[str, Any], said: str) -> str:
+    """Which property each detail is about, and what it says beyond the general sentence."""
+    parts = []
+    for each in _details(told)[:10]:
+        target, words = str(each.get("target") or "").strip(), str(each.get("message") or "").strip()
+        words = "" if words in said else words
+        part = ": ".join(filter(None, (target if target not in said else "", words)))
+        if part:
+            parts.append(part[:300])
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _is_absence(status: int, code: str, said: str) -> bool:

@@ -77,6 +77,7 @@ class Tokens:
         self.connection = connection
         self.context = context
         self._token: Token | None = None
+        self._claims = ""
         for secret in connection.credential.secrets():
             context.hide(secret)
 
@@ -87,8 +88,12 @@ class Tokens:
             self.context.hide(self._token.value)
         return self._token
 
-    def renew(self, refused: Token) -> Token:
-        """Another token than the one that Graph has just refused."""
+    def renew(self, refused: Token, claims: str = "") -> Token:
+        """Another token than the one that Graph has just refused.
+
+        :param claims: what it must contain (JSON), where Graph has said so.
+        """
+        self._claims = claims
         key = self.connection.key()
         shared = self._shared()
         if shared is not None and shared.value == refused.value:
@@ -184,7 +189,7 @@ class Tokens:
                 instance_discovery=False,
                 http_client=http,
             )
-            result = client.acquire_token_for_client(scopes=[endpoints.scope])
+            result = client.acquire_token_for_client(scopes=[endpoints.scope], **self._challenge())
         except ValueError as error:
             # A tenant that does not exist shows as a refused discovery, which msal turns into a ValueError.
             raise sign_in_errors.of_discovery(http.last, error, **self._consent()) from None
@@ -193,7 +198,7 @@ class Tokens:
     def _managed(self, credential: ManagedIdentity, http: MsalHttp) -> Token:
         client = msal.ManagedIdentityClient(credential.for_msal(), http_client=http)
         try:
-            result = client.acquire_token_for_client(resource=self.connection.endpoints.graph)
+            result = client.acquire_token_for_client(resource=self.connection.endpoints.graph, **self._challenge())
         except ValueError as error:
             raise BadCredential(f"the managed identity gave no token: {error}") from None
         except OSError as error:
@@ -204,6 +209,10 @@ class Tokens:
                 remedy="Add the user who runs Ansible to the group himds on this machine, or run as root.",
             ) from None
         return self._accept(result, http, _LOCAL_SERVICE)
+
+    def _challenge(self) -> dict[str, str]:
+        claims, self._claims = self._claims, ""
+        return {"claims_challenge": claims} if claims else {}
 
     def _accept(self, result: Mapping[str, Any], http: MsalHttp, service: str = "Entra") -> Token:
         if "access_token" not in result:
