@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
+import shlex
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -24,20 +25,28 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import compare_people, configure, look
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, read_report, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import COMPLIANT, FAILED, UNREACHABLE, VERDICTS
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "report_dir": {"type": "path", "default": "./reports"},
+    "fail_on": {"type": "list", "elements": "str", "choices": list(VERDICTS), "default": []},
     "fail_on_drift": {"type": "bool", "default": False},
+    "min_hosts": {"type": "int", "default": 1},
+    "enforce": {"type": "bool", "default": True},
     "compare": {"type": "path"},
     "concurrency": {"type": "int", "default": 50},
     "processes": {"type": "int", "default": 0},
 }
 
 PROGRESS_S = 10.0
+
+_NOT_CHECKED = (FAILED, UNREACHABLE)
 
 display = Display()
 
@@ -60,10 +69,7 @@ class ActionModule(ActionBase):
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         if not self._claim(store, batch):
             return dict(result, skipped=True, changed=False, skip_reason="another host of this batch writes the report")
-        try:
-            earlier = read_report(options["compare"]) if options.get("compare") else None
-        except ValueError as error:
-            return dict(result, failed=True, changed=False, msg=str(error))
+        earlier = _earlier(options["compare"])
         started = time.monotonic()
         found = self._sweep(batch, task_vars, store, options)
         found += [_stopped(host) for host in _lost(task_vars)]
@@ -73,7 +79,7 @@ class ActionModule(ActionBase):
         except OSError as error:
             said = f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
             return dict(result, failed=True, changed=False, msg=said)
-        return dict(result, **_answer(report, [one.path for one in files], bool(options["fail_on_drift"])))
+        return dict(result, **_answer(report, [one.path for one in files], options))
 
     def _claim(self, store: RunStore, batch: list[str]) -> bool:
         """Whether this host is the first of its batch here: strategies other than linear ignore ``run_once``."""
@@ -88,7 +94,9 @@ class ActionModule(ActionBase):
         self, batch: list[str], task_vars: dict[str, Any], store: RunStore, options: dict[str, Any]
     ) -> list[HostResult]:
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"])
-        check = functools.partial(_check, variables=variables, store=store, connections={})
+        play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
+        crossings = Crossings.of(variables, play_hosts, store)
+        check = functools.partial(_check, variables=variables, store=store, crossings=crossings, connections={})
         found = []
         shown = time.monotonic()
         for host, entry in sweep(batch, check, threads=options["concurrency"], processes=options["processes"]):
@@ -120,6 +128,7 @@ class ActionModule(ActionBase):
             "playbook": "tcx.m365.compliance",
             "check_mode": True,
             "limit": str(task_vars.get("ansible_limit") or ""),
+            "inventory_options": _inventory_options(task_vars),
             "duration_s": round(seconds, 1),
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
@@ -127,17 +136,23 @@ class ActionModule(ActionBase):
 
 
 def _check(
-    host: str, _say: Say, *, variables: HostVariables, store: RunStore, connections: dict[int, Connections]
+    host: str,
+    _say: Say,
+    *,
+    variables: HostVariables,
+    store: RunStore,
+    crossings: Crossings,
+    connections: dict[int, Connections],
 ) -> dict[str, Any]:
     """Check one host; runs in a thread of one of the sweep's processes, which share their connections."""
     shared = connections.setdefault(os.getpid(), Connections(size=64))
     known = variables.of(host)
 
-    def run_task(capability: Capability, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def run_task(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = True) -> dict[str, Any]:
         return run_capability(
             capability,
             arguments,
-            check_mode=True,
+            check_mode=check,
             store=store,
             warn=_silent,
             notice=_silent,
@@ -146,10 +161,9 @@ def _check(
         )
 
     try:
-        steps = look(known, run_task)
-        configure(known, steps, run_task)
-        compare_people(known, steps, run_task)
-        return host_result(host, known, steps).to_dict()
+        crossings.check(host)
+        taken = Runner(host, None, check_mode=True).run(known, run_task, OPERATIONS["compliance"])
+        return host_result(host, known, taken).to_dict()
     except M365Error as error:
         return HostResult(host=host, verdict="failed", reasons=[str(error)]).to_dict()
 
@@ -178,14 +192,47 @@ def _unusable(messages: list[str]) -> dict[str, Any] | None:
     return {"failed": True, "changed": False, "msg": "; ".join(messages)} if messages else None
 
 
-def _answer(report: Report, paths: list[str], fail_on_drift: bool) -> dict[str, Any]:
+def _earlier(path: str | None) -> dict[str, Any] | None:
+    """The report to compare with. On the first night of a schedule there is none, and the new one is written all the same."""
+    if not path:
+        return None
+    try:
+        return read_report(path)
+    except (ValueError, OSError) as error:
+        display.warning(f"This report is not compared with an earlier one: {error}")
+        return None
+
+
+def _inventory_options(task_vars: Mapping[str, Any]) -> str:
+    """The options of the command line that name the inventory of this run, quoted for a shell."""
+    sources = [str(source) for source in task_vars.get("ansible_inventory_sources") or ()]
+    return " ".join(f"-i {shlex.quote(source)}" for source in sources)
+
+
+def _failure_reason(report: Report, options: Mapping[str, Any]) -> str:
+    """Why the run must not end as one that found everything in order; empty when it may."""
+    summary = report.summary
+    checked = summary["total"] - sum(summary[verdict] for verdict in _NOT_CHECKED)
+    if checked < options["min_hosts"]:
+        return f"{checked} of {summary['total']} PBXs could be checked, and at least {options['min_hosts']} must be."
+    refused = set(options["fail_on"])
+    if options["fail_on_drift"]:
+        refused.update(verdict for verdict in VERDICTS if verdict != COMPLIANT)
+    found = [f"{summary[verdict]} {verdict}" for verdict in VERDICTS if verdict in refused and summary[verdict]]
+    return f"Not every PBX is as it must be: {', '.join(found)}." if found else ""
+
+
+def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dict[str, Any]:
     summary = report.summary
     counts = ", ".join(f"{summary[name]} {name}" for name in summary if name != "total" and summary[name])
     said = f"{summary['total']} PBXs: {counts or 'none checked'}. Report: {os.path.abspath(paths[3])}"
-    answer: dict[str, Any] = {
+    reason = _failure_reason(report, options)
+    return {
         "changed": False,
-        "msg": said,
+        "failed": bool(reason) and options["enforce"],
+        "msg": f"{reason} {said}" if reason else said,
         "summary": summary,
+        "failure_reason": reason,
         "report": [os.path.abspath(path) for path in paths],
         "ansible_stats": {
             "data": {"tcx_m365_compliance": summary},
@@ -193,6 +240,3 @@ def _answer(report: Report, paths: list[str], fail_on_drift: bool) -> dict[str, 
             "aggregate": False,
         },
     }
-    if fail_on_drift and not report.all_compliant:
-        answer["failed"] = True
-    return answer

@@ -51,14 +51,34 @@ options:
       - With C(serial), the report is written after each batch and holds all batches so far.
     type: path
     default: ./reports
+  fail_on:
+    description:
+      - Fail, after the report is written, when a PBX has one of these verdicts.
+    type: list
+    elements: str
+    choices: [compliant, attention, drifted, broken, failed, unreachable, unlicensed]
+    default: []
   fail_on_drift:
     description:
-      - Fail, after the report is written, unless every PBX is compliant.
+      - Short form of O(fail_on) with every verdict but V(compliant).
     type: bool
     default: false
+  min_hosts:
+    description:
+      - Fail, after the report is written, when fewer PBXs than this could be checked. A PBX that failed or could not be
+        reached was not checked.
+    type: int
+    default: 1
+  enforce:
+    description:
+      - Fail the task for O(fail_on), O(fail_on_drift) and O(min_hosts). Otherwise only RV(failure_reason) says so, because
+        Ansible drops the statistics of a task that fails; the role P(tcx.m365.compliance#role) fails in a task of its own.
+    type: bool
+    default: true
   compare:
     description:
-      - An earlier C(compliance.json). The report then says what is new, what has been mended and what is still open.
+      - An earlier C(compliance.json). The report then says what is new, what was resolved and what is still open.
+      - Without it, as in the first night of a schedule, a warning says so and the report is written all the same.
     type: path
   concurrency:
     description:
@@ -78,7 +98,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Compare every PBX with what is wanted
+- name: Compare every PBX with its desired state
   hosts: tcx
   connection: local
   gather_facts: false
@@ -103,6 +123,10 @@ summary:
     failed: 0
     unreachable: 1
     unlicensed: 0
+failure_reason:
+  description: Why the run does not count as passed, by O(fail_on), O(fail_on_drift) and O(min_hosts). Empty when it does.
+  returned: when the report was written
+  type: str
 report:
   description: Paths of the written files.
   returned: when the report was written

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_rollout
-short_description: Roll Microsoft 365 sign-in out to the PBXs of a play together
+short_description: Take the steps of this collection on the PBXs of a play together
 version_added: 1.0.0
 description:
-  - Takes on every PBX of the current batch the steps of the roles P(tcx.m365.preflight#role), P(tcx.m365.entra_app#role),
-    P(tcx.m365.tcx_console#role) and P(tcx.m365.sso_verify#role), with the same variables.
+  - Takes steps on every PBX of the current batch, with the variables of its host. By default these are all steps of a rollout.
+  - The roles P(tcx.m365.preflight#role), P(tcx.m365.entra_app#role), P(tcx.m365.tcx_console#role) and
+    P(tcx.m365.sso_verify#role) name their steps and nothing else, and the playbooks of this collection name an operation.
   - The first host that comes to the task works on all hosts of the batch at the same time, the others take their results.
-    Each host keeps a result of its own, so that C(serial), C(max_fail_percentage), C(--limit) and any strategy work as
+    Each host keeps a result of its own, so that C(serial), C(max_fail_percentage) and C(--limit) work as
     with any other task, and one PBX's trouble never stops another.
-  - A host whose connection is not local (a jump host beside the PBX), that has C(become), or whose task has an
-    C(environment), is worked on by itself when its turn comes.
-  - The playbook C(tcx.m365.rollout) uses it.
+  - A host is worked on by itself when others may not run the same task at the same time (C(when), C(loop), C(run_once),
+    C(delegate_to), an include, a block with C(rescue) or C(always), a handler, a strategy other than V(ansible.builtin.linear),
+    options that come from a template), when its connection is not local (a jump host beside the PBX), when it has C(become),
+    or when the task has an C(environment).
+  - Before anything is written, all hosts of the play's pattern are compared, those that C(--limit) leaves out as well. Hosts
+    that are one PBX, that have the same certificate for different applications, or that would share an application that
+    the inventory does not state for each of them, are refused by name.
+  - Checks that a task of the run has made with the same arguments are not made again before the writes that they were
+    made for.
 author:
   - The tcx.m365 contributors (@tcx-m365)
 attributes:
@@ -39,13 +46,32 @@ attributes:
     platforms: posix
     support: full
 options:
-  look_only:
+  operation:
     description:
-      - Look at the PBX (address, credential, release, license) and at the tenant (credential, the caller's rights, the
-        certificates), and write nothing.
-      - A later task of the same run without this option goes on from there; without an earlier look it looks by itself.
+      - Which steps are taken, by the name of what they are for.
+      - V(rollout) takes C(pbx), C(preflight), C(application), C(grant), C(settings), C(sign_in), C(directory), C(people).
+      - V(preflight) takes C(pbx) and C(preflight). V(compliance) takes what a rollout takes, without C(sign_in).
+      - V(rotate_certificate) takes C(pbx), C(preflight), C(application), C(grant), C(settings), C(retire).
+      - V(offboard) takes C(confirmed), C(linked), C(deletable), C(unlink), C(delete).
+      - V(capture) takes C(linked), C(registered), C(granted), C(export).
+    type: str
+    choices: [preflight, rollout, compliance, rotate_certificate, offboard, capture]
+    default: rollout
+  steps:
+    description:
+      - Which steps are taken, by name, instead of those of O(operation). They are taken in the order of a rollout, whatever
+        their order here.
+      - The checks that a step needs are taken by themselves when no earlier task of the run has taken them.
+    type: list
+    elements: str
+  preflight_only:
+    description:
+      - Take only those steps that check the PBX (address, credential, release, license) and the tenant (credential, the
+        caller's rights, the certificates), and write nothing.
+      - A later task of the same run without this option goes on from there; without an earlier check it checks by itself.
     type: bool
     default: false
+    aliases: [look_only]
   concurrency:
     description:
       - How many PBXs are worked on at the same time, whatever C(forks) says.
@@ -73,11 +99,11 @@ EXAMPLES = r"""
   gather_facts: false
   max_fail_percentage: 10
   tasks:
-    - name: Look at every PBX and tenant before anything is written
+    - name: Check every PBX and tenant before anything is written
       tcx.m365.fleet_rollout:
-        look_only: true
+        preflight_only: true
 
-    - name: Register the applications, configure the PBXs and prove the sign-in
+    - name: Register the applications, configure the PBXs and verify the sign-in
       tcx.m365.fleet_rollout:
         concurrency: 100
       register: rollout
@@ -91,12 +117,13 @@ RETURN = r"""
 steps:
   description:
     - What became of each step that was taken, in order, V(ok), V(changed) or V(failed).
-    - The steps are C(pbx) and C(preflight) (the look), C(application), C(grant), C(settings), C(sign_in) and C(people).
   returned: always
   type: dict
   sample: {pbx: ok, preflight: ok, application: changed, grant: changed, settings: changed, sign_in: ok}
 changes:
-  description: What was, or in check mode would be, changed on both sides.
+  description:
+    - What was, or in check mode would be, changed on both sides.
+    - Of a task that failed, what it had changed before.
   returned: always
   type: list
   elements: dict
@@ -105,6 +132,18 @@ changes:
       field: redirect_uris
       before: []
       after: [https://acme.my3cx.example:5001/oauth2office2]
+unmanaged:
+  description: What is there besides what the inventory lists, such as redirect URIs, certificates and permissions. It is kept.
+  returned: always
+  type: dict
+adopted:
+  description: Whether an application that this collection had not made was taken over.
+  returned: always
+  type: bool
+captured:
+  description: The file that the step C(export) wrote, and the variables in it.
+  returned: when the step C(export) was taken
+  type: dict
 application_id:
   description: Application (client) ID of the application of this PBX.
   returned: always

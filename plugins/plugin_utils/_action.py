@@ -25,10 +25,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils import _tls
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import OPTION_NAMES, Capability
+from ansible_collections.tcx.m365.plugins.module_utils._task import OPTION_NAMES, Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import names_of, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import connected, host_variables, is_connected
 
 IN_PROCESS_VARIABLE = "tcx_m365_in_process"
 """Set to false to send the modules to the host even where the action could do the work itself."""
@@ -112,8 +114,19 @@ class CapabilityAction(CollectionAction):
         self._refuse_async(self.CAPABILITY.name)
         result: dict[str, Any] = super().run(tmp, task_vars)
         run = self._run_in_process if self._runs_in_process(task_vars) else self._run_as_module
-        result.update(run(self.CAPABILITY, self._task.args, task_vars))
+        try:
+            arguments = self._arguments(task_vars)
+        except M365Error as error:
+            return dict(result, **failure(error))
+        result.update(run(self.CAPABILITY, arguments, task_vars))
         return result
+
+    def _arguments(self, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Those of the task; what it does not say of the connection comes from the variables of its host."""
+        given: Mapping[str, Any] = self._task.args
+        if not is_connected(self.CAPABILITY):
+            return given
+        return connected(self.CAPABILITY, given, host_variables(self.CAPABILITY, given, task_vars, self._templar))
 
 
 def _with_absolute_paths(capability: Capability, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,9 +25,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import configure, look
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import role_defaults
+
+STEPS_OF_A_ROLLOUT = ("pbx", "preflight", "application", "grant", "settings")
 
 
 def main(inventory: Mapping[str, Any]) -> Counter[str]:
@@ -42,11 +44,13 @@ def main(inventory: Mapping[str, Any]) -> Counter[str]:
             own = {**defaults, **common, **hosts[host], "entra_app_unique_name": f"3cx-{host}"}
             shared = connections.setdefault(os.getpid(), Connections(size=64))
 
-            def run_task(capability: Capability, arguments: Mapping[str, Any]) -> dict[str, Any]:
+            def run_task(
+                capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False
+            ) -> dict[str, Any]:
                 return run_capability(
                     capability,
                     arguments,
-                    check_mode=False,
+                    check_mode=check,
                     store=store,
                     warn=_silent,
                     notice=_silent,
@@ -54,9 +58,8 @@ def main(inventory: Mapping[str, Any]) -> Counter[str]:
                     connections=shared,
                 )
 
-            steps = look(own, run_task)
-            configure(own, steps, run_task)
-            return {"failed": bool(steps.failed)}
+            taken = Runner(host, None, check_mode=False).run(own, run_task, STEPS_OF_A_ROLLOUT)
+            return {"failed": taken.failed is not None}
 
         results = [result for _host, result in sweep(list(hosts), roll_out, threads=50)]
     broken = [result["crashed"] for result in results if "crashed" in result]

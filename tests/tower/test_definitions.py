@@ -43,7 +43,12 @@ def templates(store: Store) -> dict[str, Item]:
     return {Path(item.values["playbook"]).name: item for item in store.of("job_template")}
 
 
-# What the task of a rollout does in their place, with their variables (a unit test holds the two together).
+STEPS = (
+    REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "steps.py",
+    REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "captured.py",
+)
+
+# Whose steps the task fleet_rollout takes, with their variables.
 ROLES_OF_THE_SWEEP = {"preflight", "entra_app", "tcx_console", "sso_verify"}
 
 
@@ -53,8 +58,12 @@ def roles_of(playbook: Path) -> set[str]:
 
 
 def known_variables(playbook: Path) -> set[str]:
-    """What the roles of a playbook document as options, and what the playbook reads by itself."""
-    known = set(re.findall(r"{{\s*(\w+)|\b(\w+)\s*\|", playbook.read_text(encoding="utf-8")))
+    """What the roles of a playbook document as options, and what the playbook and its steps read by themselves."""
+    text = playbook.read_text(encoding="utf-8")
+    known = set(re.findall(r"{{\s*(\w+)|\b(\w+)\s*\|", text))
+    if "fleet_rollout" in text:
+        steps = "".join(path.read_text(encoding="utf-8") for path in STEPS)
+        known |= set(re.findall(r'(?:get|is_set)\("(\w+)"()', steps))
     names = {name for pair in known for name in pair if name}
     for role in roles_of(playbook):
         specification = REPOSITORY / "roles" / role / "meta" / "argument_specs.yml"

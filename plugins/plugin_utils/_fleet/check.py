@@ -13,34 +13,39 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.findings import sentences
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import HostSteps, Result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import changes as changes_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import status as status_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import unmanaged
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
 UNREACHABLE_KINDS = frozenset(("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline"))
 
 
-def host_result(host: str, variables: Mapping[str, Any], steps: HostSteps) -> HostResult:
+def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostResult:
     """The entry of the report for one PBX."""
-    changes = steps.changes()
-    status = dict(steps.settings.get("status") or steps.pbx.get("status") or {})
-    verdict, reasons, remedies = _verdict(steps.failed, changes, status)
-    reasons += [note for result in steps.all() for note in result.get("notes") or ()]
+    changes = changes_of(taken)
+    status = status_of(taken)
+    verdict, reasons, remedies = _verdict(taken.failed, changes, status)
+    reasons += [note for result in taken.values() for note in result.get("notes") or ()]
+    application, grant = taken.of("application"), taken.of("grant")
     return HostResult(
         host=host,
         verdict=verdict,
         reasons=reasons,
         changes=changes,
-        certificates=list(steps.application.get("certificates") or ()),
-        unmanaged=_unmanaged(steps),
-        version=steps.first("version"),
-        edition=steps.first("edition"),
+        certificates=list(application.get("certificates") or ()),
+        unmanaged=unmanaged(taken),
+        version=taken.first("version"),
+        edition=taken.first("edition"),
         remedies=remedies,
         consent={
-            "missing": list(steps.grant.get("granted") or ()),
-            "unneeded": list(steps.grant.get("unneeded") or ()),
+            "missing": list(grant.get("granted") or ()),
+            "unneeded": list(grant.get("unneeded") or ()),
         },
         tenant_id=str(variables.get("entra_tenant_id") or ""),
-        application_id=_known(steps.application.get("app_id")),
+        application_id=_known(application.get("app_id")),
         status=status,
         url=str(variables.get("tcx_url") or ""),
     )
@@ -70,7 +75,3 @@ def _verdict(
 def _known(value: Any) -> str:
     """A value, unless the service has still to choose it."""
     return "" if value in (None, PENDING) else str(value)
-
-
-def _unmanaged(steps: HostSteps) -> dict[str, Any]:
-    return {name: value for result in steps.all() for name, value in (result.get("unmanaged") or {}).items() if value}

@@ -118,6 +118,12 @@ BESIDES: Mapping[str, Option] = {
     "sso_verify_fail_on_leavers": {"type": "bool"},
     "tcx_fqdn": {"type": "list", "elements": "str"},
     "tcx_m365_in_process": {"type": "bool"},
+    "tcx_m365_connection": {"type": "str"},
+    "tcx_m365_become": {"type": "bool"},
+    "rotate_certificate_overlap_days": {"type": "int"},
+    "offboard_confirm": {"type": "bool"},
+    "offboard_purge": {"type": "bool"},
+    "capture_dir": {"type": "str"},
     "unknown_variables": {"type": "str", "choices": ["warn", "fail", "ignore"]},
 }
 """Variables that steer the steps and are no option of a module."""

@@ -4,125 +4,386 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""The steps of a rollout on one PBX, in order: what the four roles run, for a sweep that works on many PBXs at a time."""
+"""The table of steps: everything this collection does to one PBX, and the operations that are made of it.
+
+Nothing else says which step runs which module, with which variables, after which other step. Playbooks, roles and the
+compliance report name steps or operations; ``runner.py`` takes them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration,
+    azure_app_registration_info,
     entra_preflight,
     graph_permission_grant,
+    graph_permission_grant_info,
     graph_user_info,
     sso_probe,
     tcx_m365_settings,
     tcx_m365_settings_info,
     tcx_preflight,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import people_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import directory_result, people_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import is_true
 
 Result = Mapping[str, Any]
-RunTask = Callable[[Capability, Mapping[str, Any]], dict[str, Any]]
-"""Runs one capability with its arguments."""
+
+CHECK = "check"
+"""Reads, before anything is written. Taken by itself where a later step needs it, and then kept for the run."""
+WRITE = "write"
+VERIFY = "verify"
+"""Reads, after everything was written."""
+
+_OFFBOARD_UNCONFIRMED = "Removing the Microsoft 365 integration was not confirmed"
+_OFFBOARD_REMEDY = (
+    "This switches Microsoft 365 off on every PBX of the play, and deletes their applications. "
+    "If that is what you want, say so with -e offboard_confirm=true."
+)
+
+
+class RunTask(Protocol):
+    """Runs one capability with its arguments.
+
+    ``check`` is for check mode; without it the mode of the run decides.
+    """
+
+    def __call__(
+        self, capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False
+    ) -> dict[str, Any]: ...
 
 
 @dataclass
-class HostSteps:
-    """The results of the steps of one PBX, in order; a failed one is the last."""
-
-    pbx: Result = field(default_factory=dict)
-    preflight: Result = field(default_factory=dict)
-    application: Result = field(default_factory=dict)
-    grant: Result = field(default_factory=dict)
-    settings: Result = field(default_factory=dict)
-    sign_in: Result = field(default_factory=dict)
-    people: Result = field(default_factory=dict)
-
-    def taken(self) -> dict[str, Result]:
-        """Name and result of each step that was taken."""
-        return {name: result for name, result in vars(self).items() if result}
-
-    def all(self) -> list[Result]:
-        return list(self.taken().values())
-
-    @property
-    def failed(self) -> Result | None:
-        return next((result for result in self.all() if result.get("failed")), None)
-
-    def first(self, name: str) -> str:
-        """What the first step that knows it says of a matter, such as the version of the PBX."""
-        return next((str(result[name]) for result in self.all() if result.get(name)), "")
-
-    def changes(self) -> list[dict[str, Any]]:
-        """What is not, or was not, as wanted; the first look at the PBX is part of the last one."""
-        found = (self.application, self.grant, self.settings)
-        return [change for result in found for change in result.get("changes") or ()]
-
-
-def look(variables: Mapping[str, Any], run_task: RunTask, *, writes: bool = False) -> HostSteps:
-    """Look at the PBX and at the caller's rights in the tenant; nothing is written.
+class Work:
+    """One PBX while its steps are taken.
 
     :param variables: all variables of the host, templated.
-    :param writes: a step that writes follows. It reads the settings again, because minutes can lie between the two; the
-        request that this costs is saved here.
+    :param check_mode: the mode of the run.
+    :ivar results: the results of the steps so far, by name, in order; those that an earlier task has kept included.
     """
-    steps = HostSteps()
-    pbx = arguments_of.pbx_preflight_arguments(variables)
-    steps.pbx = run_task(tcx_preflight.CAPABILITY, {**pbx, "change_notifications": not writes})
-    if not steps.failed:
-        arguments = arguments_of.entra_preflight_arguments(variables, steps.pbx)
-        steps.preflight = run_task(entra_preflight.CAPABILITY, arguments)
-    return steps
+
+    host: str
+    variables: Mapping[str, Any]
+    run_task: RunTask
+    check_mode: bool = False
+    results: dict[str, Result] = field(default_factory=dict)
+
+    def result(self, step: str) -> Result:
+        return self.results.get(step) or {}
+
+    def is_set(self, name: str, default: bool = False) -> bool:
+        """A boolean variable."""
+        value = self.variables.get(name)
+        return default if value is None else is_true(value)
 
 
-def configure(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> None:
-    """Application, consent and settings of a PBX that was looked at; ends at the first step that fails."""
-    if steps.failed:
-        return
-    key, redirect_uri = steps.preflight["application"], steps.pbx["redirect_uri"]
-    application = arguments_of.application_arguments(variables, key, redirect_uri)
-    steps.application = run_task(azure_app_registration.CAPABILITY, application)
-    if steps.failed:
-        return
-    app_id = steps.application["app_id"]
-    if is_true(variables["entra_app_manage_grants"]):
-        grant = arguments_of.grant_arguments(variables, app_id)
-        steps.grant = run_task(graph_permission_grant.CAPABILITY, grant)
-        if steps.failed:
-            return
-    settings = arguments_of.settings_arguments(variables, app_id)
-    # Where a person has to consent, the proof names the address and does not wait for that person.
-    granted_by_us = is_true(variables["entra_app_manage_grants"])
-    settings["consent_url"] = (steps.grant if granted_by_us else steps.application).get("admin_consent_url")
-    steps.settings = run_task(tcx_m365_settings.CAPABILITY, settings)
+@dataclass(frozen=True)
+class Step:
+    """One row of the table.
+
+    :param kind: ``check``, ``write`` or ``verify``.
+    :param arguments: what the capability is asked; of a step without a capability, what its result rests on.
+    :param needs: the steps that must have been taken before; they are taken by themselves.
+    :param wanted: whether the variables of this PBX ask for the step; judged before anything is taken.
+    :param when: whether it applies to this PBX, after what earlier steps have found.
+    :param forced_check: the capability runs in check mode, whatever the mode of the run.
+    :param finish: makes the step's result of the capability's.
+    :param keeps: what of the result of a write the later steps of the run use. Of a check everything is kept.
+    """
+
+    name: str
+    kind: str
+    arguments: Callable[[Work], dict[str, Any]]
+    capability: Capability | None = None
+    needs: tuple[str, ...] = ()
+    wanted: Callable[[Work], bool] = lambda _work: True
+    when: Callable[[Work], bool] = lambda _work: True
+    forced_check: bool = False
+    finish: Callable[[Work, Result], Result] | None = None
+    keeps: tuple[str, ...] = ()
+
+    def take(self, work: Work, arguments: Mapping[str, Any]) -> Result:
+        """The result of the step, with the arguments that :attr:`arguments` gave."""
+        found: Result = {}
+        if self.capability is not None:
+            forced = {"check": True} if self.forced_check else {}
+            found = work.run_task(self.capability, arguments, **forced)
+        return self.finish(work, found) if self.finish is not None else found
 
 
-def prove(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> None:
-    """Ask whether a sign-in would work, where that is wanted and the application exists already."""
-    if steps.failed or not is_true(variables["sso_verify_enabled"]):
-        return
-    arguments = arguments_of.probe_arguments(variables, steps.application["app_id"], steps.pbx["redirect_uri"])
-    if arguments["application_id"] != PENDING:
-        steps.sign_in = run_task(sso_probe.CAPABILITY, arguments)
+def application_id(work: Work) -> str:
+    """The application of this PBX as far as this run knows: the one just written, else the one the PBX points to."""
+    found = work.result("application").get("app_id")
+    for step in ("settings", "pbx"):
+        found = found or (work.result(step).get("status") or {}).get("application_id")
+    return str(found or "")
 
 
-def compare_people(variables: Mapping[str, Any], steps: HostSteps, run_task: RunTask) -> None:
-    """Who has left and who is a stranger, where that is wanted. It fails the PBX only where leavers are to."""
-    if steps.failed or not is_true(variables["sso_verify_people"]):
-        return
-    found = run_task(graph_user_info.CAPABILITY, arguments_of.directory_arguments(variables))
-    if not found.get("failed"):
-        arguments = arguments_of.people_arguments(variables, found["users"])
-        found = run_task(tcx_m365_settings_info.CAPABILITY, arguments)
-    steps.people = people_result(found, strict=is_true(variables["sso_verify_fail_on_leavers"]))
+def redirect_uri(work: Work) -> str:
+    return str(work.result("pbx").get("redirect_uri") or work.result("settings").get("redirect_uri") or "")
 
 
-def is_true(value: Any) -> bool:
-    """As Ansible reads a condition, for values that come from an inventory, where "no" may be text."""
-    return str(value).lower() not in ("false", "no", "0", "off", "none", "")
+def _pbx(work: Work) -> dict[str, Any]:
+    """Where a write follows, it reads the settings again, because minutes can lie between the two; the request that this
+    costs is saved here."""
+    arguments = arguments_of.pbx_preflight_arguments(work.variables)
+    arguments["change_notifications"] = work.check_mode
+    return arguments
+
+
+def _application(work: Work) -> dict[str, Any]:
+    return arguments_of.application_arguments(
+        work.variables, work.result("preflight")["application"], redirect_uri(work)
+    )
+
+
+def _grant(work: Work) -> dict[str, Any]:
+    return arguments_of.grant_arguments(work.variables, application_id(work))
+
+
+def _settings(work: Work) -> dict[str, Any]:
+    arguments = arguments_of.settings_arguments(work.variables, application_id(work))
+    if not arguments.get("application_id"):
+        arguments.pop("application_id", None)  # there is nothing to link to; an empty one would unlink the PBX
+    # Where a person has to consent, the verification names the address and does not wait for that person.
+    source = "grant" if work.is_set("entra_app_manage_grants", default=True) else "application"
+    arguments["consent_url"] = work.result(source).get("admin_consent_url")
+    return arguments
+
+
+def _sign_in(work: Work) -> dict[str, Any]:
+    arguments = arguments_of.probe_arguments(work.variables, application_id(work), redirect_uri(work))
+    if not arguments["application_id"]:
+        raise BadInput(
+            "the PBX points to no application",
+            tried="find out whether users can sign in with Microsoft",
+            remedy="Roll the PBX out first, or give tcx_console_application_id.",
+        )
+    return arguments
+
+
+def _probed(work: Work) -> bool:
+    """In check mode an application that does not exist yet cannot be asked for."""
+    known = work.variables.get("tcx_console_application_id") or application_id(work)
+    return bool(known != PENDING)
+
+
+def _people_compared(work: Work) -> bool:
+    return work.is_set("sso_verify_people")
+
+
+def _strict(work: Work) -> bool:
+    return work.is_set("sso_verify_fail_on_leavers")
+
+
+def _people(work: Work) -> dict[str, Any]:
+    return arguments_of.people_arguments(work.variables, list(work.result("directory")["users"]))
+
+
+def _retire(work: Work) -> dict[str, Any]:
+    arguments = _application(work)
+    days = work.variables.get("rotate_certificate_overlap_days")
+    arguments["certificates_rotate_overlap_days"] = 14 if days is None else days
+    return arguments
+
+
+def _confirmed(work: Work, _found: Result) -> Result:
+    if work.is_set("offboard_confirm"):
+        return {"changed": False, "confirmed": True}
+    return failure(BadInput(_OFFBOARD_UNCONFIRMED, remedy=_OFFBOARD_REMEDY))
+
+
+def _linked(work: Work) -> dict[str, Any]:
+    arguments = arguments_of.pbx_connection(work.variables)
+    arguments["gather"] = ["mail", "teams"]
+    return arguments
+
+
+def linked_id(work: Work) -> str:
+    """The application that the PBX pointed to before this run removed the link."""
+    return str((work.result("linked").get("status") or {}).get("application_id") or "")
+
+
+def _unlink(work: Work) -> dict[str, Any]:
+    arguments = arguments_of.pbx_connection(work.variables)
+    arguments["state"] = "absent"
+    return arguments
+
+
+def _delete(work: Work) -> dict[str, Any]:
+    variables = work.variables
+    arguments = arguments_of.entra_connection(variables)
+    arguments.update(
+        app_id=variables.get("entra_app_app_id") or linked_id(work) or None,
+        unique_name=variables.get("entra_app_unique_name"),
+        prefer="app_id",
+        state="absent",
+        purge=variables.get("offboard_purge"),
+        force=variables.get("entra_app_force"),
+    )
+    return arguments
+
+
+def _registered(work: Work) -> dict[str, Any]:
+    arguments = arguments_of.entra_connection(work.variables)
+    arguments["app_id"] = linked_id(work)
+    return arguments
+
+
+def _is_registered(work: Work) -> bool:
+    return bool(work.result("registered").get("applications"))
+
+
+def _exported(work: Work, _found: Result) -> Result:
+    return captured.write(
+        work.host, work.variables, work.result("linked"), work.result("registered"), work.result("granted")
+    )
+
+
+_STEPS = (
+    Step(
+        "confirmed",
+        CHECK,
+        lambda work: {"confirm": work.is_set("offboard_confirm")},
+        finish=_confirmed,
+    ),
+    Step(
+        "pbx",
+        CHECK,
+        _pbx,
+        tcx_preflight.CAPABILITY,
+    ),
+    Step(
+        "preflight",
+        CHECK,
+        lambda work: arguments_of.entra_preflight_arguments(work.variables, work.result("pbx")),
+        entra_preflight.CAPABILITY,
+        needs=("pbx",),
+    ),
+    Step(
+        "application",
+        WRITE,
+        _application,
+        azure_app_registration.CAPABILITY,
+        needs=("pbx", "preflight"),
+        keeps=("app_id", "admin_consent_url"),
+    ),
+    Step(
+        "grant",
+        WRITE,
+        _grant,
+        graph_permission_grant.CAPABILITY,
+        needs=("pbx", "preflight"),
+        wanted=lambda work: work.is_set("entra_app_manage_grants", default=True),
+        keeps=("admin_consent_url",),
+    ),
+    Step(
+        "settings",
+        WRITE,
+        _settings,
+        tcx_m365_settings.CAPABILITY,
+        needs=("pbx",),
+        keeps=("redirect_uri", "status"),
+    ),
+    Step(
+        "retire",
+        WRITE,
+        _retire,
+        azure_app_registration.CAPABILITY,
+        needs=("pbx", "preflight"),
+    ),
+    Step(
+        "sign_in",
+        VERIFY,
+        _sign_in,
+        sso_probe.CAPABILITY,
+        needs=("pbx",),
+        wanted=lambda work: work.is_set("sso_verify_enabled", default=True),
+        when=_probed,
+    ),
+    Step(
+        "directory",
+        VERIFY,
+        lambda work: arguments_of.directory_arguments(work.variables),
+        graph_user_info.CAPABILITY,
+        wanted=_people_compared,
+        finish=lambda work, found: directory_result(found, strict=_strict(work)),
+    ),
+    Step(
+        "people",
+        VERIFY,
+        _people,
+        tcx_m365_settings_info.CAPABILITY,
+        needs=("directory",),
+        wanted=_people_compared,
+        when=lambda work: "users" in work.result("directory"),
+        finish=lambda work, found: people_result(found, strict=_strict(work)),
+    ),
+    Step("linked", CHECK, _linked, tcx_m365_settings_info.CAPABILITY),
+    Step("deletable", CHECK, _delete, azure_app_registration.CAPABILITY, needs=("linked",), forced_check=True),
+    Step("unlink", WRITE, _unlink, tcx_m365_settings.CAPABILITY, needs=("confirmed", "linked", "deletable")),
+    Step("delete", WRITE, _delete, azure_app_registration.CAPABILITY, needs=("confirmed", "linked", "deletable")),
+    Step(
+        "registered",
+        CHECK,
+        _registered,
+        azure_app_registration_info.CAPABILITY,
+        needs=("linked",),
+        when=lambda work: bool(linked_id(work)),
+    ),
+    Step(
+        "granted",
+        CHECK,
+        _registered,
+        graph_permission_grant_info.CAPABILITY,
+        needs=("linked", "registered"),
+        when=_is_registered,
+    ),
+    Step(
+        "export",
+        VERIFY,
+        lambda work: {"directory": work.variables.get("capture_dir")},
+        needs=("linked", "registered", "granted"),
+        finish=_exported,
+    ),
+)
+
+STEPS: Mapping[str, Step] = {step.name: step for step in _STEPS}
+
+_PREFLIGHT = ("pbx", "preflight")
+_CONFIGURE = ("application", "grant", "settings")
+_USERS = ("directory", "people")
+
+OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "preflight": _PREFLIGHT,
+    "rollout": (*_PREFLIGHT, *_CONFIGURE, "sign_in", *_USERS),
+    "compliance": (*_PREFLIGHT, *_CONFIGURE, *_USERS),
+    # The older certificates go only after the PBX has proven to work with what the application has now.
+    "rotate_certificate": (*_PREFLIGHT, *_CONFIGURE, "retire"),
+    # Both sides are read before the PBX is unlinked: what cannot be deleted must not be left without its PBX.
+    "offboard": ("confirmed", "linked", "deletable", "unlink", "delete"),
+    "capture": ("linked", "registered", "granted", "export"),
+}
+
+
+def in_order(names: Sequence[str]) -> list[Step]:
+    """The steps in the order of the table, with those that they need.
+
+    :raises BadInput: a name that no step has.
+    """
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        raise BadInput(f"there is no step {unknown[0]!r}", remedy=f"The steps are {', '.join(STEPS)}.")
+    taken = set(names)
+    for name in names:
+        taken.update(STEPS[name].needs)
+    return [step for step in _STEPS if step.name in taken]

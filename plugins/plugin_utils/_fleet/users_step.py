@@ -16,21 +16,38 @@ _STRANGE = "These extensions belong to nobody in Microsoft 365: "
 _REMEDY = "Remove their extensions in the 3CX console, or restore their accounts."
 
 
+def directory_result(found: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
+    """The result of reading the users of the tenant: what cannot be read fails the PBX only where that is asked for.
+
+    :param found: the result of ``graph_user_info``.
+    """
+    return dict(found) if not found.get("failed") else _not_compared(found, strict)
+
+
+def _not_compared(found: Mapping[str, Any], strict: bool) -> dict[str, Any]:
+    said = str(found.get("msg") or "The users of the PBX could not be compared with those of Microsoft 365.")
+    return dict(found, failed=True, msg=said) if strict else {"notes": [said], "warnings": [said]}
+
+
 def people_result(found: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
-    """The step's result.
+    """The result of the comparison, with what ``tcx_m365_settings_info`` returned.
 
     :param found: the result of the comparison, or of what failed before it.
     :param strict: leavers, and users that cannot be read, fail the PBX.
     """
     comparison = (found.get("users") or {}).get("comparison")
     if found.get("failed") or comparison is None:
-        said = str(found.get("msg") or "The users of the PBX could not be compared with those of Microsoft 365.")
-        return dict(found, failed=True, msg=said) if strict else {"notes": [said]}
+        return _not_compared(found, strict)
     leavers, strangers = comparison["leavers"], comparison["strangers"]
     left = _LEFT + ", ".join(f"{each['number']} {each['email']} ({each['reason']})" for each in leavers) + "."
     strange = _STRANGE + ", ".join(f"{each['number']} {each['email'] or each['name']}" for each in strangers) + "."
     notes = [sentence for sentence, named in ((left, leavers), (strange, strangers)) if named]
-    result: dict[str, Any] = {"people": {"leavers": leavers, "strangers": strangers}, "notes": notes, "warnings": notes}
+    result: dict[str, Any] = {
+        **found,
+        "people": {"leavers": leavers, "strangers": strangers},
+        "notes": notes,
+        "warnings": notes,
+    }
     if leavers and strict:
         error = {"kind": "leavers", "said": left, "remedy": _REMEDY, "service": "3CX", "status": None, "code": ""}
         result.update(failed=True, msg=f"{left} {_REMEDY}", error=error)

@@ -218,7 +218,7 @@ class HostVariables:
     def _given(self, known: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
         known["hostvars"] = self._hostvars
         templar = Templar(loader=self._loader, variables=known)
-        return {name: _templated(templar, known[name], known.get("omit")) for name in names}
+        return {name: templated(templar, known[name], known.get("omit")) for name in names}
 
     def _read(self, host: str, known: dict[str, Any]) -> Variables:
         ours = [name for name in known if name.startswith(PREFIXES) or name in _STEERING]
@@ -229,15 +229,15 @@ class HostVariables:
         return found
 
 
-def _templated(templar: Templar, value: Any, omitted: Any) -> Any:
+def templated(templar: Templar, value: Any, omitted: Any) -> Any:
     """One variable; ``None`` where it comes to ``omit``, the error where it cannot be templated."""
     try:
-        templated = plain(templar.template(value))
+        found = plain(templar.template(value))
     except _core_compat.OMITTED:
         return None
     except AnsibleError as error:
         return error
-    return None if omitted is not None and templated == omitted else templated
+    return None if omitted is not None and found == omitted else found
 
 
 def identity_of(task: Any) -> str:

@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 
 from .conftest import Controller
 
@@ -29,6 +30,12 @@ def _thumbprints(small: Controller, host: str) -> list[str]:
     application = _application(small, host)
     assert application is not None
     return [entry["customKeyIdentifier"] for entry in application["keyCredentials"]]
+
+
+def _captured(path: Path) -> dict[str, Any]:
+    """The variables as Ansible reads them."""
+    found: dict[str, Any] = plain(DataLoader().load_from_file(str(path)))
+    return found
 
 
 def test_a_certificate_is_rotated_without_losing_the_one_that_works(small: Controller, tmp_path: Path) -> None:
@@ -83,7 +90,7 @@ def test_offboarding_needs_confirmation_and_takes_everything_away(small: Control
     assert _application(small, "berlin") is None
     captured = tmp_path / "captured"
     assert small.play("tcx.m365.capture", "--limit", "berlin", variables={"capture_dir": str(captured)}).code == 0
-    left = yaml.safe_load((captured / "host_vars" / "berlin.yml").read_text())
+    left = _captured(captured / "host_vars" / "berlin.yml")
     assert "entra_app_app_id" not in left, "the PBX points to no application any more"
     assert left["tcx_console_sign_in"]["enabled"] is False
     assert left["tcx_console_user_sync"]["enabled"] is False
@@ -116,9 +123,9 @@ def test_what_is_captured_is_what_is_there(small: Controller, tmp_path: Path) ->
     assert files == ["berlin.yml", "lyon.yml", "munich.yml"]
     inventory = small.lab.inventory
     for host, values in inventory["tcx"]["hosts"].items():
-        text = (captured / "host_vars" / f"{host}.yml").read_text()
-        assert values["tcx_client_secret"] not in text
-        found = yaml.safe_load(text)
+        path = captured / "host_vars" / f"{host}.yml"
+        assert values["tcx_client_secret"] not in path.read_text()
+        found = _captured(path)
         application = _application(small, host)
         assert application is not None
         assert found["entra_app_app_id"] == application["appId"]

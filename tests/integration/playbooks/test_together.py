@@ -49,7 +49,7 @@ def test_batches_are_rolled_out_one_after_the_other(small: Controller, serial: A
     order = [entry["host"] for entry in small.lab.control.log(source="client") if entry["host"] in ALL]
     canary = order[0]
     assert canary not in order[order.count(canary) :], "nobody is asked before the first batch is done"
-    assert done.output.count("TASK [Look at every PBX") == (2 if isinstance(serial, list) else 3)
+    assert done.output.count("TASK [Check every PBX") == (2 if isinstance(serial, list) else 3)
 
 
 def test_too_many_failures_of_the_look_stop_the_rollout_before_anything_is_written(small: Controller) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.findings import sentence, sentences
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import HostSteps
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
 
 PHOTO = {"target": "settings", "field": "user_sync.photo", "before": False, "after": True}
 
@@ -72,7 +72,7 @@ def test_a_field_without_words_of_its_own_is_named() -> None:
 )
 def test_the_verdict_follows_from_the_kind_of_the_error(kind: str, verdict: str) -> None:
     error = {"kind": kind, "remedy": "Do this."}
-    found = host_result("acme", {}, HostSteps(pbx={"failed": True, "msg": "It went wrong.", "error": error}))
+    found = host_result("acme", {}, Taken(pbx={"failed": True, "msg": "It went wrong.", "error": error}))
     assert (found.verdict, found.reasons, found.remedies) == (verdict, ["It went wrong."], ["Do this."])
 
 
@@ -87,7 +87,7 @@ SICK = {"ok": False, "application_id": "a", "subscription": None, "message": "AA
 def test_everything_as_wanted_is_compliant_only_when_it_works(
     changes: list[Any], status: dict[str, Any], verdict: str
 ) -> None:
-    check = HostSteps(pbx={"version": "20.0.10.1"}, settings={"changes": changes, "status": status})
+    check = Taken(pbx={"version": "20.0.10.1"}, settings={"changes": changes, "status": status})
     found = host_result("acme", {"entra_tenant_id": "t"}, check)
     assert found.verdict == verdict
     assert any("AADSTS700027" in reason for reason in found.reasons) == (status is SICK)

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lookup plugin: the hosts pattern of a play, refused when it leaves no host to work on."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: play_hosts
+short_description: Refuse a play that would find no host to work on
+version_added: 1.1.0
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+description:
+  - Returns the patterns that it is given, for the keyword C(hosts) of a play.
+  - Fails when no host of the inventory matches them, or when C(--limit) leaves none of those that do. Without it Ansible
+    skips such a play and exits with 0, so that a nightly job stays green for ever although nothing was checked.
+  - It is evaluated before Ansible selects the hosts of the play, so that it works with an empty or unreadable inventory
+    and with any C(--limit) too, where a play on V(localhost) would be left out.
+  - It does not fail when Ansible only lists or checks the syntax of a playbook.
+options:
+  _terms:
+    description: Host patterns.
+    required: true
+  allow_no_hosts:
+    description:
+      - Return the patterns although no host matches them.
+      - It is usually set with the variable of the same name.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Work on every PBX, and fail when there is none
+  hosts: "{{ query('tcx.m365.play_hosts', 'tcx') }}"
+  gather_facts: false
+  tasks: []
+"""
+
+RETURN = r"""
+_raw:
+  description: The patterns that were given.
+  type: list
+  elements: str
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible import context
+from ansible.errors import AnsibleLookupError
+from ansible.inventory.manager import InventoryManager
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.lookup import LookupBase
+
+_REMEDY = "Check -i and --limit, or set allow_no_hosts=true if nothing is to be done."
+_ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
+
+
+class LookupModule(LookupBase):
+    """The patterns, or an error that says what was looked for, and where."""
+
+    def run(self, terms: list[Any], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        known = variables or {}
+        patterns = [str(pattern) for term in terms for pattern in (term if isinstance(term, list) else [term])]
+        allowed = kwargs.get("allow_no_hosts", known.get("allow_no_hosts") or False)
+        if self._templar is not None:
+            allowed = self._templar.template(allowed)
+        only_shown = any(context.CLIARGS.get(name) for name in _ONLY_SHOWN)
+        if only_shown or boolean(allowed, strict=False) or self._left(patterns, known):
+            return patterns
+        raise AnsibleLookupError(_sentence(patterns, known))
+
+    def _left(self, patterns: list[str], known: Mapping[str, Any]) -> list[str]:
+        """The hosts that Ansible would select: its own rules for patterns and limits, on the same groups."""
+        inventory = InventoryManager(loader=self._loader, sources=None, parse=False)
+        groups: Mapping[str, Iterable[str]] = known.get("groups") or {}
+        for group, hosts in groups.items():
+            inventory.add_group(str(group))
+            for host in hosts:
+                inventory.add_host(str(host), group=str(group))
+        if known.get("ansible_limit"):
+            inventory.subset(str(known["ansible_limit"]))
+        return [str(host) for host in inventory.list_hosts(patterns)]
+
+
+def _sentence(patterns: list[str], known: Mapping[str, Any]) -> str:
+    groups: Mapping[str, Any] = known.get("groups") or {}
+    sources = [str(source).strip(",") for source in known.get("ansible_inventory_sources") or ()]
+    inventory = f"the inventory {', '.join(sources) or '(none)'}"
+    wanted = ",".join(patterns)
+    place = f"the group {wanted}" if wanted.isidentifier() else f"the pattern {wanted}"
+    if not groups.get("all"):
+        return f"No PBX to work on: {inventory} has no hosts or could not be read, so {place} is empty. {_REMEDY}"
+    limit = f" with --limit {known['ansible_limit']}" if known.get("ansible_limit") else ""
+    return f"No PBX to work on: no host of {inventory} is in {place}{limit}. {_REMEDY}"

@@ -1,0 +1,112 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Refuses the hosts of a play whose inventory crosses two customers, once per run, before anything is written.
+
+All hosts that the pattern of the play names are compared, those that ``--limit`` leaves out as well: the customer whose
+key or PBX an entry has taken by mistake is rarely in the same batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse_all
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import Identity, address_of, conflicts
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
+
+_READ = (
+    "tcx_url",
+    "entra_tenant_id",
+    "entra_app_app_id",
+    "entra_app_unique_name",
+    "entra_app_certificates",
+    "entra_app_public_key",
+)
+_KIND = "fleet_crossings"
+_CLAIMS = "fleet_fqdn"
+_REMEDY = "Correct the inventory; nothing was written for any of them."
+
+
+class Crossings:
+    """The hosts of one play that are refused."""
+
+    def __init__(self, refused: Mapping[str, str]) -> None:
+        self._refused = refused
+
+    @classmethod
+    def of(cls, variables: HostVariables, hosts: list[str], store: RunStore) -> Crossings:
+        """Compare the hosts of the play; the first task of a run does it for all others.
+
+        :param hosts: the hosts of the play that are left by ``--limit``.
+        """
+        universe = sorted({*hosts, *variables.all_of_play()})
+        key = "|".join([*sorted(hosts), "", *universe])
+        with store.lock(_KIND, key):
+            refused = store.get(_KIND, key)
+            if refused is None:
+                run = frozenset(hosts)
+                identities = {host: _identity(variables, host, of_run=host in run) for host in universe}
+                refused = conflicts(identities)
+                store.put(_KIND, key, refused)
+        return cls(refused)
+
+    def check(self, host: str) -> None:
+        """Raise :class:`BadInput` when the host must not be worked on."""
+        if host in self._refused:
+            raise BadInput(self._refused[host], tried="check the inventory", remedy=_REMEDY)
+
+
+def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
+    """What cannot be read is no conflict: the host that needs it says so itself."""
+    known = variables.some(host, _READ, without_extra=not of_run)
+    name = _text(known, "entra_app_app_id") or _text(known, "entra_app_unique_name")
+    return Identity(
+        address=address_of(_text(known, "tcx_url")),
+        tenant=_text(known, "entra_tenant_id"),
+        application=name or f"3cx-{host}",
+        is_stated=bool(name),
+        thumbprints=_thumbprints(known),
+    )
+
+
+def _text(known: Mapping[str, Any], name: str) -> str:
+    try:
+        return str(known.get(name) or "").strip()
+    except M365Error:
+        return ""
+
+
+def _thumbprints(known: Mapping[str, Any]) -> frozenset[str]:
+    try:
+        return frozenset(each.thumbprint for each in parse_all(arguments_of.certificates(known)))
+    except (M365Error, ValueError, OSError):
+        return frozenset()
+
+
+def claim(store: RunStore, host: str, redirect_uri: str) -> None:
+    """Remember under which name the PBX of a host is reached; refuse it when another host has the same PBX.
+
+    :raises BadInput: two hosts of the run are one PBX, although their addresses differ.
+    """
+    address = address_of(redirect_uri)
+    if not address:
+        return
+    with store.lock(_CLAIMS, address):
+        hosts = list(store.get(_CLAIMS, address) or ())
+        if host not in hosts:
+            hosts.append(host)
+            store.put(_CLAIMS, address, hosts)
+    if len(hosts) > 1:
+        raise BadInput(
+            f"The hosts {', '.join(sorted(hosts))} of the inventory are one PBX: each of them says that it is {address}",
+            tried="check the inventory",
+            remedy=_REMEDY,
+        )

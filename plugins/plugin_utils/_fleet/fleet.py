@@ -1,0 +1,125 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Steps on one PBX, and on the PBXs of a sweep, as the result of a task."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
+from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result, RunTask, Step
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, is_true
+
+TRACE_VERBOSITY = 4
+
+_LOCAL = ("local", "ansible.builtin.local")
+
+display = Display()
+
+
+def one_host(
+    host: str,
+    variables: Mapping[str, Any],
+    run_task: RunTask,
+    names: list[str],
+    store: RunStore,
+    crossings: Crossings,
+    *,
+    check_mode: bool,
+) -> dict[str, Any]:
+    """The result of the named steps on one PBX; whatever is refused, only that PBX fails."""
+
+    def same_pbx(step: Step, result: Result) -> None:
+        if step.name == "pbx" and result.get("redirect_uri"):
+            claim(store, host, str(result["redirect_uri"]))
+
+    try:
+        crossings.check(host)
+        runner = Runner(host, store, check_mode=check_mode, after=same_pbx)
+        return in_one_result(host, runner.run(variables, run_task, names), names)
+    except M365Error as error:
+        return failure(error)
+
+
+class Fleet:
+    """What the threads of a sweep share; each process of it has its own connections.
+
+    :param names: the steps to take on each PBX.
+    """
+
+    def __init__(
+        self, variables: HostVariables, store: RunStore, names: list[str], crossings: Crossings, *, check_mode: bool
+    ) -> None:
+        self._variables = variables
+        self._store = store
+        self._names = names
+        self._crossings = crossings
+        self._check_mode = check_mode
+        self._connections: dict[int, Connections] = {}
+
+    def work(self, host: str, say: Say, *, connection: str) -> dict[str, Any]:
+        """``{"result": …}`` for a host that can be worked on here, ``{}`` for one that cannot.
+
+        :param connection: of a host whose variables name none.
+        """
+        warnings: list[str] = []
+        try:
+            variables = self._variables.of(host)
+            if not _is_here(variables, connection):
+                return {}
+        except M365Error as error:
+            return {"result": failure(error)}
+        run_task = self._run_task(say, warnings)
+        result = one_host(
+            host, variables, run_task, self._names, self._store, self._crossings, check_mode=self._check_mode
+        )
+        warnings = [f"{host}: {warning}" for warning in warnings] + result.get("warnings", [])
+        if warnings:
+            result["warnings"] = list(dict.fromkeys(warnings))
+        return {"result": result}
+
+    def _run_task(self, say: Say, warnings: list[str]) -> RunTask:
+        shared = self._connections.setdefault(os.getpid(), Connections(size=64))
+
+        def run_task(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False) -> dict[str, Any]:
+            return run_capability(
+                capability,
+                arguments,
+                check_mode=self._check_mode or check,
+                store=self._store,
+                warn=warnings.append,
+                notice=functools.partial(say, "notice"),
+                trace=functools.partial(say, "trace") if display.verbosity >= TRACE_VERBOSITY else _silent,
+                connections=shared,
+            )
+
+        return run_task
+
+
+def _is_here(variables: Mapping[str, Any], connection: str) -> bool:
+    return (
+        is_true(variables.get(IN_PROCESS_VARIABLE, True))
+        and variables.get("ansible_connection", connection) in _LOCAL
+        and not is_true(variables.get("ansible_become", False))
+    )
+
+
+def _silent(_text: str) -> None:
+    """Nobody has asked for the lines of the highest verbosity."""

@@ -1,0 +1,128 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Whether the inventory crosses two customers: one PBX, one key or one name at two hosts.
+
+A copied block of an inventory is enough to link the PBX of one customer to the tenant of another. One host alone never
+shows it, so all hosts are compared, before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a host of the inventory from all others.
+
+    :param address: of the PBX, normalized by :func:`address_of`; empty when unknown.
+    :param tenant: id or domain of the tenant.
+    :param application: the id or unique name by which the inventory names the application.
+    :param is_stated: whether the inventory states it for this host, or it was derived from the name of the host.
+    :param thumbprints: of the certificates that the application is to get.
+    """
+
+    address: str = ""
+    tenant: str = ""
+    application: str = ""
+    is_stated: bool = False
+    thumbprints: frozenset[str] = frozenset()
+
+
+def address_of(url: str) -> str:
+    """``host:port`` of a base address; empty when it is none. Spellings of one address give one text."""
+    try:
+        parts = urlsplit(url.strip() if "//" in url else f"https://{url.strip()}")
+        port = parts.port
+    except ValueError:
+        return ""
+    host = (parts.hostname or "").rstrip(".")
+    if not host:
+        return ""
+    try:
+        host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        host = host.casefold()
+    return f"{host}:{port or _DEFAULT_PORTS.get(parts.scheme.lower(), 443)}"
+
+
+def conflicts(identities: Mapping[str, Identity]) -> dict[str, str]:
+    """The hosts that must not be worked on, each with the sentence that says why and names all of them."""
+    found: dict[str, str] = {}
+    for judge in (_one_pbx, _one_certificate, _one_name, _one_application):
+        for hosts, said in judge(identities):
+            for host in hosts:
+                found.setdefault(host, said)
+    return found
+
+
+Judgment = tuple[list[str], str]
+
+
+def _one_pbx(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
+    for address, hosts in _by(identities, lambda each: [each.address] if each.address else []):
+        yield hosts, f"{_names(hosts)} of the inventory are one PBX: tcx_url of each is {address}"
+
+
+def _one_certificate(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
+    """One certificate at one application that is shared on purpose is no conflict."""
+    for thumbprint, hosts in _by(identities, lambda each: each.thumbprints):
+        if not _share(identities, hosts):
+            yield (
+                hosts,
+                f"{_names(hosts)} of the inventory have the same certificate {thumbprint} and different applications, "
+                "so that one of these PBXs could sign in as the other",
+            )
+
+
+def _one_name(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
+    """A name that one host states and another has derived from its own name was not meant to be shared."""
+
+    def key(each: Identity) -> list[str]:
+        return [f"{each.tenant.casefold()} {each.application.casefold()}"] if each.application else []
+
+    for _key, hosts in _by(identities, key):
+        if not all(identities[host].is_stated for host in hosts):
+            name = identities[hosts[0]].application
+            yield (
+                hosts,
+                f"{_names(hosts)} of the inventory would share the application {name}, which is not stated for each of them",
+            )
+
+
+def _one_application(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
+    """An application is registered in one tenant."""
+    stated = {host: each for host, each in identities.items() if _is_id(each.application)}
+    for application, hosts in _by(stated, lambda each: [each.application.casefold()]):
+        if len({identities[host].tenant.casefold() for host in hosts}) > 1:
+            yield hosts, f"{_names(hosts)} of the inventory state the application {application} in different tenants"
+
+
+def _is_id(application: str) -> bool:
+    return len(application) == 36 and application.count("-") == 4
+
+
+def _share(identities: Mapping[str, Identity], hosts: list[str]) -> bool:
+    shared = {(identities[host].tenant.casefold(), identities[host].application.casefold()) for host in hosts}
+    return len(shared) == 1 and all(identities[host].is_stated and identities[host].application for host in hosts)
+
+
+def _by(identities: Mapping[str, Identity], keys: Callable[[Identity], Iterable[str]]) -> list[tuple[str, list[str]]]:
+    """What more than one host has, with these hosts."""
+    found: dict[str, list[str]] = {}
+    for host in sorted(identities):
+        for key in set(keys(identities[host])):
+            found.setdefault(key, []).append(host)
+    return [(key, hosts) for key, hosts in sorted(found.items()) if len(hosts) > 1]
+
+
+def _names(hosts: list[str]) -> str:
+    return f"The hosts {', '.join(hosts[:-1])} and {hosts[-1]}"

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The steps of one PBX as the result of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, STEPS, Result
+
+_PASSED_ON = ("findings", "people", "missing_rights", "admin_consent_url", "captured", "adopted")
+
+
+def written(taken: Taken) -> dict[str, Result]:
+    """The results of the steps that write; what a check before them would change is counted by the step that does it."""
+    return {name: result for name, result in taken.items() if STEPS[name].kind != CHECK}
+
+
+def changes(taken: Taken) -> list[dict[str, Any]]:
+    """What the steps have changed, or would change; of a failed one, what it had changed before it failed."""
+    return [change for result in written(taken).values() for change in result.get("changes") or ()]
+
+
+def unmanaged(taken: Taken) -> dict[str, Any]:
+    """What is there besides what the inventory lists."""
+    return {name: value for each in taken.values() for name, value in (each.get("unmanaged") or {}).items() if value}
+
+
+def status(taken: Taken) -> dict[str, Any]:
+    """Health of the integration, as the last step that asked the PBX saw it."""
+    found = [result["status"] for result in taken.values() if result.get("status")]
+    return dict(found[-1]) if found else {}
+
+
+def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, Any]:
+    """The result of a task: what has changed in all, and the failure, if one ended it.
+
+    :param names: the steps that the task names. Of a task with one step the values of that step are there as well.
+    """
+    result: dict[str, Any] = dict(taken.of(names[0])) if len(names) == 1 else {}
+    result.update(
+        changed=any(each.get("changed") for each in written(taken).values()),
+        changes=changes(taken),
+        steps={name: _outcome(name, each) for name, each in taken.items()},
+        application_id=taken.of("application").get("app_id") or "",
+        version=taken.first("version"),
+        edition=taken.first("edition"),
+        status=status(taken),
+        unmanaged=unmanaged(taken),
+        adopted=any(each.get("adopted") for each in taken.values()),
+        notes=list(dict.fromkeys(note for each in taken.values() for note in each.get("notes") or ())),
+        diff=[part for each in written(taken).values() for part in _parts(each.get("diff"))],
+    )
+    for each in taken.values():
+        result.update({name: each[name] for name in _PASSED_ON if each.get(name)})
+    # Ansible shows warnings without their host, and the same one once.
+    warnings = [f"{host}: {warning}" for each in taken.values() for warning in each.get("warnings") or ()]
+    if warnings:
+        result["warnings"] = warnings
+    if taken.failed is None and not any(name in taken for name in names):
+        result.update(skipped=True, skip_reason=f"nothing of {', '.join(names)} applies to {host}")
+    if taken.failed is not None:
+        result.update(_failure(taken.failed))
+    return result
+
+
+def _failure(failed: Result) -> dict[str, Any]:
+    parts = {name: failed[name] for name in ("error", "exception") if name in failed}
+    return {**parts, "failed": True, "msg": str(failed.get("msg") or "the step failed without a message")}
+
+
+def _parts(diff: Any) -> list[Mapping[str, Any]]:
+    """The diff of a step as a list."""
+    if not diff:
+        return []
+    return list(diff) if isinstance(diff, list) else [diff]
+
+
+def _outcome(name: str, result: Result) -> str:
+    if result.get("failed"):
+        return "failed"
+    # What a check finds is found again, and counted, by the step that changes it.
+    return "changed" if result.get("changed") and STEPS[name].kind != CHECK else "ok"

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Whether one host may do the work of a task for the other hosts of its batch.
+
+Only when it is certain that each of them would run the very same task now: a condition, a rescue section, an include or
+a strategy without lockstep may keep a host from it, and then nothing may be done to that host. Otherwise every host is
+worked on by itself, as with any other task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_LOCKSTEP = frozenset(("linear", "ansible.builtin.linear", "ansible.legacy.linear"))
+_OF_ONE_HOST = ("when", "loop", "loop_with", "delegate_to", "run_once", "until")
+
+
+def may_share(task: Any, play: Any, task_vars: Mapping[str, Any]) -> bool:
+    """Whether every host of the batch runs this task, with the same options, at the same time.
+
+    :param task: the task as its worker has it.
+    """
+    if play is None or str(play.strategy) not in _LOCKSTEP or "ansible_loop_var" in task_vars:
+        return False
+    if any(getattr(task, name, None) for name in _OF_ONE_HOST) or hasattr(task, "notified_hosts"):
+        return False
+    if _differs_by_host(task.get_ds()):
+        return False
+    node = getattr(task, "_parent", None)
+    while node is not None:
+        if _sorts_hosts(node):
+            return False
+        node = getattr(node, "_parent", None)
+    return True
+
+
+def _sorts_hosts(node: Any) -> bool:
+    """A block that hosts enter or leave by themselves, or an include that each host decides upon."""
+    included = hasattr(node, "statically_loaded") and not node.statically_loaded
+    return bool(included or getattr(node, "rescue", None) or getattr(node, "always", None) or _templated(node))
+
+
+def _differs_by_host(source: Any) -> bool:
+    """Whether the task, as it was written, has options or a check mode that a template gives."""
+    if not isinstance(source, Mapping):
+        return False
+    if _is_template(source.get("check_mode")):
+        return True
+    options = [source.get("args"), *(value for name, value in source.items() if str(name).endswith("fleet_rollout"))]
+    return any(
+        _is_template(value)
+        for given in options
+        for name, value in (given.items() if isinstance(given, Mapping) else [("", given)])
+        if name not in ("concurrency", "processes")
+    )
+
+
+def _templated(node: Any) -> bool:
+    return _is_template(getattr(node, "_check_mode", None))
+
+
+def _is_template(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_is_template(item) for item in value)
+    return isinstance(value, str) and "{{" in value

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The connection of a task that names none, or not all of it: the variables of its host.
+
+A play of one's own on hosts of the inventory then names what is to be done and nothing else. What the task (or
+``module_defaults``) gives wins over the variables, and these over the environment. Credentials are never mixed: a secret
+of the inventory goes only to the address, and only with the identity, that the inventory has it for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection, _pbx_connection
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import address_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables, read_variables, templated
+
+Arguments = dict[str, Any]
+
+_SIGN_OF_ENTRA = "graph_endpoint"
+_SIGN_OF_PBX = "url"
+
+# One kind of credential in each row. A task that names one of a kind may take the rest of the same kind from the host.
+_ENTRA_KINDS = (
+    frozenset(("client_id", "client_secret")),
+    frozenset(("client_id", "certificate_path", "certificate", "certificate_password")),
+    frozenset(("client_id", "federated_token", "federated_token_file")),
+    frozenset(("access_token",)),
+)
+_PBX_KINDS = (
+    frozenset(("client_id", "client_secret")),
+    frozenset(("username", "password", "security_code")),
+)
+_IDENTITIES = frozenset(("client_id", "username"))
+_ENDPOINTS = ("cloud", "authority_host", "graph_endpoint")
+_PUBLIC_OF_ENTRA = ("tenant_id", "cloud", "authority_host")
+
+
+def connected(capability: Capability, given: Mapping[str, Any], variables: Mapping[str, Any]) -> Arguments:
+    """The arguments of a task with what its host has for the connection.
+
+    :param given: as written in the task.
+    :param variables: the templated variables of the host, those of the connection at least.
+    """
+    spec = capability.argument_spec
+    named = {name: value for name, value in given.items() if value is not None}
+    found: Mapping[str, Any] = {}
+    if _SIGN_OF_ENTRA in spec:
+        found = _of_entra(named, arguments_of.entra_connection(variables))
+    elif _SIGN_OF_PBX in spec:
+        found = _of_pbx(named, arguments_of.pbx_connection(variables))
+    filled = {name: value for name, value in found.items() if name in spec}
+    if _SIGN_OF_ENTRA not in spec:
+        filled.update(_addresses_of_entra(spec, variables))
+    return {**filled, **named}
+
+
+def is_connected(capability: Capability) -> bool:
+    return _SIGN_OF_ENTRA in capability.argument_spec or _SIGN_OF_PBX in capability.argument_spec
+
+
+def _of_entra(named: Mapping[str, Any], host: Mapping[str, Any]) -> Arguments:
+    """The tenant may be another: the automation signs in to many. Where tokens are asked for must be the same."""
+    elsewhere = any(name in named and not _same(named[name], host.get(name)) for name in _ENDPOINTS)
+    found = _without_mixing(named, host, _ENTRA_KINDS, none=elsewhere)
+    if any(name in named for kind in _ENTRA_KINDS for name in kind - _IDENTITIES):
+        found.pop("auth_source", None)
+    return found
+
+
+def _of_pbx(named: Mapping[str, Any], host: Mapping[str, Any]) -> Arguments:
+    """Another address is another PBX, to which nothing of this host belongs."""
+    if "url" in named and address_of(str(named["url"])) != address_of(str(host.get("url") or "")):
+        return {}
+    return _without_mixing(named, host, _PBX_KINDS, none=False)
+
+
+def _without_mixing(
+    named: Mapping[str, Any], host: Mapping[str, Any], kinds: tuple[frozenset[str], ...], *, none: bool
+) -> Arguments:
+    """What the host has, without credentials that do not go with those that the task names.
+
+    :param none: no credential of the host is to be used.
+    """
+    credentials = frozenset().union(*kinds)
+    found = {name: value for name, value in host.items() if name not in credentials}
+    other_identity = any(name in named and not _same(named[name], host.get(name)) for name in _IDENTITIES)
+    if none or other_identity:
+        return found
+    secrets = [name for name in named if name in credentials - _IDENTITIES]
+    identities = [name for name in named if name in credentials & _IDENTITIES]
+    fitting = [
+        kind
+        for kind in kinds
+        if all(name in kind for name in secrets) and (secrets or all(name in kind for name in identities))
+    ]
+    allowed = frozenset().union(*fitting)
+    found.update({name: value for name, value in host.items() if name in allowed})
+    return found
+
+
+def _addresses_of_entra(spec: Mapping[str, Any], variables: Mapping[str, Any]) -> Arguments:
+    """For a module that asks Entra without a credential."""
+    host = arguments_of.entra_connection(variables)
+    found = {name: host[name] for name in _PUBLIC_OF_ENTRA if name in spec and name in host}
+    found.update(
+        {name: variables[name] for name in spec if name.startswith("entra_") and variables.get(name) is not None}
+    )
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    return str(one).strip().rstrip("/").casefold() == str(other or "").strip().rstrip("/").casefold()
+
+
+def host_variables(
+    capability: Capability, given: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any
+) -> Variables:
+    """The variables of the connection that the host of a task has, templated.
+
+    One that cannot be templated is an error for the task that needs it, and for no other.
+    """
+    prefix = "entra_" if _SIGN_OF_ENTRA in capability.argument_spec else "tcx_"
+    sides = {"entra_": _entra_connection.ARGUMENT_SPEC, "tcx_": _pbx_connection.ARGUMENT_SPEC}
+    names = [prefix + option for prefix, spec in sides.items() for option in spec]
+    found: dict[str, Any] = {}
+    for name in names:
+        if name not in task_vars:
+            continue
+        value = templated(templar, task_vars[name], task_vars.get("omit"))
+        if not (isinstance(value, AnsibleError) and given.get(name.removeprefix(prefix)) is not None):
+            found[name] = value
+    return read_variables(found, defaults={})
