@@ -15,7 +15,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 unexport ANSIBLE_CONFIG PYTHONPATH VIRTUAL_ENV REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab check test lint units integration sanity docs build bench format locks changelog clean
+.PHONY: help setup generate demo lab check test lint units integration sanity docs build bench format locks changelog clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ build: ## Build the collection and import it the way Galaxy does
 
 bench: setup ## Benchmarks: calls, time and memory per phone system
 	@PYTHONPATH=tests/lab $(PY) tests/bench/run.py
+
+generate: setup ## Write what follows from the argument specs: role specs, READMEs, doc fragments, tables
+	@$(PY) tools/generate.py
 
 format: ## Format the Python code and mend what the linter can mend
 	@$(PYTHON) tools/environments.py lint

@@ -80,7 +80,14 @@ STATIC = (
         CHECK,
         variables={"MYPYPATH": "{build}/collections"},
     ),
-    Gate("types-tools", "types of the tools (mypy)", "lint", ("mypy", "--config-file", "mypy.ini", "tools"), CHECK),
+    Gate(
+        "types-tools",
+        "types of the tools (mypy)",
+        "lint",
+        ("mypy", "--config-file", "mypy.ini", "tools"),
+        CHECK,
+        variables={"MYPYPATH": "{build}/collections"},
+    ),
     Gate("yaml", "YAML is tidy (yamllint)", "lint", ("yamllint", "--strict", "."), CHECK, copy=True),
     Gate("licenses", "every file says its license (reuse)", "lint", ("reuse", "lint", "--lines"), CHECK, copy=True),
     Gate(
@@ -90,6 +97,14 @@ STATIC = (
         ("antsibull-changelog", "lint"),
         CHECK,
         paths=("changelogs",),
+    ),
+    Gate(
+        "generated",
+        "what is made from the argument specs is fresh",
+        "main",
+        ("python", "tools/generate.py", "--check"),
+        CHECK,
+        paths=("tools/generate.py",),
     ),
     pytest_gate(
         "repository",

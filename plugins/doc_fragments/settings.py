@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
+# Made by `make generate` from module_utils/_pbx/properties.py and tools/texts/settings.yml; do not edit.
 
 """Options for the Microsoft 365 settings of a PBX, of the modules that write them and that look ahead."""
 
@@ -25,8 +25,8 @@ options:
         type: bool
       scope:
         description:
-          - Which users are synchronized. V(all) of them, V(all_except) those in O(user_sync.users), the V(selected) ones in
-            O(user_sync.users), or the members of O(user_sync.groups).
+          - Which users are synchronized. V(all) of them, V(all_except) those in O(user_sync.users), the V(selected)
+            ones in O(user_sync.users), or the members of O(user_sync.groups).
           - V(groups) needs 3CX 20.0.9.
         type: str
         choices: [all, all_except, selected, groups]
@@ -36,25 +36,16 @@ options:
           - The PBX itself looks them up. Those that it does not find are an error that names all of them.
         type: list
         elements: str
-      users_exclusive:
-        description:
-          - Whether users that are not in O(user_sync.users) are taken out of the selection.
-        type: bool
-        default: false
       groups:
         description:
-          - Groups that O(user_sync.scope) speaks of, by name or object ID. Needs 3CX 20.0.9, and an application that may
-            read groups.
+          - Groups that O(user_sync.scope) speaks of, by name or object ID. Needs 3CX 20.0.9, and an application that
+            may read groups.
         type: list
         elements: str
-      groups_exclusive:
-        description:
-          - Whether groups that are not in O(user_sync.groups) are taken out of the selection.
-        type: bool
-        default: false
       starting_extension:
         description:
           - The first extension number given to new users. It must have as many digits as the PBX's extensions have.
+            Write it in quotes, because YAML changes numbers with a leading zero.
         type: str
       photo:
         description:
@@ -76,6 +67,16 @@ options:
         description:
           - Whether guests of the tenant are synchronized as well.
         type: bool
+      users_exclusive:
+        description:
+          - Whether users that are not in O(user_sync.users) are taken out of the selection.
+        type: bool
+        default: false
+      groups_exclusive:
+        description:
+          - Whether groups that are not in O(user_sync.groups) are taken out of the selection.
+        type: bool
+        default: false
   sign_in:
     description:
       - Signing in to web client and console with the Microsoft 365 account.
@@ -92,7 +93,8 @@ options:
         elements: str
       opt_in:
         description:
-          - Users who may (again) sign in with Microsoft, by mail address or extension number. Others are left as they are.
+          - Users who may (again) sign in with Microsoft, by mail address or extension number. Others are left as they
+            are.
         type: list
         elements: str
   contact_sync:
@@ -168,12 +170,16 @@ options:
               - Presence in Microsoft 365.
             type: str
             required: true
-            choices: [available, busy, away, available_idle, busy_idle, do_not_disturb, be_right_back, in_meeting, in_call]
-      pbx_to_m365_exclusive:
-        description:
-          - Whether bindings that are not in O(presence.pbx_to_m365) are removed.
-        type: bool
-        default: false
+            choices:
+              - available
+              - busy
+              - away
+              - available_idle
+              - busy_idle
+              - do_not_disturb
+              - be_right_back
+              - in_meeting
+              - in_call
       m365_to_pbx:
         description:
           - Which presence sets which status of the PBX.
@@ -185,13 +191,27 @@ options:
               - Presence in Microsoft 365.
             type: str
             required: true
-            choices: [available, busy, away, available_idle, busy_idle, do_not_disturb, be_right_back, in_meeting, in_call]
+            choices:
+              - available
+              - busy
+              - away
+              - available_idle
+              - busy_idle
+              - do_not_disturb
+              - be_right_back
+              - in_meeting
+              - in_call
           to:
             description:
               - Status on the PBX.
             type: str
             required: true
             choices: [available, away, out_of_office]
+      pbx_to_m365_exclusive:
+        description:
+          - Whether bindings that are not in O(presence.pbx_to_m365) are removed.
+        type: bool
+        default: false
       m365_to_pbx_exclusive:
         description:
           - Whether bindings that are not in O(presence.m365_to_pbx) are removed.
@@ -215,12 +235,13 @@ options:
     suboptions:
       microsoft365:
         description:
-          - Whether it is sent through Microsoft 365. V(false) returns to the mail server of 3CX if it is, and changes nothing
-            if another server is configured. Needs 3CX 20.0.7.
+          - Whether it is sent through Microsoft 365. V(false) returns to the mail server of 3CX if it is, and changes
+            nothing if another server is configured. Needs 3CX 20.0.7.
         type: bool
   teams:
     description:
-      - Direct Routing between the PBX and Microsoft Teams. Needs an Enterprise license of 16 simultaneous calls or more.
+      - Direct Routing between the PBX and Microsoft Teams. Needs an Enterprise license of 16 simultaneous calls or
+        more.
     type: dict
     suboptions:
       enabled:
@@ -266,8 +287,8 @@ options:
       certificate:
         description:
           - Certificate for O(teams.sbc_fqdn), with its chain, as PEM text or as a path on the host that runs the task.
-          - XAPI does not give it back. It counts as uploaded when the name of the file (which holds the fingerprint) or the end
-            date on the PBX is that of the certificate.
+          - XAPI does not give it back. It counts as uploaded when the name of the file (which holds the fingerprint) or
+            the end date on the PBX is that of the certificate.
         type: str
       private_key:
         description:
@@ -275,8 +296,8 @@ options:
         type: str
       scripts_dir:
         description:
-          - Directory on the host that runs the task, to which the PowerShell scripts for dial plan and users are saved. It must
-            exist. Not used in check mode.
+          - Directory on the host that runs the task, to which the PowerShell scripts for dial plan and users are saved.
+            It must exist. Not used in check mode.
         type: path
       check_mapping:
         description:

@@ -548,22 +548,22 @@ changes:
       before: []
       after: ["https://acme.example.com:5001/oauth2office2"]
 error:
-  description: Why the task failed, for programs.
+  description: Why the task failed, in parts that a program may branch on.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Class of the error.
+      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
       type: str
-      sample: ambiguous
+      sample: bad_credential
     service:
-      description: Who answered, V(Entra) or V(Graph). Empty for the module's own verdicts.
+      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
       type: str
     status:
-      description: HTTP status.
+      description: HTTP status of the answer; null where there was none.
       type: int
     code:
-      description: The service's code.
+      description: The service's own error code.
       type: str
       sample: AADSTS7000215
     request_id:
@@ -582,7 +582,7 @@ error:
       description: What to do.
       type: str
     missing:
-      description: The permissions of which one is missing.
+      description: The permissions or roles of which one is missing.
       returned: when a right is missing
       type: list
       elements: str

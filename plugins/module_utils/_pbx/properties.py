@@ -136,45 +136,73 @@ def _teams(name: str, xapi: str, kind: str, about: str) -> Property:
 
 
 PROPERTIES: tuple[Property, ...] = (
-    Property("application_id", "ApplicationId", GUID, "Application (client) ID of the app registration."),
-    Property("tenant_id", "TenantId", GUID, "Tenant whose users the PBX works with."),
-    _user_sync("enabled", "IsEnabled", "Create and update extensions from Microsoft 365 users."),
+    Property(
+        "application_id", "ApplicationId", GUID, "Application (client) ID of the app registration that the PBX uses."
+    ),
+    Property("tenant_id", "TenantId", GUID, "ID of the tenant whose users the PBX works with."),
+    _user_sync("enabled", "IsEnabled", "Whether extensions are created and updated from users of Microsoft 365."),
     _user_sync(
         "scope",
         "SyncType",
-        "Which users are synchronized.",
+        "Which users are synchronized. V(all) of them, V(all_except) those in O(user_sync.users), the "
+        "V(selected) ones in O(user_sync.users), or the members of O(user_sync.groups).\n"
+        "V(groups) needs 3CX 20.0.9.",
         CHOICE,
         values=SCOPES,
         values_since={"groups": SINCE_GROUPS},
     ),
-    _user_sync("users", "SelectedUsers", "The users that the scope speaks of.", ACCOUNTS, directory=USERS),
+    _user_sync(
+        "users",
+        "SelectedUsers",
+        "Users that O(user_sync.scope) speaks of, by user principal name, mail address or object ID.\n"
+        "The PBX itself looks them up. Those that it does not find are an error that names all of them.",
+        ACCOUNTS,
+        directory=USERS,
+    ),
     _user_sync(
         "groups",
         "SelectedGroups",
-        "The groups that the scope speaks of.",
+        "Groups that O(user_sync.scope) speaks of, by name or object ID. Needs 3CX 20.0.9, and an "
+        "application that may read groups.",
         ACCOUNTS,
         directory=GROUPS,
         since=SINCE_GROUPS,
     ),
-    _user_sync("starting_extension", "StartingExtensionNumber", "First extension number given to new users.", TEXT),
-    _user_sync("photo", "IsSyncPhoto", "Take over the user's photo."),
-    _user_sync("office_phone", "IsSyncOfficePhone", "Take over the office phone number."),
-    _user_sync("departments", "IsSyncDepartments", "Take over departments."),
-    _user_sync("details", "IsSyncDetails", "Take over further details of the user.", since=Release(20, 0, 6)),
-    _user_sync("guests", "SyncGuestUsers", "Synchronize guest users as well."),
-    Property("sign_in.enabled", "AdUsers.EnableSSO", FLAG, "Offer signing in with the Microsoft 365 account."),
+    _user_sync(
+        "starting_extension",
+        "StartingExtensionNumber",
+        "The first extension number given to new users. It must have as many digits as the PBX's extensions have. "
+        "Write it in quotes, because YAML changes numbers with a leading zero.",
+        TEXT,
+    ),
+    _user_sync("photo", "IsSyncPhoto", "Whether the users' photos are synchronized."),
+    _user_sync("office_phone", "IsSyncOfficePhone", "Whether office phone numbers are synchronized."),
+    _user_sync("departments", "IsSyncDepartments", "Whether departments are synchronized."),
+    _user_sync(
+        "details",
+        "IsSyncDetails",
+        "Whether further details of the users are synchronized. Needs 3CX 20.0.6.",
+        since=Release(20, 0, 6),
+    ),
+    _user_sync("guests", "SyncGuestUsers", "Whether guests of the tenant are synchronized as well."),
+    Property(
+        "sign_in.enabled",
+        "AdUsers.EnableSSO",
+        FLAG,
+        "Whether it is offered. It is then open to all synchronized users but those who are opted out.",
+    ),
     Property(
         "contact_sync.enabled",
         "AdUsers.SyncPersonalContacts",
         FLAG,
-        "Synchronize the users' personal contacts.",
+        "Whether it is on. Needs a Professional or Enterprise license.",
         edition=Edition.PROFESSIONAL,
     ),
     Property(
         "shared_mailboxes.enabled",
         "SharedMailboxesSync.IsEnabled",
         FLAG,
-        "Synchronize the contacts of shared mailboxes.",
+        "Whether it is on. Needs a Professional or Enterprise license.",
         edition=Edition.PROFESSIONAL,
     ),
     Property(
@@ -188,28 +216,28 @@ PROPERTIES: tuple[Property, ...] = (
         "shared_mailboxes.mailboxes",
         "SharedMailboxesSync.SelectedUsers",
         ACCOUNTS,
-        "The shared mailboxes that the scope speaks of.",
+        "The mailboxes that O(shared_mailboxes.scope) speaks of, by mail address or object ID.",
         directory=MAILBOXES,
     ),
     Property(
         "calendar_sync.enabled",
         "AdUsers.SyncEvents",
         FLAG,
-        "Set the status of a user from the calendar.",
+        "Whether it is on. Needs a Professional or Enterprise license.",
         edition=Edition.PROFESSIONAL,
     ),
     Property(
         "presence.enabled",
         "AdUsers.SetTeamsPresence",
         FLAG,
-        "Show calls of the PBX as presence in Teams.",
+        "Whether the PBX sets presence in Teams.",
         aliases=("set_teams_presence",),
     ),
     Property(
         "presence.pbx_to_m365_busy",
         "AdUsers.StatusSyncConfiguration.PBXToM365Busy",
         FLAG,
-        "Show a user in a call of the PBX as busy.",
+        "Whether a user who is in a call of the PBX is shown as busy.",
     ),
     Property(
         "presence.pbx_to_m365",
@@ -229,19 +257,27 @@ PROPERTIES: tuple[Property, ...] = (
         "mail.microsoft365",
         "MailServerType",
         FLAG,
-        "Send the PBX's own mail through Microsoft 365; false returns to the mail server of 3CX.",
+        "Whether it is sent through Microsoft 365. V(false) returns to the mail server of 3CX if it is, "
+        "and changes nothing if another server is configured. Needs 3CX 20.0.7.",
         resource=MAIL,
         since=Release(20, 0, 7),
         values={True: "MS365", False: "Tcx"},
     ),
-    _teams("enabled", "Enabled", FLAG, "Direct Routing between the PBX and Teams."),
-    _teams("sbc_fqdn", "SbcFQDN", TEXT, "Name under which Teams reaches the PBX."),
-    _teams("native_fqdn", "IsNativeFQDN", FLAG, "Use the PBX's own name instead of a name of the customer."),
+    _teams("enabled", "Enabled", FLAG, "Whether it is on."),
+    _teams(
+        "sbc_fqdn",
+        "SbcFQDN",
+        TEXT,
+        "Name under which Teams reaches the PBX. The PBX checks that it leads to itself, before anything is written.",
+    ),
+    _teams(
+        "native_fqdn", "IsNativeFQDN", FLAG, "Whether the PBX's own name is used instead of a name of the customer."
+    ),
     _teams("tls_port_native_fqdn", "TlsPortForNativeFQDN", NUMBER, "TLS port when the PBX's own name is used."),
     _teams("tls_port", "TlsPortForNonNativeFQDN", NUMBER, "TLS port when a name of the customer is used."),
-    _teams("dynamic_ip", "IsDynamicIP", FLAG, "The PBX has a dynamic public address."),
+    _teams("dynamic_ip", "IsDynamicIP", FLAG, "Whether the public address of the PBX is dynamic."),
     _teams("sip_domain", "SipDomain", TEXT, "SIP domain of the users in Teams."),
-    _teams("secure_sip", "SecureSipEnabled", FLAG, "Secure SIP towards Teams."),
+    _teams("secure_sip", "SecureSipEnabled", FLAG, "Whether Secure SIP is used towards Teams."),
     _teams("dial_plan_code", "DialPlanCode", TEXT, "Country code of the dial plan."),
     _teams("area_code", "AreaCode", TEXT, "Area code of the dial plan."),
 )

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -100,20 +98,6 @@ def test_nothing_in_the_mail_settings_is_read_but_what_is_needed() -> None:
 def test_releases_are_numbers_and_not_text(text: str | None, expected: Release | None) -> None:
     assert Release.parse(text) == expected
     assert Release(20, 0, 10) > Release(20, 0, 9) > Release(18, 9, 99)
-
-
-def settings_table() -> ModuleType:
-    found = importlib.util.spec_from_file_location("settings_table", ROOT / "tests" / "tools" / "settings_table.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-def test_the_table_in_the_docs_is_fresh() -> None:
-    table = settings_table()
-    assert table.PATH.read_text(encoding="utf-8") == table.table(), "run tests/tools/settings_table.py"
 
 
 def options_in(path: str) -> dict[str, Any]:

@@ -2,12 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes docs/settings-by-version.md from the declared properties.
-
-    PYTHONPATH=.build/collections python tests/tools/settings_table.py
-
-A test fails when the file is not what this would write.
-"""
+"""The table of settings by release of 3CX, from the declared properties."""
 
 from __future__ import annotations
 
@@ -15,8 +10,6 @@ from pathlib import Path
 
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import PROPERTIES, Property
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
-
-PATH = Path(__file__).parents[2] / "docs" / "settings-by-version.md"
 
 RELEASES = tuple(Release(20, 0, update) for update in range(5, 11))
 
@@ -29,7 +22,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 # Settings by version of 3CX
 
-Made from `plugins/module_utils/_pbx/properties.py` by `tests/tools/settings_table.py`; do not edit.
+Made from `plugins/module_utils/_pbx/properties.py` by `make generate`; do not edit.
 
 Options of `tcx.m365.tcx_m365_settings`, where XAPI keeps them, the edition that may switch them on, and the releases that
 have them (source: 3CX's API descriptions of these releases). An option that a PBX lacks is refused before anything is
@@ -58,7 +51,12 @@ def cells(each: Property) -> list[str]:
     return found
 
 
-def table() -> str:
+def path(root: Path) -> Path:
+    """Where the table stands."""
+    return root / "docs" / "settings-by-version.md"
+
+
+def content() -> str:
     """The document."""
     titles = ["Option", "XAPI", "Edition", *map(str, RELEASES)]
     lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
@@ -67,7 +65,3 @@ def table() -> str:
         row = [f"`{each.option}`", f"`{each.resource}.{each.field}`", edition, *cells(each)]
         lines.append("| " + " | ".join(row) + " |")
     return HEAD + "\n" + "\n".join(lines) + "\n" + FOOT
-
-
-if __name__ == "__main__":
-    PATH.write_text(table(), encoding="utf-8")
