@@ -77,54 +77,43 @@ options:
     type: str
     choices: [AzureADMyOrg, AzureADMultipleOrgs, AzureADandPersonalMicrosoftAccount, PersonalMicrosoftAccount]
   redirect_uris:
-    description:
-      - Redirect URIs of the platform Web.
+    description: Redirect URIs of the platform Web.
     type: list
     elements: str
   spa_redirect_uris:
-    description:
-      - Redirect URIs of the platform single-page application.
+    description: Redirect URIs of the platform single-page application.
     type: list
     elements: str
   public_client_redirect_uris:
-    description:
-      - Redirect URIs of the platform mobile and desktop applications.
+    description: Redirect URIs of the platform mobile and desktop applications.
     type: list
     elements: str
   redirect_uris_exclusive:
-    description:
-      - Whether redirect URIs that are not listed are removed, from those of the three lists that are given.
+    description: Whether redirect URIs that are not listed are removed, from those of the three lists that are given.
     type: bool
     default: false
   home_page_url:
-    description:
-      - Home page of the application. The empty string removes it.
+    description: Home page of the application. The empty string removes it.
     type: str
   logout_url:
-    description:
-      - Address that Entra calls when a user signs out. The empty string removes it.
+    description: Address that Entra calls when a user signs out. The empty string removes it.
     type: str
   id_tokens:
-    description:
-      - Whether the authorize endpoint may issue ID tokens (implicit and hybrid flows). Signing in to 3CX needs it.
+    description: Whether the authorize endpoint may issue ID tokens (implicit and hybrid flows). Signing in to 3CX needs it.
     type: bool
   public_client:
-    description:
-      - Whether public client flows are allowed.
+    description: Whether public client flows are allowed.
     type: bool
   notes:
-    description:
-      - Notes for administrators. The empty string removes them.
+    description: Notes for administrators. The empty string removes them.
     type: str
   tags:
-    description:
-      - Tags to be there besides C(tcx.m365).
+    description: Tags to be there besides C(tcx.m365).
     type: list
     elements: str
     default: []
   optional_claims:
-    description:
-      - Optional claims to be in tokens. Others stay.
+    description: Optional claims to be in tokens. Others stay.
     type: dict
     suboptions:
       id_token:
@@ -205,14 +194,12 @@ options:
     type: bool
     default: false
   certificates_keep:
-    description:
-      - SHA-1 thumbprints of certificates that stay, whatever the other options say.
+    description: SHA-1 thumbprints of certificates that stay, whatever the other options say.
     type: list
     elements: str
     default: []
   certificates_prune_expired:
-    description:
-      - Whether certificates that have ended are removed, also those of others.
+    description: Whether certificates that have ended are removed, also those of others.
     type: bool
     default: false
   certificates_prune_duplicates:
@@ -453,6 +440,11 @@ service_principal_id:
   returned: success
   type: str
   sample: dceb2013-57d9-4f8d-bfe6-5f90f631681e
+attention:
+  description: What keeps users from signing in, such as a disabled application or a required assignment, one sentence each.
+  returned: success
+  type: list
+  elements: str
 admin_consent_url:
   description: Where an administrator of the tenant consents to everything that the application declares; empty while it has no ID.
   returned: success

@@ -111,6 +111,10 @@ users:
     mail:
       description: Mail address. Null when there is none.
       type: str
+    aliases:
+      description: Further mail addresses. A user who was renamed usually keeps the old address here.
+      type: list
+      elements: str
     display_name:
       description: Name.
       type: str
@@ -127,6 +131,7 @@ users:
     - id: 87d349ed-44d7-43e1-9a83-5f2406dee5bd
       user_principal_name: adele.vance@contoso.com
       mail: adele.vance@contoso.com
+      aliases: [adele.smith@contoso.com]
       display_name: Adele Vance
       enabled: true
       guest: false

@@ -58,6 +58,11 @@ options:
         description:
           - Mail address.
         type: str
+      aliases:
+        description:
+          - Further mail addresses, so that a user who was renamed is recognized by the old one.
+        type: list
+        elements: str
       enabled:
         description:
           - Whether the account is enabled.
@@ -210,8 +215,9 @@ users:
       elements: dict
     comparison:
       description:
-        - Against Microsoft 365, C(synced), C(without_photo), C(leavers) (came from Microsoft 365 and are gone or disabled there),
-          C(strangers) (not in Microsoft 365), C(local) (in both and not synchronized), C(missing) (not on the PBX).
+        - Against Microsoft 365, C(synced), C(without_photo), C(leavers) (deprovisioned users, who came from Microsoft 365 and are
+          gone or disabled there), C(renamed) (found by an alias, with the new name in C(renamed_to)), C(strangers) (users without
+          a Microsoft 365 account), C(local) (in both and not synchronized), C(missing) (not on the PBX).
         - Null when Microsoft 365 could not be asked.
       type: dict
     changes:

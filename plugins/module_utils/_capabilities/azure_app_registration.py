@@ -210,6 +210,7 @@ def _values(
         "certificates": application_view.certificate_list(final.application, now, thumbprints),
         "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
         "unmanaged": application_view.unmanaged(desired, final, now, catalogs.known),
+        "attention": application_view.attention(final),
         "auth_source": client.connection.credential.source,
         "waited": round(task.context.deadline.waited, 1),
     }
@@ -227,6 +228,8 @@ def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: Grap
     final = done.after
     for warning in application_view.restore_warnings(done.before, done.plan):
         task.context.warn(warning)
+    for sentence in application_view.attention(final):
+        task.context.warn(sentence)
     entries = (final.application or {}).get("keyCredentials") or ()
     kept = key_plan.kept_for_now(desired, entries, client.now())
     if kept:

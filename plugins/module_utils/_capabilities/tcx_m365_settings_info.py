@@ -34,6 +34,7 @@ GATHER = ("users", "license", "duplicates", "extensions", "sessions", "teams", "
 _DIRECTORY_USER = {
     "user_principal_name": {"type": "str"},
     "mail": {"type": "str"},
+    "aliases": {"type": "list", "elements": "str"},
     "enabled": {"type": "bool"},
     "photo": {"type": "bool"},
     # Not compared; accepted, so that what graph_user_info lists can be given as it is.

@@ -163,3 +163,23 @@ def _principal(principal: Mapping[str, Any] | None) -> Json | None:
     found: Json = {each.option: as_flag(dig(principal, each.path)) for each in SERVICE_PRINCIPAL}
     found["visible"] = VISIBLE_TAG in (principal.get("tags") or ())
     return found
+
+
+def attention(final: Observed) -> list[str]:
+    """What keeps users from signing in although everything is registered, and what to do, as sentences. Pure."""
+    application, principal = final.application or {}, final.service_principal or {}
+    name = f"the application {application.get('displayName') or application.get('appId') or ''}".rstrip()
+    found = []
+    if application.get("isDisabled"):
+        found.append(f"{name} is deactivated in its own tenant: activate it under App registrations")
+    if principal.get("accountEnabled") is False:
+        found.append(
+            f"{name} is disabled (Enterprise applications > Properties > Enabled for users to sign in: No): nobody can sign in, and "
+            "the PBX gets no token (AADSTS7000112)"
+        )
+    if principal.get("appRoleAssignmentRequired"):
+        found.append(
+            f"{name} requires assignment (Enterprise applications > Properties > Assignment required: Yes): only users and groups "
+            "that are assigned to it can sign in (AADSTS50105)"
+        )
+    return found

@@ -24,7 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import CONSI
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, M365Error, NotFound
 
-SELECT = "id,userPrincipalName,mail,displayName,accountEnabled,userType"
+SELECT = "id,userPrincipalName,mail,displayName,accountEnabled,userType,proxyAddresses"
 """No more than that: a directory holds much that is nobody's business here."""
 
 PAGE_SIZE = 999
@@ -75,6 +75,7 @@ class Person:
 
     :param enabled: ``None`` where Graph does not tell.
     :param photo: ``None`` where nobody asked.
+    :param aliases: further mail addresses; a user who was renamed keeps the old one there (observed).
     """
 
     id: str
@@ -84,10 +85,13 @@ class Person:
     enabled: bool | None
     guest: bool
     photo: bool | None = None
+    aliases: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Person:
         """From ``microsoft.graph.user``. Old members have no ``userType`` (documented: it may be null)."""
+        known = {str(found.get(name) or "").casefold() for name in ("userPrincipalName", "mail")}
+        proxies = [str(each).partition(":") for each in found.get("proxyAddresses") or ()]
         return cls(
             id=str(found["id"]),
             principal_name=str(found.get("userPrincipalName") or ""),
@@ -95,11 +99,22 @@ class Person:
             name=str(found.get("displayName") or ""),
             enabled=found.get("accountEnabled"),
             guest=str(found.get("userType") or "").casefold() == "guest",
+            # Others are addresses of X.500 or SIP; the primary one is written SMTP, in capitals (documented).
+            aliases=tuple(
+                sorted(
+                    {
+                        mail
+                        for kind, _colon, mail in proxies
+                        if kind.casefold() == "smtp" and mail.casefold() not in known
+                    }
+                )
+            ),
         )
 
     def answers_to(self, name: str) -> bool:
         """Whether the user was asked for by this name; the directory takes no notice of case (documented)."""
-        return name.casefold() in {each.casefold() for each in (self.id, self.principal_name, self.mail) if each}
+        names = (self.id, self.principal_name, self.mail, *self.aliases)
+        return name.casefold() in {each.casefold() for each in names if each}
 
     def as_dict(self) -> Json:
         """As it stands in results, and as the comparison with a PBX takes it."""
@@ -107,6 +122,7 @@ class Person:
             "id": self.id,
             "user_principal_name": self.principal_name,
             "mail": self.mail or None,
+            "aliases": list(self.aliases),
             "display_name": self.name,
             "enabled": self.enabled,
             "guest": self.guest,

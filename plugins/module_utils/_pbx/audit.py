@@ -110,6 +110,7 @@ class DirectoryUser:
     """A user of Microsoft 365, as the PBX or Graph shows it.
 
     :param addresses: everything the user may be mapped by, folded.
+    :param aliases: further addresses, folded; the old one of a user who was renamed is among them.
     :param enabled: ``None`` where the source does not say it (the PBX's own listing).
     :param photo: likewise.
     """
@@ -118,6 +119,7 @@ class DirectoryUser:
     addresses: frozenset[str]
     enabled: bool | None = None
     photo: bool | None = None
+    aliases: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> DirectoryUser:
@@ -125,7 +127,8 @@ class DirectoryUser:
         mails = (value.get("user_principal_name"), value.get("mail"))
         addresses = frozenset(mail.casefold() for mail in mails if mail)
         label = str(value.get("user_principal_name") or value.get("mail") or "")
-        return cls(label, addresses, value.get("enabled"), value.get("photo"))
+        aliases = frozenset(mail.casefold() for mail in value.get("aliases") or ()) - addresses
+        return cls(label, addresses, value.get("enabled"), value.get("photo"), aliases)
 
 
 def directory(xapi: Xapi) -> list[DirectoryUser]:
@@ -144,33 +147,62 @@ def compare_users(users: Iterable[User], known: Iterable[DirectoryUser]) -> dict
 
     :returns: ``synced`` (all users that came from Microsoft 365), ``without_photo`` (of those, where Microsoft 365 is not
         known to have none), ``leavers`` (came from Microsoft 365, and are gone or disabled there: 3CX keeps them, and they
-        keep their password), ``strangers`` (never came from Microsoft 365 and are not in it), ``missing`` (in Microsoft 365
-        and not on the PBX), ``local`` (in both, and not marked as synchronized).
+        keep their password), ``renamed`` (found by an old address, with the new name), ``strangers`` (never came from
+        Microsoft 365 and are not in it), ``missing`` (in Microsoft 365 and not on the PBX), ``local`` (in both, and not marked
+        as synchronized).
     """
-    people = list(known)
-    by_address = {address: each for each in people for address in each.addresses}
+    people, everyone = list(known), sorted(users, key=lambda each: each.number)
+    match = _Matches(people, everyone)
     report: dict[str, list[Any]] = {
-        key: [] for key in ("synced", "without_photo", "leavers", "strangers", "local", "missing")
+        key: [] for key in ("synced", "without_photo", "leavers", "renamed", "strangers", "local", "missing")
     }
     seen = set()
-    for user in sorted(users, key=lambda each: each.number):
-        person = by_address.get(user.email.casefold()) if user.email else None
+    for user in everyone:
+        person, renamed = match.person(user)
         if person is not None:
             seen.add(person.label)
-        gone = person is None or person.enabled is False
         if user.synced:
             report["synced"].append(user.as_dict())
-            if gone:
-                reason = "disabled in Microsoft 365" if person else "not in Microsoft 365"
-                report["leavers"].append(dict(user.as_dict(), reason=reason))
-            elif not user.photo and person is not None and person.photo is not False:
+            if person is None or person.enabled is False:
+                report["leavers"].append(dict(user.as_dict(), reason=match.reason(user, person)))
+                continue
+            if not user.photo and person.photo is not False:
                 report["without_photo"].append(user.email)
         elif person is None:
             report["strangers"].append(user.as_dict())
         else:
             report["local"].append(user.email)
+        if renamed and person is not None:
+            report["renamed"].append(dict(user.as_dict(), renamed_to=person.label))
     report["missing"] = sorted(each.label for each in people if each.label not in seen and each.enabled is not False)
     return report
+
+
+class _Matches:
+    """Who of Microsoft 365 an extension belongs to."""
+
+    def __init__(self, people: Iterable[DirectoryUser], users: Iterable[User]) -> None:
+        everybody = list(people)
+        self._by_address = {address: each for each in everybody for address in each.addresses}
+        self._by_alias = {alias: each for each in everybody for alias in each.aliases}
+        mails = {user.email.casefold() for user in users if user.email}
+        # Who has an extension of their own has got the address of a colleague who left, and was not renamed.
+        self._at_home = {each.label for each in everybody if each.addresses & mails}
+
+    def person(self, user: User) -> tuple[DirectoryUser | None, bool]:
+        """The account, and whether it has another name by now."""
+        mail = user.email.casefold()
+        if mail in self._by_address:
+            return self._by_address[mail], False
+        heir = self._by_alias.get(mail)
+        return (heir, True) if heir is not None and heir.label not in self._at_home else (None, False)
+
+    def reason(self, user: User, person: DirectoryUser | None) -> str:
+        """Why a synchronized user counts as deprovisioned."""
+        if person is not None:
+            return "disabled in Microsoft 365"
+        heir = self._by_alias.get(user.email.casefold())
+        return f"not in Microsoft 365; the address belongs to {heir.label} now" if heir else "not in Microsoft 365"
 
 
 def before_after(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

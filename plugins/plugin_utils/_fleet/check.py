@@ -47,6 +47,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         tenant_id=str(variables.get("entra_tenant_id") or ""),
         application_id=_known(application.get("app_id")),
         status=status,
+        attention=[sentence for result in taken.values() for sentence in result.get("attention") or ()],
         url=str(variables.get("tcx_url") or ""),
     )
 

@@ -4,15 +4,16 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""Leavers and strangers of a PBX as the result of a step, in the sentences of the role ``sso_verify``."""
+"""Deprovisioned, renamed and unknown users of a PBX as the result of a step, in the sentences of the role ``sso_verify``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_LEFT = "These have left and still have an extension: "
-_STRANGE = "These extensions belong to nobody in Microsoft 365: "
+_LEFT = "Deprovisioned users that still have an extension: "
+_STRANGE = "Extensions of users without a Microsoft 365 account: "
+_RENAMED = "Users who were renamed in Microsoft 365: "
 _REMEDY = "Remove their extensions in the 3CX console, or restore their accounts."
 
 
@@ -41,13 +42,13 @@ def people_result(found: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
     leavers, strangers = comparison["leavers"], comparison["strangers"]
     left = _LEFT + ", ".join(f"{each['number']} {each['email']} ({each['reason']})" for each in leavers) + "."
     strange = _STRANGE + ", ".join(f"{each['number']} {each['email'] or each['name']}" for each in strangers) + "."
-    notes = [sentence for sentence, named in ((left, leavers), (strange, strangers)) if named]
-    result: dict[str, Any] = {
-        **found,
-        "people": {"leavers": leavers, "strangers": strangers},
-        "notes": notes,
-        "warnings": notes,
-    }
+    renamed = comparison.get("renamed") or []
+    new_names = (
+        _RENAMED + ", ".join(f"{each['number']} {each['email']} is now {each['renamed_to']}" for each in renamed) + "."
+    )
+    notes = [text for text, named in ((left, leavers), (strange, strangers), (new_names, renamed)) if named]
+    people = {"leavers": leavers, "strangers": strangers, "renamed": renamed}
+    result: dict[str, Any] = {**found, "people": people, "notes": notes, "warnings": notes}
     if leavers and strict:
         error = {"kind": "leavers", "said": left, "remedy": _REMEDY, "service": "3CX", "status": None, "code": ""}
         result.update(failed=True, msg=f"{left} {_REMEDY}", error=error)

@@ -58,7 +58,8 @@ def company(small: Controller, tmp_path: Path) -> Company:
 def sentences(done: Any) -> list[str]:
     """The warnings about users of this PBX; they are wrapped in the terminal."""
     said = " ".join(done.output.split())
-    return re.findall(r"\[WARNING\]: berlin: (These .*?\.)(?= \[WARNING\]| ok:| PLAY| TASK|$)", said)
+    begin, end = "(?:Deprovisioned|Extensions|Users)", r"(?= \[WARNING\]| ok:| PLAY| TASK|$)"
+    return re.findall(rf"\[WARNING\]: berlin: ({begin} .*?\.){end}", said)
 
 
 def comparison(done: Any) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def test_leavers_and_strangers_are_told_apart_and_nobody_else_is_named(company: 
     left, strangers = sentences(after)
     assert f"{disabled['mail']} (disabled in Microsoft 365)" in left
     assert f"{deleted['mail']} (not in Microsoft 365)" in left
-    assert strangers == "These extensions belong to nobody in Microsoft 365: 299 temp@agency.example."
+    assert strangers == "Extensions of users without a Microsoft 365 account: 299 temp@agency.example."
     assert not [each["mail"] for each in staying if each["mail"] in left + strangers]
 
 
@@ -129,6 +130,21 @@ def test_nobody_is_asked_by_default(company: Company) -> None:
     assert not [each for each in company.control.log(service="graph", source="client") if each["path"] == "/v1.0/users"]
 
 
+@FRONT_ENDS
+def test_who_was_renamed_has_not_left(company: Company, in_process: bool) -> None:
+    assert company.play(tcx_m365_in_process=in_process).code == 0
+    renamed = company.users()[0]
+    old, new = renamed["mail"], "married." + renamed["mail"]
+    proxies = [f"smtp:{old}", f"SMTP:{new}", f"SIP:{new}"]
+    company.control.patch_user(company.tenant, renamed["id"], mail=new, userPrincipalName=new, proxyAddresses=proxies)
+    done = company.play(tcx_m365_in_process=in_process, sso_verify_fail_on_leavers=True)
+    assert done.code == 0, done.output
+    found = comparison(done)
+    assert found["leavers"] == []
+    assert [(each["email"], each["renamed_to"]) for each in found["renamed"]] == [(old, new)]
+    assert f"{old} is now {new}" in " ".join(sentences(done))
+
+
 def test_check_mode_tells_the_same(company: Company) -> None:
     assert company.play().code == 0
     gone = company.users()[0]
@@ -152,7 +168,7 @@ def test_the_playbooks_tell_the_same_as_the_role(company: Company, tmp_path: Pat
     assert done.changed() == []
     said = " ".join(done.output.split())  # warnings are wrapped
     assert left in said
-    assert "belong to nobody in Microsoft 365: 100 admin@berlin.example, 299 temp@agency.example." in said
+    assert "users without a Microsoft 365 account: 100 admin@berlin.example, 299 temp@agency.example." in said
     _run, report = company.controller.compliance("--limit", company.host, directory=tmp_path, **variables)
     [entry] = report["hosts"]
     assert entry["verdict"] == "compliant"

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import iso
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, declared, key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, URI_LISTS, Desired, Key, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict, NotOurs
@@ -379,3 +379,23 @@ def test_deletion_wants_the_mark() -> None:
     assert plans.simulate(_there(), plan) == Observed(owners=())
     assert plans.plan_absent(_desired(), Observed(deleted=_application()), purge=True).writes[0].action == plans.PURGE
     assert not plans.plan_absent(_desired(), Observed(deleted=_application()), purge=False)
+
+
+@pytest.mark.parametrize(
+    ("application", "principal", "code"),
+    [
+        ({}, {"accountEnabled": False}, "AADSTS7000112"),
+        ({}, {"accountEnabled": True, "appRoleAssignmentRequired": True}, "AADSTS50105"),
+        ({"isDisabled": True}, {"accountEnabled": True}, "deactivated"),
+    ],
+)
+def test_what_keeps_users_out_is_said(application: dict[str, Any], principal: dict[str, Any], code: str) -> None:
+    observed = Observed(application={"displayName": "3CX", **application}, service_principal=principal)
+    [sentence] = application_view.attention(observed)
+    assert code in sentence
+    assert "3CX" in sentence
+
+
+def test_an_application_that_is_open_needs_no_attention() -> None:
+    for principal in (None, {}, {"accountEnabled": True, "appRoleAssignmentRequired": False}):
+        assert application_view.attention(Observed(application={}, service_principal=principal)) == []

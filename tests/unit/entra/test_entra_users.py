@@ -55,7 +55,7 @@ def test_a_listing_asks_for_few_properties_and_full_pages(enabled: bool | None, 
     assert address.path == "/users"
     assert query.pop("$filter", None) == expected
     assert query == {
-        "$select": "id,userPrincipalName,mail,displayName,accountEnabled,userType",
+        "$select": "id,userPrincipalName,mail,displayName,accountEnabled,userType,proxyAddresses",
         "$top": "999",
     }
 
@@ -123,6 +123,20 @@ def test_a_missing_right_is_named(held: set[str], wanted: users.Wanted, missing:
 # --- what came back ---------------------------------------------------------------------------------------------------
 
 
+def test_aliases_are_further_mail_addresses() -> None:
+    proxies = [
+        "SMTP:New@contoso.example",
+        "smtp:old@contoso.example",
+        "X500:/o=x/cn=old",
+        "SIP:sip@contoso.example",
+        "bare",
+    ]
+    found = users.Person.of(user("new", proxyAddresses=proxies))
+    assert found.aliases == ("old@contoso.example",)
+    assert found.answers_to("OLD@contoso.example")
+    assert not found.answers_to("sip@contoso.example")
+
+
 @pytest.mark.parametrize(
     ("kind", "guest"),
     [("Member", False), ("Guest", True), (None, False), ("", False)],
@@ -134,6 +148,7 @@ def test_a_user_without_a_type_is_no_guest(kind: str | None, guest: bool) -> Non
         "id": ID,
         "user_principal_name": "ada@contoso.example",
         "mail": None,
+        "aliases": [],
         "display_name": "Ada",
         "enabled": True,
         "guest": guest,

@@ -104,6 +104,40 @@ def test_leavers_strangers_and_missing_photos() -> None:
     assert found["missing"] == ["new@x"]
 
 
+def test_who_was_renamed_is_found_by_the_old_address() -> None:
+    people = [
+        synced("200", "Eve.Old@x", photo=False),
+        synced("201", "gone@x"),
+        synced("202", "kim@x"),
+        user("203", "loc@x"),
+    ]
+    known = [
+        DirectoryUser.of(
+            {"user_principal_name": "eve.new@x", "mail": "eve.new@x", "aliases": ["eve.old@X"], "enabled": True}
+        ),
+        DirectoryUser.of({"user_principal_name": "kim@x", "aliases": ["gone@x"], "enabled": True}),
+        DirectoryUser.of({"user_principal_name": "local@x", "aliases": ["loc@x"], "enabled": True}),
+    ]
+    found = audit.compare_users(people, known)
+    assert [(each["number"], each["renamed_to"]) for each in found["renamed"]] == [
+        ("200", "eve.new@x"),
+        ("203", "local@x"),
+    ]
+    assert [(each["number"], each["reason"]) for each in found["leavers"]] == [
+        ("201", "not in Microsoft 365; the address belongs to kim@x now")
+    ], "an address that a colleague has got is no new name of the one who left"
+    assert found["without_photo"] == ["Eve.Old@x"]
+    assert found["missing"] == []
+    assert found["strangers"] == []
+
+
+def test_who_was_renamed_and_disabled_is_deprovisioned() -> None:
+    known = [DirectoryUser.of({"user_principal_name": "new@x", "aliases": ["old@x"], "enabled": False})]
+    found = audit.compare_users([synced("200", "old@x")], known)
+    assert [each["reason"] for each in found["leavers"]] == ["disabled in Microsoft 365"]
+    assert found["renamed"] == []
+
+
 def test_before_and_after_a_synchronization() -> None:
     before = [
         user("100", "admin@x").as_dict(),
