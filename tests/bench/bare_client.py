@@ -48,7 +48,7 @@ async def _send(session: aiohttp.ClientSession, call: dict[str, Any], tokens: di
         async with session.request(call["method"], call["url"], headers=headers, **content) as answer:
             body = await answer.json(content_type=None)
             for service in call.get("token_for", ()):
-                tokens[service] = body.get("access_token", "")
+                tokens[service] = (body.get("Token") or body).get("access_token", "")
             return answer.status
     except (aiohttp.ClientError, TimeoutError):
         return 0

@@ -60,6 +60,10 @@ def _call(entry: Entry, base: str, variables: Mapping[str, Any], items: Sequence
         call["token_for"] = ["graph"]
         call["form"] = _grant(variables["entra_client_id"], variables["entra_client_secret"])
         call["form"]["scope"] = f"{variables['entra_graph_endpoint']}/.default"
+    elif entry["path"].endswith("/GetAccessToken"):
+        call["token_for"] = ["pbx"]
+        login = {"Username": variables["tcx_username"], "Password": variables["tcx_password"]}
+        call["json"] = {**login, "SecurityCode": "", "ReCaptchaResponse": None}
     elif entry["path"].endswith("/token"):
         call["token_for"] = ["pbx"]
         call["form"] = _grant(variables["tcx_client_id"], variables["tcx_client_secret"])

@@ -223,6 +223,7 @@ def test_a_foreign_application_is_neither_deleted_nor_emptied(customer: Customer
 
 
 def test_every_other_property(customer: Customer) -> None:
+    customer = customer.allowed(*seed.AUTOMATION_ROLES, "Directory.Read.All")  # to add owners
     owner = next(iter(customer.tenant.service_principals))
     options = guide(
         spa_redirect_uris=["https://acme.example.com/webclient"],

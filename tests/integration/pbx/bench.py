@@ -158,7 +158,14 @@ class Bench:
         return self.world.tenants[self.pbx(name).tenant_id]
 
     def login(self, name: str = NEWEST) -> dict[str, Any]:
-        """Connection options of a PBX."""
+        """Connection options of a PBX; where its license has no XAPI, those of its administrator."""
+        pbx = self.pbx(name)
+        if pbx.edition != "Enterprise" and self.world.switches.xapi_licence != "open":
+            return self.administrator(name)
+        return self.client(name)
+
+    def client(self, name: str = NEWEST) -> dict[str, Any]:
+        """Connection options with the XAPI client."""
         pbx = self.pbx(name)
         return {
             "url": pbx.url,
@@ -171,7 +178,7 @@ class Bench:
     def administrator(self, name: str = NEWEST) -> dict[str, Any]:
         """Connection options with the administrator's login."""
         admin = self.pbx(name).admin
-        options = {key: value for key, value in self.login(name).items() if not key.startswith("client_")}
+        options = {key: value for key, value in self.client(name).items() if not key.startswith("client_")}
         return {**options, "username": admin.username, "password": admin.password}
 
     def redirect_uri(self, name: str = NEWEST) -> str:

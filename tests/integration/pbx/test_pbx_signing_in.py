@@ -91,7 +91,7 @@ def test_a_console_restriction_is_told(bench: Bench) -> None:
 @pytest.mark.parametrize("position", ["no_token", "forbidden"])
 def test_a_license_without_xapi_is_told(bench: Bench, position: str) -> None:
     bench.lab.control.set_switches(xapi_licence=position)
-    failed = bench.run().info("professional")
+    failed = bench.run().task("tcx_m365_settings_info", **bench.client("professional"))
     assert failed["error"]["kind"] == "unlicensed"
     assert "Enterprise license of 8" in failed["msg"]
 

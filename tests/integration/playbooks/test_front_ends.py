@@ -67,7 +67,7 @@ def _secrets(small: Controller) -> set[str]:
     """Everything in the inventory that must not be seen, and every token that was issued."""
     tcx = small.lab.inventory["tcx"]
     found = {tcx["vars"]["entra_client_secret"]}
-    found |= {values["tcx_client_secret"] for values in tcx["hosts"].values()}
+    found |= {values.get("tcx_client_secret") or values["tcx_password"] for values in tcx["hosts"].values()}
     return found
 
 

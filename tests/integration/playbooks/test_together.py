@@ -54,8 +54,8 @@ def test_batches_are_rolled_out_one_after_the_other(small: Controller, serial: A
 
 def test_too_many_failures_of_the_look_stop_the_rollout_before_anything_is_written(small: Controller) -> None:
     inventory = small.lab.inventory
-    for host in ("berlin", "munich"):
-        inventory["tcx"]["hosts"][host]["tcx_client_secret"] = "a wrong one"
+    for host, name in (("berlin", "tcx_client_secret"), ("munich", "tcx_password")):
+        inventory["tcx"]["hosts"][host][name] = "a wrong one"
     small.lab.inventory_path.write_text(json.dumps(inventory))
     done = small.rollout(variables={"rollout_max_fail_percentage": 30})
     assert done.failed() == ["berlin", "munich"]
@@ -81,10 +81,14 @@ def test_the_environment_of_a_task_is_that_of_its_host(small: Controller, tmp_pa
     """Credentials of one customer must not be tried on another."""
     inventory = small.lab.inventory
     for values in inventory["tcx"]["hosts"].values():
-        values["secret_of_this_pbx"] = values.pop("tcx_client_secret")
+        own = "tcx_client_secret" if "tcx_client_secret" in values else "tcx_password"
+        values["secret_of_this_pbx"] = values.pop(own)
     small.lab.inventory_path.write_text(json.dumps(inventory))
     done = _play(
-        small, tmp_path, {"tcx.m365.fleet_rollout": {}}, environment={"TCX_CLIENT_SECRET": "{{ secret_of_this_pbx }}"}
+        small,
+        tmp_path,
+        {"tcx.m365.fleet_rollout": {}},
+        environment=dict.fromkeys(("TCX_CLIENT_SECRET", "TCX_PASSWORD"), "{{ secret_of_this_pbx }}"),
     )
     assert done.code == 0, done.output
     assert done.changed() == ALL

@@ -37,6 +37,7 @@ class Evidence:
 
 
 EVIDENCE: list[Evidence] = []
+_UNKNOWN = "nobody has published it"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -52,12 +53,15 @@ def evidence(grade: Grade, source: str) -> Callable[[_Function], _Function]:
     return mark
 
 
-def switch(about: str, *, grade: Grade = Grade.ASSUMED, choices: tuple[Any, ...] = ()) -> dict[str, Any]:
+def switch(
+    about: str, *, grade: Grade = Grade.ASSUMED, source: str = "", choices: tuple[Any, ...] = ()
+) -> dict[str, Any]:
     """What a field of `Switches` says of itself: `choices` are its positions (empty: any value).
 
-    The default of the field is what we think most likely.
+    The grade, and its `source` (a link, or the name of a recording), are those of the default. Where nothing decides, the
+    default is the position that is harder on a client.
     """
-    return {"about": about, "grade": grade, "choices": choices}
+    return {"about": about, "grade": grade, "source": source or _UNKNOWN, "choices": choices}
 
 
 def is_exactly(value: Any, wanted: type) -> bool:
@@ -81,6 +85,8 @@ class Switches:
         default=True,
         metadata=switch(
             "PATCH /applications(uniqueName='..') exists (older documentation: public cloud only)",
+            grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/graph/api/application-upsert",
             choices=(True, False),
         ),
     )
@@ -95,18 +101,30 @@ class Switches:
         metadata=switch(
             "PATCH keyCredentials that keeps an expired entry is refused with KeyCredentialsInvalidEndDate",
             grade=Grade.OBSERVED,
+            source="https://github.com/hashicorp/terraform-provider-azuread/issues/1165",
             choices=(True, False),
         ),
     )
     restore_restores_service_principal: bool = field(
-        default=False,
-        metadata=switch("restoring an application also restores its service principal", choices=(True, False)),
+        default=True,
+        metadata=switch(
+            "restoring an application also restores its service principal",
+            grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/graph/api/directory-deleteditems-restore",
+            choices=(True, False),
+        ),
     )
     duplicate_assignment_status: int = field(
         default=400, metadata=switch("HTTP status for an app role assignment that exists", choices=(400, 409))
     )
     redirect_uris_order_kept: bool = field(
-        default=True, metadata=switch("redirect URIs are read in the order they were written", choices=(True, False))
+        default=False,
+        metadata=switch(
+            "redirect URIs are read in the order they were written",
+            grade=Grade.RECORDED,
+            source="azure-cli recording test_app_scenario.yaml",
+            choices=(True, False),
+        ),
     )
 
     replication_flapping: bool = field(
@@ -114,6 +132,7 @@ class Switches:
         metadata=switch(
             "during the lag each read sees the old or the new state by chance (different replicas)",
             grade=Grade.OBSERVED,
+            source="https://github.com/hashicorp/terraform-provider-azuread/issues/588",
             choices=(True, False),
         ),
     )
@@ -123,6 +142,7 @@ class Switches:
             "error of an app role assignment that exists: 'Permission being assigned already exists on the object' or "
             "'EntitlementGrant entry already exists.'",
             grade=Grade.OBSERVED,
+            source="https://github.com/microsoftgraph/msgraph-bicep-types/issues/161",
             choices=("permission", "entitlement"),
         ),
     )
@@ -131,19 +151,29 @@ class Switches:
         metadata=switch(
             "a kept keyCredentials entry that lost a property counts as changed and is refused",
             grade=Grade.OBSERVED,
+            source=(
+                "https://github.com/microsoftgraph/msgraph-sdk-java/issues/1823 and "
+                "https://github.com/Azure/azure-powershell/issues/6219"
+            ),
             choices=(True, False),
         ),
     )
     unique_name_immutable: bool = field(
         default=True,
         metadata=switch(
-            "uniqueName can be set once on an application and not changed afterwards", choices=(True, False)
+            "uniqueName can be set once on an application and not changed afterwards",
+            grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/graph/api/resources/application",
+            choices=(True, False),
         ),
     )
     application_tags_reach_service_principal: bool = field(
         default=True,
         metadata=switch(
-            "tags of an application also show on its service principal", grade=Grade.DOCUMENTED, choices=(True, False)
+            "tags of an application also show on its service principal",
+            grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/graph/api/resources/application",
+            choices=(True, False),
         ),
     )
     restore_needs_directory_role: bool = field(
@@ -151,6 +181,7 @@ class Switches:
         metadata=switch(
             "restoring a deleted application app-only needs an Entra role beside the Graph permission",
             grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/graph/api/directory-deleteditems-restore",
             choices=(True, False),
         ),
     )
@@ -159,6 +190,7 @@ class Switches:
         metadata=switch(
             "resource units per 10 s, application and tenant before 429 (0: no limit; the real ones: 3500, 5000, 8000)",
             grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/graph/throttling-limits",
         ),
     )
     throttle_writes: int = field(
@@ -166,19 +198,49 @@ class Switches:
         metadata=switch(
             "writes per 150 s, application and tenant before 429 (0: no limit; the real one: 3000)",
             grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/graph/throttling-limits",
         ),
     )
-    default_page_size: int = field(default=100, metadata=switch("objects in a page of a list without $top"))
+    concurrent_writes: str = field(
+        default="serialized",
+        metadata=switch(
+            "two writes to one directory object within a second: carried out one after the other, or the second is refused "
+            "once with 409 or 503 Directory_ConcurrencyViolation",
+            choices=("serialized", "409", "503"),
+            grade=Grade.OBSERVED,
+            source="https://github.com/nais/azurerator/issues/448 (409), https://github.com/Azure/azure-cli/issues/23081 (503): "
+            "both now and then, so that neither is the default",
+        ),
+    )
+    default_page_size: int = field(
+        default=100,
+        metadata=switch(
+            "objects in a page of a list without $top",
+            grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/graph/paging",
+        ),
+    )
 
     # --- Entra (owned by entra/) ---------------------------------------------------------------------------------------
     token_lifetime: int = field(
-        default=3599, metadata=switch("seconds until an access token of Entra ends", grade=Grade.RECORDED)
+        default=3599,
+        metadata=switch(
+            "seconds until an access token of Entra ends",
+            grade=Grade.OBSERVED,
+            source=(
+                "https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow "
+                "(3599 in the example; "
+                "https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime says 60 "
+                "to 90 minutes)"
+            ),
+        ),
     )
     error_line_breaks: bool = field(
         default=True,
         metadata=switch(
             r"AADSTS descriptions separate Trace ID, Correlation ID and Timestamp by \r\n (newer endpoints: by spaces)",
             grade=Grade.OBSERVED,
+            source="https://learn.microsoft.com/entra/identity-platform/reference-error-codes#handling-error-codes-in-your-application",
             choices=(True, False),
         ),
     )
@@ -201,6 +263,7 @@ class Switches:
         metadata=switch(
             "users may consent for themselves; if not, they are shown that an administrator must (AADSTS90094)",
             grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/entra/identity/enterprise-apps/configure-user-consent",
             choices=(True, False),
         ),
     )
@@ -236,7 +299,14 @@ class Switches:
         default=True, metadata=switch("a wrong client secret counts for the anti-hacking block", choices=(True, False))
     )
     block_after: int = field(
-        default=3, metadata=switch("failed sign-ins of one address until it is blocked", grade=Grade.DOCUMENTED)
+        default=3,
+        metadata=switch(
+            "failed sign-ins of one address until it is blocked",
+            source=(
+                'https://www.3cx.com/docs/anti-hacking-ip-blacklist/ says "more than 3" of a V16 console; '
+                "three is harder on a client"
+            ),
+        ),
     )
     block_symptom: str = field(
         default="forbidden", metadata=switch("how a blocked address is treated", choices=("forbidden", "refused"))
@@ -245,9 +315,14 @@ class Switches:
         default="empty", metadata=switch("body of 403 for a missing role", choices=("empty", "odata"))
     )
     xapi_licence: str = field(
-        default="open",
+        default="no_token",
         metadata=switch(
             "below Enterprise 8SC XAPI works, its tokens are refused, or every call is forbidden",
+            grade=Grade.DOCUMENTED,
+            source=(
+                'https://github.com/3cx/xapi-tutorial, README: "You must have a 3CX Enterprise license" '
+                "(how it refuses: assumed)"
+            ),
             choices=("open", "no_token", "forbidden"),
         ),
     )
@@ -260,6 +335,7 @@ class Switches:
         metadata=switch(
             "an enum member or date that does not exist: 500 with an empty body, or the delta error",
             grade=Grade.OBSERVED,
+            source="public clients of XAPI 20.0.8 and 20.0.9",
             choices=("server_error", "delta"),
         ),
     )
@@ -268,6 +344,7 @@ class Switches:
         metadata=switch(
             "a body with @odata.context is refused like any unknown property",
             grade=Grade.OBSERVED,
+            source="public clients of XAPI 20.0.8 and 20.0.9",
             choices=(True, False),
         ),
     )
@@ -283,7 +360,12 @@ class Switches:
     )
     admin_token_rotates: bool = field(
         default=True,
-        metadata=switch("a refresh token is replaced when it is used", grade=Grade.OBSERVED, choices=(True, False)),
+        metadata=switch(
+            "a refresh token is replaced when it is used",
+            grade=Grade.OBSERVED,
+            source="https://github.com/matthttam/3cx_sync",
+            choices=(True, False),
+        ),
     )
     duplicated_emails: str = field(
         default="several",
@@ -300,6 +382,7 @@ class Switches:
         metadata=switch(
             "what a user is mapped by to the e-mail of an extension that exists",
             grade=Grade.OBSERVED,
+            source="a 3CX reseller's manual: a user whose UPN is no extension's e-mail gets a new extension",
             choices=("upn", "mail"),
         ),
     )
@@ -316,6 +399,14 @@ class Switches:
     )
     m365_error_status: int = field(
         default=400, metadata=switch("HTTP status of M365 actions that Microsoft refuses", choices=(400, 500))
+    )
+    script_answer: str = field(
+        default="file",
+        metadata=switch(
+            "what GetDialPlanScript and GetMapUsersScript answer (described as JSON of an IActionResult): the file, or "
+            "JSON with the text in it",
+            choices=("file", "json"),
+        ),
     )
     sync_on_save: bool = field(
         default=True, metadata=switch("saving the Microsoft 365 settings starts a user sync", choices=(True, False))
@@ -352,7 +443,7 @@ def _position(each: dataclasses.Field[Any], value: Any) -> Any:
 def statements() -> list[Evidence]:
     """All graded statements known so far: the decorated functions that were imported, and the switches."""
     switches = [
-        Evidence(f"switch {each.name}: {each.metadata['about']}", each.metadata["grade"], "switch")
+        Evidence(f"switch {each.name}: {each.metadata['about']}", each.metadata["grade"], each.metadata["source"])
         for each in dataclasses.fields(Switches)
     ]
     return [*EVIDENCE, *switches]

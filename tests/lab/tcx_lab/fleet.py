@@ -278,7 +278,8 @@ def _inventory_trouble(world: World, plan: PbxPlan) -> dict[str, Any]:
     """What is wrong in the operator's inventory, or asks for more than the license has."""
     found: dict[str, Any] = {}
     if "wrong_secret" in plan.trouble:
-        found["tcx_client_secret"] = world.new_secret(32)
+        licensed = plan.edition == "Enterprise" and plan.simultaneous_calls >= 8
+        found["tcx_client_secret" if licensed else "tcx_password"] = world.new_secret(32)
     if "unlicensed" in plan.trouble:
         found["tcx_console_contact_sync"] = {"enabled": True}
     return found

@@ -30,12 +30,18 @@ def host_vars(world: World, pbx: Pbx) -> dict[str, Any]:
     """Variables of one PBX, with what its operator got wrong."""
     return {
         "tcx_url": pbx.url,
-        "tcx_client_id": pbx.client_id,
-        "tcx_client_secret": pbx.client_secret,
+        **credential(world, pbx),
         "entra_tenant_id": pbx.tenant_id,
         "entra_app_public_key": ca.key_pair_of(world, pbx).public_pem,
         **pbx.inventory_vars,
     }
+
+
+def credential(world: World, pbx: Pbx) -> dict[str, str]:
+    """How the operator signs in to a PBX: as an XAPI client, and where the license has no XAPI, as an administrator."""
+    if world.switches.xapi_licence == "open" or (pbx.edition == "Enterprise" and pbx.simultaneous_calls >= 8):
+        return {"tcx_client_id": pbx.client_id, "tcx_client_secret": pbx.client_secret}
+    return {"tcx_username": pbx.admin.username, "tcx_password": pbx.admin.password}
 
 
 def group_vars(world: World, authority_path: Path | str) -> dict[str, Any]:

@@ -124,9 +124,17 @@ class RequestLog:
             entry.content_type, entry.raw_body = content_type, body
 
     def add_batch_item(
-        self, batch: LogEntry | None, method: str, url: str, status: int, body: Any = None
+        self,
+        batch: LogEntry | None,
+        method: str,
+        url: str,
+        status: int,
+        body: Any = None,
+        *,
+        trouble: str | None = None,
     ) -> LogEntry | None:
-        """Note one request inside a $batch. `batch` is `scope["tcx_lab.log"]` of the batch (None: not logged at all)."""
+        """Note one request inside a $batch. `batch` is `scope["tcx_lab.log"]` of the batch (None: not logged at all);
+        `trouble` the ids of the rules that struck the item."""
         if batch is None:
             return None
         parts = urlsplit(url)
@@ -142,6 +150,7 @@ class RequestLog:
             user_agent=batch.user_agent,
             status=status,
             batch=batch.seq,
+            trouble=trouble,
         )
         if body is not None:
             self.keep_body(entry, "application/json", json.dumps(body).encode())

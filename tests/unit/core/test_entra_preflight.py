@@ -147,4 +147,33 @@ def test_granting_needs_its_right_only_where_we_grant() -> None:
     assert entra_preflight._check_rights(registrar, grants=False, writes=True) == []
     with pytest.raises(Forbidden) as caught:
         entra_preflight._check_rights(registrar, grants=True, writes=True)
-    assert caught.value.missing == ["AppRoleAssignment.ReadWrite.All"]
+    assert caught.value.missing == ["AppRoleAssignment.ReadWrite.All + Application.Read.All"]
+    assert entra_preflight._check_rights(registrar, grants=False, writes=True, users=True) == [
+        "users of the tenant: not readable with these rights (needs User.Read.All or User.ReadWrite.All or "
+        "Directory.Read.All or Directory.ReadWrite.All)"
+    ]
+    with pytest.raises(Forbidden):
+        entra_preflight._check_rights(registrar, grants=False, writes=True, owners=True)
+
+
+@pytest.mark.parametrize(
+    ("roles", "wanted", "missing"),
+    [
+        (["Application.ReadWrite.All"], {}, "AppRoleAssignment.ReadWrite.All"),
+        (["Application.ReadWrite.OwnedBy", "AppRoleAssignment.ReadWrite.All"], {}, "Application.Read.All"),
+        (["Application.Read.All", "AppRoleAssignment.ReadWrite.All"], {}, "Application.ReadWrite.All"),
+        (
+            ["Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All"],
+            {"delegated": True},
+            "DelegatedPermissionGrant.ReadWrite.All",
+        ),
+        (["Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All"], {"owners": True}, "Directory.Read.All"),
+    ],
+)
+def test_what_this_inventory_needs_is_named(roles: list[str], wanted: dict[str, bool], missing: str) -> None:
+    token = Token("t", 0, {"idtyp": "app", "roles": roles})
+    with pytest.raises(Forbidden) as caught:
+        entra_preflight._check_rights(token, grants=True, writes=True, **wanted)
+    assert missing in caught.value.missing
+    notes = entra_preflight._check_rights(token, grants=True, writes=False, **wanted)
+    assert any(missing in note for note in notes), "a check does not stop, and says it"

@@ -141,7 +141,7 @@ def test_a_missing_right_is_named_with_where_to_consent() -> None:
     with pytest.raises(MissingRight) as caught:
         rights.require(token, rights.GRANT_APPLICATION_PERMISSIONS, "grant permissions", "app", url)
     result = caught.value.as_result()
-    assert result["missing"] == ["AppRoleAssignment.ReadWrite.All"]
+    assert result["missing"] == ["AppRoleAssignment.ReadWrite.All + Application.Read.All"]
     assert result["admin_consent_url"] == (
         "https://login.microsoftonline.com/t.example/adminconsent?client_id=app&redirect_uri=https%3A%2F%2Fa.example%2Fx%3Fy"
     )

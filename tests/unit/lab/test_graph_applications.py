@@ -135,6 +135,7 @@ async def test_a_cloud_without_upsert(kit: Kit) -> None:
 
 
 async def test_delete_restore_purge(kit: Kit) -> None:
+    kit.world.switches.restore_restores_service_principal = False
     app = await kit.application()
     principal = await kit.principal(app)
     await kit.ok("DELETE", f"/applications(appId='{app['appId']}')")
@@ -154,9 +155,8 @@ async def test_delete_restore_purge(kit: Kit) -> None:
 
 
 async def test_restore_can_bring_the_service_principal_back(kit: Kit) -> None:
-    kit.world.switches.restore_restores_service_principal = True
     app = await kit.application()
-    principal = await kit.principal(app)
+    principal = await kit.principal(app, appRoleAssignmentRequired=True)
     await kit.ok("DELETE", f"/applications/{app['id']}")
     await kit.ok("POST", f"/directory/deletedItems/{app['id']}/restore")
     assert (await kit.ok("GET", f"/servicePrincipals(appId='{app['appId']}')"))["id"] == principal["id"]
@@ -230,8 +230,8 @@ async def test_tenants_do_not_see_each_other(kit: Kit) -> None:
 
 
 async def test_identifier_uris_are_unique(kit: Kit) -> None:
-    await kit.application(identifierUris=["api://one"])
-    body = {"displayName": "two", "identifierUris": ["api://one"]}
+    await kit.application(identifierUris=["https://one.contoso.example"])
+    body = {"displayName": "two", "identifierUris": ["https://one.contoso.example"]}
     error = await kit.refused(400, "Request_BadRequest", "POST", "/applications", body)
     assert error["message"] == "Another object with the same value for property identifierUris already exists."
 

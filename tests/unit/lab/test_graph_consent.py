@@ -20,10 +20,12 @@ def kit() -> Kit:
 
 
 async def test_a_service_principal_shows_its_application(kit: Kit) -> None:
-    app = await kit.application(web={"redirectUris": ["https://pbx.example/cb"]}, identifierUris=["api://pbx"])
+    app = await kit.application(
+        web={"redirectUris": ["https://pbx.example/cb"]}, identifierUris=["api://pbx.contoso.example"]
+    )
     principal = await kit.principal(app, tags=[TAG])
     assert principal["appOwnerOrganizationId"] == kit.tenant.id
-    assert principal["servicePrincipalNames"] == [app["appId"], "api://pbx"]
+    assert principal["servicePrincipalNames"] == [app["appId"], "api://pbx.contoso.example"]
     assert principal["replyUrls"] == ["https://pbx.example/cb"]
     assert principal["tags"] == [TAG]
     await kit.ok("PATCH", f"/applications/{app['id']}", {"displayName": "new name"})

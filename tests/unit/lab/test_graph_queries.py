@@ -35,7 +35,7 @@ def _names(body: dict[str, Any]) -> list[str]:
         ("displayName eq 'alpha''s'", ["Alpha's"]),
         ("startswith(displayName,'B')", ["Beta", "Brav"]),
         ("startsWith(displayName, 'B') and tags/any(t:t eq 'two')", ["Brav"]),
-        ("identifierUris/any(s:s eq 'api://beta')", ["Beta"]),
+        ("identifierUris/any(s:s eq 'api://beta.contoso.example')", ["Beta"]),
         ("displayName in ('Beta','Brav')", ["Beta", "Brav"]),
         ("(displayName eq 'Beta') or (displayName eq 'Brav')", ["Beta", "Brav"]),
         ("tags/any(t:startswith(t,'tw'))", ["Brav"]),
@@ -43,7 +43,7 @@ def _names(body: dict[str, Any]) -> list[str]:
 )
 async def test_filters(kit: Kit, clause: str, found: list[str]) -> None:
     await kit.application("Alpha's")
-    await kit.application("Beta", identifierUris=["api://beta"])
+    await kit.application("Beta", identifierUris=["api://beta.contoso.example"])
     await kit.application("Brav", tags=["one", "two"])
     answer = await kit.graph("GET", f"/applications?$filter={httpx.QueryParams({'f': clause})!s}".replace("=f=", "="))
     assert answer.status_code == 200, answer.text

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 from tcx_lab import trouble
 from tcx_lab.graph import (
@@ -17,16 +19,27 @@ from tcx_lab.graph import (
     assignments,
     batch,
     deleted,
+    delta,
     objects,
     owners,
     people,
     policies,
+    rights,
     secrets,
     service_principals,
     subscriptions,
 )
 from tcx_lab.graph.bearer import TokenReader
-from tcx_lab.graph.errors import GraphError, bad_request, method_not_allowed, segment_not_found, unauthorized
+from tcx_lab.graph.errors import (
+    GraphError,
+    bad_request,
+    concurrency_violation,
+    forbidden,
+    method_not_allowed,
+    not_simulated,
+    revoked,
+    segment_not_found,
+)
 from tcx_lab.graph.metadata import METADATA
 from tcx_lab.graph.session import Session
 from tcx_lab.graph.store import APPLICATIONS, NOW, SERVICE_PRINCIPALS, Entity, View, directory_of
@@ -63,6 +76,7 @@ class GraphApp:
         self.world = world
         self._tokens = TokenReader(world)
         self._meter = Meter()
+        self._last_writes: dict[tuple[str, str], float] = {}  # (tenant, path of the object) -> time of the last write
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,7 +92,7 @@ class GraphApp:
 
     async def _batch(self, call: Call) -> Answer:
         try:
-            self._tokens.claims(call)
+            self._check_token(call)
             answer = await batch.run(call, batch.parse(call), self._batch_item)
         except GraphError as error:
             answer = _failure(error, call, self._date(None))
@@ -86,30 +100,52 @@ class GraphApp:
 
     async def _batch_item(self, call: Call) -> Answer:
         entry = call.scope.get("tcx_lab.log")
-        answer = self._troubled(call) or await self._handled(call)
+        hits = self._strike(call)
+        struck = ",".join(rule.id for rule in hits) or None
+        trouble.afflict(call.scope, hits)
+        for rule in hits:
+            if rule.action == "delay":
+                await asyncio.sleep(rule.seconds)
+        final = hits[-1] if hits and hits[-1].action in trouble.FINAL_ACTIONS else None
+        if trouble.afflictions(call.scope).drop_token:
+            self._check_token(call)  # the token is that of the whole batch, and so is the refusal
+        if final is not None and final.action == "reset_before":
+            trouble.cut(call.scope)
+        answer = self._refusal(final, call) or await self._handled(call)
         body = json.loads(call.body) if call.body else None
-        self.world.log.add_batch_item(entry, call.method, call.target, answer.status, body)
+        self.world.log.add_batch_item(entry, call.method, call.target, answer.status, body, trouble=struck)
+        if final is not None and final.action == "reset_after":
+            trouble.cut(call.scope)
         answer.headers = {k: v for k, v in answer.headers.items() if k.lower() != "content-type"} | (
             {"Content-Type": "application/json"} if answer.body is not None else {}
         )
         return answer
 
-    def _troubled(self, call: Call) -> Answer | None:
-        """Trouble that strikes one item: a status or a 429 of its own."""
-        if not self.world.trouble.as_dicts():
-            return None
+    def _strike(self, call: Call) -> list[trouble.Rule]:
+        """The rules that hit one item of a batch."""
         source = str(call.scope.get("tcx_lab.source", "client"))
         tenant = getattr(call.scope.get("tcx_lab.log"), "tenant", "")
         facts = trouble.Facts("graph", "", tenant, call.method, "/" + "/".join(call.segments), source)
-        for rule in self.world.trouble.strike(facts):
-            if rule.action == "throttle":
-                error = GraphError(429, "TooManyRequests", "Too many requests.")
-                answer = _failure(error, call, self._date(None))
-                answer.headers["Retry-After"] = str(int(rule.seconds))
-                return answer
-            if rule.action == "status":
-                return Answer(rule.status, rule.body, dict(rule.headers))
+        return self.world.trouble.strike(facts)
+
+    def _refusal(self, rule: trouble.Rule | None, call: Call) -> Answer | None:
+        """What an item is answered that a rule gives a status or a 429 of its own."""
+        if rule is not None and rule.action == "throttle":
+            error = GraphError(429, "TooManyRequests", "Too many requests.")
+            answer = _failure(error, call, self._date(None))
+            answer.headers["Retry-After"] = str(int(rule.seconds))
+            return answer
+        if rule is not None and rule.action == "status":
+            return Answer(rule.status, rule.body, dict(rule.headers))
         return None
+
+    def _check_token(self, call: Call) -> dict[str, Any]:
+        """The claims of the token. Raises 401, with a claims challenge where the token has been revoked."""
+        claims = self._tokens.claims(call)
+        if trouble.afflictions(call.scope).drop_token:
+            self._tokens.drop(call)
+            raise revoked(self.world.clock.time(), self.world.endpoints.login)
+        return claims
 
     async def _handled(self, call: Call) -> Answer:
         session: Session | None = None
@@ -120,7 +156,11 @@ class GraphApp:
             session = self._session(call)
             key, now = (session.app_id, session.tenant.id), self.world.clock.time()
             self._meter.check(self.world.switches, key, now, write=write)
-            answer = _dispatch(session, call.segments[1:])
+            parts = rights.plain(call.segments[1:])
+            _authorize(session, parts)
+            if write:
+                self._check_concurrency(session, parts)
+            answer = _dispatch(session, parts)
             if not isinstance(answer, Answer):
                 answer = await answer
             self._meter.use(self.world.switches, key, now, session.units, write=write)
@@ -131,12 +171,9 @@ class GraphApp:
     def _session(self, call: Call) -> Session:
         if not call.segments or call.segments[0].lower() not in ("v1.0", "beta"):
             raise bad_request("Invalid version: " + (call.segments or [""])[0], "BadRequest")
-        claims = self._tokens.claims(call)
+        claims = self._check_token(call)
         tenant = self.world.tenants[claims["tid"]]
         troubles = trouble.afflictions(call.scope)
-        if troubles.drop_token:
-            self._tokens.drop(call)
-            raise unauthorized("Lifetime validation failed, the token is expired.")
         view = NOW
         if troubles.stale_reads or troubles.stale_seconds:
             view = View(troubles.stale_seconds, troubles.stale_reads)
@@ -152,8 +189,38 @@ class GraphApp:
             view=view,
         )
 
+    def _check_concurrency(self, session: Session, parts: list[str]) -> None:
+        """Refuse a write that follows another one of the same object too closely, once, if the switch says so."""
+        position = self.world.switches.concurrent_writes
+        if position == "serialized" or len(parts) < 2:
+            return
+        key, now = (session.tenant.id, "/".join(parts[:2]).lower()), self.world.clock.time()
+        before = self._last_writes.get(key)
+        self._last_writes[key] = now
+        if before is not None and now - before < _CONCURRENT_SECONDS:
+            del self._last_writes[key]
+            raise concurrency_violation(int(position))
+
     def _date(self, session: Session | None) -> datetime:
         return session.now() if session is not None else self.world.clock.now()
+
+
+_CONCURRENT_SECONDS = 1.0
+_OWN_KEYS = ("addkey", "removekey")
+
+
+def _authorize(session: Session, parts: list[str]) -> None:
+    """Hold a call against the table of rights: 403, or 501 of the lab's own for what Graph has and the lab has not."""
+    method = session.call.method
+    row = rights.needed(method, parts)
+    if row is None:
+        if rights.is_elsewhere(method, parts):
+            raise not_simulated(method, "/" + "/".join(parts))
+        return  # nothing that Graph has: the handlers say so in Graph's words
+    session.allowed = row.allowed(session.roles)
+    by_request = frozenset({rights.BY_RESOURCE}) in row.any_of or parts[-1].lower() in _OWN_KEYS
+    if not session.allowed and not by_request:
+        raise forbidden()
 
 
 def _dispatch(session: Session, parts: list[str]) -> Answer | Awaitable[Answer]:
@@ -162,6 +229,8 @@ def _dispatch(session: Session, parts: list[str]) -> Answer | Awaitable[Answer]:
     name, key = objects.entity_set(parts[0])
     rest = parts[1:]
     if name in ("applications", "serviceprincipals"):
+        if key is None and rest and rest[0].lower().partition("(")[0] == "delta":
+            return delta.changes(session, APPLICATIONS if name == "applications" else SERVICE_PRINCIPALS)
         if key is None and (not rest or rest == ["$count"]):
             if session.call.method not in ("GET", "POST"):
                 raise method_not_allowed()
@@ -199,6 +268,12 @@ def _application(session: Session, key: objects.Key, rest: list[str]) -> Answer:
     return _empty_relation(session, rest)
 
 
+def _member_groups(session: Session, object_id: str) -> Answer:
+    if session.call.method != "POST":
+        raise method_not_allowed()
+    return people.member_groups(session, object_id)
+
+
 def _principal(session: Session, key: objects.Key, rest: list[str]) -> Answer:
     if not rest:
         _item_method(session)
@@ -209,6 +284,8 @@ def _principal(session: Session, key: objects.Key, rest: list[str]) -> Answer:
         return secrets.act(session, SERVICE_PRINCIPALS, principal, part)
     if part in _ASSIGNMENTS:
         return assignments.handle(session, principal, _ASSIGNMENTS[part], rest[1:])
+    if part == "getmembergroups" and len(rest) == 1:
+        return _member_groups(session, principal["id"])
     related = _RELATIONS.get(part)
     return related(session, principal, rest[1:]) if related is not None else _empty_relation(session, rest)
 
@@ -249,6 +326,8 @@ def _directory_objects(session: Session, rest: list[str]) -> Answer:
         return people.objects_by_ids(session)
     if len(rest) == 1 and session.call.method == "GET":
         return people.directory_object(session, rest[0])
+    if len(rest) == 2 and rest[1].lower().removeprefix("microsoft.graph.") == "getmembergroups":
+        return _member_groups(session, rest[0])
     raise segment_not_found((rest or ["directoryObjects"])[0])
 
 

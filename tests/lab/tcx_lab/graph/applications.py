@@ -10,9 +10,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph import objects, owners, rights, shapes
+from tcx_lab.graph import objects, owners, policies, shapes, types
 from tcx_lab.graph.credentials import Target, replace_keys, with_key_values
-from tcx_lab.graph.errors import GraphError, bad_request, invalid_value, not_found, required_value, value_taken
+from tcx_lab.graph.errors import (
+    GraphError,
+    bad_request,
+    invalid_value,
+    not_found,
+    required_value,
+    too_many_uris,
+    unverified_domain,
+    value_taken,
+)
 from tcx_lab.graph.odata import parse_filter
 from tcx_lab.graph.session import Session
 from tcx_lab.graph.store import APPLICATIONS, DELETED, SERVICE_PRINCIPALS, Entity
@@ -52,7 +61,6 @@ def collection(session: Session) -> Answer:
     """`/applications`."""
     if session.call.method == "POST":
         return create(session, session.properties())
-    session.require(rights.READ_APPLICATIONS)
     session.units = 2
     entities = _candidates(session)
     if "owners" in session.option("$expand"):
@@ -80,12 +88,10 @@ def item(session: Session, key: objects.Key) -> Answer:
     if method == "PATCH":
         return _patch_or_upsert(session, key)
     if method == "DELETE":
-        session.require(rights.WRITE_APPLICATIONS)
         entity = find(session, key)
         session.require_application_write(entity["id"])
         delete(session, entity["id"])
         return Answer(204)
-    session.require(rights.READ_APPLICATIONS)
     entity = find(session, key)
     if "owners" in session.option("$expand"):
         session.units += 1
@@ -101,7 +107,6 @@ def item(session: Session, key: objects.Key) -> Answer:
 
 
 def _patch_or_upsert(session: Session, key: objects.Key) -> Answer:
-    session.require(rights.WRITE_APPLICATIONS)
     sent = session.properties()
     create_if_missing = "create-if-missing" in session.call.headers.get("prefer", "").lower()
     if key.name == "uniqueName" and create_if_missing and not sent.get("displayName"):
@@ -120,7 +125,6 @@ def _patch_or_upsert(session: Session, key: objects.Key) -> Answer:
 @evidence(Grade.RECORDED, "azure-cli test recordings; published REST reference")
 def create(session: Session, sent: dict[str, Any]) -> Answer:
     """A new application. Raises 400 and 403."""
-    session.require(rights.WRITE_APPLICATIONS)
     if not sent.get("displayName"):
         raise required_value("displayName", "Application")
     audience = sent.get("signInAudience") or "AzureADandPersonalMicrosoftAccount"  # recorded default
@@ -188,14 +192,13 @@ def _applied(session: Session, entity: Entity, sent: dict[str, Any], *, creating
 
 
 def _checked(session: Session, entity: Entity, name: str, value: Any) -> Any:
+    types.check(name, value)
     if name in _LISTS:
         return _checked_list(session, entity, name, value)
     if name in _TEXTS:
         return _checked_text(session, entity, name, value)
     if name in shapes.COMPLEX_PROPERTIES:
         return _complex(session, entity, name, value)
-    if name in ("isFallbackPublicClient", "isDeviceOnlyAuthSupported") and not isinstance(value, bool | None):
-        raise bad_request(f"Cannot convert a value of '{name}' to the expected type 'Edm.Boolean'.", "BadRequest")
     return value
 
 
@@ -228,9 +231,7 @@ def _checked_list(session: Session, entity: Entity, name: str, value: Any) -> li
     if name == "requiredResourceAccess":
         return _required_access(value)
     if name == "identifierUris" and value:
-        others = (each for each in session.directory.each(APPLICATIONS) if each["id"] != entity["id"])
-        if any(uri in each["identifierUris"] for each in others for uri in value):
-            raise value_taken("identifierUris")
+        _check_identifiers(session, entity, value)
     if name == "passwordCredentials":
         known = {each["keyId"]: each for each in entity["passwordCredentials"]}
         if any(not isinstance(each, dict) or each.get("keyId") not in known for each in value):
@@ -239,8 +240,46 @@ def _checked_list(session: Session, entity: Entity, name: str, value: Any) -> li
             )
         return [known[each["keyId"]] for each in value]
     if name == "appRoles":
-        _check_removed_roles(entity[name], value)
+        return _checked_roles(entity[name], value)
     return value
+
+
+_SCHEMES = ("api", "https", "http", "ms-appx")
+
+
+@evidence(
+    Grade.DOCUMENTED,
+    "https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions; code and text as in "
+    "https://github.com/Azure/azure-cli/issues/19892",
+)
+def _check_identifiers(session: Session, entity: Entity, uris: list[str]) -> None:
+    """Identifier URIs are unique in the tenant and of a verified domain, or carry the application's or tenant's id."""
+    others = (each for each in session.directory.each(APPLICATIONS) if each["id"] != entity["id"])
+    if any(uri in each["identifierUris"] for each in others for uri in uris):
+        raise value_taken("identifierUris")
+    added = [uri for uri in uris if uri not in entity["identifierUris"]]
+    for uri in added:
+        scheme, _colon, rest = uri.partition("://")
+        if not rest or scheme.lower() not in _SCHEMES:
+            raise invalid_value("identifierUris", "Application")
+        host = rest.partition("/")[0].partition(":")[0].lower()
+        ids = {entity["appId"], session.tenant.id}
+        domain = session.tenant.domain.lower()
+        of_domain = host == domain or host.endswith("." + domain)
+        of_ids = scheme.lower() == "api" and ids.intersection(rest.split("/"))
+        # An application of several tenants may have a plain word behind api:// (azure-cli recording test_app_resolution).
+        plain = scheme.lower() == "api" and "." not in host and entity["signInAudience"] != "AzureADMyOrg"
+        if not (of_domain or of_ids or plain):
+            raise unverified_domain()
+    policies.check_identifiers(session, entity, added)
+
+
+def _checked_roles(old: list[Entity], new: list[Any]) -> list[Entity]:
+    """Application roles as they are shown: `origin` is read-only and says where a role is defined (recorded)."""
+    if any(each.get("origin") not in (None, "Application") for each in new):
+        raise bad_request("Property 'origin' is read-only and cannot be set.")
+    _check_removed_roles(old, new)
+    return [{**each, "origin": "Application"} for each in new]
 
 
 def _check_removed_roles(old: list[Entity], new: list[Entity]) -> None:
@@ -280,9 +319,6 @@ def _complex(session: Session, entity: Entity, name: str, value: Any) -> Any:
         return default
     if not isinstance(value, dict):
         raise invalid_value(name, "Application")
-    unknown = set(value) - set(default) if isinstance(default, dict) and name in ("web", "spa", "publicClient") else ()
-    if unknown:
-        raise objects.unknown(min(unknown), name)
     base = entity[name] if session.world.switches.complex_patch_merges else default
     merged = _merged(base or {}, value)
     if name == "api":
@@ -290,7 +326,7 @@ def _complex(session: Session, entity: Entity, name: str, value: Any) -> Any:
             (entity[name] or {}).get("oauth2PermissionScopes") or [], merged["oauth2PermissionScopes"] or []
         )
     if name in ("web", "spa", "publicClient"):
-        return _redirects(session, name, merged, value)
+        return _redirects(session, entity, name, merged, value)
     return merged
 
 
@@ -303,21 +339,43 @@ def _merged(old: Entity, new: Entity) -> Entity:
     return result
 
 
-def _redirects(session: Session, name: str, merged: Entity, sent: Entity) -> Entity:
+@evidence(
+    Grade.RECORDED,
+    "azure-cli recordings of `az ad app create --web-redirect-uris`: every GET shows them in the opposite order",
+)
+def _redirects(session: Session, entity: Entity, name: str, merged: Entity, sent: Entity) -> Entity:
+    """Redirect URIs of one platform: unique, https or localhost, read back in the opposite order."""
     if "redirectUriSettings" in sent and "redirectUris" not in sent:
         merged["redirectUris"] = [each["uri"] for each in sent["redirectUriSettings"] or []]
     uris = merged["redirectUris"]
     if not isinstance(uris, list) or not all(isinstance(uri, str) and 0 < len(uri) <= 256 for uri in uris):
         raise invalid_value("redirectUris", name)
     uris = list(dict.fromkeys(uris))
-    if not session.world.switches.redirect_uris_order_kept:
-        uris = sorted(uris, reverse=True)
+    written = "redirectUris" in sent or "redirectUriSettings" in sent
+    if written and not session.world.switches.redirect_uris_order_kept:
+        uris = uris[::-1]
     if name == "web":
         if any(not uri.startswith(("https://", "http://localhost", "http://127.0.0.1")) for uri in uris):
             raise invalid_value("redirectUris", name)  # documented: https, or http for localhost alone
         merged["redirectUriSettings"] = [{"uri": uri, "index": None} for uri in uris]
     merged["redirectUris"] = uris
+    _check_number_of_uris(entity, name, uris)
     return merged
+
+
+_MAX_URIS = 256  # for work and school accounts; 100 where personal accounts may sign in
+_MAX_URIS_PERSONAL = 100
+
+
+@evidence(
+    Grade.DOCUMENTED, "https://learn.microsoft.com/entra/identity-platform/reply-url#maximum-number-of-redirect-uris"
+)
+def _check_number_of_uris(entity: Entity, name: str, uris: list[str]) -> None:
+    """All platforms of an application together have 256 redirect URIs at most."""
+    others = [(entity[each] or {}).get("redirectUris") or [] for each in ("web", "spa", "publicClient") if each != name]
+    most = _MAX_URIS_PERSONAL if entity["signInAudience"] in shapes.PERSONAL_AUDIENCES else _MAX_URIS
+    if len(uris) + sum(map(len, others)) > most:
+        raise too_many_uris(most)
 
 
 @evidence(Grade.RECORDED, "azure-cli test recordings")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph import rights, shapes
+from tcx_lab.graph import shapes
 from tcx_lab.graph.errors import GraphError, bad_request, invalid_value, method_not_allowed, not_found, required_value
 from tcx_lab.graph.odata import parse_filter
 from tcx_lab.graph.session import Session
@@ -34,13 +34,11 @@ def handle(session: Session, principal: Entity, relation: str, rest: list[str]) 
     name = "principalId" if relation == "appRoleAssignments" else "resourceId"
     context = f"servicePrincipals('{principal['id']}')/{relation}"
     if method == "GET":
-        session.require(rights.READ_ASSIGNMENTS)
         if rest:
             return session.one(f"{context}/$entity", _one(session, name, principal["id"], rest[0]))
         session.units = 2
         found = session.directory.related(ASSIGNMENTS, name, principal["id"], session.view)
         return session.many(context, found, "appRoleAssignment", _NAMES)
-    session.require(rights.WRITE_ASSIGNMENTS)
     if method == "POST" and not rest:
         return _create(session, principal, name, context)
     if method == "DELETE" and len(rest) == 1:
@@ -136,7 +134,6 @@ def _duplicate(session: Session) -> GraphError:
 def grants(session: Session, rest: list[str]) -> Answer:
     """`/oauth2PermissionGrants[/{id}]`."""
     method = session.call.method
-    session.require(rights.READ_GRANTS if method == "GET" else rights.WRITE_GRANTS)
     if not rest:
         if method == "POST":
             return _create_grant(session)
@@ -174,7 +171,6 @@ def _grant(session: Session, grant_id: str, method: str) -> Answer:
 
 def of_client(session: Session, principal: Entity) -> Answer:
     """`/servicePrincipals/{id}/oauth2PermissionGrants`."""
-    session.require(rights.READ_GRANTS)
     found = session.directory.related(GRANTS, "clientId", principal["id"], session.view)
     return session.many("oauth2PermissionGrants", found)
 

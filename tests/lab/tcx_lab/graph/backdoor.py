@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcx_lab.graph import applications, deleted
+from tcx_lab.graph import applications, deleted, rights
 from tcx_lab.graph.people import USER_NAMES
 from tcx_lab.graph.session import Session
 from tcx_lab.graph.store import APPLICATIONS, DELETED, USERS, Entity, directory_of
@@ -19,10 +19,10 @@ from tcx_lab.world import Tenant, World
 def inside(world: World, tenant: Tenant) -> Session:
     """A session of the lab itself, which may do everything."""
     call = Call("PATCH", ["v1.0"], {}, {}, b"", world.endpoints.graph, "/", {})
-    roles = frozenset(
-        {"Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
+    everything = rights.EVERYTHING
+    return Session(
+        world, tenant, directory_of(world, tenant), call, "v1.0", "", "", everything, allowed=frozenset({everything})
     )
-    return Session(world, tenant, directory_of(world, tenant), call, "v1.0", "", "", roles)
 
 
 def patch_application(world: World, tenant: Tenant, object_id: str, changes: dict[str, Any]) -> Entity:

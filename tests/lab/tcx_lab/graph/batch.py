@@ -39,10 +39,29 @@ def parse(call: Call) -> list[dict[str, Any]]:
             raise bad_request("Invalid batch payload format.", "BadRequest")
         if not set(item.get("dependsOn") or ()) <= known:
             raise bad_request("Dependency of a request does not exist in the batch.", "BadRequest")
+        _check_content_type(item)
     return items
 
 
-@evidence(Grade.DOCUMENTED, "Graph documentation of JSON batching")
+@evidence(
+    Grade.OBSERVED,
+    "https://github.com/Softeria/ms-365-mcp-server/issues/677 and "
+    "https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/2628, with the texts",
+)
+def _check_content_type(item: dict[str, Any]) -> None:
+    """One item that writes without a body, or with a body and no Content-Type, fails the whole batch."""
+    if item["method"].upper() in ("GET", "DELETE", "HEAD"):
+        return
+    headers = {str(name).lower() for name in item.get("headers") or {}}
+    if item.get("body") is None:
+        raise bad_request(
+            f"Write request id : {item['id']} does not contain Content-Type header or body.", "BadRequest"
+        )
+    if "content-type" not in headers:
+        raise bad_request(f"Write request with id '{item['id']}' does not contain a Content-Type header.", "BadRequest")
+
+
+@evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/graph/json-batching")
 async def run(call: Call, items: list[dict[str, Any]], handle: Handle) -> Answer:
     """Handle the items in their order, dependencies first; answers come in the order of handling (documented: any)."""
     done: dict[str, int] = {}
@@ -79,7 +98,7 @@ def item_call(call: Call, item: dict[str, Any]) -> Call:
         body=b"" if body is None else json.dumps(body).encode(),
         base=call.base,
         target=f"{target}?{quote(query, safe='%=&$')}" if query else target,
-        scope=call.scope,
+        scope={**call.scope},  # what troubles one item does not trouble the next
     )
 
 

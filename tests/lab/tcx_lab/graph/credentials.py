@@ -15,6 +15,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import policies
@@ -145,10 +146,24 @@ def _new_key(session: Session, target: Target, sent: Entity) -> tuple[Entity, by
 def _validity(der: bytes) -> tuple[str, datetime, datetime]:
     certificate = x509.load_der_x509_certificate(der)
     return (
-        certificate.subject.rfc4514_string(),
+        subject_text(certificate.subject),
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
     )
+
+
+#: Names of attributes as Windows writes them; the others keep the name of RFC 4514.
+_WINDOWS = {NameOID.STATE_OR_PROVINCE_NAME: "S", NameOID.EMAIL_ADDRESS: "E"}
+
+
+@evidence(
+    Grade.RECORDED,
+    "azure-powershell recordings (Application.Recording.json): subjects as .NET's X500DistinguishedName prints them",
+)
+def subject_text(subject: x509.Name) -> str:
+    """A certificate's subject as the directory shows it: most specific part first, `, ` between, `S=` for the state."""
+    named = (" + ".join(each.rfc4514_string(_WINDOWS) for each in rdn) for rdn in reversed(subject.rdns))
+    return ", ".join(named)
 
 
 def _date(sent: Entity, name: str, default: datetime) -> datetime:

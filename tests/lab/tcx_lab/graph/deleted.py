@@ -38,7 +38,6 @@ def _is_principal(entity: Entity) -> bool:
 
 
 def _list(session: Session, *, principals: bool) -> Answer:
-    session.require(rights.READ_APPLICATIONS)
     found = (each for each in session.directory.each(DELETED, session.view) if _is_principal(each) == principals)
     name = "servicePrincipals" if principals else "applications"
     return session.many(name, [{k: v for k, v in each.items() if k != "@odata.type"} for each in found])
@@ -46,7 +45,6 @@ def _list(session: Session, *, principals: bool) -> Answer:
 
 def _one(session: Session, object_id: str) -> Answer:
     method = session.call.method
-    session.require(rights.READ_APPLICATIONS if method == "GET" else rights.WRITE_APPLICATIONS)
     entity = session.directory.real(DELETED).get(object_id) or session.get(DELETED, object_id)
     if method == "GET":
         name = "#microsoft.graph.servicePrincipal" if _is_principal(entity) else "#microsoft.graph.application"
@@ -68,7 +66,6 @@ def purge(session: Session, object_id: str) -> None:
 
 
 def _restore(session: Session, object_id: str) -> Answer:
-    session.require(rights.WRITE_APPLICATIONS)
     session.require_application_write(object_id)
     switches = session.world.switches
     held = session.tenant.directory_roles.get(session.caller_id, ())

@@ -7,7 +7,11 @@ public issue reports; the rest is assumed and says so."""
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
+
+_GRAPH = "00000003-0000-0000-c000-000000000000"
 
 
 class GraphError(Exception):
@@ -146,6 +150,58 @@ def value_taken(name: str) -> GraphError:
                 "target": name,
             }
         ],
+    )
+
+
+def unverified_domain() -> GraphError:
+    """400 for an identifier URI of a domain that the tenant has not verified (observed)."""
+    text = "Values of identifierUris property must use a verified domain of the organization or its subdomain"
+    return bad_request(
+        text, details=[{"code": "HostNameNotOnVerifiedDomain", "message": text, "target": "identifierUris"}]
+    )
+
+
+def too_many_uris(most: int) -> GraphError:
+    """400 for more redirect URIs than an application may have (limit documented, wording assumed)."""
+    text = f"The number of redirect URIs exceeds the maximum of {most}."
+    return bad_request(text, details=[{"code": "DirectoryQuotaExceeded", "message": text, "target": "redirectUris"}])
+
+
+def concurrency_violation(status: int) -> GraphError:
+    """409 or 503 while another write of the tenant is under way (observed, whole body)."""
+    return GraphError(
+        status,
+        "Directory_ConcurrencyViolation",
+        "Error due to concurrent requests being made to the tenant. Please wait briefly and retry.",
+    )
+
+
+def revoked(now: float, login: str) -> GraphError:
+    """401 for a token that was revoked before its end, with the claims challenge of continuous access evaluation.
+
+    Source: https://learn.microsoft.com/entra/identity-platform/claims-challenge (documented); the text is observed.
+    """
+    claims = {"access_token": {"nbf": {"essential": True, "value": str(int(now))}}}
+    challenge = base64.b64encode(json.dumps(claims, separators=(",", ":")).encode()).decode()
+    return GraphError(
+        401,
+        "InvalidAuthenticationToken",
+        "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: "
+        "TokenIssuedBeforeRevocationTimestamp",
+        headers={
+            "WWW-Authenticate": f'Bearer realm="", authorization_uri="{login}/common/oauth2/authorize", '
+            f'client_id="{_GRAPH}", error="insufficient_claims", claims="{challenge}"'
+        },
+    )
+
+
+def not_simulated(method: str, path: str) -> GraphError:
+    """501 of the lab's own for what Graph has and the lab has not: nothing that a client could take for Graph's word."""
+    return GraphError(
+        501,
+        "LabNotSimulated",
+        f"This is the lab and not Microsoft Graph: it does not simulate {method} {path}. "
+        "GET /_lab/simulated lists what it does.",
     )
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from tcx_lab.graph import objects, rights
+from tcx_lab.graph import objects
 from tcx_lab.graph.errors import bad_request, method_not_allowed, not_found
 from tcx_lab.graph.session import Session
 from tcx_lab.graph.store import APPLICATIONS, GROUPS, SERVICE_PRINCIPALS, USERS, Entity
@@ -51,7 +51,6 @@ def handle(session: Session, object_id: str, rest: list[str]) -> Answer:
     """`.../{id}/owners[...]`; `rest` is what follows `owners`."""
     method = session.call.method
     if method == "GET" and rest in ([], ["$ref"], ["microsoft.graph.user"], ["microsoft.graph.serviceprincipal"]):
-        session.require(rights.READ_APPLICATIONS)
         found = _list(session, object_id)
         if rest == ["$ref"]:
             found = [{"@odata.id": f"{session.root}/directoryObjects/{each['id']}"} for each in found]
@@ -78,7 +77,6 @@ def handle(session: Session, object_id: str, rest: list[str]) -> Answer:
 
 def owned(session: Session, principal_id: str) -> Answer:
     """`/servicePrincipals/{id}/ownedObjects`."""
-    session.require(rights.READ_APPLICATIONS)
     ids = [object_id for object_id, owner_ids in session.tenant.owners.items() if principal_id in owner_ids]
     found = (typed(session, each) for each in ids)
     return session.many("directoryObjects", [each for each in found if each is not None])

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable
 
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph import rights
 from tcx_lab.graph.errors import GraphError, bad_request, method_not_allowed, not_found
 from tcx_lab.graph.odata import parse_filter
 from tcx_lab.graph.owners import typed
@@ -34,15 +33,15 @@ PHOTO_SIZES = (48, 64, 96, 120, 240, 360, 432, 504, 648)
 
 def users(session: Session, rest: list[str]) -> Answer:
     """`/users[/{id or UPN}[/photo...]]`."""
+    if len(rest) == 2 and rest[1].lower().removeprefix("microsoft.graph.") == "getmembergroups":
+        return member_groups(session, _find(session, rest[0])["id"])
     if session.call.method != "GET" and not (len(rest) == 2 and rest[1].lower() == "photo"):
         raise method_not_allowed()
     if not rest or rest == ["$count"]:
-        session.require(rights.READ_USERS)
         session.units = 2
         return _shown_users(session, _candidates(session))
     if len(rest) >= 2 and rest[1].lower() in ("photo", "photos"):
         return _photo(session, rest)
-    session.require(rights.READ_USERS)
     user = _find(session, rest[0])
     if len(rest) == 2 and rest[1].lower() in ("memberof", "transitivememberof"):
         groups = [
@@ -86,7 +85,6 @@ def _find(session: Session, key: str) -> Entity:
 def _photo(session: Session, rest: list[str]) -> Answer:
     if session.call.method != "GET":
         raise method_not_allowed()
-    session.require(rights.READ_PHOTOS)
     user = _find(session, rest[0])
     data = session.tenant.photos.get(user["id"])
     if data is None:
@@ -119,9 +117,10 @@ def _metadata(data: bytes, size: int) -> Entity:
 
 def groups(session: Session, rest: list[str]) -> Answer:
     """`/groups[/{id}[/members]]`."""
+    if len(rest) == 2 and rest[1].lower().removeprefix("microsoft.graph.") == "getmembergroups":
+        return member_groups(session, session.get(GROUPS, rest[0])["id"])
     if session.call.method != "GET":
         raise method_not_allowed()
-    session.require(rights.READ_GROUPS)
     if not rest or rest == ["$count"]:
         return session.many("groups", session.directory.each(GROUPS, session.view))
     group = session.get(GROUPS, rest[0])
@@ -151,11 +150,30 @@ def _members(session: Session, group_id: str, *, nested: bool) -> list[Entity]:
     return list(found.values())
 
 
+@evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/graph/api/directoryobject-getmembergroups")
+def member_groups(session: Session, object_id: str) -> Answer:
+    """`POST .../getMemberGroups`: ids of all groups that somebody is in, through other groups too. Raises 400, 404."""
+    if typed(session, object_id) is None:
+        raise not_found(object_id)
+    wanted = session.body().get("securityEnabledOnly", False)
+    if not isinstance(wanted, bool):
+        raise bad_request(f"Cannot convert the literal '{wanted}' to the expected type 'Edm.Boolean'.", "BadRequest")
+    found: dict[str, None] = {}
+    waiting = [object_id]
+    while waiting:
+        inside = waiting.pop()
+        for group, members in session.tenant.group_members.items():
+            if inside in members and group not in found:
+                found[group] = None
+                waiting.append(group)
+    ids = [each for each in found if not wanted or session.tenant.groups[each].get("securityEnabled")]
+    return Answer(200, {"@odata.context": session.context("Collection(Edm.String)"), "value": ids})
+
+
 def organization(session: Session, rest: list[str]) -> Answer:
     """`/organization[/{id}]`."""
     if session.call.method != "GET":
         raise method_not_allowed()
-    session.require(rights.READ_ORGANIZATION)
     if not rest:
         return session.many("organization", [_organization(session)])
     if rest[0] != session.tenant.id:
@@ -196,7 +214,6 @@ def domains(session: Session, rest: list[str]) -> Answer:
     """`/domains[/{name}]`."""
     if session.call.method != "GET":
         raise method_not_allowed()
-    session.require(rights.READ_DOMAINS)
     domain = {
         "authenticationType": "Managed",
         "availabilityStatus": None,
@@ -220,7 +237,6 @@ def objects_by_ids(session: Session) -> Answer:
     """`POST /directoryObjects/getByIds` (recorded)."""
     if session.call.method != "POST":
         raise method_not_allowed()
-    session.require(rights.READ_APPLICATIONS | rights.READ_USERS)
     session.units = 3
     sent = session.body()
     ids = sent.get("ids")
@@ -238,7 +254,6 @@ def objects_by_ids(session: Session) -> Answer:
 
 def directory_object(session: Session, object_id: str) -> Answer:
     """`GET /directoryObjects/{id}`."""
-    session.require(rights.READ_APPLICATIONS | rights.READ_USERS)
     found = typed(session, object_id)
     if found is None:
         raise not_found(object_id)

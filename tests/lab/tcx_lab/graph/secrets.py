@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph import rights, service_principals
+from tcx_lab.graph import service_principals
 from tcx_lab.graph.credentials import Target, new_password, replace_keys, unknown_key
 from tcx_lab.graph.errors import GraphError, bad_request, forbidden, method_not_allowed, not_found, required_value
 from tcx_lab.graph.session import Session, text_of
@@ -31,7 +31,6 @@ def act(session: Session, kind: str, entity: Entity, action: str) -> Answer:
         raise method_not_allowed()
     if action in ("addkey", "removekey"):
         return _roll_key(session, kind, entity, action)
-    session.require(rights.WRITE_APPLICATIONS)
     session.require_application_write(entity["id"])
     if kind != APPLICATIONS:
         service_principals.check_lock(session, entity, "passwordCredentials")
@@ -74,7 +73,8 @@ def _remove_password(session: Session, kind: str, entity: Entity) -> Answer:
 def _roll_key(session: Session, kind: str, entity: Entity, action: str) -> Answer:
     written = session.directory.real(kind)[entity["id"]]
     if session.app_id != written["appId"]:  # its own keys need no permission (documented)
-        session.require(rights.WRITE_APPLICATIONS)
+        if not session.allowed:
+            raise forbidden()
         session.require_application_write(entity["id"])
     sent = session.body()
     _check_proof(session, written, text_of(sent, "proof", required_value("proof", "KeyCredential")))
@@ -128,10 +128,7 @@ def _check_proof(session: Session, entity: Entity, proof: str) -> None:
 def federated(session: Session, app: Entity, rest: list[str]) -> Answer:
     """`/applications/{id}/federatedIdentityCredentials[/{id or name}]` (recorded)."""
     method, context = session.call.method, f"applications('{app['id']}')/federatedIdentityCredentials"
-    if method == "GET":
-        session.require(rights.READ_APPLICATIONS)
-    else:
-        session.require(rights.WRITE_APPLICATIONS)
+    if method != "GET":
         session.require_application_write(app["id"])
     entries = session.tenant.federated_credentials.setdefault(app["id"], [])
     if not rest:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tcx_lab.ca import automation_key_pair
 from tcx_lab.graph import applications, assignments, catalog, shapes
 from tcx_lab.graph.backdoor import inside
-from tcx_lab.graph.credentials import thumbprint
+from tcx_lab.graph.credentials import subject_text, thumbprint
 from tcx_lab.graph.store import (
     APPLICATIONS,
     ASSIGNMENTS,
@@ -235,7 +235,7 @@ def add_certificate(world: World, tenant: Tenant, object_id: str, certificate: x
     der, key_id = certificate.public_bytes(Encoding.DER), world.new_guid()
     shown = {
         "customKeyIdentifier": thumbprint(der),
-        "displayName": certificate.subject.rfc4514_string(),
+        "displayName": subject_text(certificate.subject),
         "endDateTime": shapes.moment(certificate.not_valid_after_utc),
         "key": None,
         "keyId": key_id,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph import objects, owners, rights, shapes
+from tcx_lab.graph import objects, owners, shapes
 from tcx_lab.graph.credentials import Target, replace_keys, with_key_values
 from tcx_lab.graph.errors import (
     GraphError,
@@ -63,7 +63,6 @@ def collection(session: Session) -> Answer:
     """`/servicePrincipals`."""
     if session.call.method == "POST":
         return create(session, session.properties())
-    session.require(rights.READ_APPLICATIONS)
     entities: Iterable[Entity] = (shown(session, each) for each in _candidates(session))
     if "owners" in session.option("$expand"):
         entities = [owners.expanded(session, each) for each in entities]
@@ -85,12 +84,10 @@ def item(session: Session, key: objects.Key) -> Answer:
     if method == "PATCH":
         return _patch_or_upsert(session, key)
     if method == "DELETE":
-        session.require(rights.WRITE_APPLICATIONS)
         entity = find(session, key)
         session.require_application_write(entity["id"])
         objects.delete_service_principal(session, entity, shapes.moment(session.now()))
         return Answer(204)
-    session.require(rights.READ_APPLICATIONS)
     entity = shown(session, find(session, key))
     if "owners" in session.option("$expand"):
         session.units += 1
@@ -102,7 +99,6 @@ def item(session: Session, key: objects.Key) -> Answer:
 
 
 def _patch_or_upsert(session: Session, key: objects.Key) -> Answer:
-    session.require(rights.WRITE_APPLICATIONS)
     sent = session.properties()
     try:
         entity = find(session, key)
@@ -119,7 +115,6 @@ def _patch_or_upsert(session: Session, key: objects.Key) -> Answer:
 @evidence(Grade.RECORDED, "azure-cli test recordings; public issue reports for the errors")
 def create(session: Session, sent: dict[str, Any]) -> Answer:
     """A new service principal for an application of this tenant, or of another one. Raises 400, 403, 409."""
-    session.require(rights.WRITE_APPLICATIONS)
     app_id = sent.pop("appId", None)
     if not isinstance(app_id, str) or not app_id:
         raise required_value("appId", "ServicePrincipal")

@@ -35,26 +35,24 @@ class Session:
     roles: frozenset[str]
     view: View = NOW
     units: int = 1
+    allowed: frozenset[frozenset[str]] = frozenset()  # what the table of rights found fulfilled for this call
 
     # --- rights --------------------------------------------------------------------------------------------------------
 
     def require(self, allowed: frozenset[str]) -> None:
-        """Raise 403 unless the caller holds one of these permissions."""
+        """Raise 403 unless the caller holds one of these permissions: for calls whose right depends on the request."""
         if not self.roles & allowed:
             raise forbidden()
 
     def require_application_write(self, object_id: str) -> None:
         """Raise 403 unless the caller may change this application or service principal (its own, under OwnedBy)."""
-        if self.roles & rights.WRITE_ALL_APPLICATIONS:
-            return
-        if rights.OWNED_BY in self.roles and self.caller_id in self.tenant.owners.get(object_id, ()):
-            return
-        raise forbidden()
+        if self.owned_by_only and self.caller_id not in self.tenant.owners.get(object_id, ()):
+            raise forbidden()
 
     @property
     def owned_by_only(self) -> bool:
-        """Whether the caller may write applications, yet only its own."""
-        return rights.OWNED_BY in self.roles and not self.roles & rights.WRITE_ALL_APPLICATIONS
+        """Whether nothing but Application.ReadWrite.OwnedBy allows this call: then only on what the caller owns."""
+        return bool(self.allowed) and all(rights.OWNED_BY in each for each in self.allowed)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -202,6 +200,10 @@ class Session:
         return int(text)
 
     def _skip(self) -> int:
+        if self.option("$skip"):
+            raise bad_request(
+                "'$skip' is not supported by the service.", "Request_UnsupportedQuery"
+            )  # documented: directory objects have $skiptoken alone; wording assumed
         token = self.option("$skiptoken")
         if not token:
             return 0

@@ -146,6 +146,16 @@ class Directory:
                 if entity is not None:
                     yield entity
 
+    def changed(self, kind: str, since: int) -> list[Entity]:
+        """Objects of a kind that were written after that many writes of the tenant; those that are gone as `@removed`."""
+        found: list[Entity] = []
+        for (each, object_id), versions in self._history.items():
+            if each != kind or versions[-1].number <= since:
+                continue
+            current = self.real(kind).get(object_id)
+            found.append(current or {"id": object_id, "@removed": {"reason": "changed"}})
+        return found
+
     def settle(self, kind: str, object_id: str) -> None:
         """Forget the versions of an object: everybody sees at once what is written."""
         self._history.pop((kind, object_id), None)

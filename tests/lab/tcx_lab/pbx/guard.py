@@ -43,7 +43,10 @@ def is_blocked(state: PbxState, address: str) -> bool:
     return _listed(state, address, "Block") and not _listed(state, address, "Allow")
 
 
-@evidence(Grade.DOCUMENTED, "3CX knowledge base: an address is blocked after three failed sign-ins")
+@evidence(
+    Grade.OBSERVED,
+    "https://www.3cx.com/docs/anti-hacking-ip-blacklist/: after more than three failed sign-ins, on V16 consoles",
+)
 def note_failure(state: PbxState, address: str) -> None:
     """Count a failed sign-in of an address; when there are too many, block it and say so in the event log."""
     count = state.failures.get(address, 0) + 1

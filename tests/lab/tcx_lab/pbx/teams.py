@@ -147,7 +147,7 @@ def _teams_users(state: PbxState) -> list[Entity]:
 
 @handles("GET", f"{_PATH}/Pbx.GetDialPlanScript()")
 async def dial_plan_script(call: Call) -> Answer:
-    """A PowerShell script that makes the dial plan in Teams (a file: documented; contents ours)."""
+    """A PowerShell script that makes the dial plan in Teams (form of the answer: switch script_answer; contents ours)."""
     settings = call.state.singleton("teams")
     fqdn = settings.get("SbcFQDN") or call.state.pbx.fqdn
     lines = [
@@ -155,7 +155,14 @@ async def dial_plan_script(call: Call) -> Answer:
         f'New-CsOnlinePSTNGateway -Fqdn "{fqdn}" -SipSignalingPort {settings["TlsPortForNativeFQDN"]} -Enabled $true',
         f'New-CsOnlineVoiceRoute -Identity "3CX" -NumberPattern ".*" -OnlinePstnGatewayList "{fqdn}"',
     ]
-    return TextFile("dialplan.ps1", "\r\n".join(lines) + "\r\n")
+    return _script(call, "dialplan.ps1", lines)
+
+
+@evidence(Grade.ASSUMED, "3CX's API description says Pbx.IActionResult, which describes no body; switch script_answer")
+def _script(call: Call, name: str, lines: list[str]) -> Answer:
+    """A script as a file, or as JSON."""
+    text = "\r\n".join(lines) + "\r\n"
+    return TextFile(name, text) if call.state.switches.script_answer == "file" else text
 
 
 @handles("GET", f"{_PATH}/Pbx.GetMapUsersScript()")
@@ -169,7 +176,7 @@ async def map_users_script(call: Call) -> Answer:
         "-PhoneNumberType DirectRouting"
         for user in users
     ]
-    return TextFile("mapusers.ps1", "\r\n".join(["Connect-MicrosoftTeams", *lines]) + "\r\n")
+    return _script(call, "mapusers.ps1", ["Connect-MicrosoftTeams", *lines])
 
 
 @handles("GET", f"{_PATH}/Pbx.CheckMapUsersScript()")
