@@ -38,6 +38,7 @@ class M365Error(Exception):
     """Machine-readable class of the error: ``error.kind`` of a failed task, decides the verdict in a report."""
 
     default_remedy = ""
+    _provisional = False
 
     names: Names = MappingProxyType({})
     """By which names the operator knows the options that the texts mark (``O(client_secret)``)."""
@@ -95,9 +96,17 @@ class M365Error(Exception):
 
     def while_trying(self, tried: str, target: str = "") -> M365Error:
         """Fill in what was tried and on what, unless a place nearer to the fault has said so already."""
+        if self._provisional:
+            self.tried, self.target, self._provisional = tried, target or self.target, False
         self.tried = self.tried or tried
         self.target = self.target or target
         return self
+
+    def provisionally(self, tried: str, target: str) -> None:
+        """The same for a place that knows the request alone: :meth:`while_trying` may say it better later."""
+        if not self.tried:
+            self.tried, self._provisional = tried, True
+        self.target = self.target or target
 
     def __str__(self) -> str:
         return rendered(sentence(self), self.names)

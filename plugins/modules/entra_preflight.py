@@ -67,6 +67,17 @@ options:
       - Whether application permissions will be granted, too.
     type: bool
     default: true
+  owners:
+    description: Owners that the rollout would add to the application, as in M(tcx.m365.azure_app_registration); that needs a right of
+      its own.
+    type: list
+    elements: str
+  users:
+    description:
+      - Whether the users of the tenant will be compared with those of the PBX. A missing right is a note, since only the report
+        needs it.
+    type: bool
+    default: false
   warning_days:
     description:
       - Note certificates that end in fewer days than this.

@@ -114,6 +114,12 @@ missing:
   type: list
   elements: str
   sample: []
+not_readable:
+  description: What could not be read with the caller's rights, and which right it needs. It is left out of the other values.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 service_principal_id:
   description: Object ID of the service principal. Null when there is none.
   returned: success

@@ -43,6 +43,8 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "permissions": {"type": "list", "elements": "raw"},
     "delegated_permissions": {"type": "list", "elements": "raw"},
     "grants": {"type": "bool", "default": True},
+    "owners": {"type": "list", "elements": "str"},
+    "users": {"type": "bool", "default": False},
     "warning_days": {"type": "int", "default": 30},
 }
 
@@ -59,7 +61,14 @@ def run(task: Task) -> Outcome:
     ]
     client = _entra_connection.client(params, task.context)
     token = client.tokens.get()
-    notes = _check_rights(token, grants=params["grants"], writes=not task.check_mode)
+    notes = _check_rights(
+        token,
+        writes=not task.check_mode,
+        grants=params["grants"],
+        delegated=bool(params["delegated_permissions"]),
+        owners=bool(params["owners"]),
+        users=params["users"],
+    )
     Catalogs(client).check(requested)
     if not certificates and "app_id" not in key:
         notes.append(f"The application gets no certificate, so that the PBX cannot sign in with it. {where_to_click()}")
@@ -97,18 +106,26 @@ def application_key(params: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in key.items() if value}
 
 
-def _check_rights(token: Token, *, grants: bool, writes: bool) -> list[str]:
-    """Raise for what is missing; a run in check mode needs the reading rights only, and notes the others."""
-    needed: list[tuple[str, tuple[str, ...]]] = [("register applications", rights.WRITE_APPLICATIONS)]
-    if grants:
-        needed.append(("grant application permissions", rights.GRANT_APPLICATION_PERMISSIONS))
+def _check_rights(
+    token: Token, *, grants: bool, writes: bool, delegated: bool = False, owners: bool = False, users: bool = False
+) -> list[str]:
+    """Raise for what is missing; a run in check mode needs the reading rights only, and notes the others.
+
+    What only feeds the report is never a reason to stop: it is noted as not readable.
+    """
+    needed = rights.to_roll_out(grants=grants, delegated=grants and delegated, owners=owners)
+    notes = []
+    if users and rights.lacking(token, rights.READ_USERS):
+        notes.append(rights.not_readable("users of the tenant", rights.READ_USERS))
     if writes:
         for tried, any_of in needed:
             rights.require(token, any_of, tried)
-        return []
+        return notes
     rights.require(token, rights.READ_APPLICATIONS, "read applications")
+    if grants and delegated and rights.lacking(token, rights.READ_DELEGATED_PERMISSIONS):
+        notes.append(rights.not_readable("delegated permissions", rights.READ_DELEGATED_PERMISSIONS))
     missing = [(tried, rights.lacking(token, any_of)) for tried, any_of in needed]
-    return [
+    return notes + [
         f"a rollout could not {tried}: the automation's app lacks {' or '.join(names)}"
         for tried, names in missing
         if names

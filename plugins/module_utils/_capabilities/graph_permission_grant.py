@@ -63,7 +63,10 @@ def run(task: Task) -> Outcome:
         [each.resource for each in requested],
         application_too=desired.exclusive or desired.absent,
         predicting=task.check_mode,
+        delegated=_concerns_delegated(params),
     )
+    if reader.delegated:
+        rights.require(client.tokens.get(), rights.READ_DELEGATED_PERMISSIONS, "read what is granted", app_id)
 
     def resolve(desired: DesiredGrant) -> DesiredGrant:
         found = catalogs.resolve(requested)
@@ -84,6 +87,12 @@ def run(task: Task) -> Outcome:
         wait=params["wait"],
     )
     return _bring_about(task, rights_of, grants)
+
+
+def _concerns_delegated(params: Mapping[str, Any]) -> bool:
+    """Whether delegated permissions are to be granted, or may have to be revoked."""
+    everything = params["state"] == "absent" and not (params["permissions"] or params["features"])
+    return bool(params["delegated_permissions"] or params["exclusive"] or everything)
 
 
 def _observe(
@@ -179,7 +188,15 @@ def _values(task: Task, grants: Grants, done: Reconciled[Granted]) -> dict[str, 
         "tenant_id": client.tenant_id,
         "auth_source": client.connection.credential.source,
         "waited": round(task.context.deadline.waited, 1),
+        "not_readable": not_readable(after),
     }
+
+
+def not_readable(granted: Granted) -> list[str]:
+    """What could not be read, and the right that it needs."""
+    if granted.delegated_known:
+        return []
+    return [rights.not_readable("delegated permissions", rights.READ_DELEGATED_PERMISSIONS)]
 
 
 def _names(granted: Granted, known: Names) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_permission_grant import not_readable
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, grant_plan, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
@@ -35,9 +36,19 @@ def run(task: Task) -> Outcome:
         raise BadInput(f"O(app_id) {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
     requested = requested_permissions(params)
     client = _entra_connection.client(params, task.context)
-    rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)
+    token = client.tokens.get()
+    rights.require(token, rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)
+    if params["delegated_permissions"]:
+        rights.require(token, rights.READ_DELEGATED_PERMISSIONS, "read what is granted", app_id)
     catalogs = Catalogs(client)
-    reader = GrantReader(client, app_id, catalogs, [each.resource for each in requested], application_too=True)
+    reader = GrantReader(
+        client,
+        app_id,
+        catalogs,
+        [each.resource for each in requested],
+        application_too=True,
+        delegated=bool(params["delegated_permissions"]),
+    )
     granted = reader.read()
     access = list((reader.application or {}).get("requiredResourceAccess") or ())
     catalogs.read(declared.resources(access), optional=True)
@@ -55,6 +66,7 @@ def run(task: Task) -> Outcome:
         "unneeded": [each for each in [*application, *delegated] if each not in needed],
         "missing": sorted(needed - {*application, *delegated}),
         "service_principal_id": granted.principal_id,
+        "not_readable": not_readable(granted),
         "tenant_id": client.tenant_id,
         "auth_source": client.connection.credential.source,
     }

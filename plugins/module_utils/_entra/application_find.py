@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import absence
+from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     MARK,
     SELECT,
@@ -32,7 +32,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
     GraphClient,
     unsupported_here,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, Conflict, M365Error, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    Ambiguous,
+    Conflict,
+    Forbidden,
+    M365Error,
+    NotFound,
+)
 
 Json = dict[str, Any]
 
@@ -215,6 +221,10 @@ class Finder:
     def _deleted(self, page: Answer) -> Json | None:
         """The soft-deleted application with our key: by its id or unique name, or by its name when it carries our mark."""
         key = self.key
+        if not page.ok and isinstance(page.error, Forbidden):
+            # Reading them needs more than creating does, and a free name needs no look at what was deleted.
+            self.client.context.warn(rights.not_readable("deleted applications", rights.READ_DELETED))
+            return None
         candidates = list(self.client.pages("", first=page.get()))
         if key.app_id:
             matches = [each for each in candidates if str(each.get("appId")).lower() == key.app_id.lower()]

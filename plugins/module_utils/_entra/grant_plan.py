@@ -70,6 +70,7 @@ class Granted:
     :param grants: its delegated grants for all users.
     :param marked: whether its application carries our mark.
     :param deleted_principal: object id of a soft-deleted service principal; only looked for where there is no live one.
+    :param delegated_known: whether the delegated grants could be read; where not, ``grants`` is empty and says nothing.
     """
 
     principal_id: str | None = None
@@ -77,6 +78,7 @@ class Granted:
     grants: Sequence[Json] = ()
     marked: bool = False
     deleted_principal: str | None = None
+    delegated_known: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,20 @@ from contextlib import AbstractContextManager
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import absence
+from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, passing
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, M365Error, NotFound, NotYetReplicated
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    Conflict,
+    Forbidden,
+    M365Error,
+    NotFound,
+    NotYetReplicated,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan, Write
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Replicated
 from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
@@ -39,6 +45,8 @@ class GrantReader:
     :param resources: application ids of the APIs whose permission names are needed.
     :param application_too: read the application as well (mark, declaration).
     :param predicting: in check mode an application that is deleted counts as one that a step before restores.
+    :param delegated: whether delegated permissions are wanted, or to be revoked. Otherwise they are only reported, and left
+        out where the caller may not read them.
     """
 
     def __init__(
@@ -50,8 +58,10 @@ class GrantReader:
         *,
         application_too: bool = False,
         predicting: bool = False,
+        delegated: bool = True,
     ) -> None:
         self.client = client
+        self.delegated = delegated
         self.app_id = app_id
         self.catalogs = catalogs
         self.resources = list(resources)
@@ -85,7 +95,7 @@ class GrantReader:
                 "GET", f"/servicePrincipals(appId={encoded_literal(self.app_id)})?$select=id,appId,tags"
             )
         else:
-            calls.update(_grant_calls(principal_id))
+            calls.update(self._grant_calls(principal_id))
         answers = self.client.batch([*calls.values(), *self.catalogs.calls(missing)])
         found = dict(zip(calls, answers))
         self.catalogs.take(missing, answers[len(calls) :])
@@ -94,14 +104,15 @@ class GrantReader:
             principal_id, deleted = self._principal_of(found["principal"])
             if principal_id is None:
                 return self._without_principal(deleted, marked)
-            found = dict(zip(("assignments", "grants"), self.client.batch(list(_grant_calls(principal_id).values()))))
+            calls = self._grant_calls(principal_id)
+            found = dict(zip(calls, self.client.batch(list(calls.values()))))
         return self._granted(principal_id, found, marked)
 
     def again(self, granted: Granted) -> Granted:
         """Read the grants of a known service principal again."""
         if granted.principal_id is None:
             return self.read()
-        calls = _grant_calls(granted.principal_id)
+        calls = self._grant_calls(granted.principal_id)
         return self._granted(
             granted.principal_id, dict(zip(calls, self.client.batch(list(calls.values())))), granted.marked
         )
@@ -171,13 +182,20 @@ class GrantReader:
                 "its service principal cannot be read yet", tried="read what is granted", target=self.app_id
             )
         assignments = list(self.client.pages("", first=found["assignments"].get()))
-        grants = [
-            each
-            for each in self.client.pages("", first=found["grants"].get())
-            if each.get("consentType") == steps.ALL_USERS
-        ]
+        delegated = found.get("grants")
+        if not self.delegated and delegated is not None and isinstance(_error(delegated), Forbidden):
+            delegated = None
+        listed = self.client.pages("", first=delegated.get()) if delegated is not None else iter(())
+        grants = [each for each in listed if each.get("consentType") == steps.ALL_USERS]
         self._learn([str(each.get("resourceId")) for each in [*assignments, *grants]])
-        return Granted(principal_id, assignments, grants, marked)
+        return Granted(principal_id, assignments, grants, marked, delegated_known=delegated is not None)
+
+    def _grant_calls(self, principal_id: str) -> dict[str, Call]:
+        """What reads the grants. Delegated ones need a right that giving application permissions does not need."""
+        calls = _grant_calls(principal_id)
+        if not self.delegated and rights.lacking(self.client.tokens.get(), rights.READ_DELEGATED_PERMISSIONS):
+            del calls["grants"]
+        return calls
 
     def _learn(self, object_ids: Sequence[str]) -> None:
         """Names of APIs that nobody asked for, so that what is granted besides can be named too."""

@@ -16,12 +16,14 @@ from typing import Any, Callable, TypeVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates, typed
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.challenge import claims_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Tokens
+from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token, Tokens
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadAnswer,
+    Forbidden,
     Interrupted,
     M365Error,
     NotFound,
@@ -75,6 +77,7 @@ class Answer:
     status: int
     content: Any
     headers: Mapping[str, str]
+    asked: tuple[Call, Token] | None = field(default=None, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -88,7 +91,11 @@ class Answer:
 
     @property
     def error(self) -> M365Error:
-        return fault(self.status, self.content, self.headers)
+        error = fault(self.status, self.content, self.headers)
+        if isinstance(error, Forbidden) and self.asked is not None:
+            call, token = self.asked
+            rights.explain(error, token, call.method, call.path)
+        return error
 
     def get(self) -> Json:
         """The body; raises the typed error of a refusal."""
@@ -156,8 +163,8 @@ class GraphClient:
             # The token can have been revoked, or the clocks differ; a new one is asked for once.
             renewed = self.tokens.renew(token, claims_of(reply.headers))
             if renewed.value != token.value:
-                reply = self._send(call, renewed.value, once)
-        return Answer(reply.status, reply.json(), reply.headers)
+                reply, token = self._send(call, renewed.value, once), renewed
+        return Answer(reply.status, reply.json(), reply.headers, (call, token))
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Json:
         """GET one object or one page; raises the typed error of a refusal."""
@@ -272,12 +279,14 @@ class GraphClient:
             # Says nothing about any object: a replica or something in between does not know the address.
             raise answer.error.as_kind(ServiceFault).while_trying("send a batch to Graph")
         content = answer.get()
+        token = self.tokens.get()
         found = {}
         for item in typed.entities(content, "responses", SERVICE):
             name = str(item.get("id") or "")
             if name.isdecimal() and int(name) in calls:
                 headers = {str(k): str(v) for k, v in typed.mapping(item, "headers", SERVICE).items()}
-                found[int(name)] = Answer(typed.number(item, "status", SERVICE), item.get("body"), headers)
+                status = typed.number(item, "status", SERVICE)
+                found[int(name)] = Answer(status, item.get("body"), headers, (calls[int(name)], token))
         missing = [index for index in calls if index not in found]
         if missing:
             raise ServiceFault(

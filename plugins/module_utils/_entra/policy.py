@@ -40,7 +40,11 @@ def check(client: GraphClient, desired: Desired, observed: Observed) -> None:
     if not answers[0].ok:
         client.context.trace(f"the app management policy cannot be read: {answers[0].error.said}")
         return
-    own = (answers[1].get().get("value") or []) if len(answers) > 1 and answers[1].ok else []
+    if len(answers) > 1 and not answers[1].ok:
+        # An exemption of this application would go before the default: without it the default says nothing.
+        client.context.trace(f"the policies of the application cannot be read: {answers[1].error.said}")
+        return
+    own = (answers[1].get().get("value") or []) if len(answers) > 1 else []
     entries = (application or {}).get("keyCredentials") or ()
     there = {thumbprint_of(entry) for entry in entries}
     created = dates.parse((application or {}).get("createdDateTime"))

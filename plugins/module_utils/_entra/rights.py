@@ -4,41 +4,135 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""What the caller may do, from the roles in its own token, so that a missing right is named before anything is written.
+"""Which application permissions each request needs, and whether the caller has them, so that a missing one is named before
+anything is written.
 
-Sources: permissions tables of the Graph reference, per call (documented).
+Source: Microsoft's table of permissions per request,
+https://github.com/microsoftgraph/microsoft-graph-devx-content (permissions/new/permissions.json), and for what is not in it
+the page of the Graph reference that :data:`REQUESTS` gives. An alternative ``A + B`` needs both.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Forbidden
 
-READ_APPLICATIONS = (
-    "Application.Read.All",
-    "Application.ReadWrite.All",
-    "Application.ReadWrite.OwnedBy",
-    "Directory.Read.All",
+OWNED_BY = "Application.ReadWrite.OwnedBy"
+_ASSIGN = "AppRoleAssignment.ReadWrite.All"
+
+READ_APPLICATIONS = ("Application.Read.All", "Application.ReadWrite.All", OWNED_BY, "Directory.Read.All")
+WRITE_APPLICATIONS = ("Application.ReadWrite.All", OWNED_BY)
+READ_DELETED = ("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+GRANT_APPLICATION_PERMISSIONS = (
+    f"{_ASSIGN} + Application.Read.All",
+    f"{_ASSIGN} + Application.ReadWrite.All",
+    f"{_ASSIGN} + Directory.Read.All",
+)
+REVOKE_APPLICATION_PERMISSIONS = (_ASSIGN,)
+READ_DELEGATED_PERMISSIONS = ("DelegatedPermissionGrant.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+GRANT_DELEGATED_PERMISSIONS = ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All")
+READ_OWNERS = (*READ_APPLICATIONS, "Directory.ReadWrite.All")
+ADD_OWNERS = (
+    "Application.ReadWrite.All + Directory.Read.All",
+    f"{OWNED_BY} + Directory.Read.All",
     "Directory.ReadWrite.All",
 )
-WRITE_APPLICATIONS = ("Application.ReadWrite.All", "Application.ReadWrite.OwnedBy")
-GRANT_APPLICATION_PERMISSIONS = ("AppRoleAssignment.ReadWrite.All",)
-GRANT_DELEGATED_PERMISSIONS = ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All")
 READ_USERS = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 """``User.ReadBasic.All`` is not among them: it does not show whether an account is enabled (documented)."""
 
-READ_GROUP_MEMBERS = (
-    "GroupMember.Read.All",
-    "GroupMember.ReadWrite.All",
-    "Group.Read.All",
-    "Group.ReadWrite.All",
-    "Directory.Read.All",
-    "Directory.ReadWrite.All",
-)
-READ_PHOTOS = ("User.Read.All", "User.ReadWrite.All", "ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All")
+READ_GROUP_MEMBERS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
+READ_PHOTOS = ("User.Read.All", "ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All")
 READ_POLICIES = ("Policy.Read.All", "Policy.Read.ApplicationConfiguration", "Policy.ReadWrite.ApplicationConfiguration")
+
+REQUESTS: Mapping[str, tuple[str, ...]] = {
+    "GET /applications": READ_APPLICATIONS,
+    "GET /applications/{id}": READ_APPLICATIONS,
+    "POST /applications": WRITE_APPLICATIONS,
+    "PATCH /applications/{id}": WRITE_APPLICATIONS,
+    "DELETE /applications/{id}": WRITE_APPLICATIONS,
+    "GET /applications/{id}/owners": READ_OWNERS,
+    "POST /applications/{id}/owners": ADD_OWNERS,
+    "GET /applications/{id}/federatedIdentityCredentials": (
+        "Application.Read.All",
+        "Application.ReadWrite.All",
+        OWNED_BY,
+    ),
+    "GET /applications/{id}/appManagementPolicies": (
+        "Policy.Read.All + Application.Read.All",
+        "Policy.Read.All + Application.ReadWrite.All",
+    ),
+    "GET /directory/deletedItems/application": READ_DELETED,
+    "GET /directory/deletedItems/{id}": READ_DELETED,
+    "POST /directory/deletedItems/{id}/restore": WRITE_APPLICATIONS,
+    "DELETE /directory/deletedItems/{id}": WRITE_APPLICATIONS,
+    "GET /servicePrincipals": READ_APPLICATIONS,
+    "GET /servicePrincipals/{id}": READ_APPLICATIONS,
+    "POST /servicePrincipals": WRITE_APPLICATIONS,
+    "PATCH /servicePrincipals/{id}": WRITE_APPLICATIONS,
+    "DELETE /servicePrincipals/{id}": WRITE_APPLICATIONS,
+    "GET /servicePrincipals/{id}/owners": READ_OWNERS,
+    "GET /servicePrincipals/{id}/appRoleAssignments": READ_APPLICATIONS,
+    "POST /servicePrincipals/{id}/appRoleAssignments": GRANT_APPLICATION_PERMISSIONS,
+    "DELETE /servicePrincipals/{id}/appRoleAssignments/{id}": REVOKE_APPLICATION_PERMISSIONS,
+    "GET /oauth2PermissionGrants": READ_DELEGATED_PERMISSIONS,
+    "POST /oauth2PermissionGrants": GRANT_DELEGATED_PERMISSIONS,
+    "PATCH /oauth2PermissionGrants/{id}": GRANT_DELEGATED_PERMISSIONS,
+    "DELETE /oauth2PermissionGrants/{id}": GRANT_DELEGATED_PERMISSIONS,
+    "GET /policies/defaultAppManagementPolicy": READ_POLICIES,
+    "GET /users": READ_USERS,
+    "GET /users/{id}": READ_USERS,
+    "GET /users/{id}/photo": READ_PHOTOS,
+    "GET /groups": READ_GROUP_MEMBERS,
+    "GET /groups/{id}": READ_GROUP_MEMBERS,
+    "GET /groups/{id}/transitiveMembers": READ_GROUP_MEMBERS,
+}
+"""Every request that this collection sends to Graph, and the permissions of which one is enough.
+
+The alternate keys count as ``{id}``; ``$ref``, ``$count`` and casts at the end of a path do not count. Not in Microsoft's
+table: https://learn.microsoft.com/graph/api/directory-deleteditems-list, ``-get``, ``-delete``, ``-restore``,
+appmanagementpolicy-list-appliesto.
+"""
+
+
+def to_roll_out(*, grants: bool, delegated: bool, owners: bool) -> list[tuple[str, tuple[str, ...]]]:
+    """What a rollout does in a tenant, and the permissions of which one is needed for it.
+
+    :param grants: application permissions are granted.
+    :param delegated: delegated permissions are granted.
+    :param owners: owners are added to the application.
+    """
+    needed: list[tuple[str, tuple[str, ...]]] = [("register applications", WRITE_APPLICATIONS)]
+    if grants:
+        needed.append(("grant application permissions", GRANT_APPLICATION_PERMISSIONS))
+    if delegated:
+        needed.append(("grant delegated permissions", GRANT_DELEGATED_PERMISSIONS))
+    if owners:
+        needed.append(("add owners to applications", ADD_OWNERS))
+    return needed
+
+
+_KEY = re.compile(r"\((?:\w+=)?'[^']*'\)")
+_TAIL = re.compile(r"/(?:\$ref|\$count|\$value|microsoft\.graph\.user)$")
+
+
+def request_of(method: str, path: str) -> str:
+    """The entry of :data:`REQUESTS` for a request; empty where there is none.
+
+    :param path: below the version, with or without a query.
+    """
+    plain = _TAIL.sub("", _KEY.sub("/{id}", path.partition("?")[0]))
+    parts = plain.replace("microsoft.graph.", "").strip("/").split("/")
+    for name in REQUESTS:
+        known_method, _blank, known = name.partition(" ")
+        wanted = known.strip("/").split("/")
+        fits = known_method == method and len(wanted) == len(parts)
+        if fits and all(each in (part, "{id}") for part, each in zip(parts, wanted)):
+            return name
+    return ""
 
 
 class MissingRight(Forbidden):
@@ -58,17 +152,27 @@ class MissingRight(Forbidden):
         return {"admin_consent_url": self.consent_url} if self.consent_url else {}
 
 
-def lacking(token: Token, any_of: tuple[str, ...]) -> list[str]:
-    """The permissions of which the token has none; empty where it has one, or where its roles do not tell.
+def lacking(token: Token, any_of: Sequence[str]) -> list[str]:
+    """What the token lacks to do it; empty where it has enough, or where its roles do not tell.
 
     A signed-in user's token names no roles: what the user may do, only Graph knows.
+
+    :returns: the permissions of which any one would be enough; one ``A + B``, the least, where two are lacking.
     """
-    if not token.app_only or token.roles.intersection(any_of):
+    if not token.app_only:
         return []
-    return list(any_of)
+    missing = [[name for name in each.split(" + ") if name not in token.roles] for each in any_of]
+    fewest = min((len(each) for each in missing), default=0)
+    nearest = list(dict.fromkeys(" + ".join(each) for each in missing if len(each) == fewest and fewest))
+    return nearest if fewest < 2 else nearest[:1]
 
 
-def require(token: Token, any_of: tuple[str, ...], tried: str, target: str = "", consent_url: str = "") -> None:
+def not_readable(what: str, any_of: Sequence[str]) -> str:
+    """The sentence for something that is left out because the caller may not read it."""
+    return f"{what}: not readable with these rights (needs {' or '.join(any_of)})"
+
+
+def require(token: Token, any_of: Sequence[str], tried: str, target: str = "", consent_url: str = "") -> None:
     """Raise :class:`MissingRight` unless the token may do it, or may be able to."""
     missing = lacking(token, any_of)
     if not missing:
@@ -84,3 +188,74 @@ def require(token: Token, any_of: tuple[str, ...], tried: str, target: str = "",
         remedy=remedy,
         consent_url=consent_url,
     )
+
+
+def explain(error: Forbidden, token: Token, method: str, path: str) -> Forbidden:
+    """Fill in what a refusal of Graph does not say: which right is missing, or whose application it is.
+
+    :param path: of the refused request, below the version.
+    """
+    name = request_of(method, path)
+    any_of = REQUESTS.get(name, ())
+    error.provisionally(_step(method, name or path), path.partition("?")[0])
+    missing = lacking(token, any_of) if any_of else []
+    if missing:
+        error.missing = error.missing or missing
+        error.remedy = (
+            error.remedy
+            or f"Give the automation's app the application permission {' or '.join(missing)}, with admin consent."
+        )
+    elif not token.app_only:
+        error.remedy = error.remedy or (
+            "The signed-in user lacks a Microsoft Entra role for this, for example Cloud Application Administrator; "
+            "granting Microsoft Graph permissions needs Privileged Role Administrator."
+        )
+    elif method != "GET" and _only_owned(token, any_of):
+        error.missing = error.missing or ["Application.ReadWrite.All"]
+        error.remedy = error.remedy or (
+            f"{OWNED_BY} changes only what the automation's app owns: make the automation's service principal an owner of "
+            "this application and of its service principal, or give the automation's app Application.ReadWrite.All."
+        )
+    elif "/restore" in path:
+        error.remedy = error.remedy or (
+            "Assign the automation's service principal the Microsoft Entra role Application Administrator, or let an "
+            "administrator restore the application."
+        )
+    else:
+        error.remedy = error.remedy or (
+            "The permissions in the token are enough for this request, so the tenant refuses it for another reason: a "
+            "Conditional Access policy for workload identities, a protected or foreign object, or a consent that is not in "
+            "effect yet. Look the request id up in the tenant's audit and sign-in logs, or run again in some minutes."
+        )
+    return error
+
+
+_NOUNS = {
+    "applications": "an application",
+    "servicePrincipals": "a service principal",
+    "owners": "owners",
+    "federatedIdentityCredentials": "federated credentials",
+    "appRoleAssignments": "granted application permissions",
+    "oauth2PermissionGrants": "granted delegated permissions",
+    "deletedItems": "a deleted application",
+    "restore": "a deleted application",
+    "defaultAppManagementPolicy": "the app management policy",
+    "appManagementPolicies": "the app management policies of an application",
+    "users": "users",
+    "photo": "the photo of a user",
+    "groups": "groups",
+    "transitiveMembers": "the members of a group",
+}
+_VERBS = {"GET": "read", "POST": "create", "PATCH": "change", "DELETE": "delete"}
+
+
+def _step(method: str, path: str) -> str:
+    """What a request is for, as an infinitive phrase."""
+    names = [part for part in path.split("/") if part in _NOUNS]
+    noun = _NOUNS[names[-1]] if names else "a directory object"
+    return f"{'restore' if path.endswith('/restore') else _VERBS.get(method, 'change')} {noun}"
+
+
+def _only_owned(token: Token, any_of: Iterable[str]) -> bool:
+    fulfilled = [each for each in any_of if set(each.split(" + ")) <= token.roles]
+    return bool(fulfilled) and all(OWNED_BY in each for each in fulfilled)

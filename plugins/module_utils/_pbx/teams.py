@@ -23,6 +23,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import pem
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._deps import hashes
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Rejected, Unhealthy
+from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change
 
@@ -145,6 +146,13 @@ def save_scripts(xapi: Xapi, directory: str, prefix: str) -> list[str]:
             continue
         path = os.path.join(directory, f"{prefix}-{name}")
         with open(path, "wb") as stream:
-            stream.write(reply.body)
+            stream.write(_script(reply))
         saved.append(path)
     return saved
+
+
+def _script(reply: Reply) -> bytes:
+    """A script as the PBX hands it out: a file, or a text in JSON. 3CX's interface description does not say which."""
+    content = reply.json()
+    text = content.get("value") if isinstance(content, dict) else None
+    return text.encode("utf-8") if isinstance(text, str) else reply.body

@@ -93,7 +93,7 @@ SOURCES: Mapping[str, Source] = {
         Source(
             entra_preflight.CAPABILITY,
             APPLICATION,
-            {"grants": "entra_app_manage_grants", "warning_days": _DAYS},
+            {"grants": "entra_app_manage_grants", "users": "sso_verify_people", "warning_days": _DAYS},
             frozenset({"pbx_app_id", "pbx_tls_thumbprint"}),
         ),
         Source(

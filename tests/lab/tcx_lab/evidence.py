@@ -106,7 +106,7 @@ class Switches:
         ),
     )
     restore_restores_service_principal: bool = field(
-        default=True,
+        default=False,
         metadata=switch(
             "restoring an application also restores its service principal",
             grade=Grade.DOCUMENTED,

@@ -135,7 +135,6 @@ async def test_a_cloud_without_upsert(kit: Kit) -> None:
 
 
 async def test_delete_restore_purge(kit: Kit) -> None:
-    kit.world.switches.restore_restores_service_principal = False
     app = await kit.application()
     principal = await kit.principal(app)
     await kit.ok("DELETE", f"/applications(appId='{app['appId']}')")
@@ -155,6 +154,7 @@ async def test_delete_restore_purge(kit: Kit) -> None:
 
 
 async def test_restore_can_bring_the_service_principal_back(kit: Kit) -> None:
+    kit.world.switches.restore_restores_service_principal = True
     app = await kit.application()
     principal = await kit.principal(app, appRoleAssignmentRequired=True)
     await kit.ok("DELETE", f"/applications/{app['id']}")

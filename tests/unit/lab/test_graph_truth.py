@@ -304,7 +304,7 @@ def test_every_grade_has_its_source() -> None:
 def test_defaults_are_those_that_the_evidence_says() -> None:
     switches = Switches()
     assert switches.xapi_licence == "no_token"
-    assert switches.restore_restores_service_principal is True
+    assert switches.restore_restores_service_principal is False
     assert switches.redirect_uris_order_kept is False
     grades = {each.behavior.partition(":")[0]: each.grade for each in evidence.statements()}
     assert grades["switch restore_restores_service_principal"] is Grade.DOCUMENTED
