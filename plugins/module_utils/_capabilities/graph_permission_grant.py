@@ -101,7 +101,7 @@ def _observe(
     if pending:
         # In check mode the application may only be planned; all that can be known then is what the APIs offer.
         catalogs.read([each.resource for each in requested])
-        return Granted(marked=True)
+        return Granted(PENDING, marked=True)
     try:
         return reader.read()
     except NotFound:
