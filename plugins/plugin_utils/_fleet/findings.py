@@ -40,12 +40,19 @@ _ABSENT = {
     "application": "The PBX has no application in Microsoft Entra.",
     "service_principal": "The application has no service principal in the tenant, so that nobody can sign in.",
 }
+_DELETED = {
+    "application": "The application was deleted in Microsoft Entra, so that nobody can sign in. The rollout restores it.",
+    "service_principal": "The service principal of the application was deleted, so that nobody can sign in. The rollout "
+    "restores it.",
+}
 
 
 def sentence(change: Mapping[str, Any]) -> str:
     """One change of a plan as a finding."""
     target, field = str(change["target"]), str(change["field"])
     if field == "state" and change["after"] == "present":
+        if change["before"] == "deleted":
+            return _DELETED.get(target, f"The {target.replace('_', ' ')} was deleted.")
         return _ABSENT.get(target, f"The {target.replace('_', ' ')} does not exist.")
     switch = _SWITCHES.get((target, field))
     if switch:

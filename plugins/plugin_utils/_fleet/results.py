@@ -55,7 +55,7 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
         unmanaged=unmanaged(taken),
         adopted=any(each.get("adopted") for each in taken.values()),
         notes=list(dict.fromkeys(note for each in taken.values() for note in each.get("notes") or ())),
-        diff=[part for each in written(taken).values() for part in _parts(each.get("diff"))],
+        diff=[part for each in written(taken).values() for part in _parts(host, each.get("diff"))],
     )
     for each in taken.values():
         result.update({name: each[name] for name in _PASSED_ON if each.get(name)})
@@ -75,11 +75,11 @@ def _failure(failed: Result) -> dict[str, Any]:
     return {**parts, "failed": True, "msg": str(failed.get("msg") or "the step failed without a message")}
 
 
-def _parts(diff: Any) -> list[Mapping[str, Any]]:
-    """The diff of a step as a list."""
-    if not diff:
-        return []
-    return list(diff) if isinstance(diff, list) else [diff]
+def _parts(host: str, diff: Any) -> list[Mapping[str, Any]]:
+    """The diff of a step as a list, each headed by the PBX and the object."""
+    parts: list[Mapping[str, Any]] = diff if isinstance(diff, list) else [diff] if diff else []
+    headers = ("before_header", "after_header")
+    return [{**part, **{name: f"{host}: {part[name]}" for name in headers if name in part}} for part in parts]
 
 
 def _outcome(name: str, result: Result) -> str:

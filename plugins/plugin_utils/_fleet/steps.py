@@ -172,7 +172,10 @@ def _sign_in(work: Work) -> dict[str, Any]:
 
 
 def _probed(work: Work) -> bool:
-    """In check mode an application that does not exist yet cannot be asked for."""
+    """In check mode an application that does not exist yet, or is deleted, cannot be asked for."""
+    changes = work.result("application").get("changes") or ()
+    if work.check_mode and any(change["field"] == "state" for change in changes):
+        return False
     known = work.variables.get("tcx_console_application_id") or application_id(work)
     return bool(known != PENDING)
 

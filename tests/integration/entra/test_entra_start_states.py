@@ -24,8 +24,6 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import (
     key_credential,
 )
 from tcx_lab import graph
-from tcx_lab.graph import objects
-from tcx_lab.graph.backdoor import inside
 from tcx_lab.graph.store import APPLICATIONS, DELETED, SERVICE_PRINCIPALS
 
 Json = dict[str, Any]
@@ -60,11 +58,7 @@ def _principal(customer: Customer) -> Json:
 
 
 def _delete(customer: Customer, kind: str, entity: Json) -> None:
-    if kind == SERVICE_PRINCIPALS:
-        objects.delete_service_principal(inside(customer.bench.world, customer.tenant), entity, "2026-11-20T10:00:00Z")
-        graph.seed.directory_of(customer.bench.world, customer.tenant).settle(SERVICE_PRINCIPALS, entity["id"])
-    else:
-        graph.delete_object(customer.bench.world, customer.tenant, kind, entity["id"])
+    graph.delete_object(customer.bench.world, customer.tenant, kind, entity["id"])
 
 
 def _purge_principal(customer: Customer) -> None:

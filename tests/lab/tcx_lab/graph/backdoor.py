@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcx_lab.graph import applications, deleted, rights
+from tcx_lab.graph import applications, deleted, objects, rights, shapes
 from tcx_lab.graph.people import USER_NAMES
 from tcx_lab.graph.session import Session
-from tcx_lab.graph.store import APPLICATIONS, DELETED, USERS, Entity, directory_of
+from tcx_lab.graph.store import APPLICATIONS, DELETED, SERVICE_PRINCIPALS, USERS, Entity, directory_of
 from tcx_lab.graph.web import Call
 from tcx_lab.world import Tenant, World
 
@@ -51,6 +51,9 @@ def delete_object(world: World, tenant: Tenant, kind: str, object_id: str) -> No
         applications.delete(session, object_id)
     elif kind == DELETED:
         deleted.purge(session, object_id)
+    elif kind == SERVICE_PRINCIPALS:
+        principal = session.directory.real(kind)[object_id]
+        objects.delete_service_principal(session, principal, shapes.moment(session.now()))
     else:
         del session.directory.real(kind)[object_id]
         session.directory.refresh()
