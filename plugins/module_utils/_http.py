@@ -97,13 +97,11 @@ class RetryPolicy:
     """Which failures of a service pass by themselves.
 
     :param statuses: answered 5xx statuses worth another attempt.
-    :param on_reads: further statuses that are worth another attempt when the request only reads.
     :param attempts: how often such a request is sent in all.
     :param connects: how often connecting is tried in all.
     """
 
     statuses: frozenset[int] = frozenset((408, 500, 502, 503, 504))
-    on_reads: frozenset[int] = frozenset()
     attempts: int = 6
     connects: int = 3
 
@@ -249,7 +247,6 @@ class Http:
         """
         request = self._prepare(method, path, params, body, form, headers)
         repeatable = (safe if safe is not None else method != "POST") and not once
-        statuses = self.policy.statuses | (self.policy.on_reads if method == "GET" else frozenset())
         connects = attempts = throttled = 0
         while True:
             self._respect_throttle()
@@ -277,7 +274,7 @@ class Http:
                 if once:
                     raise throttling
                 continue
-            if reply.status in statuses:
+            if reply.status in self.policy.statuses:
                 attempts += 1
                 self._after_fault(reply, repeatable, attempts)
                 continue

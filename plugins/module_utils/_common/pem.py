@@ -32,6 +32,8 @@ _CERTIFICATE = b"CERTIFICATE-----"
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 _PUBLIC_KEY = b"PUBLIC KEY-----"
 _LONGEST_PATH = 4096
+_FILE_NAME = re.compile(r"[\w./~ @+-]{1,250}\.(?:pem|crt|cer|der|key|pub|txt|p12|pfx)", re.IGNORECASE)
+"""What is certainly meant as a file; anything else may be a secret, and is not repeated in a sentence."""
 _PERHAPS_A_KEY = re.compile(r"[A-Za-z0-9+/=\s]{48,}")
 """A line of a key whose header was lost is never quoted, although it may look like a path."""
 
@@ -57,7 +59,7 @@ def content_of(given: str, subject: str) -> tuple[bytes, str]:
     decoded = from_base64(text.replace("\\r\\n", "").replace("\\n", ""))
     if decoded is not None:
         return decoded, subject
-    if one_line and len(text) < 300 and ("/" in text or "." in text) and not _PERHAPS_A_KEY.fullmatch(text):
+    if one_line and _FILE_NAME.fullmatch(text) and not _PERHAPS_A_KEY.fullmatch(text):
         raise BadInput(f"{subject}: there is no file {text}")
     raise BadInput(f"{subject} is neither PEM text nor a file")
 

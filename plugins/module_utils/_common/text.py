@@ -52,6 +52,14 @@ def visible_data(value: Any) -> Any:
     return value
 
 
+def without_login(address: str) -> str:
+    """An address without its user information, fit to be shown. People forget to encode ``@`` and ``/`` in passwords, so
+    everything up to the last ``@`` counts as such."""
+    head, at, place = address.rpartition("@")
+    scheme = head.partition("://")[0] + "://" if "://" in head else ""
+    return f"{scheme}(hidden)@{place}" if at else address
+
+
 def _escaped(found: re.Match[str]) -> str:
     number = ord(found.group())
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -96,10 +97,12 @@ def _base_url(option: str, value: str) -> str:
         port = -1
     if parts.scheme != "https" or not parts.hostname or port == -1 or parts.username is not None:
         raise BadInput(
-            f"{marked(option)} {value!r} is not a usable address", remedy="Give https://host or https://host:port."
+            f"{marked(option)} {without_login(value)!r} is not a usable address",
+            remedy="Give https://host or https://host:port.",
         )
     if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", "/v1.0"):
         raise BadInput(
-            f"{marked(option)} {value!r} has more than an address", remedy="Give https://host or https://host:port."
+            f"{marked(option)} {without_login(value)!r} has more than an address",
+            remedy="Give https://host or https://host:port.",
         )
     return f"https://{parts.netloc.lower()}"

@@ -13,15 +13,17 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._http import RetryPolicy, Transport
 
 SERVICE = "3CX"
 
 RETRIES = RetryPolicy(statuses=frozenset((408, 502, 503, 504)))
-"""500 is not among them: XAPI answers it to values it cannot read (observed), and the same value fails again."""
+"""500 is not among them: XAPI answers it to values it cannot read (observed), and the same value fails again. Where it only
+reads, the client of XAPI repeats an empty one."""
 
-_URL = re.compile(r"^https?://[^\s/?#@]+$", re.IGNORECASE)
+_URL = re.compile(r"^https://[^\s/?#@\\]+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,34 @@ class Connection:
 
 
 def base_url(text: str) -> str:
-    """The address of a PBX in the one form that we compare: no path, no trailing slash, lower-case host, no port 443."""
+    """The address of a PBX in the one form that we compare: no path, no trailing slash, lower-case host, no port 443.
+
+    :raises BadInput: it is none, is not encrypted, or carries user information, which the sentence does not show.
+    """
     url = text.strip().rstrip("/")
+    shown = repr(without_login(text))
+    if "@" in url:
+        raise BadInput(
+            f"O(url) is {shown}, which carries a user name or password",
+            remedy="Give https://HOST or https://HOST:PORT, and the login by O(client_id) and O(client_secret) or by O(username) "
+            "and O(password).",
+        )
+    if url.lower().startswith("http://"):
+        raise BadInput(
+            f"O(url) is {shown}, which is not encrypted: the credential would be sent in clear text",
+            remedy="Give https://HOST or https://HOST:PORT.",
+        )
     if not _URL.match(url):
         raise BadInput(
-            f"O(url) is {text!r}, which is not the address of a PBX",
+            f"O(url) is {shown}, which is not the address of a PBX",
             remedy="Give https://HOST or https://HOST:PORT, without a path.",
         )
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname or ""
-    except ValueError as error:
-        raise BadInput(f"O(url) is {text!r}, which is not an address: {error}") from None
+    except ValueError:
+        host = ""
+    if not host or port == 0:
+        raise BadInput(f"O(url) is {shown}, which is not an address", remedy="Give https://HOST or https://HOST:PORT.")
     host = f"[{host}]" if ":" in host else host
-    default = {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
+    return f"https://{host}" + (f":{port}" if port not in (None, 443) else "")

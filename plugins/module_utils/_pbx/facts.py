@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Rejected, Unsupported
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import License
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import FIRST, Release
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
@@ -112,13 +114,14 @@ def observe(xapi: Xapi) -> Facts:
 def of(parameters: Mapping[str, Any], version: str, url: str) -> Facts:
     """Facts from ``SystemParameters`` (documented) and from the version header."""
     address = urlsplit(url)
-    lengths = parameters.get("ENLRange") or {}
-    single = parameters.get("ENL")
-    shortest, longest = lengths.get("From") or single, lengths.get("To") or single
+    lengths = typed.mapping(parameters, "ENLRange", SERVICE)
+    single = typed.number(parameters, "ENL", SERVICE)
+    shortest = typed.number(lengths, "From", SERVICE) or single
+    longest = typed.number(lengths, "To", SERVICE) or single
     return Facts(
         version=version or str(parameters.get("Version") or ""),
         fqdn=str(parameters.get("FQDN") or parameters.get("PbxExternalHost") or address.hostname or ""),
-        https_port=int(parameters.get("HttpsPort") or address.port or 443),
-        number_length=(int(shortest), int(longest)) if shortest and longest else None,
+        https_port=typed.number(parameters, "HttpsPort", SERVICE, highest=65535) or address.port or 443,
+        number_length=(shortest, longest) if shortest and longest else None,
         license=License.of(parameters.get("License") or {}),
     )

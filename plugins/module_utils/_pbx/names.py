@@ -16,11 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound, Unsupported
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadAnswer, NotFound, Unsupported
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import LIST_USERS
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import GROUPS, MAILBOXES, USERS
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import MOST_PAGES, Xapi
 
 BY_PRINCIPAL_NAME = "/Microsoft365Integration/Pbx.GetUsersByPrincipalNames"
 LIST_GROUPS = "/Microsoft365Integration/Pbx.GetM365Groups"
@@ -113,7 +115,7 @@ def _by_principal_name(xapi: Xapi, needed: list[str]) -> dict[str, Account]:
 def _ask_principal_names(xapi: Xapi, names: list[str]) -> list[Account]:
     tried = "look up users of Microsoft 365 by principal name"
     found = xapi.act(BY_PRINCIPAL_NAME, tried, {"principalNames": names}, reads=True)
-    return [_account(item) for item in found.get("value") or ()]
+    return [_account(item) for item in typed.entities(found, "value", SERVICE)]
 
 
 def _search(xapi: Xapi, directory: str, name: str) -> list[Account]:
@@ -138,6 +140,7 @@ def _groups(xapi: Xapi, search: str) -> Iterator[dict[str, Any]]:
 def pages(xapi: Xapi, path: str, key: str, tried: str, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every object of a listing of Microsoft 365, page by page (documented: ``NextPageToken``)."""
     token: str | None = None
+    seen: set[str] = set()
     while True:
         asked = dict(options, Count=_PAGE, **({"NextPageToken": token} if token else {}))
         found = xapi.act(path, tried, {"options": asked}, reads=True)
@@ -145,6 +148,9 @@ def pages(xapi: Xapi, path: str, key: str, tried: str, options: Mapping[str, Any
         token = found.get("NextPageToken")
         if not token:
             return
+        if token in seen or len(seen) >= MOST_PAGES:
+            raise BadAnswer("the pages of a list do not end", service=SERVICE, tried=tried, target=xapi.connection.url)
+        seen.add(token)
 
 
 def _account(item: Mapping[str, Any]) -> Account:

@@ -23,7 +23,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     NotFound,
     Rejected,
     ServiceFault,
-    Unsupported,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health, names, settings_plan, teams
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import Names
@@ -136,8 +135,13 @@ class Settings:
         try:
             return self._xapi.get(f"/{resource}", "read the Microsoft 365 settings", select=select(resource))
         except NotFound as error:
-            raise Unsupported(
-                f"this release has no {resource}", service=error.service, status=error.status, tried=error.tried
+            raise ServiceFault(
+                f"the PBX has no {resource} at the moment",
+                service=error.service,
+                status=error.status,
+                tried=error.tried,
+                target=error.target,
+                remedy="Its services may be starting: run again in some minutes. If this stays, update the PBX.",
             ) from None
 
     def plan(self, desired: Desired, observed: Observed) -> Plan:

@@ -8,7 +8,8 @@
 
 3CX blocks an address after a few failed sign-ins (documented) and reports it to a list that all PBXs share (documented:
 "security defense program"). So a credential that no PBX has accepted yet is out on a few PBXs at a time only, and once
-that many have refused it, it is sent to no other one.
+that many have refused it, it is sent to no other one. A credential that a PBX has accepted is judged by each PBX on its own:
+three that refuse it, out of order or out of malice, do not keep it from the rest.
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ class SharedSecret:
 
     def _leave(self) -> bool:
         with self._locked() as known:
+            if known["accepted"]:
+                # It is right somewhere: from now on a PBX that refuses it speaks for itself alone.
+                return True
             refused = [url for url in known["refused"] if url != self._connection.url]
             if len(refused) >= LIMIT:
                 raise BadCredential(
@@ -69,7 +73,7 @@ class SharedSecret:
                     remedy="A secret that the fleet shares is wrong: correct it before 3CX blocks this address everywhere.",
                 )
             flying = {url: until for url, until in known["flying"].items() if until > time.time()}
-            if not known["accepted"] and len(refused) + len(flying) >= LIMIT:
+            if len(refused) + len(flying) >= LIMIT:
                 return False
             known["flying"] = dict(flying, **{self._connection.url: time.time() + _FLIGHT_S})
             return True

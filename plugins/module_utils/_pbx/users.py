@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import literal
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, M365Error, NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
@@ -60,7 +61,7 @@ class User:
     def of(cls, found: Mapping[str, Any]) -> User:
         """From ``Pbx.User``; ``ContactImage`` is empty when there is no photo (observed)."""
         return cls(
-            id=int(found["Id"]),
+            id=typed.number(found, "Id", "3CX"),
             number=str(found.get("Number") or ""),
             name=str(found.get("DisplayName") or ""),
             email=str(found.get("EmailAddress") or ""),

@@ -11,19 +11,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._common.jwt import claims
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected, Unreachable, Untrusted
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadAnswer,
+    Interrupted,
+    M365Error,
+    Unreachable,
+    Untrusted,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import documented
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import RETRIES, SERVICE, Connection
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.login import Login
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import VERSION_HEADER, Release
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import explain
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import explain, not_xapi, without_reason
 
 ROOT = "/xapi/v1"
 
 PAGE = 100
 """XAPI refuses a larger ``$top`` (observed)."""
+
+MOST_PAGES = 2_000
+"""A PBX has some thousands of users at most; a list that goes on is not one."""
+
+_READ_WITHIN = 3
+_BLACKLIST = (
+    "A PBX that has put this controller's address on its blacklist closes every connection too: Admin Console > Security > "
+    "IP Blacklist."
+)
 
 Entity = dict[str, Any]
 
@@ -46,6 +63,7 @@ class Xapi:
         self.date = ""
         self.role = ""
         self.clock_offset: float | None = None
+        self._served = ""
         self._http = context.http(
             SERVICE, connection.url, connection.transport, policy=RETRIES, throttle_key=connection.url
         )
@@ -93,11 +111,15 @@ class Xapi:
             params: dict[str, Any] = {"$top": PAGE, "$skip": seen, "$orderby": order}
             if where:
                 params["$filter"] = where
-            found: list[Entity] = self.get(path, tried, select=select, params=params).get("value") or []
+            found = typed.entities(self.get(path, tried, select=select, params=params), "value", SERVICE)
             yield from found
             seen += len(found)
             if len(found) < PAGE:
                 return
+            if seen >= MOST_PAGES * PAGE:
+                raise BadAnswer(
+                    "the pages of a list do not end", service=SERVICE, tried=tried, target=self.connection.url
+                )
 
     def exchange(self, method: str, path: str, tried: str, **request: Any) -> Reply:
         """Send one request, signed in; a token that worked before and is refused now is replaced once.
@@ -106,21 +128,37 @@ class Xapi:
         """
         try:
             token = self._login.token()
-            reply = self._send(method, path, token.access, request)
+            reply = self._sent(method, path, token.access, request)
             if reply.status == 401:
                 renewed = self._login.renewed(token)
                 if renewed is not None:
                     token = renewed
-                    reply = self._send(method, path, token.access, request)
+                    reply = self._sent(method, path, token.access, request)
             self._note(reply)
             if reply.status >= 300:
-                raise explain(reply, token.access)
+                raise explain(reply, token.access, served=self._served == token.access)
+            self._served = token.access
         except M365Error as error:
             raise self._said_where(error).while_trying(tried, self.connection.url) from None
         token.proven = True
         self.clock_offset = token.clock_offset
         self.role = str((claims(token.access) or {}).get("MaxRole") or "")
         return reply
+
+    def _sent(self, method: str, path: str, access: str, request: Mapping[str, Any]) -> Reply:
+        """A reading request is sent again where the answer names no reason: while services of a PBX restart, its front end
+        answers an empty 404 or 500 for a moment (observed). An answer of XAPI itself is never asked for twice."""
+        attempt = 0
+        while True:
+            attempt += 1
+            reply = self._send(method, path, access, request)
+            reads = method == "GET" or bool(request.get("safe"))
+            if not (reads and reply.status in (404, 500) and without_reason(reply)) or attempt >= _READ_WITHIN:
+                return reply
+            pause = self.context.deadline.backoff(attempt, first=1.0)
+            if pause >= self.context.deadline.remaining():
+                return reply
+            self.context.deadline.pause(pause, f"{SERVICE} answered {reply.status} without a reason")
 
     def _send(self, method: str, path: str, access: str, request: Mapping[str, Any]) -> Reply:
         headers = {"Authorization": f"Bearer {access}"}
@@ -137,8 +175,10 @@ class Xapi:
         if isinstance(error, Unreachable) and not isinstance(error, Untrusted):
             error.remedy = (
                 "Check the address and port (self-hosted PBXs use 5001, hosted ones 443), the firewall, and whether the PBX "
-                "is running. A PBX that has blocked this address looks the same."
+                f"is running. {_BLACKLIST}"
             )
+        elif isinstance(error, Interrupted) and error.status is None:
+            error.remedy = f"{error.remedy} {_BLACKLIST}"
         return error
 
     def _content(self, reply: Reply, tried: str) -> Entity:
@@ -146,17 +186,14 @@ class Xapi:
         content = reply.json()
         if isinstance(content, dict):
             found: Entity = plain(content)
+            try:
+                documented.check(found)
+            except BadAnswer as error:
+                raise error.while_trying(tried, self.connection.url) from None
             return found
         if not reply.body:
             return {}
-        raise Rejected(
-            "this is not an answer of XAPI",
-            service=SERVICE,
-            status=reply.status,
-            tried=tried,
-            target=self.connection.url,
-            remedy="Something between here and the PBX may have answered: check url and proxy.",
-        )
+        raise not_xapi(reply).while_trying(tried, self.connection.url)
 
 
 def plain(value: Any) -> Any:

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadAnswer,
     BadCredential,
     Blocked,
     Conflict,
@@ -37,6 +39,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.sign_in_errors impor
 OWNER_ROLES = ("system_owners",)
 """The role that is sure to be enough; what the integration needs exactly is documented nowhere."""
 
+_TITLE = re.compile(r"<title[^>]{0,100}>([^<]{1,200})", re.IGNORECASE)
 _WARNING = re.compile(r"WARNINGS\.[A-Z0-9_.]+")
 
 _MEANINGS: dict[str, tuple[type[M365Error], str]] = {
@@ -82,7 +85,10 @@ def said_in(reply: Reply) -> Said:
         return Said("", [])
     message = str(error.get("message") or "")
     words = []
-    for detail in error.get("details") or ():
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        if not isinstance(detail, dict):
+            continue
         target = str(detail.get("target") or "")
         words += [(target, word) for word in _WARNING.findall(str(detail.get("message") or ""))]
     if not words:
@@ -90,19 +96,43 @@ def said_in(reply: Reply) -> Said:
     return Said(message, words)
 
 
-def explain(reply: Reply, access: str) -> M365Error:
+def without_reason(reply: Reply) -> bool:
+    """Whether an answer says nothing about what was asked: it is empty, or a page of a web server."""
+    said = said_in(reply)
+    return not said.message and not said.words
+
+
+def not_xapi(reply: Reply) -> M365Error:
+    """The error for an answer that something else than XAPI has given: a firewall, a proxy, a web server, a login page."""
+    title = _TITLE.search(reply.text[:20_000]) if reply.is_page else None
+    what = "a web page" if reply.is_page else f"{len(reply.body)} bytes that are no JSON"
+    if title and title.group(1).strip():
+        what += f" ({' '.join(title.group(1).split())[:80]!r})"
+    return BadAnswer(
+        f"this is not an answer of XAPI, but {what}",
+        service=SERVICE,
+        status=reply.status,
+        remedy="A firewall, a proxy or a web server between here and the PBX may have answered, or the PBX is starting: check "
+        "O(url) and O(proxy), and run again in some minutes.",
+    )
+
+
+def explain(reply: Reply, access: str, *, served: bool = False) -> M365Error:
     """The error that an answer of XAPI means.
 
     :param access: the token it was asked with; its claims tell a missing role from a missing license.
+    :param served: the PBX has answered another request with this very token, so neither token nor license are at fault.
     """
     said = said_in(reply)
+    if reply.is_page and 400 <= reply.status < 500:
+        return not_xapi(reply)
     details: dict[str, Any] = {"service": SERVICE, "status": reply.status}
     if said.words:
         return _warned(said, details)
     if reply.status == 401:
         return _token_refused(details)
     if reply.status == 403:
-        return _forbidden(said, access, details)
+        return _forbidden(said, access, details, served)
     return _other(reply, said, details)
 
 
@@ -117,10 +147,15 @@ def _token_refused(details: dict[str, Any]) -> M365Error:
 
 def _other(reply: Reply, said: Said, details: dict[str, Any]) -> M365Error:
     if reply.status == 404:
-        return NotFound(said.message or "this release does not have it", **details)
+        said_so = said.message or "the PBX does not have it: its release lacks it, or its services are starting"
+        return NotFound(said_so, **details)
     if reply.status < 400:
-        where = reply.headers.get("Location") or "another place"
-        return Rejected(f"it sends us to {where}", remedy="Give that address as url, if it is the PBX.", **details)
+        where = without_login(reply.headers.get("Location") or "another place")[:200]
+        return Rejected(
+            f"redirected to {where}, which is not followed",
+            remedy="Give that address as O(url), if it is the PBX.",
+            **details,
+        )
     if reply.status >= 500:
         return ServiceFault(said.message or "the PBX failed without a reason (500, empty)", **details)
     return _rejected(said, details)
@@ -148,7 +183,16 @@ def _warned(said: Said, details: dict[str, Any]) -> M365Error:
     return kind("; ".join(parts), code=said.words[0][1], remedy=remedy, **details)
 
 
-def _forbidden(said: Said, access: str, details: dict[str, Any]) -> M365Error:
+def _forbidden(said: Said, access: str, details: dict[str, Any], served: bool) -> M365Error:
+    if served:
+        return Forbidden(
+            said.message or "this request is refused, although others with the same token were answered",
+            missing=list(OWNER_ROLES),
+            remedy="Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
+            "Integrations > API > Role. Console Restrictions of the PBX, or a firewall in front of it, can refuse changes as "
+            "well.",
+            **details,
+        )
     role = str((jwt.claims(access) or {}).get("MaxRole") or "")
     if role in OWNER_ROLES:
         return Unlicensed(

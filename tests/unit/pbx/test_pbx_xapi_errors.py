@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadAnswer,
     Blocked,
     Conflict,
     Forbidden,
@@ -99,9 +100,9 @@ def test_html_of_a_front_end_is_no_reason() -> None:
 
 
 def test_a_redirect_and_a_strange_page_are_no_success() -> None:
-    with pytest.raises(Rejected, match="sends us to https://elsewhere"):
+    with pytest.raises(Rejected, match="redirected to https://elsewhere"):
         xapi(lambda *_request: (302, None, {"Location": "https://elsewhere"})).get("/Defs", "read")
-    with pytest.raises(Rejected, match="not an answer of XAPI"):
+    with pytest.raises(BadAnswer, match="not an answer of XAPI, but a web page"):
         xapi(lambda *_request: (200, "<html>please log in</html>")).get("/Defs", "read")
 
 
