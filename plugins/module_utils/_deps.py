@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import msal
     import requests
     import urllib3
-    from cryptography import x509
+    from cryptography import fernet, x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -45,6 +45,7 @@ else:
     urllib3 = _load("requests", "urllib3")
     msal = _load("msal")
     cryptography = _load("cryptography")
+    fernet = _load("cryptography", "cryptography.fernet")
     x509 = _load("cryptography", "cryptography.x509")
     hashes = _load("cryptography", "cryptography.hazmat.primitives.hashes")
     serialization = _load("cryptography", "cryptography.hazmat.primitives.serialization")
@@ -72,6 +73,7 @@ __all__ = [
     "MISSING",
     "UnsupportedAlgorithm",
     "cryptography",
+    "fernet",
     "hashes",
     "msal",
     "pkcs12",

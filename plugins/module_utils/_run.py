@@ -10,28 +10,38 @@ The forks of a run have no memory in common, so tokens, tenant-wide facts and th
 Ansible's own per-run temporary directory: readable by the owner only, gone when the run ends. Without such a directory
 (a plain module) the store is a dictionary that dies with the process.
 
+Tokens are sealed with a key that only the memory of this run's processes holds, so that a run that was killed leaves nothing
+behind that could be used; the next run removes the directory.
+
 Locks come in two kinds: :meth:`RunStore.lock` holds among the tasks of one run, :func:`machine_lock` among all runs of
 one user on this machine (two playbooks that change one application at the same time).
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import hashlib
 import json
 import os
-import stat
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils import _stores
+from ansible_collections.tcx.m365.plugins.module_utils._deps import fernet
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
 _SUBDIRECTORY = "tcx_m365"
+
+_SEALED = frozenset(("entra_token", "pbx_token"))
+"""Kinds of values that are secrets."""
+
+_KEY = base64.urlsafe_b64encode(os.urandom(32))
+"""Made when the controller loads this collection; its forks inherit it. A process with another key finds no tokens."""
 
 _WORTH_KEEPING = 10_000
 """Bytes from which a value is kept in its parsed form: the catalog of Graph's permissions takes a millisecond to parse."""
@@ -44,7 +54,7 @@ class RunStore:
     """
 
     def __init__(self, directory: str | None = None) -> None:
-        self.directory = _private_directory(os.path.join(directory, _SUBDIRECTORY)) if directory else None
+        self.directory = _stores.of_run(directory) if directory else None
         self._memory: dict[str, dict[str, Any]] = {}
         self._parsed: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
         self._thread_locks: dict[str, threading.RLock] = {}
@@ -57,7 +67,7 @@ class RunStore:
         entry = self._read(_name(kind, key))
         if not entry or (entry["expires"] is not None and entry["expires"] <= time.time()):
             return None
-        return entry["value"]
+        return _opened(entry["sealed"]) if "sealed" in entry else entry["value"]
 
     def put(self, kind: str, key: str, value: Any, *, expires: float | None = None) -> None:
         """Store a JSON value.
@@ -69,6 +79,8 @@ class RunStore:
         if self.directory is None:
             self._memory[name] = entry
             return
+        if kind in _SEALED:
+            entry = {"expires": expires, "sealed": _sealed(value)}
         descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix="." + kind)  # mode 0600 by mkstemp
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(json.dumps(entry))  # json.dump takes five times as long: it never uses the C encoder
@@ -119,8 +131,7 @@ def machine_lock(key: str, deadline: Deadline, why: str) -> Iterator[None]:
     :param why: what somebody else is doing while we wait.
     :raises DeadlineExceeded: somebody else holds it for too long.
     """
-    directory = _private_directory(os.path.join(tempfile.gettempdir(), f"{_SUBDIRECTORY}-{_user()}"))
-    with _file_lock(os.path.join(directory, _name("machine", key) + ".lock"), deadline, why):
+    with _file_lock(os.path.join(_stores.of_user(), _name("machine", key) + ".lock"), deadline, why):
         yield
 
 
@@ -157,22 +168,13 @@ def _name(kind: str, key: str) -> str:
     return f"{kind}-{hashlib.sha256(key.encode('utf-8')).hexdigest()[:40]}"
 
 
-def _user() -> int:
-    return os.getuid()
+def _sealed(value: Any) -> str:
+    return str(fernet.Fernet(_KEY).encrypt(json.dumps(value).encode("utf-8")).decode("ascii"))
 
 
-def _private_directory(path: str) -> str:
-    """Create a directory only its owner can enter; refuse one that somebody else owns or can enter.
-
-    The name below the system's temporary directory can be guessed, so another user could have made it first.
-    """
-    with contextlib.suppress(FileExistsError):
-        os.makedirs(path, mode=0o700)
-    found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != _user() or found.st_mode & 0o077:
-        raise BadInput(
-            f"{path} exists and is not a private directory of this user",
-            tried="keep what the tasks of a run share",
-            remedy="Find out who made it, and remove it.",
-        )
-    return path
+def _opened(sealed: str) -> Any | None:
+    """The value, or ``None`` where another process than one of this run has sealed it."""
+    try:
+        return json.loads(fernet.Fernet(_KEY).decrypt(sealed.encode("ascii")))
+    except fernet.InvalidToken:
+        return None

@@ -6,13 +6,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils import _run
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, DeadlineExceeded
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore, machine_lock
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
@@ -89,3 +95,62 @@ def test_a_reader_never_sees_half_a_value(tmp_path: Path) -> None:
     seen = {(store.get("big", "k") or "")[:1] + str(len(store.get("big", "k") or "")) for _turn in range(200)}
     os.waitpid(pid, 0)
     assert seen <= {"a100000", "b100000"}
+
+
+@pytest.mark.parametrize("kind", ["entra_token", "pbx_token"])
+def test_a_token_is_not_readable_in_its_file_and_comes_back_in_the_forks_of_this_run(tmp_path: Path, kind: str) -> None:
+    RunStore(str(tmp_path)).put(kind, "key", {"value": "CANARY-token"}, expires=time.time() + 60)
+    for file in (tmp_path / "tcx_m365").iterdir():
+        assert b"CANARY" not in file.read_bytes()
+    assert RunStore(str(tmp_path)).get(kind, "key") == {"value": "CANARY-token"}
+    process = os.fork()
+    if process == 0:
+        os._exit(0 if RunStore(str(tmp_path)).get(kind, "key") == {"value": "CANARY-token"} else 1)
+    assert os.waitpid(process, 0)[1] == 0
+
+
+def test_another_run_cannot_open_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    RunStore(str(tmp_path)).put("pbx_token", "key", "CANARY")
+    monkeypatch.setattr(_run, "_KEY", base64.urlsafe_b64encode(b"x" * 32))
+    assert RunStore(str(tmp_path)).get("pbx_token", "key") is None
+
+
+def _dead_process() -> int:
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    return int(done.stdout)
+
+
+def test_stores_of_dead_runs_are_removed_and_those_of_others_stay(tmp_path: Path) -> None:
+    for name in ("dead", "alive", "unsigned"):
+        (tmp_path / name).mkdir()
+        RunStore(str(tmp_path / name)).put("pbx_token", "key", "CANARY")
+    dead = [[_dead_process(), ""], [os.getpid(), "a process that was there before"]]
+    (tmp_path / "dead" / "tcx_m365" / ".owners").write_text(json.dumps(dead), encoding="ascii")
+    (tmp_path / "dead" / "ansible").write_text("not ours", encoding="ascii")
+    (tmp_path / "unsigned" / "tcx_m365" / ".owners").unlink()
+    (tmp_path / "new").mkdir()
+    RunStore(str(tmp_path / "new"))
+    assert not (tmp_path / "dead" / "tcx_m365").exists()
+    assert (tmp_path / "dead" / "ansible").exists()
+    assert (tmp_path / "alive" / "tcx_m365").exists()
+    assert (tmp_path / "unsigned" / "tcx_m365").exists()
+
+
+def test_a_directory_that_somebody_has_made_in_the_temporary_directory_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    squatted = tmp_path / "tmp"
+    squatted.mkdir()
+    (squatted / f"tcx_m365-{os.getuid()}").mkdir(mode=0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(squatted))
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "home" / ".ansible"))
+    with machine_lock("application", Deadline(5), "another run"):
+        assert stat.S_IMODE((tmp_path / "home" / ".ansible" / "tcx_m365").stat().st_mode) == 0o700
+
+
+def test_without_a_home_the_session_directory_holds_the_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a file").write_text("", encoding="ascii")
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "a file" / ".ansible"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with machine_lock("application", Deadline(5), "another run"):
+        assert (tmp_path / "tcx_m365").is_dir()
