@@ -1,0 +1,35 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The capability behind the module ``tcx_conformance``: how XAPI behaves on a test PBX."""
+
+from __future__ import annotations
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
+from ansible_collections.tcx.m365.plugins.module_utils._conformance import ask_all
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import conformance
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+
+ARGUMENT_SPEC: ArgumentSpec = {**_pbx_connection.ARGUMENT_SPEC, "write": {"type": "bool", "default": False}}
+
+
+def run(task: Task) -> Outcome:
+    """Ask the questions; with ``write``, single settings are written and what was there is written back."""
+    connection = _pbx_connection.connection(task.params, task.context)
+    writes = bool(task.params["write"]) and not task.check_mode
+    with task.context.store.lock("pbx_work", connection.url):
+        xapi = Xapi(connection, task.context)
+        findings = ask_all(conformance.QUESTIONS, xapi, writes=writes)
+    plan = Plan()
+    if task.params["write"]:
+        plan.changes.append(Change("conformance", "settings of users", None, "written and written back"))
+    release = str(xapi.release) if xapi.release is not None else ""
+    return Outcome({"answers": [each.as_dict() for each in findings], "release": release}, plan)
+
+
+CAPABILITY = Capability(name="tcx_conformance", argument_spec=ARGUMENT_SPEC, run=run)

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module ``tcx_conformance``: what it does is in module_utils/_capabilities."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tcx_conformance
+short_description: Find out how XAPI behaves on a test PBX
+version_added: 2.0.0
+description:
+  - Asks XAPI of a PBX how it behaves where this collection rests on it and 3CX has published nothing that decides.
+  - The answers are words, numbers and truth values of our own. They name no object and hold no text of the service, so that they can be
+    published.
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes
+  - tcx.m365.attributes.action_group_pbx
+  - tcx.m365.pbx
+options:
+  write:
+    description:
+      - Also ask what can only be found out by writing. Single settings of the Microsoft 365 integration are written, and what was there
+        is written back.
+      - Use a test PBX.
+      - In check mode nothing is written, and those questions are not asked.
+    type: bool
+    default: false
+seealso:
+  - module: tcx.m365.entra_conformance
+"""
+
+EXAMPLES = r"""
+- name: How does XAPI behave here?
+  tcx.m365.tcx_conformance:
+    url: https://acme.example.com:5001
+    client_id: "900"
+    client_secret: "{{ vault_acme_tcx }}"
+  register: xapi
+"""
+
+RETURN = r"""
+answers:
+  description: Each behavior with its answer.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    behavior:
+      description: Name of the behavior; where the lab has a switch for it, the name of that switch.
+      type: str
+    about:
+      description: The behavior as a statement.
+      type: str
+    answer:
+      description: The answer; null where there is none.
+      type: raw
+    reason:
+      description: Why there is no answer.
+      type: str
+release:
+  description: Release of the PBX.
+  returned: success
+  type: str
+  sample: 20.0.10
+"""
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_conformance import CAPABILITY
+from ansible_collections.tcx.m365.plugins.module_utils._task import run_as_module
+
+
+def main() -> None:
+    """Run the capability as a module."""
+    run_as_module(CAPABILITY)
+
+
+if __name__ == "__main__":
+    main()
