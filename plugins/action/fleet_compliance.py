@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, 
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
@@ -47,6 +48,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 PROGRESS_S = 10.0
 
 _NOT_CHECKED = (FAILED, UNREACHABLE)
+_AUTOMATION = "automation_app_id"
+"""Beside the findings of a host: whose rights found them. It is a fact of the run."""
 
 display = Display()
 
@@ -59,6 +62,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         task_vars = task_vars or {}
+        self._automation: set[str] = set()
         result: dict[str, Any] = super().run(tmp, task_vars)
         validation = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given(plain(self._task.args)))
         problem = missing_dependency() or _unusable(validation.error_messages)
@@ -101,6 +105,7 @@ class ActionModule(ActionBase):
         shown = time.monotonic()
         for host, entry in sweep(batch, check, threads=options["concurrency"], processes=options["processes"]):
             found.append(_from_entry(host, entry))
+            self._automation.add(str(entry.get(_AUTOMATION) or ""))
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
                 display.display(f"checked {len(found)} of {len(batch)} PBXs", stderr=True)
@@ -130,6 +135,7 @@ class ActionModule(ActionBase):
             "limit": str(task_vars.get("ansible_limit") or ""),
             "inventory_options": _inventory_options(task_vars),
             "duration_s": round(seconds, 1),
+            **provenance(task_vars, self._automation),
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
         return Report.build([HostResult.from_dict(entry) for entry in hosts], moment, run, earlier)
@@ -163,7 +169,7 @@ def _check(
     try:
         crossings.check(host)
         taken = Runner(host, None, check_mode=True).run(known, run_task, OPERATIONS["compliance"])
-        return host_result(host, known, taken).to_dict()
+        return {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
     except M365Error as error:
         return HostResult(host=host, verdict="failed", reasons=[str(error)]).to_dict()
 

@@ -44,7 +44,7 @@ from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.tcx.m365.plugins.plugin_utils import _prose
 
-_WRITING = ("application", "grant", "consent", "settings", "retire", "unlink", "remove")
+_WRITING = ("application", "grant", "settings", "retire", "unlink", "delete", "export")
 _COLORS = {"+": "COLOR_DIFF_ADD", "-": "COLOR_DIFF_REMOVE", "~": "COLOR_CHANGED"}
 
 

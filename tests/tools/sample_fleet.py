@@ -19,7 +19,7 @@ RUN = {
     "check_mode": True,
     "limit": None,
     "duration_s": 48.7,
-    "inventory": "inventory/production.yml",
+    "inventory": ["inventory/production.yml"],
 }
 
 _FIRST = "alder amber aspen atlas birch bridge cedar cliff coral delta ember falcon garnet harbor iris jade kestrel linden maple north".split()

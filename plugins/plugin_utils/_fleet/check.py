@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.controls import changed, controls, name_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.findings import sentences
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import changes as changes_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import status as status_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import unmanaged
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import USERS, Result
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
 UNREACHABLE_KINDS = frozenset(("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline"))
@@ -27,16 +29,23 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
     """The entry of the report for one PBX."""
     changes = changes_of(taken)
     status = status_of(taken)
-    verdict, reasons, remedies = _verdict(taken.failed, changes, status)
-    reasons += [note for result in taken.values() for note in result.get("notes") or ()]
+    verdict, reasons, remedies = _verdict(taken, changes, status)
     application, grant = taken.of("application"), taken.of("grant")
     return HostResult(
         host=host,
         verdict=verdict,
-        reasons=reasons,
+        # What a rollout would lack is told, and no fault of the PBX: an auditor's application may only read.
+        reasons=[*reasons, *(taken.of("preflight").get("notes") or ())],
+        attention=_attention(taken),
         changes=changes,
+        controls=controls(taken.arguments, taken),
         certificates=list(application.get("certificates") or ()),
+        credentials=list(application.get("credentials") or ()),
+        granted_permissions=_granted(grant),
+        redirect_uris=_redirect_uris(taken),
+        owners=list(application.get("owners") or ()),
         unmanaged=unmanaged(taken),
+        adopted=_adopted(application),
         version=taken.first("version"),
         edition=taken.first("edition"),
         remedies=remedies,
@@ -47,14 +56,19 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         tenant_id=str(variables.get("entra_tenant_id") or ""),
         application_id=_known(application.get("app_id")),
         status=status,
-        attention=[sentence for result in taken.values() for sentence in result.get("attention") or ()],
         url=str(variables.get("tcx_url") or ""),
     )
 
 
+def _attention(taken: Taken) -> list[str]:
+    found = [sentence for result in taken.values() for sentence in result.get("attention") or ()]
+    return found + [note for step in ("pbx", *USERS) for note in taken.of(step).get("notes") or ()]
+
+
 def _verdict(
-    failed: Result | None, changes: list[dict[str, Any]], status: Mapping[str, Any]
+    taken: Taken, changes: list[dict[str, Any]], status: Mapping[str, Any]
 ) -> tuple[str, list[str], list[str]]:
+    failed = taken.failed
     if failed is not None:
         error = failed.get("error") or {}
         kind = error.get("kind", "failed")
@@ -62,15 +76,57 @@ def _verdict(
         remedy = error.get("remedy")
         return verdict, [str(failed.get("msg") or "the check failed without a message")], [remedy] if remedy else []
     reasons = sentences(changes)
-    unhealthy = bool(status) and not status.get("ok")
-    if unhealthy and status.get("message"):
-        reasons.append(f"3CX says: {status['message']}")
+    troubles, remedies = _troubles(taken.of("sign_in"), status)
     if changes:
-        return "drifted", reasons, []
-    if unhealthy:
-        # Every setting is as wanted and the proof fails all the same: a repair by the rollout cannot be promised.
-        return "broken", reasons, []
-    return "compliant", reasons, []
+        return "drifted", reasons + troubles, []
+    if troubles:
+        # Every setting is as desired: a repair by the rollout cannot be promised.
+        return "broken", troubles, remedies
+    return "compliant", [], []
+
+
+def _troubles(sign_in: Result, status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """What does not work, each once, and what to do about it."""
+    troubles, remedies = [], []
+    if status and not status.get("ok"):
+        troubles.append(f"3CX reports: {status.get('message') or 'the Microsoft 365 integration does not work'}")
+        remedies.append(remedy_for(str(status.get("message") or "")))
+    for name, side in (("Microsoft Entra", "entra"), ("the PBX", "pbx")):
+        found = sign_in.get(side) or {}
+        if sign_in and not found.get("ok", True):
+            troubles.append(
+                f"A sign-in would not work; {name} answered: {found.get('message') or found.get('verdict')}"
+            )
+            remedies.append(str(found.get("remedy") or ""))
+    return troubles, list(dict.fromkeys(filter(None, remedies)))
+
+
+def _granted(grant: Result) -> list[str]:
+    """The permissions that are granted today: in check mode the step also lists those that a rollout would grant."""
+    missing = set(grant.get("granted") or ())
+    found = [name_of(each) for each in grant.get("application_permissions") or ()]
+    delegated = [name_of(each) for each in grant.get("delegated_permissions") or ()]
+    names = [name for name in found if name not in missing]
+    return names + [f"{name} (delegated)" for name in delegated if name not in missing]
+
+
+def _redirect_uris(taken: Taken) -> list[str]:
+    """The redirect URIs of type Web that are there today."""
+    application = taken.of("application")
+    before = changed(application, "application")
+    if "redirect_uris" in before:
+        return list(before["redirect_uris"] or ())
+    if not application or application.get("failed") or "state" in before:
+        return []
+    desired = taken.arguments.get("application", {}).get("redirect_uris") or ()
+    return list(dict.fromkeys([*desired, *((application.get("unmanaged") or {}).get("redirect_uris") or ())]))
+
+
+def _adopted(application: Result) -> dict[str, Any]:
+    adopted = application.get("adopted")
+    if isinstance(adopted, Mapping):
+        return dict(adopted)
+    return {"sentence": adopted} if isinstance(adopted, str) and adopted else {}
 
 
 def _known(value: Any) -> str:

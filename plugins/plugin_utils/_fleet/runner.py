@@ -42,7 +42,14 @@ Kept = dict[str, dict[str, Any]]
 
 
 class Taken(dict[str, Result]):
-    """The results of the steps that a task took on one PBX, in order; a failed one is the last."""
+    """The results of the steps that a task took on one PBX, in order; a failed one is the last.
+
+    :ivar arguments: what each step was asked for.
+    """
+
+    def __init__(self, results: Mapping[str, Result] | None = None, **more: Result) -> None:
+        super().__init__(results or {}, **more)
+        self.arguments: dict[str, Mapping[str, Any]] = {}
 
     @property
     def failed(self) -> Result | None:
@@ -98,7 +105,7 @@ class Runner:
             reusable = kept.get(step.name) if step.kind == CHECK and step.name not in afresh else None
             if reusable and not reusable["fresh"] and step.name in wanted:
                 reusable = None
-            result, digest = self._result(step, work, reusable)
+            result, digest = self._result(step, work, reusable, taken)
             taken[step.name] = work.results[step.name] = result
             if result.get("failed"):
                 break
@@ -107,10 +114,10 @@ class Runner:
         self._save(kept)
         return taken
 
-    def _result(self, step: Step, work: Work, kept: Mapping[str, Any] | None) -> tuple[Result, str]:
+    def _result(self, step: Step, work: Work, kept: Mapping[str, Any] | None, taken: Taken) -> tuple[Result, str]:
         """The result of a step, and the digest of its arguments; the digest is empty when an earlier task took it."""
         try:
-            arguments = step.arguments(work)
+            arguments = taken.arguments[step.name] = step.arguments(work)
             digest = _digest(arguments)
             if kept is not None and kept["arguments"] == digest:
                 result, digest = kept["result"], ""

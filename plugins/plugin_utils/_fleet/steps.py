@@ -364,12 +364,12 @@ STEPS: Mapping[str, Step] = {step.name: step for step in _STEPS}
 
 _PREFLIGHT = ("pbx", "preflight")
 _CONFIGURE = ("application", "grant", "settings")
-_USERS = ("directory", "people")
+USERS = ("directory", "people")
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "preflight": _PREFLIGHT,
-    "rollout": (*_PREFLIGHT, *_CONFIGURE, "sign_in", *_USERS),
-    "compliance": (*_PREFLIGHT, *_CONFIGURE, *_USERS),
+    "rollout": (*_PREFLIGHT, *_CONFIGURE, "sign_in", *USERS),
+    "compliance": (*_PREFLIGHT, *_CONFIGURE, "sign_in", *USERS),
     # The older certificates go only after the PBX has proven to work with what the application has now.
     "rotate_certificate": (*_PREFLIGHT, *_CONFIGURE, "retire"),
     # Both sides are read before the PBX is unlinked: what cannot be deleted must not be left without its PBX.

@@ -32,7 +32,9 @@ def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
     for one in host_certificates(entry["host"], entry["certificates"], now):
         if one.days_left is None or one.superseded or not one.counts or (one.days_left < 0 and works and not named):
             continue
-        if one.days_left <= SOON_DAYS:
+        # The check may have said it already, in its own words.
+        told = any(one.thumbprint and one.thumbprint in said for said in entry["attention"])
+        if one.days_left <= SOON_DAYS and not told:
             when = f"expired on {one.day}" if one.days_left < 0 else f"expires on {one.day}, in {_days(one.days_left)}"
             yield f"The certificate {visible(one.thumbprint)} of the application {when}."
 

@@ -15,6 +15,13 @@ from .model import Report
 from .values import as_text, shorten
 from .verdicts import ATTENTION, COMPLIANT
 
+_LABELS = {
+    "ansible_version": "ansible-core",
+    "automation_app_id": "Automation's application",
+    "collection_version": "Collection",
+    "inventory_commit": "Commit of the inventory",
+    "job_id": "Job",
+}
 _KNOWN = ("playbook", "check_mode", "limit", "duration_s")
 
 
@@ -68,6 +75,11 @@ def time_text(moment: str) -> str:
     return f"{moment[:10]} {moment[11:16]} UTC" if well_formed else visible(moment)
 
 
+def _fact(value: Any) -> str:
+    texts = [as_text(each) for each in value] if isinstance(value, list) else [as_text(value)]
+    return shorten(visible(", ".join(texts)), 120)
+
+
 def run_facts(report: Report) -> list[tuple[str, str]]:
     """What is known about the run, as pairs of a name and a text."""
     run = report.run
@@ -80,7 +92,5 @@ def run_facts(report: Report) -> list[tuple[str, str]]:
     if run.get("duration_s") is not None:
         facts.append(("Duration", duration_text(run["duration_s"])))
     more = [name for name in sorted(run) if name not in _KNOWN and run[name] not in (None, "", [], {})]
-    facts.extend(
-        (visible(name.replace("_", " ").capitalize()), shorten(visible(as_text(run[name])), 120)) for name in more
-    )
+    facts.extend((_LABELS.get(name) or visible(name.replace("_", " ").capitalize()), _fact(run[name])) for name in more)
     return facts

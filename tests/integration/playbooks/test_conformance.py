@@ -33,7 +33,6 @@ POSITIONS: list[dict[str, Any]] = [
         "ad_users_patch": "merge",
         "bad_literal": "delta",
         "annotations_refused": False,
-        "script_answer": "json",
     },
     {"unique_name_immutable": False},
 ]

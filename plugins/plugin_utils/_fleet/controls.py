@@ -1,0 +1,262 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The evidence of a compliance check: each thing that was checked, its desired value, what was found, and what that means. Pure.
+
+Steps run in check mode return what a rollout would make; what is there today is therefore the ``before`` of a change
+where there is one, and the desired value where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+Json = Mapping[str, Any]
+Control = dict[str, Any]
+
+PASS, FAIL, ATTENTION, NOT_CHECKED = "pass", "fail", "attention", "not_checked"
+
+_APPLICATION = {
+    "display_name": "Name of the application",
+    "sign_in_audience": "Supported account types",
+    "redirect_uris": "Redirect URIs of type Web",
+    "spa_redirect_uris": "Redirect URIs of type single-page application",
+    "public_client_redirect_uris": "Redirect URIs of type public client",
+    "id_tokens": "ID tokens",
+    "public_client": "Public client flows",
+    "certificates": "Certificates of the application",
+    "permissions": "Declared application permissions",
+    "delegated_permissions": "Declared delegated permissions",
+    "owners": "Owners of the application",
+}
+_GROUPS = {
+    "user_sync": "User sync",
+    "sign_in": "Sign-in with Microsoft",
+    "contact_sync": "Contact sync",
+    "calendar_sync": "Calendar sync",
+    "shared_mailboxes": "Shared mailboxes",
+    "presence": "Presence",
+    "mail": "Mail",
+    "teams": "Teams Direct Routing",
+}
+_NO_SETTING = frozenset(("private_key", "account_token", "deauthorize", "scripts_dir", "check_mapping", "certificate"))
+_STEPS = {
+    "pbx": ("pbx.answers", "The PBX answers and accepts the credential"),
+    "preflight": ("tenant.signed_in", "The tenant accepts the automation's application"),
+    "application": ("application.read", "The application was read"),
+    "grant": ("consent.read", "The granted permissions were read"),
+    "settings": ("settings.read", "The Microsoft 365 settings were read"),
+}
+_EARLIER = "an earlier check of this PBX failed"
+
+
+def controls(arguments: Mapping[str, Json], results: Mapping[str, Json]) -> list[Control]:
+    """The controls of one PBX, in the order of the steps.
+
+    :param arguments: what each step was asked for, by name of the step.
+    :param results: what each step returned in check mode; a failed one is the last.
+    """
+    return [
+        *_steps(results),
+        *_tls(results.get("pbx") or {}),
+        *_application(arguments.get("application") or {}, results.get("application")),
+        *_credentials(results.get("application")),
+        *_principal(results.get("application")),
+        *_consent(arguments.get("grant") or {}, results.get("grant")),
+        *_settings(arguments.get("settings") or {}, results.get("settings")),
+        *_works(results),
+    ]
+
+
+def control(name: str, title: str, desired: Any, found: Any, result: str, reason: str = "") -> Control:
+    return {"id": name, "title": title, "desired": desired, "found": found, "result": result, "reason": reason}
+
+
+def _steps(results: Mapping[str, Json]) -> Iterator[Control]:
+    failed = False
+    for step, (name, title) in _STEPS.items():
+        result = results.get(step)
+        if result is None:
+            if failed:
+                yield control(name, title, None, None, NOT_CHECKED, _EARLIER)
+        elif result.get("failed"):
+            failed = True
+            yield control(name, title, True, False, FAIL, str(result.get("msg") or ""))
+        else:
+            yield control(name, title, True, True, PASS)
+
+
+def _tls(pbx: Json) -> Iterator[Control]:
+    certificate = pbx.get("tls_certificate")
+    if not isinstance(certificate, Mapping):
+        return
+    days = certificate.get("days_left")
+    found = certificate.get("not_after")
+    title = "TLS certificate of the PBX"
+    if isinstance(days, (int, float)) and days < 0:
+        yield control("pbx.tls_certificate", title, "valid", found, FAIL, "it has expired")
+    elif isinstance(days, (int, float)) and days <= 30:
+        yield control("pbx.tls_certificate", title, "valid", found, ATTENTION, f"it expires in {int(days)} days")
+    else:
+        yield control("pbx.tls_certificate", title, "valid", found, PASS)
+
+
+def _application(desired: Json, result: Json | None) -> Iterator[Control]:
+    if not readable(result):
+        return
+    before = changed(result, "application")
+    created = "state" in before
+    for option, title in _APPLICATION.items():
+        value = _thumbprints(result) if option == "certificates" else desired.get(option)
+        if value in (None, [], ""):
+            continue
+        yield _compared(f"application.{option}", title, value, before.get(option), created or option in before)
+
+
+def _thumbprints(result: Json | None) -> list[str]:
+    certificates = (result or {}).get("certificates") or ()
+    return [str(each.get("thumbprint")) for each in certificates if each.get("desired")]
+
+
+def _credentials(result: Json | None) -> Iterator[Control]:
+    credentials = (result or {}).get("credentials")
+    if not readable(result) or credentials is None:
+        return
+    title = "Credentials that the inventory does not know"
+    foreign = [
+        f"{each.get('kind')} {each.get('name') or 'unnamed'}" for each in credentials if each.get("owner") == "foreign"
+    ]
+    if foreign:
+        yield control(
+            "application.foreign_credentials",
+            title,
+            [],
+            foreign,
+            ATTENTION,
+            "whoever holds one can act as the application",
+        )
+    else:
+        yield control("application.foreign_credentials", title, [], [], PASS)
+
+
+def _principal(result: Json | None) -> Iterator[Control]:
+    principal = (result or {}).get("service_principal")
+    if not readable(result) or not isinstance(principal, Mapping):
+        return
+    if "enabled" in principal:
+        good = bool(principal["enabled"])
+        yield control("application.enabled", "Users can sign in to the application", True, good, PASS if good else FAIL)
+    if "assignment_required" in principal:
+        required = bool(principal["assignment_required"])
+        reason = "only users and groups that are assigned to the application can sign in" if required else ""
+        title = "Assignment to the application is required"
+        yield control("application.assignment_required", title, None, required, ATTENTION if required else PASS, reason)
+
+
+def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
+    if not readable(result):
+        return
+    known = result or {}
+    missing = [str(name) for name in known.get("granted") or ()]
+    for kind, title in (
+        ("application_permissions", "Granted application permissions"),
+        ("delegated_permissions", "Granted delegated permissions"),
+    ):
+        names = [name_of(each) for each in known.get(kind) or ()]
+        asked = [name_of(each) for each in desired.get("permissions" if kind[0] == "a" else kind) or ()]
+        if not names and not asked:
+            continue
+        found = [name for name in names if name not in missing]
+        lacking = [name for name in asked or names if name in missing]
+        reason = f"missing: {', '.join(lacking)}" if lacking else ""
+        yield control(f"consent.{kind}", title, asked or names, found, FAIL if lacking else PASS, reason)
+    unneeded = [str(name) for name in known.get("unneeded") or ()]
+    if unneeded:
+        reason = "no setting that is on needs them"
+        yield control("consent.unneeded", "Permissions that nothing needs", [], unneeded, ATTENTION, reason)
+
+
+def name_of(permission: Any) -> str:
+    """The name of a permission, as the modules return or take it."""
+    return str(permission.get("name") or permission.get("id")) if isinstance(permission, Mapping) else str(permission)
+
+
+def _settings(desired: Json, result: Json | None) -> Iterator[Control]:
+    if not readable(result):
+        return
+    before = changed(result, "settings")
+    for option in ("application_id", "tenant_id"):
+        if desired.get(option):
+            title = "Application of the PBX" if option == "application_id" else "Tenant of the PBX"
+            yield _compared(f"settings.{option}", title, desired[option], before.get(option), option in before)
+    for group, group_title in _GROUPS.items():
+        for path, value in _leaves(desired.get(group) or {}):
+            name = f"{group}.{path}"
+            title = f"{group_title}: {path.replace('_', ' ').replace('.', ', ')}"
+            yield _compared(f"settings.{name}", title, value, before.get(name), name in before)
+
+
+def _leaves(tree: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if value is None or name in _NO_SETTING or name.endswith("_exclusive"):
+            continue
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _works(results: Mapping[str, Json]) -> Iterator[Control]:
+    status = next(
+        (results[step]["status"] for step in ("settings", "pbx") if (results.get(step) or {}).get("status")), None
+    )
+    if status is not None:
+        good = bool(status.get("ok"))
+        reason = "" if good else str(status.get("message") or "the PBX reports no reason")
+        yield control("integration.works", "Microsoft 365 works on the PBX", True, good, PASS if good else FAIL, reason)
+    sign_in = results.get("sign_in")
+    title = "Entra and the PBX are ready for a sign-in"
+    if sign_in is None:
+        yield control(
+            "sign_in.ready", title, None, None, NOT_CHECKED, "nothing asked for it, or an earlier check failed"
+        )
+    else:
+        good = bool(sign_in.get("ok")) and not sign_in.get("failed")
+        reason = "" if good else str(sign_in.get("msg") or _verdicts(sign_in))
+        yield control("sign_in.ready", title, True, good, PASS if good else FAIL, reason)
+
+
+def _verdicts(sign_in: Json) -> str:
+    sides = ((name, sign_in.get(name) or {}) for name in ("entra", "pbx"))
+    return "; ".join(
+        f"{name}: {side.get('message') or side.get('verdict')}" for name, side in sides if not side.get("ok", True)
+    )
+
+
+def readable(result: Json | None) -> bool:
+    """Whether the step was taken and did not fail."""
+    return bool(result) and not (result or {}).get("failed")
+
+
+def changed(result: Json | None, target: str) -> dict[str, Any]:
+    """What is there today where it is not as desired, by field."""
+    changes: Sequence[Json] = (result or {}).get("changes") or ()
+    return {str(each.get("field")): each.get("before") for each in changes if each.get("target") == target}
+
+
+def _compared(name: str, title: str, desired: Any, before: Any, differs: bool) -> Control:
+    if not differs:
+        return control(name, title, desired, desired, PASS)
+    return control(name, title, desired, before, FAIL, _difference(desired, before))
+
+
+def _difference(desired: Any, before: Any) -> str:
+    if not isinstance(desired, list):
+        return ""
+    there: Iterable[Any] = before if isinstance(before, (list, tuple)) else ()
+    missing = [str(each) for each in desired if each not in there]
+    return f"missing: {', '.join(missing)}" if missing else ""
