@@ -180,7 +180,7 @@ def _silent(_text: str) -> None:
 
 def _from_entry(host: str, entry: dict[str, Any]) -> HostResult:
     if "crashed" in entry:
-        return HostResult(host=host, verdict="failed", reasons=[f"The check broke: {entry['crashed']}."])
+        return HostResult(host=host, verdict="failed", reasons=[f"Unexpected error: {entry['crashed']}."])
     return HostResult.from_dict(entry)
 
 

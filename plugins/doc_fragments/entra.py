@@ -48,14 +48,14 @@ options:
     default: auto
   client_secret:
     description:
-      - A client secret of the automation's app. It is the value that is shown once, not its ID.
+      - A client secret of the automation's application. It is the value that is shown once, not its ID.
       - A secret that was refused is not tried again in the same run.
       - Taken from the variable C(entra_client_secret) of the host, else from the environment variable
         E(AZURE_CLIENT_SECRET), if the task gives no credential at all.
     type: str
   certificate_path:
     description:
-      - A PEM file with certificate and private key of the automation's app, or a PFX file.
+      - A PEM file with certificate and private key of the automation's application, or a PFX file.
       - Taken from the variable C(entra_certificate_path) of the host, else from the environment variable
         E(AZURE_CLIENT_CERTIFICATE_PATH), if the task gives no credential at all.
     type: path
@@ -73,7 +73,7 @@ options:
     type: str
   federated_token:
     description:
-      - A token of another identity provider that the automation's app trusts, for example one that Automation Platform has
+      - A token of another identity provider that the automation's application trusts, for example one that Automation Platform has
         issued (workload identity federation).
       - Taken from the variable C(entra_federated_token) of the host if not set.
     type: str
@@ -90,7 +90,7 @@ options:
     type: str
   cloud:
     description:
-      - The cloud in which the tenant lives.
+      - The cloud that the tenant belongs to.
       - If not set, it is the cloud of O(authority_host), or V(public).
       - Taken from the variable C(entra_cloud) of the host, else from the environment variable
         E(ENTRA_CLOUD), if not set.

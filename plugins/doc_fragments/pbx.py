@@ -88,7 +88,7 @@ options:
     default: 30
   deadline:
     description:
-      - Seconds after which the task ends, whatever it is waiting for.
+      - Seconds after which the task fails, whatever it is waiting for.
       - Taken from the variable C(tcx_deadline) of the host, else from the environment variable
         E(TCX_DEADLINE), if not set.
     type: int

@@ -266,7 +266,9 @@ class Http:
                 attempts += self.policy.attempts // 2 if isinstance(error, _NotInTime) else 1
                 if not repeatable or attempts >= self.policy.attempts:
                     raise
-                self._pause(self.deadline.backoff(attempts), f"the connection to {self._where()} broke", error)
+                self._pause(
+                    self.deadline.backoff(attempts), f"the connection to {self._where()} was interrupted", error
+                )
                 continue
             if reply.status == 429:
                 throttled += 1

@@ -68,7 +68,7 @@ def reason(error: BaseException) -> str:
     number = getattr(cause, "errno", None)
     if not text and number:
         text = os.strerror(number)
-    return _plain(text) if text else "the connection broke"
+    return _plain(text) if text else "the connection was interrupted"
 
 
 def _plain(text: str) -> str:

@@ -45,7 +45,7 @@ def abandoned() -> bool:
 def check() -> None:
     """:raises Abandoned: nobody waits for this any more."""
     if abandoned():
-        raise Abandoned("ansible-playbook has ended; nothing more is written")
+        raise Abandoned("ansible-playbook was terminated; nothing more is written")
 
 
 def _parent_of(process: int) -> int | None:

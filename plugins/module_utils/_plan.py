@@ -27,7 +27,7 @@ PENDING = "(known after apply)"
 
 @dataclass(frozen=True)
 class Change:
-    """One property that is not as wanted.
+    """One property that differs from the desired value.
 
     :param target: the kind of object (``application``, ``service_principal``, ``settings`` ...).
     :param field: the option or property, dotted when nested (``user_sync.photo``).

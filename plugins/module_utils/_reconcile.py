@@ -109,7 +109,7 @@ class Resource(ABC, Generic[S]):
         return Conflict(
             f"{', '.join(change.field for change in left.changes)} was reverted after the write",
             tried=f"change {self.what}",
-            remedy="Somebody else is changing it at this moment, or the service ignores it. Run again.",
+            remedy="Another process is changing it at this moment, or the service ignores it. Run again.",
         )
 
 
@@ -346,7 +346,7 @@ class _Pace:
         self._writes += 1
         if self._writes > MOST_REPAIRS:
             raise Conflict(
-                f"somebody else keeps changing it; gave up after {MOST_REPAIRS} attempts",
+                f"another process keeps changing it; gave up after {MOST_REPAIRS} attempts",
                 tried=f"change {self._what}",
                 remedy="Let one controller at a time work on it.",
             ).after(self._last)
@@ -386,7 +386,7 @@ class _Pace:
 
     def be_quiet(self) -> None:
         self.contended = True
-        self._pause(2.0 + 4 * self._longest, f"somebody else is changing {self._what}")
+        self._pause(2.0 + 4 * self._longest, f"another process is changing {self._what}")
 
     def wait_for_replica(self) -> bool:
         """Wait for a reading that is not old; true when it has been old for so long that there is room for doubt."""

@@ -176,7 +176,7 @@ def _run_command(module: AnsibleModule, command: list[str], seconds: float) -> t
     finally:
         timer.cancel()
     if status == -signal.SIGKILL:
-        raise TimeoutError(f"{command[0]} has not ended within {seconds:.0f} s")
+        raise TimeoutError(f"{command[0]} did not finish within {seconds:.0f} s")
     return int(status), str(out), str(err)
 
 

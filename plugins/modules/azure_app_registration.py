@@ -199,7 +199,7 @@ options:
     elements: str
     default: []
   certificates_prune_expired:
-    description: Whether certificates that have ended are removed, also those of others.
+    description: Whether expired certificates are removed, also those of others.
     type: bool
     default: false
   certificates_prune_duplicates:
@@ -268,7 +268,7 @@ options:
         type: bool
   purge:
     description:
-      - With O(state=absent), whether the application is removed for good, also one that was deleted before.
+      - With O(state=absent), whether the application is deleted permanently, also one that was deleted before.
     type: bool
     default: false
   force:
@@ -287,7 +287,7 @@ options:
     type: int
     default: 300
 notes:
-  - The automation's app needs the application permission C(Application.ReadWrite.OwnedBy) (for applications that it makes
+  - The automation's application needs the application permission C(Application.ReadWrite.OwnedBy) (for applications that it makes
     itself) or C(Application.ReadWrite.All). A missing one is named before anything is written. In check mode the reading
     permissions are enough.
   - With C(Policy.Read.All) the app management policies of the tenant are checked before a certificate is added.
@@ -416,7 +416,7 @@ EXAMPLES = r"""
         unique_name: "3cx-{{ inventory_hostname }}"
         state: absent
 
-    - name: Delete an application that somebody else has made, for good
+    - name: Permanently delete an application that somebody else created
       tcx.m365.azure_app_registration:
         app_id: 0b7d3f0e-5f0c-4d3c-9a5b-3f8f5f3c2d11
         state: absent
@@ -495,7 +495,7 @@ certificates:
       type: str
       sample: "2036-11-20T10:00:00Z"
     days_left:
-      description: Days until then. Negative when it has ended.
+      description: Days until then. Negative after it has expired.
       type: int
       sample: 3649
     managed:

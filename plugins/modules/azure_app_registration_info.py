@@ -51,7 +51,7 @@ options:
     type: list
     elements: raw
 notes:
-  - The automation's app needs the application permission C(Application.Read.All), or one that includes it.
+  - The automation's application needs the application permission C(Application.Read.All), or one that includes it.
 seealso:
   - module: tcx.m365.azure_app_registration
 """
@@ -65,7 +65,7 @@ EXAMPLES = r"""
     unique_name: 3cx-acme
   register: found
 
-- name: Tell when the first certificate ends
+- name: Show when the first certificate expires
   ansible.builtin.debug:
     msg: "{{ found.applications[0].certificates[0].not_after }}"
 

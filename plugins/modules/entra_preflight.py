@@ -45,7 +45,7 @@ options:
     type: str
   certificates:
     description:
-      - Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has ended is an error.
+      - Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has expired is an error.
     type: list
     elements: str
   permissions:

@@ -169,12 +169,12 @@ notes:
   type: list
   elements: str
 findings:
-  description: What the look found on the PBX, as M(tcx.m365.tcx_preflight) tells it.
+  description: What the pre-flight check found on the PBX, as M(tcx.m365.tcx_preflight) reports it.
   returned: when the PBX could be asked
   type: list
   elements: dict
 people:
-  description: Who has left and who is a stranger, each with number, e-mail address and reason.
+  description: Deprovisioned users, renamed users, and users without a Microsoft 365 account, with number, email address and reason.
   returned: when O(ignore:sso_verify_people) is true
   type: dict
   sample:

@@ -63,7 +63,7 @@ options:
     default: present
   on_missing_rights:
     description:
-      - What happens if the automation's app may not grant.
+      - What happens if the automation's application may not grant.
       - V(fail) fails, and tells where an administrator can give the consent.
       - V(report) changes nothing, does not fail, and returns RV(admin_consent_url), RV(missing_rights) and RV(changes), which are
         then still to be made.
@@ -86,7 +86,7 @@ options:
     type: int
     default: 300
 notes:
-  - The automation's app needs the application permission C(AppRoleAssignment.ReadWrite.All) for application permissions, and
+  - The automation's application needs the application permission C(AppRoleAssignment.ReadWrite.All) for application permissions, and
     C(DelegatedPermissionGrant.ReadWrite.All) for delegated ones. The first lets its holder grant anything to anybody, itself
     included. Where that is too much, use O(on_missing_rights=report).
   - In check mode the reading permissions are enough.
@@ -217,12 +217,12 @@ admin_consent_url:
   description:
     - Where an administrator of the tenant can consent to everything that the application declares.
     - On failure it is in RV(error) too.
-  returned: when the automation's app may not grant
+  returned: when the automation's application may not grant
   type: str
   sample: https://login.microsoftonline.com/contoso.example/adminconsent?client_id=0b7d3f0e-5f0c-4d3c-9a5b-3f8f5f3c2d11
 missing_rights:
-  description: The permissions of which the automation's app needs one.
-  returned: when the automation's app may not grant and the task does not fail
+  description: The permissions of which the automation's application needs one.
+  returned: when the automation's application may not grant and the task does not fail
   type: list
   elements: str
   sample: [AppRoleAssignment.ReadWrite.All]

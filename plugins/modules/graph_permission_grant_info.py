@@ -47,7 +47,7 @@ options:
     choices: [sign_in, user_sync, contact_sync, calendar_sync, presence, groups, mail]
 notes:
   - If no permissions are given, those that the application declares count as needed.
-  - The automation's app needs the application permission C(Application.Read.All), or one that includes it. For delegated
+  - The automation's application needs the application permission C(Application.Read.All), or one that includes it. For delegated
     permissions also C(DelegatedPermissionGrant.Read.All) or C(Directory.Read.All).
 seealso:
   - module: tcx.m365.graph_permission_grant

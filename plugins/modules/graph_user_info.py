@@ -51,7 +51,7 @@ options:
     type: bool
     default: false
 notes:
-  - The automation's app needs the application permission C(User.Read.All) or C(Directory.Read.All). With O(groups) it also needs
+  - The automation's application needs the application permission C(User.Read.All) or C(Directory.Read.All). With O(groups) it also needs
     C(GroupMember.Read.All), and with O(photo) C(User.Read.All) or C(ProfilePhoto.Read.All).
 seealso:
   - module: tcx.m365.tcx_m365_settings_info
@@ -75,7 +75,7 @@ EXAMPLES = r"""
     directory_users: "{{ directory.users }}"
   register: pbx
 
-- name: Show who has left
+- name: Show deprovisioned users
   ansible.builtin.debug:
     var: pbx.users.comparison.leavers
 

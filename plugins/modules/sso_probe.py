@@ -84,7 +84,7 @@ options:
     default: 30
   deadline:
     description:
-      - Seconds after which the task ends, whatever it is waiting for.
+      - Seconds after which the task fails, whatever it is waiting for.
     type: int
     default: 600
   require:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tcx_m365_settings
-short_description: Manage and prove the Microsoft 365 integration of a 3CX PBX
+short_description: Manage and verify the Microsoft 365 integration of a 3CX PBX
 version_added: 1.0.0
 description:
   - Links a 3CX PBX to its application in Microsoft Entra, and manages what the console shows under
     C(Integrations > Microsoft 365). That is user synchronization, signing in with Microsoft, contacts, shared mailboxes,
     calendar, presence, mail and Teams Direct Routing.
   - What is not mentioned is not touched.
-  - Afterwards it proves that the integration works. The PBX knows its application, has no error to report, and can list
+  - Afterwards it verifies that the integration works. The PBX knows its application, has no error to report, and can list
     users of Microsoft 365.
   - Works with 3CX V20 from 20.0.5 on. An option that the release or the license of a PBX lacks is refused before anything
     is written, together with all others.
@@ -45,13 +45,13 @@ options:
     type: str
   wait:
     description:
-      - Whether to wait for the proof that the integration works, and to fail without it.
+      - Whether to wait until the integration works, and to fail if it does not.
       - In check mode the module looks once, does not wait and does not fail.
     type: bool
     default: true
   wait_timeout:
     description:
-      - Seconds to wait for the proof.
+      - Seconds to wait until the integration works.
     type: int
     default: 300
   state:
@@ -138,7 +138,7 @@ redirect_uri:
   type: str
   sample: https://acme.example.com:5001/oauth2office2
 unmanaged:
-  description: Entries of mentioned lists that are on the PBX besides those that are wanted, by option.
+  description: Entries of mentioned lists that are on the PBX besides the desired ones, by option.
   returned: success
   type: dict
   sample: {"user_sync.users": ["4f5c2b8e-1111-2222-3333-444455556666"]}
@@ -163,7 +163,7 @@ changes:
       description: What was there.
       type: raw
     after:
-      description: What was wanted.
+      description: The desired value.
       type: raw
 diff:
   description: The same as text.

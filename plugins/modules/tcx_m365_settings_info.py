@@ -13,8 +13,8 @@ version_added: 1.0.0
 description:
   - Reads the Microsoft 365 settings of a 3CX PBX in the shape of the options of M(tcx.m365.tcx_m365_settings), and whether
     the integration works.
-  - On request also the license and its dates, users and their photos, leavers and strangers, double mail addresses, the next
-    free extension, and sign-ins with Microsoft that have really happened.
+  - On request also the license and its dates, users and their photos, deprovisioned users and users without a Microsoft 365 account,
+    double mail addresses, the next free extension, and sign-ins with Microsoft that have really happened.
   - It never reads license keys, passwords or tokens.
 author:
   - The tcx.m365 contributors (@tcx-m365)
@@ -109,7 +109,7 @@ EXAMPLES = r"""
     client_secret: "{{ entra_client_secret }}"
   register: directory
 
-- name: Who has left the company and can still sign in to the PBX?
+- name: Find deprovisioned users who can still sign in to the PBX
   tcx.m365.tcx_m365_settings_info:
     url: https://acme.example.com:5001
     client_id: "900"

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tcx_preflight
-short_description: Check a PBX before anything is written, and name all that stands in the way
+short_description: Check a PBX before anything is written, and name everything that blocks a rollout
 version_added: 1.0.0
 description:
-  - Takes the look that M(tcx.m365.tcx_m365_settings) takes in check mode, without an application, and refuses what the
+  - Runs the checks that M(tcx.m365.tcx_m365_settings) runs in check mode, without an application, and refuses what the
     release or the license of the PBX lacks.
   - Judges what that look has brought along at no further request. That is the role of the API client, the TLS certificate of the
     PBX, its clock, and, when it is linked already, whether the integration works and Microsoft's notifications reach it.
   - With O(thorough=true) it also reads the license and its dates, mail addresses that several extensions have, and whether there
     are free extension numbers for the users who will come.
-  - Everything that stands in the way is one error that names all of it. What will stand in the way before long is a warning.
+  - Everything that blocks a rollout is reported as one error. What will block it before long is a warning.
   - It writes nothing, on no side.
 author:
   - The tcx.m365 contributors (@tcx-m365)
@@ -47,7 +47,7 @@ options:
 notes:
   - Whether the application in Entra has the redirect URI that this module returns is told by
     M(tcx.m365.azure_app_registration) in check mode. The C(preflight) role and the rollout do both.
-  - A certificate that has ended is an error even where O(validate_certs=false), because browsers do not accept it either.
+  - An expired certificate is an error even where O(validate_certs=false), because browsers do not accept it either.
   - XAPI lists the extension numbers of users. Those of queues and ring groups are known to the PBX alone, so that the number of
     free ones is an upper bound.
 seealso:
@@ -79,7 +79,7 @@ EXAMPLES = r"""
 RETURN = r"""
 findings:
   description:
-    - Everything that was looked at, in a stable order by topic. A topic that is missing could not be looked at.
+    - Everything that was checked, in a stable order by topic. A topic that is missing could not be checked.
     - Also returned when the task fails for them.
   returned: success, and failure for what was found
   type: list
@@ -174,7 +174,7 @@ presence_redirect_uri:
   type: str
   sample: https://acme.example.com:5001/oauth2presence
 unmanaged:
-  description: Entries of mentioned lists that are on the PBX besides those that are wanted, by option.
+  description: Entries of mentioned lists that are on the PBX besides the desired ones, by option.
   returned: success
   type: dict
   sample: {"user_sync.users": ["4f5c2b8e-1111-2222-3333-444455556666"]}

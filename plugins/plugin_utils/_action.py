@@ -49,7 +49,7 @@ class CollectionAction(ActionBase):
     def _refuse_async(self, name: str) -> None:
         if self._task.async_val:
             raise AnsibleActionFail(
-                f"{name} cannot run with async: it ends by its own deadline. "
+                f"{name} cannot run with async: it has a deadline of its own. "
                 "Remove async and poll from the task; raise forks to work on more hosts at a time."
             )
 

@@ -18,5 +18,5 @@ def run_program(command: list[str], seconds: float) -> tuple[int, str, str]:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"{command[0]} has not ended within {seconds:.0f} s") from None
+        raise TimeoutError(f"{command[0]} did not finish within {seconds:.0f} s") from None
     return done.returncode, done.stdout, done.stderr

@@ -111,7 +111,7 @@ class Demo:
         print(
             f"  - first rollout: {first['writes']} changes with {first['calls']} calls in {first['seconds']:.0f} s; "
             f"second rollout: {again['writes']} changes\n"
-            f"  - compliance run: {counts['compliant']} of {counts['total']} PBXs as wanted, {counts['drifted']} drifted, "
+            f"  - compliance run: {counts['compliant']} of {counts['total']} PBXs compliant, {counts['drifted']} drifted, "
             + ", ".join(f"{counts[name]} {name}" for name in other)
             + "\n    (one PBX is switched off, one has a wrong secret in the inventory, one asks for contact sync on a\n"
             "    Standard license: they are here on purpose, and no other PBX had to wait for them)\n"

@@ -134,7 +134,7 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
             f"(request {_guid(rng)}). The automation's own app lacks Application.ReadWrite.OwnedBy in this tenant."
         ]
         result.remedies = [
-            "Grant Application.ReadWrite.OwnedBy to the automation's app in this tenant, with admin consent."
+            "Grant Application.ReadWrite.OwnedBy to the automation's application in this tenant, with admin consent."
         ]
     elif verdict == "unlicensed":
         result.edition = "Standard"

@@ -26,7 +26,7 @@ Made from `plugins/module_utils/_pbx/properties.py` by `make generate`; do not e
 
 Options of `tcx.m365.tcx_m365_settings`, where XAPI keeps them, the edition that may switch them on, and the releases that
 have them (source: 3CX's API descriptions of these releases). An option that a PBX lacks is refused before anything is
-written, unless it is switched off or empty, because then it is as wanted already.
+written, unless it is switched off or empty, because then it has the desired value already.
 """
 
 FOOT = """

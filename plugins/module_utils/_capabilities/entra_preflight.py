@@ -126,7 +126,7 @@ def _check_rights(
         notes.append(rights.not_readable("delegated permissions", rights.READ_DELEGATED_PERMISSIONS))
     missing = [(tried, rights.lacking(token, any_of)) for tried, any_of in needed]
     return notes + [
-        f"a rollout could not {tried}: the automation's app lacks {' or '.join(names)}"
+        f"a rollout could not {tried}: the automation's application lacks {' or '.join(names)}"
         for tried, names in missing
         if names
     ]

@@ -263,7 +263,7 @@ class Work:
             health.remember(self.xapi, found)
         if not found.ok and waits and self.task.params["wait"]:
             raise found.error(self.request.within, self.request.desired.parties).while_trying(
-                "prove that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
+                "verify that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
             )
         self._warn(found, facts)
         return found

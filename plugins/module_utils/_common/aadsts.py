@@ -91,12 +91,12 @@ _UNKNOWN_APPLICATION = Meaning(
 _TENANT = Meaning(
     "tenant_not_found",
     "Compare the tenant ID with the Overview page of the Microsoft Entra admin center.",
-    caller="Check tenant_id, and that cloud is the one in which the tenant lives.",
+    caller="Check tenant_id, and that cloud is the one that the tenant belongs to.",
 )
 _CLOUD = Meaning(
     "another_cloud",
-    "Compare the tenant ID: {tenant} lives in another cloud than the one that was asked.",
-    caller="The tenant lives in another cloud: set cloud.",
+    "Compare the tenant ID: {tenant} belongs to another cloud than the one that was asked.",
+    caller="The tenant belongs to another cloud: set cloud.",
 )
 _AMBIGUOUS = Meaning(
     "ambiguous_application",

@@ -134,7 +134,7 @@ def flaw_of_key(certificate: Any) -> str:
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey):
         kind = type(key).__name__.replace("PublicKey", "").strip("_")
-        return f"has a key of the kind {'EC' if kind.startswith('EllipticCurve') else kind}, and Microsoft Entra takes RSA only"
+        return f"has a key of the kind {'EC' if kind.startswith('EllipticCurve') else kind}, and Microsoft Entra supports RSA only"
     if key.key_size < LEAST_RSA_BITS:
         return f"has an RSA key of {key.key_size} bits, and Microsoft Entra requires at least {LEAST_RSA_BITS}"
     return ""

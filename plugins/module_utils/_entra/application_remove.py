@@ -36,7 +36,7 @@ Json = dict[str, Any]
 Check = Callable[[Desired, Observed, Plan], None]
 
 _PATHS = {steps.DELETE: "/applications/{}", steps.PURGE: "/directory/deletedItems/{}"}
-_TRIED = {steps.DELETE: "delete the application", steps.PURGE: "remove the deleted application for good"}
+_TRIED = {steps.DELETE: "delete the application", steps.PURGE: "permanently delete the application"}
 
 
 class AbsentApplication(Replicated[Observed]):

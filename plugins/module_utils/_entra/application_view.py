@@ -100,7 +100,7 @@ def restore_warnings(before: Observed, plan: Plan) -> list[str]:
     states = {change.target: change.before for change in plan.changes if change.field == "state"}
     if states.get("application") == "deleted" and states.get("service_principal") == "absent":
         return [
-            "The deleted application comes back without its former service principal, which is gone for good: users and "
+            "The deleted application comes back without its former service principal, which cannot be restored: users and "
             "groups assigned to it, its consents and whether it asked for assignment are lost."
         ]
     principal = before.deleted_principal or {}

@@ -31,10 +31,10 @@ _BUSY = frozenset(("Directory_ConcurrencyViolation", "Error_MsaAppDoesNotExist")
 """The directory has not finished with an earlier change of the same object; the same request works a little later."""
 
 _REMEDIES = {
-    "CredentialInvalidLifetimeAsPerAppPolicy": "The tenant's app management policy limits how long a certificate may live; "
+    "CredentialInvalidLifetimeAsPerAppPolicy": "The tenant's app management policy limits the lifetime of certificates; "
     "use one with a shorter lifetime, or exempt this application from the policy.",
     "CredentialTypeNotAllowedAsPerAppPolicy": "The tenant's app management policy forbids this kind of credential.",
-    "KeyCredentialsInvalidEndDate": "One of the application's certificates has ended; set certificates_prune_expired: true.",
+    "KeyCredentialsInvalidEndDate": "One of the application's certificates has expired; set certificates_prune_expired: true.",
     "KeyCredentialsInvalidStartDate": "Check the clock of this machine and the dates of the certificate.",
     "InvalidAppIdInPath": "Check the application id.",
 }

@@ -177,11 +177,11 @@ def require(token: Token, any_of: Sequence[str], tried: str, target: str = "", c
     missing = lacking(token, any_of)
     if not missing:
         return
-    remedy = f"Give the automation's app the application permission {' or '.join(missing)}, with admin consent."
+    remedy = f"Give the automation's application the application permission {' or '.join(missing)}, with admin consent."
     if consent_url:
         remedy += f" Or let an administrator of the tenant consent at {consent_url}"
     raise MissingRight(
-        f"the automation's app has not been granted {' or '.join(missing)}",
+        f"the automation's application has not been granted {' or '.join(missing)}",
         missing=missing,
         tried=tried,
         target=target,
@@ -203,7 +203,7 @@ def explain(error: Forbidden, token: Token, method: str, path: str) -> Forbidden
         error.missing = error.missing or missing
         error.remedy = (
             error.remedy
-            or f"Give the automation's app the application permission {' or '.join(missing)}, with admin consent."
+            or f"Give the automation's application the application permission {' or '.join(missing)}, with admin consent."
         )
     elif not token.app_only:
         error.remedy = error.remedy or (
@@ -213,8 +213,8 @@ def explain(error: Forbidden, token: Token, method: str, path: str) -> Forbidden
     elif method != "GET" and _only_owned(token, any_of):
         error.missing = error.missing or ["Application.ReadWrite.All"]
         error.remedy = error.remedy or (
-            f"{OWNED_BY} changes only what the automation's app owns: make the automation's service principal an owner of "
-            "this application and of its service principal, or give the automation's app Application.ReadWrite.All."
+            f"{OWNED_BY} changes only what the automation's application owns: make the automation's service principal an owner of "
+            "this application and of its service principal, or give the automation's application Application.ReadWrite.All."
         )
     elif "/restore" in path:
         error.remedy = error.remedy or (

@@ -167,14 +167,14 @@ class Tokens:
             return self._confidential({"client_assertion": lambda: found}, http)
         if isinstance(credential, ConfidentialCredential):
             return self._confidential(credential.for_msal(), http)
-        raise TypeError(f"nobody knows how to sign in with {credential.source}")
+        raise TypeError(f"unsupported credential type {credential.source}")
 
     def _ready(self, credential: StaticToken) -> Token:
         value = credential.token.strip()
         ends = (jwt.claims(value) or {}).get("exp")
         if isinstance(ends, (int, float)) and ends <= time.time():
             raise BadCredential(
-                f"access_token ended {time.time() - ends:.0f} s ago", remedy="Obtain a new one and run again."
+                f"access_token expired {time.time() - ends:.0f} s ago", remedy="Obtain a new one and run again."
             )
         return _token(value, float(ends) if isinstance(ends, (int, float)) else time.time() + 3600)
 

@@ -47,7 +47,7 @@ class Facts:
     def release(self) -> Release:
         found = Release.parse(self.version)
         if found is None:
-            raise Rejected(f"the PBX calls its version {self.version!r}", service="3CX")
+            raise Rejected(f"unrecognized 3CX version {self.version!r}", service="3CX")
         return found
 
     @property

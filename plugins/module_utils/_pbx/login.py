@@ -131,7 +131,7 @@ class Login:
             return self._keep(dict(content, refresh_token=content.get("refresh_token") or refused.refresh), reply)
         if totp.is_code(self._connection.security_code):
             raise BadCredential(
-                "the session has ended and the security code has been used already",
+                "the session has expired, and the security code has been used already",
                 service=SERVICE,
                 status=reply.status,
                 remedy="Run again with the code of the moment, or give the base32 secret as security_code.",

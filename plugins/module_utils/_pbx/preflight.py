@@ -101,7 +101,7 @@ class NotReady(M365Error):
         if any(each.topic == LICENSE for each in errors):
             self.kind = Unlicensed.kind
         said = " ".join(each.as_note() for each in errors)
-        super().__init__(said, tried="clear the PBX for a rollout; nothing was written", target=url)
+        super().__init__(said, tried="pass the pre-flight checks; nothing was written", target=url)
 
     def values(self) -> dict[str, Any]:
         """The findings, those that are well included."""
@@ -121,7 +121,7 @@ def judge_maintenance(facts: Facts) -> list[Finding]:
     if facts.license.maintenance_expired is None:
         return []
     if facts.license.maintenance_expired:
-        return [_maintenance_ended("the maintenance of the license has ended")]
+        return [_maintenance_ended("the maintenance of the license has expired")]
     return [Finding(LICENSE, OK, "the license is under maintenance")]
 
 
@@ -218,7 +218,7 @@ def judge_license(state: Mapping[str, Any], now: dt.datetime, warning_days: int)
     made = []
     renew = "Renew it in the 3CX portal, then refresh the license in the console."
     if state.get("active") is False or state.get("activated") is False:
-        what = "has ended" if state.get("activated") is not False else "is not activated"
+        what = "has expired" if state.get("activated") is not False else "is not activated"
         when = dates.parse(state.get("expires"))
         ended = f" (it expired on {dates.day(when)})" if when and when <= now else ""
         made.append(
@@ -228,7 +228,7 @@ def judge_license(state: Mapping[str, Any], now: dt.datetime, warning_days: int)
         made += _license_date("the license of the PBX", dates.parse(state.get("expires")), now, warning_days, renew)
     maintenance = dates.parse(state.get("maintenance_expires"))
     if maintenance is None and state.get("maintenance_expired"):
-        made.append(_maintenance_ended("the maintenance of the license has ended"))
+        made.append(_maintenance_ended("the maintenance of the license has expired"))
     made += _license_date("the maintenance of the license", maintenance, now, warning_days, renew)
     return made or [Finding(LICENSE, OK, "the license of the PBX is active and under maintenance")]
 

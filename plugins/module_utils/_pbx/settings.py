@@ -229,10 +229,10 @@ class IntegrationSettings(Resource[Observed]):
 
     def not_kept(self, left: Plan) -> M365Error:
         return Conflict(
-            f"the PBX did not keep {', '.join(change.field for change in left.changes)}",
+            f"verification failed: {', '.join(change.field for change in left.changes)} was reverted after the write",
             tried="write the Microsoft 365 settings",
             target=self._xapi.connection.url,
-            remedy="Somebody else is changing them at this moment, or the PBX ignores them. Run again.",
+            remedy="Another process is changing them at this moment, or the PBX ignores them. Run again.",
         )
 
     def _link_first(self, state: Observed, note: Callable[[Observed], None]) -> Observed:

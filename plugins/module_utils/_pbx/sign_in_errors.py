@@ -108,7 +108,7 @@ def _second_factor(status: str, code_given: bool, details: dict[str, Any]) -> M3
         return BadCredential(
             "the password is right, the security code was refused",
             code=status,
-            remedy="A code lives 30 seconds and works once. Check the clock of this machine, or give the base32 secret.",
+            remedy="A code is valid for 30 seconds and can be used once. Check the clock of this machine, or give the base32 secret.",
             **details,
         )
     return BadCredential(

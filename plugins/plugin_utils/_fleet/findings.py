@@ -14,16 +14,19 @@ from typing import Any
 _CONSEQUENCES = {
     ("application", "redirect_uris"): "The application lacks the redirect URI of the PBX, so that nobody can sign in.",
     ("application", "certificates"): "The application does not have the certificates that the PBX needs.",
-    ("application", "permissions"): "The application does not declare the permissions that are wanted.",
+    ("application", "permissions"): "The application does not declare the desired permissions.",
     ("application", "unique_name"): "The application does not carry its key yet.",
     ("application", "tags"): "The application does not carry the mark of this collection yet.",
-    ("app_role_assignments", "permissions"): "Permissions of the application are not granted as wanted.",
-    ("oauth2_permission_grants", "delegated_permissions"): "Delegated permissions are not granted as wanted.",
+    ("app_role_assignments", "permissions"): "The granted permissions of the application differ from the desired ones.",
+    (
+        "oauth2_permission_grants",
+        "delegated_permissions",
+    ): "The granted delegated permissions differ from the desired ones.",
     ("settings", "application_id"): "The PBX does not point to its application, so that Microsoft 365 does not work.",
     ("settings", "tenant_id"): "The PBX does not point to its tenant, so that Microsoft 365 does not work.",
-    ("settings", "user_sync.scope"): "Other users are synchronized than is wanted.",
-    ("settings", "user_sync.users"): "Other users are synchronized than is wanted.",
-    ("settings", "user_sync.groups"): "Other users are synchronized than is wanted.",
+    ("settings", "user_sync.scope"): "The selection of synchronized users differs from the desired one.",
+    ("settings", "user_sync.users"): "The selection of synchronized users differs from the desired one.",
+    ("settings", "user_sync.groups"): "The selection of synchronized users differs from the desired one.",
 }
 _SWITCHES = {
     ("application", "id_tokens"): "The issue of ID tokens, which signing in needs,",
@@ -56,9 +59,9 @@ def sentence(change: Mapping[str, Any]) -> str:
         return _ABSENT.get(target, f"The {target.replace('_', ' ')} does not exist.")
     switch = _SWITCHES.get((target, field))
     if switch:
-        return f"{switch} is switched {'off' if change['after'] else 'on'}, against what is wanted."
+        return f"{switch} is switched {'off' if change['after'] else 'on'}, which differs from the desired value."
     known = _CONSEQUENCES.get((target, field))
-    return known or f"{field} of the {target.replace('_', ' ')} is not as wanted."
+    return known or f"{field} of the {target.replace('_', ' ')} differs from the desired value."
 
 
 def sentences(changes: list[dict[str, Any]]) -> list[str]:

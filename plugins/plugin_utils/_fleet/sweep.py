@@ -76,7 +76,7 @@ def sweep(
             elif kind != _RESULT and hear is not None:
                 hear(host, kind, content)
     for host in sorted(missing):
-        yield host, crashed("the process that worked on this PBX ended early")
+        yield host, crashed("the process that worked on this PBX was terminated unexpectedly")
 
 
 def crashed(said: str) -> dict[str, Any]:

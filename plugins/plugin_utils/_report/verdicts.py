@@ -55,7 +55,7 @@ _REASONS: dict[str, str] = {
     ATTENTION: "",
     DRIFTED: "The PBX differs from the inventory.",
     BROKEN: "Microsoft 365 does not work on the PBX, although every setting is as desired.",
-    FAILED: "The check ended with an error that gave no message.",
+    FAILED: "The check failed without a message.",
     UNREACHABLE: "The PBX could not be reached and gave no message.",
     UNLICENSED: "The license of the PBX or of the tenant does not include what the inventory asks for.",
 }

@@ -117,14 +117,14 @@ def test_a_license_that_has_ended_stops_the_rollout_as_unlicensed(bench: Bench) 
     found = bench.run().preflight(**GUIDE, thorough=True)
     assert found["failed"]
     assert found["error"]["kind"] == "unlicensed"
-    assert "license of the PBX has ended" in found["msg"]
+    assert "license of the PBX has expired" in found["msg"]
     assert "Renew it" in found["msg"]
 
 
 @pytest.mark.parametrize(
     ("days", "thorough", "words"),
     [
-        (-5, False, "maintenance of the license has ended"),
+        (-5, False, "maintenance of the license has expired"),
         (-5, True, "maintenance of the license expired on"),
         (12, True, "maintenance of the license expires in 1"),
         (12, False, ""),
@@ -284,7 +284,7 @@ def test_all_that_stands_in_the_way_is_one_message(bench: Bench) -> None:
     with tls(bench, days=-3), clock(bench, 900.0):
         run = bench.run()
         found = run.preflight(**options, thorough=True, validate_certs=False)
-    for words in ("license of the PBX has ended", "TLS certificate of the PBX ended", "301, 302", "from 990 on"):
+    for words in ("license of the PBX has expired", "TLS certificate of the PBX expired", "301, 302", "from 990 on"):
         assert words in found["msg"]
     assert "clock" not in found["msg"]
     assert any("clock" in warning for warning in run.warnings)

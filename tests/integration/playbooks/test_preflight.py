@@ -68,7 +68,7 @@ def test_compliance_tells_what_will_stand_in_the_way_and_stays_compliant(small: 
     assert hosts["berlin"]["verdict"] == "compliant"
     assert any("maintenance of the license expires in 1" in reason for reason in hosts["berlin"]["reasons"])
     assert hosts["munich"]["verdict"] == "unlicensed"
-    assert any("has ended" in reason for reason in hosts["munich"]["reasons"])
+    assert any("has expired" in reason for reason in hosts["munich"]["reasons"])
 
 
 def test_the_days_of_warning_are_a_variable(small: Controller, tmp_path: Path) -> None:

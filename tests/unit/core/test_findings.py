@@ -21,9 +21,9 @@ def _change(target: str, field: str, before: Any, after: Any) -> dict[str, Any]:
 
 
 def test_a_switch_says_in_which_position_it_is() -> None:
-    assert sentence(PHOTO) == "The synchronization of photos is switched off, against what is wanted."
+    assert sentence(PHOTO) == "The synchronization of photos is switched off, which differs from the desired value."
     on = _change("settings", "sign_in.enabled", True, False)
-    assert sentence(on) == "Signing in with Microsoft is switched on, against what is wanted."
+    assert sentence(on) == "Signing in with Microsoft is switched on, which differs from the desired value."
 
 
 def test_declared_and_granted_permissions_are_told_apart() -> None:
@@ -46,13 +46,13 @@ def test_a_missing_application_needs_no_further_words() -> None:
     )
     assert found == [
         "The PBX has no application in Microsoft Entra.",
-        "The synchronization of photos is switched off, against what is wanted.",
+        "The synchronization of photos is switched off, which differs from the desired value.",
     ]
 
 
 def test_a_field_without_words_of_its_own_is_named() -> None:
     assert sentence(_change("settings", "presence.pbx_to_m365", [], [1])) == (
-        "presence.pbx_to_m365 of the settings is not as wanted."
+        "presence.pbx_to_m365 of the settings differs from the desired value."
     )
 
 

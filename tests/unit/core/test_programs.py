@@ -46,7 +46,7 @@ def test_a_program_that_is_not_there(run: RunProgram) -> None:
 
 
 def test_a_program_that_takes_too_long_is_ended(run: RunProgram) -> None:
-    with pytest.raises(TimeoutError, match="sleep has not ended"):
+    with pytest.raises(TimeoutError, match="sleep did not finish"):
         run(["sleep", "60"], 0.2)
 
 

@@ -81,7 +81,7 @@ def test_a_process_that_is_silent_is_ended_and_its_hosts_are_reported(monkeypatc
     monkeypatch.setattr(sweeping, "SILENCE_S", 2.0)
     found = dict(sweep(HOSTS, _stopped, threads=2, processes=2))
     assert sorted(found) == HOSTS
-    assert "ended early" in found["pbx004"]["crashed"]
+    assert "terminated unexpectedly" in found["pbx004"]["crashed"]
     assert all(found[host] == {"host": host} for host in HOSTS[1::2])
 
 

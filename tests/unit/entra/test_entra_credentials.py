@@ -206,7 +206,7 @@ def test_a_federated_token_file_is_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("token", "said"),
-    [("no-jwt", "not a JWT"), ("a.b.c", "not a JWT"), (jwt(exp=1000), "ended"), ("a.bnVsbA.c", "JWT")],
+    [("no-jwt", "not a JWT"), ("a.b.c", "not a JWT"), (jwt(exp=1000), "expired"), ("a.bnVsbA.c", "JWT")],
 )
 def test_impossible_federated_tokens(token: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
@@ -345,7 +345,7 @@ def test_the_order_of_the_environment(valid: Pair, tmp_path: Path) -> None:
 
 def test_nothing_to_sign_in_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(BadInput, match="nothing to sign in"):
+    with pytest.raises(BadInput, match="no credential was configured"):
         choose("auto", CredentialInput(), {}, lambda: False)
 
 

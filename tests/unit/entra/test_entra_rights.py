@@ -61,7 +61,13 @@ def test_a_request_finds_its_right(method: str, path: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "token", "missing", "words"),
     [
-        ("POST", "/servicePrincipals/1/appRoleAssignments", _token(FULL[0]), [FULL[1]], "Give the automation's app"),
+        (
+            "POST",
+            "/servicePrincipals/1/appRoleAssignments",
+            _token(FULL[0]),
+            [FULL[1]],
+            "Give the automation's application",
+        ),
         (
             "PATCH",
             "/applications/1",

@@ -195,7 +195,7 @@ STATE: dict[str, Any] = {
     ("changed", "expected", "words"),
     [
         ({}, ["ok"], "active and under maintenance"),
-        ({"active": False}, ["error"], "has ended, so"),
+        ({"active": False}, ["error"], "has expired, so"),
         ({"active": False, "expires": "2026-11-20T00:00:00Z"}, ["error"], "it expired on 2026-11-20"),
         ({"activated": False}, ["error"], "is not activated"),
         ({"expires": "2026-11-23T12:00:00Z"}, ["warning"], "license of the PBX expired on 2026-11-23"),
@@ -212,7 +212,7 @@ STATE: dict[str, Any] = {
         (
             {"maintenance_expires": None, "maintenance_expired": True},
             ["warning"],
-            "maintenance of the license has ended",
+            "maintenance of the license has expired",
         ),
         ({"expires": None, "maintenance_expires": None, "active": None, "activated": None}, ["ok"], ""),
         ({"expires": "0001-01-01T00:00:00Z"}, ["ok"], ""),
@@ -312,7 +312,7 @@ def test_one_error_names_everything_that_stands_in_the_way() -> None:
     ]
     error = NotReady(made, URL)
     assert str(error) == (
-        f"Could not clear the PBX for a rollout; nothing was written ({URL}): "
+        f"Could not pass the pre-flight checks; nothing was written ({URL}): "
         "The role is small. Give another. Two have one. Change one."
     )
     assert error.as_result()["kind"] == "failed"

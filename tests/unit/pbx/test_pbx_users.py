@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Users: whose sign-in is switched, who has left, whose photo is missing, whose address is double."""
+"""Users: whose sign-in is switched, which users are deprovisioned, whose photo is missing, whose address is double."""
 
 from __future__ import annotations
 

@@ -62,5 +62,5 @@ def check_client_id(client_id: str, source: str) -> None:
     if not is_guid(client_id):
         raise BadInput(
             f"O(client_id) {client_id!r} is not a GUID",
-            remedy="It is shown as Application (client) ID in the overview of the automation's app.",
+            remedy="It is shown as Application (client) ID in the overview of the automation's application.",
         )

@@ -83,4 +83,4 @@ def _expires(found: dict[str, object]) -> float:
 
 def _last_words(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0][:400] if lines else "it failed without a word"
+    return lines[0][:400] if lines else "it failed without a message"

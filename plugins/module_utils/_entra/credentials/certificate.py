@@ -87,7 +87,7 @@ class ClientCertificate(ConfidentialCredential):
                 raise BadInput(
                     "the private key to sign in with is not an RSA key",
                     target=self._where(),
-                    remedy="Microsoft Entra takes RSA only.",
+                    remedy="Microsoft Entra supports RSA only.",
                 )
             own = key.public_key().public_numbers()
             matching = [each for each in certificates if _numbers(each) == own]

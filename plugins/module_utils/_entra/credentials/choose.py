@@ -179,7 +179,7 @@ def _ambient(
     if azure_cli.installed():
         return AzureCli(given.tenant)
     raise BadInput(
-        "there is nothing to sign in to Entra with",
+        "no credential was configured for Entra",
         remedy="Give O(client_id) with O(client_secret), O(certificate_path) or O(federated_token_file); set the AZURE_ environment "
         "variables; run on a machine with a managed identity; or sign in with the Azure CLI.",
     )

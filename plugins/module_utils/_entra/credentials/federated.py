@@ -67,7 +67,7 @@ class FederatedToken(ConfidentialCredential):
         ends = claims.get("exp")
         if isinstance(ends, (int, float)) and ends < time.time():
             raise BadInput(
-                f"the federated token ended {time.time() - ends:.0f} s ago",
+                f"the federated token expired {time.time() - ends:.0f} s ago",
                 target=self.path,
                 remedy="Let the other identity provider issue a new one, or use federated_token_file.",
             )

@@ -1,0 +1,119 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The words of the field, in everything a user reads: messages, option texts, plays and pages."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = workspace.tracked_files(ROOT)
+
+# What is not said -> what is said instead. Names of variables and return values are code, and stay.
+WORDS = {
+    r"\b(has|have) ended\b": "has expired",
+    r"\bended (on|\{)": "expired on",
+    r"\bends (soon|in \{|in \d)": "expires soon, expires in 12 days",
+    r"\bmended\b": "resolved",
+    r"\bNew trouble\b": "New failures",
+    r"\b(Appeared|Disappeared)\b": "Added, Removed",
+    r"\bas (is )?wanted\b": "differs from the desired value; has the desired value",
+    r"\bwhat is wanted\b": "the desired state",
+    r"\bwish(es|ed)?\b": "desired",
+    r"\b(a|the|one|first|no) look\b": "a pre-flight check, a check",
+    r"\b[Ll]ook(s|ed)? at\b": "check",
+    r"\bprove[sdn]?\b": "verify",
+    r"\bproofs?\b": "verification",
+    r"\bstands? in the way\b": "blocks",
+    r"\bclear the PBX\b": "the pre-flight checks failed",
+    r"\bsends us\b": "redirected to",
+    r"\bnothing to sign in\b": "no credential was configured",
+    r"\bnobody knows\b": "unsupported",
+    r"\bcalls its\b": "unrecognized 3CX version",
+    r"\b(has|have) left\b": "deprovisioned users",
+    r"(?<![.(])\bstrangers?\b(?![`)]|: )": "users without a Microsoft 365 account",
+    r"\baway again\b": "remove",
+    r"\b[Ww]rites? down what\b": "export current settings",
+    r"\b(rollout|check) broke\b": "Unexpected error",
+    r"\bdid not keep\b": "verification failed: X was reverted after the write",
+    r"\bwithout a word\b": "without a message",
+    r"\bfor good\b": "permanently",
+    r"\bcatalogues?\b": "catalog",
+    r"\bautomation's app\b": "the automation's application",
+}
+# Where a word is quoted from elsewhere, or is about something else.
+ALLOWED = {
+    "docs/report.md": ("`mended`", "`comparison.", "To prove who"),
+    "docs/security.md": ("prove", "proof"),
+}
+
+
+def sentences_of_python(source: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of every literal that is not a docstring; the parts of an f-string together."""
+    tree = ast.parse(source)
+    skipped = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            skipped.update(id(child.value) for child in node.body if isinstance(child, ast.Expr))
+        if isinstance(node, ast.JoinedStr):
+            skipped.update(id(part) for part in node.values)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield node.lineno, "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield node.lineno, node.value
+
+
+@functools.lru_cache(maxsize=1)
+def texts() -> list[tuple[str, str]]:
+    """(place, text) of everything that a user reads."""
+    return list(_texts())
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    for path in FILES:
+        name = str(path)
+        if path.suffix == ".py" and name.startswith("plugins/"):
+            source = (ROOT / path).read_text(encoding="utf-8")
+            yield from ((f"{name}:{line}", text) for line, text in sentences_of_python(source) if " " in text)
+        elif _is_page(path) and not (ROOT / path).is_symlink():
+            for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), start=1):
+                if not line.lstrip().startswith("#") or path.suffix == ".md":
+                    yield f"{name}:{number}", line
+
+
+def _is_page(path: Path) -> bool:
+    if path.suffix == ".md":
+        return path.parts[0] in {"docs", "roles", "README.md", "SECURITY.md", "CONTRIBUTING.md"}
+    return path.suffix in {".yml", ".j2"} and path.parts[0] in {"roles", "playbooks", "extensions"}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_field_says_it_otherwise(word: str) -> None:
+    expression = re.compile(word)
+    found = [
+        f"{place}: {match.group()!r} in {text[max(0, match.start() - 50) : match.end() + 40]!r}"
+        for place, text in texts()
+        for match in [expression.search(text)]
+        if match and not any(allowed in text for allowed in ALLOWED.get(place.partition(":")[0], ()))
+    ]
+    assert not found, f"say: {WORDS[word]}\n" + "\n".join(found)
+
+
+def test_what_is_read_by_users_is_found() -> None:
+    source = '"""Mended."""\nclass A:\n    """mended"""\n    x = f"it was {1} mended"\n'
+    assert [text for _line, text in sentences_of_python(source)] == ["it was {} mended"]
+    places = {place.partition(":")[0] for place, _text in texts()}
+    assert {"README.md", "playbooks/rollout.yml", "plugins/module_utils/_entra/rights.py"} <= places
