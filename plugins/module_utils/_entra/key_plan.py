@@ -140,6 +140,9 @@ def _stays(entry: Json, desired: Desired, entries: Sequence[Json], now: dt.datet
         return False
     if desired.overlap_days is not None:
         ours = certificates.is_ours(entry) or desired.certificates_exclusive
+        recent = certificates.registered_on(entry)
+        if recent is not None and now - recent < dt.timedelta(days=desired.overlap_days):
+            return True  # put back lately, because a PBX could not sign in without it
         return not (ours and desired.certificates and _overlap_is_over(desired, entries, now))
     if not desired.certificates_exclusive or desired.certificates is None:
         return True

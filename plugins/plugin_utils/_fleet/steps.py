@@ -33,6 +33,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import directory_result, people_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import is_true
 
@@ -199,6 +200,25 @@ def _retire(work: Work) -> dict[str, Any]:
     return arguments
 
 
+def _retired(work: Work, found: Result) -> Result:
+    """A PBX that cannot sign in any more without what was retired gets it back, and the step fails."""
+    if not found.get("removed_certificates") or work.check_mode:
+        return found
+    arguments = arguments_of.pbx_connection(work.variables)
+    arguments["wait_timeout"] = work.variables.get("tcx_console_wait_timeout")
+    health = work.run_task(tcx_m365_settings.CAPABILITY, arguments)
+    return put_back(work.run_task, found, health, _application(work)) if health.get("failed") else found
+
+
+def _configured(work: Work, found: Result) -> Result:
+    """The same for what an exclusive list of certificates has taken away from a PBX."""
+    application = work.result("application")
+    unhealthy = (found.get("error") or {}).get("kind") == "unhealthy"
+    if not (unhealthy and application.get("removed_certificates")) or work.check_mode:
+        return found
+    return put_back(work.run_task, {**application, "changes": [], "diff": None}, found, _application(work))
+
+
 def _confirmed(work: Work, _found: Result) -> Result:
     if work.is_set("offboard_confirm"):
         return {"changed": False, "confirmed": True}
@@ -278,7 +298,7 @@ _STEPS = (
         _application,
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight"),
-        keeps=("app_id", "admin_consent_url"),
+        keeps=("app_id", "admin_consent_url", "removed_certificates"),
     ),
     Step(
         "grant",
@@ -295,6 +315,7 @@ _STEPS = (
         _settings,
         tcx_m365_settings.CAPABILITY,
         needs=("pbx",),
+        finish=_configured,
         keeps=("redirect_uri", "status"),
     ),
     Step(
@@ -303,6 +324,7 @@ _STEPS = (
         _retire,
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight"),
+        finish=_retired,
     ),
     Step(
         "sign_in",

@@ -77,6 +77,47 @@ def test_the_old_certificate_stays_when_the_new_one_is_not_proven(small: Control
     assert set(old) < set(_thumbprints(small, "berlin"))
 
 
+def test_a_certificate_that_the_pbx_still_needs_is_put_back(small: Controller) -> None:
+    """The new key is in the inventory and on the application, but the PBX was never switched over to it."""
+    assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
+    (old,) = _thumbprints(small, "berlin")
+    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    variables = {**GUIDE, "entra_app_public_key": stranger, "tcx_console_wait_timeout": 2}
+    first = small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables)
+    assert first.code == 0, first.output
+    small.lab.control.advance_clock(30 * 86400)
+    for _attempt in ("retired and put back", "left alone, because it was registered lately"):
+        late = small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables)
+        assert old in _thumbprints(small, "berlin"), late.output
+        if _attempt.startswith("retired"):
+            assert late.failed() == ["berlin"]
+            assert "they have been put back" in late.sentence("berlin")
+            assert "AADSTS700027" in late.sentence("berlin")
+        else:
+            assert late.code == 0, late.output
+    _healthy = small.rollout("--limit", "berlin", variables=variables)
+    assert _healthy.code == 0, _healthy.output
+
+
+def test_an_exclusive_list_does_not_take_the_certificate_that_the_pbx_needs(small: Controller) -> None:
+    assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
+    (old,) = _thumbprints(small, "berlin")
+    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    variables = {
+        **GUIDE,
+        "entra_app_public_key": stranger,
+        "entra_app_certificates_exclusive": True,
+        "tcx_console_wait_timeout": 2,
+    }
+    first = small.rollout("--limit", "berlin", variables=variables)
+    assert first.code == 0, first.output
+    assert "certificates_exclusive keeps" in first.output
+    second = small.rollout("--limit", "berlin", variables=variables)
+    assert second.failed() == ["berlin"]
+    assert "they have been put back" in second.sentence("berlin")
+    assert old in _thumbprints(small, "berlin")
+
+
 def test_offboarding_needs_confirmation_and_takes_everything_away(small: Controller, tmp_path: Path) -> None:
     assert small.rollout(variables=GUIDE).code == 0
     small.lab.control.clear_log()

@@ -1,0 +1,64 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What to do when a PBX cannot sign in any more after certificates were removed: put them back, and fail.
+
+Nothing tells beforehand with which of its certificates a PBX signs in: Graph shows no last use of a key, and the health
+of a PBX proves only that some key works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import azure_app_registration
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+
+Result = Mapping[str, Any]
+
+_REMEDY = (
+    "The PBX still signs in with a certificate that the inventory does not name. Check in the 3CX console under "
+    "Integrations > Microsoft 365 which key pair it has, give its public_key.pem as entra_app_public_key, and run again."
+)
+
+
+def put_back(
+    run_task: Callable[[Capability, Mapping[str, Any]], dict[str, Any]],
+    removed: Result,
+    unhealthy: Result,
+    application: Mapping[str, Any],
+) -> Result:
+    """The failed result of a step whose removal of certificates was undone.
+
+    :param removed: of the task that removed them, with ``removed_certificates``.
+    :param unhealthy: why they are needed.
+    :param application: the arguments of ``azure_app_registration`` for this PBX.
+    """
+    gone = [each["thumbprint"] for each in removed["removed_certificates"]]
+    texts = [each["certificate"] for each in removed["removed_certificates"] if each.get("certificate")]
+    arguments = {**application, "certificates": [*(application.get("certificates") or ()), *texts]}
+    for option in ("certificates_exclusive", "certificates_rotate_overlap_days", "certificates_prune_expired"):
+        arguments.pop(option, None)
+    back = run_task(azure_app_registration.CAPABILITY, arguments) if len(texts) == len(gone) else None
+    if back is None:
+        ended = "they cannot be put back, because Microsoft Graph does not show their bytes"
+    elif back.get("failed"):
+        ended = f"they could not be put back: {back.get('msg')}"
+    else:
+        ended = "they have been put back"
+    said = f"The PBX cannot sign in without the certificates that were removed ({', '.join(gone)}); {ended}."
+    changes = [*(removed.get("changes") or ()), *((back or {}).get("changes") or ())]
+    error = {**(unhealthy.get("error") or {}), "remedy": _REMEDY}
+    parts = [result["diff"] for result in (removed, unhealthy, back or {}) if result.get("diff")]
+    return {
+        "failed": True,
+        "changed": bool(changes) or bool(unhealthy.get("changed")),
+        "changes": [*(unhealthy.get("changes") or ()), *changes],
+        "diff": parts,
+        "msg": f"{said} {unhealthy.get('msg', '')} {_REMEDY}",
+        "error": error,
+    }
