@@ -16,20 +16,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, missing_dependency
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain, run_capability
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, read_report, write_report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import COMPLIANT, FAILED, UNREACHABLE, VERDICTS
@@ -64,11 +65,13 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         self._automation: set[str] = set()
         result: dict[str, Any] = super().run(tmp, task_vars)
-        validation = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given(plain(self._task.args)))
-        problem = missing_dependency() or _unusable(validation.error_messages)
+        problem = missing_dependency()
         if problem:
             return dict(result, **problem)
-        options = validation.validated_parameters
+        try:
+            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
+        except M365Error as error:
+            return dict(result, **failure(error))
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         if not self._claim(store, batch):
@@ -109,6 +112,7 @@ class ActionModule(ActionBase):
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
                 display.display(f"checked {len(found)} of {len(batch)} PBXs", stderr=True)
+        warn_once({one.host: {"unknown_variables": one.unknown_variables} for one in found}, store, display.warning)
         return found
 
     def _report(
@@ -171,7 +175,8 @@ def _check(
         taken = Runner(host, None, check_mode=True).run(known, run_task, OPERATIONS["compliance"])
         return {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
     except M365Error as error:
-        return HostResult(host=host, verdict="failed", reasons=[str(error)]).to_dict()
+        unknown = known.unknown_entries()
+        return HostResult(host=host, verdict="failed", reasons=[str(error)], unknown_variables=unknown).to_dict()
 
 
 def _silent(_text: str) -> None:
@@ -192,10 +197,6 @@ def _lost(task_vars: dict[str, Any]) -> list[str]:
 
 def _stopped(host: str) -> HostResult:
     return HostResult(host=host, verdict="failed", reasons=["An earlier task of this play stopped this host."])
-
-
-def _unusable(messages: list[str]) -> dict[str, Any] | None:
-    return {"failed": True, "changed": False, "msg": "; ".join(messages)} if messages else None
 
 
 def _earlier(path: str | None) -> dict[str, Any] | None:

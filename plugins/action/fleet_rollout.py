@@ -13,19 +13,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible import constants
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import given, plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, OPERATIONS, STEPS, in_order
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, identity_of
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -48,13 +49,13 @@ class ActionModule(CollectionAction):
         task_vars = task_vars or {}
         self._refuse_async("fleet_rollout")
         result: dict[str, Any] = super().run(tmp, task_vars)
-        validation = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given(plain(self._task.args)))
-        if validation.error_messages:
-            return dict(result, failed=True, changed=False, msg="; ".join(validation.error_messages))
         problem = missing_dependency()
         if problem:
             return dict(result, **problem)
-        options = validation.validated_parameters
+        try:
+            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
+        except M365Error as error:
+            return dict(result, **failure(error))
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         try:
@@ -70,29 +71,33 @@ class ActionModule(CollectionAction):
             found = self._together(task_vars, options, store, fleet)
         if found is None:
             found = self._alone(task_vars, store, variables, names, crossings)
+            warn_once({str(task_vars["inventory_hostname"]): found}, store, display.warning)
         return dict(result, **found)
 
     def _together(
         self, task_vars: dict[str, Any], options: dict[str, Any], store: RunStore, fleet: Fleet
     ) -> dict[str, Any] | None:
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
-        work = functools.partial(self._sweep, options=options, fleet=fleet)
+        work = functools.partial(self._sweep, options=options, fleet=fleet, store=store)
         together = SharedTask(store, identity_of(self._task))
         return together.result_of(str(task_vars["inventory_hostname"]), batch, work)
 
     def _sweep(
-        self, hosts: list[str], *, options: dict[str, Any], fleet: Fleet
+        self, hosts: list[str], *, options: dict[str, Any], fleet: Fleet, store: RunStore
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
         shown = time.monotonic()
         threads, processes = options["concurrency"], options["processes"]
         connection = str(self._task.connection)
         work = functools.partial(fleet.work, connection=connection)
+        unknown: dict[str, Mapping[str, Any]] = {}
         results = sweep(hosts, work, threads=threads, processes=processes, hear=_hear)
         for done, (host, entry) in enumerate(results, start=1):
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
                 display.display(f"{done} of {len(hosts)} PBXs done", stderr=True)
+            unknown[host] = entry.get("result") or {}
             yield host, _from_entry(entry)
+        warn_once(unknown, store, display.warning)
 
     def _alone(
         self,

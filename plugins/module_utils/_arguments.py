@@ -210,7 +210,12 @@ class Reading:
 
 
 def read_arguments(
-    spec: Spec, arguments: Mapping[str, Any], *, constraints: Mapping[str, Any], files: Sequence[str], names: Names
+    spec: Spec,
+    arguments: Mapping[str, Any],
+    *,
+    constraints: Mapping[str, Any] | None = None,
+    files: Sequence[str] = (),
+    names: Names | None = None,
 ) -> Read:
     """Normalize and validate.
 
@@ -223,10 +228,10 @@ def read_arguments(
     reading = Reading(files)
     found = reading.options(spec, given)
     if reading.problems:
-        raise bad_arguments(reading.problems, names)
-    validation = ArgumentSpecValidator(_without_fallbacks(spec), **constraints).validate(found)
+        raise bad_arguments(reading.problems, names or {})
+    validation = ArgumentSpecValidator(_without_fallbacks(spec), **(constraints or {})).validate(found)
     if validation.error_messages:
-        raise bad_arguments(list(validation.error_messages), names)
+        raise bad_arguments(list(validation.error_messages), names or {})
     parameters: dict[str, Any] = validation.validated_parameters
     return Read(parameters, found, secrets_in(spec, given) | secrets_in(spec, parameters))
 

@@ -89,15 +89,6 @@ def run_capability(
     return dict(visible_data(remove_values(result, secrets | task.secrets)))
 
 
-def given(value: Any) -> Any:
-    """Without the null entries of mappings, at any depth: null means "not mentioned" everywhere in this collection."""
-    if isinstance(value, dict):
-        return {name: given(item) for name, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [given(item) for item in value]
-    return value
-
-
 def plain(value: Any) -> Any:
     """A copy without Ansible's own string and container types, so that the libraries below see ordinary data."""
     if value is None or isinstance(value, bool):

@@ -20,7 +20,6 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostAr
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import (
     APPLICATION,
     CONSOLE,
-    DEFAULT_PROFILE,
     ENTRA,
     GUIDE_PROFILE,
     PBX,
@@ -173,7 +172,7 @@ def people_arguments(variables: Mapping[str, Any], directory_users: list[Any]) -
 
 
 def _guide(known: Variables) -> bool:
-    return bool(known.get("entra_app_permissions_profile", DEFAULT_PROFILE) == GUIDE_PROFILE)
+    return bool(known.get("entra_app_permissions_profile") == GUIDE_PROFILE)
 
 
 def _with_certificates(arguments: HostArguments, variables: Mapping[str, Any]) -> HostArguments:

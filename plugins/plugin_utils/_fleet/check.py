@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import sta
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import unmanaged
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import USERS, Result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
 UNREACHABLE_KINDS = frozenset(("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline"))
@@ -57,6 +58,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         application_id=_known(application.get("app_id")),
         status=status,
         url=str(variables.get("tcx_url") or ""),
+        unknown_variables=read_variables(variables).unknown_entries(),
     )
 
 

@@ -41,7 +41,6 @@ CONSOLE = "tcx_console_"
 
 FEATURES_PROFILE = "features"
 GUIDE_PROFILE = "guide"
-DEFAULT_PROFILE = GUIDE_PROFILE
 
 
 @dataclass(frozen=True)

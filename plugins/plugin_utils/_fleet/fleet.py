@@ -25,7 +25,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result, RunTask, Step
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, is_true
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, is_true, read_variables
 
 TRACE_VERBOSITY = 4
 
@@ -53,9 +53,10 @@ def one_host(
     try:
         crossings.check(host)
         runner = Runner(host, store, check_mode=check_mode, after=same_pbx)
-        return in_one_result(host, runner.run(variables, run_task, names), names)
+        result = in_one_result(host, runner.run(variables, run_task, names), names)
     except M365Error as error:
-        return failure(error)
+        result = failure(error)
+    return {**result, "unknown_variables": read_variables(variables).unknown_entries()}
 
 
 class Fleet:

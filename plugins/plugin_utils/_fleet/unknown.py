@@ -17,11 +17,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import did_you_mean, nearest
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
 
+_KIND = "unread"
 _ROOT = Path(__file__).resolve().parents[3]
 
 FAMILIES = (
@@ -65,7 +67,12 @@ class Unknown:
 
     def as_dict(self) -> dict[str, str]:
         """As it stands in results and reports."""
-        return {"name": self.name, "nearest": self.nearest}
+        return {"variable": self.name, "nearest": self.nearest}
+
+    @classmethod
+    def of(cls, host: str, entry: Mapping[str, Any]) -> Unknown:
+        """The reverse of :meth:`as_dict`, for what a sweep has found in another process."""
+        return cls(host, str(entry["variable"]), str(entry["nearest"]))
 
 
 def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
@@ -85,6 +92,29 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
         near = nearest(name, known)
         if near or name.startswith(FAMILIES):
             found.append(Unknown(host, name, near))
+    return found
+
+
+def warn_once(results: Mapping[str, Mapping[str, Any]], store: RunStore, warn: Callable[[str], None]) -> None:
+    """Warn of the variables in the results of hosts, unless an earlier task of this run has done it.
+
+    :param results: by host, each with ``unknown_variables``.
+    """
+    found = [
+        Unknown.of(host, entry) for host, result in results.items() for entry in result.get("unknown_variables") or ()
+    ]
+    for sentence in warnings(_not_yet_said(found, store)):
+        warn(sentence)
+
+
+def _not_yet_said(unknown: Iterable[Unknown], store: RunStore) -> list[Unknown]:
+    found = []
+    for each in unknown:
+        key = f"{each.host}|{each.name}"
+        with store.lock(_KIND, key):
+            if store.get(_KIND, key) is None:
+                store.put(_KIND, key, True)
+                found.append(each)
     return found
 
 

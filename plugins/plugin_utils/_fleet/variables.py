@@ -87,6 +87,10 @@ class Variables(dict[str, Any]):
         except KeyError:
             return default
 
+    def unknown_entries(self) -> list[dict[str, str]]:
+        """The variables that nothing reads, as they stand in results and reports."""
+        return [each.as_dict() for each in self.unknown]
+
     def check(self) -> None:
         """Raise :class:`BadInput` with everything that is wrong, before anything is sent."""
         problems = list(self.problems)
