@@ -15,7 +15,14 @@ import environments
 from environments import LOCKS
 
 # The oldest Python on which each lock is used; the resolver takes what every later one can use too.
-OLDEST = {"core-2.20": "3.12", "core-2.21": "3.12", "core-2.22": "3.13", "tower": "3.12", "azcollection-source": "3.12"}
+OLDEST = {
+    "core-2.20": "3.12",
+    "core-2.21": "3.12",
+    "core-2.22": "3.13",
+    "tower": "3.12",
+    "eda": "3.12",
+    "azcollection-source": "3.12",
+}
 DEFAULT_OLDEST = "3.11"
 INCLUDED_ONLY = ("test",)
 # Only looked into, never installed, so that what it depends on does not matter.

@@ -102,14 +102,15 @@ def test_what_is_not_known_is_noted(ready: Store) -> None:
         ({"rrule": "RRULE:FREQ=DAILY;INTERVAL=1"}, "Valid DTSTART required"),
         ({"rrule": "DTSTART:20260101T020000 RRULE:FREQ=DAILY;INTERVAL=1"}, "naive datetime"),
         ({"limit": "acme"}, "not configured to prompt on launch"),
-        ({"extra_data": {"colour": "red"}}, "not allowed on launch"),
+        ({"extra_data": {"size": 3, "colour": "red"}}, "not allowed on launch"),
         ({"extra_data": {"size": 10}}, "too large"),
-        ({"extra_data": {"size": "3"}}, "expected to be a integer"),
+        ({"extra_data": {"size": "3"}}, "expected to be an integer"),
     ],
 )
 def test_schedules(ready: Store, changes: dict[str, Any], said: str) -> None:
     good = {"name": "nightly", "rrule": "DTSTART:20260101T020000Z RRULE:FREQ=DAILY;INTERVAL=1"}
     good["unified_job_template"] = ready.one("job_template", "site").id
+    good["extra_data"] = {"size": 3}
     assert said in refusal(ready.create, "schedules", {**good, **changes})
     assert ready.create("schedules", good).values["enabled"] is True
 
@@ -142,14 +143,6 @@ def test_a_credential_type_in_use_stays(ready: Store) -> None:
     ours, vault = ready.one("organization", "Ours").id, ready.one("credential_type", "Vault")
     ready.create("credentials", {"name": "one", "organization": ours, "credential_type": vault.id, "inputs": {}})
     assert "in use" in refusal(ready.delete, vault)
-
-
-def test_labels_go_with_the_last_that_bears_them(ready: Store) -> None:
-    label = ready.create("labels", {"name": "red", "organization": ready.one("organization", "Ours").id})
-    template = ready.one("job_template", "site")
-    ready.associate(template, "labels", {"id": label.id})
-    ready.delete(template)
-    assert ready.of("label") == []
 
 
 def test_a_constructed_inventory_has_a_source_of_its_own(ready: Store) -> None:

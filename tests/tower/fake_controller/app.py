@@ -7,26 +7,32 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fake_controller import credential_types, surveys
+from fake_controller import jobs, options, rights, showing, surveys, syncs
 from fake_controller.refusal import Refused
 from fake_controller.schema import BY_PATH
-from fake_controller.store import UNIFIED, Item, Store
+from fake_controller.showing import ROOT
+from fake_controller.store import UNIFIED, UNIFIED_JOB, Item, Store
 
-ROOT = "/api/v2/"
 HEADERS = {"X-API-Product-Name": "AWX", "X-API-Product-Version": "24.6.1"}
 LONGEST_PAGE = 200
 
 Handler = Callable[[Request], Awaitable[Response]]
+#: Lists of objects of several types.
+MIXED = {"unified_job_templates": UNIFIED, "unified_jobs": UNIFIED_JOB}
+
+
+def basic(username: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
 class Api:
@@ -39,15 +45,26 @@ class Api:
         self.store = store
         self.page_size = page_size
         self.writes: list[tuple[str, str]] = []
-        self._basic = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
-        self._tokens: dict[str, str] = {}
+        #: What a client sends to sign in, and as whom; None is the system administrator.
+        self._basic: dict[str, Item | None] = {basic(username, password): None}
+        self._tokens: dict[str, tuple[str, Item | None]] = {}
         one = "{path}/{id:int}"
         self.app = Starlette(
             routes=[
                 self._route("tokens/", self.make_token, ["POST"]),
                 self._route("tokens/{id}/", self.drop_token, ["DELETE"]),
-                self._route("{path}/", self.collection, ["GET", "POST"]),
-                self._route(f"{one}/", self.detail, ["GET", "PATCH", "DELETE"]),
+                self._route("me/", self.me, ["GET"]),
+                self._route("config/", self.config, ["GET"]),
+                self._route("", self.resources, ["GET"]),
+                Route("/api/", self.versions, methods=["GET"]),
+                self._route("roles/{id:int}/{holders}/", self.holders, ["GET", "POST"]),
+                self._route("{path}/", self.collection, ["GET", "POST", "OPTIONS"]),
+                self._route(f"{one}/", self.detail, ["GET", "PATCH", "DELETE", "OPTIONS"]),
+                self._route(f"{one}/launch/", self.launch, ["GET", "POST", "OPTIONS"]),
+                self._route(f"{one}/update/", self.update, ["POST"]),
+                self._route(f"{one}/approve/", self.decide, ["POST"]),
+                self._route(f"{one}/deny/", self.decide, ["POST"]),
+                self._route(f"{one}/job_events/", self.events, ["GET"]),
                 self._route(f"{one}/survey_spec/", self.survey, ["GET", "POST", "DELETE"]),
                 self._route(f"{one}/create_approval_template/", self.approval, ["POST"]),
                 self._route(f"{one}/{{association}}/", self.association, ["GET", "POST"]),
@@ -57,9 +74,9 @@ class Api:
     def _route(self, path: str, handler: Handler, methods: list[str]) -> Route:
         async def guarded(request: Request) -> Response:
             try:
-                if handler not in (self.make_token, self.drop_token):
+                if handler not in (self.make_token, self.drop_token, self.resources):
                     self._authenticate(request)
-                    if request.method != "GET":
+                    if request.method not in ("GET", "HEAD", "OPTIONS"):
                         self.writes.append((request.method, request.url.path))
                 response = await handler(request)
             except Refused as refusal:
@@ -71,30 +88,66 @@ class Api:
 
     def _authenticate(self, request: Request) -> None:
         given = request.headers.get("authorization", "")
-        if given != self._basic and given.removeprefix("Bearer ") not in self._tokens.values():
+        tokens = {f"Bearer {token}": user for token, user in self._tokens.values()}
+        if given not in self._basic and given not in tokens:
             raise Refused(401, {"detail": "Authentication credentials were not provided."})
+        request.state.user = self._basic[given] if given in self._basic else tokens[given]
+
+    def know(self, username: str, password: str) -> Item:
+        """Make a user who is not a system administrator."""
+        user = self.store.create("users", {"username": username})
+        self._basic[basic(username, password)] = user
+        return user
+
+    def token_of(self, user: Item | None) -> str:
+        id_ = str(len(self._tokens) + 1)
+        self._tokens[id_] = (f"token-{id_}", user)
+        return self._tokens[id_][0]
 
     async def make_token(self, request: Request) -> Response:
-        if request.headers.get("authorization") != self._basic:
+        given = request.headers.get("authorization")
+        if given not in self._basic:
             raise Refused(401, {"detail": "Invalid username/password."})
-        id_ = str(len(self._tokens) + 1)
-        self._tokens[id_] = f"token-{id_}"
-        return JSONResponse({"id": id_, "token": self._tokens[id_]}, 201)
+        token = self.token_of(self._basic[given])
+        return JSONResponse({"id": len(self._tokens), "token": token}, 201)
 
     async def drop_token(self, request: Request) -> Response:
         self._tokens.pop(request.path_params["id"], None)
         return Response(status_code=204)
 
+    async def versions(self, _request: Request) -> Response:
+        return JSONResponse(
+            {"description": "AWX REST API", "current_version": ROOT, "available_versions": {"v2": ROOT}}
+        )
+
+    async def resources(self, _request: Request) -> Response:
+        return JSONResponse({path: f"{ROOT}{path}/" for path in [*BY_PATH, *MIXED, "me"]})
+
+    async def config(self, _request: Request) -> Response:
+        return JSONResponse({"version": HEADERS["X-API-Product-Version"], "license_info": {"license_type": "open"}})
+
+    async def me(self, request: Request) -> Response:
+        user = request.state.user
+        shown = self.shown(user) if user else {"id": 1, "type": "user", "username": "admin", "is_superuser": True}
+        return JSONResponse({"count": 1, "next": None, "previous": None, "results": [shown]})
+
     async def collection(self, request: Request) -> Response:
         path = request.path_params["path"]
+        if request.method == "OPTIONS":
+            return options.of_list(BY_PATH.get(path))
         if request.method == "POST":
+            rights.demand_making(request.state.user, BY_PATH[self._known(path)])
             item = self.store.create(self._known(path), await request.json())
             return JSONResponse(self.shown(item), 201)
-        type_ = UNIFIED if path == "unified_job_templates" else BY_PATH[self._known(path)].type
+        type_ = MIXED.get(path) or BY_PATH[self._known(path)].type
         return self._page(request, self._filtered(request, self.store.of(type_)))
 
     async def detail(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return options.of_detail(BY_PATH[self._known(request.path_params["path"])])
         item = self._item(request)
+        if request.method != "GET":
+            rights.demand_changing(self.store, request.state.user, item)
         if request.method == "PATCH":
             item = self.store.change(item, await request.json())
         if request.method == "DELETE":
@@ -104,12 +157,67 @@ class Api:
             )
         return JSONResponse(self.shown(item))
 
+    async def launch(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return options.of_launch(BY_PATH[self._known(request.path_params["path"])])
+        item = self._item(request)
+        if not item.kind.survey:
+            raise Refused(404, {"detail": "Not found."})
+        if request.method == "GET":
+            return JSONResponse({"variables_needed_to_start": surveys.needed(item)})
+        rights.demand_launching(self.store, request.state.user, item)
+        given = await request.json() if await request.body() else {}
+        job = await to_thread.run_sync(jobs.launch, self.store, item, given)
+        return JSONResponse({job.kind.type: job.id, "ignored_fields": {}, **self.shown(job)}, 201)
+
+    async def update(self, request: Request) -> Response:
+        item = self._item(request)
+        known = {"inventory_source": syncs.update_source, "project": syncs.update_project}
+        if item.kind.type not in known:
+            raise Refused(404, {"detail": "Not found."})
+        made = await to_thread.run_sync(known[item.kind.type], self.store, item)
+        return JSONResponse({made.kind.type: made.id, **self.shown(made)}, 202)
+
+    async def decide(self, request: Request) -> Response:
+        item = self._item(request)
+        if item.kind.type != "workflow_approval":
+            raise Refused(404, {"detail": "Not found."})
+        rights.demand_deciding(self.store, request.state.user, item)
+        verdict = "approved" if request.url.path.endswith("/approve/") else "denied"
+        await to_thread.run_sync(jobs.decide, self.store, item, verdict)
+        return Response(status_code=204)
+
+    async def events(self, request: Request) -> Response:
+        item = self._item(request)
+        lines = (item.values.get("result_stdout") or "").splitlines()
+        begin = int(request.query_params.get("start_line__gte", 0))
+        results = [
+            {"start_line": number, "end_line": number + 1, "stdout": line}
+            for number, line in enumerate(lines)
+            if number >= begin
+        ]
+        return JSONResponse({"count": len(results), "next": None, "previous": None, "results": results})
+
+    async def holders(self, request: Request) -> Response:
+        """The teams or users that have a role on an object."""
+        item, role = self.store.role_of(request.path_params["id"])
+        type_ = request.path_params["holders"].removesuffix("s")
+        if request.method == "POST":
+            rights.demand_changing(self.store, request.state.user, item)
+            given = await request.json()
+            grant = (item.id, role, type_, self.store.get(type_, given["id"]).id)
+            (self.store.grants.discard if given.get("disassociate") else self.store.grants.add)(grant)
+            return Response(status_code=204)
+        held = [grant[3] for grant in self.store.grants if grant[:3] == (item.id, role, type_)]
+        return self._page(request, [self.store.items[each] for each in sorted(held) if each in self.store.items])
+
     async def survey(self, request: Request) -> Response:
         item = self._item(request)
         if not item.kind.survey:
             raise Refused(404, {"detail": "Not found."})
         if request.method == "GET":
             return JSONResponse(item.survey)
+        rights.demand_changing(self.store, request.state.user, item)
         spec = await request.json() if request.method == "POST" else {}
         if spec:
             surveys.check_spec(spec)
@@ -118,6 +226,7 @@ class Api:
 
     async def approval(self, request: Request) -> Response:
         item = self._item(request)
+        rights.demand_changing(self.store, request.state.user, item)
         return JSONResponse(self.shown(self.store.approve(item, await request.json())), 201)
 
     async def association(self, request: Request) -> Response:
@@ -126,50 +235,20 @@ class Api:
             raise Refused(404, {"detail": "Not found."})
         if request.method == "GET":
             return self._page(request, self.store.listed(item, name))
+        rights.demand_changing(self.store, request.state.user, item)
         self.store.associate(item, name, await request.json())
         return Response(status_code=204)
 
     # -- showing
 
     def shown(self, item: Item) -> dict[str, Any]:
-        """An object as the API shows it: secrets hidden, related addresses given."""
-        url = self._url(item)
-        related = {name: f"{url}{name}/" for name in item.kind.associations}
-        if item.kind.survey:
-            related["survey_spec"] = f"{url}survey_spec/"
-        for name, spec in item.kind.fields.items():
-            other = self.store.referred(item, name) if spec.to else None
-            if other is not None:
-                related[name] = self._url(other)
-        values = json.loads(json.dumps(item.values))
-        if item.kind.type == "credential":
-            secret = credential_types.secret_fields(self.store.items[item.values["credential_type"]].values["inputs"])
-            values["inputs"] = {
-                name: credential_types.ENCRYPTED if name in secret and value else value
-                for name, value in item.values["inputs"].items()
-            }
-        if item.kind.type == "notification_template" and values["notification_configuration"].get("password"):
-            values["notification_configuration"]["password"] = credential_types.ENCRYPTED
-        summary: dict[str, Any] = {}
-        updates = [each for each in self.store.of("project_update") if each.values["project"] == item.id]
-        if updates:
-            summary["current_update"] = {"id": updates[-1].id, "status": updates[-1].values["status"]}
-        return {
-            "id": item.id,
-            "type": item.kind.type,
-            "url": url,
-            "related": related,
-            "summary_fields": summary,
-            **values,
-        }
-
-    def _url(self, item: Item) -> str:
-        return f"{ROOT}{item.kind.path}/{item.id}/"
+        return showing.represent(self.store, item)
 
     def _page(self, request: Request, items: list[Item]) -> Response:
         query = dict(request.query_params)
         size = min(int(query.get("page_size", self.page_size)), LONGEST_PAGE)
         page = int(query.get("page", 1))
+        items = [item for item in items if rights.sees(self.store, request.state.user, item)]
         part = items[(page - 1) * size : page * size]
         more = urlencode({**query, "page": page + 1})
         following = f"{request.url.path}?{more}" if page * size < len(items) else None
@@ -184,7 +263,10 @@ class Api:
         return path
 
     def _item(self, request: Request) -> Item:
-        return self.store.get(BY_PATH[self._known(request.path_params["path"])].type, request.path_params["id"])
+        item = self.store.get(BY_PATH[self._known(request.path_params["path"])].type, request.path_params["id"])
+        if not rights.sees(self.store, request.state.user, item):
+            raise Refused(404, {"detail": "Not found."})
+        return item
 
     def _filtered(self, request: Request, items: list[Item]) -> list[Item]:
         either, every = [], []
@@ -200,7 +282,12 @@ class Api:
         ]
 
     def _fits(self, item: Item, lookup: str, value: str) -> bool:
+        if lookup == "unified_job_node__workflow_job":
+            return str(item.values.get("workflow_job")) == value
         *way, last = lookup.split("__")
+        if last == "isnull":
+            held = item.lists[way[0]] if way[0] in item.lists else [each for each in [item.values[way[0]]] if each]
+            return (not held) == (value.lower() in ("true", "1"))
         wanted = value.split(",") if last == "in" else [value]
         names = way if last == "in" else [*way, last]
         current: Any = item

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from fake_controller import credential_types, surveys
+from fake_controller import credential_types, messages, surveys, syncs
 from fake_controller.refusal import Refused
 from fake_controller.schema import ASKED
 
@@ -26,6 +26,7 @@ PLAYBOOK = re.compile(r"^\s*-?\s*(?:hosts|include|(?:ansible\.builtin\.)?import_
 
 CONSTRUCTED_EDITABLE = ("source_vars", "update_cache_timeout", "limit", "verbosity")
 
+#: Fields of each kind of notification with their defaults, and those that only come back encrypted.
 WEBHOOK = {
     "url": (str, None),
     "http_method": (str, "POST"),
@@ -34,7 +35,7 @@ WEBHOOK = {
     "password": (str, ""),
     "headers": (dict, None),
 }
-SLACK = {"token": (str, None), "channels": (list, None), "hex_color": (str, "")}
+SLACK = {"token": (str, None), "channels": (list, None)}
 EMAIL = {
     "host": (str, None),
     "port": (int, None),
@@ -46,7 +47,22 @@ EMAIL = {
     "recipients": (list, None),
     "timeout": (int, 30),
 }
-NOTIFICATIONS = {"webhook": WEBHOOK, "slack": SLACK, "email": EMAIL}
+PAGERDUTY = {"subdomain": (str, None), "token": (str, None), "service_key": (str, None), "client_name": (str, None)}
+MATTERMOST = {
+    "mattermost_url": (str, None),
+    "mattermost_username": (str, ""),
+    "mattermost_channel": (str, ""),
+    "mattermost_icon_url": (str, ""),
+    "mattermost_no_verify_ssl": (bool, False),
+}
+NOTIFICATIONS = {
+    "webhook": WEBHOOK,
+    "slack": SLACK,
+    "email": EMAIL,
+    "pagerduty": PAGERDUTY,
+    "mattermost": MATTERMOST,
+}
+SECRETS = {"webhook": "password", "slack": "token", "email": "password", "pagerduty": "token"}
 
 
 def refuse(field: str, said: str) -> Refused:
@@ -132,9 +148,21 @@ def _inventory_source(store: Store, item: Item, given: Mapping[str, Any]) -> Non
         raise Refused(400, {"detail": "Cannot set source_project source_path if not SCM type."})
     if values["scm_branch"] and not (project and project.values["allow_override"]):
         raise refuse("scm_branch", "Project does not allow overriding branch.")
+    credential = store.referred(item, "credential")
+    if credential and store.items[credential.values["credential_type"]].values["kind"] in ("insights", "vault"):
+        said = "Credentials of type insights and vault are disallowed for scm inventory sources."
+        raise Refused(400, {"credential": [said]})
 
 
-def _notification(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+def _execution_environment(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+    credential = store.referred(item, "credential")
+    if credential and store.items[credential.values["credential_type"]].values["kind"] != "registry":
+        raise refuse(
+            "credential", "Only Container Registry credentials can be associated with an Execution Environment"
+        )
+
+
+def _notification(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
     known = NOTIFICATIONS.get(item.values["notification_type"])
     if known is None:
         raise refuse("notification_type", f'"{item.values["notification_type"]}" is not a valid choice.')
@@ -146,6 +174,14 @@ def _notification(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
         if not isinstance(configuration[name], kind):
             said = f"Configuration field '{name}' incorrect type, expected {kind.__name__}."
             raise Refused(400, {"__all__": [said]})
+    secret = SECRETS.get(item.values["notification_type"], "")
+    if configuration.get(secret) == credential_types.ENCRYPTED:
+        if not item.id:
+            raise Refused(400, {"__all__": [f"No value to keep for {secret}."]})
+        configuration[secret] = store.items[item.id].values["notification_configuration"][secret]
+    messages.check(item.values["notification_type"], item.values["messages"])
+    before = store.items[item.id].values["messages"] if item.id else {}
+    messages.keep_what_is_not_said(before, item.values["messages"])
 
 
 def _job_template(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
@@ -175,14 +211,16 @@ def _launch(store: Store, item: Item, given: Mapping[str, Any]) -> None:
         return
     if template.kind.type == "workflow_job_template" and item.kind.type == "workflow_job_template_node":
         _no_recursion(item, template)
-    errors = {}
+    errors: dict[str, list[str]] = {}
     for name in ASKED:
         preset = item.values.get(name)
         if name in given and preset not in (None, "") and not template.values.get(f"ask_{name}_on_launch"):
             errors[name] = ["Field is not configured to prompt on launch."]
-    extra = surveys.refused_variables(template, item.values["extra_data"], required=item.kind.type == "schedule")
-    if extra:
-        errors["extra_data"] = extra
+    exclude = ("required",) if item.kind.type == "workflow_job_template_node" else ()
+    _accepted, refused = surveys.accept(template, item.values["extra_data"], exclude)
+    if "extra_vars" in refused:
+        refused["extra_data"] = refused.pop("extra_vars")
+    errors.update(refused)
     if errors:
         raise Refused(400, errors)
 
@@ -220,6 +258,7 @@ def _schedule(store: Store, item: Item, given: Mapping[str, Any]) -> None:
 _CHECKS = {
     "credential_type": _credential_type,
     "credential": _credential,
+    "execution_environment": _execution_environment,
     "project": _project,
     "inventory": _inventory,
     "inventory_source": _inventory_source,
@@ -238,10 +277,7 @@ def after_create(store: Store, item: Item) -> None:
         values = {"name": name, "inventory": item.id, "source": "constructed", "overwrite": True}
         store.add_automatic("inventory_source", {**values, "overwrite_vars": True, "update_on_launch": True})
     if item.kind.type == "project" and item.values["scm_type"]:
-        known = item.values["scm_url"] in store.repositories
-        status = "successful" if known else "failed"
-        store.add_automatic("project_update", {"name": item.name, "status": status, "project": item.id})
-        item.values["scm_revision"] = "0" * 40 if known else ""
+        syncs.update_project(store, item)
 
 
 def before_change(store: Store, item: Item, accepted: Mapping[str, Any]) -> None:

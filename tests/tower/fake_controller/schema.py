@@ -37,7 +37,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Kind:
-    """One type: `path` below /api/v2/, `fields`, `associations` (name of the list -> type) and its keys."""
+    """One type: `path` below /api/v2/, `fields`, `associations` (name of the list -> type) and its keys.
+
+    `roles` are what a team can be given on an object. What the controller alone writes down is `history`.
+    """
 
     type: str
     path: str
@@ -47,6 +50,8 @@ class Kind:
     survey: bool = False
     unified: bool = False
     deleted_status: int = 204
+    roles: tuple[str, ...] = ()
+    history: bool = False
 
 
 def text(**options: Any) -> Field:
@@ -139,6 +144,7 @@ def _job_template() -> dict[str, Field]:
         allow_simultaneous=flag(),
         job_slice_count=number(1),
         webhook_service=text(choices=("", "github", "gitlab")),
+        webhook_credential=reference("credential"),
         prevent_instance_group_fallback=flag(),
         **asks(ASKED),
     )
@@ -203,13 +209,126 @@ def _project() -> dict[str, Field]:
     )
 
 
+def ended(**fields: Field) -> dict[str, Field]:
+    """What every entry of the history has."""
+    return {
+        "name": text(),
+        "status": text(default="pending"),
+        "launch_type": text(default="manual"),
+        "job_explanation": text(),
+        "created": text(default="2026-01-01T02:00:00Z"),
+        "finished": Field(str, None, null=True),
+        "result_stdout": text(),
+        **fields,
+    }
+
+
+HISTORY = (
+    Kind(
+        "project_update", "project_updates", ended(project=reference("project", gone="delete")), unique=(), history=True
+    ),
+    Kind(
+        "inventory_update",
+        "inventory_updates",
+        ended(
+            inventory_source=reference("inventory_source", gone="delete"),
+            inventory=reference("inventory"),
+            execution_environment=reference("execution_environment"),
+        ),
+        unique=(),
+        history=True,
+    ),
+    Kind(
+        "job",
+        "jobs",
+        ended(
+            job_template=reference("job_template"),
+            unified_job_template=reference("unified_job_template"),
+            workflow_job=reference("workflow_job"),
+            inventory=reference("inventory"),
+            execution_environment=reference("execution_environment"),
+            job_type=text(),
+            limit=text(),
+            diff_mode=flag(),
+            extra_vars=text(),
+            playbook=text(),
+            artifacts=data(),
+            job_slice_number=number(0),
+            job_slice_count=number(1),
+        ),
+        unique=(),
+        associations={"labels": "label", "credentials": "credential"},
+        history=True,
+    ),
+    Kind(
+        "workflow_job",
+        "workflow_jobs",
+        ended(
+            workflow_job_template=reference("workflow_job_template"),
+            job_template=reference("job_template"),
+            unified_job_template=reference("unified_job_template"),
+            is_sliced_job=flag(),
+            extra_vars=text(),
+            limit=Field(str, None, null=True),
+        ),
+        unique=(),
+        history=True,
+    ),
+    Kind(
+        "workflow_job_node",
+        "workflow_job_nodes",
+        {
+            "workflow_job": reference("workflow_job", gone="delete"),
+            "unified_job_template": reference("unified_job_template"),
+            "identifier": text(),
+            "job": Field(int, None, null=True),
+            "do_not_run": flag(),
+            "prompts": data(),
+            "ancestor_artifacts": data(),
+        },
+        unique=(),
+        associations=dict.fromkeys(("success_nodes", "failure_nodes", "always_nodes"), "workflow_job_node"),
+        history=True,
+    ),
+    Kind(
+        "workflow_approval",
+        "workflow_approvals",
+        ended(
+            description=text(),
+            workflow_approval_template=reference("workflow_approval_template"),
+            unified_job_template=reference("unified_job_template"),
+            workflow_job=reference("workflow_job"),
+            timeout=Field(int, 0),
+        ),
+        unique=(),
+        history=True,
+    ),
+)
+#: What `/unified_jobs/` lists.
+UNIFIED_JOBS = ("project_update", "inventory_update", "job", "workflow_job", "workflow_approval")
+
 KINDS = (
     Kind(
         "organization",
         "organizations",
         named(max_hosts=number(), default_environment=reference("execution_environment")),
-        associations={**NOTIFICATIONS, **APPROVALS, "instance_groups": "instance_group"},
+        associations={
+            **NOTIFICATIONS,
+            **APPROVALS,
+            "instance_groups": "instance_group",
+            "galaxy_credentials": "credential",
+        },
+        roles=("admin", "execute", "approval", "auditor", "member", "read", "notification_admin"),
     ),
+    Kind(
+        "team",
+        "teams",
+        named(organization=reference("organization", required=True, gone="delete")),
+        unique=("organization", "name"),
+        associations={"users": "user"},
+        roles=("admin", "member", "read"),
+    ),
+    Kind("user", "users", {"username": name(), "is_superuser": flag()}, unique=("username",)),
     Kind("instance_group", "instance_groups", {"name": name()}),
     Kind(
         "execution_environment",
@@ -226,7 +345,7 @@ KINDS = (
         "credential_type",
         "credential_types",
         named(
-            kind=text(required=True, choices=("cloud", "net", "vault", "scm", "registry", "ssh")),
+            kind=text(required=True, choices=("cloud", "net", "vault", "scm", "registry", "ssh", "galaxy")),
             namespace=Field(str, None, null=True, read_only=True),
             managed=Field(bool, False, read_only=True),
             inputs=data(),
@@ -243,6 +362,7 @@ KINDS = (
             inputs=data(),
         ),
         unique=("organization", "name", "credential_type"),
+        roles=("admin", "use", "read"),
     ),
     Kind(
         "label",
@@ -257,6 +377,7 @@ KINDS = (
         unique=("name", "organization"),
         associations=NOTIFICATIONS,
         unified=True,
+        roles=("admin", "use", "update", "read"),
     ),
     Kind(
         "inventory",
@@ -271,6 +392,7 @@ KINDS = (
         unique=("name", "organization"),
         associations={"instance_groups": "instance_group", "input_inventories": "inventory"},
         deleted_status=202,
+        roles=("admin", "update", "adhoc", "use", "read"),
     ),
     Kind(
         "inventory_source",
@@ -299,6 +421,7 @@ KINDS = (
         associations={**PROMPT_LISTS, **NOTIFICATIONS},
         survey=True,
         unified=True,
+        roles=("admin", "execute", "read"),
     ),
     Kind(
         "workflow_job_template",
@@ -308,6 +431,7 @@ KINDS = (
         associations={**NOTIFICATIONS, **APPROVALS, "labels": "label"},
         survey=True,
         unified=True,
+        roles=("admin", "execute", "approval", "read"),
     ),
     Kind(
         "workflow_approval_template",
@@ -344,7 +468,25 @@ KINDS = (
         unique=("unified_job_template", "name"),
         associations=PROMPT_LISTS,
     ),
-    Kind("project_update", "project_updates", {"name": name(), "status": text(), "project": reference("project")}),
+    Kind(
+        "host",
+        "hosts",
+        named(
+            inventory=reference("inventory", required=True, gone="delete", fixed=True),
+            enabled=flag(True),
+            variables=text(),
+        ),
+        unique=("inventory", "name"),
+        associations={"inventory_sources": "inventory_source"},
+    ),
+    Kind(
+        "group",
+        "groups",
+        named(inventory=reference("inventory", required=True, gone="delete", fixed=True), variables=text()),
+        unique=("inventory", "name"),
+        associations={"hosts": "host", "children": "group", "inventory_sources": "inventory_source"},
+    ),
+    *HISTORY,
 )
 BY_PATH: Mapping[str, Kind] = {kind.path: kind for kind in KINDS}
 BY_TYPE: Mapping[str, Kind] = {kind.type: kind for kind in KINDS}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
+from fake_controller import gateway
 from fake_controller.app import Api
 from fake_controller.store import Store
 
@@ -44,15 +45,20 @@ class FakeController:
             "CONTROLLER_VERIFY_SSL": "false",
         }
 
+    def environment_of(self, username: str, password: str = PASSWORD) -> dict[str, str]:
+        """The same for somebody else."""
+        return {**self.environment, "CONTROLLER_USERNAME": username, "CONTROLLER_PASSWORD": password}
+
     @classmethod
     @contextlib.contextmanager
-    def start(cls, repositories: Mapping[str, Path]) -> Iterator[FakeController]:
+    def start(cls, repositories: Mapping[str, Path], *, behind_gateway: bool = False) -> Iterator[FakeController]:
         """Serve an empty controller until the block ends."""
         store = Store(repositories)
         api = Api(store, USERNAME, PASSWORD)
+        app = gateway.in_front_of(api.app) if behind_gateway else api.app
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
-            server = uvicorn.Server(uvicorn.Config(api.app, log_level="warning", lifespan="off"))
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
             listener.listen()
             thread.start()

@@ -13,13 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fake_controller import rules
+from fake_controller import jobs, rules
 from fake_controller.refusal import Refused
-from fake_controller.schema import BY_PATH, BY_TYPE, KINDS, Field, Kind
+from fake_controller.schema import BY_PATH, BY_TYPE, KINDS, UNIFIED_JOBS, Field, Kind
 
 __all__ = ["Item", "Refused", "Store"]
 
 UNIFIED = "unified_job_template"
+UNIFIED_JOB = "unified_job"
+DEFAULT_IMAGE = "quay.io/ansible/awx-ee:24.6.1"
+
+MANAGED_TYPES = (
+    ("Container Registry", "registry", ("host", "username", "password")),
+    ("Source Control", "scm", ("username", "password", "ssh_key_data")),
+    ("Ansible Galaxy/Automation Hub API Token", "galaxy", ("url", "auth_url", "token")),
+)
+HIDDEN = {"password", "ssh_key_data", "token"}
 
 #: Sent by the modules on purpose, though AWX derives them itself.
 HARMLESS = {
@@ -56,10 +65,25 @@ class Store:
         self.items: dict[int, Item] = {}
         self.ignored: list[tuple[str, str]] = []
         self._ids = itertools.count(1)
+        #: Who has which role on what: (id of the object, name of the role, type of the holder, id of the holder).
+        self.grants: set[tuple[int, str, str, int]] = set()
+        #: Who runs the jobs, and which images the execution nodes can get (None: all).
+        self.runner: jobs.Runner = jobs.succeed
+        self.images: set[str] | None = None
+        #: For tests that look back at what is gone by then.
+        self.snapshot: dict[int, Item] = {}
+        #: What was sent to somebody.
+        self.sent: list[dict[str, Any]] = []
         self._add(BY_TYPE["instance_group"], {"name": "default"})
         vault = {"fields": [{"id": "vault_password", "label": "Vault Password", "type": "string", "secret": True}]}
         vault["fields"].append({"id": "vault_id", "label": "Vault Identifier", "type": "string"})
         self._add(BY_TYPE["credential_type"], {"name": "Vault", "kind": "vault", "managed": True, "inputs": vault})
+        for name, kind, fields in MANAGED_TYPES:
+            inputs = {
+                "fields": [{"id": each, "label": each, "type": "string", "secret": each in HIDDEN} for each in fields]
+            }
+            self._add(BY_TYPE["credential_type"], {"name": name, "kind": kind, "managed": True, "inputs": inputs})
+        self._add(BY_TYPE["execution_environment"], {"name": "AWX EE (24.6.1)", "image": DEFAULT_IMAGE, "pull": ""})
 
     # -- finding
 
@@ -91,6 +115,8 @@ class Store:
 
     def create(self, path: str, given: Mapping[str, Any]) -> Item:
         kind = BY_PATH[path]
+        if kind.history:
+            raise Refused(405, {"detail": 'Method "POST" not allowed.'})
         values = {name: copy.deepcopy(spec.default) for name, spec in kind.fields.items()}
         missing = {
             name: ["This field is required."]
@@ -108,6 +134,8 @@ class Store:
 
     def change(self, item: Item, given: Mapping[str, Any]) -> Item:
         """Apply a PATCH."""
+        if item.kind.history:
+            raise Refused(405, {"detail": 'Method "PATCH" not allowed.'})
         if item.values.get("managed"):
             raise Refused(403, {"detail": "Modifications not allowed for managed objects"})
         accepted = self._accepted(item.kind, given, item)
@@ -168,6 +196,13 @@ class Store:
         self.items[item.id] = item
         return item
 
+    def role_of(self, id_: int) -> tuple[Item, str]:
+        """The object and the role that an id of a role stands for."""
+        item = self.items.get(id_ // 100)
+        if item is None or id_ % 100 >= len(item.kind.roles):
+            raise Refused(404, {"detail": "Not found."})
+        return item, item.kind.roles[id_ % 100]
+
     def add_automatic(self, type_: str, values: Mapping[str, Any]) -> Item:
         """An object that the controller makes by itself."""
         item = self._add(BY_TYPE[type_], values)
@@ -226,7 +261,7 @@ class Store:
                 raise Refused(400, {"__all__": [said]})
 
     def _drop_unused(self, label: Item) -> None:
-        """AWX deletes a label with the last object that bears it."""
+        """AWX deletes a label with the last object that bears it; a job that has run with it bears it for good."""
         if label.kind.type != "label":
             return
         if not any(label.id in ids for other in self.items.values() for ids in other.lists.values()):
@@ -234,6 +269,8 @@ class Store:
 
 
 def _matches(kind: Kind, type_: str) -> bool:
+    if type_ == UNIFIED_JOB:
+        return kind.type in UNIFIED_JOBS
     return kind.type == type_ or (type_ == UNIFIED and kind.unified)
 
 

@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from fake_controller.refusal import Refused
 
 if TYPE_CHECKING:
     from fake_controller.store import Item
+
+Accepted = dict[str, Any]
+Errors = dict[str, list[str]]
 
 TYPES: Mapping[str, Any] = {
     "text": str,
@@ -71,44 +76,76 @@ def _check_question(index: int, question: Mapping[str, Any]) -> None:
             raise _bad("Default choice must be answered from the choices listed.")
 
 
+def questions_of(template: Item) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = template.survey.get("spec", []) if template.values.get("survey_enabled") else []
+    return found
+
+
+def needed(template: Item) -> list[str]:
+    """`variables_needed_to_start`: every required question, whether it has a default or not."""
+    return [question["variable"] for question in questions_of(template) if question["required"]]
+
+
 def answers(template: Item, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables of a launch: defaults of the survey, below what is given."""
-    found = {}
-    if template.values.get("survey_enabled"):
-        for question in template.survey.get("spec", []):
-            if question.get("default") not in (None, ""):
-                found[question["variable"]] = question["default"]
+    """The variables of a launch: those of the template, above them defaults of the survey, above them what is given."""
+    found: dict[str, Any] = yaml.safe_load(template.values.get("extra_vars") or "") or {}
+    for question in questions_of(template):
+        if question.get("default") is not None and not _wrong_answer(question, question["default"]):
+            found[question["variable"]] = question["default"]
     return {**found, **given}
 
 
-def refused_variables(template: Item, given: Mapping[str, Any], *, required: bool) -> list[str]:
-    """What AWX says to the variables of a launch; empty when it takes them."""
-    questions = template.survey.get("spec", []) if template.values.get("survey_enabled") else []
-    errors = []
-    known = {question["variable"]: question for question in questions}
-    strange = sorted(set(given) - set(known))
-    if strange and not template.values.get("ask_variables_on_launch"):
-        said = "Check the Prompt on Launch setting on the template to include Extra Variables."
-        errors.append(f"Variables {', '.join(strange)} are not allowed on launch. {said}")
-    for name, value in given.items():
-        if name in known:
-            errors += _wrong_answer(known[name], value)
-    if required:
-        filled = answers(template, given)
-        errors += [f"'{name}' value missing" for name, one in known.items() if one["required"] and name not in filled]
-    return errors
+def accept(template: Item, given: Mapping[str, Any], exclude: Collection[str] = ()) -> tuple[Accepted, Errors]:
+    """What a template takes of the variables of a launch, and what AWX says to the others.
+
+    The default of a required question does not count as an answer.
+
+    :param exclude: `required` lets answers be missing (nodes of a workflow), `prompts` lets variables be dropped in silence
+        that the template does not ask for (launches of a job template, not of a workflow).
+    """
+    rest, accepted, errors = dict(given), {}, []
+    for question in questions_of(template):
+        name = question["variable"]
+        wrong = _wrong_answer(question, given[name]) if name in given else []
+        if name not in given and question["required"] and "required" not in exclude:
+            wrong = [f"'{name}' value missing"]
+        errors += wrong
+        if name in rest:
+            value = rest.pop(name)
+            if not wrong:
+                accepted[name] = value
+    said: Errors = {"variables_needed_to_start": errors} if errors else {}
+    if template.values.get("ask_variables_on_launch"):
+        accepted.update(rest)
+        rest = {}
+    own = yaml.safe_load(template.values.get("extra_vars") or "") or {}
+    rest = {name: value for name, value in rest.items() if name not in own or own[name] != value}
+    if rest and "prompts" not in exclude:
+        model = template.kind.type.replace("_", " ").title()
+        said["extra_vars"] = [
+            f"Variables {', '.join(rest)} are not allowed on launch. Check the Prompt on Launch setting on the {model} "
+            "to include Extra Variables."
+        ]
+    return accepted, said
 
 
 def _wrong_answer(question: Mapping[str, Any], value: Any) -> list[str]:
-    name = question["variable"]
-    if not isinstance(value, TYPES[question["type"]]):
-        return [f"Value {value!r} for '{name}' expected to be a {question['type']}."]
-    if question["type"] == "multiplechoice" and value not in choices(question):
-        return [f"Value {value} for '{name}' expected to be one of {choices(question)}."]
+    name, kind = question["variable"], question["type"]
+    if kind == "multiselect" and not isinstance(value, list):
+        return [f"'{name}' value is expected to be a list."]
+    fits = isinstance(value, TYPES[kind]) and not (kind == "integer" and isinstance(value, bool))
+    if kind not in ("multiplechoice", "multiselect") and not fits:
+        expected = {"integer": "an integer", "float": "a numeric type"}.get(kind, "a string")
+        return [f"Value {value} for '{name}' expected to be {expected}."]
+    if kind.startswith("multi"):
+        chosen = value if isinstance(value, list) else [value]
+        known = choices(question)
+        return [f"Value {each} for '{name}' expected to be one of {known}." for each in chosen if each not in known]
     size = len(value) if isinstance(value, str) else value
     low, high = question.get("min"), question.get("max")
     if low not in (None, "") and size < low:
-        return [f"'{name}' value {value} is too small (must be at least {low})."]
+        length = f"length is {size} " if isinstance(value, str) else ""
+        return [f"'{name}' value {value} is too small ({length}must be at least {low})."]
     if high not in (None, "") and size > high:
         return [f"'{name}' value {value} is too large (must be no more than {high})."]
     return []
