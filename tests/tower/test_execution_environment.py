@@ -74,6 +74,24 @@ def test_the_image_is_slim_and_runs_as_a_common_user(context: Path) -> None:
     assert text.rstrip().splitlines()[-2].startswith("ENTRYPOINT")
 
 
+@pytest.mark.parametrize(
+    ("image", "code"),
+    [
+        ("registry.access.redhat.com/ubi9/ubi-minimal:latest", 1),
+        ("", 1),
+        ("registry.access.redhat.com/ubi9/ubi-minimal@sha256:" + "a" * 64, 0),
+    ],
+)
+def test_the_base_image_has_to_be_named_by_its_digest(context: Path, image: str, code: int) -> None:
+    lines = (context / "Containerfile").read_text(encoding="utf-8").splitlines()
+    guard = next(number for number, line in enumerate(lines) if line.startswith('RUN case "$EE_BASE_IMAGE"'))
+    assert lines[guard - 1] == "ARG EE_BASE_IMAGE"
+    assert [line for line in lines[:guard] if line.startswith("FROM ")] == ["FROM $EE_BASE_IMAGE AS base"]
+    command = lines[guard].removeprefix("RUN ")
+    done = subprocess.run(["sh", "-c", command], env={"EE_BASE_IMAGE": image}, capture_output=True, check=False)
+    assert done.returncode == code
+
+
 def test_the_image_gets_the_collection_and_no_other(context: Path) -> None:
     wanted = yaml.safe_load((context / "_build" / "requirements.yml").read_text(encoding="utf-8"))
     assert [entry["name"] for entry in wanted["collections"]] == ["tcx.m365"]
