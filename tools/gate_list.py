@@ -213,8 +213,17 @@ def integration_gates() -> tuple[Gate, ...]:
             "tower",
             "content for AWX and Automation Platform, and the jobs that it makes",
             "tower",
-            "tests/tower --dist loadfile",
+            "tests/tower --dist loadfile --ignore=tests/tower/test_rulebook_runs.py",
             groups,
+        ),
+        pytest_gate(
+            "rulebooks",
+            "rulebooks in the real ansible-rulebook, whose engine is a Java program",
+            "tower",
+            "tests/tower/test_rulebook_runs.py",
+            groups,
+            also=("eda",),
+            programs=("java",),
         ),
     )
 

@@ -242,7 +242,13 @@ def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dic
         "failure_reason": reason,
         "report": [os.path.abspath(path) for path in paths],
         "ansible_stats": {
-            "data": {"tcx_m365_compliance": summary},
+            # Who approves a rollout has to know how many applications it would take over.
+            "data": {
+                "tcx_m365_compliance": {
+                    **summary,
+                    "would_adopt": sum(bool(host.get("adopted")) for host in report.hosts),
+                }
+            },
             "per_host": False,
             "aggregate": False,
         },
