@@ -4,8 +4,8 @@
 
 """Runs a job template the way AWX does: a private data directory for ansible-runner, made from what the controller holds.
 
-Documented: `awx/main/tasks/jobs.py` (arguments, environment, inventory script), `CredentialType.inject_credential` and
-`Inventory.get_sliced_hosts` of AWX 24.6. No container is used: the Python of the tests stands for the execution environment.
+Documented: `awx/main/tasks/jobs.py` (arguments, environment, passwords), `CredentialType.inject_credential` of AWX 24.6. No
+container is used: the Python of the tests stands for the execution environment.
 """
 
 from __future__ import annotations
@@ -14,26 +14,23 @@ import itertools
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from environments import COLLECTIONS
-from fake_controller import Store, credential_types, surveys
+from fake_controller import Store, credential_types, jobs, syncs
 from fake_controller.store import Item
-from tower_kit import REPOSITORY
 
 RUNNER = Path(sys.executable).with_name("ansible-runner")
 # The path of a socket has to fit into 108 bytes, and ansible-core makes one among the temporary files.
 _SCRATCH = tempfile.TemporaryDirectory(prefix="tcx-")
 _numbers = itertools.count(1)
 IDENT = "job"
-INVENTORY_SCRIPT = "#! /usr/bin/env python3\nprint({text!r})\n"
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,13 @@ class Result:
         assert "tcx_m365_compliance" in self.artifacts, self.output
         found: dict[str, int] = self.artifacts["tcx_m365_compliance"]
         return found
+
+    @classmethod
+    def of_job(cls, job: Item) -> Result:
+        """What the controller wrote down about a job; a job that never ran shows why."""
+        values = job.values
+        code = 0 if values["status"] == "successful" else 1
+        return cls(code, values["result_stdout"] or values["job_explanation"], values["artifacts"])
 
     @classmethod
     def of(cls, directory: Path) -> Result:
@@ -118,72 +122,44 @@ def machine(home: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Desk:
-    """Where jobs are prepared.
+    """Where jobs are prepared and run: what a store calls to have a launch carried out.
 
     :param store: the controller.
-    :param inventory: the hosts as the telephony team writes them, in the form of the YAML inventory.
-    :param ca: certificate authority of the lab; it travels with the project, as it would inside an image.
     """
 
     store: Store
-    inventory: Mapping[str, Any]
-    ca: Path
     place: Path
 
-    def prepare(
-        self,
-        template: str,
-        name: str,
-        *,
-        limit: str | None = None,
-        answers: Mapping[str, Any] | None = None,
-        credentials: Sequence[str] | None = None,
-        slice_: tuple[int, int] = (1, 1),
-    ) -> Job:
-        """Make the private data directory of one launch.
+    def run(self, launch: jobs.Launch) -> jobs.Ended:
+        """Run a launch here."""
+        done = self.prepare(launch, f"job-{launch.job.id}").run()
+        return jobs.Ended(done.code, done.output, done.artifacts)
 
-        :param template: name of the job template.
-        :param limit: given at launch; None takes that of the template.
-        :param answers: to the survey; AWX refuses wrong ones, and so does this.
-        :param credentials: names, in place of those of the template.
-        :param slice_: number of the slice, from 1, and how many there are.
-        """
-        item = self.store.one("job_template", template)
-        refused = surveys.refused_variables(item, answers or {}, required=True)
-        assert not refused, refused
+    def prepare(self, launch: jobs.Launch, name: str) -> Job:
+        """Make the private data directory of a launch."""
         directory = self.place / name
-        for part in ("env", "inventory", "project"):
+        for part in ("env", "inventory"):
             (directory / part).mkdir(parents=True)
-        shutil.copytree(REPOSITORY / "playbooks", directory / "project" / "playbooks")
-        shutil.copyfile(self.ca, directory / "project" / "playbooks" / "ca.pem")
-        self._write_inventory(directory, item, slice_)
-        attached = self.store.listed(item, "credentials")
-        if credentials is not None:
-            attached = [self.store.one("credential", each) for each in credentials]
-        env, extra = self._injected(attached, directory / "env")
-        extra = {**surveys.answers(item, answers or {}), **extra, "awx_job_id": 1, "tower_job_id": 1}
+        project = self.store.referred(launch.template, "project")
+        assert project is not None
+        shutil.copytree(self.store.repositories[project.values["scm_url"]], directory / "project")
+        syncs.write_script(directory / "inventory" / "hosts", launch.inventory)
+        env, extra = self._injected(launch.credentials, directory / "env")
         _private(directory / "env" / "envvars", json.dumps({**env, "JOB_ID": "1", "ANSIBLE_FORCE_COLOR": "False"}))
-        _private(directory / "env" / "extravars", json.dumps(extra))
-        _private(directory / "env" / "cmdline", " ".join(_arguments(item, limit)))
-        return Job(directory, item.values["playbook"])
+        _private(directory / "env" / "extravars", json.dumps({**launch.extra_vars, **extra}))
+        _private(directory / "env" / "cmdline", " ".join(_arguments(launch)))
+        self._give_passwords(launch, directory / "env")
+        return Job(directory, launch.job.values["playbook"])
 
-    def _write_inventory(self, directory: Path, template: Item, slice_: tuple[int, int]) -> None:
-        """The constructed inventory of the template, as the script that AWX gives to a job."""
-        chosen = self.store.referred(template, "inventory")
-        assert chosen is not None
-        source = self.store.one("inventory_source", f"Auto-created source for: {chosen.name}")
-        scratch = directory / "written"
-        scratch.mkdir()
-        (scratch / "hosts.yml").write_text(json.dumps(self.inventory), encoding="utf-8")
-        (scratch / "constructed.yml").write_text(source.values["source_vars"], encoding="utf-8")
-        inputs = ["-i", "hosts.yml", "-i", "constructed.yml"]
-        program = RUNNER.with_name("ansible-inventory")
-        done = subprocess.run([program, *inputs, "--list"], cwd=scratch, capture_output=True, text=True, check=True)
-        shutil.rmtree(scratch)
-        text = json.dumps(_sliced(json.loads(done.stdout), *slice_))
-        script = directory / "inventory" / "hosts"
-        script.write_text(INVENTORY_SCRIPT.format(text=text), encoding="utf-8")
-        script.chmod(stat.S_IRWXU)
+    def _give_passwords(self, launch: jobs.Launch, directory: Path) -> None:
+        """A job, unlike an update, gets the password of Ansible Vault: ansible-runner answers the question for it."""
+        for credential in launch.credentials:
+            kind = self.store.referred(credential, "credential_type")
+            if kind is not None and kind.name == "Vault":
+                prompt = {r"Vault password:\s*?$": credential.values["inputs"]["vault_password"]}
+                _private(directory / "passwords", json.dumps(prompt))
+                with (directory / "cmdline").open("a", encoding="utf-8") as handle:
+                    handle.write(" --ask-vault-pass")
 
     def _injected(self, credentials: Iterable[Item], directory: Path) -> tuple[dict[str, str], dict[str, Any]]:
         env: dict[str, str] = {}
@@ -194,35 +170,23 @@ class Desk:
             inputs, values = kind.values["inputs"], credential.values["inputs"]
             missing = [name for name in inputs.get("required", []) if not values.get(name)]
             assert not missing, f"{credential.name} lacks {missing}"
-            more, vars_ = credential_types.inject(inputs, kind.values["injectors"], values, directory)
+            more, vars_ = credential_types.inject(inputs, kind.values["injectors"] or {}, values, directory)
             assert not set(more) & set(env), "two credentials set the same variable"
             env.update(more)
             extra.update(vars_)
         return env, extra
 
 
-def _arguments(template: Item, limit: str | None) -> list[str]:
-    values = template.values
+def _arguments(launch: jobs.Launch) -> list[str]:
+    values = launch.job.values
     found = []
     if values["job_type"] == "check":
         found.append("--check")
     if values["diff_mode"]:
         found.append("--diff")
-    chosen = values["limit"] if limit is None else limit
-    if chosen:
-        found.append(f"-l '{chosen}'")
-    found.append(f"--forks={values['forks']}")
-    return found
-
-
-def _sliced(inventory: dict[str, Any], number: int, count: int) -> dict[str, Any]:
-    """Every `count`th host in the order of their names, beginning with `number`; AWX leaves the groups as they are."""
-    known = inventory["_meta"]["hostvars"]
-    kept = sorted(known)[number - 1 :: count]
-    found: dict[str, Any] = {"_meta": {"hostvars": {name: known[name] for name in kept}}}
-    for group, content in inventory.items():
-        if group != "_meta":
-            found[group] = {**content, "hosts": [host for host in content.get("hosts", []) if host in kept]}
+    if values["limit"]:
+        found.append(f"-l '{values['limit']}'")
+    found.append(f"--forks={launch.forks}")
     return found
 
 

@@ -13,7 +13,18 @@ import package_parts
 import pytest
 from environments import CannotMake
 from fake_controller import FakeController
-from tower_kit import INVENTORY_URL, PLAYBOOKS_URL, REPOSITORY, Setup
+from tower_kit import INVENTORY_URL, PLAYBOOKS_URL, Setup, make_project, write_fleet
+
+FLEET = {
+    "tcx": {
+        "hosts": {
+            "acme": {"entra_tenant_id": "6f1c0000-1111-4222-8333-444455556666", "tcx_canary": True},
+            "acme-depot": {"entra_tenant_id": "6f1c0000-1111-4222-8333-444455556666"},
+            "contoso": {"entra_tenant_id": "0b7d0000-1111-4222-8333-444455556666"},
+            "newcomer": {},
+        }
+    }
+}
 
 
 @pytest.fixture(scope="session")
@@ -37,16 +48,22 @@ def rulebook_package() -> Path:
 @pytest.fixture(scope="module")
 def setup(awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     """An empty controller."""
-    inventory = tmp_path_factory.mktemp("inventory")
-    with FakeController.start({PLAYBOOKS_URL: REPOSITORY, INVENTORY_URL: inventory}) as controller:
+    place = tmp_path_factory.mktemp("repositories")
+    write_fleet(place / "inventory", FLEET)
+    with FakeController.start(
+        {PLAYBOOKS_URL: make_project(place / "project"), INVENTORY_URL: place / "inventory"}
+    ) as controller:
         yield Setup(controller, tmp_path_factory.mktemp("home"), awx_modules)
 
 
 @pytest.fixture(scope="session")
 def described(awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeController]:
     """A controller to which the playbook has been applied once."""
-    inventory = tmp_path_factory.mktemp("inventory")
-    with FakeController.start({PLAYBOOKS_URL: REPOSITORY, INVENTORY_URL: inventory}) as controller:
+    place = tmp_path_factory.mktemp("repositories")
+    write_fleet(place / "inventory", FLEET)
+    with FakeController.start(
+        {PLAYBOOKS_URL: make_project(place / "project"), INVENTORY_URL: place / "inventory"}
+    ) as controller:
         outcome = Setup(controller, tmp_path_factory.mktemp("home"), awx_modules).run()
         assert outcome.code == 0, outcome.output
         yield controller

@@ -6,31 +6,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from fake_controller import FakeController, Store, surveys
+from fake_controller import FakeController, Store, jobs, surveys, syncs
 from fake_controller.store import Item
 from tower_kit import REPOSITORY
 
 PLAYBOOKS = REPOSITORY / "playbooks"
 NOT_RUN_BY_A_CONTROLLER = {"controller_setup.yml"}
-INVENTORY = {
-    "tcx": {
-        "hosts": {
-            "acme": {"entra_tenant_id": "6f1c0000-1111-4222-8333-444455556666", "tcx_canary": True},
-            "acme-depot": {"entra_tenant_id": "6f1c0000-1111-4222-8333-444455556666"},
-            "contoso": {"entra_tenant_id": "0b7d0000-1111-4222-8333-444455556666"},
-            "newcomer": {},
-        }
-    }
-}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +26,7 @@ def store(described: FakeController) -> Store:
 
 
 def templates(store: Store) -> dict[str, Item]:
-    """Job templates by the name of their playbook."""
+    """Job templates by the name of their playbook; the gates have two of one."""
     return {Path(item.values["playbook"]).name: item for item in store.of("job_template")}
 
 
@@ -76,7 +63,7 @@ def known_variables(playbook: Path) -> set[str]:
 def test_there_is_one_job_template_for_each_playbook(store: Store) -> None:
     ours = {path.name for path in PLAYBOOKS.glob("*.yml")} - NOT_RUN_BY_A_CONTROLLER
     assert set(templates(store)) == ours
-    assert len(store.of("job_template")) == len(ours)
+    assert len(store.of("job_template")) == len(ours) + 1
 
 
 def test_surveys_ask_for_variables_that_are_read(store: Store) -> None:
@@ -92,8 +79,15 @@ def test_surveys_ask_for_variables_that_are_read(store: Store) -> None:
 def test_every_template_has_a_survey_whose_defaults_suffice(store: Store) -> None:
     """A schedule and a workflow start jobs with nobody there to answer."""
     for item in store.of("job_template"):
-        assert item.values["survey_enabled"], item.name
-        assert surveys.refused_variables(item, {}, required=True) == [], item.name
+        assert surveys.needed(item) == [], item.name
+        assert jobs.launch(store, item, {}).values["status"] == "successful", item.name
+        for question in surveys.questions_of(item):
+            assert question["variable"] in surveys.answers(item, {}), item.name
+
+
+def test_schedules_start_what_they_name(store: Store) -> None:
+    for schedule in store.of("schedule"):
+        assert jobs.run_schedule(store, schedule).values["status"] in ("successful", "running"), schedule.name
 
 
 def test_compliance_is_a_check_with_differences_in_one_piece(store: Store) -> None:
@@ -115,23 +109,27 @@ def test_offboarding_needs_a_limit_and_a_yes(store: Store) -> None:
 
 def test_templates_run_on_the_grouped_inventory_in_our_image(store: Store) -> None:
     for item in store.of("job_template"):
-        assert store.referred(item, "inventory").values["kind"] == "constructed", item.name
+        assert store.referred(item, "inventory").values["kind"] == "", item.name
         image = store.referred(item, "execution_environment").values["image"]
         assert image == "registry.example.com/tcx-m365:1.0.0"
-        assert {each.name for each in store.listed(item, "credentials")} == {"Automation app", "Vault of the fleet"}
+        credentials = {each.name for each in store.listed(item, "credentials")}
+        gate = item.name.startswith("3CX gate")
+        assert credentials == (set() if gate else {"Automation app", "Vault of the fleet"}), item.name
         assert "3cx-microsoft-365" in {label.name for label in store.listed(item, "labels")}
 
 
 def test_drift_is_notified(store: Store) -> None:
     compliance = templates(store)["compliance.yml"]
     assert surveys.answers(compliance, {})["compliance_fail_on_drift"] == "true"
-    assert [each.name for each in store.listed(compliance, "notification_templates_error")] == ["Operations"]
+    told = {each.name for each in store.listed(compliance, "notification_templates_error")}
+    assert told == {"Operations", "Chat", "Cards"}
+    assert [each.name for each in store.listed(compliance, "notification_templates_success")] == ["Cards"]
     workflow = store.one("workflow_job_template", "3CX rollout with approval")
-    assert [each.name for each in store.listed(workflow, "notification_templates_approvals")] == ["Operations"]
+    assert {each.name for each in store.listed(workflow, "notification_templates_approvals")} == told
 
 
 def test_the_workflow_asks_before_it_changes_anything(store: Store) -> None:
-    """compliance -> approval -> canaries -> all -> compliance, and no way around the approval."""
+    """compliance -> gates -> approval -> canaries -> all -> compliance, and no way around the approval."""
     nodes = {item.name: item for item in store.of("workflow_job_template_node")}
     links = {
         (name, kind, other.name)
@@ -140,7 +138,9 @@ def test_the_workflow_asks_before_it_changes_anything(store: Store) -> None:
         for other in store.listed(item, kind)
     }
     assert links == {
-        ("compliance-before", "failure_nodes", "approval"),
+        ("compliance-before", "success_nodes", "nothing-differs"),
+        ("nothing-differs", "failure_nodes", "something-differs"),
+        ("something-differs", "success_nodes", "approval"),
         ("approval", "success_nodes", "canary-rollout"),
         ("canary-rollout", "success_nodes", "rollout"),
         ("rollout", "always_nodes", "compliance-after"),
@@ -151,6 +151,8 @@ def test_the_workflow_asks_before_it_changes_anything(store: Store) -> None:
     playbooks = {name: item.values["playbook"] for name, item in runs.items() if name != "approval"}
     assert playbooks == {
         "compliance-before": "playbooks/compliance.yml",
+        "nothing-differs": "playbooks/approval_gate.yml",
+        "something-differs": "playbooks/approval_gate.yml",
         "canary-rollout": "playbooks/rollout.yml",
         "rollout": "playbooks/rollout.yml",
         "compliance-after": "playbooks/compliance.yml",
@@ -181,17 +183,10 @@ def test_injectors_set_what_the_modules_read(store: Store) -> None:
 
 
 @pytest.fixture(scope="module")
-def groups(store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The inventory that jobs see: the one as written, and then the constructed one."""
-    directory = tmp_path_factory.mktemp("groups")
-    source = store.one("inventory_source", "Auto-created source for: 3CX fleet")
-    (directory / "written.yml").write_text(yaml.safe_dump(INVENTORY), encoding="utf-8")
-    (directory / "constructed.yml").write_text(source.values["source_vars"], encoding="utf-8")
-    program = Path(sys.executable).with_name("ansible-inventory")
-    inputs = ["-i", "written.yml", "-i", "constructed.yml"]
-    done = subprocess.run([program, *inputs, "--list"], capture_output=True, text=True, check=True, cwd=directory)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+def groups(store: Store) -> dict[str, Any]:
+    """The inventory that jobs see."""
+    jobs.launch(store, store.one("job_template", "3CX compliance"), {})
+    return syncs.script_data(store, store.one("inventory", "3CX fleet"))
 
 
 def test_each_tenant_is_a_group(groups: dict[str, Any]) -> None:

@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 from awx_jobs import Desk, Result
-from fake_controller import FakeController
+from fake_controller import FakeController, jobs
 from tcx_lab.ca import automation_key_pair, key_pair_of
 from tcx_lab.entra import mint_federated_token
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
 from tcx_lab.testing import Lab
 from tcx_lab.world import Automation, Pbx, World
+from tower_kit import INVENTORY_URL, write_fleet
 
 PLAN = FleetPlan(
     [TenantPlan("contoso", users=3), TenantPlan("fabrikam", users=3)],
@@ -52,7 +53,8 @@ class Site:
         """The inventory of the lab; without secrets only a credential can sign in."""
         found = copy.deepcopy(self.lab.inventory)
         common = found["tcx"]["vars"]
-        common["entra_ca_path"] = common["tcx_ca_path"] = "{{ playbook_dir }}/ca.pem"
+        # In an image it would be among the certificate authorities of the system.
+        common["entra_ca_path"] = common["tcx_ca_path"] = str(self.lab.ca_path)
         for each in ("entra_authority_host", "entra_graph_endpoint"):
             common.pop(each)
         for where in [common, *found["tcx"]["hosts"].values()]:
@@ -83,12 +85,27 @@ class Site:
             "Microsoft Entra app (client secret)", client_id=automation.app_id, client_secret=automation.client_secret
         )
 
-    def launch(self, template: str, *, secrets: bool = True, **options: Any) -> Result:
+    def launch(
+        self,
+        template: str,
+        *,
+        secrets: bool = True,
+        credentials: list[str] | None = None,
+        limit: str | None = None,
+        answers: dict[str, Any] | None = None,
+    ) -> Result:
         """Launch a job template with the usual credential, or with those given; forgets the log of the lab before."""
         self.lab.control.clear_log()
-        desk = Desk(self.store, self.inventory(secrets=secrets), self.lab.ca_path, self.place)
-        options.setdefault("credentials", [self.secret()])
-        return desk.prepare(template, f"job-{next(self._numbers)}", **options).run()
+        write_fleet(self.store.repositories[INVENTORY_URL], self.inventory(secrets=secrets))
+        item = self.store.one("job_template", template)
+        item.lists["credentials"] = [self.store.one("credential", each).id for each in credentials or [self.secret()]]
+        self.store.runner = Desk(self.store, self.place / str(next(self._numbers))).run
+        try:
+            given = {"limit": limit, "extra_vars": answers or {}, "job_slice_count": 1}
+            job = jobs.launch(self.store, item, given)
+        finally:
+            self.store.runner = jobs.succeed
+        return Result.of_job(job)
 
     def reached(self) -> set[str]:
         """The phone systems that were asked anything."""

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from awx_jobs import Desk, Job, Result, process, start_worker
-from fake_controller import FakeController
+from awx_jobs import Desk, Result, process, start_worker
+from fake_controller import FakeController, jobs, syncs
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
 from tcx_lab.pbx.state import state_of
 from tcx_lab.testing import Lab
 from tcx_lab.world import World
+from tower_kit import INVENTORY_URL, write_fleet
 
 # In the order of names the slices take turns, so that each tenant has phone systems in both.
 PLAN = FleetPlan(
@@ -44,21 +45,41 @@ class Fleet:
         self.place = place
         inventory = copy.deepcopy(lab.inventory)
         common = inventory["tcx"]["vars"]
-        common["entra_ca_path"] = common["tcx_ca_path"] = "{{ playbook_dir }}/ca.pem"
+        common["entra_ca_path"] = common["tcx_ca_path"] = str(lab.ca_path)
         if shared:
             common["entra_app_unique_name"] = SHARED + "{{ entra_tenant_id }}"
-        self.desk = Desk(controller.store, inventory, lab.ca_path, place)
+        self.store, self.inventory = controller.store, inventory
+        self.desk = Desk(controller.store, place)
 
-    def job(self, template: str, name: str, slice_: tuple[int, int] = (1, 1)) -> Job:
+    def launches(self, template: str, count: int) -> list[jobs.Launch]:
+        """What the controller would have carried out, in so many slices."""
+        found: list[jobs.Launch] = []
+
+        def keep(launch: jobs.Launch) -> jobs.Ended:
+            found.append(launch)
+            return jobs.Ended()
+
+        write_fleet(self.store.repositories[INVENTORY_URL], self.inventory)
+        item = self.store.one("job_template", template)
         # The credential is in the inventory of the lab: slices are the question here, not how to sign in.
-        return self.desk.prepare(template, name, credentials=[], slice_=slice_)
+        item.lists["credentials"] = []
+        for source in self.store.of("inventory_source"):
+            syncs.update_source(self.store, source)
+        self.store.runner = keep
+        try:
+            jobs.launch(self.store, item, {"job_slice_count": count})
+        finally:
+            self.store.runner = jobs.succeed
+        return found
 
     def in_one_piece(self) -> list[Result]:
-        return [self.job("3CX rollout", "whole").run()]
+        (launch,) = self.launches("3CX rollout", 1)
+        return [self.desk.prepare(launch, "whole").run()]
 
     def in_slices(self, count: int) -> list[Result]:
         """All slices at once: transmit here, worker there, process here."""
-        streams = [self.job("3CX rollout", f"slice-{n}", (n, count)).transmit() for n in range(1, count + 1)]
+        launches = self.launches("3CX rollout", count)
+        streams = [self.desk.prepare(each, f"slice-{n}").transmit() for n, each in enumerate(launches)]
         nodes = [start_worker(self.place / f"node-{n}", self.place / f"home-{n}") for n in range(count)]
         for node, stream in zip(nodes, streams, strict=True):
             assert node.stdin is not None
@@ -68,10 +89,14 @@ class Fleet:
         answers = [node.communicate(timeout=300)[0] for node in nodes]
         return [process(self.place / f"answer-{n}", answer) for n, answer in enumerate(answers)]
 
-    def compliance(self) -> dict[str, int]:
-        result = self.job("3CX compliance", "compliance").run()
-        assert result.code == 0, result.output
+    def compliance(self, name: str = "compliance", *, code: int | None = None) -> dict[str, int]:
+        (launch,) = self.launches("3CX compliance", 1)
+        result = self.desk.prepare(launch, name).run()
+        assert code is None or result.code == code, result.output
         return result.totals
+
+    def again(self) -> dict[str, int]:
+        return self.compliance("compliance-after", code=0)
 
 
 def end_state(world: World) -> dict[str, Any]:
@@ -151,4 +176,4 @@ def test_slices_end_like_the_whole(fleets: tuple[Fleet, Fleet]) -> None:
     assert all(pbx["application"] for pbx in expected["pbxs"].values())
     assert all(grants for grants in expected["grants"].values())
     assert end_state(sliced.world) == expected
-    assert sliced.compliance()["compliant"] == len(PLAN.pbxs)
+    assert sliced.again()["compliant"] == len(PLAN.pbxs)

@@ -19,12 +19,45 @@ from environments import COLLECTIONS
 from fake_controller import FakeController
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PLAYBOOKS_URL = "https://github.com/tcx-m365/tcx.m365"
+PLAYBOOKS_URL = "https://git.example.com/telephony/playbooks.git"
 INVENTORY_URL = "https://git.example.com/telephony/inventory.git"
 SECRET = "canary-5up3r-s3cr3t"
 
 _RECAP = re.compile(r"^localhost\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 _CHANGED = re.compile(r"^changed: \[localhost\] => \(item=(.*?)\)(?: => .*)?$", re.MULTILINE)
+
+#: What a playbook of the project consists of: the collection is in the image alone.
+IMPORT = "- name: {title}\n  ansible.builtin.import_playbook: tcx.m365.{name}\n"
+#: The groups of the fleet, as docs/tower.md gives them.
+GROUPS = """\
+plugin: ansible.builtin.constructed
+strict: false
+use_vars_plugins: true
+groups:
+  tcx_canary: tcx_canary | default(false) | bool
+keyed_groups:
+  - key: entra_tenant_id
+    prefix: tenant
+    separator: _
+"""
+
+
+def make_project(place: Path) -> Path:
+    """A repository with playbooks that import those of the collection."""
+    (place / "playbooks").mkdir(parents=True)
+    for path in (REPOSITORY / "playbooks").glob("*.yml"):
+        if path.stem != "controller_setup":
+            text = IMPORT.format(title=path.stem.replace("_", " ").capitalize(), name=path.stem)
+            (place / "playbooks" / path.name).write_text(text, encoding="utf-8")
+    return place
+
+
+def write_fleet(place: Path, inventory: Any) -> None:
+    """The directory of an inventory."""
+    (place / "fleet").mkdir(parents=True, exist_ok=True)
+    (place / "fleet" / "inventory.yml").write_text(json.dumps(inventory), encoding="utf-8")
+    (place / "fleet" / "tcx_groups.yml").write_text(GROUPS, encoding="utf-8")
+
 
 VARIABLES: dict[str, Any] = {
     "controller_setup_image": "registry.example.com/tcx-m365:1.0.0",
@@ -39,8 +72,26 @@ VARIABLES: dict[str, Any] = {
         },
         {"name": "Vault of the fleet", "type": "Vault", "inputs": {"vault_password": SECRET}},
     ],
+    "controller_setup_other_credentials": [
+        {
+            "name": "Registry",
+            "type": "Container Registry",
+            "inputs": {"host": "registry.example.com", "username": "puller", "password": SECRET},
+        },
+    ],
+    "controller_setup_image_credential": "Registry",
     "controller_setup_notifications": [
-        {"name": "Operations", "type": "webhook", "configuration": {"url": "https://hooks.example.com/tcx"}}
+        {"name": "Operations", "type": "webhook", "configuration": {"url": "https://hooks.example.com/tcx"}},
+        {"name": "Chat", "type": "slack", "configuration": {"token": SECRET, "channels": ["#telephony"]}},
+        {
+            "name": "Cards",
+            "type": "teams",
+            "configuration": {"url": "https://hooks.example.com/teams"},
+            "events": ["started", "success", "failure", "approval"],
+        },
+    ],
+    "controller_setup_teams": [
+        {"name": "Telephony", "launch": ["3CX compliance", "3CX rollout with approval"], "approve": True, "read": True}
     ],
 }
 
@@ -65,17 +116,30 @@ class Outcome:
 
 @dataclass
 class Setup:
-    """Runs the playbook against one controller, in a home of its own."""
+    """Runs the playbook against one controller, in a home of its own; `more` holds further collections."""
 
     controller: FakeController
     home: Path
     modules: Path
+    more: Path | None = None
 
-    def run(self, *arguments: str, binaries: Path | None = None, modules: bool = True, **variables: Any) -> Outcome:
-        """Run it; `modules` says whether awx.awx is installed."""
-        where = [str(self.modules)] if modules else []
+    @property
+    def token(self) -> dict[str, str]:
+        """What saves each module the making of a token of its own."""
+        return {"CONTROLLER_OAUTH_TOKEN": self.controller.api.token_of(None)}
+
+    def run(
+        self,
+        *arguments: str,
+        binaries: Path | None = None,
+        modules: bool = True,
+        environment: dict[str, str] | None = None,
+        **variables: Any,
+    ) -> Outcome:
+        """Run it; `modules` says whether awx.awx is installed, `environment` whatever else the process gets."""
+        where = [str(each) for each in (self.modules, self.more) if each is not None] if modules else []
         known = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-        environment = {
+        variables_of_process = {
             **known,
             "HOME": str(self.home),
             "ANSIBLE_HOME": str(self.home / ".ansible"),
@@ -85,6 +149,8 @@ class Setup:
             "ANSIBLE_LOCALHOST_WARNING": "0",
             "LC_ALL": "C.UTF-8",
             **self.controller.environment,
+            **({} if "controller_setup_username" in variables else self.token),
+            **(environment or {}),
         }
         program = (binaries or Path(sys.executable).parent) / "ansible-playbook"
         values = json.dumps({**VARIABLES, **variables})
@@ -93,7 +159,7 @@ class Setup:
             capture_output=True,
             text=True,
             check=False,
-            env=environment,
+            env=variables_of_process,
             cwd=self.home,
             timeout=900,
         )

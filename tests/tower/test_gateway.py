@@ -1,0 +1,86 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A controller behind the gateway of Automation Platform: one address, and an organization that the gateway makes.
+
+`ansible.controller` and `ansible.platform` are on no public index. `awx.awx`, which speaks to a gateway when told its path,
+takes the place of the one; a module that makes the one call which the role needs takes the place of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fake_controller import FakeController
+from tower_kit import INVENTORY_URL, PLAYBOOKS_URL, Outcome, Setup, make_project, write_fleet
+
+PLATFORM = """
+import json
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+
+
+def main():
+    names = ("hostname", "username", "password", "token")
+    spec = {"gateway_" + name: {"type": "str", "no_log": name in ("password", "token")} for name in names}
+    spec["gateway_validate_certs"] = {"type": "bool"}
+    spec.update(name={"type": "str", "required": True}, state={"type": "str", "choices": ["present", "exists"]})
+    module = AnsibleModule(spec)
+    address = module.params["gateway_hostname"] + "/api/gateway/v1/organizations/"
+    headers = {"Authorization": "Bearer " + module.params["gateway_token"], "Content-Type": "application/json"}
+    found = json.loads(open_url(address, headers=headers).read())["results"]
+    if any(each["name"] == module.params["name"] for each in found):
+        module.exit_json(changed=False)
+    open_url(address, data=json.dumps({"name": module.params["name"]}), headers=headers, method="POST")
+    module.exit_json(changed=True)
+
+
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeController]:
+    place = tmp_path_factory.mktemp("repositories")
+    write_fleet(place / "inventory", {"tcx": {"hosts": {"acme": {}}}})
+    repositories = {PLAYBOOKS_URL: make_project(place / "project"), INVENTORY_URL: place / "inventory"}
+    with FakeController.start(repositories, behind_gateway=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def outcome(controller: FakeController, awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    home = tmp_path_factory.mktemp("home")
+    modules = home / ".ansible" / "collections" / "ansible_collections" / "ansible" / "platform" / "plugins" / "modules"
+    modules.mkdir(parents=True)
+    (modules / "organization.py").write_text(PLATFORM, encoding="utf-8")
+    setup = Setup(controller, home, awx_modules, more=home / ".ansible" / "collections")
+    return setup.run(
+        environment={"CONTROLLER_OPTIONAL_API_URLPATTERN_PREFIX": "/api/controller/"},
+        controller_setup_gateway=True,
+        controller_setup_host=controller.url,
+        controller_setup_oauth_token=controller.api.token_of(None),
+        controller_setup_teams=[],
+    )
+
+
+def test_the_gateway_is_the_only_address(controller: FakeController) -> None:
+    assert httpx.get(f"{controller.url}/api/v2/organizations/").status_code == 404
+
+
+def test_the_controller_makes_no_organization(controller: FakeController) -> None:
+    headers = {"Authorization": f"Bearer {controller.api.token_of(None)}"}
+    url = f"{controller.url}/api/controller/v2/organizations/"
+    assert httpx.post(url, json={"name": "Elsewhere"}, headers=headers).status_code == 403
+
+
+def test_everything_is_made_by_way_of_the_gateway(controller: FakeController, outcome: Outcome) -> None:
+    assert outcome.code == 0, outcome.output
+    store = controller.store
+    assert store.one("organization", "3CX telephony").values["default_environment"]
+    assert store.one("workflow_job_template", "3CX rollout with approval")
+    assert len(store.of("schedule")) == 2
