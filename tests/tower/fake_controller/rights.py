@@ -40,9 +40,12 @@ def organization_of(store: Store, item: Item) -> Item | None:
         if current.kind.type == "organization":
             return current
         seen.add(current.id)
-        owners = [store.referred(current, name) for name in OWNERS if name in current.kind.fields]
+        owners: list[Item | None] = [store.referred(current, name) for name in OWNERS if name in current.kind.fields]
         if current.kind.type == "workflow_approval":
             owners.insert(0, store.referred(current, "workflow_job"))
+        if current.kind.type == "workflow_approval_template":
+            nodes = store.of("workflow_job_template_node")
+            owners += [node for node in nodes if node.values["unified_job_template"] == current.id]
         current = next((owner for owner in owners if owner is not None), None)
     return None
 
