@@ -60,10 +60,11 @@ SETTINGS: list[dict[str, Any]] = [
     SYNC,
     {"entra_app_manage_grants": False, "sso_verify_enabled": False, "tcx_console_wait": False},
     {"entra_app_permissions": ["User.Read.All"], "tcx_console_calendar_sync": {"enabled": True}},
+    {"entra_app_redirect_uris": [], "tcx_console_application_id": "", "tcx_console_wait": "no", "entra_cloud": " "},
 ]
 
 
-@pytest.mark.parametrize("variables", SETTINGS, ids=["none", "sync", "without", "permissions"])
+@pytest.mark.parametrize("variables", SETTINGS, ids=["none", "sync", "without", "permissions", "empty"])
 def test_roles_and_rollout_send_the_same(tmp_path: Path, variables: dict[str, Any]) -> None:
     """The roles check once more than the rollout only where their own task asks for it."""
     seen = []
@@ -313,3 +314,20 @@ def test_what_is_not_managed_is_in_the_result(small: Controller, tmp_path: Path)
         variables={"entra_app_public_key": new["public_key"]},
     )
     assert "KEPT 1 False" in done.output, done.output
+
+
+@FRONT_ENDS
+def test_a_failure_after_a_write_says_what_was_written(small: Controller, in_process: bool) -> None:
+    small.lab.control.new_key_pair("lyon")  # the PBX has another key than the one in the inventory
+    variables = {"tcx_console_wait_timeout": 2, "tcx_m365_in_process": in_process}
+    done = small.rollout("--limit", "lyon", variables=variables)
+    assert done.failed() == ["lyon"]
+    found = re.search(r"fatal: \[lyon\]: FAILED! => (\{.*\})", done.output)
+    assert found, done.output
+    result = json.loads(found[1])
+    assert result["changed"] is True
+    fields = {(each["target"], each["field"]) for each in result["changes"]}
+    assert ("settings", "application_id") in fields
+    assert any(target == "application" for target, _field in fields)
+    assert result["steps"]["settings"] == "failed"
+    assert result["steps"]["application"] == "changed"
