@@ -213,6 +213,16 @@ def test_an_inventory_for_other_hosts_does_not_decide_where_a_playbook_runs(smal
     assert made is None or (small.home / made).is_file(), "relative to where Ansible was started"
 
 
+def test_a_jump_host_stays_possible(small: Controller) -> None:
+    """The tasks of that PBX leave the controller; nobody listens at its jump host here."""
+    change_inventory(small, lyon={"tcx_m365_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1})
+    done = small.rollout("--check", "--limit", "lyon,munich")
+    assert done.failed() == ["lyon"]
+    assert "fatal: [lyon]: UNREACHABLE!" in done.output
+    assert done.changed() == ["munich"]
+    assert not [each for each in small.lab.control.log(source="client") if each["host"] == "lyon"]
+
+
 def test_batches_may_be_text(small: Controller) -> None:
     done = small.play("tcx.m365.rollout", "--check", "-e", 'rollout_serial=[1,"50%","100%"]')
     assert done.code == 0, done.output
