@@ -90,7 +90,10 @@ def test_the_environment_of_a_task_is_that_of_its_host(small: Controller, tmp_pa
         small,
         tmp_path,
         {"tcx.m365.fleet_rollout": {}},
-        environment=dict.fromkeys(("TCX_CLIENT_SECRET", "TCX_PASSWORD"), "{{ secret_of_this_pbx }}"),
+        environment={
+            "TCX_CLIENT_SECRET": "{{ secret_of_this_pbx if tcx_client_id is defined else '' }}",
+            "TCX_PASSWORD": "{{ '' if tcx_client_id is defined else secret_of_this_pbx }}",
+        },
     )
     assert done.code == 0, done.output
     assert done.changed() == ALL
