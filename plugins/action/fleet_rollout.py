@@ -22,6 +22,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._action import Collection
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, OPERATIONS, STEPS, in_order
@@ -91,13 +92,19 @@ class ActionModule(CollectionAction):
         work = functools.partial(fleet.work, connection=connection)
         unknown: dict[str, Mapping[str, Any]] = {}
         results = sweep(hosts, work, threads=threads, processes=processes, hear=_hear)
+        narrator = Narrator(self._task, len(hosts)) if not options["preflight_only"] else None
         for done, (host, entry) in enumerate(results, start=1):
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
                 display.display(f"{done} of {len(hosts)} PBXs done", stderr=True)
             unknown[host] = entry.get("result") or {}
-            yield host, _from_entry(entry)
+            found = _from_entry(entry)
+            if narrator is not None and found is not None:
+                narrator.tell(host, found)
+            yield host, found
         warn_once(unknown, store, display.warning)
+        if narrator is not None:
+            narrator.end()
 
     def _alone(
         self,

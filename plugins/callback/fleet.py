@@ -15,6 +15,7 @@ description:
   - Shows the results of C(tcx.m365.fleet_rollout) and of the playbooks of this collection as text, with each object that is
     created, changed or removed, and what was verified.
   - In check mode it shows a plan, each object with its additions, removals and changes, and how many objects there are of each kind.
+    Outside of it, C(--diff) and C(-v) show the same of what was done.
   - Each failure is shown once, with its remedy. All other tasks are shown as P(ansible.builtin.default#callback) shows them.
 author:
   - The tcx.m365 contributors (@tcx-m365)
@@ -107,7 +108,8 @@ class CallbackModule(Default):
             nothing_written = not any(name in content["steps"] for name in _WRITING)
             if nothing_written or not self.get_option("show_unchanged"):
                 return
-        for line in _prose.host_lines(host, content, check_mode=self._check_mode):
+        detailed = self._check_mode or bool(getattr(task_of(result), "diff", False)) or self._display.verbosity > 0
+        for line in _prose.host_lines(host, content, check_mode=self._check_mode, detailed=detailed):
             self._display.display(line, color=self._color(line, content))
 
     def _color(self, line: str, content: Mapping[str, Any]) -> str | None:

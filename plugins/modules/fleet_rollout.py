@@ -153,6 +153,10 @@ status:
   description: Health of the integration as the PBX tells it.
   returned: always
   type: dict
+application_name:
+  description: The unique name of the application, else its display name.
+  returned: when the step C(application) was taken
+  type: str
 version:
   description: Version of the PBX.
   returned: always

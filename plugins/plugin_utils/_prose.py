@@ -116,8 +116,7 @@ def _object_name(result: Mapping[str, Any], target: str, changes: list[Mapping[s
     if target != "application":
         return name
     fields = {str(change.get("field")): change for change in changes}
-    own = result.get("application") if isinstance(result.get("application"), Mapping) else {}
-    candidates = [own.get(key) for key in ("unique_name", "display_name")] if own else []
+    candidates = [result.get("application_name")]
     candidates += [fields[key].get("after") for key in ("unique_name", "display_name") if key in fields]
     found = next((str(each) for each in candidates if each), "")
     return f"{name} {visible(found)}" if found else name
@@ -139,24 +138,30 @@ def _change_lines(change: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def host_lines(host: str, result: Mapping[str, Any], *, check_mode: bool) -> list[str]:
-    """What one result says, each object with its changes; a failure once, in full and with its remedy."""
+def host_lines(host: str, result: Mapping[str, Any], *, check_mode: bool, detailed: bool = True) -> list[str]:
+    """What one result says; a failure once, in full and with its remedy.
+
+    :param detailed: each object with its lines of a diff; otherwise one line names the objects.
+    """
     name = visible(host)
     plans = object_plans(result)
-    lines: list[str] = []
+    words = _WILL if check_mode else _DONE
     adopted = adoption(result)
-    if adopted:
-        lines.append(f"# {name}: {adopted}")
-    for each in plans:
-        lines.append(f"# {name}: {each.name} {(_WILL if check_mode else _DONE)[each.action]}")
-        lines += [_indented(line, "    ") for line in each.lines]
+    lines = [f"# {name}: {adopted}"] if adopted else []
+    if detailed:
+        for each in plans:
+            lines.append(f"# {name}: {each.name} {words[each.action]}")
+            lines += [_indented(line, "    ") for line in each.lines]
+    elif plans:
+        told = ", ".join(f"{each.name} {words[each.action]}" for each in plans)
+        lines.append(_indented(f"# {name}: {told}", "", "    "))
     if result.get("failed"):
         return [*lines, *failure_lines(name, result, written=bool(plans) and not check_mode)]
     verified = verified_line(result)
     if not plans:
         lines.append(f"# {name}: no changes{f' ({verified})' if verified else ''}")
     elif verified and not check_mode:
-        lines.append(f"    verified: {verified}")
+        lines.append(_indented(f"verified: {verified}", "    "))
     lines += [_indented(f"note: {visible(str(note))}", "    ") for note in result.get("notes") or ()]
     return lines
 

@@ -49,6 +49,7 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
         changes=changes(taken),
         steps={name: _outcome(name, each) for name, each in taken.items()},
         application_id=taken.of("application").get("app_id") or "",
+        application_name=_name(taken.of("application")),
         version=taken.first("version"),
         edition=taken.first("edition"),
         status=status(taken),
@@ -68,6 +69,10 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
     if taken.failed is not None:
         result.update(_failure(taken.failed))
     return result
+
+
+def _name(application: Result) -> str:
+    return str(application.get("unique_name") or application.get("display_name") or "")
 
 
 def _failure(failed: Result) -> dict[str, Any]:
