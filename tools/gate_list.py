@@ -186,6 +186,13 @@ def integration_gates() -> tuple[Gate, ...]:
     return (
         *gates,
         pytest_gate(
+            "attacks",
+            "a hostile PBX and a hostile user of a tenant gain nothing",
+            "main",
+            "tests/attacks",
+            groups,
+        ),
+        pytest_gate(
             "browser",
             "a person's view: pages and sign-in in a real browser",
             "browser",

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - tcx.m365.attributes
   - tcx.m365.attributes.action_group_entra
   - tcx.m365.entra
+  - tcx.m365.ownership
 options:
   unique_name:
     description:
@@ -112,72 +113,6 @@ options:
     type: list
     elements: str
     default: []
-  optional_claims:
-    description: Optional claims to be in tokens. Others stay.
-    type: dict
-    suboptions:
-      id_token:
-        description:
-          - Claims of ID tokens.
-        type: list
-        elements: dict
-        suboptions: &claim
-          name:
-            description:
-              - Name of the claim.
-            type: str
-            required: true
-          essential:
-            description:
-              - Whether the claim is essential for the application.
-            type: bool
-          source:
-            description:
-              - Where the claim comes from. Without it, it is one of the predefined claims.
-            type: str
-          additional_properties:
-            description:
-              - What modifies the claim.
-            type: list
-            elements: str
-      access_token:
-        description:
-          - Claims of access tokens.
-        type: list
-        elements: dict
-        suboptions: *claim
-      saml2_token:
-        description:
-          - Claims of SAML tokens.
-        type: list
-        elements: dict
-        suboptions: *claim
-  service_principal_lock:
-    description:
-      - Which properties of the service principals of this application cannot be changed in the tenants where they live.
-    type: dict
-    suboptions:
-      enabled:
-        description:
-          - Whether anything is locked.
-        type: bool
-        required: true
-      all_properties:
-        description:
-          - Locks all properties that can be locked.
-        type: bool
-      credentials_with_usage_sign:
-        description:
-          - Locks credentials that sign.
-        type: bool
-      credentials_with_usage_verify:
-        description:
-          - Locks credentials that verify.
-        type: bool
-      token_encryption_key_id:
-        description:
-          - Locks the key that encrypts tokens.
-        type: bool
   certificates:
     description:
       - Certificates with which the holder of the private key can sign in as the application. Each is PEM text, base64 of DER,
@@ -501,6 +436,54 @@ certificates:
     managed:
       description: Whether it is listed in O(certificates) or was added by this module.
       type: bool
+credentials:
+  description:
+    - Everything that lets somebody sign in as the application or its service principal.
+    - C(kind) is V(certificate), V(secret) or V(federated), C(name) a thumbprint or display name, C(expires) the end of its validity, C(on)
+      V(application) or V(service_principal). C(owner) is V(this_pbx), V(other_pbx), or V(foreign) for one that neither the inventory names
+      nor this collection has added.
+  returned: when the state is present
+  type: list
+  elements: dict
+owners:
+  description: Owners of the application, each with C(id), C(name), C(type) and C(guest). Each can add credentials to it.
+  returned: when the state is present
+  type: list
+  elements: dict
+redirect_uris:
+  description: Redirect URIs of all platforms.
+  returned: when the state is present
+  type: list
+  elements: str
+audience:
+  description: Who can sign in to the application.
+  returned: when the state is present
+  type: str
+adopted:
+  description: Whether the application is one of somebody else that this task took for the PBX, or would take in check mode.
+  returned: when the state is present
+  type: bool
+adoption:
+  description: That application in words, with its name, owners, permissions and credentials.
+  returned: when the state is present
+  type: str
+unknown_credentials:
+  description:
+    - Credentials and owners that nobody here knows, see O(tcx.m365.graph_permission_grant#module:unknown_credentials). Empty if the operator
+      stated the application.
+  returned: when the state is present
+  type: list
+  elements: str
+findings:
+  description: What an operator has to know of the application although no option asks for it, in sentences.
+  returned: when the state is present
+  type: list
+  elements: str
+kept_for:
+  description: Who else uses the application, so that it was not deleted.
+  returned: when the state is absent
+  type: list
+  elements: str
 unmanaged:
   description: What is there besides what is listed, by option. An option that is not given lists nothing.
   returned: success

@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   mode:
     description:
-      - V(auto) takes the application that the PBX points to when it exists in the tenant, else the one with O(unique_name), which is
+      - V(auto) takes the application that the PBX points to when the tenant confirms that it is this PBX's, else the one with O(unique_name), which is
         made where it does not exist.
       - V(create) takes the one with O(unique_name) only.
       - V(adopt) takes O(app_id), else O(pbx_app_id), and never makes one.
@@ -43,6 +43,36 @@ options:
     description:
       - Application (client) ID that the PBX points to today; RV(tcx.m365.tcx_m365_settings#module:status) has it.
     type: str
+  pbx:
+    description:
+      - Address of the PBX, as in C(tcx_url).
+    type: str
+    version_added: 1.1.0
+  pbx_names:
+    description:
+      - Further host names of the PBX.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
+  pbx_tenant_id:
+    description:
+      - Tenant that the PBX works with today.
+    type: str
+    version_added: 1.1.0
+  pbx_healthy:
+    description:
+      - Whether the Microsoft 365 integration of the PBX works today. Then the PBX is not moved to another tenant or application unless
+        the inventory says so.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  move_tenant:
+    description:
+      - Whether a PBX that works in another tenant is to move to O(tenant_id). What stays behind is in RV(notes).
+    type: bool
+    default: false
+    version_added: 1.1.0
   certificates:
     description:
       - Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has expired is an error.

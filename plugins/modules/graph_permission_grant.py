@@ -49,6 +49,27 @@ options:
     type: list
     elements: str
     choices: [sign_in, user_sync, contact_sync, calendar_sync, presence, groups, mail]
+  pbx:
+    description:
+      - Address of the PBX that the task works for. With it O(exclusive) revokes nothing from an application that other PBXs use too, or
+        that was marked for this PBX in the same run.
+    type: str
+    version_added: 1.1.0
+  pbx_names:
+    description:
+      - Further host names of the PBX.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
+  unknown_credentials:
+    description:
+      - Credentials and owners of the application that the inventory does not know, RV(tcx.m365.azure_app_registration#module:unknown_credentials).
+        While there are any, the task fails instead of granting something new.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
   exclusive:
     description:
       - Whether everything that is not listed is revoked.
@@ -116,6 +137,18 @@ EXAMPLES = r"""
     app_id: "{{ app.app_id }}"
     features: [user_sync, presence]
     exclusive: true
+
+- name: Grant only while nobody else can sign in as the application, and revoke only what no other PBX uses
+  tcx.m365.graph_permission_grant:
+    tenant_id: "{{ entra_tenant_id }}"
+    client_id: "{{ entra_client_id }}"
+    client_secret: "{{ entra_client_secret }}"
+    app_id: "{{ app.app_id }}"
+    permissions: [User.Read.All]
+    exclusive: true
+    pbx: "{{ tcx_url }}"
+    pbx_names: [pbx.example.com]
+    unknown_credentials: "{{ app.unknown_credentials }}"
 
 - name: Let a human consent where the automation may not
   tcx.m365.graph_permission_grant:

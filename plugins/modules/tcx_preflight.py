@@ -33,6 +33,14 @@ options:
       - A rollout leaves it out of its pre-flight check, and asks after it has changed something.
     type: bool
     default: true
+  fqdn:
+    description:
+      - Names that the PBX may call itself besides the host of O(url). A PBX that reports another FQDN is refused, because Microsoft would
+        send the tokens of its users there.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
   thorough:
     description:
       - Whether to read what costs further requests. Three and one for each hundred users of the PBX, and one for each page of

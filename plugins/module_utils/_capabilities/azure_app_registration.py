@@ -13,10 +13,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _application_trust, _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import Trust
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
+    adoption,
     application_plan,
     application_view,
     certificates,
@@ -40,7 +42,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Reconciled, reconcile
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
@@ -65,6 +67,7 @@ _CLAIM = {
 ARGUMENT_SPEC: ArgumentSpec = {
     **_entra_connection.ARGUMENT_SPEC,
     **KEY_SPEC,
+    **_application_trust.ARGUMENT_SPEC,
     "prefer": {"type": "str", "choices": list(PREFER), "default": "both"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "adopt": {"type": "list", "elements": "str", "choices": list(ADOPT), "default": []},
@@ -138,23 +141,48 @@ def run(task: Task) -> Outcome:
         _check_before_writing(task, client, desired, observed, plan)
 
     if params["state"] == "absent":
-        return _absent(task, AbsentApplication(finder, desired, purge=params["purge"], check=check, within=within))
+        removal = replace(desired, stated=not params["require_evidence"])
+        return _absent(task, AbsentApplication(finder, removal, purge=params["purge"], check=check, within=within))
+
+    trust = Trust(params, client, finder, desired, lambda: catalogs.resolve(requested or []))
 
     def resolve(desired: Desired) -> Desired:
-        return desired if requested is None else replace(desired, permissions=catalogs.resolve(requested))
+        if requested is not None:
+            desired = replace(desired, permissions=catalogs.resolve(requested))
+        return trust.prepared(desired)
 
     application = Application(finder, desired, resolve=resolve, check=check, within=within, wait=params["wait"])
     done = reconcile(application, check_mode=task.check_mode)
+    trust.remember_marks(application.desired, done.after)
+    words = trust.adoption_words(done=not task.check_mode)
+    if words:
+        task.context.warn(words)
+        done.plan.changes.insert(0, Change(application_plan.APPLICATION, "adopted", None, words))
     _predict_principal(task, client, done)
     _warn(task, application.desired, done, client)
-    return Outcome(_values(task, client, application.desired, done, catalogs), done.plan)
+    values = {**_values(task, client, application.desired, done, catalogs), **trust.values(done.after)}
+    return Outcome(values, done.plan)
 
 
 def _absent(task: Task, application: AbsentApplication) -> Outcome:
+    client = application.client
+
+    def never(observed: Observed) -> None:
+        entity = observed.application or observed.deleted or {}
+        caller = _application_trust.caller_of(client)
+        adoption.never(str(entity.get("appId") or ""), observed.service_principal, caller, client.tenant_id)
+
+    application.finder.judge = never
     done = reconcile(application, check_mode=task.check_mode)
     gone = done.before.but(application=done.before.application or done.before.deleted)
-    client = application.client
+    others = application_plan.others_in(application.desired, done.before)
+    if others:
+        task.context.warn(
+            f"the application {(gone.application or {}).get('appId')} stays, because others use it: {', '.join(others)}; "
+            "only the certificates, the redirect URIs and the mark of this PBX are removed"
+        )
     values = {
+        "kept_for": others,
         **application_view.ids(gone),
         "tenant_id": client.tenant_id,
         "admin_consent_url": "",
@@ -324,6 +352,7 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
         owners=params["owners"],
         service_principal=params["service_principal"] or {},
         force=params["force"],
+        pbx=_application_trust.pbx_of(params),
     )
 
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import days_left, iso
+from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import (
     Certificate,
@@ -38,6 +38,11 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "unique_name": {"type": "str"},
     "app_id": {"type": "str"},
     "pbx_app_id": {"type": "str"},
+    "pbx": {"type": "str"},
+    "pbx_names": {"type": "list", "elements": "str", "default": []},
+    "pbx_tenant_id": {"type": "str"},
+    "pbx_healthy": {"type": "bool", "default": False},
+    "move_tenant": {"type": "bool", "default": False},
     "certificates": {"type": "list", "elements": "str"},
     "pbx_tls_thumbprint": {"type": "str"},
     "permissions": {"type": "list", "elements": "raw"},
@@ -53,7 +58,6 @@ def run(task: Task) -> Outcome:
     """Check, and decide how the application is found."""
     params = task.params
     now = dt.datetime.now(dt.timezone.utc)
-    key = application_key(params)
     certificates = _certificates(params, now)
     requested = [
         *names.requested(params["permissions"], names.APPLICATION),
@@ -61,7 +65,12 @@ def run(task: Task) -> Outcome:
     ]
     client = _entra_connection.client(params, task.context)
     token = client.tokens.get()
-    notes = _check_rights(
+    check_own(params["app_id"], token, client.connection.credential.client_id)
+    left = check_tenant_move(params, token.tenant_id)
+    # What the PBX points to is in the tenant that it leaves.
+    key = application_key({**params, "pbx_app_id": ""} if left else params)
+    notes = [left] if left else []
+    notes += _check_rights(
         token,
         writes=not task.check_mode,
         grants=params["grants"],
@@ -85,25 +94,67 @@ def run(task: Task) -> Outcome:
     return Outcome(values)
 
 
-def application_key(params: Mapping[str, Any]) -> dict[str, str]:
-    """The options by which ``azure_app_registration`` finds the application.
+def application_key(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by which ``azure_app_registration`` finds the application, and what it may take for it.
+
+    What the inventory states by id is taken; what the PBX or a name leads to is taken on evidence.
 
     :raises BadInput: nothing says which application is to be adopted.
     """
-    mode = params["mode"]
-    chosen = params["app_id"] or ("" if mode == "create" else params["pbx_app_id"]) or ""
-    key = {"unique_name": params["unique_name"] or ""}
-    if mode == "adopt" and not chosen:
+    mode, stated = params["mode"], (params["app_id"] or "").strip()
+    pointed = "" if mode == "create" else (params["pbx_app_id"] or "").strip()
+    if mode == "adopt" and not (stated or pointed):
         raise BadInput(
             "nothing says which application is to be adopted: the PBX points to none",
             tried="find the application",
             remedy="Give entra_app_app_id, or use entra_app_mode: auto or create.",
         )
-    if chosen:
-        key["app_id"] = chosen
-        # The application that the PBX works with today wins where it exists; a stale pointer must not stop a rollout.
-        key["prefer"] = "app_id" if mode == "auto" and not params["app_id"] else "both"
-    return {name: value for name, value in key.items() if value}
+    key: dict[str, Any] = {"pbx": params.get("pbx"), "pbx_names": params.get("pbx_names")}
+    if stated:
+        return _given({**key, "app_id": stated})
+    key["require_evidence"] = True
+    if mode != "adopt":
+        key["unique_name"] = params["unique_name"]
+    if pointed:
+        key["app_id"] = pointed
+        # A pointer that leads nowhere must not stop a rollout; one that cannot be followed in this tenant does.
+        key["prefer"] = "app_id" if mode == "auto" and params["unique_name"] else None
+        key["in_use"] = params.get("pbx_healthy") or None
+    return _given(key)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value}
+
+
+def check_own(app_id: str | None, token: Token, client_id: str) -> None:
+    """Raise :class:`adoption.NotConfirmed` where the inventory names the automation's own application."""
+    ids = {str(each or "").strip().lower() for each in (token.claims.get("appid"), token.claims.get("azp"), client_id)}
+    adoption.never((app_id or "").strip(), None, adoption.Caller(frozenset(ids - {""})), token.tenant_id)
+
+
+def check_tenant_move(params: Mapping[str, Any], tenant_id: str) -> str:
+    """Whether the PBX may be worked on in this tenant: one that works in another is not moved by a wrong variable.
+
+    :returns: what stays behind in the other tenant, where the inventory says that the PBX is to move; else empty.
+    :raises adoption.NotConfirmed: it does not say so.
+    """
+    there = str(params.get("pbx_tenant_id") or "").strip().rstrip(".").lower()
+    here = {tenant_id.lower(), str(params["tenant_id"] or "").strip().lower()} - {""}
+    if not there or not here or there in here or not params.get("pbx_healthy"):
+        return ""
+    shown = tenant_id or params["tenant_id"]
+    if not params.get("move_tenant"):
+        raise adoption.NotConfirmed(
+            f"the PBX works with the tenant {there} today, and entra_tenant_id is {shown}",
+            tried="check which tenant the PBX belongs to",
+            target=str(params.get("pbx") or ""),
+            remedy="Correct entra_tenant_id. If the PBX is to move to the other tenant, set entra_app_move_tenant: true.",
+        )
+    return (
+        f"The PBX moves from the tenant {there} to {shown}. In {there} stay the application {params['pbx_app_id']}, its "
+        "certificates and its permissions: run tcx.m365.offboard there, or delete it by hand"
+    )
 
 
 def _check_rights(

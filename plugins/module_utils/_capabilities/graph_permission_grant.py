@@ -13,9 +13,14 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import (
+    caller_of,
+    pbx_of,
+    was_marked_now,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan, rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, grant_plan, ownership, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
@@ -34,6 +39,9 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "delegated_permissions": {"type": "list", "elements": "raw"},
     "features": {"type": "list", "elements": "str", "choices": list(names.FEATURES)},
     "exclusive": {"type": "bool", "default": False},
+    "pbx": {"type": "str"},
+    "pbx_names": {"type": "list", "elements": "str", "default": []},
+    "unknown_credentials": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "on_missing_rights": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
     "force": {"type": "bool", "default": False},
@@ -54,7 +62,11 @@ def run(task: Task) -> Outcome:
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)
     catalogs = Catalogs(client)
     desired = DesiredGrant(
-        app_id, exclusive=params["exclusive"], absent=params["state"] == "absent", force=params["force"]
+        app_id,
+        exclusive=params["exclusive"],
+        absent=params["state"] == "absent",
+        force=params["force"],
+        held=tuple(params["unknown_credentials"]),
     )
     reader = GrantReader(
         client,
@@ -68,8 +80,12 @@ def run(task: Task) -> Outcome:
     if reader.delegated:
         rights.require(client.tokens.get(), rights.READ_DELEGATED_PERMISSIONS, "read what is granted", app_id)
 
+    adoption.never(app_id, None, caller_of(client), client.tenant_id)
+
     def resolve(desired: DesiredGrant) -> DesiredGrant:
         found = catalogs.resolve(requested)
+        if desired.exclusive and reader.application is not None and not desired.force:
+            desired = _revoking(task, client, desired, reader.application)
         return replace(
             desired,
             application=[each for each in found if each.kind == names.APPLICATION],
@@ -93,6 +109,22 @@ def _concerns_delegated(params: Mapping[str, Any]) -> bool:
     """Whether delegated permissions are to be granted, or may have to be revoked."""
     everything = params["state"] == "absent" and not (params["permissions"] or params["features"])
     return bool(params["delegated_permissions"] or params["exclusive"] or everything)
+
+
+def _revoking(task: Task, client: GraphClient, desired: DesiredGrant, application: dict[str, Any]) -> DesiredGrant:
+    """A permission has no owner: none is revoked from an application that others use, or in the run that marked it."""
+    pbx = pbx_of(task.params)
+    if pbx is None:
+        return desired
+    stakes = ownership.stakes(application, pbx)
+    if stakes.shared:
+        why = f"others use it: {', '.join(stakes.others())}"
+    elif not stakes.tagged or was_marked_now(client, application, pbx):
+        why = "it has been marked as this PBX's in this run only; the next run revokes"
+    else:
+        return desired
+    task.context.warn(f"nothing is revoked from the application {desired.app_id}, because {why}")
+    return replace(desired, exclusive=False)
 
 
 def _observe(

@@ -32,6 +32,7 @@ _LINK = ("application_id", "tenant_id", "consent_url", "state", "wait", "wait_ti
 ARGUMENT_SPEC: ArgumentSpec = {
     **{name: option for name, option in tcx_m365_settings.ARGUMENT_SPEC.items() if name not in _LINK},
     "change_notifications": {"type": "bool", "default": True},
+    "fqdn": {"type": "list", "elements": "str", "default": []},
     "thorough": {"type": "bool", "default": False},
     "warning_days": {"type": "int", "default": 30},
 }
@@ -63,6 +64,7 @@ def run(task: Task) -> Outcome:
     if any(each.level == preflight.ERROR for each in findings):
         raise NotReady(findings, connection.url)
     values["tls_certificate"] = TlsCertificate.of(work.xapi.certificate).as_dict(now) if work.xapi.certificate else None
+    values["linked_tenant_id"] = work.observed.tenant_id
     values["presence_redirect_uri"] = work.facts.presence_redirect_uri
     values["findings"] = [each.as_dict() for each in findings]
     values["notes"] = notes
@@ -91,6 +93,7 @@ def _judge(task: Task, work: Work, now: dt.datetime) -> list[Finding]:
     return [
         preflight.judge_version(work.facts),
         *([] if task.params["thorough"] else preflight.judge_maintenance(work.facts)),
+        *preflight.judge_name(work.facts, work.xapi.connection.url, task.params["fqdn"]),
         *preflight.judge_role(work.xapi.role),
         *preflight.judge_certificate(shown, work.facts.redirect_uri, now, days),
         *preflight.judge_clock(audit.clock_offset(work.xapi)),

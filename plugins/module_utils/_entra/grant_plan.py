@@ -24,7 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import
     Permission,
     label,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._errors import NotOurs
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write
 
 Json = dict[str, Any]
@@ -47,6 +47,7 @@ class DesiredGrant:
 
     :param absent: the named permissions are revoked instead; all of them where none is named.
     :param exclusive: what is not named is revoked.
+    :param held: credentials and owners of the application that nobody here knows: whoever has them would have what is granted.
     """
 
     app_id: str
@@ -55,6 +56,7 @@ class DesiredGrant:
     exclusive: bool = False
     absent: bool = False
     force: bool = False
+    held: tuple[str, ...] = ()
 
     @property
     def names_any(self) -> bool:
@@ -124,6 +126,15 @@ def plan_grants(desired: DesiredGrant, granted: Granted, names: Names) -> Plan:
         else:
             plan.writes.append(Write(RESTORE_PRINCIPAL, {"id": granted.deleted_principal}))
     unnamed = _plan_assignments(desired, granted, names, plan) + _plan_scopes(desired, granted, names, plan)
+    gained = _gained(granted, plan, names)
+    if gained and desired.held:
+        raise Withheld(
+            f"it holds {', '.join(desired.held)}, which nobody here knows, and would get {', '.join(gained)}",
+            tried="grant permissions",
+            target=desired.app_id,
+            remedy="Remove what does not belong there, or name its owners in entra_app_owners. If all of it is meant, say so "
+            "with entra_app_app_id.",
+        )
     if unnamed and not (granted.marked or desired.force):
         raise NotOurs(
             f"its application does not carry the tag {MARK}, and would lose {', '.join(unnamed)}",
@@ -132,6 +143,18 @@ def plan_grants(desired: DesiredGrant, granted: Granted, names: Names) -> Plan:
             remedy="Manage the application with azure_app_registration first, or set force: true.",
         )
     return plan
+
+
+class Withheld(M365Error):
+    """Nothing new is granted to an application that others can sign in as."""
+
+    kind = "not_confirmed"
+
+
+def _gained(granted: Granted, plan: Plan, names: Names) -> list[str]:
+    after = simulate(granted, plan)
+    before = {*application_names(granted, names), *delegated_names(granted, names)}
+    return [each for each in (*application_names(after, names), *delegated_names(after, names)) if each not in before]
 
 
 def simulate(granted: Granted, plan: Plan) -> Granted:

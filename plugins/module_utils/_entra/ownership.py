@@ -120,7 +120,7 @@ def is_adopted(application: Mapping[str, Any]) -> bool:
 def entry_owner(entry: Mapping[str, Any]) -> str | None:
     """The label of the PBX that a key credential was added for.
 
-    Empty for an entry of ours that does not say it (made by a release before 2.0, or by a task without a PBX); ``None``
+    Empty for an entry of ours that does not say it (made by an earlier release, or by a task without a PBX); ``None``
     for an entry that is not ours.
     """
     name = str(entry.get("displayName") or "")

@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import typed
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Rejected, Unsupported
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import License
@@ -51,18 +52,36 @@ class Facts:
         return found
 
     @property
+    def host(self) -> str:
+        """The PBX's own name as a plain host name; empty where what it reports is none (user information, a wildcard, an IP
+        address ...), so that no address is ever made of it."""
+        return host_name(self.fqdn)
+
+    @property
     def base(self) -> str:
-        """The address under which the PBX knows itself; Entra compares redirect URIs exactly, so 443 must be left out."""
+        """The address under which the PBX knows itself; Entra compares redirect URIs exactly, so 443 must be left out.
+
+        Empty where the PBX reports no host name.
+        """
         port = "" if self.https_port == 443 else f":{self.https_port}"
-        return f"https://{self.fqdn}{port}"
+        return f"https://{self.host}{port}" if self.host else ""
 
     @property
     def redirect_uri(self) -> str:
-        return self.base + SIGN_IN_PATH
+        return self.base + SIGN_IN_PATH if self.base else ""
 
     @property
     def presence_redirect_uri(self) -> str:
-        return self.base + PRESENCE_PATH
+        return self.base + PRESENCE_PATH if self.base else ""
+
+    def is_named(self, url: str, names: Iterable[str] = ()) -> bool:
+        """Whether the PBX calls itself by the host of its address in the inventory, or by another name that it may have.
+
+        :param names: of the inventory, with or without a port.
+        """
+        allowed = {host_name(urlsplit(url).hostname or "")}
+        allowed |= {host_name(str(name).strip().rpartition(":")[0] or str(name).strip()) for name in names}
+        return bool(self.host) and self.host in allowed
 
     def as_value(self) -> dict[str, Any]:
         """As JSON, for the run's store."""

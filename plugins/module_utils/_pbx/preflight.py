@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unlicensed
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health as pbx_health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
@@ -28,11 +29,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate impo
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 
-VERSION, LICENSE, ROLE = "version", "license", "role"
+VERSION, LICENSE, ROLE, NAME = "version", "license", "role", "name"
 CERTIFICATE, CLOCK, INTEGRATION, SUBSCRIPTION = "certificate", "clock", "integration", "subscription"
 ADDRESSES, NUMBERS = "addresses", "numbers"
 
-TOPICS = (VERSION, LICENSE, ROLE, CERTIFICATE, CLOCK, INTEGRATION, SUBSCRIPTION, ADDRESSES, NUMBERS)
+TOPICS = (VERSION, LICENSE, ROLE, NAME, CERTIFICATE, CLOCK, INTEGRATION, SUBSCRIPTION, ADDRESSES, NUMBERS)
 """All of them, in the order in which they are told."""
 
 CLOCK_TOLERANCE_S = 300.0
@@ -139,6 +140,26 @@ def judge_role(role: str) -> list[Finding]:
         said = f"the API client has the role {role} of a department, which may not write settings of the system"
         return [Finding(ROLE, ERROR, said, remedy)]
     return [Finding(ROLE, WARNING, f"the API client has the role {role}, and whether it is enough is unknown", remedy)]
+
+
+def judge_name(facts: Facts, url: str, names: Iterable[str]) -> list[Finding]:
+    """The name that the PBX reports becomes a redirect URI, to which Microsoft sends the tokens of its users: so it has to be
+    a name that the inventory knows.
+
+    :param url: address of the PBX in the inventory; :param names: further names that it may call itself.
+    """
+    if facts.is_named(url, names):
+        return []
+    shown = visible(facts.fqdn)[:120] or "nothing"
+    if not facts.host:
+        said = f"the PBX reports {shown} as its FQDN, which is not a host name"
+        remedy = (
+            "Correct the FQDN of the PBX. Nothing was written: sign-ins would be sent to an address that it made up."
+        )
+    else:
+        said = f"the PBX calls itself {shown}, which is neither the host of tcx_url nor a name in tcx_fqdn"
+        remedy = f"If {facts.host} is the PBX, add it to tcx_fqdn or use it in tcx_url. Sign-ins would be sent there."
+    return [Finding(NAME, ERROR, said, remedy)]
 
 
 def judge_certificate(

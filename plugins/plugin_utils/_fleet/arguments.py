@@ -115,11 +115,31 @@ def pbx_preflight_arguments(variables: Mapping[str, Any]) -> HostArguments:
 def entra_preflight_arguments(variables: Mapping[str, Any], pbx: Mapping[str, Any]) -> HostArguments:
     """The arguments of ``entra_preflight``, given what the PBX said."""
     arguments = _of("entra_preflight", variables)
-    arguments["pbx_app_id"] = (pbx.get("status") or {}).get("application_id") or ""
+    status = pbx.get("status") or {}
+    arguments["pbx_app_id"] = status.get("application_id") or ""
+    arguments["pbx_healthy"] = bool(status.get("ok"))
+    arguments["pbx_tenant_id"] = pbx.get("linked_tenant_id") or ""
+    arguments.update(pbx_identity(variables))
     thumbprint = (pbx.get("tls_certificate") or {}).get("thumbprint")
     if thumbprint:
         arguments["pbx_tls_thumbprint"] = thumbprint
     return _with_certificates(arguments, variables)
+
+
+def pbx_identity(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Whose entries of an application a task may change: the address of the PBX in the inventory, and its further names."""
+    known = read_variables(variables)
+    return {"pbx": known.get("tcx_url"), "pbx_names": known.get("tcx_fqdn") or []}
+
+
+def removal_identity(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``azure_app_registration`` needs besides its key to remove a PBX from its application, and nobody else."""
+    known = read_variables(variables)
+    return {
+        **pbx_identity(known),
+        "require_evidence": not known.get("entra_app_app_id"),
+        "certificates": certificates(known),
+    }
 
 
 def application_arguments(variables: Mapping[str, Any], key: Mapping[str, Any], redirect_uri: str) -> HostArguments:

@@ -64,6 +64,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
 
 def _attention(taken: Taken) -> list[str]:
     found = [sentence for result in taken.values() for sentence in result.get("attention") or ()]
+    found += [str(sentence) for sentence in taken.of("application").get("findings") or ()]
     return found + [note for step in ("pbx", *USERS) for note in taken.of(step).get("notes") or ()]
 
 
@@ -128,7 +129,8 @@ def _adopted(application: Result) -> dict[str, Any]:
     adopted = application.get("adopted")
     if isinstance(adopted, Mapping):
         return dict(adopted)
-    return {"sentence": adopted} if isinstance(adopted, str) and adopted else {}
+    sentence = application.get("adoption") or adopted
+    return {"sentence": sentence} if isinstance(sentence, str) and sentence else {}
 
 
 def _known(value: Any) -> str:

@@ -88,19 +88,28 @@ _DAYS = "preflight_certificate_warning_days"
 SOURCES: Mapping[str, Source] = {
     each.capability.name: each
     for each in (
-        Source(tcx_preflight.CAPABILITY, CONSOLE, {"thorough": "preflight_thorough", "warning_days": _DAYS}),
+        Source(
+            tcx_preflight.CAPABILITY,
+            CONSOLE,
+            {"thorough": "preflight_thorough", "warning_days": _DAYS, "fqdn": "tcx_fqdn"},
+        ),
         Source(
             entra_preflight.CAPABILITY,
             APPLICATION,
             {"grants": "entra_app_manage_grants", "users": "sso_verify_people", "warning_days": _DAYS},
-            frozenset({"pbx_app_id", "pbx_tls_thumbprint"}),
+            frozenset({"pbx", "pbx_names", "pbx_app_id", "pbx_tenant_id", "pbx_healthy", "pbx_tls_thumbprint"}),
         ),
         Source(
             azure_app_registration.CAPABILITY,
             APPLICATION,
-            decided=frozenset({"unique_name", "app_id", "prefer", "state", "purge"}),
+            decided=frozenset({"unique_name", "app_id", "prefer", "state", "purge"})
+            | {"pbx", "pbx_names", "require_evidence", "in_use"},
         ),
-        Source(graph_permission_grant.CAPABILITY, APPLICATION, decided=frozenset({"app_id", "state"})),
+        Source(
+            graph_permission_grant.CAPABILITY,
+            APPLICATION,
+            decided=frozenset({"app_id", "state", "pbx", "pbx_names", "unknown_credentials"}),
+        ),
         Source(tcx_m365_settings.CAPABILITY, CONSOLE, decided=frozenset({"consent_url"})),
         Source(sso_probe.CAPABILITY),
         Source(graph_user_info.CAPABILITY),
@@ -115,7 +124,6 @@ BESIDES: Mapping[str, Option] = {
     "sso_verify_enabled": {"type": "bool"},
     "sso_verify_people": {"type": "bool"},
     "sso_verify_fail_on_leavers": {"type": "bool"},
-    "tcx_fqdn": {"type": "list", "elements": "str"},
     "tcx_m365_in_process": {"type": "bool"},
     "tcx_m365_connection": {"type": "str"},
     "tcx_m365_become": {"type": "bool"},

@@ -148,7 +148,19 @@ def _application(work: Work) -> dict[str, Any]:
 
 
 def _grant(work: Work) -> dict[str, Any]:
-    return arguments_of.grant_arguments(work.variables, application_id(work))
+    """Only to an application that a step of this run has judged, or that the inventory states: never by the PBX's word."""
+    application = work.result("application")
+    app_id = application.get("app_id") or work.variables.get("entra_app_app_id")
+    if not app_id:
+        raise BadInput(
+            "no application was found or made in this run",
+            tried="grant permissions",
+            remedy="Take the step application before the step grant, or give entra_app_app_id.",
+        )
+    arguments = arguments_of.grant_arguments(work.variables, str(app_id))
+    arguments.update(arguments_of.pbx_identity(work.variables))
+    arguments["unknown_credentials"] = list(application.get("unknown_credentials") or ())
+    return arguments
 
 
 def _settings(work: Work) -> dict[str, Any]:
@@ -252,6 +264,7 @@ def _delete(work: Work) -> dict[str, Any]:
         state="absent",
         purge=variables.get("offboard_purge"),
         force=variables.get("entra_app_force"),
+        **arguments_of.removal_identity(variables),
     )
     return arguments
 
@@ -298,7 +311,7 @@ _STEPS = (
         _application,
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight"),
-        keeps=("app_id", "admin_consent_url", "removed_certificates"),
+        keeps=("app_id", "admin_consent_url", "removed_certificates", "unknown_credentials"),
     ),
     Step(
         "grant",

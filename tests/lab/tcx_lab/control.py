@@ -35,6 +35,7 @@ _PLAIN_FIELDS = (
     "https_port",
     "fqdn",
     "inventory_vars",
+    "lies",
 )
 
 

@@ -30,6 +30,7 @@ def host_vars(world: World, pbx: Pbx) -> dict[str, Any]:
     """Variables of one PBX, with what its operator got wrong."""
     return {
         "tcx_url": pbx.url,
+        "tcx_fqdn": ["localhost"],  # an address without a name, as in many installations
         **credential(world, pbx),
         "entra_tenant_id": pbx.tenant_id,
         "entra_app_public_key": ca.key_pair_of(world, pbx).public_pem,

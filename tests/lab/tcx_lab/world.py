@@ -96,6 +96,9 @@ class Pbx:
     trouble: tuple[str, ...] = ()  # what its fleet planned for it: names of fleet.TROUBLES
     expected: str = "compliant"  # verdict of a compliance run after a rollout (and after POST /_lab/drift)
 
+    # --- hostile mode (owned by hostile.py): what the PBX says instead of the truth, by property ------------------------
+    lies: dict[str, Any] = field(default_factory=dict)
+
     # --- XAPI state (owned by pbx/) ------------------------------------------------------------------------------------
     state: Any = None  # whatever pbx/ keeps; made by `tcx_lab.pbx.prepare_pbx`
 

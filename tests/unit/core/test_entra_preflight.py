@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import entra_preflight
+from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import NotConfirmed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Forbidden
@@ -50,22 +51,41 @@ def _params(**given: Any) -> dict[str, Any]:
     }
 
 
+ON_EVIDENCE = {"unique_name": "3cx-acme", "require_evidence": True}
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, {"unique_name": "3cx-acme"}),
-        ({"pbx_app_id": "p"}, {"unique_name": "3cx-acme", "app_id": "p", "prefer": "app_id"}),
-        ({"mode": "create", "pbx_app_id": "p"}, {"unique_name": "3cx-acme"}),
-        ({"mode": "adopt", "pbx_app_id": "p"}, {"unique_name": "3cx-acme", "app_id": "p", "prefer": "both"}),
-        (
-            {"mode": "adopt", "app_id": "a", "pbx_app_id": "p"},
-            {"unique_name": "3cx-acme", "app_id": "a", "prefer": "both"},
-        ),
-        ({"app_id": "a", "pbx_app_id": "p"}, {"unique_name": "3cx-acme", "app_id": "a", "prefer": "both"}),
+        ({}, ON_EVIDENCE),
+        ({"pbx_app_id": "p"}, {**ON_EVIDENCE, "app_id": "p", "prefer": "app_id"}),
+        ({"pbx_app_id": "p", "pbx_healthy": True}, {**ON_EVIDENCE, "app_id": "p", "prefer": "app_id", "in_use": True}),
+        ({"mode": "create", "pbx_app_id": "p", "pbx_healthy": True}, ON_EVIDENCE),
+        ({"mode": "adopt", "pbx_app_id": "p"}, {"app_id": "p", "require_evidence": True}),
+        ({"mode": "adopt", "app_id": "a", "pbx_app_id": "p"}, {"app_id": "a"}),
+        ({"app_id": "a", "pbx_app_id": "p"}, {"app_id": "a"}),
     ],
 )
-def test_the_mode_decides_how_the_application_is_found(given: dict[str, Any], expected: dict[str, str]) -> None:
+def test_only_what_the_inventory_states_by_id_needs_no_evidence(
+    given: dict[str, Any], expected: dict[str, Any]
+) -> None:
     assert entra_preflight.application_key(_params(**given)) == expected
+    known = {"pbx": "https://pbx.example:5001", "pbx_names": ["other.example"]}
+    assert entra_preflight.application_key(_params(**given, **known)) == {**expected, **known}
+
+
+HERE, ELSEWHERE = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
+
+
+def test_a_pbx_that_works_in_another_tenant_is_not_moved_by_mistake() -> None:
+    works = {"tenant_id": HERE, "pbx_tenant_id": ELSEWHERE.upper(), "pbx_healthy": True, "pbx_app_id": "p"}
+    with pytest.raises(NotConfirmed, match="entra_app_move_tenant") as caught:
+        entra_preflight.check_tenant_move(works, HERE)
+    assert HERE in str(caught.value)
+    assert ELSEWHERE in str(caught.value)
+    assert ELSEWHERE in entra_preflight.check_tenant_move({**works, "move_tenant": True}, HERE)
+    for harmless in ({"pbx_tenant_id": HERE.upper()}, {"pbx_tenant_id": ""}, {"pbx_healthy": False}):
+        assert entra_preflight.check_tenant_move({**works, **harmless}, HERE) == ""
 
 
 def test_nothing_to_adopt_is_an_error_that_says_what_to_do() -> None:

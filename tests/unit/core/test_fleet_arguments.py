@@ -53,11 +53,15 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+TRUST = {"pbx", "pbx_names", "require_evidence", "in_use"}
+"""What the pre-flight check and the steps decide: whose entries they are, and what may be taken for the PBX's."""
+
+
 @pytest.mark.parametrize(
     ("module", "spec", "left_out"),
     [
-        ("azure_app_registration", azure_app_registration.ARGUMENT_SPEC, {"state", "purge"}),
-        ("graph_permission_grant", graph_permission_grant.ARGUMENT_SPEC, {"state"}),
+        ("azure_app_registration", azure_app_registration.ARGUMENT_SPEC, {"state", "purge", *TRUST}),
+        ("graph_permission_grant", graph_permission_grant.ARGUMENT_SPEC, {"state", *TRUST, "unknown_credentials"}),
         ("tcx_m365_settings", tcx_m365_settings.ARGUMENT_SPEC, {"consent_url"}),
         ("entra_preflight", entra_preflight.ARGUMENT_SPEC, {"pbx_tls_thumbprint"}),
         ("tcx_preflight", tcx_preflight.ARGUMENT_SPEC, set()),

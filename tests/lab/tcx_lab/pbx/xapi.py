@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tcx_lab import trouble
+from tcx_lab import hostile, trouble
 from tcx_lab.evidence import Grade, evidence
 from tcx_lab.pbx import errors, guard, m365, people, security, system, teams, tokens
 from tcx_lab.pbx.binding import bind
@@ -186,7 +186,7 @@ def _headers(state: PbxState) -> dict[str, str]:
 
 
 def _json(state: PbxState, body: dict[str, Any], status: int = 200) -> Response:
-    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(hostile.told(state.pbx, body), separators=(",", ":"), ensure_ascii=False)
     headers = {**_headers(state), "OData-Version": "4.0"}
     return Response(text, status, headers=headers, media_type=_JSON_TYPE)
 

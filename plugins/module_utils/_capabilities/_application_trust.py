@@ -1,0 +1,279 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""From the options of a task to the rules of ``_entra/adoption``: may this application be taken, and for which PBX?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Callable
+
+from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import Caller, Candidate, Claim, Decision
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed, unique_name_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import application_names, delegated_names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Permission
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec
+
+Json = dict[str, Any]
+
+ARGUMENT_SPEC: ArgumentSpec = {
+    "pbx": {"type": "str"},
+    "pbx_names": {"type": "list", "elements": "str", "default": []},
+    "require_evidence": {"type": "bool", "default": False},
+    "in_use": {"type": "bool", "default": False},
+    "create_with": {
+        "type": "dict",
+        "options": {
+            "display_name": {"type": "str"},
+            "sign_in_audience": {
+                "type": "str",
+                "choices": [
+                    "AzureADMyOrg",
+                    "AzureADMultipleOrgs",
+                    "AzureADandPersonalMicrosoftAccount",
+                    "PersonalMicrosoftAccount",
+                ],
+            },
+            "public_client": {"type": "bool"},
+        },
+    },
+}
+
+_MARKED_NOW = "marked_in_this_run"
+
+
+def pbx_of(params: Mapping[str, Any]) -> Pbx | None:
+    """The PBX that the task works for, if it says so; raises :class:`BadInput` for an address that is none."""
+    if not params.get("pbx"):
+        return None
+    found = Pbx.of(params["pbx"], params.get("pbx_names") or ())
+    if found is None:
+        raise BadInput(f"tcx_url {params['pbx']!r} is not the address of a PBX", remedy="Give https://HOST:PORT.")
+    return found
+
+
+def caller_of(client: GraphClient) -> Caller:
+    """Who runs the automation: by its token, and by what it signs in with."""
+    token = client.tokens.get()
+    ids = (token.claims.get("appid"), token.claims.get("azp"), client.connection.credential.client_id)
+    known = frozenset(str(each).strip().lower() for each in ids if each)
+    return Caller(known, str(token.claims.get("oid") or ""), app_only=token.app_only)
+
+
+def was_marked_now(client: GraphClient, application: Mapping[str, Any], pbx: Pbx) -> bool:
+    """Whether this very run has marked an application for a PBX: then nothing of it is removed before the next one."""
+    return client.context.store.get(_MARKED_NOW, _mark_key(client, application, pbx)) is not None
+
+
+def _mark_key(client: GraphClient, application: Mapping[str, Any], pbx: Pbx) -> str:
+    return client.shared_key(str(application.get("appId") or "").lower(), pbx.identity)
+
+
+class Trust:
+    """Judges the applications that a task finds.
+
+    :param wanted: the permissions that are asked for; called after the first reading, when their ids are known.
+    :ivar decision: about the one that was found last; ``None`` before, and where there is none.
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        client: GraphClient,
+        finder: Finder,
+        desired: Desired,
+        wanted: Callable[[], Sequence[Permission]],
+    ) -> None:
+        self._wanted = wanted
+        self._observed = Observed()
+        self.client = client
+        self.finder = finder
+        self.desired = desired
+        self.decision: Decision | None = None
+        self.candidate: Candidate | None = None
+        self._params = params
+        self._caller = caller_of(client)
+        self._granted: dict[str, frozenset[str]] = {}
+        self._evidence = bool(params["require_evidence"])
+        self._pointed = desired.key.app_id.lower()
+        finder.judge = self.judge
+
+    def judge(self, observed: Observed) -> None:
+        """Refuse what must not be taken; raises :class:`adoption.NotConfirmed`."""
+        self._observed = observed
+        tenant = self.client.tenant_id
+        if self._evidence and self.finder.stale_app_id:
+            adoption.decide_missing(
+                self.finder.stale_app_id,
+                self.finder.stale_principal,
+                in_use=bool(self._params["in_use"]),
+                tenant_id=tenant,
+            )
+        application = observed.application or observed.deleted
+        if application is None:
+            self.decision = self.candidate = None
+            return
+        candidate = Candidate(
+            application,
+            observed.service_principal,
+            observed.owner_objects,
+            observed.principal_owners,
+            observed.federated,
+        )
+        claim = self.claim(application)
+        if self._must_read_grants(candidate):
+            candidate = replace(candidate, granted=self._granted_to(candidate))
+        self.candidate = candidate
+        self.decision = adoption.decide(candidate, claim, self._caller, tenant)
+
+    def claim(self, application: Mapping[str, Any]) -> Claim:
+        """Why the application is looked at."""
+        desired, named_by = self.desired, adoption.INVENTORY
+        if self._evidence:
+            pointed = str(application.get("appId") or "").lower() == self._pointed != ""
+            named_by = adoption.BY_PBX if pointed else adoption.BY_NAME
+        catalogs = self.finder.catalogs.known
+        return Claim(
+            named_by,
+            pbx=desired.pbx,
+            unique_name=desired.key.unique_name,
+            thumbprints=frozenset(each.thumbprint for each in desired.certificates or ()),
+            known_owners=frozenset(desired.owners or ()),
+            wanted=frozenset(names.label(each.resource, each.name, catalogs) for each in self._wanted()),
+            now=self.client.now().isoformat(),
+        )
+
+    def prepared(self, desired: Desired) -> Desired:
+        """The desired state, with what follows from whose application was found."""
+        application = self._observed.application or self._observed.deleted or {}
+        ours = not application or self.is_ours()
+        desired = replace(desired, plain=self._plain(desired, ours=ours), stated=not self._evidence)
+        pbx = desired.pbx
+        if pbx is None:
+            return desired
+        before = pbx.identity in ownership.pbxs_of(application) and not was_marked_now(self.client, application, pbx)
+        if not ours and self._evidence:
+            # A unique name can be given once and never be taken away: an application of somebody else keeps none.
+            app_id = str(application.get("appId") or "").lower()
+            self.finder.key = replace(self.finder.key, unique_name="", app_id=app_id, prefer_app_id=False)
+        return replace(desired, removes=before, adopts=not ours)
+
+    def is_ours(self) -> bool:
+        """Whether the application was made by this collection, or has been treated as such before."""
+        if self.decision is None or self.candidate is None:
+            return True
+        application = self.candidate.application
+        return self.decision.action == adoption.USE and not ownership.is_adopted(application)
+
+    def remember_marks(self, desired: Desired, observed: Observed) -> None:
+        """Remember for the run that the application has been marked in it."""
+        application = observed.application or {}
+        if desired.pbx is not None and not desired.removes and application:
+            key = _mark_key(self.client, application, desired.pbx)
+            self.client.context.store.put(_MARKED_NOW, key, True)
+
+    def values(self, final: Observed) -> Json:
+        """Return values: what an auditor must see."""
+        if final.application is None:
+            return {}
+        candidate = Candidate(
+            final.application, final.service_principal, final.owner_objects, final.principal_owners, final.federated
+        )
+        claim = self.claim(final.application)
+        words = self.adoption_words(done=False)
+        found = adoption.credentials(candidate, claim)
+        unknown = adoption.unknown_holders(candidate, claim, self._caller)
+        return {
+            "credentials": [each.as_dict() for each in found],
+            "owners": [_owner(each) for each in final.owner_objects],
+            "redirect_uris": ownership.redirect_uris(final.application),
+            "audience": final.application.get("signInAudience"),
+            "adopted": bool(words),
+            "adoption": words,
+            "unknown_credentials": unknown if self._evidence else [],
+            "findings": findings(candidate, claim, unknown),
+        }
+
+    def adoption_words(self, *, done: bool) -> str:
+        """The adoption as the operator reads and approves it; empty where the task adopts nothing for a PBX."""
+        adopts = self.decision is not None and self.decision.action == adoption.ADOPT and self.desired.pbx is not None
+        if not adopts or self.candidate is None:
+            return ""
+        return adoption.adoption_in_words(self.candidate, self.claim(self.candidate.application), done=done)
+
+    def _plain(self, desired: Desired, *, ours: bool) -> dict[str, Any]:
+        given = {name: value for name, value in (self._params["create_with"] or {}).items() if value is not None}
+        if not ours:
+            given = {}
+        return {**desired.plain, **{name: value for name, value in given.items() if desired.plain.get(name) is None}}
+
+    def _must_read_grants(self, candidate: Candidate) -> bool:
+        """An adoption is judged by, and told with, what the application has been granted."""
+        application = candidate.application
+        made = self._caller.made(application) and unique_name_of(application) == self.desired.key.unique_name != ""
+        if ownership.is_marked(application) or made or candidate.service_principal is None:
+            return False
+        return self._evidence or self.desired.pbx is not None
+
+    def _granted_to(self, candidate: Candidate) -> frozenset[str]:
+        if candidate.app_id not in self._granted:
+            catalogs = Catalogs(self.client)
+            reader = GrantReader(self.client, candidate.app_id, catalogs, self.finder.resources)
+            granted = reader.read()
+            self._granted[candidate.app_id] = frozenset(
+                [*application_names(granted, reader.names), *delegated_names(granted, reader.names)]
+            )
+        return self._granted[candidate.app_id]
+
+    def _id(self, application: Mapping[str, Any]) -> str:
+        return str(application.get("appId") or "").lower()
+
+
+def findings(candidate: Candidate, claim: Claim, unknown: list[str]) -> list[str]:
+    """What of an application an operator has to know, although no option asks for it."""
+    principal, application = candidate.service_principal or {}, candidate.application
+    found = [f"The application has {each} that the inventory does not know." for each in unknown if "owner" in each]
+    if application.get("isDisabled"):
+        found.append("The application is disabled in Microsoft Entra: nobody can sign in with it.")
+    if principal and principal.get("accountEnabled") is False:
+        found.append(
+            "The enterprise application is disabled, so that nobody can sign in: enable it with "
+            "entra_app_service_principal: {enabled: true}, or under Enterprise applications, Properties."
+        )
+    if principal.get("appRoleAssignmentRequired"):
+        found.append(
+            "The enterprise application requires assignment: only users who are assigned to it can sign in (AADSTS50105)."
+        )
+    if claim.pbx is not None:
+        stale = [
+            uri
+            for uri in ownership.redirect_uris(application)
+            if uri.rstrip("/").endswith("/oauth2office2")
+            and not claim.pbx.owns_uri(uri)
+            and not ownership.stakes(application, claim.pbx).pbxs
+        ]
+        found += [
+            f"The redirect URI {each} is on another host than the PBX: sign-ins can be sent there." for each in stale
+        ]
+    return found
+
+
+def _owner(owner: Mapping[str, Any]) -> Json:
+    return {
+        "id": owner.get("id"),
+        "name": adoption.owner_name(owner),
+        "type": str(owner.get("@odata.type") or "").rpartition(".")[2],
+        "guest": owner.get("userType") == "Guest" or "#EXT#" in str(owner.get("userPrincipalName") or ""),
+    }

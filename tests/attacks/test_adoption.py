@@ -1,0 +1,203 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A PBX that names what is not its own, a name that anybody can take, and the applications that are meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
+from tcx_lab import hostile
+from tcx_lab.graph import seed
+from tcx_lab.hostile import Intruder
+
+MARK = "tcx.m365"
+
+
+def _refused(scene: Scene, host: str = "pbx0", **variables: Any) -> None:
+    """A rollout that fails for this PBX and has changed nothing in any tenant."""
+    before = scene.frozen()
+    done = scene.rollout(host, **variables)
+    assert done.failed() == [host], done.output
+    assert scene.frozen() == before
+
+
+# --- by the word of a PBX -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["auto", "adopt"])
+def test_the_application_of_a_vendor(scene: Scene, mode: str) -> None:
+    vendor = scene.vendor()
+    scene.point("pbx0", vendor["appId"].upper())
+    _refused(scene, entra_app_mode=mode)
+    assert not scene.can_sign_in("pbx0", vendor)
+
+
+def test_the_application_of_a_vendor_that_has_the_redirect_uri_too(scene: Scene) -> None:
+    """The rights that the PBX would gain count, whatever confirms the rest."""
+    wide = scene.wizard("pbx0", GUIDE | {"Directory.Read.All"})
+    _refused(scene)
+    assert MARK not in wide["tags"]
+
+
+def test_the_automation_itself(scene: Scene) -> None:
+    automation = scene.world.automation
+    assert automation is not None
+    scene.inventory("pbx0", entra_tenant_id=automation.home_tenant_id)
+    scene.point("pbx0", automation.app_id.upper(), "provider")
+    before = scene.frozen()
+    for variables in ({}, {"entra_app_app_id": automation.app_id}, {"entra_app_app_id": automation.app_id.upper()}):
+        assert scene.rollout("pbx0", **variables).failed() == ["pbx0"]
+        assert scene.frozen() == before
+
+
+def test_the_application_of_another_pbx(scene: Scene) -> None:
+    assert scene.rollout("pbx1").code == 0
+    neighbor = scene.application("pbx1")
+    assert neighbor is not None
+    scene.point("pbx0", neighbor["appId"])
+    hostile.lie(scene.pbx("pbx0"), HttpsPort=scene.pbx("pbx1").https_port)
+    _refused(scene)
+    offboarded = scene.play("offboard", "pbx0", offboard_confirm=True)
+    assert offboarded.failed() == ["pbx0"]
+    assert scene.application("pbx1") == neighbor
+    assert scene.works("pbx1")
+
+
+def test_marking_and_revoking_never_meet(scene: Scene) -> None:
+    vendor = scene.vendor()
+    scene.point("pbx0", vendor["appId"])
+    held = scene.roles(vendor)
+    for _run in range(2):
+        _refused(scene, entra_app_exclusive=True, entra_app_certificates_exclusive=True)
+    assert scene.roles(vendor) == held
+    # Stated by the operator, the run that marks it still takes nothing away.
+    exclusive = {"entra_app_exclusive": True, "entra_app_app_id": vendor["appId"]}
+    scene.rollout("pbx0", **exclusive)
+    assert held <= scene.roles(vendor)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "localhost@evil.example",
+        "*.evil.example",
+        "evil.example",
+        "localhost.evil.example",
+        "evil.example/localhost",
+        "localhost#.evil.example",
+        "127.0.0.1",
+        "localhost evil.example",
+        "evil.example:443",
+        "loc\u0430lhost",
+        "",
+        ["localhost"],
+    ],
+)
+def test_a_name_that_is_not_the_pbxs(scene: Scene, name: Any) -> None:
+    hostile.lie(scene.pbx("pbx0"), FQDN=name, PbxExternalHost=name)
+    _refused(scene)
+
+
+def test_a_changed_name_of_a_pbx_that_worked(scene: Scene) -> None:
+    assert scene.rollout("pbx0").code == 0
+    hostile.lie(scene.pbx("pbx0"), FQDN="evil.example", PbxExternalHost="evil.example")
+    _refused(scene)
+
+
+# --- by a name that anybody can take --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tags", [(), (MARK,), (MARK, "tcx.m365:pbx=")], ids=["plain", "marked", "marked for the PBX"])
+@pytest.mark.parametrize("with_uri", [False, True], ids=["own URI", "URI of the PBX"])
+def test_a_squatted_name_gains_nothing(scene: Scene, tags: tuple[str, ...], *, with_uri: bool) -> None:
+    eve = Intruder(scene.world, scene.tenant("acme"))
+    pbx = scene.pbx("pbx0")
+    uri = f"https://localhost:{pbx.https_port}/oauth2office2" if with_uri else "https://evil.example/cb"
+    squatted = eve.register("3CX Server-side", uniqueName="3cx-pbx0", web={"redirectUris": [uri]})
+    eve.set_tags(squatted, *(f"{tag}127.0.0.1:{pbx.port}" if tag.endswith("=") else tag for tag in tags))
+    eve.add_secret(squatted)
+    eve.add_certificate(squatted, displayName=f"{MARK} 2026-01-01 127.0.0.1:{pbx.port}")
+    assert scene.rollout("pbx0").failed() == ["pbx0"]
+    assert scene.roles(squatted) == set(), "his secret and his key get no rights"
+
+
+def test_a_squatter_who_hides_gains_nothing(scene: Scene) -> None:
+    eve = Intruder(scene.world, scene.tenant("acme"))
+    squatted = eve.register("3CX Server-side", uniqueName="3cx-pbx0", tags=[MARK])
+    eve.add_certificate(squatted)
+    eve.leave(squatted)
+    _refused(scene)
+    assert scene.roles(squatted) == set()
+
+
+# --- an intruder in an application of ours --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["secret", "federated", "owner", "certificate"])
+def test_an_intruder_is_reported_and_not_rewarded(scene: Scene, what: str, tmp_path: Any) -> None:
+    first = {"entra_app_permissions": ["User.Read.All"]}
+    assert scene.rollout("pbx0", **first).code == 0
+    tenant, application = scene.tenant("acme"), scene.application("pbx0")
+    assert application is not None
+    eve = Intruder(scene.world, tenant)
+    if what == "secret":
+        seed.add_secret(scene.world, tenant, application["id"])
+    elif what == "federated":
+        hostile.add_federated(scene.world, tenant, application["id"])
+    else:
+        eve.become_owner(application)
+        if what == "certificate":
+            eve.add_certificate(application)
+            eve.leave(application)
+    _done, report = scene.controller.compliance("--limit", "pbx0", directory=tmp_path / "report", **first)
+    (host,) = report["hosts"]
+    assert host["verdict"] != "compliant", host
+    held = scene.roles(application)
+    assert scene.rollout("pbx0").failed() == ["pbx0"]
+    assert scene.roles(application) == held == {"User.Read.All"}
+    # The operator has looked, and states the application.
+    assert scene.rollout("pbx0", entra_app_app_id=application["appId"]).code == 0
+    assert scene.roles(application) == GUIDE
+
+
+# --- what is meant ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("with_key", [True, False], ids=["key in the inventory", "no key in the inventory"])
+def test_the_application_of_the_wizard_is_adopted_without_an_outage(scene: Scene, *, with_key: bool) -> None:
+    made = scene.wizard("pbx0", signInAudience="AzureADMultipleOrgs", isFallbackPublicClient=True)
+    if not with_key:
+        scene.inventory("pbx0", entra_app_public_key=None)
+    looked = scene.controller.play("tcx.m365.rollout", "--limit", "pbx0", "--check", "--diff")
+    assert looked.code == 0, looked.output
+    assert made["appId"] in looked.output
+    assert "would ADOPT" in looked.output
+    done = scene.rollout("pbx0")
+    assert done.code == 0, done.output
+    adopted = scene.application("pbx0")
+    assert adopted is not None
+    kept = ("appId", "displayName", "signInAudience", "isFallbackPublicClient", "uniqueName", "keyCredentials")
+    assert {name: adopted[name] for name in kept} == {name: made[name] for name in kept}
+    assert MARK in adopted["tags"]
+    assert scene.roles(adopted) == GUIDE
+    again = scene.rollout("pbx0")
+    assert again.code == 0, again.output
+    assert again.changed() == []
+    assert scene.application("pbx0") == adopted
+
+
+def test_the_application_that_the_inventory_states(scene: Scene) -> None:
+    bot = scene.vendor(
+        display_name="3CX + Teams bot (shared)", roles=["User.Read.All"], signInAudience="AzureADMultipleOrgs"
+    )
+    done = scene.rollout("pbx0", entra_app_app_id=bot["appId"].upper())
+    assert done.code == 0, done.output
+    after = scene.application("pbx0")
+    assert after is not None
+    for name in ("appId", "displayName", "signInAudience", "uniqueName"):
+        assert after[name] == bot[name]
+    assert len(after["keyCredentials"]) == 2

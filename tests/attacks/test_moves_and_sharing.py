@@ -1,0 +1,112 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A working PBX is not moved, and what several PBXs share is nobody's alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
+from tcx_lab.graph import seed
+from tcx_lab.pbx import patch_pbx
+
+SHARED: dict[str, Any] = {"entra_app_unique_name": "3cx-shared"}
+
+
+def test_a_wrong_tenant(scene: Scene) -> None:
+    assert scene.rollout("pbx0").code == 0
+    scene.inventory("pbx0", entra_tenant_id=scene.tenant("bolt").id)
+    before = scene.frozen()
+    assert scene.rollout("pbx0").failed() == ["pbx0"]
+    assert scene.frozen() == before
+    assert scene.works("pbx0")
+    moved = scene.rollout("pbx0", entra_app_move_tenant=True)
+    assert scene.named("3cx-pbx0", "bolt") is not None, moved.output
+    assert scene.tenant("acme").id in moved.output, "what stays behind is told"
+
+
+def test_an_application_of_another_tenant(scene: Scene) -> None:
+    """Only its service principal is in the customer's tenant."""
+    home = scene.tenant("bolt")
+    foreign = seed.create_application(scene.world, home, "3CX of a partner", signInAudience="AzureADMultipleOrgs")
+    principal = seed.ensure_service_principal(scene.world, scene.tenant("acme"), foreign, home)
+    seed.grant_app_roles(scene.world, scene.tenant("acme"), principal["id"], GUIDE)
+    scene.inventory("pbx0", entra_app_public_key=None)
+    scene.point("pbx0", foreign["appId"])
+    before = scene.frozen()
+    for variables in ({}, {"entra_app_mode": "adopt"}, {"entra_app_app_id": foreign["appId"]}):
+        assert scene.rollout("pbx0", **variables).failed() == ["pbx0"]
+        assert scene.frozen() == before
+    created = scene.rollout("pbx0", entra_app_mode="create", tcx_console_wait=False, sso_verify_enabled=False)
+    assert scene.named("3cx-pbx0") is not None, created.output
+
+
+def test_a_pointer_that_leads_nowhere_is_replaced(scene: Scene) -> None:
+    patch_pbx(
+        scene.world,
+        scene.pbx("pbx0"),
+        {"ApplicationId": "11111111-2222-4333-8444-555555555555", "TenantId": scene.tenant("acme").id},
+    )
+    done = scene.rollout("pbx0")
+    assert done.code == 0, done.output
+    assert scene.works("pbx0")
+
+
+def test_rotation_leaves_the_certificate_of_a_neighbor(scene: Scene) -> None:
+    assert scene.rollout("pbx0", "pbx1", **SHARED).code == 0
+    old, neighbor = scene.thumbprint("pbx0"), scene.thumbprint("pbx1")
+    new = scene.controller.lab.control.new_key_pair("pbx0")  # made now: no certificate begins in the future
+    scene.controller.lab.control.advance_clock(86400)
+    rotated = {**SHARED, "entra_app_public_key": new["public_key"]}
+    first = scene.play("rotate_certificate", "pbx0", **rotated)
+    assert first.code == 0, first.output
+    scene.controller.lab.control.advance_clock(15 * 86400)
+    done = scene.play("rotate_certificate", "pbx0", **rotated)
+    assert done.code == 0, done.output
+    application = scene.named("3cx-shared")
+    assert application is not None
+    left = {each["customKeyIdentifier"] for each in application["keyCredentials"]}
+    assert left == {new["thumbprint"], neighbor}
+    assert old not in left
+
+
+def test_the_last_one_out_deletes_a_shared_application(scene: Scene) -> None:
+    assert scene.rollout("pbx0", "pbx1", **SHARED).code == 0
+    first = scene.play("offboard", "pbx0", offboard_confirm=True, offboard_purge=True, **SHARED)
+    assert first.code == 0, first.output
+    application = scene.named("3cx-shared")
+    assert application is not None
+    assert scene.works("pbx1")
+    assert not scene.can_sign_in("pbx0", application)
+    assert f":{scene.pbx('pbx0').https_port}/" not in str(application["web"])
+    last = scene.play("offboard", "pbx1", offboard_confirm=True, **SHARED)
+    assert last.code == 0, last.output
+    assert scene.named("3cx-shared") is None
+
+
+def test_a_shared_application_of_an_earlier_release(scene: Scene) -> None:
+    """Marks that do not say whose they are: nothing of a neighbor's is taken for one's own."""
+    assert scene.rollout("pbx0", "pbx1", **SHARED).code == 0
+    application = scene.named("3cx-shared")
+    assert application is not None
+    for entry in application["keyCredentials"]:
+        entry["displayName"] = " ".join(entry["displayName"].split()[:2])
+    application["tags"] = ["tcx.m365"]
+    done = scene.play("offboard", "pbx0", offboard_confirm=True, **SHARED)
+    assert done.code == 0, done.output
+    assert scene.named("3cx-shared") is not None
+    assert scene.works("pbx1")
+
+
+def test_the_automation_by_the_inventory(scene: Scene) -> None:
+    automation = scene.world.automation
+    assert automation is not None
+    before = scene.frozen()
+    for playbook, more in (("rollout", {}), ("offboard", {"offboard_confirm": True, "entra_app_force": True})):
+        done = scene.play(
+            playbook, "pbx0", entra_app_app_id=automation.app_id, entra_tenant_id=automation.home_tenant_id, **more
+        )
+        assert done.failed() == ["pbx0"], done.output
+        assert scene.frozen() == before
