@@ -361,7 +361,8 @@ class _Pace:
         self._last = trouble
         if trouble is not None and self._equal >= EQUAL_FAULTS and (trouble.status or 0) >= 500:
             trouble.said = f"{trouble.said.rstrip('.')} ({self._equal} times in a row)"
-            raise trouble.while_trying(f"change {self._what}")
+            trouble.tried = f"change {self._what}"
+            raise trouble
 
     @contextlib.contextmanager
     def window(self) -> Iterator[None]:

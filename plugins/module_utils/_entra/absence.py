@@ -15,7 +15,12 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import SELECT, SP_SELECT
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    SELECT,
+    SP_SELECT,
+    Key,
+    unique_name_of,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
 
 Json = dict[str, Any]
@@ -45,15 +50,23 @@ def deleted_application(client: GraphClient, app_id: str) -> Json | None:
     return _of(client, client.send(Call("GET", DELETED_APPLICATIONS)), app_id)
 
 
-def application(client: GraphClient, app_id: str, unique_name: str) -> Json | None:
-    """The application that has one of the keys after all; the id counts more."""
-    filters = [f"appId%20eq%20{encoded_literal(app_id)}"] if app_id else []
-    filters += [f"uniqueName%20eq%20{encoded_literal(unique_name)}"] if unique_name else []
-    answers = client.batch([Call("GET", f"/applications?$filter={each}&$select={SELECT}") for each in filters])
-    pages = [each for answer in answers for each in client.pages("", first=answer.get())]
-    by_id = [each for each in pages if str(each.get("appId", "")).lower() == app_id.lower()]
-    by_name = [each for each in pages if unique_name and each.get("uniqueName") == unique_name]
-    return next(iter([*by_id, *by_name]), None)
+def application(client: GraphClient, key: Key, name: str) -> Json | None:
+    """The application that one part of a key leads to after all.
+
+    :param name: ``app_id`` or ``unique_name``. Applications can be listed by id and by display name (documented), not by
+        unique name; without a display name the same request goes to another replica, perhaps.
+    """
+    if name == "unique_name" and not key.display_name:
+        again = Call("GET", f"/applications(uniqueName={encoded_literal(key.unique_name)})?$select={SELECT}")
+        return client.send(again).entity_or_none()
+    wanted = ("appId", key.app_id) if name == "app_id" else ("displayName", key.display_name)
+    clause = f"{wanted[0]}%20eq%20{encoded_literal(wanted[1])}"
+    page = client.get(f"/applications?$filter={clause}&$select={SELECT}&$top=100")
+    expected = key.app_id if name == "app_id" else key.unique_name
+    found = (each for each in client.pages("", first=page) if expected in (each.get("appId"), unique_name_of(each)))
+    listed = next(found, None)
+    # A list does not show everything, the bytes of certificates among it (documented).
+    return client.get(f"/applications/{listed['id']}?$select={SELECT}") if listed else None
 
 
 def _of(client: GraphClient, page: Answer, app_id: str) -> Json | None:

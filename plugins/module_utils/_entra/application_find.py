@@ -98,6 +98,7 @@ class Finder:
         found = dict(zip(calls, answers))
         deleted_page = answers[len(calls)]
         self.catalogs.take(missing, answers[len(calls) + 1 :])
+        seen_late = self._look_again(found)
         application = self._live(found)
         if application is None:
             deleted = self._deleted(deleted_page)
@@ -116,7 +117,7 @@ class Finder:
             application = self._to_adopt()
         if application is None:
             return Observed()
-        if "service_principal" in found and self.key.app_id:
+        if "service_principal" in found and self.key.app_id and not seen_late:
             return self._audited(self._with_principal(application, found["service_principal"]), found)
         return self.again(Observed(application=application), application_too=False, audit=True)
 
@@ -158,6 +159,16 @@ class Finder:
             found["owner_objects"] = found["owners"]
             found["owners"] = tuple(str(each["id"]) for each in found["owners"])
         return observed.but(**found)
+
+    def _look_again(self, found: dict[str, Answer]) -> bool:
+        """What a replica calls absent is looked for in a list before that decides anything; whether it was found there."""
+        seen = False
+        for name in ("app_id", "unique_name"):
+            if name in found and not found[name].ok and isinstance(found[name].error, NotFound):
+                application = absence.application(self.client, self.key, name)
+                if application is not None:
+                    found[name], seen = Answer(200, application, {}), True
+        return seen
 
     def _lookups(self) -> dict[str, Call]:
         key = self.key
