@@ -340,7 +340,8 @@ def _wrong_type(content: Mapping[str, Any]) -> str:
     """The name of a value that msal would use and that has not the documented type; empty where there is none."""
     texts = ("access_token", "token_type", "token_endpoint", "issuer", "authorization_endpoint", "refresh_token")
     for name in texts:
-        if name in content and not (isinstance(content[name], str) and content[name]):
+        value = content.get(name, "x")
+        if not (isinstance(value, str) and value and value.isascii() and value.isprintable()):
             return name
     return next(
         (name for name in ("expires_in", "ext_expires_in", "refresh_in") if not _seconds(content.get(name, 0))), ""

@@ -26,6 +26,8 @@ LOGIN_PATH = "/webclient/api/Login/GetAccessToken"
 WEB_CLIENT = "Webclient"
 
 _ATTEMPTS = 6
+_MOST_BYTES = 64 * 1024
+"""Of an answer to a sign-in."""
 _REMEMBERED: dict[str, type[M365Error]] = {BadCredential.kind: BadCredential, Blocked.kind: Blocked}
 
 
@@ -111,11 +113,11 @@ class Login:
         content = reply.json()
         if self._connection.administrator:
             token = content.get("Token") if isinstance(content, dict) else None
-            if reply.status == 200 and isinstance(token, dict) and token.get("access_token"):
+            if reply.status == 200 and isinstance(token, dict) and _is_token(token.get("access_token")):
                 return token
             error = sign_in_errors.refused_administrator(reply, bool(self._connection.security_code))
         else:
-            if reply.status == 200 and isinstance(content, dict) and content.get("access_token"):
+            if reply.status == 200 and isinstance(content, dict) and _is_token(content.get("access_token")):
                 return content
             error = sign_in_errors.refused_client(reply)
         raise error.while_trying("sign in to the PBX", self._connection.url)
@@ -127,7 +129,7 @@ class Login:
         form = {"client_id": WEB_CLIENT, "grant_type": "refresh_token", "refresh_token": refused.refresh}
         reply = self._send(CONNECT_PATH, form=form)
         content = reply.json()
-        if reply.status == 200 and isinstance(content, dict) and content.get("access_token"):
+        if reply.status == 200 and isinstance(content, dict) and _is_token(content.get("access_token")):
             return self._keep(dict(content, refresh_token=content.get("refresh_token") or refused.refresh), reply)
         if totp.is_code(self._connection.security_code):
             raise BadCredential(
@@ -156,7 +158,7 @@ class Login:
         while True:
             attempt += 1
             try:
-                return self._http.send("POST", path, form=form, body=body, safe=False, secret=True)
+                return self._http.send("POST", path, form=form, body=body, safe=False, secret=True, most=_MOST_BYTES)
             except Interrupted as error:
                 cuts += error.status is None
                 if attempt >= _ATTEMPTS or cuts > 1:
@@ -180,3 +182,8 @@ class Login:
     def _remember(self, error: M365Error) -> None:
         value = {"kind": error.kind, "said": error.said, "remedy": error.remedy, "code": error.code}
         self._context.store.put("refused", self._connection.key, value)
+
+
+def _is_token(value: Any) -> bool:
+    """Whether it can stand in a header; anything else that a PBX sends is no token."""
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable() and " " not in value

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadAnswer,
     BadCredential,
     Blocked,
     Conflict,
@@ -49,11 +50,23 @@ CAPTCHA_REMEDY = (
 )
 
 
+def page_answered(reply: Reply) -> M365Error:
+    """The error for a page in place of a token. With 401 or 403 a page counts as a refusal, so that it is not tried again."""
+    return BadAnswer(
+        f"a web page answered the sign-in (status {reply.status}); the credential was not judged",
+        service=SERVICE,
+        status=reply.status,
+        remedy="A firewall, a proxy or a login page between here and the PBX may have answered: check O(url) and O(proxy).",
+    )
+
+
 def refused_client(reply: Reply) -> M365Error:
     """``POST /connect/token`` of a service principal was not answered with a token."""
     code, words = _oauth(reply)
     said = words or code or "no reason was given"
     details: dict[str, Any] = {"service": SERVICE, "status": reply.status, "code": code}
+    if reply.is_page and reply.status == 200:
+        return page_answered(reply)
     if reply.status in (404, 405):
         return Unsupported(
             "there is no token endpoint at this address",
@@ -100,7 +113,8 @@ def refused_administrator(reply: Reply, code_given: bool) -> M365Error:
         return _second_factor(str(content["Status"]), code_given, details)
     if "security_code" in text:
         return _second_factor("INVALID_SECURITY_CODE", code_given, details)
-    return BadCredential("username and password were refused", remedy=LOGIN_REMEDY, **details)
+    refused = BadCredential("username and password were refused", remedy=LOGIN_REMEDY, **details)
+    return page_answered(reply) if reply.is_page and reply.status == 200 else refused
 
 
 def _second_factor(status: str, code_given: bool, details: dict[str, Any]) -> M365Error:

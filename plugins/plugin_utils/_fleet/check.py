@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.controls import changed, controls, name_of
@@ -57,7 +58,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         tenant_id=str(variables.get("entra_tenant_id") or ""),
         application_id=_known(application.get("app_id")),
         status=status,
-        url=str(variables.get("tcx_url") or ""),
+        url=without_login(str(variables.get("tcx_url") or "")),
         unknown_variables=read_variables(variables).unknown_entries(),
     )
 
