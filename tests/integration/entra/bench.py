@@ -35,7 +35,7 @@ from tcx_lab.ca import KeyPair, make_key_pair
 from tcx_lab.evidence import Switches
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph import contract
-from tcx_lab.graph.seed import register_automation_app
+from tcx_lab.graph.seed import AUTOMATION_ROLES, register_automation_app
 from tcx_lab.testing import Lab
 from tcx_lab.world import Automation, Tenant, World
 
@@ -220,6 +220,8 @@ class Bench:
         graph.prepare_tenant(self.world, tenant)
         automation = self.world.automation
         assert automation is not None
+        # Every option of the modules is tried here; what each flow needs at least is held in playbooks/test_rights.py.
+        automation.permissions = AUTOMATION_ROLES
         graph.install_automation(self.world, tenant, automation)
         return Customer(self, tenant, automation)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tcx_lab.world import README_PERMISSIONS
 
 from .conftest import Controller
 
@@ -52,6 +53,7 @@ class Company:
 
 @pytest.fixture
 def company(small: Controller, tmp_path: Path) -> Company:
+    small.lab.control.set_permissions(*README_PERMISSIONS, "User.Read.All")  # to compare users
     return Company(small, tmp_path)
 
 

@@ -15,6 +15,7 @@ import pytest
 from tcx_lab.ca import automation_key_pair, make_key_pair
 from tcx_lab.entra import mint_federated_token
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
+from tcx_lab.graph import seed
 from tcx_lab.graph.catalog import app_role_ids
 from tcx_lab.testing import Lab
 from tcx_lab.world import GRAPH_APP_ID, Tenant, World
@@ -50,6 +51,9 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
         cli = Cli(lab, tmp_path_factory.mktemp("az"))
         cli.make_the_lab_its_cloud()
         assert cli.world.automation is not None
+        # az looks objects up by id and takes care of owners and delegated permissions.
+        wide = (*seed.AUTOMATION_ROLES, "Directory.Read.All")
+        seed.set_permissions(cli.world, cli.world.automation, wide)
         cli.login("--password", cli.world.automation.client_secret)
         yield cli
 

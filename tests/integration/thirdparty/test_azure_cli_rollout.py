@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph.catalog import app_role_ids
+from tcx_lab.graph.seed import AUTOMATION_ROLES
 from tcx_lab.testing import Lab
 from tcx_lab.world import GRAPH_APP_ID
 
@@ -39,6 +40,7 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureCli]:
         done = Controller(lab, tmp_path_factory.mktemp("home")).rollout(variables=GUIDE)
         assert done.code == 0, done.output
         assert done.changed() == ["berlin", "munich"]
+        lab.control.set_permissions(*AUTOMATION_ROLES, "Directory.Read.All")  # az looks up objects by id, and owners
         tcx = lab.inventory["tcx"]
         tenant = tcx["hosts"]["berlin"]["entra_tenant_id"]
         cli = AzureCli(lab, tmp_path_factory.mktemp("az"), tenant, tcx["vars"]["entra_client_id"])

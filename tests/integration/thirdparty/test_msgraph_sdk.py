@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from tcx_lab.ca import make_key_pair
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
+from tcx_lab.graph import seed
 from tcx_lab.testing import Lab
 
 DRIVER = Path(__file__).with_name("msgraph_driver.py")
@@ -47,6 +48,7 @@ def test_a_rollout_in_small() -> None:
     world = build(FleetPlan([TenantPlan("contoso", users=4)], [PbxPlan("contoso", "contoso")], seed=4))
     automation = world.automation
     assert automation is not None
+    seed.set_permissions(world, automation, (*seed.AUTOMATION_ROLES, "Directory.Read.All"))  # the SDK tries everything
     pems = [make_key_pair(world, name).public_pem for name in ("one", "two", "three")]
     with Lab.start(world, mode="thread") as lab:
         ends = lab.endpoints

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcx_lab import evidence, fleet, inventory
+from tcx_lab import evidence, fleet, graph, inventory, simulated
 from tcx_lab.world import World
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--state-dir", type=Path, help="directory for ca.pem, inventory.json and endpoints.json")
     parser.add_argument("--ready-fd", type=int, help='file descriptor that gets "ready" when the lab answers')
     parser.add_argument("--quiet", action="store_true", help="do not print the inventory")
+    parser.add_argument("--simulated", action="store_true", help="print the page of what the lab simulates, and stop")
+    parser.add_argument(
+        "--permissions",
+        default="",
+        metavar="NAMES",
+        help="application permissions of the automation, with commas between",
+    )
     parser.add_argument("--evidence", action="store_true", help="list what the lab knows and how well, and stop")
     return parser.parse_args(arguments)
 
@@ -57,6 +64,12 @@ _TROUBLE = {
 
 def build_world(options: argparse.Namespace) -> World:
     """The world that the command line asks for."""
+    world = _built(options)
+    world.origin = lambda: _built(options)
+    return world
+
+
+def _built(options: argparse.Namespace) -> World:
     if options.pbxs:
         percent = {name: getattr(options, name) for name in fleet.TROUBLES}
         plan = fleet.bench_plan(options.pbxs, options.tenants, seed=options.seed or 0, users=options.users, **percent)
@@ -67,6 +80,8 @@ def build_world(options: argparse.Namespace) -> World:
     world = fleet.build(plan)
     world.latency = options.latency_ms / 1000
     world.switches.update(dict(_switch(text) for text in options.switch))
+    if options.permissions and world.automation is not None:
+        graph.set_permissions(world, world.automation, [each.strip() for each in options.permissions.split(",")])
     world.log.keep_bodies = len(world.pbxs) <= 100
     return world
 
@@ -107,6 +122,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.evidence:
         for each in evidence.all_statements():
             print(f"{each.grade:<11} {each.behavior}  [{each.source}]")
+        return 0
+    if options.simulated:
+        print(simulated.page(), end="")
         return 0
     try:
         serve(options)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tcx_lab import ca, fleet, graph, inventory
+from tcx_lab import ca, fleet, graph, inventory, simulated
 from tcx_lab.graph.errors import GraphError
 from tcx_lab.pbx import patch_pbx
 from tcx_lab.requestlog import count
@@ -54,6 +54,9 @@ class ControlApp:
                 Route("/_lab/clock", self._clock, methods=["POST"]),
                 Route("/_lab/latency", self._latency, methods=["POST"]),
                 Route("/_lab/switches", self._switches, methods=["GET", "PATCH"]),
+                Route("/_lab/automation", self._automation, methods=["GET", "PATCH"]),
+                Route("/_lab/simulated", self._simulated),
+                Route("/_lab/reset", self._reset, methods=["POST"]),
                 Route("/_lab/drift", self._drift, methods=["POST"]),
                 Route("/_lab/inventory", self._inventory),
                 Route("/_lab/ca.pem", self._authority),
@@ -135,6 +138,24 @@ class ControlApp:
         if request.method == "PATCH":
             self._world.switches.update(await _object(request))
         return JSONResponse(self._world.switches.as_dict())
+
+    async def _automation(self, request: Request) -> Response:
+        automation = self._world.automation
+        if automation is None:
+            raise HTTPException(404, "this world has no automation application")
+        if request.method == "PATCH":
+            wanted = (await _object(request)).get("permissions")
+            if not isinstance(wanted, list):
+                raise HTTPException(400, 'send {"permissions": [names of application permissions]}')
+            graph.set_permissions(self._world, automation, wanted)
+        return JSONResponse({"client_id": automation.app_id, "permissions": list(automation.permissions)})
+
+    async def _simulated(self, _request: Request) -> Response:
+        return PlainTextResponse(simulated.page(), media_type="text/markdown; charset=utf-8")
+
+    async def _reset(self, _request: Request) -> Response:
+        await self._server.reset()
+        return Response(status_code=204)
 
     async def _drift(self, request: Request) -> Response:
         hosts = (await _object(request)).get("hosts")

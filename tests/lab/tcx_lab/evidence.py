@@ -101,7 +101,7 @@ class Switches:
         metadata=switch(
             "PATCH keyCredentials that keeps an expired entry is refused with KeyCredentialsInvalidEndDate",
             grade=Grade.OBSERVED,
-            source="https://github.com/hashicorp/terraform-provider-azuread/issues/1165",
+            source="one public report: an entry that has expired fails the PATCH that keeps it",
             choices=(True, False),
         ),
     )
@@ -132,7 +132,7 @@ class Switches:
         metadata=switch(
             "during the lag each read sees the old or the new state by chance (different replicas)",
             grade=Grade.OBSERVED,
-            source="https://github.com/hashicorp/terraform-provider-azuread/issues/588",
+            source="hashicorp/terraform-provider-azuread waits for several equal reads in succession (its source)",
             choices=(True, False),
         ),
     )
@@ -303,7 +303,7 @@ class Switches:
         metadata=switch(
             "failed sign-ins of one address until it is blocked",
             source=(
-                'https://www.3cx.com/docs/anti-hacking-ip-blacklist/ says "more than 3" of a V16 console; '
+                'https://help.3cx.com/kb/en-us/16-for-customers/224-i-blacklisted-the-ip-address-of-my-management-console says "more than 3" of a V16 console; '
                 "three is harder on a client"
             ),
         ),

@@ -23,12 +23,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tcx_lab.ca import CertificateAuthority
 from tcx_lab.control import ControlApp
-from tcx_lab.switchboard import SERVICES, Apps, Switchboard, connect_inside
+from tcx_lab.switchboard import SERVICES, Apps, Switchboard, connect_inside, load_apps
 
 if TYPE_CHECKING:
     import ssl
 
-    from tcx_lab.ca import Shown
+    from tcx_lab.ca import KeyPair, Shown
     from tcx_lab.world import Pbx, World
 
 _HOST = "127.0.0.1"
@@ -79,6 +79,7 @@ class LabServer(uvicorn.Server):
         )  # where clients find the authority's certificate; set by who writes the file
         self.authority = CertificateAuthority()
         self.switchboard: Switchboard = connect_inside(world, apps, ControlApp(world, self))
+        self._first_keys: dict[str, KeyPair | None] = {}
         self._sockets: dict[int, socket.socket] = {}  # by port: listening ones, and those that only hold a port
         self._listeners: dict[int, asyncio.base_events.Server] = {}
         self._contexts: dict[int, ssl.SSLContext] = {}  # by port: of those that show a certificate of their own
@@ -143,6 +144,7 @@ class LabServer(uvicorn.Server):
         self.started = True
         if self.on_ready is not None:
             self.on_ready(self)
+        self._first_keys = {name: pbx.key_pair for name, pbx in self.world.pbxs.items()}
 
     async def _listen(self, port: int) -> None:
         loop = asyncio.get_running_loop()
@@ -177,6 +179,27 @@ class LabServer(uvicorn.Server):
         if not pbx.down:
             await self._stop_listening(pbx.port)
             await self._listen(pbx.port)
+
+    async def reset(self) -> None:
+        """Set the world back to how it started; ports, keys and certificates stay, so that the first inventory fits again.
+
+        Raises ValueError for a world that was not built from a plan.
+        """
+        world = self.world
+        if world.origin is None:
+            raise ValueError("this lab serves a world that was made by hand: nobody knows how it was at first")
+        fresh = world.origin()
+        for name, pbx in fresh.pbxs.items():
+            old = world.pbxs[name]
+            await self.set_down(old, pbx.down)
+            if old.port in self._contexts:
+                await self.show_certificate(old, None)
+            pbx.key_pair, pbx.https_port = self._first_keys.get(name), old.port
+        automation = world.automation
+        if automation is not None and fresh.automation is not None:
+            fresh.automation.key_pair = automation.key_pair
+        world.take_over(fresh)
+        self.switchboard.apps = load_apps(world)
 
     async def _stop_listening(self, port: int) -> None:
         listener = self._listeners.pop(port)

@@ -296,6 +296,14 @@ class Control:
         """Set switches of assumed behaviors by name."""
         self.call("PATCH", "/switches", positions)
 
+    def set_permissions(self, *permissions: str) -> None:
+        """Give the automation just these application permissions in every tenant, from its next token on."""
+        self.call("PATCH", "/automation", {"permissions": list(permissions)})
+
+    def reset(self) -> None:
+        """Set the world back to how it started: same ids, secrets and ports; log, trouble and switches as well."""
+        self.call("POST", "/reset")
+
     def pbx(self, name: str) -> dict[str, Any]:
         """One PBX as the control API shows it."""
         found: dict[str, Any] = self.call("GET", f"/pbx/{name}")

@@ -18,6 +18,7 @@ from tcx_lab.graph.seed import (
     prepare_tenant,
     register_automation_app,
     seed_tenant,
+    set_permissions,
 )
 from tcx_lab.graph.store import directory_of
 
@@ -38,4 +39,5 @@ __all__ = [
     "prepare_tenant",
     "register_automation_app",
     "seed_tenant",
+    "set_permissions",
 ]

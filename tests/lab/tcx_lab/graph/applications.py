@@ -250,7 +250,7 @@ _SCHEMES = ("api", "https", "http", "ms-appx")
 @evidence(
     Grade.DOCUMENTED,
     "https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions; code and text as in "
-    "https://github.com/Azure/azure-cli/issues/19892",
+    "https://github.com/Azure/azure-powershell/issues/16097",
 )
 def _check_identifiers(session: Session, entity: Entity, uris: list[str]) -> None:
     """Identifier URIs are unique in the tenant and of a verified domain, or carry the application's or tenant's id."""

@@ -29,12 +29,11 @@ from tcx_lab.graph.store import (
     directory_of,
 )
 from tcx_lab.portrait import portrait
-from tcx_lab.world import GRAPH_APP_ID, Automation, Tenant, World
+from tcx_lab.world import GRAPH_APP_ID, README_PERMISSIONS, Automation, Tenant, World
 
-#: What the automation needs for everything the collection does.
+#: What everything that the collection can do needs; the README's rights are `world.README_PERMISSIONS`.
 AUTOMATION_ROLES = (
-    "Application.ReadWrite.All",
-    "AppRoleAssignment.ReadWrite.All",
+    *README_PERMISSIONS,
     "DelegatedPermissionGrant.ReadWrite.All",
     "Organization.Read.All",
     "Policy.Read.All",
@@ -268,8 +267,24 @@ def install_automation(world: World, tenant: Tenant, automation: Automation) -> 
     grant_app_roles(world, tenant, principal["id"], automation.permissions)
 
 
+def set_permissions(world: World, automation: Automation, permissions: Iterable[str]) -> None:
+    """Give the automation just these permissions in every tenant. Raises ValueError for one that Graph does not have."""
+    wanted = tuple(permissions)
+    unknown = set(wanted) - set(catalog.app_role_ids())
+    if unknown:
+        raise ValueError(f"Microsoft Graph has no application permission {', '.join(sorted(unknown))}")
+    automation.permissions = wanted
+    for tenant_id, principal_id in automation.service_principals.items():
+        tenant = world.tenants[tenant_id]
+        directory = directory_of(world, tenant)
+        for each in directory.related_real(ASSIGNMENTS, "principalId", principal_id):
+            directory.drop(ASSIGNMENTS, each["id"])
+            directory.settle(ASSIGNMENTS, each["id"])
+        grant_app_roles(world, tenant, principal_id, wanted)
+
+
 def register_automation_app(
-    world: World, tenants: Iterable[Tenant], roles: Iterable[str] = AUTOMATION_ROLES, *, name: str = "tcx automation"
+    world: World, tenants: Iterable[Tenant], roles: Iterable[str] = README_PERMISSIONS, *, name: str = "tcx automation"
 ) -> Automation:
     """A multi-tenant automation application: registered in the first tenant, with these roles in all of them."""
     listed = list(tenants)

@@ -62,6 +62,14 @@ def not_found() -> Refusal:
     return Refusal(404)
 
 
+def not_simulated(verb: str, path: str) -> Refusal:
+    """501 of the lab's own for what 3CX publishes and the lab has not: not to be taken for the empty 404 of an old build."""
+    message = (
+        f"This is the lab and not a PBX: it does not simulate {verb} {path}. GET /_lab/simulated lists what it does."
+    )
+    return odata_error(501, message)
+
+
 def no_such_entity() -> Refusal:
     """A key that no entity has (code documented; body as in other validation errors: assumed)."""
     return odata_error(404, "WARNINGS.XAPI.NOT_FOUND", [])

@@ -45,7 +45,7 @@ def is_blocked(state: PbxState, address: str) -> bool:
 
 @evidence(
     Grade.OBSERVED,
-    "https://www.3cx.com/docs/anti-hacking-ip-blacklist/: after more than three failed sign-ins, on V16 consoles",
+    "https://help.3cx.com/kb/en-us/16-for-customers/224-i-blacklisted-the-ip-address-of-my-management-console: more than three",
 )
 def note_failure(state: PbxState, address: str) -> None:
     """Count a failed sign-in of an address; when there are too many, block it and say so in the event log."""

@@ -10,7 +10,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import resources
 from typing import Any
 from urllib.parse import unquote
 
@@ -126,10 +127,19 @@ async def _handle(state: PbxState, request: Request) -> Response:
     return _answered(state, operation, call, answer)
 
 
+@cache
+def elsewhere() -> tuple[str, ...]:
+    """Names in 3CX's published descriptions of which the lab simulates nothing."""
+    text = resources.files(__package__).joinpath("elsewhere.json").read_text(encoding="utf-8")
+    return tuple(json.loads(text)["names"])
+
+
 @evidence(Grade.OBSERVED, "live PBXs: PUT is answered with 405, what a build lacks with 404")
 def _operation(state: PbxState, verb: str, path: str) -> tuple[Operation, Target]:
     """The operation that this build has for a request."""
     target = parse_path(path)
+    if path.strip("/").partition("/")[0].partition("(")[0] in elsewhere():
+        raise errors.not_simulated(verb, path)
     if target is None:
         raise errors.not_found()
     found = state.model.operations.get((verb, target.template)) or EXTRA.get((verb, target.template))
