@@ -384,6 +384,11 @@ admin_consent_url:
   description: Where an administrator of the tenant consents to everything that the application declares; empty while it has no ID.
   returned: success
   type: str
+missing_rights:
+  description: Permissions of which one would be needed to delete the application.
+  returned: in check mode with O(state=absent), when one is missing
+  type: list
+  elements: str
 tenant_id:
   description: ID of the tenant, also where O(tenant_id) is a domain name.
   returned: success

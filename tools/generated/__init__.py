@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from generated import by_version, errors, fragment, roles
+from generated import by_version, errors, fragment, rights, roles
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:
@@ -19,3 +19,4 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
     yield from errors.files(root)
     yield from roles.files(root, settings)
     yield by_version.path(root), by_version.content()
+    yield from rights.files(root)

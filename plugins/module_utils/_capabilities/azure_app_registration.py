@@ -41,6 +41,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find i
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Reconciled, reconcile
@@ -137,12 +138,16 @@ def run(task: Task) -> Outcome:
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
     within = float(params["wait_timeout"])
 
+    missing: list[str] = []
+
     def check(desired: Desired, observed: Observed, plan: Plan) -> None:
-        _check_before_writing(task, client, desired, observed, plan)
+        missing[:] = _check_before_writing(task, client, desired, observed, plan)
 
     if params["state"] == "absent":
         removal = replace(desired, stated=not params["require_evidence"])
-        return _absent(task, AbsentApplication(finder, removal, purge=params["purge"], check=check, within=within))
+        gone = _absent(task, AbsentApplication(finder, removal, purge=params["purge"], check=check, within=within))
+        gone.values.update({"missing_rights": missing} if missing else {})
+        return gone
 
     trust = Trust(params, client, finder, desired, lambda: catalogs.resolve(requested or []))
 
@@ -205,11 +210,16 @@ def _predict_principal(task: Task, client: GraphClient, done: Reconciled[Observe
         task.context.store.drop("predicted_principal", key)
 
 
-def _check_before_writing(task: Task, client: GraphClient, desired: Desired, observed: Observed, plan: Plan) -> None:
+def _check_before_writing(
+    task: Task, client: GraphClient, desired: Desired, observed: Observed, plan: Plan
+) -> list[str]:
     """Everything that can be known to fail fails here, before the first write. Check mode, which an auditor with fewer
-    rights may run, only warns."""
+    rights may run, only warns.
+
+    :returns: the rights that a run outside of check mode would lack.
+    """
     if not plan:
-        return
+        return []
     try:
         rights.require(
             client.tokens.get(),
@@ -223,6 +233,8 @@ def _check_before_writing(task: Task, client: GraphClient, desired: Desired, obs
         if not task.check_mode:
             raise
         task.context.warn(str(error))
+        return error.missing if isinstance(error, MissingRight) else []
+    return []
 
 
 def _values(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
@@ -135,6 +136,69 @@ def request_of(method: str, path: str) -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class Purpose:
+    """One row of the README's table: what a right is for, and the least permissions for it, by profile of the caller.
+
+    :param full: registers and changes every application of the tenant.
+    :param owned_by: changes the applications that it owns.
+    :param read_only: compliance and capture alone.
+    """
+
+    text: str
+    full: tuple[str, ...]
+    owned_by: tuple[str, ...]
+    read_only: tuple[str, ...] = ()
+
+
+_WRITE_ALL = "Application.ReadWrite.All"
+_READ_ALL = "Application.Read.All"
+
+ALWAYS = (
+    Purpose("Register, find and check the applications", (_WRITE_ALL,), (OWNED_BY, _READ_ALL), (_READ_ALL,)),
+    Purpose(
+        "Grant application permissions; without it set `entra_app_manage_grants: false` and have a person consent",
+        (_ASSIGN,),
+        (_ASSIGN,),
+    ),
+)
+"""What every rollout with consent needs."""
+
+ON_DEMAND = (
+    Purpose(
+        "`entra_app_delegated_permissions`",
+        ("DelegatedPermissionGrant.ReadWrite.All",),
+        ("DelegatedPermissionGrant.ReadWrite.All",),
+        ("Directory.Read.All",),
+    ),
+    Purpose("`entra_app_owners`", ("Directory.Read.All",), ("Directory.Read.All",)),
+    Purpose(
+        "`sso_verify_people`, `graph_user_info`: compare users",
+        ("User.Read.All",),
+        ("User.Read.All",),
+        ("User.Read.All",),
+    ),
+    Purpose(
+        "`graph_user_info` by group",
+        ("GroupMember.Read.All",),
+        ("GroupMember.Read.All",),
+        ("GroupMember.Read.All",),
+    ),
+    Purpose(
+        "Optional: say beforehand that an app management policy forbids the certificate",
+        ("Policy.Read.All",),
+        ("Policy.Read.All",),
+        ("Policy.Read.All",),
+    ),
+)
+"""What is needed where an inventory asks for it."""
+
+
+def profile(name: str) -> tuple[str, ...]:
+    """The permissions of a profile, ``full``, ``owned_by`` or ``read_only``, for what every run does."""
+    return tuple(dict.fromkeys(each for row in ALWAYS for each in getattr(row, name)))
+
+
 class MissingRight(Forbidden):
     """The caller's token lacks a permission.
 
@@ -144,6 +208,17 @@ class MissingRight(Forbidden):
     def __init__(self, said: str, *, consent_url: str = "", **details: Any) -> None:
         super().__init__(said, **details)
         self.consent_url = consent_url
+
+    @classmethod
+    def of(cls, missing: list[str], tried: str, target: str = "", consent_url: str = "") -> MissingRight:
+        """The error for permissions of which one would be enough."""
+        remedy = (
+            f"Give the automation's application the application permission {' or '.join(missing)}, with admin consent."
+        )
+        if consent_url:
+            remedy += f" Or let an administrator of the tenant consent at {consent_url}"
+        said = f"the automation's application has not been granted {' or '.join(missing)}"
+        return cls(said, missing=missing, tried=tried, target=target, remedy=remedy, consent_url=consent_url)
 
     def as_result(self) -> dict[str, Any]:
         return {**super().as_result(), **self.values()}
@@ -175,19 +250,8 @@ def not_readable(what: str, any_of: Sequence[str]) -> str:
 def require(token: Token, any_of: Sequence[str], tried: str, target: str = "", consent_url: str = "") -> None:
     """Raise :class:`MissingRight` unless the token may do it, or may be able to."""
     missing = lacking(token, any_of)
-    if not missing:
-        return
-    remedy = f"Give the automation's application the application permission {' or '.join(missing)}, with admin consent."
-    if consent_url:
-        remedy += f" Or let an administrator of the tenant consent at {consent_url}"
-    raise MissingRight(
-        f"the automation's application has not been granted {' or '.join(missing)}",
-        missing=missing,
-        tried=tried,
-        target=target,
-        remedy=remedy,
-        consent_url=consent_url,
-    )
+    if missing:
+        raise MissingRight.of(missing, tried, target, consent_url)
 
 
 def explain(error: Forbidden, token: Token, method: str, path: str) -> Forbidden:

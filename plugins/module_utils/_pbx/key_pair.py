@@ -32,4 +32,4 @@ def where_to_click(*, host: str = "", path: str = "") -> str:
     :param path: where it was looked for.
     """
     missing = f"There is no {FILE_NAME}{f' for {host}' if host else ''}{f' at {path}' if path else ''}."
-    return f"{missing} No 3CX API gives it away, so export it once by hand. {V18} {V20}"
+    return f"{missing} No 3CX API gives it away, so export it once by hand. {V20} {V18}"

@@ -120,6 +120,7 @@ def entra_preflight_arguments(variables: Mapping[str, Any], pbx: Mapping[str, An
     arguments["pbx_healthy"] = bool(status.get("ok"))
     arguments["pbx_tenant_id"] = pbx.get("linked_tenant_id") or ""
     arguments.update(pbx_identity(variables))
+    arguments["users"] = bool(read_variables(variables).get("sso_verify_people"))
     thumbprint = (pbx.get("tls_certificate") or {}).get("thumbprint")
     if thumbprint:
         arguments["pbx_tls_thumbprint"] = thumbprint

@@ -96,8 +96,10 @@ SOURCES: Mapping[str, Source] = {
         Source(
             entra_preflight.CAPABILITY,
             APPLICATION,
-            {"grants": "entra_app_manage_grants", "users": "sso_verify_people", "warning_days": _DAYS},
-            frozenset({"pbx", "pbx_names", "pbx_app_id", "pbx_tenant_id", "pbx_healthy", "pbx_tls_thumbprint"}),
+            {"grants": "entra_app_manage_grants", "warning_days": _DAYS},
+            frozenset(
+                {"pbx", "pbx_names", "pbx_app_id", "pbx_tenant_id", "pbx_healthy", "pbx_tls_thumbprint", "users"}
+            ),
         ),
         Source(
             azure_app_registration.CAPABILITY,

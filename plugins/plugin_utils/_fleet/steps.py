@@ -28,6 +28,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     tcx_m365_settings_info,
     tcx_preflight,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
@@ -269,6 +270,14 @@ def _delete(work: Work) -> dict[str, Any]:
     return arguments
 
 
+def _deletable(work: Work, found: Result) -> Result:
+    """A right that is missing is told while the PBX is still linked."""
+    missing = found.get("missing_rights")
+    if work.check_mode or not missing:
+        return found
+    return failure(MissingRight.of(list(missing), "delete the application", linked_id(work)))
+
+
 def _registered(work: Work) -> dict[str, Any]:
     arguments = arguments_of.entra_connection(work.variables)
     arguments["app_id"] = linked_id(work)
@@ -367,7 +376,15 @@ _STEPS = (
         finish=lambda work, found: people_result(found, strict=_strict(work)),
     ),
     Step("linked", CHECK, _linked, tcx_m365_settings_info.CAPABILITY),
-    Step("deletable", CHECK, _delete, azure_app_registration.CAPABILITY, needs=("linked",), forced_check=True),
+    Step(
+        "deletable",
+        CHECK,
+        _delete,
+        azure_app_registration.CAPABILITY,
+        needs=("linked",),
+        forced_check=True,
+        finish=_deletable,
+    ),
     Step("unlink", WRITE, _unlink, tcx_m365_settings.CAPABILITY, needs=("confirmed", "linked", "deletable")),
     Step("delete", WRITE, _delete, azure_app_registration.CAPABILITY, needs=("confirmed", "linked", "deletable")),
     Step(
