@@ -73,6 +73,21 @@ def play_of(task: Any) -> Any:
     return None
 
 
+def ancestors(task: Any) -> list[Any]:
+    """The blocks and includes that a task stands in, from the inside."""
+    found = []
+    node = getattr(task, "_parent", None)
+    while node is not None:
+        found.append(node)
+        node = getattr(node, "_parent", None)
+    return found
+
+
+def raw_check_mode(node: Any) -> Any:
+    """The keyword ``check_mode`` as it was written at a block or an include, perhaps a template."""
+    return getattr(node, "_check_mode", None)
+
+
 def task_identity(task: Any) -> str:
     """What tells a task of a playbook from all others of the run; the same on each host.
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
+
 _LOCKSTEP = frozenset(("linear", "ansible.builtin.linear", "ansible.legacy.linear"))
 _OF_ONE_HOST = ("when", "loop", "loop_with", "delegate_to", "run_once", "until")
 
@@ -29,39 +31,36 @@ def may_share(task: Any, play: Any, task_vars: Mapping[str, Any]) -> bool:
         return False
     if any(getattr(task, name, None) for name in _OF_ONE_HOST) or hasattr(task, "notified_hosts"):
         return False
-    if _differs_by_host(task.get_ds()):
+    if _differs_by_host(task.get_ds(), str(task.action)):
         return False
-    node = getattr(task, "_parent", None)
-    while node is not None:
-        if _sorts_hosts(node):
-            return False
-        node = getattr(node, "_parent", None)
-    return True
+    return not any(_sorts_hosts(node) for node in _core_compat.ancestors(task))
 
 
 def _sorts_hosts(node: Any) -> bool:
     """A block that hosts enter or leave by themselves, or an include that each host decides upon."""
     included = hasattr(node, "statically_loaded") and not node.statically_loaded
-    return bool(included or getattr(node, "rescue", None) or getattr(node, "always", None) or _templated(node))
+    return bool(
+        included
+        or getattr(node, "rescue", None)
+        or getattr(node, "always", None)
+        or _is_template(_core_compat.raw_check_mode(node))
+    )
 
 
-def _differs_by_host(source: Any) -> bool:
+def _differs_by_host(source: Any, action: str) -> bool:
     """Whether the task, as it was written, has options or a check mode that a template gives."""
     if not isinstance(source, Mapping):
         return False
     if _is_template(source.get("check_mode")):
         return True
-    options = [source.get("args"), *(value for name, value in source.items() if str(name).endswith("fleet_rollout"))]
+    written = ("args", "action", "local_action", action, action.rsplit(".", 1)[-1])
+    options = [source[name] for name in written if name in source]
     return any(
         _is_template(value)
         for given in options
         for name, value in (given.items() if isinstance(given, Mapping) else [("", given)])
         if name not in ("concurrency", "processes")
     )
-
-
-def _templated(node: Any) -> bool:
-    return _is_template(getattr(node, "_check_mode", None))
 
 
 def _is_template(value: Any) -> bool:
