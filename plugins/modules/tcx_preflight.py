@@ -13,7 +13,7 @@ version_added: 1.0.0
 description:
   - Runs the checks that M(tcx.m365.tcx_m365_settings) runs in check mode, without an application, and refuses what the
     release or the license of the PBX lacks.
-  - Judges what that look has brought along at no further request. That is the role of the API client, the TLS certificate of the
+  - Judges what those checks have read, at no further request. That is the role of the API client, the TLS certificate of the
     PBX, its clock, and, when it is linked already, whether the integration works and Microsoft's notifications reach it.
   - With O(thorough=true) it also reads the license and its dates, mail addresses that several extensions have, and whether there
     are free extension numbers for the users who will come.

@@ -28,7 +28,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
 def run(task: Task) -> Outcome:
     """Read, and change nothing."""
     params = task.params
-    wanted = users.Wanted(
+    wanted = users.UserSelection(
         names=_names("users", params["users"]),
         groups=_names("groups", params["groups"]),
         enabled=params["enabled"],

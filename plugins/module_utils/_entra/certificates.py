@@ -65,7 +65,7 @@ class Certificate:
         return self.key_flaw or pem.flaw_of_dates(self.not_before, self.not_after, now, SKEW)
 
 
-def parse(value: str, subject: str = "certificates") -> Certificate:
+def parse(value: str, subject: str = "O(certificates)") -> Certificate:
     """The certificate in a PEM text, in base64 of DER, or in a file of one of them. Of a chain the leaf.
 
     :param subject: the option it was given in, for the sentence.

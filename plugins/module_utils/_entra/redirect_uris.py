@@ -45,14 +45,14 @@ def check(lists: Mapping[str, Sequence[str] | None]) -> None:
             other = platform_of.setdefault(uri, option)
             if other != option:
                 raise BadInput(
-                    f"{uri} is given in {other} and in {option}",
+                    f"{uri} is given in O({other}) and in O({option})",
                     remedy="One redirect URI belongs to one platform of an application: remove it from one of the two.",
                 )
 
 
 def _check_one(option: str, uri: str) -> None:
     if len(uri) > LONGEST:
-        raise BadInput(f"{option}: a redirect URI has at most {LONGEST} characters", target=uri[:60])
+        raise BadInput(f"O({option}): a redirect URI has at most {LONGEST} characters", target=uri[:60])
     try:
         parts = urlsplit(uri)
         flaw = _flaw(uri, parts, native=option == "public_client_redirect_uris")
@@ -61,7 +61,7 @@ def _check_one(option: str, uri: str) -> None:
     if flaw:
         # User information may be a password, so nothing of such a URI is repeated.
         shown = repr(uri) if "@" not in uri else "one of them"
-        raise BadInput(f"{option}: {shown} cannot be a redirect URI: {flaw}")
+        raise BadInput(f"O({option}): {shown} cannot be a redirect URI: {flaw}")
 
 
 def _flaw(uri: str, parts: Any, *, native: bool) -> str:
@@ -110,7 +110,7 @@ def check_result(before: Mapping[str, Any], after: Mapping[str, Any], target: st
                     "platform",
                     tried=f"add a redirect URI to the platform {PLATFORMS[option]}",
                     target=target,
-                    remedy=f"Remove it from {PLATFORMS[other]} under Authentication of the application, or give it in {other}.",
+                    remedy=f"Remove it from {PLATFORMS[other]} under Authentication of the application, or give it in O({other}).",
                 )
     total = len({uri for uris in new.values() for uri in uris})
     most = _MOST_PERSONAL if after.get("signInAudience") in _PERSONAL else _MOST_WORK

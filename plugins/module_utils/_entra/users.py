@@ -41,7 +41,7 @@ _PHOTOS = "find out who has a photo"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class UserSelection:
     """Which users are asked for.
 
     :param names: user principal names, mail addresses or object ids.
@@ -158,7 +158,7 @@ class Found:
 # --- what is sent -----------------------------------------------------------------------------------------------------
 
 
-def rights_needed(wanted: Wanted) -> list[tuple[str, tuple[str, ...]]]:
+def rights_needed(wanted: UserSelection) -> list[tuple[str, tuple[str, ...]]]:
     """What is to be done, and the permissions of which one is needed for it. Pure."""
     needed: list[tuple[str, tuple[str, ...]]] = [(_LIST if wanted.everybody else _LOOK_UP, rights.READ_USERS)]
     if wanted.groups:
@@ -168,7 +168,7 @@ def rights_needed(wanted: Wanted) -> list[tuple[str, tuple[str, ...]]]:
     return needed
 
 
-def check_rights(token: Token, wanted: Wanted, tenant_id: str) -> None:
+def check_rights(token: Token, wanted: UserSelection, tenant_id: str) -> None:
     """Raise :class:`rights.MissingRight` for the first right that the token certainly lacks."""
     for tried, any_of in rights_needed(wanted):
         rights.require(token, any_of, tried, tenant_id)
@@ -285,7 +285,7 @@ class Reader:
     def __init__(self, client: GraphClient) -> None:
         self._client = client
 
-    def read(self, wanted: Wanted) -> Found:
+    def read(self, wanted: UserSelection) -> Found:
         """Whoever is wanted, each once, by user principal name.
 
         :raises NotFound, Ambiguous: a group that is not there, or is there twice.

@@ -100,17 +100,17 @@ def test_groups_are_looked_for_by_id_or_by_name_and_address() -> None:
 @pytest.mark.parametrize(
     ("held", "wanted", "missing"),
     [
-        ({"Application.Read.All"}, users.Wanted(), "User.Read.All"),
-        ({"User.ReadBasic.All"}, users.Wanted(), "User.Read.All"),
-        ({"User.Read.All"}, users.Wanted(groups=("a",)), "GroupMember.Read.All"),
-        ({"Directory.Read.All"}, users.Wanted(photo=True), "ProfilePhoto.Read.All"),
-        ({"GroupMember.Read.All"}, users.Wanted(groups=("a",)), "User.Read.All"),
-        ({"User.Read.All"}, users.Wanted(photo=True), ""),
-        ({"Directory.Read.All"}, users.Wanted(groups=("a",)), ""),
-        ({"User.Read.All", "GroupMember.Read.All"}, users.Wanted(groups=("a",), photo=True), ""),
+        ({"Application.Read.All"}, users.UserSelection(), "User.Read.All"),
+        ({"User.ReadBasic.All"}, users.UserSelection(), "User.Read.All"),
+        ({"User.Read.All"}, users.UserSelection(groups=("a",)), "GroupMember.Read.All"),
+        ({"Directory.Read.All"}, users.UserSelection(photo=True), "ProfilePhoto.Read.All"),
+        ({"GroupMember.Read.All"}, users.UserSelection(groups=("a",)), "User.Read.All"),
+        ({"User.Read.All"}, users.UserSelection(photo=True), ""),
+        ({"Directory.Read.All"}, users.UserSelection(groups=("a",)), ""),
+        ({"User.Read.All", "GroupMember.Read.All"}, users.UserSelection(groups=("a",), photo=True), ""),
     ],
 )
-def test_a_missing_right_is_named(held: set[str], wanted: users.Wanted, missing: str) -> None:
+def test_a_missing_right_is_named(held: set[str], wanted: users.UserSelection, missing: str) -> None:
     token = Token("x", 0.0, {"tid": TENANT, "roles": sorted(held)})
     if not missing:
         users.check_rights(token, wanted, TENANT)
@@ -154,15 +154,15 @@ def test_a_user_without_a_type_is_no_guest(kind: str | None, guest: bool) -> Non
         "guest": guest,
         "photo": None,
     }
-    assert users.Wanted(guests=False).takes(person) is not guest
+    assert users.UserSelection(guests=False).takes(person) is not guest
 
 
 def test_an_account_of_which_graph_does_not_tell_is_neither_enabled_nor_disabled() -> None:
     person = users.Person.of({"id": ID, "userPrincipalName": "a@x.example"})
     assert person.enabled is None
-    assert users.Wanted().takes(person)
-    assert not users.Wanted(enabled=True).takes(person)
-    assert not users.Wanted(enabled=False).takes(person)
+    assert users.UserSelection().takes(person)
+    assert not users.UserSelection(enabled=True).takes(person)
+    assert not users.UserSelection(enabled=False).takes(person)
 
 
 def test_a_missing_address_answers_to_no_name() -> None:
