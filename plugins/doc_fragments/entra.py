@@ -73,8 +73,8 @@ options:
     type: str
   federated_token:
     description:
-      - A token of another identity provider that the automation's application trusts, for example one that Automation Platform has
-        issued (workload identity federation).
+      - A token of another identity provider that the automation's application trusts, for example one that a
+        pipeline or cluster has issued (workload identity federation).
       - Taken from the variable C(entra_federated_token) of the host if not set.
     type: str
   federated_token_file:

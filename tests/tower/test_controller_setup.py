@@ -168,7 +168,7 @@ def test_it_is_made_as_described(story: Story) -> None:
         "execution_environment": 1,
         "label": 3,
         "credential_type": 5,
-        "credential": 3,
+        "credential": 4,
         "project": 2,
         "team": 1,
         "inventory": 1,

@@ -17,7 +17,8 @@ from fake_controller.store import Item
 from tower_kit import REPOSITORY
 
 PLAYBOOKS = REPOSITORY / "playbooks"
-NOT_RUN_BY_A_CONTROLLER = {"controller_setup.yml"}
+# Run at a workstation: they set a controller up, or ask a PBX of one's own what it can do.
+NOT_RUN_BY_A_CONTROLLER = {"controller_setup.yml", "conformance.yml"}
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +117,17 @@ def test_templates_run_on_the_grouped_inventory_in_our_image(store: Store) -> No
         gate = item.name.startswith("3CX gate")
         assert credentials == (set() if gate else {"Automation app", "Vault of the fleet"}), item.name
         assert "3cx-microsoft-365" in {label.name for label in store.listed(item, "labels")}
+
+
+def test_the_organization_has_our_image_and_its_credentials(store: Store) -> None:
+    """Syncs run in the image of the source or organization, and both are pulled with a credential."""
+    organization = store.one("organization", "3CX telephony")
+    image = store.referred(organization, "default_environment")
+    assert image.name == "3CX Microsoft 365"
+    assert store.referred(image, "credential").name == "Registry"
+    assert [each.name for each in store.listed(organization, "galaxy_credentials")] == ["Hub"]
+    for source in store.of("inventory_source"):
+        assert store.referred(source, "execution_environment").name == image.name
 
 
 def test_drift_is_notified(store: Store) -> None:

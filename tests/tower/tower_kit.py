@@ -78,8 +78,14 @@ VARIABLES: dict[str, Any] = {
             "type": "Container Registry",
             "inputs": {"host": "registry.example.com", "username": "puller", "password": SECRET},
         },
+        {
+            "name": "Hub",
+            "type": "Ansible Galaxy/Automation Hub API Token",
+            "inputs": {"url": "https://hub.example.com/", "token": SECRET},
+        },
     ],
     "controller_setup_image_credential": "Registry",
+    "controller_setup_galaxy_credentials": ["Hub"],
     "controller_setup_notifications": [
         {"name": "Operations", "type": "webhook", "configuration": {"url": "https://hooks.example.com/tcx"}},
         {"name": "Chat", "type": "slack", "configuration": {"token": SECRET, "channels": ["#telephony"]}},
