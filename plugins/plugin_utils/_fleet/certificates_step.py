@@ -50,15 +50,19 @@ def put_back(
         ended = f"they could not be put back: {back.get('msg')}"
     else:
         ended = "they have been put back"
-    said = f"The PBX cannot sign in without the certificates that were removed ({', '.join(gone)}); {ended}."
+    cannot_sign_in = (unhealthy.get("error") or {}).get("kind") == "unhealthy"
+    tells = "The PBX cannot sign in" if cannot_sign_in else "It could not be verified that the PBX signs in"
+    said = f"{tells} without the certificates that were removed ({', '.join(gone)}); {ended}."
     changes = [*(removed.get("changes") or ()), *((back or {}).get("changes") or ())]
-    error = {**(unhealthy.get("error") or {}), "remedy": _REMEDY}
+    error = dict(unhealthy.get("error") or {})
+    remedy = _REMEDY if cannot_sign_in else str(error.get("remedy") or "")
+    error["remedy"] = remedy
     parts = [result["diff"] for result in (removed, unhealthy, back or {}) if result.get("diff")]
     return {
         "failed": True,
         "changed": bool(changes) or bool(unhealthy.get("changed")),
         "changes": [*(unhealthy.get("changes") or ()), *changes],
         "diff": parts,
-        "msg": f"{said} {unhealthy.get('msg', '')} {_REMEDY}",
+        "msg": f"{said} {unhealthy.get('msg', '')} {remedy if cannot_sign_in else ''}".strip(),
         "error": error,
     }
