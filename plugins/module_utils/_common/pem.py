@@ -60,7 +60,9 @@ def content_of(given: str, subject: str) -> tuple[bytes, str]:
     if decoded is not None:
         return decoded, subject
     if one_line and _FILE_NAME.fullmatch(text) and not _PERHAPS_A_KEY.fullmatch(text):
-        raise BadInput(f"{subject}: there is no file {text}")
+        whole = os.path.abspath(path)
+        place = "" if whole == text else f" (at {whole}; a relative path starts where Ansible was started)"
+        raise BadInput(f"{subject}: there is no file {text}{place}")
     raise BadInput(f"{subject} is neither PEM text nor a file")
 
 

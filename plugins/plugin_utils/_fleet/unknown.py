@@ -126,8 +126,8 @@ def warnings(unknown: Iterable[Unknown]) -> list[str]:
         hosts.setdefault(each.name, []).append(each.host)
         near[each.name] = each.nearest
     sentences = []
-    for name, having in hosts.items():
-        shown = ", ".join(having[:MOST_HOSTS])
+    for name, having in sorted(hosts.items()):
+        shown = ", ".join(sorted(having)[:MOST_HOSTS])
         more = f" and {len(having) - MOST_HOSTS} more" if len(having) > MOST_HOSTS else ""
         meant = did_you_mean(name, [near[name]]) if near[name] else "; nothing reads it"
         sentences.append(f"unknown variable {name} of {shown}{more}{meant}")

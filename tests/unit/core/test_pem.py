@@ -97,7 +97,10 @@ def test_a_key_in_der_becomes_pem(tmp_path: Path) -> None:
     [
         ("", "the_option is empty"),
         ("hello", "the_option is neither PEM text nor a file"),
-        ("keys/none.pem", "the_option: there is no file keys/none.pem"),
+        (
+            "keys/none.pem",
+            f"the_option: there is no file keys/none.pem (at {Path.cwd()}/keys/none.pem; a relative path starts",
+        ),
         (
             "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----",
             "contains PEM but no certificate",

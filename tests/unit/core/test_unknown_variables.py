@@ -76,8 +76,8 @@ def test_one_warning_for_each_name() -> None:
     unknown = [Unknown(f"pbx{number}", "tcx_uri", "tcx_url") for number in range(7)]
     unknown.append(Unknown("acme", "tcx_coffee", ""))
     assert warnings(unknown) == [
-        "unknown variable tcx_uri of pbx0, pbx1, pbx2, pbx3, pbx4 and 2 more; did you mean tcx_url?",
         "unknown variable tcx_coffee of acme; nothing reads it",
+        "unknown variable tcx_uri of pbx0, pbx1, pbx2, pbx3, pbx4 and 2 more; did you mean tcx_url?",
     ]
 
 

@@ -1,0 +1,173 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One variable means the same through rollout, roles and modules, in both front ends: the lab's requests are compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tcx_lab.testing import Lab
+
+from .conftest import SMALL, Controller
+from .test_steps import ROLES, change_inventory, play, requests, role, written
+
+HOST = "berlin"
+
+PLAIN: dict[str, Any] = {
+    "tcx_console_user_sync": {"enabled": True, "photo": False},
+    "entra_app_delegated_permissions": ["openid", "profile"],
+    "entra_app_manage_grants": False,
+    "tcx_console_wait": False,
+    "sso_verify_enabled": False,
+}
+MESSY: dict[str, Any] = {
+    "tcx_console_user_sync": {
+        "enabled": "y",
+        "photo": "n",
+        "scope": " ",
+        "guests": None,
+    },
+    "entra_app_delegated_permissions": "openid, profile",
+    "entra_app_manage_grants": "n",
+    "tcx_console_wait": " No ",
+    "sso_verify_enabled": "off",
+    "tcx_console_application_id": "",
+    "tcx_console_tenant_id": "  ",
+    "entra_app_redirect_uris": [],
+    "entra_app_permissions": None,
+    "entra_app_public_key": "",
+    "entra_cloud": "",
+    "entra_validate_certs": "",
+    "tcx_timeout": "",
+    "tcx_validate_certs": " ",
+    "tcx_console_calendar_sync": {},
+}
+
+
+def rollout(small: Controller, _home: Path, variables: dict[str, Any]) -> Any:
+    return small.rollout("--limit", HOST, variables=variables)
+
+
+def modules(small: Controller, _home: Path, variables: dict[str, Any]) -> Any:
+    return small.rollout("--limit", HOST, variables={**variables, "tcx_m365_in_process": "n"})
+
+
+def roles(small: Controller, home: Path, variables: dict[str, Any]) -> Any:
+    return play(small, home, "--limit", HOST, roles=[role(name) for name in ROLES], variables=variables)
+
+
+def test_the_same_inventory_means_the_same_through_every_door(tmp_path: Path) -> None:
+    seen = {}
+    for name, door, variables in (
+        ("plain", rollout, PLAIN),
+        ("rollout", rollout, MESSY),
+        ("modules", modules, MESSY),
+        ("roles", roles, MESSY),
+    ):
+        home = tmp_path / name
+        home.mkdir()
+        with Lab.start(SMALL) as lab:
+            small = Controller(lab, home)
+            done = door(small, home, variables)
+            assert done.code == 0, f"{name}: {done.output}"
+            seen[name] = (written(small, HOST), sorted(requests(small, HOST)))
+    assert {name: found[0] for name, found in seen.items()} == dict.fromkeys(seen, seen["plain"][0])
+    # Modules share no token and no facts between two processes, so that they ask more often for the same.
+    assert seen["rollout"][1] == seen["roles"][1] == seen["plain"][1]
+    assert set(seen["modules"][1]) >= set(seen["plain"][1])
+    assert not any("appRoleAssignments" in path for _method, path in seen["plain"][0])
+
+
+@pytest.mark.parametrize("written_as", ["contoso.example", " CONTOSO.example ", "{id} ", "{ID}\n"])
+def test_both_sides_get_one_tenant(small: Controller, written_as: str) -> None:
+    tenant = str(small.lab.inventory["tcx"]["hosts"][HOST]["entra_tenant_id"])
+    given = written_as.replace("{id}", tenant).replace("{ID}", tenant.upper())
+    change_inventory(small, berlin={"entra_tenant_id": given}, munich={"entra_tenant_id": given})
+    done = small.rollout("--limit", "berlin,munich")
+    assert done.code == 0, done.output
+    values = [state_of(small, host)["TenantId"] for host in ("berlin", "munich")]
+    assert values == [tenant, tenant]
+    asked = [each for each in small.lab.control.log(source="client") if "openid-configuration" in each["path"]]
+    assert sum("contoso.example/v2.0" in each["path"].lower() for each in asked) == ("contoso" in given.lower())
+    small.lab.control.clear_log()
+    assert small.rollout("--limit", HOST, variables={"entra_tenant_id": tenant}).changed() == []
+
+
+def state_of(small: Controller, host: str) -> dict[str, Any]:
+    patches = [
+        each["body"]
+        for each in small.lab.control.writes()
+        if each["host"] == host and "TenantId" in str(each.get("body"))
+    ]
+    body = patches[-1]
+    found: dict[str, Any] = json.loads(body) if isinstance(body, str) else body
+    return found
+
+
+def test_a_domain_of_nobody_stops_the_host_before_anything_is_written(small: Controller) -> None:
+    done = small.rollout("--limit", HOST, variables={"entra_tenant_id": "nobody.example"})
+    assert done.failed() == [HOST]
+    assert "entra_tenant_id 'nobody.example' is a domain of no tenant" in done.sentence(HOST)
+    assert not small.writes()
+
+
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "url": ({"tcx_url": ""}, "tcx_url is not set"),
+    "half a credential": ({"tcx_client_secret": " "}, "tcx_client_id is given and tcx_client_secret is not"),
+    "a boolean": ({"tcx_console_user_sync": True}, "tcx_console_user_sync must be a dictionary, not a boolean"),
+    "a key": (
+        {"tcx_console_user_sync": {"phto": True}},
+        "Unsupported key in tcx_console_user_sync: phto; did you mean photo?",
+    ),
+    "a word": ({"entra_app_manage_grants": "maybe"}, "entra_app_manage_grants must be a boolean"),
+    "a line end": ({"tcx_client_secret": "secret\n"}, "tcx_client_secret ends with a line break"),
+    "an id": ({"tcx_console_application_id": "3cx"}, "tcx_console_application_id '3cx' is not a GUID"),
+    "a number": ({"tcx_console_user_sync": {"starting_extension": 128}}, "user_sync.starting_extension is a number"),
+    "a cloud": ({"entra_cloud": "publik"}, "entra_cloud must be one of china, public, usgov, usgov_dod, not 'publik'"),
+}
+
+
+@pytest.mark.parametrize("door", [rollout, modules, roles], ids=["rollout", "modules", "roles"])
+def test_mistakes_are_told_in_the_names_of_variables(small: Controller, tmp_path: Path, door: Any) -> None:
+    home = tmp_path / "plays"
+    home.mkdir()
+    for variables, sentence in MISTAKES.values():
+        done = door(small, home, variables)
+        assert done.failed() == [HOST]
+        assert sentence in done.sentence(HOST), done.output
+    assert not small.writes()
+    assert not [each for each in small.lab.control.log(source="client") if each["path"] == "/connect/token"]
+
+
+def test_a_mistyped_variable_is_told_in_the_terminal_and_in_the_report(small: Controller, tmp_path: Path) -> None:
+    change_inventory(small, berlin={"tcx_console_usersync": {}}, lyon={"tcx_console_usersync": {}})
+    done, report = small.compliance(directory=tmp_path / "report", compliance_fail_on_drfit=True)
+    said = " ".join(done.output.split())
+    assert "unknown variable tcx_console_usersync of berlin, lyon; did you mean tcx_console_user_sync?" in said
+    assert "compliance_fail_on_drfit of berlin, lyon, munich; did you mean compliance_fail_on_drift?" in said
+    found = {host["host"]: [each["variable"] for each in host["unknown_variables"]] for host in report["hosts"]}
+    assert found["munich"] == ["compliance_fail_on_drfit"]
+    assert found["berlin"] == ["compliance_fail_on_drfit", "tcx_console_usersync"]
+
+
+def test_a_mistyped_variable_can_be_a_failure(small: Controller) -> None:
+    change_inventory(small, berlin={"tcx_console_usersync": {}})
+    done = small.rollout(variables={"unknown_variables": "fail"})
+    assert done.failed() == [HOST]
+    assert "unknown variable tcx_console_usersync of berlin; did you mean tcx_console_user_sync?" in done.sentence(HOST)
+    assert not [each for each in small.lab.control.writes() if each["host"] == HOST]
+    quiet = small.rollout(variables={"unknown_variables": "ignore"})
+    assert quiet.code == 0
+    assert "unknown variable" not in quiet.output
+
+
+def test_nothing_of_ours_is_unknown(small: Controller, tmp_path: Path) -> None:
+    done = play(small, tmp_path, roles=[role(name) for name in ROLES])
+    assert done.code == 0, done.output
+    assert "unknown variable" not in done.output
+    assert "unknown variable" not in small.rollout().output
