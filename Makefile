@@ -27,8 +27,9 @@ setup: ## Make the virtual environment (.venv) with locked versions
 demo: setup ## Roll Microsoft 365 sign-in out to twelve simulated phone systems, and show each step
 	@PYTHONPATH=tests/lab $(PY) tests/demo/run.py
 
-lab: setup ## Start the lab alone and print its inventory (Ctrl-C ends it)
-	@PYTHONPATH=tests/lab $(PY) -m tcx_lab
+lab: setup ## Start the lab alone, print its inventory and write it to .build/lab (Ctrl-C ends it)
+	@mkdir -p .build/lab
+	@PYTHONPATH=tests/lab $(PY) -m tcx_lab --state-dir .build/lab
 
 check: ## Static checks and unit tests, within a minute
 	@$(GATES) check

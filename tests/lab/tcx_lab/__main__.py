@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tcx_lab import evidence, fleet, graph, inventory, simulated
 from tcx_lab.world import World
@@ -159,5 +159,10 @@ def serve(options: argparse.Namespace) -> None:
         run(server)
 
 
-if __name__ == "__main__":
+def script() -> NoReturn:
+    """The console script `tcx-lab`."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    script()
