@@ -191,8 +191,9 @@ def _certificates(params: Mapping[str, Any], now: dt.datetime) -> list[Certifica
     tls = normalized_thumbprint(params["pbx_tls_thumbprint"]) if params["pbx_tls_thumbprint"] else ""
     try:
         found = parse_all(params["certificates"])
-        check_usable(found, now)
+        # First, because a TLS certificate often has other flaws, whose correction would lead astray.
         _refuse_tls_certificate(found, tls)
+        check_usable(found, now)
     except BadInput as error:
         error.remedy = f"{V20} {V18}"
         raise

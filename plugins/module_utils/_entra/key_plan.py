@@ -46,6 +46,7 @@ def planned(
         if not _is_certificate(entry) or not _may_go(entry, desired, stakes) or _stays(entry, desired, entries, now)
     ]
     added = [certificate for certificate in wanted if not _usable(certificate, kept, now)]
+    works = any(_works(entry, now) for entry in kept) or not all(certificate.flaw(now) for certificate in added)
     for certificate in added:
         if certificate.ended(now):
             if any(thumbprint_of(entry) == certificate.thumbprint for entry in kept):
@@ -56,7 +57,7 @@ def planned(
                 target=certificate.subject,
                 remedy="Generate a new key pair in the console of the PBX and give its public_key.pem.",
             )
-        if certificate.flaw(now) and not any(_works(entry, now) for entry in kept):
+        if certificate.flaw(now) and not works:
             raise certificates.unusable(certificate, certificate.flaw(now))
         kept = [*kept, _new_entry(certificate, kept, now, desired.pbx)]
     if desired.prune_duplicates or (desired.certificates_exclusive and desired.certificates is not None):

@@ -12,16 +12,17 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import azure_app_registration
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import iso
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, declared, key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, certificates, declared, key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, URI_LISTS, Desired, Key, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.tests.unit.entra import generated as gen
-from ansible_collections.tcx.m365.tests.unit.entra.conftest import NOW
+from ansible_collections.tcx.m365.tests.unit.entra.conftest import NOW, make_pair
 from hypothesis import assume, given
 
 REFUSED = (NotOurs, Conflict, BadInput)
@@ -242,6 +243,24 @@ def test_a_certificate_that_has_ended_is_not_added_but_tolerated() -> None:
     with pytest.raises(BadInput, match=r"expired on 2026-10-13.*public_key\.pem"):
         _plan(_desired(certificates=[gen.ENDED]), _there())
     assert not _plan(_desired(certificates=[gen.ENDED]), _there(keyCredentials=[_entry(gen.ENDED)]))
+
+
+def test_a_certificate_of_tomorrow_is_added_beside_one_that_works_only() -> None:
+    later = certificates.parse(make_pair("later", NOW + dt.timedelta(days=2)).pem)
+    soon = certificates.parse(make_pair("soon", NOW + dt.timedelta(minutes=2)).pem)
+    with pytest.raises(BadInput, match="is not valid before 2026-11-24"):
+        _plan(_desired(certificates=[later]), _there())
+    with pytest.raises(BadInput, match="is not valid before"):
+        _plan(_desired(certificates=[later]), _there(keyCredentials=[_entry(ONE, ended=True)]))
+    for listed, there in (([later], [_entry(ONE)]), ([later, ONE], []), ([ONE, later], [])):
+        sent = _plan(_desired(certificates=listed), _there(keyCredentials=there)).writes[0].payload["keyCredentials"]
+        assert {thumbprint_of(entry) for entry in sent} == {later.thumbprint, ONE.thumbprint}
+    assert _plan(_desired(certificates=[soon]), _there()).changes, "the clock of the PBX may be a little ahead"
+
+
+def test_keys_that_microsoft_entra_does_not_take_are_refused_by_the_module_too() -> None:
+    with pytest.raises(BadInput, match="kind EC"):
+        azure_app_registration._parsed([make_pair(curve=True).pem])
 
 
 def test_an_entry_that_ended_before_its_certificate_is_added_again() -> None:
