@@ -309,10 +309,11 @@ def test_no_secret_is_read_and_none_is_shown(bench: Bench) -> None:
 def test_both_fronts(front: Front) -> None:
     bench = front.bench
     bench.lab.control.patch_pbx(NEWEST, users=DOUBLE, maintenance_days=12)
+    named = {**bench.login(), "fqdn": ["localhost"]}
     well, thorough, checked = front.play(
-        ("tcx_preflight", {**bench.login(), **GUIDE}),
-        ("tcx_preflight", {**bench.login(), **GUIDE, "thorough": True}),
-        ("tcx_preflight", {**bench.login(), "thorough": True}),
+        ("tcx_preflight", {**named, **GUIDE}),
+        ("tcx_preflight", {**named, **GUIDE, "thorough": True}),
+        ("tcx_preflight", {**named, "thorough": True}),
     )
     assert not well.get("failed"), well
     assert well["changed"] is False
@@ -324,3 +325,15 @@ def test_both_fronts(front: Front) -> None:
     assert any("aintenance of the license expires in 1" in note for note in checked["notes"])
     assert "aintenance of the license ends" in front.output, "an operator sees a warning"
     assert bench.writes() == []
+
+
+@pytest.mark.parametrize("name", ["evil.example", "localhost@evil.example", "*.localhost", "127.0.0.1", "localhost/x"])
+def test_a_name_that_the_inventory_does_not_know(bench: Bench, name: str) -> None:
+    bench.lab.control.patch_pbx(NEWEST, lies={"FQDN": name, "PbxExternalHost": name})
+    try:
+        found = bench.run().preflight(**GUIDE)
+        assert [each["level"] for each in found_in(found, "name")] == ["error"]
+        known = bench.run().preflight(**GUIDE, fqdn=[name])
+        assert bool(known.get("failed")) == (name != "evil.example"), "what is no host name is never allowed"
+    finally:
+        bench.lab.control.patch_pbx(NEWEST, lies={})
