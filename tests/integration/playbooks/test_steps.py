@@ -107,7 +107,7 @@ def test_each_role_registers_what_its_documentation_names(small: Controller, tmp
     tasks = [{"ansible.builtin.include_role": {"name": f"tcx.m365.{name}"}} for name in ROLES]
     done = play(small, tmp_path, "--limit", "lyon", tasks=[*tasks, {"ansible.builtin.debug": {"msg": f"SEEN {seen}"}}])
     assert done.code == 0, done.output
-    assert re.search(r"SEEN https://\S+/oauth2office2 3cx-lyon 36 4 True True", done.output), done.output
+    assert re.search(r"SEEN https://\S+/oauth2office2 3cx-lyon 36 [1-9] True True", done.output), done.output
 
 
 @pytest.mark.parametrize("where", ["role", "include", "rescue", "loop"])
@@ -208,7 +208,7 @@ def test_an_inventory_for_other_hosts_does_not_decide_where_a_playbook_runs(smal
     )
     assert done.code == 0, done.output
     assert done.failed() == []
-    assert len(done.recap) == (1 if playbook == "compliance" else 3)
+    assert sorted(done.recap) == ALL
     made = {"compliance": "reports/compliance.json", "capture": "captured/host_vars/lyon.yml"}.get(playbook)
     assert made is None or (small.home / made).is_file(), "relative to where Ansible was started"
 
