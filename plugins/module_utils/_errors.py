@@ -244,6 +244,9 @@ class Unlicensed(M365Error):
     """The license or edition does not include what was asked for."""
 
     kind = "unlicensed"
+    default_remedy = (
+        "Upgrade the license of this PBX, or leave what it lacks out of its inventory; running again does not help."
+    )
 
 
 class Unhealthy(M365Error):

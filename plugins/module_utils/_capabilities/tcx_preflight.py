@@ -94,11 +94,22 @@ def _judge(task: Task, work: Work, now: dt.datetime) -> list[Finding]:
         preflight.judge_version(work.facts),
         *([] if task.params["thorough"] else preflight.judge_maintenance(work.facts)),
         *preflight.judge_name(work.facts, work.xapi.connection.url, task.params["fqdn"]),
+        *preflight.judge_edition(work.facts, work.request.desired.values, _current(work)),
         *preflight.judge_role(work.xapi.role),
         *preflight.judge_certificate(shown, work.facts.redirect_uri, now, days),
         *preflight.judge_clock(audit.clock_offset(work.xapi)),
         *preflight.judge_health(work.health, work.facts, work.xapi.connection.url),
     ]
+
+
+def _current(work: Work) -> dict[str, Any]:
+    """The settings as they are on the PBX now."""
+    entities = work.observed.entities
+    return {
+        option: value
+        for resource, entity in entities.items()
+        for option, value in read_all(resource, entity, work.facts.release).items()
+    }
 
 
 def _judge_thoroughly(task: Task, work: Work, now: dt.datetime) -> list[Finding]:

@@ -25,6 +25,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error,
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health as pbx_health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -124,6 +125,31 @@ def judge_maintenance(facts: Facts) -> list[Finding]:
     if facts.license.maintenance_expired:
         return [_maintenance_ended("the maintenance of the license has expired")]
     return [Finding(LICENSE, OK, "the license is under maintenance")]
+
+
+def judge_edition(facts: Facts, wanted: Mapping[str, Any], current: Mapping[str, Any]) -> list[Finding]:
+    """Settings that the license may lack, where the release does not report its edition (before 20.0.10).
+
+    Only the write tells then, and by that time the application is there; so it is said beforehand.
+    """
+    if facts.license.edition is not None:
+        return []
+    gated = []
+    for option, value in wanted.items():
+        edition = BY_OPTION[option].edition if option in BY_OPTION else None
+        if edition is not None and value and current.get(option) != value:
+            gated.append(f"{option} needs {edition.label}")
+    if not gated:
+        return []
+    said = (
+        f"3CX {facts.version} does not report the edition of its license ({facts.license.label}), so the PBX may refuse what "
+        f"is to be switched on: {'; '.join(gated)}"
+    )
+    remedy = (
+        "If the license is smaller, leave these options off for this PBX, or upgrade the license; running the rollout again "
+        "does not help. From 20.0.10 on, this is known beforehand."
+    )
+    return [Finding(LICENSE, WARNING, said, remedy)]
 
 
 def judge_role(role: str) -> list[Finding]:

@@ -337,3 +337,10 @@ def test_a_name_that_the_inventory_does_not_know(bench: Bench, name: str) -> Non
         assert bool(known.get("failed")) == (name != "evil.example"), "what is no host name is never allowed"
     finally:
         bench.lab.control.patch_pbx(NEWEST, lies={})
+
+
+def test_an_edition_that_the_release_does_not_report(bench: Bench) -> None:
+    options = {"contact_sync": {"enabled": True}, "fqdn": [bench.pbx("old-standard").fqdn]}
+    done = bench.run().task("tcx_preflight", **{**bench.login("old-standard"), **options})
+    assert "msg" not in done, done
+    assert any("contact_sync.enabled needs Professional" in note for note in done["notes"])

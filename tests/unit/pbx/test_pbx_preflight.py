@@ -160,6 +160,28 @@ def test_the_role(role: str, expected: list[str]) -> None:
     assert all("System Owner" in each.remedy for each in found if each.level != "ok")
 
 
+@pytest.mark.parametrize(
+    ("license_", "wanted", "current", "expected"),
+    [
+        (License(product_code="3CXPSSTD"), {"contact_sync.enabled": True}, {}, ["warning"]),
+        (License(product_code="3CXPSSTD"), {"contact_sync.enabled": True}, {"contact_sync.enabled": True}, []),
+        (License(product_code="3CXPSSTD"), {"contact_sync.enabled": False}, {}, []),
+        (License(product_code="3CXPSSTD"), {"user_sync.enabled": True}, {}, []),
+        (License(Edition.PROFESSIONAL), {"contact_sync.enabled": True}, {}, []),
+    ],
+)
+def test_what_an_unknown_edition_may_lack_is_told(
+    license_: License, wanted: dict[str, Any], current: dict[str, Any], expected: list[str]
+) -> None:
+    facts = Facts("20.0.8.1109", "pbx.example.com", 5001, (3, 3), license_)
+    found = preflight.judge_edition(facts, wanted, current)
+    assert levels(found) == expected
+    for each in found:
+        assert "contact_sync.enabled needs Professional" in each.as_note()
+        assert "3CXPSSTD" in each.as_note()
+        assert "does not help" in each.as_note()
+
+
 def test_health() -> None:
     judged = {
         name: [(each.topic, each.level) for each in preflight.judge_health(found, FACTS, URL)]
