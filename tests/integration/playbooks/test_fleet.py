@@ -64,8 +64,8 @@ def test_each_failure_is_explained_in_a_sentence_and_stops_nobody_else(demo: Con
     assert "Could not connect to 3CX at https://127.0.0.1:" in down
     assert "firewall" in down
     assert "Connection(" not in down, "names of classes are for programmers"
-    assert "client_id and client_secret were refused" in done.sentence("fabrikam-nantes")
-    assert "Admin Console > Integrations > API" in done.sentence("fabrikam-nantes")
+    assert "username and password were refused" in done.sentence("fabrikam-nantes")
+    assert "login page" in done.sentence("fabrikam-nantes")
     unlicensed = done.sentence("northwind-hotline")
     assert "contact_sync.enabled needs Professional" in unlicensed
     assert "nothing was written" in unlicensed
@@ -96,7 +96,7 @@ def test_compliance_finds_exactly_what_was_changed_and_writes_nothing(demo: Cont
     assert verdicts["acme-hamburg"] == "unreachable"
     assert verdicts["fabrikam-nantes"] == "failed"
     assert verdicts["northwind-hotline"] == "unlicensed"
-    assert report["summary"] == {
+    assert {name: count for name, count in report["summary"].items() if count} == {
         "total": 12,
         "compliant": 5,
         "drifted": 4,
