@@ -146,8 +146,8 @@ class Reading:
             self._wrong(path, "text", value)
             return None
         text = value if isinstance(value, str) else str(value)
-        wanted = DIGITS.get(_last(path))
-        if wanted is not None and not isinstance(value, str) and len(text) != wanted:
+        digits = DIGITS.get(_last(path), 0 if option.get("no_log") else None)
+        if digits is not None and not isinstance(value, str) and len(text) != digits:
             self.problems.append(
                 f"{marked(path)} is a number, and YAML changes a number with a leading zero (0200 becomes 128). "
                 "Put it in quotes"

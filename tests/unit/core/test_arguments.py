@@ -141,6 +141,12 @@ def test_a_number_that_yaml_may_have_changed_is_refused(group: str, name: str) -
     assert "in quotes" in said
 
 
+def test_a_secret_that_is_a_number_is_refused_and_not_shown() -> None:
+    said = refusal({"client_secret": "tcx_client_secret"}, client_secret=8312345)
+    assert "tcx_client_secret is a number" in said
+    assert "8312345" not in said
+
+
 def test_a_number_with_all_its_digits_cannot_have_been_changed() -> None:
     assert read(security_code=123456).parameters["security_code"] == "123456"
 
