@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, ownership, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import Caller, Candidate, Claim, Decision
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed, unique_name_of
@@ -230,7 +230,9 @@ class Trust:
     def _granted_to(self, candidate: Candidate) -> frozenset[str]:
         if candidate.app_id not in self._granted:
             catalogs = Catalogs(self.client)
-            reader = GrantReader(self.client, candidate.app_id, catalogs, self.finder.resources)
+            # Without the right to read them delegated permissions stay unknown: that alone is no reason to stop.
+            delegated = not rights.lacking(self.client.tokens.get(), rights.READ_DELEGATED_PERMISSIONS)
+            reader = GrantReader(self.client, candidate.app_id, catalogs, self.finder.resources, delegated=delegated)
             granted = reader.read()
             self._granted[candidate.app_id] = frozenset(
                 [*application_names(granted, reader.names), *delegated_names(granted, reader.names)]

@@ -74,7 +74,8 @@ def test_what_a_release_lacks_is_refused_before_anything_is_written(releases: Co
 
 
 def test_the_application_that_the_pbx_points_to_is_adopted(releases: Controller, tmp_path: Path) -> None:
-    """As after 3CX's own wizard: there is an application, without our key and our mark, and the PBX points to it."""
+    """As after 3CX's own wizard: there is an application without our key and our mark, whose redirect URI is the PBX's, and the
+    PBX points to it. It keeps what the inventory does not mention: a unique name can never be taken away again."""
     host = "v20-0-10"
     tcx = releases.lab.inventory["tcx"]
     tenant = tcx["hosts"][host]["entra_tenant_id"]
@@ -94,7 +95,8 @@ def test_the_application_that_the_pbx_points_to_is_adopted(releases: Controller,
 
     made = application("displayName", "3CX Phone System")
     assert made["uniqueName"] is None
-    releases.lab.control.patch_application(tenant, made["id"], tags=[])
+    uri = tcx["hosts"][host]["tcx_url"].replace("127.0.0.1", "localhost") + "/oauth2office2"
+    releases.lab.control.patch_application(tenant, made["id"], tags=[], web={"redirectUris": [uri]})
     releases.lab.control.patch_pbx(host, ApplicationId=made["appId"])
     count = len(releases.lab.control.objects(tenant, "applications"))
 
@@ -103,7 +105,8 @@ def test_the_application_that_the_pbx_points_to_is_adopted(releases: Controller,
     assert done.code == 0, done.output
     adopted = application("id", made["id"])
     assert len(releases.lab.control.objects(tenant, "applications")) == count, "no second application was made"
-    assert adopted["uniqueName"] == "3cx-from-the-wizard"
+    assert adopted["uniqueName"] is None
+    assert adopted["displayName"] == "3CX Phone System"
     assert "tcx.m365" in adopted["tags"]
     assert len(adopted["keyCredentials"]) == 1
     assert releases.rollout("--limit", host, variables=variables).changed() == []
