@@ -314,7 +314,7 @@ def test_a_policy_that_forbids_the_lifetime_is_read_first(bench: Bench, customer
     told = reader.run().task(APP, **guide(pair))
     assert "allows certificates to be valid for 90 days" in told["msg"]
     assert customer.writes() == []
-    blind = customer.run().task(APP, **guide(pair))
+    blind = customer.allowed("Application.ReadWrite.All").run().task(APP, **guide(pair))
     assert blind["error"]["code"] == "CredentialInvalidLifetimeAsPerAppPolicy"
     assert "shorter lifetime" in blind["msg"]
 

@@ -14,6 +14,7 @@ import requests
 from tcx_lab.ca import automation_key_pair
 from tcx_lab.entra import mint_federated_token
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
+from tcx_lab.graph import seed
 from tcx_lab.testing import Lab
 from tcx_lab.world import Automation, World
 
@@ -55,6 +56,9 @@ def _token(lab: Lab, credential: Any, tenant: str = "", **options: Any) -> dict[
 
 def test_secret_in_every_tenant(lab: Lab) -> None:
     world, automation = _parts(lab)
+    seed.set_permissions(
+        world, automation, (*automation.permissions, "Organization.Read.All")
+    )  # to ask who the tenant is
     for tenant in world.tenants:
         answer = _token(lab, automation.client_secret, tenant)
         assert answer["token_type"] == "Bearer"
