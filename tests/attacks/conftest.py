@@ -24,9 +24,16 @@ from tcx_lab.world import Pbx, Tenant, World
 
 Json = dict[str, Any]
 
+WIDE = {"entra_app_permissions_profile": "guide"}
+"""What there is to gain: with the permissions of the settings alone most of these tests would have nothing to protect."""
+
 FLEET = FleetPlan(
     [TenantPlan("provider", users=2), TenantPlan("acme", users=3), TenantPlan("bolt", users=3)],
-    [PbxPlan("pbx0", "acme"), PbxPlan("pbx1", "acme"), PbxPlan("bolt", "bolt")],
+    [
+        PbxPlan("pbx0", "acme", inventory=WIDE),
+        PbxPlan("pbx1", "acme", inventory=WIDE),
+        PbxPlan("bolt", "bolt", inventory=WIDE),
+    ],
 )
 GUIDE = {"User.Read.All", "Calendars.Read", "Contacts.Read", "Mail.Send"}
 
