@@ -73,6 +73,10 @@ def main(count: int, slices: int) -> None:
             times = f"time {sliced / whole:.2f} ({whole:.0f} s, {sliced:.0f} s)"
             sys.stdout.write(f"{name:17} {calls:6} calls {more:6} in slices, {times}\n")
         sys.stdout.write(f"the same end: {states[0] == states[1]}\n")
+        for part in states[0]:
+            for name in states[0][part]:
+                if states[0][part][name] != states[1][part].get(name):
+                    sys.stdout.write(f"{part} {name}: {states[0][part][name]} and {states[1][part].get(name)}\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,7 @@ def _application(world: World, app: dict[str, Any]) -> dict[str, Any]:
         "redirect_uris": sorted(_named(uri, ports) for uri in app["web"]["redirectUris"]),
         "certificates": len(app["keyCredentials"]),
         "id_tokens": app["web"]["implicitGrantSettings"]["enableIdTokenIssuance"],
-        "tags": sorted(app["tags"]),
+        "tags": sorted(_named(tag, ports) for tag in app["tags"]),
         "declared": sorted(
             each["id"] for resource in app["requiredResourceAccess"] for each in resource["resourceAccess"]
         ),
@@ -143,7 +144,7 @@ def _application(world: World, app: dict[str, Any]) -> dict[str, Any]:
 
 def _named(uri: str, ports: dict[str, str]) -> str:
     for port, name in ports.items():
-        uri = uri.replace(f":{port}/", f":<{name}>/")
+        uri = re.sub(rf":{port}(?=/|$)", f":<{name}>", uri)
     return uri
 
 

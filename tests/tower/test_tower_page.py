@@ -116,11 +116,7 @@ def reader(awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         reader = Reader(controller, home, awx_modules)
         controller.store.images = {IMAGE}
         controller.store.runner = reader.carry_out
-        known = commands()
-        end = next(command for command in known if "controller_setup_state=absent" in command)
-        for command in known:
-            if command == end:
-                controller.store.snapshot = dict(controller.store.items)
+        for command in commands():
             reader.type_in(command)
         yield reader
 
@@ -172,14 +168,30 @@ def test_every_job_ended_well(reader: Reader) -> None:
     assert set(unhappy) == {"3CX gate: nothing differs"}, unhappy
 
 
-def test_a_limit_without_one_slice_fails(reader: Reader) -> None:
+def test_a_limit_leaves_slices_without_hosts(described: FakeController, tmp_path: Path) -> None:
     """Why the page asks for one slice."""
-    store = reader.controller.store
-    assert store
-    items = store.snapshot
-    template = next(item for item in items.values() if item.name == "3CX rollout" and item.kind.survey)
-    assert template.values["job_slice_count"] == 4
-    assert template.values["ask_job_slice_count_on_launch"]
+    store = described.store
+    desk = Desk(store, tmp_path)
+
+    def reach(launch: jobs.Launch) -> jobs.Ended:
+        job = desk.prepare(launch, f"job-{launch.job.id}")
+        playbook = "- hosts: tcx\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: }]\n"
+        (job.directory / "project" / "playbooks" / "rollout.yml").write_text(playbook, encoding="utf-8")
+        done = job.run()
+        return jobs.Ended(done.code, done.output)
+
+    template = store.one("job_template", "3CX rollout")
+    before, template.lists["credentials"] = template.lists["credentials"], []
+    jobs.launch(store, store.one("job_template", "3CX compliance"), {})
+    store.runner = reach
+    try:
+        sliced = jobs.launch(store, template, {"limit": "acme"})
+        whole = jobs.launch(store, template, {"limit": "acme", "job_slice_count": 1})
+    finally:
+        store.runner, template.lists["credentials"] = jobs.succeed, before
+    parts = [item.values["status"] for item in store.of("job") if item.values["workflow_job"] == sliced.id]
+    assert (sliced.values["status"], sorted(parts)) == ("failed", ["failed", "successful"])
+    assert whole.values["status"] == "successful", whole.values["result_stdout"]
 
 
 def test_the_command_line_cannot_approve(reader: Reader) -> None:
@@ -224,8 +236,6 @@ def test_teams_do_what_they_were_given(described: FakeController) -> None:
 def test_a_new_customer_takes_part_in_the_next_job(described: FakeController) -> None:
     store = described.store
     fleet = store.one("inventory", "3CX fleet")
-    path = next(iter(store.repositories.values()))
-    assert path
     source = store.one("inventory_source", "3CX inventory files of the project")
     project = store.items[source.values["source_project"]]
     written = store.repositories[project.values["scm_url"]] / "fleet" / "inventory.yml"

@@ -70,8 +70,6 @@ class Store:
         #: Who runs the jobs, and which images the execution nodes can get (None: all).
         self.runner: jobs.Runner = jobs.succeed
         self.images: set[str] | None = None
-        #: For tests that look back at what is gone by then.
-        self.snapshot: dict[int, Item] = {}
         #: What was sent to somebody.
         self.sent: list[dict[str, Any]] = []
         self._add(BY_TYPE["instance_group"], {"name": "default"})
