@@ -101,6 +101,8 @@ def _object_plan(result: Mapping[str, Any], target: str, changes: list[Mapping[s
     action = CHANGE
     shown = []
     for change in changes:
+        if change.get("field") == "adopted":
+            continue  # said above all others, in words
         if change.get("field") == "state":
             action = REMOVE if change.get("after") == "absent" else CREATE
         else:
@@ -112,7 +114,7 @@ def _object_plan(result: Mapping[str, Any], target: str, changes: list[Mapping[s
 
 
 def _object_name(result: Mapping[str, Any], target: str, changes: list[Mapping[str, Any]]) -> str:
-    name = _OBJECTS.get(target, target.replace("_", " "))
+    name = _OBJECTS.get(target) or visible(target.replace("_", " "))
     if target != "application":
         return name
     fields = {str(change.get("field")): change for change in changes}
@@ -168,10 +170,7 @@ def host_lines(host: str, result: Mapping[str, Any], *, check_mode: bool, detail
 
 def adoption(result: Mapping[str, Any]) -> str:
     """The sentence of an application that was, or would be, taken over; empty when there is none."""
-    adopted = result.get("adopted")
-    if isinstance(adopted, Mapping):
-        adopted = adopted.get("sentence") or adopted.get("msg") or ""
-    return visible(adopted) if isinstance(adopted, str) else ""
+    return visible(str(result.get("adoption") or ""))
 
 
 def failure_lines(name: str, result: Mapping[str, Any], *, written: bool) -> list[str]:

@@ -23,6 +23,8 @@ from fake_controller.schema import ASKED
 if TYPE_CHECKING:
     from fake_controller.store import Item, Store
 
+_SINGULAR = {"credentials": "credential"}
+"""What AWX calls a prompt where its switch has another number."""
 DONE = ("successful", "failed", "error", "canceled")
 PATHS = ("success_nodes", "failure_nodes", "always_nodes")
 #: Fields of a launch that a template may ask for, and those that it never takes from a workflow.
@@ -69,7 +71,7 @@ def succeed(_launch: Launch) -> Ended:
 
 
 def asked(template: Item, name: str) -> bool:
-    return bool(template.values.get(f"ask_{ {'credentials': 'credential'}.get(name, name) }_on_launch"))
+    return bool(template.values.get(f"ask_{_SINGULAR.get(name, name)}_on_launch"))
 
 
 def launch(store: Store, template: Item, given: Mapping[str, Any], launch_type: str = "manual") -> Item:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines, object_plans
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,9 +108,11 @@ def test_a_later_success_does_not_hide_a_failure_and_a_later_look_no_change() ->
     assert totals.outcomes == {"a": "failed", "b": "changed"}
 
 
-@pytest.mark.parametrize("adopted", ["ADOPTED application X", {"sentence": "ADOPTED application X"}])
-def test_an_application_that_is_taken_over_is_said_first(adopted: Any) -> None:
-    assert "ADOPTED application X" in lines({**WORKS, "adopted": adopted, "changed": True, "changes": FIRST})[0]
+def test_an_application_that_is_taken_over_is_said_first_and_once() -> None:
+    adopted = change("application", "adopted", None, "ADOPTED application X")
+    told = lines({**WORKS, "adopted": True, "adoption": "ADOPTED application X", "changes": [adopted, *FIRST]})
+    assert "ADOPTED application X" in told[0]
+    assert sum("ADOPTED" in line for line in told) == 1
 
 
 @given(st.text(), st.text(), st.text())
@@ -123,7 +124,8 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is(host: str, value: str, me
         "changes": [change(value, value, value, [value]), change("application", value, None, {value: value})],
         "status": {"message": value},
         "notes": [value],
-        "adopted": value,
+        "adopted": True,
+        "adoption": value,
         "steps": STEPS,
     }
     for shown in (result, {**result, "failed": False}):
