@@ -20,14 +20,14 @@ options:
         of it, and deletes it when nobody else is left.
       - Nothing is removed in the run that marks the application for the PBX.
     type: str
-    version_added: 1.1.0
+    version_added: 2.0.0
   pbx_names:
     description:
       - Further host names of the PBX, each with the port of O(pbx) unless it has one of its own.
     type: list
     elements: str
     default: []
-    version_added: 1.1.0
+    version_added: 2.0.0
   require_evidence:
     description:
       - Whether O(app_id) and O(unique_name) are hints rather than the operator's word, because a PBX reported the one, and anybody in
@@ -38,20 +38,20 @@ options:
         RV(unknown_credentials).
     type: bool
     default: false
-    version_added: 1.1.0
+    version_added: 2.0.0
   in_use:
     description:
       - Whether the PBX works with O(app_id) today. If that application cannot be read in the tenant, the task fails instead of putting
         another one in its place. It counts with O(require_evidence=true).
     type: bool
     default: false
-    version_added: 1.1.0
+    version_added: 2.0.0
   create_with:
     description:
       - What an application gets that this collection makes or has made, unless the options of the same names say otherwise. An
         application of somebody else that is adopted keeps its own.
     type: dict
-    version_added: 1.1.0
+    version_added: 2.0.0
     suboptions:
       display_name:
         description: The name of the application.

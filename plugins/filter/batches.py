@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: batches
 short_description: Read the sizes of batches from text
-version_added: 1.1.0
+version_added: 2.0.0
 author:
   - The tcx.m365 contributors (@tcx-m365)
 description:

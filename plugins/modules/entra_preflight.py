@@ -47,32 +47,32 @@ options:
     description:
       - Address of the PBX, as in C(tcx_url).
     type: str
-    version_added: 1.1.0
+    version_added: 2.0.0
   pbx_names:
     description:
       - Further host names of the PBX.
     type: list
     elements: str
     default: []
-    version_added: 1.1.0
+    version_added: 2.0.0
   pbx_tenant_id:
     description:
       - Tenant that the PBX works with today.
     type: str
-    version_added: 1.1.0
+    version_added: 2.0.0
   pbx_healthy:
     description:
       - Whether the Microsoft 365 integration of the PBX works today. Then the PBX is not moved to another tenant or application unless
         the inventory says so.
     type: bool
     default: false
-    version_added: 1.1.0
+    version_added: 2.0.0
   move_tenant:
     description:
       - Whether a PBX that works in another tenant is to move to O(tenant_id). What stays behind is in RV(notes).
     type: bool
     default: false
-    version_added: 1.1.0
+    version_added: 2.0.0
   certificates:
     description:
       - Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has expired is an error.

@@ -54,14 +54,14 @@ options:
       - Address of the PBX that the task works for. With it O(exclusive) revokes nothing from an application that other PBXs use too, or
         that was marked for this PBX in the same run.
     type: str
-    version_added: 1.1.0
+    version_added: 2.0.0
   pbx_names:
     description:
       - Further host names of the PBX.
     type: list
     elements: str
     default: []
-    version_added: 1.1.0
+    version_added: 2.0.0
   unknown_credentials:
     description:
       - Credentials and owners of the application that the inventory does not know, RV(tcx.m365.azure_app_registration#module:unknown_credentials).
@@ -69,7 +69,7 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 1.1.0
+    version_added: 2.0.0
   exclusive:
     description:
       - Whether everything that is not listed is revoked.

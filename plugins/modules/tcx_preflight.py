@@ -40,7 +40,7 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 1.1.0
+    version_added: 2.0.0
   thorough:
     description:
       - Whether to read what costs further requests. Three and one for each hundred users of the PBX, and one for each page of
