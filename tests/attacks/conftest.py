@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class Scene:
     def vendor(self, tenant: str = "acme", **properties: Any) -> Json:
         return hostile.vendor_application(self.world, self.tenant(tenant), **properties)
 
-    def wizard(self, host: str, roles: set[str] = GUIDE, **properties: Any) -> Json:
+    def wizard(self, host: str, roles: Iterable[str] | None = None, **properties: Any) -> Json:
         """An application as 3CX's wizard makes it, with the PBX linked to it and working."""
         tenant = self.world.tenants[self.pbx(host).tenant_id]
         made = seed.create_application(
@@ -93,7 +93,7 @@ class Scene:
         )
         seed.add_certificate(self.world, tenant, made["id"], ca.key_pair_of(self.world, self.pbx(host)).certificate)
         principal = seed.ensure_service_principal(self.world, tenant, made)
-        seed.grant_app_roles(self.world, tenant, principal["id"], roles)
+        seed.grant_app_roles(self.world, tenant, principal["id"], set(GUIDE if roles is None else roles))
         patch_pbx(self.world, self.pbx(host), {"ApplicationId": made["appId"], "TenantId": tenant.id})
         return tenant.applications[made["id"]]
 

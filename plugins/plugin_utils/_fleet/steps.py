@@ -54,14 +54,12 @@ _OFFBOARD_REMEDY = (
 
 
 class RunTask(Protocol):
-    """Runs one capability with its arguments.
-
-    ``check`` is for check mode; without it the mode of the run decides.
-    """
+    """Runs one capability with its arguments."""
 
     def __call__(
         self, capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False
-    ) -> dict[str, Any]: ...
+    ) -> dict[str, Any]:
+        """The result; ``check`` is for check mode, without it the mode of the run decides."""
 
 
 @dataclass

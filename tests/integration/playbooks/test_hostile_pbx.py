@@ -53,7 +53,7 @@ def _one_byte_at_a_time(handler: Handler) -> None:
 
 def _eight_hundred_megabytes(handler: Handler) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join([*(packer.compress(b" " * 2**20) for _ in range(800)), packer.flush()])
+    packed = b"".join([*(packer.compress(b" " * 2**20) for _part in range(800)), packer.flush()])
     _answer(handler, packed, Content_Encoding="gzip")
 
 

@@ -75,7 +75,8 @@ def test_two_hosts_with_one_address_are_both_named() -> None:
     hosts["pbx3"] = replace(hosts["pbx3"], address=hosts["pbx1"].address)
     found = conflicts(hosts)
     assert sorted(found) == ["pbx1", "pbx3"]
-    assert "pbx1 and pbx3" in found["pbx1"] == found["pbx3"]
+    assert found["pbx1"] == found["pbx3"]
+    assert "pbx1 and pbx3" in found["pbx1"]
 
 
 def test_one_certificate_at_two_applications_is_refused() -> None:

@@ -30,12 +30,12 @@ ADMINISTRATOR = {"tcx_url": HOST["tcx_url"], "tcx_username": "100", "tcx_passwor
 CERTIFICATE = {"entra_tenant_id": "acme.example", "entra_client_id": "automation", "entra_certificate_path": "/c.pem"}
 
 
-def pbx(given: dict[str, Any], host: dict[str, Any] = HOST) -> dict[str, Any]:
-    return connected(tcx_m365_settings_info.CAPABILITY, given, host)
+def pbx(given: dict[str, Any], host: dict[str, Any] | None = None) -> dict[str, Any]:
+    return connected(tcx_m365_settings_info.CAPABILITY, given, HOST if host is None else host)
 
 
-def entra(given: dict[str, Any], host: dict[str, Any] = HOST) -> dict[str, Any]:
-    return connected(graph_user_info.CAPABILITY, given, host)
+def entra(given: dict[str, Any], host: dict[str, Any] | None = None) -> dict[str, Any]:
+    return connected(graph_user_info.CAPABILITY, given, HOST if host is None else host)
 
 
 def test_a_task_that_names_nothing_takes_everything_of_its_host() -> None:

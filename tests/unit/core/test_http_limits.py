@@ -84,7 +84,7 @@ def packed(content: bytes, packing: str = "gzip") -> Step:
 
 def bomb(size: int) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return b"".join([*(packer.compress(b" " * MIB) for _ in range(size // MIB)), packer.flush()])
+    return b"".join([*(packer.compress(b" " * MIB) for _part in range(size // MIB)), packer.flush()])
 
 
 TOO_MUCH: dict[str, Callable[[], Step]] = {
@@ -186,7 +186,7 @@ def test_what_is_not_json_as_documented_is_none(content: bytes) -> None:
 
 
 def test_wide_json_is_fine() -> None:
-    wide = [{"a": [[]]} for _ in range(1000)]
+    wide = [{"a": [[]]} for _row in range(1000)]
     assert parse_json(json.dumps(wide).encode()) == wide
     assert parse_json(b"\xef\xbb\xbf{}") == {}
 
