@@ -174,7 +174,7 @@ def _nested(suboptions: Mapping[str, Any], names: Mapping[str, str], spec: Mappi
     """The suboptions of a module's option as the nested options of a role's spec."""
     found = {}
     for key, option in suboptions.items():
-        kept = {each: option[each] for each in ("elements", "required", "choices", "aliases") if each in option}
+        kept = {each: option[each] for each in ("elements", "required", "choices") if each in option}
         if spec[key].get("no_log"):
             kept["no_log"] = True
         found[key] = {"description": _renamed(option["description"], names), "type": option["type"], **kept}

@@ -320,7 +320,8 @@ def test_the_inventory_has_the_agreed_shape(setting: Setting) -> None:
     assert list(inventory) == ["tcx"]
     assert set(inventory["tcx"]["hosts"]) == {"pbx0", "pbx1", "pbx2"}
     host = inventory["tcx"]["hosts"]["pbx0"]
-    assert set(host) == {"tcx_url", "tcx_client_id", "tcx_client_secret", "entra_tenant_id", "entra_app_public_key"}
+    credentials = {"tcx_client_id", "tcx_client_secret"}
+    assert set(host) == {"tcx_url", "tcx_fqdn", *credentials, "entra_tenant_id", "entra_app_public_key"}
     assert host["tcx_url"] == setting.url("pbx0")
     assert host["entra_app_public_key"].startswith("-----BEGIN CERTIFICATE-----")
     assert host["entra_app_public_key"] != inventory["tcx"]["hosts"]["pbx1"]["entra_app_public_key"]
