@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tcx_lab.world import README_PERMISSIONS
 
 from .conftest import Controller
 
@@ -47,7 +48,8 @@ LIMITS = {"entra_deadline": 20, "tcx_deadline": 20}
 
 @pytest.fixture
 def unreadable(small: Controller) -> Controller:
-    """The tenant of lyon gives a cut token answer, every time."""
+    """The tenant of lyon gives a cut token answer, every time; in the others the users may be read."""
+    small.lab.control.set_permissions(*README_PERMISSIONS, "User.Read.All")
     tenant = small.lab.inventory["tcx"]["hosts"]["lyon"]["entra_tenant_id"]
     match = {"service": "login", "path": rf"/{tenant}/oauth2/v2\.0/token"}
     small.lab.control.add_trouble("status", match=match, status=200, body=CUT, times=0)
