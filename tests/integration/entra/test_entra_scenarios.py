@@ -25,6 +25,7 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import (
     key_credential,
 )
 from cryptography.hazmat.primitives import serialization
+from tcx_lab.ca import KeyPair
 from tcx_lab.graph import seed
 
 
@@ -278,13 +279,21 @@ def test_rotation_over_the_overlap(bench: Bench, customer: Customer) -> None:
     everything = {old.thumbprint, new.thumbprint, theirs.thumbprint}
     assert customer.thumbprints() == everything
     assert not _made(customer.run().task(APP, **desired))["changed"]
-    # As if the new one had been registered three weeks ago.
-    since = (dt.datetime.now(dt.UTC) - dt.timedelta(days=21)).strftime("tcx.m365 %Y-%m-%d")
-    for entry in customer.application()["keyCredentials"]:
-        if entry["customKeyIdentifier"] == new.thumbprint:
-            entry["displayName"] = since
+    # As if the old one had been registered a year and the new one three weeks ago.
+    _registered(customer, new, days=21)
+    _made(customer.run().task(APP, **desired))
+    assert customer.thumbprints() == everything, "the old one was registered today: a PBX may have needed it back"
+    _registered(customer, old, days=365)
     _made(customer.run().task(APP, **desired))
     assert customer.thumbprints() == {new.thumbprint, theirs.thumbprint}
+
+
+def _registered(customer: Customer, pair: KeyPair, days: int) -> None:
+    """As if an entry had been registered that many days ago."""
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
+    for entry in customer.application()["keyCredentials"]:
+        if entry["customKeyIdentifier"] == pair.thumbprint:
+            entry["displayName"] = f"tcx.m365 {since:%Y-%m-%d}"
 
 
 def _kept(customer: Customer) -> list[dict[str, Any]]:

@@ -186,7 +186,7 @@ def test_a_service_principal_that_is_gone_for_good_is_told(customer: Customer) -
     _deleted_without_principal(customer)
     for check in (True, False):
         application, _grant = _rollout(customer, check=check)
-        assert any("gone for good" in warning for warning in application["warnings"])
+        assert any("which cannot be restored" in warning for warning in application["warnings"])
 
 
 def test_grants_alone_say_that_the_application_was_deleted(customer: Customer) -> None:

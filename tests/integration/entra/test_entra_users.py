@@ -15,7 +15,7 @@ from tcx_lab import graph
 from tcx_lab.graph import contract
 
 GROUP_RIGHTS = ("User.Read.All", "GroupMember.Read.All")
-SELECT = "$select=id,userPrincipalName,mail,displayName,accountEnabled,userType&$top=999"
+SELECT = "$select=id,userPrincipalName,mail,displayName,accountEnabled,userType,proxyAddresses&$top=999"
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def test_what_is_returned(customer: Customer, people: dict[str, dict[str, Any]])
         "enabled": False,
         "guest": False,
         "photo": False,
+        "aliases": [],
     }
     assert [each["photo"] for each in shown] == [True, False, False, False]
     assert [each["guest"] for each in shown] == [False, False, True, False]
