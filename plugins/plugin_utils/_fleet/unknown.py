@@ -75,6 +75,9 @@ class Unknown:
         return cls(host, str(entry["variable"]), str(entry["nearest"]))
 
 
+_OF_EVERYBODY = frozenset(("hostvars", "vars", "groups"))
+
+
 def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
     """The variables of our families that neither we nor another variable of the host reads.
 
@@ -84,7 +87,9 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
     suspects = [name for name in variables if name not in known and name.startswith((*FAMILIES, *COMMON))]
     if not suspects:
         return []
-    templates = "\n".join(_templates(variables))
+    # Of this host alone: "hostvars" and "vars" template what they hold when they are read, and hold the whole fleet.
+    own = {name: value for name, value in variables.items() if name not in _OF_EVERYBODY}
+    templates = "\n".join(_templates(own))
     found = []
     for name in sorted(suspects):
         if re.search(rf"\b{re.escape(name)}\b", templates):

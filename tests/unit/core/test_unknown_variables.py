@@ -90,3 +90,12 @@ def test_fail_stops_the_host_before_anything_is_sent() -> None:
     known.unknown = unknown_variables("acme", {"tcx_uri": 1})
     with pytest.raises(BadInput, match="unknown variable tcx_uri of acme; did you mean tcx_url"):
         arguments_of.pbx_preflight_arguments(known)
+
+
+def test_the_variables_of_other_hosts_are_not_read() -> None:
+    class Fleet(dict[str, Any]):
+        def values(self) -> Any:
+            raise AssertionError("the variables of the whole fleet were read")
+
+    variables = {"tcx_of_another_project": "{{ nobody }}", "hostvars": Fleet(), "vars": Fleet()}
+    assert [each.name for each in unknown_variables("acme", variables)] == ["tcx_of_another_project"]
