@@ -30,6 +30,7 @@ from ansible_collections.tcx.m365.tests.integration.browser.signing_in import (
 )
 from ansible_collections.tcx.m365.tests.tools.chromium import Chromium, missing
 from tcx_lab.testing import Lab
+from tcx_lab.world import README_PERMISSIONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing() or "browser")]
 
@@ -58,6 +59,8 @@ def browser() -> Iterator[Chromium]:
 def untouched(browser: Chromium, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chapter]:
     """The fleet as it was delivered. `seen`: whether a login page offers Microsoft, by PBX and page."""
     with Lab.start(fleet(), switches=SWITCHES) as lab:
+        # The sign-in of users rests on delegated permissions that the rollout consents to for everybody.
+        lab.control.set_permissions(*README_PERMISSIONS, "DelegatedPermissionGrant.ReadWrite.All")
         visitor = Visitor(browser, Bench(lab, tmp_path_factory.mktemp("home")))
         yield Chapter(visitor.bench, visitor, _offers(visitor), {})
 

@@ -57,7 +57,7 @@ def test_by_default_the_users_are_not_read(troubled: Controller) -> None:
     assert not [each for each in troubled.lab.control.log(source="client") if each["path"] == "/xapi/v1/Users"]
 
 
-def test_compliance_tells_what_will_stand_in_the_way_and_stays_compliant(small: Controller, tmp_path: Path) -> None:
+def test_compliance_tells_what_will_stand_in_the_way_as_a_verdict_of_its_own(small: Controller, tmp_path: Path) -> None:
     small.rollout(variables=SYNC)
     small.lab.control.patch_pbx("berlin", maintenance_days=12)
     small.lab.control.patch_pbx("munich", license_active=False)
@@ -65,8 +65,8 @@ def test_compliance_tells_what_will_stand_in_the_way_and_stays_compliant(small: 
     hosts = {entry["host"]: entry for entry in report["hosts"]}
     assert hosts["lyon"]["verdict"] == "compliant"
     assert hosts["lyon"]["reasons"] == []
-    assert hosts["berlin"]["verdict"] == "compliant"
-    assert any("maintenance of the license expires in 1" in reason for reason in hosts["berlin"]["reasons"])
+    assert hosts["berlin"]["verdict"] == "attention"
+    assert any("maintenance of the license expires in 1" in sentence for sentence in hosts["berlin"]["attention"])
     assert hosts["munich"]["verdict"] == "unlicensed"
     assert any("has expired" in reason for reason in hosts["munich"]["reasons"])
 
