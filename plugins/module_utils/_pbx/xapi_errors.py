@@ -184,16 +184,17 @@ def _warned(said: Said, details: dict[str, Any]) -> M365Error:
 
 
 def _forbidden(said: Said, access: str, details: dict[str, Any], served: bool) -> M365Error:
+    role = str((jwt.claims(access) or {}).get("MaxRole") or "")
     if served:
+        refused = "this request is refused, although others with the same token were answered"
         return Forbidden(
-            said.message or "this request is refused, although others with the same token were answered",
+            said.message or (f"{refused}; the role is {role}" if role else refused),
             missing=list(OWNER_ROLES),
             remedy="Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
             "Integrations > API > Role. Console Restrictions of the PBX, or a firewall in front of it, can refuse changes as "
             "well.",
             **details,
         )
-    role = str((jwt.claims(access) or {}).get("MaxRole") or "")
     if role in OWNER_ROLES:
         return Unlicensed(
             said.message or f"the role is {role}, which may do everything, and XAPI still refuses",

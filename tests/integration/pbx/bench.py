@@ -162,7 +162,8 @@ class Bench:
     def login(self, name: str = NEWEST) -> dict[str, Any]:
         """Connection options of a PBX; where its license has no XAPI, those of its administrator."""
         pbx = self.pbx(name)
-        if pbx.edition != "Enterprise" and self.world.switches.xapi_licence != "open":
+        licensed = pbx.edition == "Enterprise" and self.state(name).license_active
+        if not licensed and self.world.switches.xapi_licence != "open":
             return self.administrator(name)
         return self.client(name)
 
