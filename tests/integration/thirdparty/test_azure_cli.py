@@ -180,8 +180,10 @@ def test_people_and_any_request(az: Cli) -> None:
 
 def test_a_missing_permission_is_told(az: Cli) -> None:
     assert az.world.automation is not None
-    assert "Group.Read.All" not in az.world.automation.permissions
-    done = az.run("ad", "group", "list")
+    assert "Policy.ReadWrite.ApplicationConfiguration" not in az.world.automation.permissions
+    graph = az.lab.endpoints["graph"]
+    url = f"{graph}/v1.0/policies/defaultAppManagementPolicy"
+    done = az.run("rest", "--method", "PATCH", "--url", url, "--resource", graph, "--body", '{"isEnabled": true}')
     assert done.returncode == 1
     assert "Insufficient privileges to complete the operation." in done.stderr
 

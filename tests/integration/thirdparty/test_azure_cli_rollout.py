@@ -29,6 +29,7 @@ FLEET = FleetPlan(
 GUIDE: dict[str, Any] = {
     "tcx_console_user_sync": {"enabled": True, "scope": "all", "starting_extension": "200", "photo": True},
     "tcx_console_calendar_sync": {"enabled": True},
+    "entra_app_permissions_profile": "guide",
 }
 PERMISSIONS = ("User.Read.All", "Calendars.Read", "Contacts.Read", "Mail.Send")
 
