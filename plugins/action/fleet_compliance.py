@@ -172,7 +172,8 @@ def _check(
 
     try:
         crossings.check(host)
-        taken = Runner(host, None, check_mode=True).run(known, run_task, OPERATIONS["compliance"])
+        runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host))
+        taken = runner.run(known, run_task, OPERATIONS["compliance"])
         return {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
     except M365Error as error:
         unknown = known.unknown_entries()

@@ -39,6 +39,14 @@ options:
     type: bool
     default: false
     version_added: 2.0.0
+  shared_certificates:
+    description:
+      - SHA-1 thumbprints of the certificates of other PBXs that use the same application. Other certificates are known only if
+        O(certificates) has them, or if they carry the mark of this collection and the automation registered the application.
+    type: list
+    elements: str
+    default: []
+    version_added: 2.0.0
   in_use:
     description:
       - Whether the PBX works with O(app_id) today. If that application cannot be read in the tenant, the task fails instead of putting

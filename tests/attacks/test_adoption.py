@@ -13,6 +13,7 @@ from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
 from tcx_lab import hostile
 from tcx_lab.graph import seed
 from tcx_lab.hostile import Intruder
+from tcx_lab.pbx import state_of
 
 MARK = "tcx.m365"
 
@@ -132,6 +133,31 @@ def test_a_squatter_who_hides_gains_nothing(scene: Scene) -> None:
     eve.leave(squatted)
     _refused(scene)
     assert scene.roles(squatted) == set()
+
+
+@pytest.mark.parametrize("name", [MARK, f"{MARK} 2026-01-01", f"{MARK} 2026-01-01 {{}}"], ids=["mark", "date", "PBX"])
+@pytest.mark.parametrize("pointed", [False, True], ids=["by name", "by the PBX"])
+def test_a_squatter_with_a_certificate_like_ours_gains_nothing(scene: Scene, name: str, *, pointed: bool) -> None:
+    """He knows all that is public, imitates all that an owner can set, and is no owner any more."""
+    eve = Intruder(scene.world, scene.tenant("acme"))
+    pbx = scene.pbx("pbx0")
+    uri = f"{state_of(scene.world, pbx).base_url}/oauth2office2"
+    authority = uri.partition("//")[2].partition("/")[0]
+    squatted = eve.register("3CX Server-side", uniqueName="3cx-pbx0", web={"redirectUris": [uri]})
+    eve.set_tags(squatted, MARK, f"tcx.m365:pbx={authority}")
+    key = eve.add_certificate(squatted, displayName=name.format(authority))
+    eve.leave(squatted)
+    if pointed:
+        scene.point("pbx0", squatted["appId"])
+    done = scene.rollout("pbx0")
+    assert done.failed() == ["pbx0"], done.output
+    assert key in done.output, "the operator reads which key is unknown"
+    assert scene.roles(squatted) == set(), "his key gets no rights"
+    principals = {
+        each["id"] for each in scene.tenant("acme").service_principals.values() if each["appId"] == squatted["appId"]
+    }
+    consents = scene.tenant("acme").oauth2_permission_grants.values()
+    assert not [each for each in consents if each["clientId"] in principals]
 
 
 # --- an intruder in an application of ours --------------------------------------------------------------------------------

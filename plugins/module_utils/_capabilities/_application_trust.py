@@ -18,6 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import Ca
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed, unique_name_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import normalized_thumbprint
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import application_names, delegated_names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
@@ -32,6 +33,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "pbx": {"type": "str"},
     "pbx_names": {"type": "list", "elements": "str", "default": []},
     "require_evidence": {"type": "bool", "default": False},
+    "shared_certificates": {"type": "list", "elements": "str", "default": []},
     "in_use": {"type": "bool", "default": False},
     "create_with": {
         "type": "dict",
@@ -150,6 +152,7 @@ class Trust:
             pbx=desired.pbx,
             unique_name=desired.key.unique_name,
             thumbprints=frozenset(each.thumbprint for each in desired.certificates or ()),
+            neighbors=frozenset(normalized_thumbprint(each) for each in self._params["shared_certificates"] or ()),
             known_owners=frozenset(desired.owners or ()),
             wanted=frozenset(names.label(each.resource, each.name, catalogs) for each in self._wanted()),
             now=self.client.now().isoformat(),
@@ -193,7 +196,7 @@ class Trust:
         )
         claim = self.claim(final.application)
         words = self.adoption_words(done=False)
-        found = adoption.credentials(candidate, claim)
+        found = adoption.credentials(candidate, claim, self._caller)
         unknown = adoption.unknown_holders(candidate, claim, self._caller)
         return {
             "credentials": [each.as_dict() for each in found],
@@ -211,7 +214,8 @@ class Trust:
         adopts = self.decision is not None and self.decision.action == adoption.ADOPT and self.desired.pbx is not None
         if not adopts or self.candidate is None:
             return ""
-        return adoption.adoption_in_words(self.candidate, self.claim(self.candidate.application), done=done)
+        claim = self.claim(self.candidate.application)
+        return adoption.adoption_in_words(self.candidate, claim, self._caller, done=done)
 
     def _plain(self, desired: Desired, *, ours: bool) -> dict[str, Any]:
         given = {name: value for name, value in (self._params["create_with"] or {}).items() if value is not None}

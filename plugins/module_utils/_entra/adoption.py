@@ -101,7 +101,8 @@ class Claim:
     """Why the application is looked at, and what the inventory knows.
 
     :param unique_name: the name that the inventory gives (or that follows from the host's).
-    :param thumbprints: of the certificates in the inventory.
+    :param thumbprints: of the certificates that the inventory has for this PBX.
+    :param neighbors: of those that it has for other PBXs with the same application.
     :param known_owners: object ids that the inventory names as owners.
     :param wanted: names of the permissions that are to be granted.
     :param now: an ISO date; a credential that expired before it lets nobody in.
@@ -111,6 +112,7 @@ class Claim:
     pbx: Pbx | None = None
     unique_name: str = ""
     thumbprints: frozenset[str] = frozenset()
+    neighbors: frozenset[str] = frozenset()
     known_owners: frozenset[str] = frozenset()
     wanted: frozenset[str] = frozenset()
     now: str = ""
@@ -235,9 +237,11 @@ def evidence(application: Mapping[str, Any], claim: Claim) -> list[str]:
 
 
 def unknown_holders(candidate: Candidate, claim: Claim, caller: Caller) -> list[str]:
-    """Credentials and owners that neither the inventory names nor our mark says we put there, in words."""
+    """Credentials and owners that neither the inventory names nor the automation put there, in words."""
     holders = [
-        each.words() for each in credentials(candidate, claim) if each.owner == "foreign" and each.hint != "expired"
+        each.words()
+        for each in credentials(candidate, claim, caller)
+        if each.owner == "foreign" and each.hint != "expired"
     ]
     known = {each.lower() for each in claim.known_owners} | {caller.principal_id.lower()}
     for where, owners in (("", candidate.owners), (" of its service principal", candidate.principal_owners)):
@@ -247,10 +251,10 @@ def unknown_holders(candidate: Candidate, claim: Claim, caller: Caller) -> list[
     return list(dict.fromkeys(holders))
 
 
-def credentials(candidate: Candidate, claim: Claim) -> list[Credential]:
+def credentials(candidate: Candidate, claim: Claim, caller: Caller) -> list[Credential]:
     """Everything that lets somebody sign in as the application, and whose it is."""
     found: list[Credential] = []
-    now = claim.now
+    now, made = claim.now, caller.made(candidate.application)
     for on, entity in (
         ("application", candidate.application),
         ("service_principal", candidate.service_principal or {}),
@@ -258,7 +262,7 @@ def credentials(candidate: Candidate, claim: Claim) -> list[Credential]:
         for entry in entity.get("keyCredentials") or ():
             if entry.get("usage") == "Verify":
                 name = thumbprint_of(entry) or str(entry.get("displayName") or entry.get("keyId") or "")
-                found.append(_credential("certificate", name, entry, _owner(entry, claim), on, now))
+                found.append(_credential("certificate", name, entry, _owner(entry, claim, made=made), on, now))
         for entry in entity.get("passwordCredentials") or ():
             name = str(entry.get("displayName") or entry.get("keyId") or "")
             found.append(_credential("secret", name, entry, "foreign", on, now))
@@ -274,14 +278,14 @@ def owner_name(owner: Mapping[str, Any]) -> str:
     return f"{name} (guest)" if owner.get("userType") == "Guest" or "#EXT#" in str(name) else str(name)
 
 
-def adoption_in_words(candidate: Candidate, claim: Claim, *, done: bool) -> str:
+def adoption_in_words(candidate: Candidate, claim: Claim, caller: Caller, *, done: bool) -> str:
     """What the operator reads and approves: ``would ADOPT application X (name, owners, roles, credentials)``."""
     application = candidate.application
     owners = ", ".join(owner_name(each) for each in candidate.owners) or "none"
     roles = ", ".join(sorted(candidate.granted)) if candidate.granted else "none"
     if candidate.granted is None:
         roles = "not read"
-    held = ", ".join(each.words() for each in credentials(candidate, claim)) or "none"
+    held = ", ".join(each.words() for each in credentials(candidate, claim, caller)) or "none"
     return (
         f"{'ADOPTED' if done else 'would ADOPT'} application {application.get('appId')} "
         f"({application.get('displayName')!r}; owners: {owners}; granted: {roles}; credentials: {held})"
@@ -294,11 +298,18 @@ def _credential(kind: str, name: str, entry: Mapping[str, Any], owner: str, on: 
     return Credential(kind, name, expires, owner, on, "expired" if gone else "")
 
 
-def _owner(entry: Mapping[str, Any], claim: Claim) -> str:
-    label = ownership.entry_owner(entry)
+def _owner(entry: Mapping[str, Any], claim: Claim, *, made: bool) -> str:
+    """Whose a certificate is. Its display name counts only in an application that the automation registered: any user may
+    register another one, call his certificate like ours, and leave.
+
+    :param made: whether the automation registered the application.
+    """
     if thumbprint_of(entry) in claim.thumbprints:
         return "this_pbx"
-    if label is None:
+    if thumbprint_of(entry) in claim.neighbors:
+        return "other_pbx"
+    label = ownership.entry_owner(entry)
+    if label is None or not made:
         return "foreign"
     return "this_pbx" if claim.pbx is None or label in ("", claim.pbx.label) else "other_pbx"
 

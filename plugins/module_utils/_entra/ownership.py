@@ -8,7 +8,7 @@
 
 An application may be shared by several PBXs. Three marks tell whose is what: a tag of the application for each PBX, the
 display name of a certificate that we have added, and the authority of a redirect URI. A mark protects what is another
-PBX's from us; it never proves anything, because every owner of an application can set it.
+PBX's from us; it never vouches for anything, because every owner of an application can set it: whom to trust, ``adoption`` decides.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates impor
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import Identity, address_of, conflicts
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import Identity, address_of, conflicts, neighbors
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
 
 _READ = (
@@ -36,10 +36,11 @@ _REMEDY = "Correct the inventory; nothing was written for any of them."
 
 
 class Crossings:
-    """The hosts of one play that are refused."""
+    """The hosts of one play that are refused, and the certificates of those that share an application."""
 
-    def __init__(self, refused: Mapping[str, str]) -> None:
+    def __init__(self, refused: Mapping[str, str], neighbors: Mapping[str, list[str]] | None = None) -> None:
         self._refused = refused
+        self._neighbors = neighbors or {}
 
     @classmethod
     def of(cls, variables: HostVariables, hosts: list[str], store: RunStore) -> Crossings:
@@ -50,18 +51,22 @@ class Crossings:
         universe = sorted({*hosts, *variables.all_of_play()})
         key = "|".join([*sorted(hosts), "", *universe])
         with store.lock(_KIND, key):
-            refused = store.get(_KIND, key)
-            if refused is None:
+            found = store.get(_KIND, key)
+            if found is None:
                 run = frozenset(hosts)
                 identities = {host: _identity(variables, host, of_run=host in run) for host in universe}
-                refused = conflicts(identities)
-                store.put(_KIND, key, refused)
-        return cls(refused)
+                found = {"refused": conflicts(identities), "neighbors": neighbors(identities)}
+                store.put(_KIND, key, found)
+        return cls(found["refused"], found["neighbors"])
 
     def check(self, host: str) -> None:
         """Raise :class:`BadInput` when the host must not be worked on."""
         if host in self._refused:
             raise BadInput(self._refused[host], tried="check the inventory", remedy=_REMEDY)
+
+    def neighbors(self, host: str) -> tuple[str, ...]:
+        """Thumbprints of the certificates that the inventory has for other PBXs with the application of this one."""
+        return tuple(self._neighbors.get(host) or ())
 
 
 def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:

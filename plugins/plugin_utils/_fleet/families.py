@@ -105,7 +105,7 @@ SOURCES: Mapping[str, Source] = {
             azure_app_registration.CAPABILITY,
             APPLICATION,
             decided=frozenset({"unique_name", "app_id", "prefer", "state", "purge"})
-            | {"pbx", "pbx_names", "require_evidence", "in_use"},
+            | {"pbx", "pbx_names", "require_evidence", "in_use", "shared_certificates"},
         ),
         Source(
             graph_permission_grant.CAPABILITY,

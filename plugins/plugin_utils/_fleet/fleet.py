@@ -52,7 +52,7 @@ def one_host(
 
     try:
         crossings.check(host)
-        runner = Runner(host, store, check_mode=check_mode, after=same_pbx)
+        runner = Runner(host, store, check_mode=check_mode, after=same_pbx, neighbors=crossings.neighbors(host))
         result = in_one_result(host, runner.run(variables, run_task, names), names)
     except M365Error as error:
         result = failure(error)

@@ -64,6 +64,19 @@ def conflicts(identities: Mapping[str, Identity]) -> dict[str, str]:
     return found
 
 
+def neighbors(identities: Mapping[str, Identity]) -> dict[str, list[str]]:
+    """By host, the thumbprints that the inventory has for other hosts of the same tenant and the same application."""
+    shared: dict[tuple[str, str], set[str]] = {}
+    for each in identities.values():
+        shared.setdefault(_place(each), set()).update(each.thumbprints)
+    others = {host: sorted(shared[_place(each)] - each.thumbprints) for host, each in identities.items() if each.tenant}
+    return {host: found for host, found in others.items() if found}
+
+
+def _place(identity: Identity) -> tuple[str, str]:
+    return identity.tenant.lower(), identity.application.lower()
+
+
 Judgment = tuple[list[str], str]
 
 

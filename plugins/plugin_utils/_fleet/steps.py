@@ -68,6 +68,7 @@ class Work:
 
     :param variables: all variables of the host, templated.
     :param check_mode: the mode of the run.
+    :param neighbors: thumbprints of the certificates that the inventory has for other PBXs with the same application.
     :ivar results: the results of the steps so far, by name, in order; those that an earlier task has kept included.
     """
 
@@ -76,6 +77,7 @@ class Work:
     run_task: RunTask
     check_mode: bool = False
     results: dict[str, Result] = field(default_factory=dict)
+    neighbors: tuple[str, ...] = ()
 
     def result(self, step: str) -> Result:
         return self.results.get(step) or {}
@@ -141,9 +143,12 @@ def _pbx(work: Work) -> dict[str, Any]:
 
 
 def _application(work: Work) -> dict[str, Any]:
-    return arguments_of.application_arguments(
+    arguments = arguments_of.application_arguments(
         work.variables, work.result("preflight")["application"], redirect_uri(work)
     )
+    if work.neighbors:
+        arguments["shared_certificates"] = list(work.neighbors)
+    return arguments
 
 
 def _grant(work: Work) -> dict[str, Any]:

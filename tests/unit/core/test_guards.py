@@ -10,7 +10,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import Identity, address_of, conflicts
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import Identity, address_of, conflicts, neighbors
 
 ID = "5f0c3a52-6a0f-4b53-9d0e-1a2b3c4d5e6f"
 
@@ -134,3 +134,17 @@ def test_whoever_is_refused_shares_something_and_is_named_with_all_who_share_it(
             assert name in found[name]
             assert any(other in found[name] for other in alike)
             assert all(other in found for other in alike)
+
+
+def test_neighbors_are_those_with_one_application_in_one_tenant() -> None:
+    def host(tenant: str, application: str, key: str) -> Identity:
+        return Identity("", tenant, application, is_stated=True, thumbprints=frozenset({key}))
+
+    fleet = {
+        "one": host("T", "3cx-shared", "AA"),
+        "two": host("t", "3CX-shared", "BB"),
+        "elsewhere": host("u", "3cx-shared", "CC"),
+        "other": host("t", "3cx-other", "DD"),
+        "nowhere": host("", "3cx-shared", "EE"),
+    }
+    assert neighbors(fleet) == {"one": ["BB"], "two": ["AA"]}

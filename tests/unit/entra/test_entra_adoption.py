@@ -70,6 +70,11 @@ def _candidate(**options: Any) -> Candidate:
     return Candidate({**application, **known}, **options)
 
 
+def _made(candidate: Candidate) -> Candidate:
+    """The same application, registered by the automation."""
+    return replace(candidate, application={**candidate.application, "createdByAppId": AUTOMATION})
+
+
 def _claim(named_by: str = BY_PBX, **options: Any) -> Claim:
     found: Json = {
         "pbx": PBX,
@@ -128,7 +133,25 @@ def test_several_pbxs_share_the_name_that_the_inventory_gives() -> None:
         tags=[MARK, f"{ownership.PBX_TAG}other.example"],
         keyCredentials=[_key(THEIRS, f"{MARK} 2026-01-01 other.example")],
     )
-    assert _decide(shared, _claim(BY_NAME, unique_name="3cx-shared")).holds_consent == ()
+    claim = _claim(BY_NAME, unique_name="3cx-shared")
+    assert _decide(shared, replace(claim, neighbors=frozenset({THEIRS}))).holds_consent == ()
+    assert _decide(_made(shared), claim).holds_consent == ()
+    shown = replace(claim, pbx=PBX)
+    (entry,) = adoption.credentials(_made(shared), shown, CALLER)
+    assert entry.owner == "other_pbx"
+
+
+@pytest.mark.parametrize("name", [MARK, f"{MARK} 2026-01-01", f"{MARK} 2026-01-01 pbx.example.com:5001"])
+def test_a_display_name_counts_only_where_the_automation_registered(name: str) -> None:
+    """A squatter who names his certificate like ours and leaves has nothing of it; older marks of ours stay known."""
+    left = _candidate(
+        tags=[MARK], uniqueName="3cx-acme", web={"redirectUris": [URI]}, keyCredentials=[_key(THEIRS, name)]
+    )
+    for named_by in (BY_PBX, BY_NAME):
+        assert _decide(left, _claim(named_by)).holds_consent == (f"the certificate {THEIRS}",)
+        assert _decide(_made(left), _claim(named_by)).holds_consent == ()
+        person = replace(CALLER, app_only=False)
+        assert _decide(_made(left), _claim(named_by), person).holds_consent == (f"the certificate {THEIRS}",)
 
 
 def test_what_the_operator_states_is_taken_and_may_be_given_permissions() -> None:
@@ -226,6 +249,7 @@ def candidates(draw: Any) -> Candidate:
         owners=draw(st.sampled_from([(), (ADMIN,), (GUEST,), ({"id": "automation-principal"},)])),
         federated=draw(st.sampled_from([(), (FEDERATED,)])),
         granted=draw(subsets),
+        createdByAppId=draw(st.sampled_from([None, ELSEWHERE, AUTOMATION])),
     )
 
 
@@ -239,7 +263,7 @@ def _outcome(candidate: Candidate, claim: Claim) -> adoption.Decision | None:
 @given(candidates(), st.sampled_from([BY_PBX, BY_NAME]))
 def test_without_our_mark_only_evidence_counts(candidate: Candidate, named_by: str) -> None:
     found = _outcome(candidate, _claim(named_by))
-    if found is not None and not ownership.is_marked(candidate.application):
+    if found is not None and not ownership.is_marked(candidate.application) and not CALLER.made(candidate.application):
         assert adoption.evidence(candidate.application, _claim(named_by))
         assert candidate.granted is not None
         assert candidate.granted <= GUIDE | adoption.GRANTABLE
@@ -262,6 +286,29 @@ def test_strangers_are_never_rewarded_with_consent(candidate: Candidate, named_b
         assert found.holds_consent
 
 
+@given(candidates(), st.sampled_from([BY_PBX, BY_NAME]), st.frozensets(st.sampled_from([OURS, THEIRS])))
+def test_only_the_inventory_vouches_for_keys_where_others_registered(
+    candidate: Candidate, named_by: str, neighbors: frozenset[str]
+) -> None:
+    """Whatever marks an application carries: a key that the inventory has nowhere holds every new permission back."""
+    claim = _claim(named_by, neighbors=neighbors)
+    found = _outcome(candidate, claim)
+    held = {each["customKeyIdentifier"] for each in candidate.application["keyCredentials"]}
+    if found is not None and not CALLER.made(candidate.application) and held - {OURS} - neighbors:
+        assert found.holds_consent
+
+
+@given(candidates(), st.sampled_from([BY_PBX, BY_NAME, INVENTORY]), st.text(max_size=30))
+def test_a_display_name_never_helps_in_what_others_registered(candidate: Candidate, named_by: str, name: str) -> None:
+    if CALLER.made(candidate.application):
+        return
+    entries = [{**each, "displayName": name} for each in candidate.application["keyCredentials"]]
+    renamed = replace(candidate, application={**candidate.application, "keyCredentials": entries})
+    one, other = (_outcome(each, _claim(named_by)) for each in (candidate, renamed))
+    assert (one is None) == (other is None)
+    assert one is None or other is None or one.holds_consent == other.holds_consent
+
+
 @given(candidates(), candidates())
 def test_more_strangers_never_open_a_door(one: Candidate, other: Candidate) -> None:
     """What is refused stays refused when credentials, owners or permissions are added."""
@@ -282,7 +329,7 @@ def test_another_pbxs_mark_is_respected(candidate: Candidate) -> None:
 
 def test_an_adoption_is_told_in_words() -> None:
     words = adoption.adoption_in_words(
-        _candidate(**WIZARD, owners=(GUEST,), passwordCredentials=[SECRET]), _claim(), done=False
+        _candidate(**WIZARD, owners=(GUEST,), passwordCredentials=[SECRET]), _claim(), CALLER, done=False
     )
     for part in (
         "would ADOPT application",
