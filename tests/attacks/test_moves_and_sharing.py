@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
@@ -110,3 +111,20 @@ def test_the_automation_by_the_inventory(scene: Scene) -> None:
         )
         assert done.failed() == ["pbx0"], done.output
         assert scene.frozen() == before
+
+
+def test_neighbors_in_an_application_of_somebody_else_know_each_other(scene: Scene, tmp_path: Path) -> None:
+    """The automation did not register it, so that the inventory alone says whose certificates are in it."""
+    made = scene.wizard("pbx0")
+    for host in ("pbx0", "pbx1"):
+        scene.inventory(host, entra_app_app_id=made["appId"])
+    done = scene.rollout("pbx0", "pbx1")
+    assert done.code == 0, done.output
+    keys = {scene.thumbprint("pbx0"), scene.thumbprint("pbx1")}
+    for host in ("pbx0", "pbx1"):
+        _done, report = scene.controller.compliance("--limit", host, directory=tmp_path / host)
+        (entry,) = report["hosts"]
+        found = {each["name"]: each["owner"] for each in entry["credentials"]}
+        assert set(found) == keys
+        assert found[scene.thumbprint(host)] == "this_pbx"
+        assert "foreign" not in found.values(), entry
