@@ -205,6 +205,8 @@ class _Module(AnsibleModule):
     def fail_json(self, msg: str, **details: Any) -> NoReturn:
         """End the task; where our own reading has refused the arguments, with its words instead of Ansible's."""
         result = {**details, "msg": msg} if self.refusal is None else self.refusal
+        # Ansible's constructor may refuse the arguments, and shows all of them at -vvv.
+        self.no_log_values.update(_proxy.secrets(str((self.params or {}).get("proxy") or "")))
         super().fail_json(**result)
 
 
