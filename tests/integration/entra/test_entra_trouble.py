@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import (
     guide,
     key_credential,
 )
+from tcx_lab.graph.seed import AUTOMATION_ROLES
 
 PATCH_APPLICATION = r"/applications/[0-9a-f-]{36}$"
 
@@ -53,10 +54,15 @@ def _is_as_desired(customer: Customer) -> None:
     assert customer.writes() == []
 
 
-def test_calls_of_the_first_and_of_an_idle_rollout(bench: Bench, customer: Customer) -> None:
+@pytest.mark.parametrize("reads_policies", [False, True], ids=["plain", "with Policy.Read.All"])
+def test_calls_of_the_first_and_of_an_idle_rollout(bench: Bench, customer: Customer, *, reads_policies: bool) -> None:
+    """The optional right to read policies costs the one request in which they are read before a certificate is added."""
+    customer = customer.allowed(*(each for each in AUTOMATION_ROLES if reads_policies or each != "Policy.Read.All"))
     pair = bench.pair()
     _rollout(customer, certificates=[pair.public_pem])
-    assert len(customer.calls()) <= 8
+    policies = [each for each in customer.calls() if "defaultAppManagementPolicy" in str(each.body)]
+    assert len(policies) == reads_policies
+    assert len(customer.calls()) <= 8 + reads_policies
     assert len(customer.tokens()) == 1
     customer.clear_log()
     _rollout(customer, certificates=[pair.public_pem])
