@@ -95,7 +95,8 @@ def test_every_pbx_is_in_the_report_once_with_the_right_verdict(fleet: Controlle
 
 def _summary(wanted: dict[str, str]) -> dict[str, int]:
     counts = Counter(wanted.values())
-    return {name: counts[name] for name in ("compliant", "drifted", "failed", "unreachable", "unlicensed")}
+    verdicts_known = ("compliant", "attention", "drifted", "broken", "failed", "unreachable", "unlicensed")
+    return {name: counts[name] for name in verdicts_known}
 
 
 def test_it_asks_each_pbx_and_each_tenant_only_what_is_needed(fleet: Controller, tmp_path: Path) -> None:
