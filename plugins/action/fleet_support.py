@@ -1,0 +1,134 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""Action plugin: checks some PBXs and writes what a maintainer has to know, without names."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import support
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "dest": {"type": "path", "default": "./support"},
+    "max_hosts": {"type": "int", "default": 20},
+}
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Check the hosts of the batch with a log of the requests, and write both without names."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        problem = missing_dependency()
+        if problem:
+            return dict(result, **problem)
+        try:
+            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
+        except M365Error as error:
+            return dict(result, **failure(error))
+        hosts = [str(host) for host in task_vars.get("ansible_play_batch", [])]
+        if len(hosts) > options["max_hosts"]:
+            said = f"{len(hosts)} PBXs are more than a bundle should have (max_hosts: {options['max_hosts']}). Name some with --limit."
+            return dict(result, failed=True, msg=said)
+        content = self._content(hosts, task_vars)
+        try:
+            paths = _write(content, options["dest"])
+        except OSError as error:
+            said = (
+                f"Could not write the support bundle to {os.path.abspath(options['dest'])}: {error.strerror or error}."
+            )
+            return dict(result, failed=True, msg=said)
+        said = f"Read {paths[1]}, then paste it into the issue. Names, addresses and IDs are replaced by numbers."
+        return dict(result, changed=True, msg=said, files=paths)
+
+    def _content(self, hosts: list[str], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        variables = HostVariables(self._task, self._loader, task_vars["hostvars"])
+        store = RunStore(constants.DEFAULT_LOCAL_TMP)
+        known = {host: variables.of(host) for host in hosts}
+        found = dict(sweep(hosts, lambda host, _say: _check(host, known[host], store), threads=10, processes=1))
+        mask = support.mask_of({host: _readable(known[host]) for host in hosts})
+        entries = []
+        for host in hosts:
+            entry = found[host]
+            outcome = (
+                entry.get("result")
+                or HostResult(host, "failed", [f"Unexpected error: {entry.get('crashed')}."]).to_dict()
+            )
+            entries.append(support.entry(outcome, entry.get("trace") or (), _readable(known[host]), mask))
+        run = {
+            "hosts": len(hosts),
+            "forks": int(task_vars.get("ansible_forks") or 0),
+            "verbosity": int(display.verbosity),
+        }
+        return support.bundle(entries, run)
+
+
+def _check(host: str, known: Any, store: RunStore) -> dict[str, Any]:
+    trace: list[str] = []
+
+    def run_task(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = True) -> dict[str, Any]:
+        return run_capability(
+            capability,
+            arguments,
+            check_mode=check,
+            store=store,
+            warn=_silent,
+            notice=_silent,
+            trace=trace.append,
+        )
+
+    try:
+        taken = Runner(host, None, check_mode=True).run(known, run_task, OPERATIONS["compliance"])
+        result = host_result(host, known, taken).to_dict()
+    except M365Error as error:
+        result = HostResult(host=host, verdict="failed", reasons=[str(error)]).to_dict()
+    return {"result": result, "trace": trace}
+
+
+def _readable(variables: Any) -> dict[str, Any]:
+    """The variables that could be templated; the others have nothing to hide."""
+    return {name: value for name, value in dict(variables.items()).items() if not isinstance(value, Exception)}
+
+
+def _write(content: Mapping[str, Any], directory: str) -> list[str]:
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    found = []
+    for name, text in (
+        ("support.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n"),
+        ("support.md", support.as_markdown(content)),
+    ):
+        path = os.path.join(os.path.abspath(directory), name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        found.append(path)
+    return found
+
+
+def _silent(_text: str) -> None:
+    """What a check has to say stands in its result."""

@@ -1,0 +1,102 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a support bundle lets out: shapes of requests and sentences without names."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.masking import Mask
+from hypothesis import given
+from hypothesis import strategies as st
+
+GUID = "6f1c0000-1111-4222-8333-444455556666"
+MASK = Mask(
+    {
+        "pbx": ["acme", "acme-two"],
+        "value": ["https://acme.example.com:5001", "acme.example.com", "Müller & Söhne", "900"],
+    }
+)
+SERVICES = {"acme.example.com:5001": "3CX"}
+
+
+@pytest.mark.parametrize(
+    ("said", "masked"),
+    [
+        ("acme cannot be reached", "<pbx 2> cannot be reached"),
+        ("acme-two and acme", "<pbx 1> and <pbx 2>"),
+        ("connect to https://acme.example.com:5001", "connect to <value 1>"),
+        ("the PBX calls itself ACME.example.com", "the PBX calls itself <value 2>"),
+        (f"application {GUID}, again {GUID.upper()}", "application <id 1>, again <id 1>"),
+        ("owned by jane.doe@contoso.com", "owned by <person 1>"),
+        ("10.1.2.3 and [fe80::1] answered", "<address 1> and <address 2> answered"),
+        ("pbx.other-customer.de is unknown", "<host 1> is unknown"),
+        ("application of Müller & Söhne", "application of <value 3>"),
+        ("no file /home/jane/keys/acme/public_key.pem", "no file <file 1>"),
+        ("key MIIC" + "A" * 60, "key <data 1>"),
+    ],
+)
+def test_sentences_lose_their_names(said: str, masked: str) -> None:
+    mask = Mask(
+        {
+            "pbx": ["acme", "acme-two"],
+            "value": ["https://acme.example.com:5001", "acme.example.com", "Müller & Söhne", "900"],
+        }
+    )
+    assert mask.text(said) == masked
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Graph answered 403 Authorization_RequestDenied; grant User.Read.All",
+        "AADSTS700027: the certificate is not known to login.microsoftonline.com",
+        "Microsoft365Integration.AdUsers.IsEnabled is false on 20.0.10",
+        "read public_key.pem",
+    ],
+)
+def test_words_of_the_services_stay(said: str) -> None:
+    assert Mask({}).text(said) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "service", "path", "parameters"),
+    [
+        (f"GET https://graph.microsoft.com/v1.0/applications/{GUID}?$select=id,tags -> 200 in 0.120 s {GUID}", "Graph", "/v1.0/applications/{id}", ["$select"]),
+        ("GET https://graph.microsoft.com/v1.0/applications(uniqueName='3cx-acme') -> 404 in 0.1 s", "Graph", "/v1.0/applications(..)", []),
+        ("GET https://acme.example.com:5001/xapi/v1/Users(17) -> 200 in 0.1 s", "3CX", "/xapi/v1/Users(..)", []),
+        ("GET https://acme.example.com:5001/xapi/v1/Microsoft365Integration -> 200 in 0.1 s", "3CX", "/xapi/v1/Microsoft365Integration", []),
+        ("GET https://graph.microsoft.com/v1.0/users/jane@contoso.com -> 200 in 0.1 s", "Graph", "/v1.0/users/{id}", []),
+        ("GET https://elsewhere.example/secret-customer.name -> 302 in 0.1 s", "another", "/{id}", []),
+        ("POST (hidden) -> 200 in 0.1 s", "", "(hidden)", None),
+    ],
+)  # fmt: skip
+def test_requests_are_rebuilt_from_what_is_harmless(
+    line: str, service: str, path: str, parameters: list[str] | None
+) -> None:
+    shape = MASK.request(line, SERVICES)
+    assert shape is not None
+    assert (shape["service"], shape["path"], shape.get("parameters")) == (service, path, parameters)
+
+
+def test_what_is_no_exchange_is_left_out() -> None:
+    assert MASK.request("signed in to Entra with client_secret (acme)", SERVICES) is None
+
+
+@given(
+    st.lists(
+        st.text(string.ascii_letters + string.digits + "-._ äöü@/", min_size=4, max_size=30).map(str.strip),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(st.sampled_from(["cannot", "be", "reached:", "'{}'", "({})", "{}", "{}."]), max_size=8),
+)
+def test_no_value_of_the_inventory_survives_as_a_word(values: list[str], words: list[str]) -> None:
+    known = [value for value in values if len(value) >= 4 and not value.isdigit()]
+    mask = Mask({"value": known})
+    for value in known:
+        said = mask.text(" ".join(words).replace("{}", value))
+        assert f" {value.lower()} " not in f" {said.lower()} " or value.lower() in "cannot be reached: value"
