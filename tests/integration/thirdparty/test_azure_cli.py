@@ -98,7 +98,7 @@ def test_signing_in_with_a_certificate(signing_in: Cli) -> None:
 def test_signing_in_with_a_federated_token(signing_in: Cli) -> None:
     az, automation = signing_in, signing_in.world.automation
     assert automation is not None
-    entry = {"id": "1", "name": "ci", "issuer": "https://ci.example", "subject": "s", "audiences": [AUDIENCE]}
+    entry = {"id": "1", "name": "ci-main", "issuer": "https://ci.example", "subject": "s", "audiences": [AUDIENCE]}
     az.world.tenants[automation.home_tenant_id].federated_credentials[automation.object_id] = [entry]
     token = mint_federated_token(az.world, issuer="https://ci.example", subject="s")
     assert az.login("--federated-token", token)[0]["tenantId"] == az.tenant.id
@@ -164,10 +164,10 @@ def test_owners_and_federated_credentials(az: Cli, app: dict[str, Any]) -> None:
     assert [each["id"] for each in az("ad", "app", "owner", "list", "--id", app["appId"])] == [user]
     az("ad", "app", "owner", "remove", "--id", app["appId"], "--owner-object-id", user)
     assert az("ad", "app", "owner", "list", "--id", app["appId"]) == []
-    entry = {"name": "ci", "issuer": "https://i.example", "subject": "s", "audiences": ["a"]}
+    entry = {"name": "ci-main", "issuer": "https://i.example", "subject": "s", "audiences": ["a"]}
     az("ad", "app", "federated-credential", "create", "--id", app["appId"], "--parameters", json.dumps(entry))
     [listed] = az("ad", "app", "federated-credential", "list", "--id", app["appId"])
-    assert listed["name"] == "ci"
+    assert listed["name"] == "ci-main"
 
 
 def test_people_and_any_request(az: Cli) -> None:

@@ -93,7 +93,7 @@ def test_federated_token(lab: Lab) -> None:
     world, automation = _parts(lab)
     entry = {
         "id": "1",
-        "name": "ci",
+        "name": "ci-main",
         "issuer": "https://i.example",
         "subject": "s",
         "audiences": ["api://AzureADTokenExchange"],

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tcx_lab import ca, fleet, graph, inventory, simulated
+from tcx_lab import ca, fleet, graph, inventory, people, simulated
 from tcx_lab.graph.errors import GraphError
 from tcx_lab.pbx import patch_pbx
 from tcx_lab.requestlog import count
@@ -64,6 +64,8 @@ class ControlApp:
                 Route("/_lab/pbx/{pbx}/public_key.pem", self._public_key),
                 Route("/_lab/pbx/{pbx}/new_key_pair", self._new_key_pair, methods=["POST"]),
                 Route("/_lab/tenants/{tenant}", self._tenant),
+                Route("/_lab/tenants/{tenant}/consent", self._consent, methods=["POST", "DELETE"]),
+                Route("/_lab/tenants/{tenant}/sign_in", self._sign_in, methods=["POST"]),
                 Route("/_lab/tenants/{tenant}/{kind}", self._objects, methods=["GET"]),
                 Route("/_lab/tenants/{tenant}/{kind}/{object}", self._object, methods=["GET", "PATCH", "DELETE"]),
             ],
@@ -194,6 +196,16 @@ class ControlApp:
 
     async def _tenant(self, request: Request) -> Response:
         return JSONResponse(_show_tenant(self._find_tenant(request)))
+
+    async def _consent(self, request: Request) -> Response:
+        tenant, client_id = self._find_tenant(request), str((await _object(request)).get("client_id") or "")
+        if request.method == "DELETE":
+            people.withdraw_consent(self._world, tenant, client_id)
+            return Response(status_code=204)
+        return JSONResponse(people.consent(self._world, tenant, client_id))
+
+    async def _sign_in(self, request: Request) -> Response:
+        return JSONResponse(people.sign_in(self._world, self._find_tenant(request), await _object(request)))
 
     async def _objects(self, request: Request) -> Response:
         kind, objects = self._find_kind(request)

@@ -185,6 +185,15 @@ class Switches:
             choices=(True, False),
         ),
     )
+    users_may_register_applications: bool = field(
+        default=True,
+        metadata=switch(
+            "a person without a role may register applications (authorizationPolicy, allowedToCreateApps)",
+            grade=Grade.DOCUMENTED,
+            source="https://learn.microsoft.com/entra/identity/role-based-access-control/delegate-app-roles",
+            choices=(True, False),
+        ),
+    )
     throttle_resource_units: int = field(
         default=0,
         metadata=switch(

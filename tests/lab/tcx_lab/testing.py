@@ -300,6 +300,21 @@ class Control:
         """Give the automation just these application permissions in every tenant, from its next token on."""
         self.call("PATCH", "/automation", {"permissions": list(permissions)})
 
+    def consent(self, tenant: str, client_id: str) -> dict[str, Any]:
+        """An administrator of the tenant opens the consent address of an application and accepts."""
+        found: dict[str, Any] = self.call("POST", f"/tenants/{tenant}/consent", {"client_id": client_id})
+        return found
+
+    def withdraw_consent(self, tenant: str, client_id: str) -> None:
+        """An administrator of the tenant deletes the enterprise application."""
+        self.call("DELETE", f"/tenants/{tenant}/consent", {"client_id": client_id})
+
+    def sign_in(self, tenant: str, *roles: str, **options: Any) -> dict[str, Any]:
+        """A person with these Microsoft Entra roles signs in to the Azure CLI; returns what `az account get-access-token`
+        prints. `options`: user (mailbox), scopes."""
+        found: dict[str, Any] = self.call("POST", f"/tenants/{tenant}/sign_in", {"roles": list(roles), **options})
+        return found
+
     def reset(self) -> None:
         """Set the world back to how it started: same ids, secrets and ports; log, trouble and switches as well."""
         self.call("POST", "/reset")

@@ -230,7 +230,7 @@ async def test_federated_token(kit: Kit) -> None:
     home.federated_credentials[object_id] = [
         {
             "id": "1",
-            "name": "ci",
+            "name": "ci-main",
             "issuer": issuer,
             "subject": subject,
             "description": None,

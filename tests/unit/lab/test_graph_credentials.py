@@ -203,20 +203,20 @@ async def test_federated_credentials(kit: Kit) -> None:
     app = await kit.application()
     path = f"/applications/{app['id']}/federatedIdentityCredentials"
     body: dict[str, Any] = {
-        "name": "ci",
+        "name": "ci-main",
         "issuer": "https://token.actions.githubusercontent.com",
         "subject": "repo:o/r:ref:refs/heads/main",
     }
     await kit.refused(400, "Request_BadRequest", "POST", path, body)
     body["audiences"] = ["api://AzureADTokenExchange"]
     made = await kit.ok("POST", path, body)
-    assert (await kit.ok("GET", f"{path}/ci"))["id"] == made["id"]
+    assert (await kit.ok("GET", f"{path}/ci-main"))["id"] == made["id"]
     await kit.refused(409, "Request_MultipleObjectsWithSameKeyValue", "POST", path, body)
     await kit.refused(400, "Request_BadRequest", "POST", path, {**body, "name": "again"})
     await kit.ok("PATCH", f"{path}/{made['id']}", {"subject": "repo:o/r:pull_request"})
     assert (await kit.ok("GET", path))["value"][0]["subject"] == "repo:o/r:pull_request"
     await kit.ok("DELETE", f"{path}/{made['id']}")
-    await kit.refused(404, "Request_ResourceNotFound", "GET", f"{path}/ci")
+    await kit.refused(404, "Request_ResourceNotFound", "GET", f"{path}/ci-main")
 
 
 async def test_default_policy_limits_certificates(kit: Kit) -> None:

@@ -28,6 +28,8 @@ def handle(world: World, authorizer: Authorizer, call: Call, tenant: Tenant, *, 
         redirect_uri = query.get("redirect_uri", "")
         if redirect_uri and not any(same_redirect(redirect_uri, each) for each in redirect_uris(app)):
             raise errors.wrong_redirect(redirect_uri, app["appId"])
+        if not redirect_uris(app):
+            raise errors.no_reply_address(app["appId"])
     except SignInError as error:
         return authorizer.failure_page(error, tenant)
     decision = query.get("decision", "") if call.method == "POST" else ""

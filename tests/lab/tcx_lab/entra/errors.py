@@ -260,6 +260,11 @@ def wrong_redirect(sent: str, client_id: str) -> SignInError:
     )
 
 
+def no_reply_address(client_id: str) -> SignInError:
+    """An application without any redirect URI cannot be consented to on the page (documented code, text assumed)."""
+    return SignInError(900971, "invalid_request", f"No reply address provided for the application '{client_id}'.")
+
+
 def single_tenant(client_id: str, name: str) -> SignInError:
     """50194 (observed)."""
     return SignInError(

@@ -18,6 +18,7 @@ from tcx_lab.entra import clients, errors
 from tcx_lab.entra.clients import Client
 from tcx_lab.entra.keys import sign
 from tcx_lab.evidence import Grade, evidence
+from tcx_lab.graph import person
 from tcx_lab.graph.catalog import GRAPH_URLS, MANAGEMENT_APP_ID
 from tcx_lab.graph.store import ASSIGNMENTS, GRANTS, SERVICE_PRINCIPALS, Entity, directory_of
 from tcx_lab.graph.web import Call
@@ -302,6 +303,7 @@ def delegated(world: World, issued: Issued, client: Client, grant: Grant, scopes
         "sub": _pairwise(grant.user["id"], client.app["appId"]),
         "unique_name": grant.user.get("userPrincipalName"),
         "upn": grant.user.get("userPrincipalName"),
+        "wids": _role_templates(client.tenant, grant.user["id"]),
     }
     lifetime = world.switches.token_lifetime
     body: dict[str, Any] = {
@@ -318,6 +320,31 @@ def delegated(world: World, issued: Issued, client: Client, grant: Grant, scopes
     if "openid" in scopes:
         body["id_token"] = id_token(world, client.tenant, client.app["appId"], grant.user, nonce=grant.nonce)
     return body
+
+
+@evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference (wids)")
+def _role_templates(tenant: Tenant, user_id: str) -> list[str]:
+    """The Entra roles of a person as a token tells them: by the ids of their templates."""
+    held = (person.ROLES.get(name) for name in tenant.directory_roles.get(user_id, ()))
+    return [each for each in held if each] or [person.NO_ROLE]
+
+
+def person_token(world: World, tenant: Tenant, user: Entity, scopes: tuple[str, ...]) -> str:
+    """What `az account get-access-token --resource-type ms-graph` prints for a person who has signed in to the Azure CLI."""
+    claims = _base_claims(world, tenant, world.endpoints.graph) | {
+        "app_displayname": "Microsoft Azure CLI",
+        "appid": person.AZURE_CLI,
+        "appidacr": "0",
+        "idtyp": "user",
+        "name": user.get("displayName"),
+        "oid": user["id"],
+        "scp": " ".join(scopes),
+        "sub": _pairwise(user["id"], person.AZURE_CLI),
+        "unique_name": user.get("userPrincipalName"),
+        "upn": user.get("userPrincipalName"),
+        "wids": _role_templates(tenant, user["id"]),
+    }
+    return sign("entra", claims)
 
 
 def delegated_scopes(world: World, client: Client, resource: Entity, user_id: str) -> list[str]:

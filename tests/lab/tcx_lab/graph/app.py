@@ -23,6 +23,7 @@ from tcx_lab.graph import (
     objects,
     owners,
     people,
+    person,
     policies,
     rights,
     secrets,
@@ -187,6 +188,7 @@ class GraphApp:
             caller_id=claims.get("oid", ""),
             roles=frozenset(claims.get("roles") or claims.get("scp", "").split()),
             view=view,
+            is_person="scp" in claims,
         )
 
     def _check_concurrency(self, session: Session, parts: list[str]) -> None:
@@ -221,6 +223,8 @@ def _authorize(session: Session, parts: list[str]) -> None:
     by_request = frozenset({rights.BY_RESOURCE}) in row.any_of or parts[-1].lower() in _OWN_KEYS
     if not session.allowed and not by_request:
         raise forbidden()
+    if session.is_person and method in _WRITES:
+        person.check(session, parts)
 
 
 def _dispatch(session: Session, parts: list[str]) -> Answer | Awaitable[Answer]:

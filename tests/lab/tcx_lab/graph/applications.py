@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph import objects, owners, policies, shapes, types
+from tcx_lab.graph import objects, owners, person, policies, shapes, types
 from tcx_lab.graph.credentials import Target, replace_keys, with_key_values
 from tcx_lab.graph.errors import (
     GraphError,
@@ -140,7 +140,8 @@ def create(session: Session, sent: dict[str, Any]) -> Answer:
     entity["keyCredentials"] = shown
     entity["createdByAppId"] = session.app_id or None
     tenant.key_bytes[entity["id"]] = key_bytes
-    if session.owned_by_only and session.caller_id not in bound:
+    owns = session.owned_by_only or person.becomes_owner(session)
+    if owns and session.caller_id not in bound:
         bound.append(session.caller_id)  # documented: the creator becomes owner
     if bound:
         tenant.owners[entity["id"]] = [owners.existing(session, each) for each in bound]

@@ -29,10 +29,12 @@ READ_USERS: Final = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory
 READ_GROUPS: Final = frozenset(
     {"Group.Read.All", "Group.ReadWrite.All", "GroupMember.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 )
-#: The role that a restore needs beside the permission, with the switch restore_needs_directory_role.
-RESTORE_ROLES: Final = frozenset(
+#: The Microsoft Entra roles whose holders change every application (documented).
+APPLICATION_ADMINISTRATORS: Final = frozenset(
     {"Application Administrator", "Cloud Application Administrator", "Global Administrator"}
 )
+#: The role that a restore needs beside the permission, with the switch restore_needs_directory_role.
+RESTORE_ROLES: Final = APPLICATION_ADMINISTRATORS
 
 _KEYED = re.compile(r"(?P<set>[A-Za-z0-9]+)\((?:(?P<name>[A-Za-z]+)=)?'(?P<value>.*)'\)")
 _CAST = re.compile(r"(?:microsoft\.)?graph\.", re.IGNORECASE)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jwt
@@ -15,7 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import service_principals
 from tcx_lab.graph.credentials import Target, new_password, replace_keys, unknown_key
-from tcx_lab.graph.errors import GraphError, bad_request, forbidden, method_not_allowed, not_found, required_value
+from tcx_lab.graph.errors import (
+    GraphError,
+    bad_request,
+    forbidden,
+    invalid_value,
+    method_not_allowed,
+    not_found,
+    required_value,
+)
 from tcx_lab.graph.session import Session, text_of
 from tcx_lab.graph.shapes import parse_moment
 from tcx_lab.graph.store import APPLICATIONS, Entity
@@ -23,6 +32,8 @@ from tcx_lab.graph.web import Answer
 
 _PROOF_AUDIENCES = ("00000002-0000-0000-c000-000000000000", "https://graph.microsoft.com")
 _MAX_FEDERATED = 20  # documented
+_FEDERATED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")  # documented: URL-friendly, 3 to 120 characters
+_LONGEST_FEDERATED = 600  # documented
 
 
 def act(session: Session, kind: str, entity: Entity, action: str) -> Answer:
@@ -148,6 +159,8 @@ def federated(session: Session, app: Entity, rest: list[str]) -> Answer:
         return Answer(204)
     if method == "PATCH":
         changed = _federated_entry(found["id"], {**found, **session.properties()})
+        if changed["name"] != found["name"]:
+            raise bad_request("Property 'name' is read-only and cannot be set.")  # documented: immutable; text assumed
         _check_federated_pair(entries, changed)
         entries[entries.index(found)] = changed
         return Answer(204)
@@ -178,6 +191,11 @@ def _federated_entry(entry_id: str, sent: dict[str, Any]) -> Entity:
     audiences = sent.get("audiences")
     if not isinstance(audiences, list) or len(audiences) != 1:
         raise required_value("audiences", "FederatedIdentityCredential")
+    if not _FEDERATED_NAME.fullmatch(sent["name"]):
+        raise invalid_value("name", "FederatedIdentityCredential")
+    for name, value in (("issuer", sent["issuer"]), ("subject", sent["subject"]), ("audiences", audiences[0])):
+        if len(str(value)) > _LONGEST_FEDERATED:
+            raise invalid_value(name, "FederatedIdentityCredential")
     return {
         "id": entry_id,
         "name": sent["name"],

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from tcx_lab.evidence import Grade, evidence
-from tcx_lab.graph import objects, owners, shapes
+from tcx_lab.graph import objects, owners, person, shapes
 from tcx_lab.graph.credentials import Target, replace_keys, with_key_values
 from tcx_lab.graph.errors import (
     GraphError,
     backing_application_not_local,
+    forbidden,
     invalid_value,
     locked_property,
     no_backing_application,
@@ -123,13 +124,15 @@ def create(session: Session, sent: dict[str, Any]) -> Answer:
         raise service_principal_exists(app_id)
     if session.owned_by_only and session.caller_id not in session.tenant.owners.get(app["id"], ()):
         raise backing_application_not_local()
+    if session.is_person and not session.administers_applications and not session.owns(app["id"]):
+        raise forbidden()
     bound = [objects.reference_id(each) for each in sent.pop("owners@odata.bind", [])]
     created = shapes.moment(session.now())
     entity = shapes.service_principal(session.world.new_guid(), created) | shapes.from_application(app)
     entity["appOwnerOrganizationId"] = owner_tenant
     entity["createdByAppId"] = session.app_id or None
     entity = _applied(session, entity, sent, creating=True)
-    if session.owned_by_only and session.caller_id not in bound:
+    if (session.owned_by_only or person.becomes_owner(session)) and session.caller_id not in bound:
         bound.append(session.caller_id)
     if bound:
         session.tenant.owners[entity["id"]] = [owners.existing(session, each) for each in bound]

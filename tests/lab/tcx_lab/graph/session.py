@@ -36,6 +36,7 @@ class Session:
     view: View = NOW
     units: int = 1
     allowed: frozenset[frozenset[str]] = frozenset()  # what the table of rights found fulfilled for this call
+    is_person: bool = False  # a delegated token: the person's Entra roles count as well
 
     # --- rights --------------------------------------------------------------------------------------------------------
 
@@ -48,6 +49,18 @@ class Session:
         """Raise 403 unless the caller may change this application or service principal (its own, under OwnedBy)."""
         if self.owned_by_only and self.caller_id not in self.tenant.owners.get(object_id, ()):
             raise forbidden()
+        if self.is_person and not self.administers_applications and not self.owns(object_id):
+            raise forbidden()
+
+    def owns(self, object_id: str) -> bool:
+        """Whether the caller is an owner of an application or service principal."""
+        return self.caller_id in self.tenant.owners.get(object_id, ())
+
+    @property
+    def administers_applications(self) -> bool:
+        """Whether a person's Entra roles allow to change every application."""
+        held = self.tenant.directory_roles.get(self.caller_id, ())
+        return bool(rights.APPLICATION_ADMINISTRATORS.intersection(held))
 
     @property
     def owned_by_only(self) -> bool:
