@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
         earlier = _earlier(options["compare"])
         started = time.monotonic()
         found = self._sweep(batch, task_vars, store, options)
-        found += [_stopped(host) for host in _lost(task_vars)]
+        found += [_stopped(host).to_dict() for host in _lost(task_vars)]
         report = self._report(found, options["report_dir"], store, task_vars, earlier, time.monotonic() - started)
         try:
             files = write_report(report, options["report_dir"])
@@ -99,7 +99,8 @@ class ActionModule(ActionBase):
 
     def _sweep(
         self, batch: list[str], task_vars: dict[str, Any], store: RunStore, options: dict[str, Any]
-    ) -> list[HostResult]:
+    ) -> list[dict[str, Any]]:
+        """The entries of the report for the hosts of this batch."""
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"])
         play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
         crossings = Crossings.of(variables, play_hosts, store)
@@ -107,17 +108,17 @@ class ActionModule(ActionBase):
         found = []
         shown = time.monotonic()
         for host, entry in sweep(batch, check, threads=options["concurrency"], processes=options["processes"]):
-            found.append(_from_entry(host, entry))
-            self._automation.add(str(entry.get(_AUTOMATION) or ""))
+            self._automation.add(str(entry.pop(_AUTOMATION, None) or ""))
+            found.append(_entry(host, entry))
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
                 display.display(f"checked {len(found)} of {len(batch)} PBXs", stderr=True)
-        warn_once({one.host: {"unknown_variables": one.unknown_variables} for one in found}, store, display.warning)
+        warn_once({entry["host"]: entry for entry in found}, store, display.warning)
         return found
 
     def _report(
         self,
-        found: list[HostResult],
+        found: list[dict[str, Any]],
         directory: str,
         store: RunStore,
         task_vars: dict[str, Any],
@@ -128,11 +129,11 @@ class ActionModule(ActionBase):
         key = os.path.abspath(directory)
         with store.lock("report", key):
             before = store.get("report", key) or {"hosts": [], "seconds": 0.0}
-            now = {entry["host"] for entry in (one.to_dict() for one in found)}
-            hosts = [entry for entry in before["hosts"] if entry["host"] not in now]
-            hosts += [one.to_dict() for one in found]
+            now = {entry["host"] for entry in found}
+            hosts = [entry for entry in before["hosts"] if entry["host"] not in now] + found
             seconds += before["seconds"]
-            store.put("report", key, {"hosts": hosts, "seconds": seconds})
+            if not _is_last_batch(task_vars):
+                store.put("report", key, {"hosts": hosts, "seconds": seconds})
         run = {
             "playbook": "tcx.m365.compliance",
             "check_mode": True,
@@ -142,7 +143,7 @@ class ActionModule(ActionBase):
             **provenance(task_vars, self._automation),
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-        return Report.build([HostResult.from_dict(entry) for entry in hosts], moment, run, earlier)
+        return Report.build(hosts, moment, run, earlier)
 
 
 def _check(
@@ -184,16 +185,21 @@ def _silent(_text: str) -> None:
     """What a check has to say stands in its result."""
 
 
-def _from_entry(host: str, entry: dict[str, Any]) -> HostResult:
+def _entry(host: str, entry: dict[str, Any]) -> dict[str, Any]:
     if "crashed" in entry:
-        return HostResult(host=host, verdict="failed", reasons=[f"Unexpected error: {entry['crashed']}."])
-    return HostResult.from_dict(entry)
+        return HostResult(host=host, verdict="failed", reasons=[f"Unexpected error: {entry['crashed']}."]).to_dict()
+    return entry
 
 
 def _lost(task_vars: dict[str, Any]) -> list[str]:
     """Hosts of the play that an earlier task has stopped: they are in the report, too."""
     alive = {str(host) for host in task_vars.get("ansible_play_hosts", [])}
     return [str(host) for host in task_vars.get("ansible_play_hosts_all", []) if str(host) not in alive]
+
+
+def _is_last_batch(task_vars: Mapping[str, Any]) -> bool:
+    batch, everyone = task_vars.get("ansible_play_batch"), task_vars.get("ansible_play_hosts_all")
+    return bool(batch and everyone and batch[-1] == everyone[-1])
 
 
 def _stopped(host: str) -> HostResult:

@@ -94,7 +94,8 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
         worker.start()
         writer.close()  # so that the end of the process is seen as the end of the pipe
         workers[reader] = worker
-    heard = dict.fromkeys(workers, time.monotonic())
+    looked = time.monotonic()
+    heard = dict.fromkeys(workers, looked)
     try:
         while heard:
             for ready in multiprocessing.connection.wait(list(heard), timeout=_TICK_S):
@@ -107,6 +108,9 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
                 heard[pipe] = time.monotonic()
                 if event[1] != _ALIVE:
                     yield event
+            if time.monotonic() - looked < _TICK_S:
+                continue
+            looked = time.monotonic()
             if _lifeline.abandoned():
                 return
             for pipe in [each for each, last in heard.items() if time.monotonic() - last > SILENCE_S]:

@@ -111,20 +111,22 @@ class Report:
     @classmethod
     def build(
         cls,
-        hosts: Iterable[HostResult],
+        hosts: Iterable[HostResult | Mapping[str, Any]],
         generated_at: datetime,
         run: Mapping[str, Any] | None = None,
         compare_with: Mapping[str, Any] | None = None,
     ) -> Report:
         """Every PBX once: of several results of one host the last one counts. A time without zone is taken as UTC.
 
+        :param hosts: results, or what `HostResult.to_dict` has made of them.
         :param run: what is known about the run; `inventory_options` are the options of the command line that name its
             inventory, for the commands in the remedies.
         :param compare_with: the content of an earlier compliance.json; ValueError when it is something else.
         """
         moment, known = dates.iso(generated_at), dict(plain(run or {}))
         inventory = optional_text(known.pop("inventory_options", ""))
-        latest = {entry["host"]: entry for entry in (result.to_dict() for result in hosts)}
+        entries_of = (result.to_dict() if isinstance(result, HostResult) else dict(result) for result in hosts)
+        latest = {entry["host"]: entry for entry in entries_of}
         entries = tuple(_finished(latest[host], moment, inventory) for host in sorted(latest))
         report = cls(generated_at=moment, hosts=entries, run=known)
         return report.compared_with(compare_with) if compare_with is not None else report

@@ -52,6 +52,8 @@ class Difference:
 
 def plain_text(text: str) -> str:
     """An ordinary `str` that UTF-8 can carry. Undecodable bytes (lone surrogates) become the replacement character."""
+    if text.isascii():
+        return str.__str__(text)
     return _SURROGATES.sub("\ufffd", str.__str__(text))
 
 
@@ -63,6 +65,14 @@ def plain(value: Any) -> Any:
     """
     if value is None or isinstance(value, bool):
         return value
+    # Nearly all values of a report are of these kinds; the search below would cost a fleet's report half of its time.
+    kind = type(value)
+    if kind is str:
+        return plain_text(value)
+    if kind is dict:
+        return _plain_mapping(value)
+    if kind is list:
+        return [plain(item) for item in value]
     for kinds, convert in _PLAIN:
         if isinstance(value, kinds):
             return convert(value)
