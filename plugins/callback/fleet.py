@@ -45,7 +45,7 @@ from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.tcx.m365.plugins.plugin_utils import _prose
 
-_WRITING = ("application", "grant", "settings", "retire", "unlink", "delete", "export")
+_WRITING = ("license", "application", "grant", "settings", "retire", "unlink", "delete", "export")
 _COLORS = {"+": "COLOR_DIFF_ADD", "-": "COLOR_DIFF_REMOVE", "~": "COLOR_CHANGED"}
 
 

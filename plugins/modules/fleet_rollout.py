@@ -49,9 +49,12 @@ options:
   operation:
     description:
       - Which steps are taken, by the name of what they are for.
-      - V(rollout) takes C(pbx), C(preflight), C(application), C(grant), C(settings), C(sign_in), C(directory), C(people).
+      - V(rollout) takes C(pbx), C(preflight), C(license), C(application), C(grant), C(settings), C(sign_in), C(directory),
+        C(people). Where a release does not report its edition (before 20.0.10), C(license) writes first what the license may
+        not include, so that a refusal comes before anything is written in Microsoft Entra.
       - V(preflight) takes C(pbx) and C(preflight). V(compliance) takes what a rollout takes, without C(sign_in).
-      - V(rotate_certificate) takes C(pbx), C(preflight), C(application), C(grant), C(settings), C(retire).
+      - V(rotate_certificate) takes C(pbx), C(preflight), C(license), C(application), C(grant), C(settings),
+        C(retire).
       - V(offboard) takes C(confirmed), C(linked), C(deletable), C(unlink), C(delete).
       - V(capture) takes C(linked), C(registered), C(granted), C(export).
     type: str

@@ -176,6 +176,14 @@ redirect_uri:
   returned: success
   type: str
   sample: https://acme.example.com:5001/oauth2office2
+gated:
+  description:
+    - Options that are to be switched on and that the PBX may refuse for its license, because its release does not report the
+      edition.
+  returned: success
+  type: list
+  elements: str
+  sample: [contact_sync.enabled]
 presence_redirect_uri:
   description: The redirect URI that the application needs for authorizing a presence account.
   returned: success

@@ -65,6 +65,7 @@ def run(task: Task) -> Outcome:
         raise NotReady(findings, connection.url)
     values["tls_certificate"] = TlsCertificate.of(work.xapi.certificate).as_dict(now) if work.xapi.certificate else None
     values["linked_tenant_id"] = work.observed.tenant_id
+    values["gated"] = preflight.gated(work.facts, work.request.desired.values, _current(work))
     values["presence_redirect_uri"] = work.facts.presence_redirect_uri
     values["findings"] = [each.as_dict() for each in findings]
     values["notes"] = notes

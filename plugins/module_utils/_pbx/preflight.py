@@ -46,6 +46,12 @@ SMALL_ROLES = frozenset(("group_owners", "managers", "group_admins", "receptioni
 """Roles of a department (observed names); they see no setting of the system (observed: 403 on every listing)."""
 
 
+REFUSED_REMEDY = (
+    "Leave these options off for this PBX, or upgrade its license; running the rollout again does not help before that."
+)
+"""Both ways out."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at.
@@ -127,23 +133,37 @@ def judge_maintenance(facts: Facts) -> list[Finding]:
     return [Finding(LICENSE, OK, "the license is under maintenance")]
 
 
+def gated(facts: Facts, wanted: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """The options that are to be switched on and that the PBX may refuse, because nothing tells the edition of its license."""
+    if facts.license.edition is not None:
+        return []
+    return [
+        option
+        for option, value in wanted.items()
+        if option in BY_OPTION and BY_OPTION[option].edition is not None and value and current.get(option) != value
+    ]
+
+
+def needs(options: Iterable[str]) -> str:
+    """Which editions they need, as a part of a sentence."""
+    found = []
+    for option in options:
+        edition = BY_OPTION[option].edition
+        found.append(f"{option} needs {edition.label}" if edition is not None else option)
+    return "; ".join(found)
+
+
 def judge_edition(facts: Facts, wanted: Mapping[str, Any], current: Mapping[str, Any]) -> list[Finding]:
     """Settings that the license may lack, where the release does not report its edition (before 20.0.10).
 
-    Only the write tells then, and by that time the application is there; so it is said beforehand.
+    Only a write tells then: a rollout tries these before it writes anything in Microsoft Entra, and check mode says it.
     """
-    if facts.license.edition is not None:
-        return []
-    gated = []
-    for option, value in wanted.items():
-        edition = BY_OPTION[option].edition if option in BY_OPTION else None
-        if edition is not None and value and current.get(option) != value:
-            gated.append(f"{option} needs {edition.label}")
-    if not gated:
+    options = gated(facts, wanted, current)
+    if not options:
         return []
     said = (
         f"3CX {facts.version} does not report the edition of its license ({facts.license.label}), so the PBX may refuse what "
-        f"is to be switched on: {'; '.join(gated)}"
+        f"is to be switched on: {needs(options)}"
     )
     remedy = (
         "If the license is smaller, leave these options off for this PBX, or upgrade the license; running the rollout again "

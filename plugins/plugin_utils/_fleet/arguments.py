@@ -25,6 +25,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import (
     PBX,
     SOURCES,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.license_step import on_trial
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables, read_variables
 
 Arguments = HostArguments
@@ -164,6 +165,19 @@ def grant_arguments(variables: Mapping[str, Any], app_id: str) -> HostArguments:
 def settings_arguments(variables: Mapping[str, Any], app_id: str) -> HostArguments:
     """The arguments of ``tcx_m365_settings``."""
     return _with_identity(_of("tcx_m365_settings", variables), variables, app_id)
+
+
+def trial_arguments(variables: Mapping[str, Any], pbx: Mapping[str, Any]) -> HostArguments:
+    """The arguments of ``tcx_m365_settings`` for what the license of a PBX may lack, given what the PBX said."""
+    known = read_variables(variables)
+    arguments = pbx_connection(known)
+    wanted = settings(known)
+    status = pbx.get("status") or {}
+    linked, healthy = bool(pbx.get("linked_tenant_id")), bool(status.get("ok"))
+    arguments.update(on_trial(wanted, list(pbx.get("gated") or ()), linked=linked, healthy=healthy))
+    arguments.names.update(wanted.names)
+    arguments["wait"] = False
+    return arguments
 
 
 def probe_arguments(variables: Mapping[str, Any], app_id: str, redirect_uri: str) -> HostArguments:

@@ -33,7 +33,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured, license_step
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back, usable
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import directory_result, people_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import is_true
@@ -140,6 +140,21 @@ def _pbx(work: Work) -> dict[str, Any]:
     arguments = arguments_of.pbx_preflight_arguments(work.variables)
     arguments["change_notifications"] = work.check_mode
     return arguments
+
+
+def _known_of(work: Work, found: Result) -> Result:
+    """In check mode nothing is tried, so what this PBX has refused in an earlier rollout is told."""
+    if work.check_mode and not found.get("failed"):
+        return license_step.recalled(found, _address(work))
+    return found
+
+
+def _tried(work: Work, found: Result) -> Result:
+    return license_step.judged(found, work.result("pbx"), _address(work))
+
+
+def _address(work: Work) -> str:
+    return str(work.variables.get("tcx_url") or "")
 
 
 def _application(work: Work) -> dict[str, Any]:
@@ -309,6 +324,7 @@ _STEPS = (
         CHECK,
         _pbx,
         tcx_preflight.CAPABILITY,
+        finish=_known_of,
     ),
     Step(
         "preflight",
@@ -318,11 +334,20 @@ _STEPS = (
         needs=("pbx",),
     ),
     Step(
+        "license",
+        WRITE,
+        lambda work: arguments_of.trial_arguments(work.variables, work.result("pbx")),
+        tcx_m365_settings.CAPABILITY,
+        needs=("pbx", "preflight"),
+        when=lambda work: bool(work.result("pbx").get("gated")) and not work.check_mode,
+        finish=_tried,
+    ),
+    Step(
         "application",
         WRITE,
         _application,
         azure_app_registration.CAPABILITY,
-        needs=("pbx", "preflight"),
+        needs=("pbx", "preflight", "license"),
         keeps=("app_id", "admin_consent_url", "removed_certificates", "unknown_credentials"),
     ),
     Step(
@@ -418,7 +443,7 @@ _STEPS = (
 STEPS: Mapping[str, Step] = {step.name: step for step in _STEPS}
 
 _PREFLIGHT = ("pbx", "preflight")
-_CONFIGURE = ("application", "grant", "settings")
+_CONFIGURE = ("license", "application", "grant", "settings")
 USERS = ("directory", "people")
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {

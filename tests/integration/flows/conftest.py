@@ -1,0 +1,152 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps of the playbooks on one PBX of the lab, in this process and without Ansible: cheap enough to try many worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import one_host
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
+from tcx_lab.graph.seed import register_automation_app
+from tcx_lab.testing import Lab
+from tcx_lab.world import World
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Flow:
+    """One PBX of a lab, and what an operator does with it."""
+
+    lab: Lab
+    world: World
+    host: str
+
+    def variables(self, **changes: Any) -> Json:
+        """The variables of the host as a playbook reads them; ``None`` takes one out."""
+        group = self.lab.inventory["tcx"]
+        known = {**group["vars"], **group["hosts"][self.host], "entra_app_unique_name": f"3cx-{self.host}"}
+        return {name: value for name, value in {**known, **changes}.items() if value is not None}
+
+    def run(self, operation: str, *, check: bool = False, **changes: Any) -> Json:
+        """The result that a task has for this host."""
+        names = list(OPERATIONS.get(operation, (operation,)))
+        variables = read_variables(self.variables(**changes), host=self.host)
+        task = _Tasks(check)
+        return one_host(self.host, variables, task.run, names, task.store, Crossings({}), check_mode=check)
+
+    def rollout(self, **changes: Any) -> Json:
+        return self.run("rollout", **changes)
+
+    def compliance(self, **changes: Any) -> HostResult:
+        """The entry of the report."""
+        variables = read_variables(self.variables(**changes), host=self.host)
+        task = _Tasks(check=True)
+        taken = Runner(self.host, task.store, check_mode=True).run(variables, task.run, OPERATIONS["compliance"])
+        return host_result(self.host, variables, taken)
+
+    def caller(self, *permissions: str) -> Json:
+        """Variables of an automation with these permissions in the tenant of the PBX."""
+        tenant = self.world.tenants[self.world.pbxs[self.host].tenant_id]
+        made = register_automation_app(self.world, [tenant], permissions)
+        return {"entra_client_id": made.app_id, "entra_client_secret": made.client_secret}
+
+    def writes(self, service: str = "") -> list[str]:
+        """What the operator has written since the log was cleared."""
+        log = self.world.log.query(source="client")
+        return [f"{each.method} {each.path}" for each in log if each.is_write and service in ("", each.service)]
+
+    def requests(self, service: str) -> list[Any]:
+        return list(self.world.log.query(source="client", service=service))
+
+    def clear_log(self) -> None:
+        self.world.log.clear()
+
+
+class _Tasks:
+    """One run of Ansible: its tasks share what they have learned."""
+
+    def __init__(self, check: bool) -> None:
+        self.check = check
+        self.store = RunStore(None)
+
+    def run(self, capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False) -> Json:
+        return run_capability(
+            capability,
+            arguments,
+            check_mode=self.check or check,
+            store=self.store,
+            warn=_silent,
+            notice=_silent,
+            trace=_silent,
+        )
+
+
+def _silent(_text: str) -> None:
+    """Warnings are in the results."""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What is kept below the home of the user."""
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "ansible"))
+    return tmp_path
+
+
+FLEET = FleetPlan(
+    [TenantPlan("contoso", users=3)],
+    [
+        PbxPlan("berlin", "contoso", "20.0.10"),
+        PbxPlan("munich", "contoso", "20.0.8", edition="Standard"),
+        PbxPlan("lyon", "contoso", "20.0.5", edition="Professional"),
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """One lab for the tests of a file."""
+    with Lab.start(FLEET, mode="thread") as running:
+        yield running
+
+
+@pytest.fixture
+def world(lab: Lab) -> World:
+    """The lab as it was when it started."""
+    lab.control.reset()
+    assert lab.world is not None
+    return lab.world
+
+
+@pytest.fixture
+def berlin(lab: Lab, world: World) -> Flow:
+    """The newest release, which reports its edition."""
+    return Flow(lab, world, "berlin")
+
+
+@pytest.fixture
+def munich(lab: Lab, world: World) -> Flow:
+    """A Standard license on a release that does not report it."""
+    return Flow(lab, world, "munich")
+
+
+@pytest.fixture
+def lyon(lab: Lab, world: World) -> Flow:
+    """A Professional license on the oldest release, which does not report it."""
+    return Flow(lab, world, "lyon")
