@@ -13,13 +13,18 @@ says so, and the caller takes one task for each host, which needs public names o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible import errors
+from ansible import errors, template
+from ansible.utils.unsafe_proxy import wrap_var
 
 OMITTED: Any = getattr(errors, "AnsibleValueOmittedError", ())
 """What ansible-core 2.19 and newer raise for ``omit``; before, it is a text that nobody else would write."""
+
+_PLAIN: Any = getattr(template, "trust_as_template", str)
+"""How text is made that Ansible shows as itself: from 2.19 on that is text which it would evaluate."""
 
 
 def variables_of_host(task: Any, hostvars: Any, host: str) -> dict[str, Any] | None:
@@ -109,3 +114,23 @@ def task_environment(action: Any, task: Any, templar: Any) -> dict[str, str]:
             values = templar.template(entry)
             found.update(values if isinstance(values, Mapping) else {})
     return {str(name): str(value) for name, value in found.items()}
+
+
+_HARMLESS = re.compile(r"[\w .:/@+,-]*")
+
+
+def never_template(value: Any) -> Any:
+    """A value of others that Ansible must evaluate neither as a template nor, in ``when``, as an expression.
+
+    Before 2.19 all text is evaluated unless it is marked, from 2.19 on none unless it is trusted. ``ansible-inventory`` shows
+    each text that is not to be evaluated as a mapping with a mark, which most programs that read it do not expect. So text
+    that cannot do anything, because it can neither call nor look up, is left plain for both.
+    """
+    if isinstance(value, Mapping):
+        return {never_template(name): never_template(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [never_template(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    text = str.__str__(value)
+    return _PLAIN(text) if _HARMLESS.fullmatch(text) else wrap_var(text)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = [
     path
     for path in workspace.tracked_files(ROOT)
-    if path.suffix not in {".png", ".svg", ".gz"}
+    if path.suffix not in {".png", ".svg", ".gz", ".xlsx"}
     and not (ROOT / path).is_symlink()
     and path.name != Path(__file__).name
 ]
