@@ -45,8 +45,9 @@ async def _send(session: aiohttp.ClientSession, call: dict[str, Any], tokens: di
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     content: dict[str, Any] = {"data": call.get("form"), "json": call.get("json")}
     try:
-        async with session.request(call["method"], call["url"], headers=headers, **content) as answer:
-            body = await answer.json(content_type=None)
+        where = {"method": call["method"], "url": call["url"], "allow_redirects": False}
+        async with session.request(**where, headers=headers, **content) as answer:
+            body = json.loads(await answer.read()) if "json" in answer.content_type else {}
             for service in call.get("token_for", ()):
                 tokens[service] = (body.get("Token") or body).get("access_token", "")
             return answer.status
