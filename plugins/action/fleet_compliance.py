@@ -32,7 +32,15 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERA
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, read_report, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
+    HostResult,
+    Report,
+    find_baseline,
+    keep_report,
+    narrowed,
+    read_report,
+    write_report,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import COMPLIANT, FAILED, UNREACHABLE, VERDICTS
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -42,6 +50,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "min_hosts": {"type": "int", "default": 1},
     "enforce": {"type": "bool", "default": True},
     "compare": {"type": "path"},
+    "keep": {"type": "int", "default": 30},
     "concurrency": {"type": "int", "default": 50},
     "processes": {"type": "int", "default": 0},
 }
@@ -69,24 +78,30 @@ class ActionModule(ActionBase):
         if problem:
             return dict(result, **problem)
         try:
-            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
+            given = {name: value for name, value in plain(self._task.args).items() if not _is_empty(value)}
+            options = read_arguments(ARGUMENT_SPEC, given).parameters
         except M365Error as error:
             return dict(result, **failure(error))
+        if options["keep"] < 0:
+            said = "compliance_keep is the number of reports to keep and cannot be negative; 0 keeps none."
+            return dict(result, failed=True, changed=False, msg=said)
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         if not self._claim(store, batch):
             return dict(result, skipped=True, changed=False, skip_reason="another host of this batch writes the report")
-        earlier = _earlier(options["compare"])
+        history = _history(options, store, str(task_vars.get("ansible_limit") or ""))
         started = time.monotonic()
         found = self._sweep(batch, task_vars, store, options)
         found += [_stopped(host).to_dict() for host in _lost(task_vars)]
-        report = self._report(found, options["report_dir"], store, task_vars, earlier, time.monotonic() - started)
+        report = self._report(found, options["report_dir"], store, task_vars, time.monotonic() - started)
+        report = _with_history(report, history, whole=_is_whole(report, task_vars))
         try:
             files = write_report(report, options["report_dir"])
         except OSError as error:
             said = f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
             return dict(result, failed=True, changed=False, msg=said)
-        return dict(result, **_answer(report, [one.path for one in files], options))
+        kept = _keep(report, options) if _is_whole(report, task_vars) else ""
+        return dict(result, **_answer(report, [one.path for one in files], options), kept=kept)
 
     def _claim(self, store: RunStore, batch: list[str]) -> bool:
         """Whether this host is the first of its batch here: strategies other than linear ignore ``run_once``."""
@@ -122,7 +137,6 @@ class ActionModule(ActionBase):
         directory: str,
         store: RunStore,
         task_vars: dict[str, Any],
-        earlier: dict[str, Any] | None,
         seconds: float,
     ) -> Report:
         """The report of this batch and of those before it: ``serial`` runs the task once for each batch."""
@@ -143,7 +157,7 @@ class ActionModule(ActionBase):
             **provenance(task_vars, self._automation),
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-        return Report.build(hosts, moment, run, earlier)
+        return Report.build(hosts, moment, run)
 
 
 def _check(
@@ -191,6 +205,11 @@ def _entry(host: str, entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
+def _is_empty(value: Any) -> bool:
+    """Empty means not given, as for every variable of the collection."""
+    return value in (None, [], {}) or (isinstance(value, str) and not value.strip())
+
+
 def _lost(task_vars: dict[str, Any]) -> list[str]:
     """Hosts of the play that an earlier task has stopped: they are in the report, too."""
     alive = {str(host) for host in task_vars.get("ansible_play_hosts", [])}
@@ -206,15 +225,58 @@ def _stopped(host: str) -> HostResult:
     return HostResult(host=host, verdict="failed", reasons=["An earlier task of this play stopped this host."])
 
 
-def _earlier(path: str | None) -> dict[str, Any] | None:
-    """The report to compare with. On the first night of a schedule there is none, and the new one is written all the same."""
-    if not path:
-        return None
+def _history(options: Mapping[str, Any], store: RunStore, limit: str) -> dict[str, Any]:
+    """What this run is compared with; read once, before the first batch replaces the files."""
+    key = os.path.abspath(options["report_dir"])
+    with store.lock("history", key):
+        found: dict[str, Any] | None = store.get("history", key)
+        if found is None:
+            found = find_baseline(options["report_dir"], keep=options["keep"], limit=limit).to_dict()
+            for problem in found["problems"]:
+                display.warning(f"An earlier report was passed over: {problem}")
+            if options["compare"]:
+                found.update(content=_stated(options["compare"]), stated=True)
+            store.put("history", key, found)
+    return found
+
+
+def _stated(path: str) -> dict[str, Any] | None:
+    """The report that the user names. Where it is not there, the new one is written all the same."""
     try:
         return read_report(path)
     except (ValueError, OSError) as error:
         display.warning(f"This report is not compared with an earlier one: {error}")
         return None
+
+
+def _with_history(report: Report, history: Mapping[str, Any], *, whole: bool) -> Report:
+    """The report beside the earlier one; a run on a part of the fleet says nothing of the rest, and is no point of the trend."""
+    earlier, limit = history["content"], report.run["limit"]
+    if earlier is not None:
+        if not history.get("stated") and (history["limit"] != limit or not whole):
+            earlier = narrowed(earlier, [entry["host"] for entry in report.hosts])
+        report = report.compared_with(earlier)
+    return report if limit else report.after(history["trend"])
+
+
+def _is_whole(report: Report, task_vars: Mapping[str, Any]) -> bool:
+    """Whether every PBX of the play is in the report: ``serial`` writes it after each batch."""
+    reported = {entry["host"] for entry in report.hosts}
+    return reported.issuperset(str(host) for host in task_vars.get("ansible_play_hosts_all", []))
+
+
+def _keep(report: Report, options: Mapping[str, Any]) -> str:
+    """The path of the kept report; empty when there is none. The report itself is written, whatever happens here."""
+    if not options["keep"]:
+        return ""
+    try:
+        kept, problems = keep_report(options["report_dir"], report.generated_at, options["keep"])
+    except OSError as error:
+        display.warning(f"The report in {options['report_dir']} was not kept: {error.strerror or error}.")
+        return ""
+    for problem in problems:
+        display.warning(problem)
+    return os.path.abspath(kept)
 
 
 def _inventory_options(task_vars: Mapping[str, Any]) -> str:

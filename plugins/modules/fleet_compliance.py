@@ -77,9 +77,18 @@ options:
     default: true
   compare:
     description:
-      - An earlier C(compliance.json). The report then says what is new, what was resolved and what is still open.
-      - Without it, as in the first night of a schedule, a warning says so and the report is written all the same.
+      - An earlier C(compliance.json) to compare with, instead of the last one in O(report_dir) that covers what this run
+        covers. The report says what is new, what was resolved and what is still open.
+      - Where that file cannot be read, a warning says so and the report is written without a comparison.
     type: path
+  keep:
+    description:
+      - How many reports are kept in O(report_dir), each in a directory that has the date and time of its run as its name. The link
+        C(latest) there points to the newest one. Older ones are removed.
+      - V(0) keeps none, and removes none.
+    type: int
+    default: 30
+    version_added: 2.0.0
   concurrency:
     description:
       - How many PBXs are asked at the same time.
@@ -133,6 +142,11 @@ report:
   type: list
   elements: str
   sample: [/srv/reports/compliance.json, /srv/reports/compliance.csv]
+kept:
+  description: Directory of the kept report. Empty when O(keep=0), or when batches are still to come.
+  returned: when the report was written
+  type: str
+  sample: /srv/reports/2026-11-26T020000Z
 msg:
   description: The summary as a sentence.
   returned: always

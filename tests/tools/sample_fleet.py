@@ -39,7 +39,23 @@ def sample_report(count: int, seed: int = 7, compared: bool = True) -> Report:
     """A report of such a fleet, compared with one of a week before."""
     hosts = sample_hosts(count, seed)
     earlier = earlier_report(hosts, seed).to_dict() if compared else None
-    return Report.build(hosts, generated_at=GENERATED_AT, run=RUN, compare_with=earlier)
+    report = Report.build(hosts, generated_at=GENERATED_AT, run=RUN, compare_with=earlier)
+    return report.after(_runs_before(report)) if compared else report
+
+
+def _runs_before(report: Report) -> list[dict[str, Any]]:
+    """Seven weeks in which the fleet became better."""
+    total = report.summary["total"]
+    return [
+        {
+            "generated_at": (GENERATED_AT - timedelta(weeks=week)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "total": total,
+            "compliant": max(0, report.summary["compliant"] - week * total // 40),
+            "attention": min(week, total - report.summary["compliant"]),
+            "certificates_due": 2 + week // 2,
+        }
+        for week in range(7, 0, -1)
+    ]
 
 
 def earlier_report(hosts: list[HostResult], seed: int = 7) -> Report:

@@ -9,6 +9,18 @@ from __future__ import annotations
 
 from .comparison import compare
 from .files import ReportFile, read_report, write_report
+from .history import Baseline, find_baseline, keep_report, narrowed
 from .model import HostResult, Report
 
-__all__ = ["HostResult", "Report", "ReportFile", "compare", "read_report", "write_report"]
+__all__ = [
+    "Baseline",
+    "HostResult",
+    "Report",
+    "ReportFile",
+    "compare",
+    "find_baseline",
+    "keep_report",
+    "narrowed",
+    "read_report",
+    "write_report",
+]

@@ -3,16 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
-"""The two charts of the page as inline SVG. Widths are percentages, so that text keeps its size on every screen."""
+"""The charts of the page as inline SVG. Widths are percentages, so that text keeps its size on every screen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 from .certificates import MONTHS_AHEAD, OVERDUE, Bucket
 from .verdicts import LABELS, VERDICTS
-from .wording import count
+from .wording import count, percent_text, time_text
 
 _BAR_HEIGHT = 28
 # The first and the last column carry a word, not the three letters of a month.
@@ -20,6 +21,7 @@ _EDGES = ("Expired", "Later")
 _EDGE_WEIGHT = 1.8
 _QUARTERS = ("Jan", "Apr", "Jul", "Oct")
 _PLOT_TOP, _PLOT_HEIGHT, _LABEL_HEIGHT = 22, 120, 34
+_TREND_HEIGHT = 80
 
 
 def _percent(value: float) -> str:
@@ -111,3 +113,48 @@ def _label(bucket: Bucket, place: int, middle: str, base: int) -> str:
     return text + (
         f'<text class="year{"" if quarter else " minor"}" x="{middle}" y="{base + 30}">{year}</text>' if year else ""
     )
+
+
+def trend_chart(points: Sequence[Mapping[str, Any]]) -> str:
+    """A column per run: the share that is compliant, above it the share that needs attention; below, the certificates due."""
+    step = 100 / max(len(points), 8)
+    base = _PLOT_TOP + _TREND_HEIGHT
+    columns = "".join(_run(point, place * step, step, base, len(points)) for place, point in enumerate(points))
+    first, last = points[0], points[-1]
+    told = (
+        f"From {percent_text(first['compliant'], first['total'])} compliant on {time_text(first['generated_at'])} "
+        f"to {percent_text(last['compliant'], last['total'])} on {time_text(last['generated_at'])}; "
+        f"certificates due: {first['certificates_due']}, then {last['certificates_due']}"
+    )
+    return (
+        f'<svg class="trend" role="img" aria-labelledby="trend-title trend-desc" width="100%" height="{base + _LABEL_HEIGHT}">'
+        f'<title id="trend-title">Share of compliant PBXs by run</title><desc id="trend-desc">{escape(told)}.</desc>'
+        f'<line class="axis" x1="0" x2="100%" y1="{base}.5" y2="{base}.5"></line>{columns}</svg>'
+    )
+
+
+def _run(point: Mapping[str, Any], start: float, step: float, base: int, runs: int) -> str:
+    total = point["total"]
+    left, width, middle = _percent(start + 0.14 * step), _percent(0.72 * step), _percent(start + step / 2)
+    share = percent_text(point["compliant"], total)
+    tip = (
+        f"{time_text(point['generated_at'])}: {share} compliant, {count(point['certificates_due'], 'certificate')} due"
+    )
+    parts = [f'<g class="run"><title>{escape(tip)}</title>']
+    lower = float(base)
+    for name in ("compliant", "attention", "rest"):
+        number = total - point["compliant"] - point["attention"] if name == "rest" else point[name]
+        height = _TREND_HEIGHT * max(0, number) / total if total else 0.0
+        if height:
+            lower -= height
+            parts.append(
+                f'<rect class="{name}" x="{left}" y="{lower:.1f}" width="{width}" height="{height:.1f}"></rect>'
+            )
+    # With many runs only some of them have room for their numbers; the table has them all.
+    every = max(1, -(-runs // 10))
+    if (runs - 1 - round(start / step)) % every == 0:
+        parts.append(f'<text class="number" x="{middle}" y="{_PLOT_TOP - 6}">{escape(share)}</text>')
+        parts.append(f'<text x="{middle}" y="{base + 15}">{escape(point["generated_at"][5:10])}</text>')
+        if point["certificates_due"]:
+            parts.append(f'<text class="due" x="{middle}" y="{base + 30}">{point["certificates_due"]} due</text>')
+    return "".join(parts) + "</g>"

@@ -26,6 +26,9 @@ from .model import Report
 from .page import render_page
 
 MANIFEST = "SHA256SUMS"
+JSON_FILE = "compliance.json"
+SIGNATURES = (f"{MANIFEST}.asc", f"{MANIFEST}.minisig")
+"""What somebody who signs the manifest puts beside it. A new report makes an old signature worthless."""
 
 # Tenant ids, addresses and names of people stand in a report: it is for its owner and group.
 _DIRECTORY_MODE = 0o750
@@ -49,7 +52,7 @@ def render_json(report: Report) -> str:
 
 
 RENDERERS: dict[str, Callable[[Report], str]] = {
-    "compliance.json": render_json,
+    JSON_FILE: render_json,
     "compliance.csv": render_csv,
     "compliance.md": render_markdown,
     "compliance.html": render_page,

@@ -7,18 +7,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 
+from .aggregates import aggregates
 from .attention import attention_of
-from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
+from .certificates import FINE, CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
 from .values import canonical, optional_text, plain, plain_text
 from .verdicts import ATTENTION, COMPLIANT, VERDICTS, check_verdict, default_reasons, default_remedies
+
+TREND_RUNS = 30
+"""How many runs a trend tells, the newest last."""
 
 RESULTS = ("pass", "fail", "attention", "not_checked")
 """What a control can come to."""
@@ -107,6 +112,7 @@ class Report:
     hosts: tuple[dict[str, Any], ...]
     run: dict[str, Any]
     comparison: dict[str, Any] | None = None
+    trend: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def build(
@@ -133,7 +139,31 @@ class Report:
 
     def compared_with(self, earlier: Mapping[str, Any]) -> Report:
         """The same report with a comparison to an earlier compliance.json."""
-        return Report(self.generated_at, self.hosts, self.run, compare(earlier, self.to_dict()))
+        return replace(self, comparison=compare(earlier, {"schema_version": SCHEMA_VERSION, "hosts": list(self.hosts)}))
+
+    def after(self, points: Sequence[Mapping[str, Any]]) -> Report:
+        """The same report with the trend of the runs before it, oldest first, and itself as the last point."""
+        before = [dict(point) for point in points if point["generated_at"] != self.generated_at]
+        return replace(self, trend=(*before[1 - TREND_RUNS :], self._point()))
+
+    def _point(self) -> dict[str, Any]:
+        summary = self.summary
+        return {
+            "generated_at": self.generated_at,
+            **{name: summary[name] for name in ("total", COMPLIANT, ATTENTION)},
+            "certificates_due": len(self.certificates_due),
+        }
+
+    @functools.cached_property
+    def aggregates(self) -> dict[str, Any]:
+        """Sums over the fleet."""
+        return aggregates(self.hosts)
+
+    @property
+    def certificates_due(self) -> list[CertificateEnd]:
+        """The certificates that somebody has to renew: expired or within 30 days, in use, and not replaced."""
+        found = [one for entry in self.hosts for one in self.certificates_of(entry)]
+        return [one for one in found if one.state not in ("", FINE) and one.counts and not one.superseded]
 
     @property
     def summary(self) -> dict[str, int]:
@@ -163,9 +193,12 @@ class Report:
             "summary": self.summary,
             "hosts": list(self.hosts),
             "run": self.run,
+            "aggregates": self.aggregates,
         }
         if self.comparison is not None:
             content["comparison"] = self.comparison
+        if self.trend:
+            content["trend"] = list(self.trend)
         return content
 
 

@@ -15,16 +15,15 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
-
 from .certificates import FINE, Bucket, CertificateEnd, timeline
 from .charts import timeline_chart, verdict_chart
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, REMOVED
 from .model import Report
 from .page_data import page_data, script_json
+from .page_sections import fleet_section, text_html, trend_section
 from .values import Limits, shorten
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
-from .wording import count, days_text, headline, run_facts, time_text
+from .wording import count, days_text, headline, percent_text, run_facts, time_text
 
 # A page of 2,000 PBXs stays below 5 MB: the more there is to say, the shorter each value is told. The JSON has all of it.
 SIZE_LIMIT = 4_500_000
@@ -64,7 +63,8 @@ def _render(report: Report, limits: Limits) -> str:
         "legend": _legend(report.summary),
         "verdict_table": _verdict_table(report.summary),
         "certificates": _certificates(certificates, report),
-        "comparison": _comparison(report),
+        "comparison": _comparison(report) + trend_section(report),
+        "fleet": fleet_section(report),
         "open_table": _open_table(report, limits),
         "total": count(report.summary["total"], "PBX", "PBXs"),
         "shortened": "" if limits == LEVELS[0] else "Long values are shortened to keep the page small. ",
@@ -82,21 +82,14 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def _html(text: str) -> str:
-    """Text for HTML, isolated so that its direction cannot reorder what stands around it."""
-    return f"<bdi>{escape(visible(text))}</bdi>"
-
-
 def _icon(name: str) -> str:
     return f'<svg class="icon" aria-hidden="true" width="14" height="14"><use href="#icon-{name}"></use></svg>'
 
 
 def _facts(report: Report) -> str:
-    return "".join(f"<div><dt>{escape(name)}</dt><dd>{_html(value)}</dd></div>" for name, value in run_facts(report))
-
-
-def _share(number: int, total: int) -> str:
-    return f"{100 * number / total:.1f} %" if total else "0 %"
+    return "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{text_html(value)}</dd></div>" for name, value in run_facts(report)
+    )
 
 
 def _legend(summary: dict[str, int]) -> str:
@@ -111,7 +104,7 @@ def _legend(summary: dict[str, int]) -> str:
 def _verdict_table(summary: dict[str, int]) -> str:
     rows = [
         f'<tr><th scope="row">{LABELS[verdict]}</th><td class="num">{summary[verdict]}</td>'
-        f'<td class="num">{_share(summary[verdict], summary["total"])}</td><td>{MEANINGS[verdict]}</td></tr>'
+        f'<td class="num">{percent_text(summary[verdict], summary["total"])}</td><td>{MEANINGS[verdict]}</td></tr>'
         for verdict in VERDICTS
     ]
     total = f'<tr><th scope="row">Total</th><td class="num">{summary["total"]}</td><td></td><td></td></tr>'
@@ -137,7 +130,7 @@ def _urgent(certificates: Sequence[CertificateEnd]) -> str:
         return '<p class="lead-in">No certificate that was read has expired or expires within 30 days without a newer one.</p>'
     urgent.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
     items = "".join(
-        f'<li class="{one.state}"><span class="who">{_html(one.host)}</span> '
+        f'<li class="{one.state}"><span class="who">{text_html(one.host)}</span> '
         f'<span class="when">{_flag(one)}{escape(days_text(one.days_left))}</span> <span class="quiet">{one.day}</span></li>'
         for one in urgent[:_SOON_SHOWN]
     )
@@ -184,7 +177,7 @@ def _comparison(report: Report) -> str:
     )
     return (
         '<section class="card" aria-labelledby="since-heading"><h2 id="since-heading">Since the earlier report</h2>'
-        f'<p class="lead-in">On {_html(earlier or "an unknown day")}, {then[COMPLIANT]:,} of {count(then["total"], "PBX", "PBXs")} '
+        f'<p class="lead-in">On {text_html(earlier or "an unknown day")}, {then[COMPLIANT]:,} of {count(then["total"], "PBX", "PBXs")} '
         f'{"was" if then[COMPLIANT] == 1 else "were"} compliant.</p><div class="since">{groups}</div>{note}</section>'
     )
 
@@ -202,7 +195,7 @@ def _group(category: str, entries: list[dict[str, Any]], places: dict[str, int])
 
 def _compared(one: dict[str, Any], places: dict[str, int]) -> str:
     place = places.get(one["host"])
-    name = _html(one["host"]) if place is None else f'<a href="#pbx-{place}">{_html(one["host"])}</a>'
+    name = text_html(one["host"]) if place is None else f'<a href="#pbx-{place}">{text_html(one["host"])}</a>'
     verdicts = [LABELS[verdict].lower() for verdict in dict.fromkeys((one["earlier"], one["now"])) if verdict]
     fresh = len((one.get("changes") or {}).get("new", []))
     news = f", {count(fresh, 'new difference')}" if fresh and one["earlier"] != COMPLIANT else ""
@@ -221,14 +214,14 @@ def _open_row(place: int, entry: dict[str, Any], limits: Limits) -> str:
     reasons = shorten(" ".join(entry["reasons"]), 2 * limits.characters)
     fields = [f"{change['target']}.{change['field']}" for change in entry["changes"][: limits.items]]
     drift = (
-        f'<br><span class="quiet">Differs: {_html(shorten(", ".join(fields), 2 * limits.characters))}</span>'
+        f'<br><span class="quiet">Differs: {text_html(shorten(", ".join(fields), 2 * limits.characters))}</span>'
         if fields
         else ""
     )
     remedies = "<br>".join(
-        _html(shorten(remedy, 2 * limits.characters)) for remedy in entry["remedies"][: limits.items]
+        text_html(shorten(remedy, 2 * limits.characters)) for remedy in entry["remedies"][: limits.items]
     )
     return (
-        f'<tr id="pbx-{place}"><th scope="row">{_html(entry["host"])}</th><td>{LABELS[entry["verdict"]]}</td>'
-        f"<td>{_html(reasons)}{drift}</td><td>{remedies}</td></tr>"
+        f'<tr id="pbx-{place}"><th scope="row">{text_html(entry["host"])}</th><td>{LABELS[entry["verdict"]]}</td>'
+        f"<td>{text_html(reasons)}{drift}</td><td>{remedies}</td></tr>"
     )

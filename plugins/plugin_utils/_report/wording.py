@@ -48,6 +48,11 @@ def _need(number: int) -> str:
     return "needs" if number == 1 else "need"
 
 
+def percent_text(number: int, total: int) -> str:
+    """`92.5 %`."""
+    return f"{100 * number / total:.1f} %" if total else "0 %"
+
+
 def days_text(days: int | None) -> str:
     """`12 days left`, `expired 3 days ago`, `expiry unknown`."""
     if days is None:

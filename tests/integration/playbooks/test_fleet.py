@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def test_compliance_finds_exactly_what_was_changed_and_writes_nothing(demo: Cont
     for entry in report["hosts"]:
         assert bool(entry["changes"]) == (entry["verdict"] == "drifted"), entry
         assert bool(entry["reasons"]) == (entry["verdict"] != "compliant"), entry
-    assert {path.name for path in tmp_path.iterdir()} == {
+    # The kept report lies in a directory of its own beside the files.
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
         "compliance.json",
         "compliance.csv",
         "compliance.md",
@@ -115,6 +117,27 @@ def test_compliance_finds_exactly_what_was_changed_and_writes_nothing(demo: Cont
         "compliance.junit.xml",
         "SHA256SUMS",
     }
+
+
+def test_the_next_run_is_compared_by_itself_and_both_are_kept(demo: Controller, tmp_path: Path) -> None:
+    _first, one = demo.compliance(directory=tmp_path, compliance_serial="40%")
+    assert "comparison" not in one
+    assert [point["total"] for point in one["trend"]] == [12]
+    done, two = demo.compliance(directory=tmp_path, compliance_serial="40%", compliance_keep=2)
+    assert two["comparison"]["earlier_generated_at"] == one["generated_at"]
+    assert two["comparison"]["counts"]["still_open"] == 7
+    assert two["comparison"]["removed"] == []
+    assert [point["total"] for point in two["trend"]] == [12, 12]
+    assert "passed over" not in done.output
+    kept = sorted(path for path in tmp_path.iterdir() if path.is_dir() and not path.is_symlink())
+    assert [json.loads((path / "compliance.json").read_text())["generated_at"] for path in kept] == [
+        one["generated_at"],
+        two["generated_at"],
+    ]
+    assert (tmp_path / "latest").resolve() == kept[1]
+    limited, three = demo.compliance("--limit", "tailwind", directory=tmp_path, compliance_keep="")
+    assert limited.code == 0, limited.output
+    assert three["comparison"]["removed"] == []
 
 
 def test_check_mode_of_the_rollout_agrees_with_the_compliance_report(demo: Controller, tmp_path: Path) -> None:

@@ -95,8 +95,10 @@ def structure(text: str) -> list[str]:
 def test_hostile_names_and_values_add_no_element() -> None:
     hostile = hostile_hosts()
     tame = [HostResult.from_dict({**one.to_dict(), "host": f"host{place:02}"}) for place, one in enumerate(hostile)]
-    for one in tame:
-        one.reasons, one.remedies, one.certificates = ["Reason."], ["Remedy."], [{"thumbprint": "a", "not_after": "x"}]
+    for place, one in enumerate(tame):
+        # Each with a reason of its own: what several PBXs share is told once more.
+        reason = f"Reason {place}."
+        one.reasons, one.remedies, one.certificates = [reason], ["Remedy."], [{"thumbprint": "a", "not_after": "x"}]
     run = {"playbook": "</script><script>x</script>", "limit": "<b>"}
     assert sorted(structure(render_page(report(*hostile, run=run)))) == sorted(
         structure(render_page(report(*tame, run={"playbook": "p", "limit": "l"})))
@@ -227,6 +229,7 @@ def test_the_charts_have_a_name_a_description_and_a_table() -> None:
         text,
     )
     assert '<desc id="timeline-desc">2 certificates expired.' in text
-    assert text.count('role="img"') == 2
+    assert '<desc id="trend-desc">From 50.0 % compliant on ' in text
+    assert text.count('role="img"') == 3
     assert '<th scope="row">Drifted</th><td class="num">5</td><td class="num">12.5 %</td>' in text
     assert '<th scope="row">Expired</th><td class="num">2</td>' in text

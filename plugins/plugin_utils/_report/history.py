@@ -1,0 +1,187 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""Earlier reports: each run is kept below the directory of the reports under its date, and the next one is compared with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .comparison import SCHEMA_VERSION
+from .files import JSON_FILE, MANIFEST, RENDERERS, SIGNATURES, read_report
+
+LATEST = "latest"
+_KEPT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z(-\d{1,3})?")
+_OURS = frozenset((*RENDERERS, MANIFEST, *SIGNATURES))
+_DIRECTORY_MODE = 0o750
+_SAME_SECOND = 999
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The report to compare with: as much of it as a comparison reads, and what was wrong with those that were passed over.
+
+    `content` is None where there is none. `limit` is the `--limit` of that run.
+    """
+
+    content: dict[str, Any] | None = None
+    limit: str = ""
+    trend: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"content": self.content, "limit": self.limit, "trend": self.trend, "problems": self.problems}
+
+
+def kept_reports(directory: str | os.PathLike[str]) -> list[Path]:
+    """The directories of the kept runs, the newest first. Links and other names are none of them."""
+    try:
+        entries = [entry for entry in os.scandir(directory) if _KEPT.fullmatch(entry.name)]
+    except OSError:
+        return []
+    found = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return sorted(found, key=_age, reverse=True)
+
+
+def find_baseline(directory: str | os.PathLike[str], *, keep: int, limit: str = "") -> Baseline:
+    """The newest earlier report that covers what this run covers: the whole inventory, or the same `--limit`.
+
+    Without one there is nothing to compare with, as in the first night of a schedule. A file that cannot be read is passed over.
+    """
+    problems: list[str] = []
+    for path in _candidates(Path(directory), keep):
+        try:
+            content = read_report(path)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        run = content.get("run")
+        covered = str((run if isinstance(run, dict) else {}).get("limit") or "")
+        if covered in ("", limit):
+            return Baseline(_slim(content), covered, _trend(content), problems)
+    return Baseline(problems=problems)
+
+
+def _candidates(directory: Path, keep: int) -> Iterator[Path]:
+    if keep:
+        yield from (kept / JSON_FILE for kept in kept_reports(directory))
+    # Where no run is kept, the last one is the one that this run replaces.
+    if (directory / JSON_FILE).is_file():
+        yield directory / JSON_FILE
+
+
+def _slim(content: Mapping[str, Any]) -> dict[str, Any]:
+    hosts = [
+        {
+            "host": entry["host"],
+            "verdict": entry["verdict"],
+            "changes": [
+                {"target": change.get("target"), "field": change.get("field")}
+                for change in entry.get("changes") or []
+                if isinstance(change, dict)
+            ],
+        }
+        for entry in content["hosts"]
+    ]
+    moment = str(content.get("generated_at") or "")
+    return {"schema_version": SCHEMA_VERSION, "generated_at": moment, "hosts": hosts}
+
+
+def _trend(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The points of the earlier report that are whole: it is a file, and anybody may have edited it."""
+    points = content.get("trend")
+    return [dict(point) for point in points if is_point(point)] if isinstance(points, list) else []
+
+
+def is_point(point: Any) -> bool:
+    """Whether this is one run of a trend: when, how many PBXs with which verdict, how many certificates are due."""
+    if not isinstance(point, dict) or set(point) != {
+        "generated_at",
+        "total",
+        "compliant",
+        "attention",
+        "certificates_due",
+    }:
+        return False
+    numbers = [value for name, value in point.items() if name != "generated_at"]
+    return isinstance(point["generated_at"], str) and all(
+        isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers
+    )
+
+
+def narrowed(content: Mapping[str, Any], hosts: Sequence[str]) -> dict[str, Any]:
+    """The earlier report with these PBXs only: what a run did not ask is not removed from the fleet."""
+    asked = set(hosts)
+    return {**content, "hosts": [entry for entry in content["hosts"] if entry["host"] in asked]}
+
+
+def keep_report(directory: str | os.PathLike[str], generated_at: str, keep: int) -> tuple[str, list[str]]:
+    """Copy the report that was just written under its date, point `latest` to it, and remove what is beyond `keep` runs.
+
+    Returns the path of the kept report, and sentences about what could not be done. OSError when it cannot be kept.
+    """
+    folder = Path(directory)
+    kept = _copy(folder, generated_at.replace(":", ""))
+    problems = [*_point(folder / LATEST, kept.name), *_prune(folder, keep)]
+    return str(kept), problems
+
+
+def _copy(folder: Path, name: str) -> Path:
+    """Under a name of its own first: a reader meets a whole report or none."""
+    temporary = Path(tempfile.mkdtemp(prefix=".kept.", dir=folder))
+    try:
+        for file in (*RENDERERS, MANIFEST):
+            shutil.copy2(folder / file, temporary / file)
+        temporary.chmod(_DIRECTORY_MODE)
+        names = [name, *(f"{name}-{place}" for place in range(2, _SAME_SECOND))]
+        target = next(folder / one for one in names if not os.path.lexists(folder / one))
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return target
+
+
+def _point(link: Path, name: str) -> list[str]:
+    if os.path.lexists(link) and not link.is_symlink():
+        return [f"{link} is not a link of this collection and stays as it is."]
+    temporary = link.with_name(f".{LATEST}.{os.getpid()}")
+    try:
+        temporary.symlink_to(name)
+        temporary.replace(link)
+    except OSError as error:
+        return [f"Could not point {link} to the new report: {error.strerror or error}."]
+    return []
+
+
+def _prune(folder: Path, keep: int) -> list[str]:
+    problems = []
+    for old in kept_reports(folder)[keep:]:
+        foreign = sorted({file.name for file in old.iterdir()} - _OURS)
+        try:
+            if foreign:
+                problems.append(
+                    f"The report {old} is not removed, because {foreign[0]} in it is not of this collection."
+                )
+                continue
+            for file in old.iterdir():
+                file.unlink()
+            old.rmdir()
+        except OSError as error:
+            problems.append(f"Could not remove the report {old}: {error.strerror or error}.")
+    return problems
+
+
+def _age(path: Path) -> tuple[str, int]:
+    """By the second, and by the order of those of one second."""
+    moment, _zone, place = path.name.partition("Z")
+    return moment, int(place[1:] or 1)

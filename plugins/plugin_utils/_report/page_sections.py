@@ -1,0 +1,152 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""The sections of the page about the fleet as a whole: trend, the same cause on many PBXs, and who can do what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
+from .charts import trend_chart
+from .model import Report
+from .values import shorten
+from .wording import count, percent_text, time_text
+
+_CAUSES_SHOWN = 12
+_VERSIONS_SHOWN = 12
+_TENANTS_SHOWN = 40
+_CAUSE_CHARACTERS = 240
+
+
+def text_html(text: str) -> str:
+    """Text for HTML, isolated so that its direction cannot reorder what stands around it."""
+    return f"<bdi>{escape(visible(text))}</bdi>"
+
+
+def trend_section(report: Report) -> str:
+    """Nothing while there is only one run to tell of."""
+    points = report.trend
+    if len(points) < 2:
+        return ""
+    rows = "".join(_run_row(point) for point in reversed(points))
+    return (
+        '<section class="card" aria-labelledby="trend-heading"><h2 id="trend-heading">Trend</h2>'
+        f'<p class="lead-in">The last {len(points)} runs on the whole inventory.</p>{trend_chart(points)}'
+        '<ul class="key"><li class="trend-compliant">Compliant</li><li class="trend-attention">Needs attention</li>'
+        '<li class="trend-rest">Other verdicts</li></ul>'
+        '<details class="as-table"><summary>Trend as a table</summary><table class="plain">'
+        '<caption class="hidden">Share of compliant PBXs and certificates due, by run</caption><thead><tr>'
+        '<th scope="col">Run</th><th scope="col" class="num">PBXs</th><th scope="col" class="num">Compliant</th>'
+        '<th scope="col" class="num">Share</th><th scope="col" class="num">Attention</th>'
+        f'<th scope="col" class="num">Certificates due</th></tr></thead><tbody>{rows}</tbody></table></details></section>'
+    )
+
+
+def _run_row(point: Mapping[str, Any]) -> str:
+    cells = (
+        point["total"],
+        point["compliant"],
+        percent_text(point["compliant"], point["total"]),
+        point["attention"],
+        point["certificates_due"],
+    )
+    numbers = "".join(f'<td class="num">{cell}</td>' for cell in cells)
+    return f'<tr><th scope="row">{text_html(time_text(point["generated_at"]))}</th>{numbers}</tr>'
+
+
+def fleet_section(report: Report) -> str:
+    """The same cause on several PBXs, the versions, and who can do what; each part only where there is something to tell."""
+    sums = report.aggregates
+    shared = [one for one in sums["causes"] if len(one["hosts"]) > 1]
+    parts = [_causes(shared), _versions(sums["versions"])]
+    fleet = "".join(parts)
+    whole = (
+        f'<section class="card" aria-labelledby="fleet-heading"><h2 id="fleet-heading">Across the fleet</h2>{fleet}</section>'
+        if fleet
+        else ""
+    )
+    return whole + _rights(sums)
+
+
+def _causes(shared: Sequence[Mapping[str, Any]]) -> str:
+    if not shared:
+        return ""
+    items = "".join(
+        f'<li><span class="number">{len(one["hosts"]):,} \u00d7</span> {text_html(shorten(one["text"], _CAUSE_CHARACTERS))}</li>'
+        for one in shared[:_CAUSES_SHOWN]
+    )
+    return f'<h3>Same cause</h3><ul class="causes">{items}</ul>{_more(len(shared) - _CAUSES_SHOWN, "cause")}'
+
+
+def _versions(versions: Sequence[Mapping[str, Any]]) -> str:
+    if not versions:
+        return ""
+    items = "".join(
+        f'<li><span class="number">{one["pbxs"]:,} \u00d7</span> {text_html(one["version"] or "unknown version")}</li>'
+        for one in versions[:_VERSIONS_SHOWN]
+    )
+    return f'<h3>Versions</h3><ul class="causes inline">{items}</ul>{_more(len(versions) - _VERSIONS_SHOWN, "version")}'
+
+
+def _more(number: int, what: str) -> str:
+    return f'<p class="quiet">And {count(number, "more " + what)} in compliance.json.</p>' if number > 0 else ""
+
+
+def _rights(sums: Mapping[str, Any]) -> str:
+    """Who can do what in which tenant."""
+    if not sums["permissions"]:
+        return ""
+    rows = "".join(_permission_row(one) for one in sums["permissions"])
+    return (
+        '<section class="card" aria-labelledby="rights-heading"><h2 id="rights-heading">Who can do what</h2>'
+        '<p class="lead-in">Permissions of the applications of the PBXs, as they are granted in the tenants of their customers.</p>'
+        '<table class="plain rights"><caption class="hidden">Permissions and on how many PBXs they are granted</caption>'
+        '<thead><tr><th scope="col">Permission</th><th scope="col">It lets the application</th><th scope="col" class="num">Granted</th>'
+        '<th scope="col" class="num">Not needed</th><th scope="col" class="num">Missing</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>{_tenants(sums['tenants'])}</section>"
+    )
+
+
+def _permission_row(one: Mapping[str, Any]) -> str:
+    numbers = "".join(f'<td class="num">{one[kind]}</td>' for kind in ("granted", "unneeded", "missing"))
+    return f'<tr><th scope="row">{text_html(one["name"])}</th><td>{escape(one["meaning"])}</td>{numbers}</tr>'
+
+
+def _tenants(tenants: Sequence[Mapping[str, Any]]) -> str:
+    """Applications with the same permissions in one row: that is what tells the one that can do more."""
+    rows = [row for tenant in tenants for row in _tenant_rows(tenant)]
+    if not rows:
+        return ""
+    return (
+        '<details class="as-table by-tenant"><summary>By tenant</summary><table class="plain open">'
+        '<caption class="hidden">Permissions of the applications by tenant</caption><thead><tr><th scope="col">Tenant</th>'
+        '<th scope="col">PBXs</th><th scope="col">Permissions of their application</th><th scope="col">Keys outside the inventory</th>'
+        f"</tr></thead><tbody>{''.join(rows[:_TENANTS_SHOWN])}</tbody></table></details>"
+        f"{_more(len(rows) - _TENANTS_SHOWN, 'row')}"
+    )
+
+
+def _tenant_rows(tenant: Mapping[str, Any]) -> list[str]:
+    groups: dict[tuple[tuple[str, ...], bool], list[str]] = {}
+    for one in tenant["applications"]:
+        key = (tuple(one["permissions"]), bool(one["foreign_credentials"]))
+        groups.setdefault(key, []).extend(one["hosts"])
+    name = text_html(tenant["tenant_name"] or tenant["tenant_id"])
+    below = f'<br><span class="quiet">{text_html(tenant["tenant_id"])}</span>' if tenant["tenant_name"] else ""
+    return [
+        f'<tr><th scope="row">{name}{below}</th><td>{_names(hosts)}</td><td>{_names(names) or "none"}</td>'
+        f"<td>{'yes, see the details of the PBX' if foreign else 'none'}</td></tr>"
+        for (names, foreign), hosts in groups.items()
+    ]
+
+
+def _names(names: Iterable[str], shown: int = 8) -> str:
+    everything = list(names)
+    rest = len(everything) - shown
+    return ", ".join(text_html(name) for name in everything[:shown]) + (f" and {rest} more" if rest > 0 else "")
