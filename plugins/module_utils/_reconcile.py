@@ -12,14 +12,15 @@ older plan but what was carried out, also when the task fails afterwards.
 Graph (:class:`Replicated`) offers no ETag and replaces collections as a whole, so of two writers that have read the same
 state the second undoes the first without either noticing. And a read can show the state before one's own write. The loop
 here tells the two apart: a reading that is exactly what the write was based on is old, and waited for; anything else that
-lacks what was written has been overwritten, and is planned anew from that reading.
+lacks what was written has been overwritten, and is planned anew from that reading. A plan of several writes has states in
+between, which a replica may show as well: they are old in the same way.
 """
 
 from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, TypeVar
@@ -138,6 +139,10 @@ class Replicated(Resource[S]):
     def entries(self, state: S) -> frozenset[str]:
         """What others write too, so that one writer can undo another."""
 
+    def objects(self, _state: S) -> Mapping[str, object]:
+        """Content by name of what replicates by itself, in one form for answers and readings; none where it is one object."""
+        return {}
+
 
 class Journal:
     """What a task has carried out, over all of its resources; in check mode what it would."""
@@ -179,6 +184,7 @@ class Round(Generic[S]):
         self._done = list(done)
         self._unsure = self._resolved = False
         self.trouble: M365Error | None = None
+        self.noted: list[S] = []
 
     def changes(self) -> list[Change]:
         """What was carried out; all of the plan where that has never become clear."""
@@ -186,6 +192,7 @@ class Round(Generic[S]):
 
     def note(self, state: S) -> None:
         """The answers say that this is there now."""
+        self.noted.append(state)
         self._done = self._seen_in(state, ours=True)
 
     def doubt(self, trouble: M365Error | None) -> None:
@@ -289,7 +296,8 @@ def _converge(resource: Replicated[S], state: S, journal: Journal) -> S:
     :raises Conflict: somebody else keeps undoing it.
     """
     pace = _Pace(resource.deadline, resource.within, resource.what)
-    known, before, accepted = state, state, False
+    known, accepted = state, False
+    past = _Past(resource, state)
     current: Round[S] = Round(Plan(), resource.plan)
     seen: S | None = None
     while True:
@@ -300,12 +308,13 @@ def _converge(resource: Replicated[S], state: S, journal: Journal) -> S:
             with pace.window():
                 applied, current = _apply(resource, plan, known, journal)
             known, accepted = applied.state, applied.accepted
+            past.told += current.noted
             if accepted and resource.entries(before) != resource.entries(known):
                 pace.settle()
         reading = resource.read(known)
         current.read(reading)
         pace.heard(current)
-        if _is_old(resource, reading, before, known, accepted):
+        if not resource.sees(reading, known) or (accepted and past.shows(reading, known)):
             if not resource.wait and not resource.plan(known).writes:
                 return known
             if pace.wait_for_replica() and resource.sees(reading, known):
@@ -316,15 +325,18 @@ def _converge(resource: Replicated[S], state: S, journal: Journal) -> S:
             # Undone, or not carried out: what is written next must be derived from a reading taken after the pause.
             pace.give_way(undone=accepted)
             seen, known, accepted = None, _read_again(resource, reading, pace), False
+            past.read.append(known)
             current.read(known)
             continue
         if not pace.contended and resource.entries(reading) == resource.entries(known):
             return reading
         if seen is not None and resource.entries(seen) == resource.entries(reading):
             return reading
-        # Somebody else is writing too. Whoever has read before us may still write after us: wait for silence.
-        pace.be_quiet()
+        # Somebody else is writing too, unless an answer of ours was lost. Whoever has read before us may still write after
+        # us: wait for silence.
+        pace.be_quiet(foreign=accepted or seen is not None)
         seen, known, accepted = reading, reading, False
+        past.read.append(known)
 
 
 class _Pace:
@@ -373,9 +385,7 @@ class _Pace:
 
     def settle(self) -> None:
         """Give a writer that has read before our write the time to write, so that our reading shows what it has undone."""
-        self._pause(
-            self._deadline.backoff(1, first=0.8) + 3 * self._longest, f"others may be changing {self._what} as well"
-        )
+        self._pause(self._deadline.backoff(1, first=0.8) + 3 * self._longest, f"before {self._what} is read back")
 
     def give_way(self, *, undone: bool) -> None:
         """Writers that have met each other come back at different times."""
@@ -385,9 +395,11 @@ class _Pace:
             f"before {self._what} is changed again",
         )
 
-    def be_quiet(self) -> None:
-        self.contended = True
-        self._pause(2.0 + 4 * self._longest, f"another process is changing {self._what}")
+    def be_quiet(self, *, foreign: bool) -> None:
+        """:param foreign: what was read differs from what we know, and no answer of ours is missing."""
+        self.contended = self.contended or foreign
+        why = f"another process is changing {self._what}" if self.contended else f"before {self._what} is read back"
+        self._pause(2.0 + 4 * self._longest, why)
 
     def wait_for_replica(self) -> bool:
         """Wait for a reading that is not old; true when it has been old for so long that there is room for doubt."""
@@ -420,7 +432,34 @@ def _read_again(resource: Replicated[S], known: S, pace: _Pace) -> S:
     return reading
 
 
-def _is_old(resource: Replicated[S], reading: S, before: S, known: S, accepted: bool) -> bool:
-    if not resource.sees(reading, known):
-        return True
-    return accepted and bool(resource.plan(reading).writes) and resource.image(reading) == resource.image(before)
+class _Past(Generic[S]):
+    """What there has been in this run, by which a reading of an old replica is recognized.
+
+    :ivar read: the readings that we have written on.
+    :ivar told: the states that answers to our writes have shown.
+    """
+
+    def __init__(self, resource: Replicated[S], state: S) -> None:
+        self.read = [state]
+        self.told: list[S] = []
+        self._resource = resource
+
+    def shows(self, reading: S, known: S) -> bool:
+        """Whether a reading that lacks what was written shows what there was, and nothing that somebody else has done."""
+        resource = self._resource
+        if not resource.plan(reading).writes:
+            return False
+        image = resource.image(reading)
+        if any(image == resource.image(each) for each in self.read):
+            return True
+        # Answers and readings differ in form, so these states are recognized by what they list.
+        listed = resource.entries(reading)
+        if listed != resource.entries(known) and any(listed == resource.entries(each) for each in self.told):
+            return True
+        return self._is_mixture(resource.objects(reading), resource.objects(known))
+
+    def _is_mixture(self, reading: Mapping[str, object], known: Mapping[str, object]) -> bool:
+        """Whether each object is shown as it has been before or is now."""
+        states = [known, *(self._resource.objects(each) for each in (*self.read, *self.told))]
+        names = {name for each in (reading, *states) for name in each}
+        return reading != known and all(any(reading.get(name) == each.get(name) for each in states) for name in names)

@@ -294,6 +294,17 @@ class Grants(Replicated[Granted]):
             f"{grant.get('resourceId')} {scope}" for grant in state.grants for scope in steps.scopes_of(grant)
         )
 
+    def objects(self, state: Granted) -> dict[str, object]:
+        """Each assignment and each grant is an object; their ids are not known before they have been read."""
+        found: dict[str, object] = {
+            f"{each.get('resourceId')} {each.get('appRoleId')}": True for each in state.assignments
+        }
+        found.update(
+            (f"{each.get('resourceId')} for {each.get('principalId')}", frozenset(steps.scopes_of(each)))
+            for each in state.grants
+        )
+        return found
+
     def _weigh(
         self, writes: Sequence[Write], answers: Sequence[Answer], state: Granted, note: Callable[[Granted], None]
     ) -> Applied[Granted]:

@@ -23,6 +23,7 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import (
     URI,
     Bench,
     Customer,
+    Run,
     guide,
     key_credential,
 )
@@ -31,8 +32,8 @@ from tcx_lab.graph.seed import AUTOMATION_ROLES
 PATCH_APPLICATION = r"/applications/[0-9a-f-]{36}$"
 
 
-def _rollout(customer: Customer, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    run = customer.run()
+def _rollout(customer: Customer, run: Run | None = None, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    run = run or customer.run()
     made = run.task(APP, **guide(**options))
     assert "msg" not in made, made
     granted = run.task(GRANT, app_id=made["app_id"], permissions=GUIDE, delegated_permissions=["openid"])
@@ -103,8 +104,10 @@ def test_trouble_that_passes(bench: Bench, customer: Customer, name: str) -> Non
 )
 def test_replication(bench: Bench, customer: Customer, switches: dict[str, Any]) -> None:
     bench.switch(**switches)
-    made, granted = _rollout(customer)
+    run = customer.run()
+    made, granted = _rollout(customer, run)
     assert made["waited"] + granted["waited"] > 0
+    assert not [line for line in run.trace if "another process" in line]
     bench.reset()
     _is_as_desired(customer)
 

@@ -64,10 +64,13 @@ class SharedList(Replicated[State]):
     within: float = 60.0
     wait: bool = True
     observed: list[State] = field(default_factory=list)
+    between: list[frozenset[str]] = field(default_factory=list)
     seconds: float = 600.0
+    notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.deadline = Deadline(self.seconds, clock=SleepingClock())
+        self.deadline = Deadline(self.seconds, clock=SleepingClock(), notice=self.notices.append)
+        self.deadline.NOTICEABLE_S = 0.0
 
     def observe(self) -> State:
         return self.observed.pop(0) if self.observed else self.held
@@ -98,7 +101,8 @@ class SharedList(Replicated[State]):
         if self.lost:
             self.lost -= 1
             return Applied(state, False, Interrupted("cut after the commit"))
-        note(written)
+        for each in [*self.between, written]:
+            note(each)
         return Applied(written)
 
     def read(self, _known: State) -> State:
@@ -153,6 +157,33 @@ def test_what_somebody_has_undone_is_repaired_and_theirs_survives() -> None:
     subject.after_write = [other, other]
     assert _bring(subject) == frozenset("abx")
     assert subject.writes[-1] == frozenset("abx")
+
+
+def test_nobody_is_suspected_where_nobody_else_writes() -> None:
+    """A first run, a replica that lags, one that shows the first of two writes, and an answer that was lost."""
+    old, between = frozenset("b"), frozenset("by")
+    for subject in (
+        SharedList(frozenset("a"), old),
+        SharedList(frozenset("a"), old, readings=[old, old]),
+        SharedList(frozenset("a"), None, between=[frozenset(), frozenset("y")], readings=[None, frozenset("y")]),
+        SharedList(frozenset("a"), old, between=[between], readings=[old, between, between, old]),
+        SharedList(frozenset("a"), old, lost=1),
+    ):
+        assert "a" in (_bring(subject) or ())
+        assert len(subject.writes) == 1
+        assert subject.notices
+        assert not [each for each in subject.notices if "process" in each or "others" in each]
+
+
+def test_another_writer_is_named_as_the_reason_of_a_wait() -> None:
+    subject = SharedList(frozenset("a"), frozenset("b"))
+
+    def other() -> None:
+        subject.held = frozenset("bx")
+
+    subject.after_write = [other]
+    _bring(subject)
+    assert "another process is changing the list" in " ".join(subject.notices)
 
 
 def test_what_was_not_accepted_is_tried_again_from_a_new_reading() -> None:
