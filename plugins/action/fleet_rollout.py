@@ -23,6 +23,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, OPERATIONS, STEPS, in_order
@@ -68,10 +69,12 @@ class ActionModule(CollectionAction):
         # The environment of a task may differ from host to host, and a process has only one.
         together = self._runs_in_process(task_vars) and not self._task_environment()
         if together and variables.of_all_hosts and may_share(self._task, variables.play, task_vars):
-            fleet = Fleet(variables, store, names, crossings, check_mode=bool(self._task.check_mode))
+            check_mode = bool(self._task.check_mode)
+            operation = _operation(options)
+            fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
             found = self._together(task_vars, options, store, fleet)
         if found is None:
-            found = self._alone(task_vars, store, variables, names, crossings)
+            found = self._alone(task_vars, store, variables, names, crossings, _operation(options))
             warn_once({str(task_vars["inventory_hostname"]): found}, store, display.warning)
         return dict(result, **found)
 
@@ -113,21 +116,45 @@ class ActionModule(CollectionAction):
         variables: HostVariables,
         names: list[str],
         crossings: Crossings,
+        operation: str,
     ) -> dict[str, Any]:
         """This host by itself: others may not run this task now, it is behind a jump host, or it is to be done again."""
-        run = self._run_in_process if self._runs_in_process(task_vars) else self._run_as_module
+        here = self._runs_in_process(task_vars)
+        run = self._run_in_process if here else self._run_as_module
 
-        def run_task(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False) -> dict[str, Any]:
+        def run_task(
+            capability: Capability,
+            arguments: Mapping[str, Any],
+            /,
+            *,
+            check: bool = False,
+            announce: Announce | None = None,
+        ) -> dict[str, Any]:
             before = self._task.check_mode
             self._task.check_mode = before or check
             try:
-                return run(capability, arguments, task_vars)
+                return run(capability, arguments, task_vars, announce)
             finally:
                 self._task.check_mode = before
 
         host = str(task_vars["inventory_hostname"])
         known = variables.own(task_vars)
-        return one_host(host, known, run_task, names, store, crossings, check_mode=bool(self._task.check_mode))
+        return one_host(
+            host,
+            known,
+            run_task,
+            names,
+            store,
+            crossings,
+            operation=operation,
+            check_mode=bool(self._task.check_mode),
+            announces=here,
+        )
+
+
+def _operation(options: Mapping[str, Any]) -> str:
+    """What the task is for, in a word or by its steps."""
+    return ", ".join(options["steps"]) if options["steps"] else str(options["operation"])
 
 
 def _steps(options: Mapping[str, Any]) -> list[str]:

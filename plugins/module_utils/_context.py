@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections, Http, RetryPolicy, Transport
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
@@ -28,6 +29,10 @@ def _silent(_text: str) -> None:
     """Nobody listens."""
 
 
+def _unheard(_plan: Plan) -> None:
+    """Nobody writes down what is about to be done."""
+
+
 def _no_programs(command: list[str], _seconds: float) -> tuple[int, str, str]:
     raise OSError(f"{command[0]} cannot be started from here")
 
@@ -42,6 +47,7 @@ class Context:
     :param hide: registers a secret that was obtained on the way (a token), so that no output shows it.
     :param connections: kept-alive connections; one task's own, or those of a sweep over many PBXs.
     :param run_program: starts a program of this machine.
+    :param announce: is told what is about to be carried out, before anything of it is sent; what it raises ends the task.
     """
 
     deadline: Deadline
@@ -52,6 +58,7 @@ class Context:
     hide: Say = _silent
     connections: Connections = field(default_factory=Connections)
     run_program: RunProgram = _no_programs
+    announce: Callable[[Plan], None] = _unheard
 
     def http(
         self,

@@ -13,6 +13,7 @@ check mode stops after the first.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,8 @@ class Change:
     :param target: the kind of object (``application``, ``service_principal``, ``settings`` ...).
     :param field: the option or property, dotted when nested (``user_sync.photo``).
     :param secret: the values are never shown.
+    :param details: what the values stand for in the service, where they are not what it stores and both are needed to
+        undo the change: the entry behind a thumbprint, the account behind a name. Public data only.
     """
 
     target: str
@@ -39,6 +42,7 @@ class Change:
     before: Any
     after: Any
     secret: bool = False
+    details: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         if self.secret:
@@ -49,6 +53,10 @@ class Change:
                 "after": HIDDEN,
             }
         return {"target": self.target, "field": self.field, "before": self.before, "after": self.after}
+
+    def as_undo(self) -> dict[str, Any]:
+        """What :meth:`as_dict` says, with all that is needed to undo the change."""
+        return {**self.as_dict(), "details": dict(self.details)} if self.details else self.as_dict()
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,10 @@ class Plan:
 
     def as_list(self) -> list[dict[str, Any]]:
         return [change.as_dict() for change in self.changes]
+
+    def as_undo(self) -> list[dict[str, Any]]:
+        """The changes with what is needed to undo them."""
+        return [change.as_undo() for change in self.changes]
 
     def diff(self) -> dict[str, Any]:
         """What ``--diff`` shows: both sides as stable text, redacted."""
@@ -144,13 +156,14 @@ def joined(parts: Iterable[Change]) -> list[Change]:
 
 
 def _then(first: Change, second: Change) -> Change:
+    details = {**second.details, **first.details}
     if not (isinstance(first.after, list) and isinstance(second.after, list)):
-        return replace(second, before=first.before)
+        return replace(second, before=first.before, details=details)
     was, became = list(first.before or ()), first.after
     again = list(second.before or ())
     before = [item for item in was if item in again or item not in became]
     before += [item for item in again if item not in was and item not in became]
-    return replace(second, before=before)
+    return replace(second, before=before, details=details)
 
 
 Normalize = Callable[[Any], Any]

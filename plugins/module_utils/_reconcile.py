@@ -105,6 +105,9 @@ class Resource(ABC, Generic[S]):
     def read(self, known: S) -> S:
         """Read again what ``known`` describes."""
 
+    def announce(self, plan: Plan) -> None:
+        """Tell whoever has to know it what is about to be carried out; nothing of it has been sent."""
+
     def not_kept(self, left: Plan) -> M365Error:
         """The error for what was written and is not there."""
         return Conflict(
@@ -277,6 +280,7 @@ def _write_and_read(resource: Resource[S], state: S, journal: Journal) -> S:
 
 def _apply(resource: Resource[S], plan: Plan, state: S, journal: Journal) -> tuple[Applied[S], Round[S]]:
     """Carry out one plan, and book what of it was carried out."""
+    resource.announce(plan)
     current: Round[S] = Round(plan, resource.plan)
     journal.rounds.append(current)
     try:

@@ -78,16 +78,19 @@ class Outcome:
 
     :param values: the documented return values.
     :param plan: what differed; ``None`` for a task that only reads.
+    :param can_be_undone: whether ``undo`` is returned.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     plan: Plan | None = None
+    can_be_undone: bool = True
 
     def as_result(self) -> dict[str, Any]:
         result = dict(self.values)
         result["changed"] = bool(self.plan)
         if self.plan is not None:
             result["changes"] = self.plan.as_list()
+            result.update({"undo": self.plan.as_undo()} if self.can_be_undone else {})
             result["diff"] = self.plan.diff()
         return result
 
@@ -145,7 +148,8 @@ def failure(error: M365Error, names: Names | None = None) -> dict[str, Any]:
     error.names = error.names or names or {}
     result = {"failed": True, "changed": False, "msg": str(error), "error": error.as_result(), **error.values()}
     if error.carried_out:
-        result.update(changed=True, changes=error.carried_out.as_list(), diff=error.carried_out.diff())
+        done = error.carried_out
+        result.update(changed=True, changes=done.as_list(), undo=done.as_undo(), diff=done.diff())
     return result
 
 

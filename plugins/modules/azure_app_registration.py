@@ -504,6 +504,14 @@ waited:
   returned: success
   type: float
   sample: 0.6
+undo:
+  description:
+    - The changes that were carried out, with what is needed to undo them, such as the public certificates behind thumbprints.
+      It holds no secret.
+  returned: always
+  type: list
+  elements: dict
+  version_added: 2.0.0
 changes:
   description: What differed. The same in check mode and outside of it.
   returned: success

@@ -135,6 +135,18 @@ changes:
       field: redirect_uris
       before: []
       after: [https://acme.my3cx.example:5001/oauth2office2]
+snapshot:
+  description:
+    - ID of this run below C(snapshot_dir), where what it has changed is kept, so that the playbook C(tcx.m365.rollback) can undo it.
+  returned: when something was changed
+  type: str
+  version_added: 2.0.0
+  sample: 20261126T174200Z-5f0c3a52
+snapshot_path:
+  description: The file with what was changed on this PBX, on the controller.
+  returned: when something was changed
+  type: str
+  version_added: 2.0.0
 unmanaged:
   description: What is there besides what the inventory lists, such as redirect URIs, certificates and permissions. It is kept.
   returned: always

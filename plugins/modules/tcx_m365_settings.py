@@ -147,6 +147,14 @@ scripts:
   returned: when O(teams.scripts_dir) is set, outside of check mode
   type: list
   elements: str
+undo:
+  description:
+    - The changes that were carried out, with what is needed to undo them, such as the public certificates behind thumbprints.
+      It holds no secret.
+  returned: always
+  type: list
+  elements: dict
+  version_added: 2.0.0
 changes:
   description: What differed; the same in check mode and outside of it.
   returned: success

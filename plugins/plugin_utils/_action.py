@@ -17,7 +17,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Callable
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail
@@ -26,6 +26,7 @@ from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils import _tls
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import OPTION_NAMES, Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
@@ -61,9 +62,13 @@ class CollectionAction(ActionBase):
         return self._is_local() and become is None
 
     def _run_as_module(
-        self, capability: Capability, arguments: Mapping[str, Any], task_vars: dict[str, Any]
+        self,
+        capability: Capability,
+        arguments: Mapping[str, Any],
+        task_vars: dict[str, Any],
+        _announce: Callable[[Plan], None] | None = None,
     ) -> dict[str, Any]:
-        """Send the module of the same name to the host of this task."""
+        """Send the module of the same name to the host of this task, from where nobody is told what it is about to write."""
         module_args = _with_absolute_paths(capability, arguments) if self._is_local() else dict(arguments)
         if names_of(arguments):
             module_args[OPTION_NAMES] = dict(names_of(arguments))
@@ -75,7 +80,11 @@ class CollectionAction(ActionBase):
         return found
 
     def _run_in_process(
-        self, capability: Capability, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]
+        self,
+        capability: Capability,
+        arguments: Mapping[str, Any],
+        task_vars: Mapping[str, Any],
+        announce: Callable[[Plan], None] | None = None,
     ) -> dict[str, Any]:
         """Run the capability here, with the environment of this task."""
         host = str(task_vars.get("inventory_hostname", ""))
@@ -88,6 +97,7 @@ class CollectionAction(ActionBase):
                 warn=display.warning,
                 notice=lambda text: display.display(f"[{host}] {text}", stderr=True),
                 trace=lambda text: display.vvvv(text, host=host),
+                announce=announce,
             )
 
     def _is_local(self) -> bool:

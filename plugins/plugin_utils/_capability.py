@@ -21,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.option_names impo
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible_data
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
@@ -55,10 +56,12 @@ def run_capability(
     notice: Say,
     trace: Say,
     connections: Connections | None = None,
+    announce: Callable[[Plan], None] | None = None,
 ) -> dict[str, Any]:
     """The result of one task, exactly as the module of the same name would give it.
 
     :param arguments: as written in the task, or :class:`HostArguments`, which know the names of their variables.
+    :param announce: is told what is about to be written.
     """
     names = names_of(arguments)
     try:
@@ -78,6 +81,8 @@ def run_capability(
     task.context.run_program = run_program
     if connections is not None:
         task.context.connections = connections
+    if announce is not None:
+        task.context.announce = announce
     try:
         _watch.begin(task.context.deadline.seconds)
         result = capability.run(task).as_result()

@@ -163,7 +163,8 @@ def _plan_leaving(desired: Desired, application: Json) -> Plan:
     keys = list(application.get("keyCredentials") or ())
     kept = [entry for entry in keys if not ownership.is_own_certificate(entry, pbx, stakes, own)]
     if len(kept) != len(keys):
-        plan.changes.append(Change(APPLICATION, "certificates", _names_of(keys), _names_of(kept)))
+        details = key_plan.difference(keys, kept)
+        plan.changes.append(Change(APPLICATION, "certificates", _names_of(keys), _names_of(kept), details=details))
         wanted["keyCredentials"] = kept
     for each in URI_LISTS:
         have = list(dig(wanted, each.path) or ())
@@ -368,7 +369,7 @@ def _certificates(
         return wanted
     before = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in have]
     after = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in target]
-    changes.append(Change(APPLICATION, "certificates", before, after))
+    changes.append(Change(APPLICATION, "certificates", before, after, details=key_plan.difference(have, target)))
     # An entry that has ended can no longer be used by anybody, so pruning it takes nothing from a stranger.
     removed += [
         f"the certificate {thumbprint_of(entry) or entry.get('keyId')}"

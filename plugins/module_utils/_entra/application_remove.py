@@ -78,6 +78,9 @@ class AbsentApplication(Replicated[Observed]):
     def expected(self, state: Observed, plan: Plan) -> Observed:
         return steps.simulate(state, plan)
 
+    def announce(self, plan: Plan) -> None:
+        self.client.context.announce(plan)
+
     def exclusively(self) -> AbstractContextManager[object]:
         key = self.client.shared_key("application", self.desired.key.text().casefold())
         return machine_lock(key, self.deadline, "another run changes this application")

@@ -251,6 +251,9 @@ class Grants(Replicated[Granted]):
     def expected(self, state: Granted, plan: Plan) -> Granted:
         return steps.simulate(state, plan)
 
+    def announce(self, plan: Plan) -> None:
+        self.client.context.announce(plan)
+
     def exclusively(self) -> AbstractContextManager[object]:
         key = self.client.shared_key("grants", self.desired.app_id.lower())
         return machine_lock(key, self.deadline, "another run changes what this application is granted")

@@ -27,6 +27,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 Json = dict[str, Any]
 
 _NAMESPACE = uuid.UUID("6f0c2a57-5e0b-4a8e-9a35-1f6c1d6f2a11")
+_PUBLIC = ("type", "usage", "keyId", "displayName", "startDateTime", "endDateTime", "customKeyIdentifier", "key")
+
 _TYPE, _USAGE = "AsymmetricX509Cert", "Verify"
 
 
@@ -86,6 +88,16 @@ def to_send(entries: Sequence[Json], read: Sequence[Json]) -> list[Json]:
     """Entries as a PATCH takes them: those that were read without their bytes, new ones with them."""
     known = {entry.get("keyId") for entry in read}
     return [{**entry, "key": None} if entry.get("keyId") in known else _to_add(entry) for entry in entries]
+
+
+def difference(before: Sequence[Json], after: Sequence[Json]) -> dict[str, list[Json]]:
+    """The entries that were added and removed, by thumbprint: what it takes to put them back. They hold public keys alone."""
+    found: dict[str, list[Json]] = {}
+    for entry in (*before, *after):
+        if (entry in before) != (entry in after):
+            name = thumbprint_of(entry) or str(entry.get("keyId"))
+            found.setdefault(name, []).append({each: entry[each] for each in _PUBLIC if each in entry})
+    return found
 
 
 def certificates_in(entries: Sequence[Json]) -> list[Json]:

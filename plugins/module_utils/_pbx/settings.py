@@ -213,6 +213,9 @@ class IntegrationSettings(Resource[Observed]):
     def expected(self, state: Observed, plan: Plan) -> Observed:
         return replace(state, entities=settings_plan.simulate(state.entities, plan))
 
+    def announce(self, plan: Plan) -> None:
+        self._xapi.context.announce(plan)
+
     def apply(self, plan: Plan, state: Observed, note: Callable[[Observed], None]) -> Applied[Observed]:
         if links(self.desired, state) and names.to_look_up(self.desired.selections()):
             state = self._link_first(state, note)

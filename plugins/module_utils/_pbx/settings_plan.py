@@ -16,6 +16,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import Names
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     ACCOUNTS,
@@ -31,6 +32,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write, as_flag, as_folded, as_is
 
 TARGET = "settings"
+
+STORED = "stored"
+"""Under which name the details of a change keep what XAPI had in the place of a boolean."""
 
 _RULES: dict[str, Callable[[Any], Any]] = {FLAG: as_flag, GUID: as_folded, TEXT: as_is}
 
@@ -65,9 +69,18 @@ def plan(wanted: Mapping[str, Any], observed: Entities, names: Names, exclusive:
         shown, stored = _target(each, want, have, names, option in set(exclusive))
         if stored == have or _same(each, stored, have):
             continue
-        made.changes.append(Change(TARGET, option, have, shown))
+        made.changes.append(Change(TARGET, option, have, shown, details=_details(each, entity, shown, stored)))
         _place(_body(made, each.resource), each.field, write(each, stored), entity)
     return made
+
+
+def _details(each: Property, entity: Mapping[str, Any], shown: Any, stored: Any) -> dict[str, Any]:
+    """What it takes to undo a change besides the shown values: the ids behind names, the word behind a boolean."""
+    if each.kind == ACCOUNTS:
+        return {name: identifier for name, identifier in zip(shown, stored) if name != identifier}
+    if each.kind == FLAG and each.values:
+        return {STORED: dig(entity, each.field)}
+    return {}
 
 
 def simulate(observed: Entities, plan: Plan) -> dict[str, dict[str, Any]]:

@@ -196,6 +196,9 @@ class SignInSwitches(Resource["dict[str, User]"]):
             found = {name: replace(user, sign_in=switch) if user.id in ids else user for name, user in found.items()}
         return found
 
+    def announce(self, plan: Plan) -> None:
+        self._xapi.context.announce(plan)
+
     def apply(
         self, plan: Plan, state: dict[str, User], note: Callable[[dict[str, User]], None]
     ) -> Applied[dict[str, User]]:

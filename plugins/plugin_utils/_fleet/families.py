@@ -133,6 +133,9 @@ BESIDES: Mapping[str, Option] = {
     "offboard_confirm": {"type": "bool"},
     "offboard_purge": {"type": "bool"},
     "capture_dir": {"type": "str"},
+    "snapshot_dir": {"type": "str"},
+    "snapshot": {"type": "str"},
+    "on_failure": {"type": "str", "choices": ["keep", "rollback"]},
     "unknown_variables": {"type": "str", "choices": ["warn", "fail", "ignore"]},
 }
 """Variables that steer the steps and are no option of a module."""

@@ -21,9 +21,10 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, 
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce, AnnouncingTask, Recorder
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result, RunTask, Step
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result, Step
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, is_true, read_variables
 
@@ -37,26 +38,38 @@ display = Display()
 def one_host(
     host: str,
     variables: Mapping[str, Any],
-    run_task: RunTask,
+    run_task: AnnouncingTask,
     names: list[str],
     store: RunStore,
     crossings: Crossings,
     *,
+    operation: str,
     check_mode: bool,
+    announces: bool = True,
 ) -> dict[str, Any]:
-    """The result of the named steps on one PBX; whatever is refused, only that PBX fails."""
+    """The result of the named steps on one PBX; whatever is refused, only that PBX fails.
 
-    def same_pbx(step: Step, result: Result) -> None:
+    :param operation: what the steps are for; stands in the snapshot of what they change.
+    :param announces: the work is done in this process.
+    """
+    known = read_variables(variables)
+    recorder = Recorder(host, known, store, operation, announces=announces)
+
+    def after(step: Step, result: Result) -> None:
         if step.name == "pbx" and result.get("redirect_uri"):
             claim(store, host, str(result["redirect_uri"]))
+        if step.name in ("pbx", "linked") and result.get("status"):
+            recorder.healthy_before = bool(result["status"].get("ok"))
 
     try:
         crossings.check(host)
-        runner = Runner(host, store, check_mode=check_mode, after=same_pbx, neighbors=crossings.neighbors(host))
-        result = in_one_result(host, runner.run(variables, run_task, names), names)
+        runner = Runner(host, store, check_mode=check_mode, after=after, neighbors=crossings.neighbors(host))
+        recorded = recorder.recording(run_task, check_mode=check_mode)
+        result = in_one_result(host, runner.run(known, recorded, names), names)
+        result.update(recorder.told() if result["changed"] and not check_mode else {})
     except M365Error as error:
         result = failure(error)
-    return {**result, "unknown_variables": read_variables(variables).unknown_entries()}
+    return {**result, "unknown_variables": known.unknown_entries()}
 
 
 class Fleet:
@@ -66,8 +79,16 @@ class Fleet:
     """
 
     def __init__(
-        self, variables: HostVariables, store: RunStore, names: list[str], crossings: Crossings, *, check_mode: bool
+        self,
+        variables: HostVariables,
+        store: RunStore,
+        names: list[str],
+        crossings: Crossings,
+        *,
+        operation: str,
+        check_mode: bool,
     ) -> None:
+        self._operation = operation
         self._variables = variables
         self._store = store
         self._names = names
@@ -89,17 +110,31 @@ class Fleet:
             return {"result": failure(error)}
         run_task = self._run_task(say, warnings)
         result = one_host(
-            host, variables, run_task, self._names, self._store, self._crossings, check_mode=self._check_mode
+            host,
+            variables,
+            run_task,
+            self._names,
+            self._store,
+            self._crossings,
+            operation=self._operation,
+            check_mode=self._check_mode,
         )
         warnings = [f"{host}: {warning}" for warning in warnings] + result.get("warnings", [])
         if warnings:
             result["warnings"] = list(dict.fromkeys(warnings))
         return {"result": result}
 
-    def _run_task(self, say: Say, warnings: list[str]) -> RunTask:
+    def _run_task(self, say: Say, warnings: list[str]) -> AnnouncingTask:
         shared = self._connections.setdefault(os.getpid(), Connections(size=64))
 
-        def run_task(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False) -> dict[str, Any]:
+        def run_task(
+            capability: Capability,
+            arguments: Mapping[str, Any],
+            /,
+            *,
+            check: bool = False,
+            announce: Announce | None = None,
+        ) -> dict[str, Any]:
             return run_capability(
                 capability,
                 arguments,
@@ -109,6 +144,7 @@ class Fleet:
                 notice=functools.partial(say, "notice"),
                 trace=functools.partial(say, "trace") if display.verbosity >= TRACE_VERBOSITY else _silent,
                 connections=shared,
+                announce=announce,
             )
 
         return run_task

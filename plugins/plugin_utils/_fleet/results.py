@@ -44,6 +44,7 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
     :param names: the steps that the task names. Of a task with one step the values of that step are there as well.
     """
     result: dict[str, Any] = dict(taken.of(names[0])) if len(names) == 1 else {}
+    result.pop("undo", None)  # it is in the snapshot, which is for programs
     result.update(
         changed=any(each.get("changed") for each in written(taken).values()),
         changes=changes(taken),

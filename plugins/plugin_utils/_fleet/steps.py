@@ -117,8 +117,10 @@ class Step:
         """The result of the step, with the arguments that :attr:`arguments` gave."""
         found: Result = {}
         if self.capability is not None:
-            forced = {"check": True} if self.forced_check else {}
-            found = work.run_task(self.capability, arguments, **forced)
+            if self.forced_check:
+                found = work.run_task(self.capability, arguments, check=True)
+            else:
+                found = work.run_task(self.capability, arguments)
         return self.finish(work, found) if self.finish is not None else found
 
 

@@ -50,7 +50,14 @@ PREFIXES = (
     "offboard_",
     "capture_",
 )
-_STEERING = ("ansible_connection", "ansible_become", "unknown_variables")
+_STEERING = (
+    "ansible_connection",
+    "ansible_become",
+    "unknown_variables",
+    "snapshot",
+    "snapshot_dir",
+    "on_failure",
+)
 _ROLES = ("preflight", "entra_app", "tcx_console", "sso_verify")
 _APPLICATION_IDS = ("application_id", "app_id")
 

@@ -1,0 +1,230 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The files in which a run keeps what it has changed on each PBX: ``<snapshot_dir>/<run id>/<host>.json``.
+
+They hold no secret, and still tell much about a customer, so that nobody but their owner may read them. Whoever could write
+one could have a tenant changed: a file that others can write is not believed, and the content of any is checked as foreign
+data. ``docs/rollback.md`` describes the schema.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import re
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.capture_file import file_name
+
+SCHEMA_VERSION = 1
+DEFAULT_DIRECTORY = "./snapshots"
+LATEST = "latest"
+
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+_MOST_BYTES = 16 * 1024 * 1024
+_KIND = "snapshot_run"
+_TRIED = "keep what this run changes"
+_TRIED_READ = "read the snapshot"
+_REMEDY = "Give snapshot_dir a directory that you may write to, or run again when there is room."
+
+Json = dict[str, Any]
+
+
+def directory_of(variables: Mapping[str, Any]) -> str:
+    """``snapshot_dir``, relative to where Ansible was started, as every path of this collection is."""
+    return os.path.abspath(os.path.expanduser(str(variables.get("snapshot_dir") or DEFAULT_DIRECTORY)))
+
+
+def run_id(store: RunStore) -> str:
+    """The id of this run, the same for all of its hosts and tasks; those of later runs are greater."""
+    with store.lock(_KIND, ""):
+        found = store.get(_KIND, "")
+        if found is None:
+            found = f"{dt.datetime.now(dt.timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+            store.put(_KIND, "", found)
+    return str(found)
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text is the id of a run, so that it leads nowhere else as a part of a path."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
+class Snapshots:
+    """The snapshots below one directory."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def path(self, run: str, host: str) -> str:
+        return os.path.join(self.directory, run, file_name(host).removesuffix(".yml") + ".json")
+
+    def write(self, run: str, host: str, content: Mapping[str, Any], *, latest: bool) -> str:
+        """Write the file of a host, whole or not at all; its path.
+
+        :param latest: from now on this run is the latest.
+        :raises BadInput: it cannot be written.
+        """
+        path = self.path(run, host)
+        with _told(_TRIED, self.directory, _REMEDY):
+            _make_private(os.path.dirname(path))
+            _replace(path, json.dumps(content, indent=1, ensure_ascii=True).encode("ascii") + b"\n")
+            if latest:
+                self._point_to(run)
+        return path
+
+    def check_writable(self, run: str) -> None:
+        """Raise :class:`BadInput` where this run could not keep what it changes."""
+        with _told(_TRIED, self.directory, _REMEDY):
+            folder = os.path.join(self.directory, run)
+            _make_private(folder)
+            descriptor, path = tempfile.mkstemp(dir=folder, prefix=".check-")
+            os.close(descriptor)
+            os.unlink(path)
+
+    def forget_empty(self, run: str) -> None:
+        """Remove the directory of a run that has changed nothing."""
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.join(self.directory, run))
+
+    def own(self, run: str, host: str) -> Json | None:
+        """What this very run has written about a host before."""
+        try:
+            return self.read(run, host)
+        except FileNotFoundError:
+            return None
+
+    def resolve(self, name: str) -> str:
+        """The run that ``snapshot`` names.
+
+        :raises BadInput: there is none.
+        """
+        if name == LATEST:
+            try:
+                name = os.readlink(os.path.join(self.directory, LATEST))
+            except OSError:
+                raise BadInput(
+                    "there is no latest run",
+                    tried=_TRIED_READ,
+                    target=self.directory,
+                    remedy="Nothing was changed from here, or snapshot_dir is another directory.",
+                ) from None
+        if not is_run_id(name) or not os.path.isdir(os.path.join(self.directory, name)):
+            raise BadInput(
+                f"there is no run {name!r}",
+                tried=_TRIED_READ,
+                target=self.directory,
+                remedy=f"Name one of {', '.join(self.runs()[-5:]) or 'another directory in snapshot_dir'}, or latest.",
+            )
+        return name
+
+    def runs(self) -> list[str]:
+        """The ids of all runs, oldest first."""
+        try:
+            return sorted(name for name in os.listdir(self.directory) if is_run_id(name))
+        except OSError:
+            return []
+
+    def of_host(self, host: str) -> Iterator[tuple[str, Json]]:
+        """The runs that have changed something of a host, latest first; files that must not be believed are left out."""
+        for run in reversed(self.runs()):
+            with contextlib.suppress(OSError, BadInput):
+                yield run, self.read(run, host)
+
+    def read(self, run: str, host: str) -> Json:
+        """The content of one file; its form is checked by ``snapshot_content``.
+
+        :raises FileNotFoundError: that run has changed nothing of this host.
+        :raises BadInput: it cannot be read, or others could have written it.
+        """
+        path = self.path(run, host)
+        try:
+            for folder in (self.directory, os.path.dirname(path)):
+                _check_owner(os.stat(folder), folder)
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            with os.fdopen(descriptor, "rb") as stream:
+                _check_owner(os.fstat(stream.fileno()), path)
+                content = stream.read(_MOST_BYTES + 1)
+            found = json.loads(content) if len(content) <= _MOST_BYTES else None
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, RecursionError) as error:
+            raise BadInput(
+                _reason(error) if isinstance(error, OSError) else "it is not JSON", tried=_TRIED_READ, target=path
+            ) from None
+        if not isinstance(found, dict):
+            raise BadInput("it is no snapshot", tried=_TRIED_READ, target=path)
+        return found
+
+    def _point_to(self, run: str) -> None:
+        """``latest`` is a link to the directory of the run; it is exchanged, never absent."""
+        link = os.path.join(self.directory, LATEST)
+        if os.path.islink(link) and os.readlink(link) == run:
+            return
+        temporary = os.path.join(self.directory, f".latest-{secrets.token_hex(8)}")
+        os.symlink(run, temporary)
+        try:
+            os.replace(temporary, link)
+        except OSError:
+            os.unlink(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def _told(tried: str, target: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(_reason(error), tried=tried, target=target, remedy=remedy) from None
+
+
+def _reason(error: OSError) -> str:
+    return str(error.strerror or error)
+
+
+def _make_private(folder: str) -> None:
+    """Make a directory that nobody but its owner can enter, and those above that are missing."""
+    parent = os.path.dirname(folder)
+    if not os.path.isdir(parent):
+        _make_private(parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(20, "something else than a directory is in its place")
+
+
+def _replace(path: str, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".snapshot-")  # mode 0600 by mkstemp
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _check_owner(found: os.stat_result, path: str) -> None:
+    others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if found.st_uid not in (os.geteuid(), 0) or (others and not found.st_mode & stat.S_ISVTX):
+        raise BadInput(
+            "others can write it, so that it is not believed",
+            tried=_TRIED_READ,
+            target=path,
+            remedy="Check its content, then make it your own: chown it, and chmod go-w.",
+        )
