@@ -75,7 +75,9 @@ def test_only_its_owner_can_read_it(written: tuple[Controller, Path]) -> None:
 
 def test_a_whole_fleet_is_too_much_to_read(written: tuple[Controller, Path], tmp_path: Path) -> None:
     controller, _directory = written
-    done = controller.play("tcx.m365.support_bundle", variables={"support_max_hosts": 2, "support_dir": str(tmp_path)})
+    done = controller.play(
+        "tcx.m365.support_bundle", variables={"support_bundle_max_hosts": 2, "support_bundle_dir": str(tmp_path)}
+    )
     assert done.code != 0
     assert "--limit" in done.output
     assert not list(tmp_path.iterdir())
