@@ -201,6 +201,13 @@ def integration_gates() -> tuple[Gate, ...]:
             groups,
         ),
         pytest_gate(
+            "faults",
+            "a sample of trouble at requests of every flow, and lives of a tenant",
+            "main",
+            "tests/faults",
+            groups,
+        ),
+        pytest_gate(
             "browser",
             "a person's view: pages and sign-in in a real browser",
             "browser",

@@ -75,7 +75,7 @@ class M365Error(Exception):
         """Carry the last thing that a service said before this error ended a wait or a series of attempts."""
         if last is None or last is self:
             return self
-        if last.said not in self.said:
+        if not last.said or last.said not in self.said:
             answered = sentence_of_answer(last)
             self.said = f"{self.said.rstrip('.')}; the last answer: {answered}"
         for name in ("status", "code", "target", "request_id"):
@@ -84,15 +84,15 @@ class M365Error(Exception):
 
     def as_kind(self, kind: type[M365Error]) -> M365Error:
         """The same answer, judged otherwise: a plain "does not exist" about what was seen a moment ago."""
-        return kind(
+        judged = kind(
             self.said,
-            tried=self.tried,
             target=self.target,
             service=self.service,
             status=self.status,
             code=self.code,
             request_id=self.request_id,
         )
+        return judged.provisionally(self.tried) if self._provisional else judged.while_trying(self.tried)
 
     def while_trying(self, tried: str, target: str = "") -> M365Error:
         """Fill in what was tried and on what, unless a place nearer to the fault has said so already."""
@@ -102,11 +102,12 @@ class M365Error(Exception):
         self.target = self.target or target
         return self
 
-    def provisionally(self, tried: str, target: str) -> None:
-        """The same for a place that knows the request alone: :meth:`while_trying` may say it better later."""
-        if not self.tried:
+    def provisionally(self, tried: str, target: str = "") -> M365Error:
+        """The same for a place that knows the request alone: each place above it may say it better."""
+        if not self.tried or self._provisional:
             self.tried, self._provisional = tried, True
         self.target = self.target or target
+        return self
 
     def __str__(self) -> str:
         return rendered(sentence(self), self.names)
@@ -207,18 +208,21 @@ class NotFound(M365Error):
     """The service says plainly that the object does not exist. Nothing else may be read as absence."""
 
     kind = "not_found"
+    default_remedy = "Run again: what was changed a moment ago is not visible everywhere yet."
 
 
 class Conflict(M365Error):
     """The object exists already, or someone else changed it at the same time."""
 
     kind = "conflict"
+    default_remedy = "Another program may have changed it at the same moment: run again."
 
 
 class Ambiguous(Conflict):
     """More than one object answers to the given name."""
 
     kind = "ambiguous"
+    default_remedy = ""
 
 
 class NotYetReplicated(M365Error):
@@ -318,5 +322,5 @@ def sentence_of_answer(error: M365Error) -> str:
     said = visible(error.said.strip())
     if not error.service:
         return said
-    codes = " ".join(str(part) for part in (error.status, error.code) if part and str(part) not in said)
-    return f"{error.service} answered{' ' + codes if codes else ''}: {said}"
+    codes = "".join(f" {part}" for part in (error.status, error.code) if part and str(part) not in said)
+    return f"{error.service} answered{codes}: {said}" if said else f"{error.service} answered{codes} without a reason"

@@ -315,8 +315,8 @@ class Http:
     def _exchange(self, request: _Request, secret: bool, most: int) -> Reply:
         left = self.deadline.remaining()
         if left <= 0:
-            raise DeadlineExceeded(
-                f"the deadline of {self.deadline.seconds:.0f} s is over", tried=f"call {self._where()}"
+            raise DeadlineExceeded(f"the deadline of {self.deadline.seconds:.0f} s is over").provisionally(
+                f"call {self._where()}"
             )
         wait = min(self.transport.timeout, left)
         started = self.deadline.clock.monotonic()
@@ -325,16 +325,13 @@ class Http:
             with _limits.exchange(min(2 * self.transport.timeout, left), wait, most):
                 reply = self._received(request, wait, most)
         except _limits.TooMuch as error:
-            raise BadAnswer(
-                f"the answer is not accepted: {error}",
-                service=self.service,
-                tried=f"send a {request.method} request to {self._where()}",
+            raise BadAnswer(f"the answer is not accepted: {error}", service=self.service).provisionally(
+                f"send a {request.method} request to {self._where()}"
             ) from None
         except _limits.TooLate:
             raise _NotInTime(
-                f"no complete answer from {self._where()} within {min(2 * self.transport.timeout, left):.0f} s",
-                tried=f"send a {request.method} request to {self._where()}",
-            ) from None
+                f"no complete answer from {self._where()} within {min(2 * self.transport.timeout, left):.0f} s"
+            ).provisionally(f"send a {request.method} request to {self._where()}") from None
         except (urllib3.exceptions.HTTPError, OSError, zlib.error) as error:
             raise self._classify(error, request.method) from None
         reply.elapsed = self.deadline.clock.monotonic() - started
@@ -395,7 +392,9 @@ class Http:
             return _NotSent(Unreachable(reason, tried=f"connect to {where}"))
         if isinstance(error, (kinds.LocationValueError, kinds.URLSchemeUnknown)):
             return BadInput(f"{where} is not a usable address: {reason}")
-        return Interrupted(f"no complete answer from {where}: {reason}", tried=f"send a {method} request to {where}")
+        return Interrupted(f"no complete answer from {where}: {reason}").provisionally(
+            f"send a {method} request to {where}"
+        )
 
     def _throttled(self, reply: Reply, times: int) -> Throttled:
         seconds = retry_after(reply)
@@ -409,8 +408,8 @@ class Http:
             f"too many requests (asked to wait {seconds:.0f} s)",
             service=self.service,
             status=429,
-            tried=f"call {self._where()}",
         )
+        error.provisionally(f"call {self._where()}")
         self._pause(seconds, f"{self.service} is throttling", error)
         return error
 
@@ -427,26 +426,25 @@ class Http:
         if self._run and self._throttle_key:
             seconds = float(self._run.get("throttle", self._throttle_key) or 0.0) - time.time()
         if seconds > 0:
-            error = Throttled(
-                "the run has been asked to slow down", service=self.service, status=429, tried=f"call {self._where()}"
-            )
+            error = Throttled("the run has been asked to slow down", service=self.service, status=429)
+            error.provisionally(f"call {self._where()}")
             self._pause(seconds, f"{self.service} is throttling this run", error)
 
     def _after_fault(self, reply: Reply, repeatable: bool, attempts: int) -> None:
-        said = f"{reply.status} {_first_words(reply)}".strip()
+        said, tried = _first_words(reply), f"send a {reply.method} request to {self._where()}"
         details: dict[str, Any] = {
             "service": self.service,
             "status": reply.status,
             "code": _code(reply),
-            "tried": f"send a {reply.method} request to {self._where()}",
             "request_id": request_id(reply),
         }
         pause = retry_after(reply)
         if not repeatable:
             if pause is not None:
                 self.hold(pause)  # whoever reads again to see what became of it waits first
-            raise Interrupted(said, **details)
+            raise Interrupted(said, **details).provisionally(tried)
         fault = ServiceFault(said, **details)
+        fault.provisionally(tried)
         if attempts >= self.policy.attempts:
             raise fault
         if pause is None:

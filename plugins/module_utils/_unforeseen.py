@@ -31,7 +31,11 @@ def of(error: BaseException) -> M365Error:
         return BadAnswer("an answer is nested too deeply")
     if isinstance(error, OSError):
         what = f" ({os.fspath(error.filename)})" if isinstance(error.filename, (str, os.PathLike)) else ""
-        return M365Error(f"a file of this machine could not be used: {error.strerror or 'no reason was given'}{what}")
+        return M365Error(
+            f"a file of this machine could not be used: {error.strerror or 'no reason was given'}{what}",
+            tried="finish this task",
+            remedy="Make room on this machine, or give the user who runs Ansible the right to the file, and run again.",
+        )
     return Unforeseen(f"unexpected error at {_place(error)}")
 
 

@@ -43,6 +43,9 @@ _UNKNOWN_ADDRESS = frozenset(("BadRequest", "UnknownError", "Request_Unsupported
 
 SERVICE = "Graph"
 
+_READ_WITHIN = 4
+"""Attempts to read something that arrives cut off, empty, or as a page of something in between."""
+
 MOST_PAGES = 20_000
 """A list of two million objects; one that goes on is not one."""
 
@@ -84,6 +87,11 @@ class Answer:
         return self.status < 300
 
     @property
+    def unreadable(self) -> bool:
+        """Whether what came back is not what Graph sends with such a status: JSON, an object."""
+        return self.status in (200, 400, 403, 404, 409) and not isinstance(self.content, dict)
+
+    @property
     def retry_after(self) -> float | None:
         """Seconds that Graph asks to wait before the next attempt, where it does."""
         stated = (value for name, value in self.headers.items() if name.lower() == "retry-after")
@@ -92,9 +100,11 @@ class Answer:
     @property
     def error(self) -> M365Error:
         error = fault(self.status, self.content, self.headers)
-        if isinstance(error, Forbidden) and self.asked is not None:
+        if self.asked is not None:
             call, token = self.asked
-            rights.explain(error, token, call.method, call.path)
+            if isinstance(error, Forbidden):
+                rights.explain(error, token, call.method, call.path)
+            error.provisionally(_purpose(call))
         return error
 
     def get(self) -> Json:
@@ -111,12 +121,15 @@ class Answer:
         found = self.get()
         missing = [name for name in ("id", *names) if not found.get(name)]
         if missing:
-            raise Interrupted(
+            error = Interrupted(
                 f"the answer is incomplete: it lacks {' and '.join(missing)}",
-                service="Graph",
+                service=SERVICE,
                 status=self.status,
                 request_id=str(self.headers.get("request-id") or ""),
             )
+            if self.asked is not None:
+                error.provisionally(_purpose(self.asked[0]))
+            raise error
         return found
 
     def entity_or_none(self) -> Json | None:
@@ -157,6 +170,14 @@ class GraphClient:
         :param once: leave repeating to the caller, who reads again first.
         """
         self._note_writes([call])
+        attempt = 0
+        while True:
+            attempt += 1
+            answer = self._answered(call, once)
+            if not (_only_reads(call) and answer.unreadable and self._wait_for_sense(answer, attempt)):
+                return answer
+
+    def _answered(self, call: Call, once: bool) -> Answer:
         token = self.tokens.get()
         reply = self._send(call, token.value, once)
         if reply.status == 401:
@@ -219,6 +240,25 @@ class GraphClient:
                 self._wait_for_items([answers[index] for index in pending], attempt)
         return [answers[index] for index in range(len(calls))]
 
+    def _wait_for_sense(self, answer: Answer, attempt: int) -> bool:
+        """Wait before what was read is read again; false when it has been unreadable often enough to be taken as it is.
+
+        :raises BadAnswer: the same of an answer that says that all is well.
+        """
+        pause = self.context.deadline.backoff(attempt, first=1.0)
+        if attempt >= _READ_WITHIN or pause >= self.context.deadline.remaining():
+            if not answer.ok:
+                return False
+            call = answer.asked[0] if answer.asked else Call("GET", "")
+            raise BadAnswer(
+                "the answer is not the JSON that is documented",
+                service=SERVICE,
+                status=answer.status,
+                request_id=str(answer.headers.get("request-id") or ""),
+            ).provisionally(_purpose(call))
+        self.context.deadline.pause(pause, "Graph gave no readable answer")
+        return True
+
     def _note_writes(self, calls: Sequence[Call]) -> None:
         """Tell the tasks of this run that what was proven about this tenant has to be proven again."""
         if any(call.is_write and call.path != "/$batch" for call in calls):  # what is in a batch is noted by itself
@@ -241,11 +281,14 @@ class GraphClient:
 
     def _send(self, call: Call, token: str, once: bool) -> Reply:
         self.calls += 1
+        try:
+            return self._exchanged(call, token, once)
+        except M365Error as error:
+            raise error.provisionally(_purpose(call)) from None
+
+    def _exchanged(self, call: Call, token: str, once: bool) -> Reply:
         headers = {"Authorization": f"Bearer {token}", **call.headers}
-        batch_of_reads = call.path == "/$batch" and not any(
-            item["method"] != "GET" for item in (call.body or {}).get("requests", ())
-        )
-        safe = call.method != "POST" or batch_of_reads
+        safe = call.method != "POST" or _only_reads(call)
         reply = self._http.send(call.method, call.path, body=call.body, headers=headers, safe=safe, once=once)
         self._ahead = _seconds_ahead(reply) or self._ahead
         return reply
@@ -274,10 +317,11 @@ class GraphClient:
             if headers:
                 item["headers"] = headers
             requests.append(item)
-        answer = self.send(Call("POST", "/$batch", {"requests": requests}), once=once)
+        batch = Call("POST", "/$batch", {"requests": requests})
+        answer = self.send(batch, once=once)
         if not answer.ok and isinstance(answer.error, NotFound):
             # Says nothing about any object: a replica or something in between does not know the address.
-            raise answer.error.as_kind(ServiceFault).while_trying("send a batch to Graph")
+            raise answer.error.as_kind(ServiceFault).provisionally(_purpose(batch))
         content = answer.get()
         token = self.tokens.get()
         found = {}
@@ -290,8 +334,8 @@ class GraphClient:
         missing = [index for index in calls if index not in found]
         if missing:
             raise ServiceFault(
-                f"the answer of a batch lacks {len(missing)} of {len(calls)} items", tried="send a batch to Graph"
-            )
+                f"the answer of a batch lacks {len(missing)} of {len(calls)} items", service=SERVICE
+            ).provisionally(_purpose(batch))
         return found
 
     def _wait_for_items(self, answers: Sequence[Answer], attempt: int) -> None:
@@ -316,6 +360,20 @@ def _worth_another_try(call: Call, answer: Answer) -> bool:
     if answer.status in (424, 429):
         return True
     return answer.status in (408, 500, 502, 503, 504) and call.method != "POST"
+
+
+def _only_reads(call: Call) -> bool:
+    items = (call.body or {}).get("requests") or () if call.path == "/$batch" else ()
+    return all(item["method"] == "GET" for item in items) if items else not call.is_write
+
+
+def _purpose(call: Call) -> str:
+    """What a request is for; a batch is for what it writes, or else for what it reads first."""
+    items = (call.body or {}).get("requests") if call.path == "/$batch" else None
+    if items:
+        item = next((each for each in items if each["method"] != "GET"), items[0])
+        return rights.purpose(item["method"], item["url"])
+    return rights.purpose(call.method, call.path)
 
 
 def passing(error: M365Error) -> bool:

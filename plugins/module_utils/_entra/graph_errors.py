@@ -38,6 +38,7 @@ _REMEDIES = {
     "KeyCredentialsInvalidStartDate": "Check the clock of this machine and the dates of the certificate.",
     "InvalidAppIdInPath": "Check the application id.",
 }
+_UNEXPLAINED = "Something between here and Graph may have answered: check O(graph_endpoint) and O(proxy), and run again in some minutes."
 _LOCKED = "CannotUpdateLockedServicePrincipalProperty"
 _LOCKED_REMEDY = "The application locks this property of its service principals (servicePrincipalLockConfiguration)."
 
@@ -80,7 +81,7 @@ def _classify(status: int, code: str, said: str, told: Mapping[str, Any], detail
     elif _is_duplicate(status, code, said):
         kind = Conflict
     else:
-        remedy = _LOCKED_REMEDY if code.startswith(_LOCKED) else _REMEDIES.get(code, "")
+        remedy = _LOCKED_REMEDY if code.startswith(_LOCKED) else _REMEDIES.get(code, "" if told else _UNEXPLAINED)
     return kind(said, remedy=remedy, **details)
 
 

@@ -261,7 +261,7 @@ def explain(error: Forbidden, token: Token, method: str, path: str) -> Forbidden
     """
     name = request_of(method, path)
     any_of = REQUESTS.get(name, ())
-    error.provisionally(_step(method, name or path), path.partition("?")[0])
+    error.provisionally(purpose(method, path), path.partition("?")[0])
     missing = lacking(token, any_of) if any_of else []
     if missing:
         error.missing = error.missing or missing
@@ -313,9 +313,10 @@ _NOUNS = {
 _VERBS = {"GET": "read", "POST": "create", "PATCH": "change", "DELETE": "delete"}
 
 
-def _step(method: str, path: str) -> str:
+def purpose(method: str, path: str) -> str:
     """What a request is for, as an infinitive phrase."""
-    names = [part for part in path.split("/") if part in _NOUNS]
+    path = request_of(method, path) or path.partition("?")[0]
+    names = [part for part in re.split(r"[/(]", path) if part in _NOUNS]
     noun = _NOUNS[names[-1]] if names else "a directory object"
     return f"{'restore' if path.endswith('/restore') else _VERBS.get(method, 'change')} {noun}"
 

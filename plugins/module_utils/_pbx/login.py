@@ -26,6 +26,8 @@ LOGIN_PATH = "/webclient/api/Login/GetAccessToken"
 WEB_CLIENT = "Webclient"
 
 _ATTEMPTS = 6
+_UNJUDGED = 3
+"""Attempts while what comes back says nothing about the credential; nobody counts them as failures."""
 _MOST_BYTES = 64 * 1024
 """Of an answer to a sign-in."""
 _REMEMBERED: dict[str, type[M365Error]] = {BadCredential.kind: BadCredential, Blocked.kind: Blocked}
@@ -158,14 +160,14 @@ class Login:
         while True:
             attempt += 1
             try:
-                return self._http.send("POST", path, form=form, body=body, safe=False, secret=True, most=_MOST_BYTES)
+                reply = self._http.send("POST", path, form=form, body=body, safe=False, secret=True, most=_MOST_BYTES)
+                if not _judges_nothing(reply) or attempt >= _UNJUDGED:
+                    return reply
             except Interrupted as error:
                 cuts += error.status is None
                 if attempt >= _ATTEMPTS or cuts > 1:
                     raise error.while_trying("sign in to the PBX", self._connection.url) from None
-                self._context.deadline.pause(
-                    self._context.deadline.backoff(attempt), "the PBX did not answer a sign-in"
-                )
+            self._context.deadline.pause(self._context.deadline.backoff(attempt), "the PBX did not answer a sign-in")
 
     def _refuse_to_repeat(self) -> None:
         store, connection = self._context.store, self._connection
@@ -182,6 +184,12 @@ class Login:
     def _remember(self, error: M365Error) -> None:
         value = {"kind": error.kind, "said": error.said, "remedy": error.remedy, "code": error.code}
         self._context.store.put("refused", self._connection.key, value)
+
+
+def _judges_nothing(reply: Reply) -> bool:
+    """Whether an answer is cut off, or a failure without a reason: the services of the PBX restart, or the line is bad."""
+    readable = isinstance(reply.json(), dict) or reply.is_page
+    return not readable and (reply.status == 200 or reply.status >= 500)
 
 
 def _is_token(value: Any) -> bool:

@@ -17,14 +17,19 @@ from __future__ import annotations
 import html
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
 from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unhealthy
+from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    BadAnswer,
+    M365Error,
+    Unhealthy,
+    sentence_of_answer,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply, RetryPolicy, Transport, origin
 
 _MESSAGE = re.compile(r"AADSTS\d{5,8}:[^\"<\r\n]*")
@@ -46,6 +51,12 @@ class Verdict:
     code: str = ""
     message: str = ""
     remedy: str = ""
+    trouble: M365Error | None = field(default=None, compare=False)
+
+    @classmethod
+    def unknown(cls, error: M365Error) -> Verdict:
+        """Nobody could be asked, which tells nothing about the sign-in."""
+        return cls(False, error.kind, "", sentence_of_answer(error), error.remedy, error)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -78,7 +89,7 @@ def ask_entra(
     try:
         reply = http.send("GET", f"/{tenant}/oauth2/v2.0/authorize", params=query, headers={"Accept": "text/html"})
     except M365Error as error:
-        return Verdict(False, error.kind, "", error.said, error.remedy)
+        return Verdict.unknown(error)
     consent = f"{login}/{tenant}/adminconsent?client_id={application_id}"
     return judge(reply, redirect_uri, Parties(application_id, tenant, consent))
 
@@ -99,7 +110,8 @@ def judge(reply: Reply, redirect_uri: str, parties: Parties = NOBODY) -> Verdict
 
 def _without_code(reply: Reply) -> Verdict:
     if reply.status >= 400:
-        return Verdict(False, "unexpected", "", f"Entra answered {reply.status} without a reason")
+        error = BadAnswer("", service="Entra", status=reply.status)
+        return Verdict(False, "unexpected", "", sentence_of_answer(error), error.remedy, error)
     # A page that asks for a user, or an answer for one who is signed in: application and redirect URI were accepted.
     return Verdict(True, "would_work", "", "Entra accepts the application and its redirect URI")
 
@@ -122,8 +134,12 @@ def ask_pbx(context: Context, transport: Transport, address: str) -> Verdict:
     http = context.http("3CX", origin(address), transport, policy=ONCE_MORE)
     try:
         reply = http.send("GET", address, headers={"Accept": "text/html"})
+        if reply.status == 404:
+            # While its services restart, the front end of a PBX knows no page (observed).
+            context.deadline.pause(context.deadline.backoff(1, first=4.0), "the PBX may be starting")
+            reply = http.send("GET", address, headers={"Accept": "text/html"})
     except M365Error as error:
-        return Verdict(False, error.kind, "", error.said, error.remedy)
+        return Verdict.unknown(error)
     if reply.status == 404:
         return Verdict(
             False,
@@ -135,11 +151,13 @@ def ask_pbx(context: Context, transport: Transport, address: str) -> Verdict:
     return Verdict(True, "reachable", "", f"answered {reply.status}")
 
 
-def error_of(entra: Verdict, pbx: Verdict | None) -> Unhealthy:
-    """What to raise where a sign-in has to work."""
+def error_of(entra: Verdict, pbx: Verdict | None) -> M365Error:
+    """What to raise where a sign-in has to work: that it would not, or that nobody could be asked."""
     bad = [("Entra", entra)] if not entra.ok else []
     if pbx is not None and not pbx.ok:
         bad.append(("the PBX", pbx))
+    if all(verdict.trouble is not None for _who, verdict in bad) and bad[0][1].trouble is not None:
+        return bad[0][1].trouble
     said = "; ".join(_clause(who, verdict) for who, verdict in bad)
     remedy = " ".join(verdict.remedy for _who, verdict in bad if verdict.remedy)
     return Unhealthy(f"a sign-in with Microsoft would not work: {said}", code=bad[0][1].code, remedy=remedy)

@@ -22,6 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Forbidden,
     M365Error,
     Rejected,
+    ServiceFault,
     Unlicensed,
     Unsupported,
 )
@@ -39,6 +40,10 @@ CLIENT_REMEDY = (
 LOGIN_REMEDY = (
     "Check username and password at the PBX's login page. They were tried once and will not be tried again in this run, "
     "because 3CX blocks addresses after a few failures."
+)
+UNEXPECTED_REMEDY = (
+    "Check O(url): it must be the address of the PBX itself. Run again in some minutes, and look in its event log (Admin "
+    "Console > Dashboard > Event Log)."
 )
 BLOCKED_REMEDY = (
     "Look in Admin Console > Security > IP Blacklist for this controller's address and allow it; check Console Restrictions "
@@ -80,7 +85,16 @@ def refused_client(reply: Reply) -> M365Error:
         return Blocked(f"this address may not sign in ({said})", remedy=BLOCKED_REMEDY, **details)
     if reply.status in (400, 401):
         return BadCredential(f"client_id and client_secret were refused ({said})", remedy=CLIENT_REMEDY, **details)
-    return Rejected(f"unexpected answer to a token request: {said}", **details)
+    return _not_judged(said, details)
+
+
+def _not_judged(said: str, details: dict[str, Any]) -> M365Error:
+    """The credential was neither taken nor refused."""
+    if details["status"] >= 500:
+        return ServiceFault(said, **details)
+    if details["status"] == 200:
+        return BadAnswer("the answer to the sign-in holds no token that can be used", **details)
+    return Rejected(f"unexpected answer to a token request: {said}", remedy=UNEXPECTED_REMEDY, **details)
 
 
 def _known_client(code: str, said: str, details: dict[str, Any]) -> M365Error | None:

@@ -147,18 +147,23 @@ class Xapi:
 
     def _sent(self, method: str, path: str, access: str, request: Mapping[str, Any]) -> Reply:
         """A reading request is sent again where the answer names no reason: while services of a PBX restart, its front end
-        answers an empty 404 or 500 for a moment (observed). An answer of XAPI itself is never asked for twice."""
+        answers an empty 404 or 500 for a moment (observed). So is one whose answer arrived cut off, or as a page of something
+        in between. An answer of XAPI itself is never asked for twice."""
         attempt = 0
         while True:
             attempt += 1
             reply = self._send(method, path, access, request)
             reads = method == "GET" or bool(request.get("safe"))
-            if not (reads and reply.status in (404, 500) and without_reason(reply)) or attempt >= _READ_WITHIN:
+            senseless = reply.status in (404, 500) and without_reason(reply)
+            cut = reply.status == 200 and not isinstance(reply.json(), dict)
+            if not (reads and (senseless or cut)) or attempt >= _READ_WITHIN:
                 return reply
             pause = self.context.deadline.backoff(attempt, first=1.0)
             if pause >= self.context.deadline.remaining():
                 return reply
-            self.context.deadline.pause(pause, f"{SERVICE} answered {reply.status} without a reason")
+            self.context.deadline.pause(
+                pause, f"{SERVICE} answered {reply.status} without {'sense' if cut else 'a reason'}"
+            )
 
     def _send(self, method: str, path: str, access: str, request: Mapping[str, Any]) -> Reply:
         headers = {"Authorization": f"Bearer {access}"}
@@ -191,7 +196,7 @@ class Xapi:
             except BadAnswer as error:
                 raise error.while_trying(tried, self.connection.url) from None
             return found
-        if not reply.body:
+        if not reply.body and reply.method != "GET":
             return {}
         raise not_xapi(reply).while_trying(tried, self.connection.url)
 

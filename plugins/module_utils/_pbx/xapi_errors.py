@@ -105,7 +105,13 @@ def without_reason(reply: Reply) -> bool:
 def not_xapi(reply: Reply) -> M365Error:
     """The error for an answer that something else than XAPI has given: a firewall, a proxy, a web server, a login page."""
     title = _TITLE.search(reply.text[:20_000]) if reply.is_page else None
-    what = "a web page" if reply.is_page else f"{len(reply.body)} bytes that are no JSON"
+    what = (
+        "a web page"
+        if reply.is_page
+        else f"{len(reply.body)} bytes that are no JSON"
+        if reply.body
+        else "nothing at all"
+    )
     if title and title.group(1).strip():
         what += f" ({' '.join(title.group(1).split())[:80]!r})"
     return BadAnswer(
@@ -148,7 +154,9 @@ def _token_refused(details: dict[str, Any]) -> M365Error:
 def _other(reply: Reply, said: Said, details: dict[str, Any]) -> M365Error:
     if reply.status == 404:
         said_so = said.message or "the PBX does not have it: its release lacks it, or its services are starting"
-        return NotFound(said_so, **details)
+        return NotFound(said_so, remedy="Run again in some minutes; where it stays, update the PBX.", **details)
+    if reply.status in (409, 412):
+        return Conflict(said.message or "no reason was given", **details)
     if reply.status < 400:
         where = without_login(reply.headers.get("Location") or "another place")[:200]
         return Rejected(
@@ -157,7 +165,7 @@ def _other(reply: Reply, said: Said, details: dict[str, Any]) -> M365Error:
             **details,
         )
     if reply.status >= 500:
-        return ServiceFault(said.message or "the PBX failed without a reason (500, empty)", **details)
+        return ServiceFault(said.message or f"the PBX failed without a reason ({reply.status}, empty)", **details)
     return _rejected(said, details)
 
 
@@ -168,7 +176,12 @@ def _rejected(said: Said, details: dict[str, Any]) -> M365Error:
             remedy="Update the PBX, or leave the newest options out.",
             **details,
         )
-    return Rejected(said.message or "no reason was given", **details)
+    remedy = (
+        ""
+        if said.message
+        else "Look in the event log of the PBX (Admin Console > Dashboard > Event Log), and run again."
+    )
+    return Rejected(said.message or "no reason was given", remedy=remedy, **details)
 
 
 def _warned(said: Said, details: dict[str, Any]) -> M365Error:

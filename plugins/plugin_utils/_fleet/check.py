@@ -25,6 +25,9 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import r
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
 UNREACHABLE_KINDS = frozenset(("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline"))
+_NOT_ASKED = UNREACHABLE_KINDS | {"bad_answer", "unexpected"}
+"""Verdicts about one side of a sign-in that tell nothing about the sign-in."""
+_SIDES = (("Microsoft Entra", "entra"), ("the PBX", "pbx"))
 
 
 def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostResult:
@@ -81,11 +84,14 @@ def _verdict(
         return verdict, [str(failed.get("msg") or "the check failed without a message")], [remedy] if remedy else []
     reasons = sentences(changes)
     troubles, remedies = _troubles(taken.of("sign_in"), status)
+    unknown, advice = _unknown(taken.of("sign_in"))
     if changes:
-        return "drifted", reasons + troubles, []
+        return "drifted", reasons + troubles + unknown, []
     if troubles:
         # Every setting is as desired: a repair by the rollout cannot be promised.
-        return "broken", troubles, remedies
+        return "broken", troubles + unknown, remedies
+    if unknown:
+        return "unreachable", unknown, advice
     return "compliant", [], []
 
 
@@ -95,14 +101,25 @@ def _troubles(sign_in: Result, status: Mapping[str, Any]) -> tuple[list[str], li
     if status and not status.get("ok"):
         troubles.append(f"3CX reports: {status.get('message') or 'the Microsoft 365 integration does not work'}")
         remedies.append(remedy_for(str(status.get("message") or "")))
-    for name, side in (("Microsoft Entra", "entra"), ("the PBX", "pbx")):
+    for name, side in _SIDES:
         found = sign_in.get(side) or {}
-        if sign_in and not found.get("ok", True):
+        if sign_in and not found.get("ok", True) and found.get("verdict") not in _NOT_ASKED:
             troubles.append(
                 f"A sign-in would not work; {name} answered: {found.get('message') or found.get('verdict')}"
             )
             remedies.append(str(found.get("remedy") or ""))
     return troubles, list(dict.fromkeys(filter(None, remedies)))
+
+
+def _unknown(sign_in: Result) -> tuple[list[str], list[str]]:
+    """Who could not be asked whether a sign-in works, which is no proof that it does not; and what to do about it."""
+    found = [(name, sign_in.get(side) or {}) for name, side in _SIDES]
+    silent = [(name, each) for name, each in found if each.get("verdict") in _NOT_ASKED]
+    sentences = [
+        f"Whether a sign-in works could not be found out from {name}: {each.get('message') or each['verdict']}"
+        for name, each in silent
+    ]
+    return sentences, list(dict.fromkeys(str(each["remedy"]) for _name, each in silent if each.get("remedy")))
 
 
 def _granted(grant: Result) -> list[str]:

@@ -35,6 +35,7 @@ _HOST = "127.0.0.1"
 _BACKLOG = 512
 #: Descriptors beside the listening sockets: connections of clients, the interpreter's own files.
 _SPARE_DESCRIPTORS = 4096
+_HANDSHAKE_FAILURE = 40  # the alert's number (RFC 8446, 6)
 
 
 class LabProtocol(HttpToolsProtocol):
@@ -98,7 +99,7 @@ class LabServer(uvicorn.Server):
             timeout_graceful_shutdown=2,
         )
         config.load()
-        config.ssl = self.authority.server_context()
+        config.ssl = self._greeting(self.authority.server_context())
         super().__init__(config)
         self._bind(port_base)
 
@@ -113,6 +114,15 @@ class LabServer(uvicorn.Server):
         except OSError:
             self.release()
             raise
+
+    def _greeting(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        """The same context, whose handshakes fail when the trouble in force says so."""
+
+        def greet(_connection: Any, _name: str | None, _context: ssl.SSLContext) -> int | None:
+            return _HANDSHAKE_FAILURE if self.world.trouble.refuses_handshake() else None
+
+        context.sni_callback = greet
+        return context
 
     def _reserve(self, port: int) -> int:
         """Bind a port without listening on it: connections are refused until somebody listens.

@@ -138,6 +138,8 @@ class _Exchange:
                 entry.status = message["status"]
                 entry.duration_ms = (time.perf_counter() - started) * 1000
                 message["headers"] = [*message.get("headers", ()), (b"date", _date(int(self.now())))]
+                if world.trouble.own_connections:
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         inner_receive = heard if entry.method in _BODY_METHODS else receive

@@ -27,9 +27,13 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Actions that end the handling of a request; the others let it go on.
-FINAL_ACTIONS = frozenset({"status", "throttle", "reset_before", "reset_after"})
+FINAL_ACTIONS = frozenset({"status", "throttle", "reset_before", "reset_after", "mangle"})
 PASSING_ACTIONS = frozenset({"delay", "drop_token", "stale"})
 ACTIONS = FINAL_ACTIONS | PASSING_ACTIONS
+
+#: What can become of an answer on its way: half of it, nothing of it, the page of something in between.
+MANGLED = ("cut", "empty", "page")
+_PAGE = b"<!DOCTYPE html><html><head><title>Sign in to the guest network</title></head><body>Welcome</body></html>"
 
 #: Where a handler finds what troubles its request: `afflictions(scope)`.
 SCOPE_KEY = "tcx_lab.trouble"
@@ -85,6 +89,7 @@ class Rule:
     body: Any = None  # str is sent as it is, anything else as JSON; None: empty
     seconds: float = 1.0  # delay: how long; throttle: Retry-After; stale: how old the state is
     reads: int = 0  # stale: so many writes ago (0: use seconds)
+    how: str = "cut"  # mangle: what becomes of the answer, one of MANGLED
     times: int = 1
     skip: int = 0
     probability: float = 1.0
@@ -140,6 +145,8 @@ def parse_rule(data: Mapping[str, Any]) -> Rule:
         raise ValueError(f"action must be one of {', '.join(sorted(ACTIONS))}, not {action!r}")
     for name in _NUMBERS:
         _check_number(name, data.get(name, 0))
+    if data.get("how", "cut") not in MANGLED:
+        raise ValueError(f"how must be one of {', '.join(MANGLED)}, not {data['how']!r}")
     match = data.get("match") or {}
     strange = set(match) - {each.name for each in fields(Match)}
     if strange:
@@ -159,6 +166,24 @@ class Trouble:
         self._rules: dict[str, tuple[Rule, random.Random]] = {}
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
+        self._greetings: range | None = None
+        self._greeted = 0
+
+    def refuse_handshakes(self, skip: int, times: int) -> None:
+        """Refuse TLS handshakes from now on, after `skip` that succeed; meanwhile each request has a connection of its own."""
+        with self._lock:
+            self._greetings, self._greeted = range(skip, skip + times), 0
+
+    @property
+    def own_connections(self) -> bool:
+        """Whether no connection is kept for a second request."""
+        return self._greetings is not None
+
+    def refuses_handshake(self) -> bool:
+        """Whether the TLS handshake that has just begun fails."""
+        with self._lock:
+            self._greeted += 1
+            return self._greetings is not None and self._greeted - 1 in self._greetings
 
     def add(self, rule: Rule | Mapping[str, Any]) -> str:
         """Put a rule (or its JSON form) in force; returns its id."""
@@ -177,6 +202,7 @@ class Trouble:
         """Take all rules back."""
         with self._lock:
             self._rules.clear()
+            self._greetings = None
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """All rules with how often they were considered and struck."""
@@ -282,8 +308,37 @@ async def act_out(
     elif final == "reset_after":
         await app(scope, receive, _swallow)
         cut(scope)
+    elif final == "mangle":
+        await _mangled(hits[-1].how, app, scope, receive, send)
     else:
         await app(scope, receive, send)
+
+
+async def _mangled(how: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """The service does as it is told; what arrives of its answer is complete HTTP, and not what was sent."""
+    start: MutableMapping[str, Any] = {}
+    body = b""
+
+    async def heard(message: MutableMapping[str, Any]) -> None:
+        nonlocal body
+        if message["type"] == "http.response.start":
+            start.update(message)
+        else:
+            body += message.get("body", b"")
+
+    await app(scope, receive, heard)
+    headers = [each for each in start["headers"] if each[0].lower() not in (b"content-length", b"content-type")]
+    status = start["status"]
+    if how == "page":
+        kind, body, status = b"text/html; charset=utf-8", _PAGE, 200
+    else:
+        kind = dict(start["headers"]).get(b"content-type", b"application/json")
+        body = b"" if how == "empty" else body[: len(body) // 2]
+        status = 200 if how == "empty" else status
+    if status != HTTPStatus.NO_CONTENT:
+        headers += [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    await send({**start, "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if status == HTTPStatus.NO_CONTENT else body})
 
 
 async def drain(receive: Receive) -> None:

@@ -107,7 +107,7 @@ def test_a_service_in_trouble_is_given_up_in_the_end(server: ScriptedServer, clo
     with pytest.raises(errors.ServiceFault) as caught:
         conversation(server.url, clock).send("GET", "/x")
     assert len(server.seen) == 6
-    assert "503 try later" in str(caught.value)
+    assert "503 x: try later" in str(caught.value)
     assert "request id abc-1" in str(caught.value)
 
 
