@@ -194,10 +194,19 @@ class HostVariables:
         """The play of the task; ``None`` where Ansible does not say."""
         return _core_compat.play_of(self._task)
 
-    def of(self, host: str) -> Variables:
-        """The variables of this collection for ``host``, templated and normalized, above the defaults of the roles."""
+    def of(self, host: str, *, without_extra: bool = False) -> Variables:
+        """The variables of this collection for ``host``, templated and normalized, above the defaults of the roles.
+
+        :param without_extra: as for :meth:`some`.
+        """
         with self._lock:
-            return self._read(host, self._raw(host))
+            known = self._raw(host)
+            extra = _core_compat.extra_variables(self._hostvars) if without_extra else {}
+            return self._read(host, {name: value for name, value in known.items() if name not in extra})
+
+    def with_pbx(self) -> list[str]:
+        """Every host of the inventory that has the address of a PBX, whatever ``--limit`` and the play leave of them."""
+        return [str(host) for host in self._hostvars if self._hostvars[host].get("tcx_url")]
 
     def own(self, task_vars: Mapping[str, Any]) -> Variables:
         """The same for the host of this task, with what only it knows, such as the item of a loop."""

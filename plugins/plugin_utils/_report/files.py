@@ -99,6 +99,12 @@ def _make(folder: Path) -> None:
     folder.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
 
 
+def write_file(path: str | os.PathLike[str], content: bytes) -> ReportFile:
+    """Write one file in one step; its directory is made when missing."""
+    _make(Path(path).parent)
+    return _write(Path(path), content)
+
+
 def _write(path: Path, content: bytes) -> ReportFile:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=str(path.parent))
     try:

@@ -70,13 +70,18 @@ class Controller:
     home: Path
 
     def play(
-        self, playbook: str, *arguments: str, variables: dict[str, Any] | None = None, **environment: str
+        self,
+        playbook: str,
+        *arguments: str,
+        variables: dict[str, Any] | None = None,
+        inventory: Path | None = None,
+        **environment: str,
     ) -> Outcome:
         command = [
             str(Path(sys.executable).with_name("ansible-playbook")),
             playbook,
             "-i",
-            str(self.lab.inventory_path),
+            str(inventory or self.lab.inventory_path),
             *arguments,
         ]
         if variables:

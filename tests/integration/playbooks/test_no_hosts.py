@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-PLAYBOOKS = ["rollout", "compliance", "rotate_certificate", "offboard", "capture"]
+PLAYBOOKS = ["rollout", "compliance", "rotate_certificate", "offboard", "capture", "orphans"]
 PBXS = "tcx:\n  hosts:\n    acme:\nother:\n  hosts:\n    printer:\n"
 
 

@@ -1,0 +1,191 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""Action plugin: finds the applications of this collection that no PBX of the inventory uses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    azure_app_registration_info,
+    tcx_m365_settings_info,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.orphans import ORPHAN, Pbx, Tenant, judge, table
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_file
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "dest": {"type": "path", "default": "./reports/orphans.json"},
+    "fail": {"type": "bool", "default": False},
+    "concurrency": {"type": "int", "default": 50},
+}
+
+_TRIES = 3
+"""PBXs of a tenant with whose credentials it is tried to read it; they usually have the same."""
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Ask every PBX of the inventory for its application, then every tenant of the play for those of this collection."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        problem = missing_dependency()
+        if problem:
+            return dict(result, **problem)
+        try:
+            given = {name: value for name, value in plain(self._task.args).items() if value not in (None, "")}
+            options = read_arguments(ARGUMENT_SPEC, given).parameters
+            found = self._found(task_vars, options["concurrency"])
+        except M365Error as error:
+            return dict(result, **failure(error))
+        try:
+            _write(found, options["dest"])
+        except OSError as error:
+            said = f"Could not write {os.path.abspath(options['dest'])}: {error.strerror or error}."
+            return dict(result, failed=True, changed=False, msg=said)
+        return dict(result, **_answer(found, options))
+
+    def _found(self, task_vars: Mapping[str, Any], threads: int) -> dict[str, Any]:
+        variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
+        run = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
+        # A limit chooses the tenants; whose application is in use is known only from the whole inventory.
+        everyone = sorted({*run, *variables.with_pbx()})
+        store = RunStore(constants.DEFAULT_LOCAL_TMP)
+        ask = functools.partial(_pbx, variables=variables, store=store, run=frozenset(run))
+        pbxs = [_answered(host, entry) for host, entry in sweep(everyone, ask, threads=threads)]
+        pbxs.sort(key=lambda pbx: pbx.host)
+        hosts: dict[str, list[str]] = {}
+        for pbx in pbxs:
+            if pbx.host in run and pbx.tenant:
+                hosts.setdefault(pbx.tenant, []).append(pbx.host)
+        read = functools.partial(_tenant, hosts=hosts, variables=variables, store=store)
+        tenants = [_listed(tenant, entry) for tenant, entry in sweep(sorted(hosts), read, threads=threads)]
+        return judge(tenants, pbxs)
+
+
+def _pbx(host: str, _say: Say, *, variables: HostVariables, store: RunStore, run: frozenset[str]) -> dict[str, Any]:
+    """What the inventory says of a PBX, and which application it says itself; runs in a thread of the sweep."""
+    try:
+        known = variables.of(host, without_extra=host not in run)
+    except M365Error as error:
+        return {"problem": str(error)}
+    answer: dict[str, Any] = {"problem": "", "points_to": None, **_stated(known)}
+    try:
+        found = _run(tcx_m365_settings_info.CAPABILITY, arguments_of.pbx_connection(known), store)
+    except M365Error as error:
+        return {**answer, "problem": str(error)}
+    if found.get("failed"):
+        return {**answer, "problem": str(found.get("msg") or "")}
+    return {**answer, "points_to": str((found.get("status") or {}).get("application_id") or "")}
+
+
+def _stated(known: Variables) -> dict[str, Any]:
+    """What can be read of the variables: an unreadable one is the problem of whoever needs it."""
+    named = (_text(known, name) for name in ("entra_app_app_id", "tcx_console_application_id", "entra_app_unique_name"))
+    try:
+        tenant = known.tenant
+    except M365Error:
+        tenant = ""
+    return {"tenant": tenant, "named": [name for name in named if name], "automation": _text(known, "entra_client_id")}
+
+
+def _text(known: Variables, name: str) -> str:
+    try:
+        return str(known.get(name) or "")
+    except M365Error:
+        return ""
+
+
+def _answered(host: str, entry: Mapping[str, Any]) -> Pbx:
+    return Pbx(
+        host=host,
+        tenant=str(entry.get("tenant") or ""),
+        points_to=entry.get("points_to"),
+        named=frozenset(entry.get("named") or ()),
+        automation=str(entry.get("automation") or ""),
+        problem=str(entry.get("problem") or entry.get("crashed") or ""),
+    )
+
+
+def _tenant(
+    tenant: str, _say: Say, *, hosts: Mapping[str, list[str]], variables: HostVariables, store: RunStore
+) -> dict[str, Any]:
+    """The marked applications of a tenant, read with the credential of one of its PBXs."""
+    said = ""
+    for host in hosts[tenant][:_TRIES]:
+        try:
+            known = variables.of(host)
+            found = _run(azure_app_registration_info.CAPABILITY, arguments_of.entra_connection(known), store)
+        except M365Error as error:
+            said = str(error)
+            continue
+        if not found.get("failed"):
+            return {"applications": found["applications"]}
+        said = str(found.get("msg") or "")
+    return {"problem": said}
+
+
+def _listed(tenant: str, entry: Mapping[str, Any]) -> Tenant:
+    return Tenant(
+        tenant, list(entry.get("applications") or ()), str(entry.get("problem") or entry.get("crashed") or "")
+    )
+
+
+def _run(capability: Capability, arguments: Mapping[str, Any], store: RunStore) -> dict[str, Any]:
+    return run_capability(
+        capability, arguments, check_mode=True, store=store, warn=_silent, notice=_silent, trace=_silent
+    )
+
+
+def _silent(_text: str) -> None:
+    """What could not be read stands in the result."""
+
+
+def _write(found: Mapping[str, Any], dest: str) -> None:
+    moment = dates.iso(dt.datetime.now(dt.timezone.utc).replace(microsecond=0))
+    text = json.dumps({**found, "generated_at": moment}, ensure_ascii=False, indent=2) + "\n"
+    write_file(os.path.abspath(dest), text.encode("utf-8"))
+
+
+def _answer(found: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    summary = found["summary"]
+    lines = table(found)
+    failed = summary["tenants_not_read"] > 0 or (options["fail"] and summary[ORPHAN] > 0)
+    return {
+        "changed": False,
+        "failed": failed,
+        "msg": f"{lines[-1]} Report: {os.path.abspath(options['dest'])}",
+        "table": lines,
+        "summary": summary,
+        "orphans": [
+            {"tenant_id": tenant["tenant_id"], **one}
+            for tenant in found["tenants"]
+            for one in tenant["applications"]
+            if one["state"] == ORPHAN
+        ],
+    }

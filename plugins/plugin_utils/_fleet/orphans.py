@@ -1,0 +1,144 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Which marked applications of the tenants no PBX of the inventory uses. Pure.
+
+An application is an orphan only when everybody who could use it was asked: a PBX that did not answer may be its user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+IN_USE = "in_use"
+NAMED = "named"
+AUTOMATION = "automation"
+ORPHAN = "orphan"
+UNKNOWN = "unknown"
+STATES = (ORPHAN, UNKNOWN, NAMED, AUTOMATION, IN_USE)
+
+MEANINGS = {
+    ORPHAN: "that no PBX of the inventory uses",
+    UNKNOWN: "that a PBX may use which could not be read",
+    NAMED: "that the inventory names and no PBX points to",
+    AUTOMATION: "with which the automation signs in",
+    IN_USE: "in use",
+}
+
+
+@dataclass(frozen=True)
+class Pbx:
+    """One PBX of the inventory: what it is to use, and what it says that it uses.
+
+    :param points_to: the application of the PBX; ``None`` where it could not be read.
+    :param named: application IDs and unique names that the inventory states for it.
+    :param automation: the client ID that the automation signs in with for it.
+    """
+
+    host: str
+    tenant: str
+    points_to: str | None
+    named: frozenset[str] = frozenset()
+    automation: str = ""
+    problem: str = ""
+
+
+@dataclass
+class Tenant:
+    """One tenant: its marked applications as ``azure_app_registration_info`` lists them, or why they could not be read."""
+
+    tenant_id: str
+    applications: list[Mapping[str, Any]] = field(default_factory=list)
+    problem: str = ""
+
+
+def judge(tenants: Iterable[Tenant], pbxs: Sequence[Pbx]) -> dict[str, Any]:
+    """`{summary, tenants: [{tenant_id, problem, applications}], not_read: [{host, problem}]}`.
+
+    An application is `{app_id, object_id, unique_name, display_name, created, permissions, state, used_by}`.
+    """
+    found = [_tenant(tenant, pbxs) for tenant in sorted(tenants, key=lambda one: one.tenant_id)]
+    states = [application["state"] for tenant in found for application in tenant["applications"]]
+    summary = {
+        "tenants": len(found),
+        "tenants_not_read": sum(bool(tenant["problem"]) for tenant in found),
+        "pbxs": len(pbxs),
+        "pbxs_not_read": sum(pbx.points_to is None for pbx in pbxs),
+        "applications": len(states),
+        **{state: states.count(state) for state in STATES},
+    }
+    silent = [{"host": pbx.host, "problem": pbx.problem} for pbx in pbxs if pbx.points_to is None]
+    return {"schema_version": SCHEMA_VERSION, "summary": summary, "tenants": found, "not_read": silent}
+
+
+def _tenant(tenant: Tenant, pbxs: Sequence[Pbx]) -> dict[str, Any]:
+    applications = [_application(one, tenant.tenant_id, pbxs) for one in tenant.applications]
+    applications.sort(key=lambda one: (STATES.index(one["state"]), str(one["display_name"]), str(one["app_id"])))
+    return {"tenant_id": tenant.tenant_id, "problem": tenant.problem, "applications": applications}
+
+
+def _application(application: Mapping[str, Any], tenant: str, pbxs: Sequence[Pbx]) -> dict[str, Any]:
+    app_id = str(application.get("app_id") or "")
+    names = {name.lower() for name in (app_id, str(application.get("unique_name") or "")) if name}
+    users = [pbx.host for pbx in pbxs if (pbx.points_to or "").lower() == app_id.lower()]
+    # A unique name is one within its tenant only.
+    of_tenant = [pbx for pbx in pbxs if not pbx.tenant or pbx.tenant.lower() == tenant.lower()]
+    named = [pbx.host for pbx in of_tenant if names & {name.lower() for name in pbx.named}]
+    if users:
+        state = IN_USE
+    elif named:
+        state = NAMED
+    elif any(pbx.automation.lower() == app_id.lower() for pbx in pbxs):
+        state = AUTOMATION
+    else:
+        state = UNKNOWN if any(pbx.points_to is None for pbx in of_tenant) else ORPHAN
+    kept = ("app_id", "object_id", "unique_name", "display_name", "created", "permissions")
+    return {**{name: application.get(name) for name in kept}, "state": state, "used_by": users or named}
+
+
+def table(found: Mapping[str, Any]) -> list[str]:
+    """What a person reads, line by line: every application that is not in use, and who could not be read."""
+    rows = [("STATE", "TENANT", "APPLICATION", "NAME", "CREATED")]
+    for tenant in found["tenants"]:
+        rows += [
+            (
+                one["state"],
+                tenant["tenant_id"],
+                str(one["app_id"] or ""),
+                str(one["display_name"] or ""),
+                str(one["created"] or "")[:10],
+            )
+            for one in tenant["applications"]
+            if one["state"] != IN_USE
+        ]
+    lines = _aligned(rows) if len(rows) > 1 else []
+    lines += [
+        f"Tenant {one['tenant_id']} could not be read: {one['problem']}" for one in found["tenants"] if one["problem"]
+    ]
+    lines += [f"PBX {one['host']} could not be read: {one['problem']}" for one in found["not_read"]]
+    return [*lines, sentence(found["summary"])]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def sentence(summary: Mapping[str, int]) -> str:
+    """The sums in one line."""
+    counted = [f"{summary[state]} {MEANINGS[state]}" for state in STATES if summary[state]]
+    read = f"{summary['tenants'] - summary['tenants_not_read']} of {_count(summary['tenants'], 'tenant')} read"
+    return (
+        f"{read}, {_count(summary['applications'], 'application')} of this collection: {'; '.join(counted) or 'none'}."
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
