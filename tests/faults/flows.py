@@ -200,11 +200,12 @@ class Field:
             found.append("one more run says that it has changed something")
         folder = made.directory / "captured"
         left = [path.name for path in folder.rglob(".*")] if folder.exists() else []
-        left += [path.name for path in made.directory.iterdir() if path.name != "captured"]
+        left += [path.name for path in made.directory.iterdir() if path.name not in ("captured", "snapshots")]
         return found + [f"left behind: {name}" for name in left]
 
     def _forget_files(self) -> None:
-        shutil.rmtree(self.made.directory / "captured", ignore_errors=True)
+        for name in ("captured", "snapshots"):
+            shutil.rmtree(self.made.directory / name, ignore_errors=True)
 
 
 def _difference(found: Any, wanted: Any, where: str = "") -> str:

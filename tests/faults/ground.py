@@ -205,6 +205,7 @@ class Ground:
         """A run of a playbook: with a store of its own, and what it shares gone afterwards."""
         said: list[str] = []
         more.setdefault("capture_dir", str(self.directory / "captured"))
+        more.setdefault("snapshot_dir", str(self.directory / "snapshots"))
         began = self.warp.monotonic()
         with tempfile.TemporaryDirectory(prefix="run-", dir=self.directory) as place:
             store = RunStore(place)
@@ -214,7 +215,7 @@ class Ground:
                 results = self._checked(given, store, crossings, hosts or (TARGET,))
             else:
                 names = list(OPERATIONS[operation])
-                fleet = Fleet(given, store, names, crossings, check_mode=check)
+                fleet = Fleet(given, store, names, crossings, operation=operation, check_mode=check)
 
                 def work(host: str, say: Say) -> Json:
                     return fleet.work(host, say, connection="local")
