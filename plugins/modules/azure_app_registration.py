@@ -211,6 +211,11 @@ options:
       - Whether deletion and the exclusive options also act on an application without the tag C(tcx.m365).
     type: bool
     default: false
+  undo:
+    description:
+      - What an earlier task returned as RV(undo), to undo it. What somebody else has changed since is returned as RV(refused).
+    type: raw
+    version_added: 2.0.0
   wait:
     description:
       - Whether to wait until the change can be read back.
@@ -357,6 +362,11 @@ EXAMPLES = r"""
         state: absent
         purge: true
         force: true
+
+- name: Undo what the task registered as app has changed
+  tcx.m365.azure_app_registration:
+    app_id: "{{ app.app_id }}"
+    undo: "{{ app.undo }}"
 """
 
 RETURN = r"""
@@ -504,14 +514,16 @@ waited:
   returned: success
   type: float
   sample: 0.6
+refused:
+  description: What O(undo) did not undo, with the expected and the found value, and the reason.
+  returned: with O(undo)
+  type: list
+  elements: dict
 undo:
-  description:
-    - The changes that were carried out, with what is needed to undo them, such as the public certificates behind thumbprints.
-      It holds no secret.
+  description: The changes that were carried out, with all that the option O(undo) needs. It holds no secret.
   returned: always
   type: list
   elements: dict
-  version_added: 2.0.0
 changes:
   description: What differed. The same in check mode and outside of it.
   returned: success

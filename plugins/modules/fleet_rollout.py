@@ -56,9 +56,11 @@ options:
       - V(rotate_certificate) takes C(pbx), C(preflight), C(license), C(application), C(grant), C(settings),
         C(retire).
       - V(offboard) takes C(confirmed), C(linked), C(deletable), C(unlink), C(delete).
+      - V(rollback) takes C(snapshot), C(restore_application), C(restore_consent), C(restore_settings), C(withdraw_consent),
+        C(withdraw_application), C(restored), and undoes what the run that C(snapshot) names has changed.
       - V(capture) takes C(linked), C(registered), C(granted), C(export).
     type: str
-    choices: [preflight, rollout, compliance, rotate_certificate, offboard, capture]
+    choices: [preflight, rollout, compliance, rotate_certificate, offboard, rollback, capture]
     default: rollout
   steps:
     description:
@@ -135,6 +137,13 @@ changes:
       field: redirect_uris
       before: []
       after: [https://acme.my3cx.example:5001/oauth2office2]
+refused:
+  description:
+    - What a rollback did not undo, because somebody else has changed it since or because it cannot be undone.
+  returned: when there is any
+  type: list
+  elements: dict
+  version_added: 2.0.0
 snapshot:
   description:
     - ID of this run below C(snapshot_dir), where what it has changed is kept, so that the playbook C(tcx.m365.rollback) can undo it.

@@ -43,6 +43,14 @@ options:
         returns it in RV(tcx.m365.azure_app_registration#module:admin_consent_url).
       - Give it where consent is a person's work. A missing consent is then not waited for, and the error names this address.
     type: str
+  undo:
+    description:
+      - What an earlier task returned as RV(undo). Settings that are still as that task left them are set back. What somebody else
+        has changed since is left alone and returned as RV(refused).
+      - Of lists, what the task added is removed and what it removed comes back; entries of others stay.
+      - It stands alone, beside the options of the connection. The playbook C(tcx.m365.rollback) uses it.
+    type: raw
+    version_added: 2.0.0
   wait:
     description:
       - Whether to wait until the integration works, and to fail if it does not.
@@ -102,6 +110,11 @@ EXAMPLES = r"""
     client_id: "900"
     client_secret: "{{ vault_acme_tcx }}"
     state: absent
+
+- name: Undo what the task registered as settings has changed
+  tcx.m365.tcx_m365_settings:
+    url: https://acme.my3cx.example:5001
+    undo: "{{ settings.undo }}"
 """
 
 RETURN = r"""
@@ -147,10 +160,17 @@ scripts:
   returned: when O(teams.scripts_dir) is set, outside of check mode
   type: list
   elements: str
+refused:
+  description: What O(undo) did not undo, with the expected and the found value, and the reason.
+  returned: with O(undo)
+  type: list
+  elements: dict
+  version_added: 2.0.0
 undo:
   description:
     - The changes that were carried out, with what is needed to undo them, such as the public certificates behind thumbprints.
       It holds no secret.
+    - The option O(undo) takes it.
   returned: always
   type: list
   elements: dict

@@ -42,8 +42,13 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 
 BESIDES: Mapping[str, tuple[str, ...]] = {
     "preflight": ("entra_app_public_key",),
-    "entra_app": ("entra_app_public_key", "entra_app_permissions_profile", "entra_app_guide_permissions"),
-    "tcx_console": ("tcx_console_application_id", "tcx_console_tenant_id"),
+    "entra_app": (
+        "entra_app_public_key",
+        "entra_app_permissions_profile",
+        "entra_app_guide_permissions",
+        "snapshot_dir",
+    ),
+    "tcx_console": ("tcx_console_application_id", "tcx_console_tenant_id", "snapshot_dir"),
     "sso_verify": (
         "sso_verify_enabled",
         "sso_verify_people",

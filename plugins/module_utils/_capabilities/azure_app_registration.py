@@ -13,7 +13,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _application_trust, _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    _application_trust,
+    _application_undo,
+    _entra_connection,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import Trust
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
@@ -121,6 +125,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
     },
     "purge": {"type": "bool", "default": False},
     "force": {"type": "bool", "default": False},
+    "undo": {"type": "raw"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
 }
@@ -136,6 +141,8 @@ def run(task: Task) -> Outcome:
     catalogs = Catalogs(client)
     finder = Finder(client, key, catalogs, [each.resource for each in requested or ()], owners=bool(desired.owners))
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
+    if params["undo"] is not None:
+        return _application_undo.run(task, client, desired)
     within = float(params["wait_timeout"])
 
     missing: list[str] = []

@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx import (
     presence,
     requirements,
     settings_plan,
+    settings_undo,
     teams,
     users,
 )
@@ -40,12 +41,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     wanted_from,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, IntegrationSettings, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_undo import RestoredSettings
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn, SignInSwitches, User
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Journal, Reconciled, Resource, reconcile
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from ansible_collections.tcx.m365.plugins.module_utils._undo import Entry, entries
 
 S = TypeVar("S")
 
@@ -74,6 +77,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
         }
     ),
     "consent_url": {"type": "str"},
+    "undo": {"type": "raw"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -89,6 +93,7 @@ class Request:
     account: PresenceAccount
     absent: bool
     within: float
+    undo: tuple[Entry, ...] | None = None
 
 
 def run(task: Task) -> Outcome:
@@ -109,6 +114,12 @@ def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
     """
     absent = params["state"] == "absent"
     values = wanted_from(params)
+    within = float(params["wait_timeout"]) if params["wait"] else 0.0
+    if params["undo"] is not None:
+        if values or absent:
+            raise BadInput("O(undo) stands alone: the settings that it sets back are in it")
+        undo = tuple(entries(params["undo"], settings_undo.KINDS))
+        return Request(Desired({}), settings_undo.switches(undo), PresenceAccount(), False, within, undo)
     _check(values, check_mode)
     sign_in = SignIn(*(tuple(dig(params, f"sign_in.{name}") or ()) for name in ("opt_out", "opt_in")))
     both = {name.casefold() for name in sign_in.opt_out} & {name.casefold() for name in sign_in.opt_in}
@@ -124,7 +135,6 @@ def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
     desired = Desired(values, exclusive, _files(params), parties)
     if absent:
         desired, sign_in, account = Desired(settings_plan.OFF), SignIn(), PresenceAccount()
-    within = float(params["wait_timeout"]) if params["wait"] else 0.0
     return Request(desired, sign_in, account, absent, within)
 
 
@@ -200,20 +210,29 @@ class Work:
         requirements.check(wanted, facts, url=self.xapi.connection.url)
         desired = dataclasses.replace(self.request.desired, values=wanted)
         within = None if self.task.check_mode else self.request.within
-        settings = self._reconcile(IntegrationSettings(self.xapi, desired, within=within, check=self._check))
+        restored = None if self.request.undo is None else RestoredSettings(self.xapi, self.request.undo)
+        settings = self._reconcile(
+            restored or IntegrationSettings(self.xapi, desired, within=within, check=self._check)
+        )
         self.observed = settings.before if self.task.check_mode else settings.after
         self.health = self._status(self.observed, facts, settings.plan)
         if self.request.account:
             self._reconcile(presence.Account(self.xapi, self.request.account))
-        if self.request.sign_in:
-            self._reconcile(SignInSwitches(self.xapi, self.request.sign_in, self._people, within=within))
-        values = {
+        sign_in = self.request.sign_in
+        if restored is not None and sign_in:
+            self._people = users.find(self.xapi, sign_in.names)
+            sign_in = sign_in.only(self._people)
+        if sign_in:
+            self._reconcile(SignInSwitches(self.xapi, sign_in, self._people, within=within))
+        values: dict[str, Any] = {
             "status": self.health.as_dict(),
             "version": facts.version,
             "edition": facts.license.label,
             "redirect_uri": facts.redirect_uri,
             "unmanaged": settings_plan.unmanaged(desired.values, settings.after.entities, settings.after.names),
         }
+        if restored is not None:
+            values["refused"] = restored.undo.refusals()
         values.update(self._teams(facts))
         return Outcome(values, self._journal.plan)
 

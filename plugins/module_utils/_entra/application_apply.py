@@ -167,6 +167,9 @@ class Application(Replicated[Observed]):
             elif write.action == steps.ADD_OWNERS:
                 state = self._add_owners(write.payload, state)
                 note(state)
+            elif write.action == steps.REMOVE_OWNERS:
+                state = self._remove_owners(write.payload, state)
+                note(state)
             else:
                 rest.append(write)
         return self._together(rest, state, note)
@@ -337,6 +340,14 @@ class Application(Replicated[Observed]):
             elif not passing(self._error_of(answer)):
                 raise answer.error.while_trying("add an owner", each)
         return state.but(owners=(*state.owners, *added))
+
+    def _remove_owners(self, ids: Sequence[str], state: Observed) -> Observed:
+        application = state.application or {}
+        calls = [Call("DELETE", f"/applications/{application['id']}/owners/{each}/$ref") for each in ids]
+        for each, answer in zip(ids, self.client.batch(calls)):
+            if not answer.ok and not isinstance(answer.error, NotFound):
+                raise answer.error.while_trying("remove an owner", each)
+        return state.but(owners=tuple(each for each in state.owners if each not in ids))
 
 
 def update_call(payload: Json, state: Observed) -> Call:

@@ -44,6 +44,7 @@ RESTORE = "restore_application"
 CREATE = "create_application"
 UPDATE = "update_application"
 ADD_OWNERS = "add_owners"
+REMOVE_OWNERS = "remove_owners"
 CREATE_PRINCIPAL = "create_service_principal"
 UPDATE_PRINCIPAL = "update_service_principal"
 RESTORE_PRINCIPAL = "restore_service_principal"
@@ -199,6 +200,7 @@ _EFFECTS: Mapping[str, Callable[[Observed, Any], Observed]] = {
     RESTORE: lambda there, _body: there.but(application=there.deleted, deleted=None),
     UPDATE: lambda there, body: there.but(application={**(there.application or {}), **body}),
     ADD_OWNERS: lambda there, ids: there.but(owners=(*there.owners, *ids)),
+    REMOVE_OWNERS: lambda there, ids: there.but(owners=tuple(each for each in there.owners if each not in ids)),
     CREATE_PRINCIPAL: lambda there, body: there.but(service_principal={"id": PENDING, **body}),
     RESTORE_PRINCIPAL: lambda there, _body: there.but(
         service_principal=there.deleted_principal, deleted_principal=None

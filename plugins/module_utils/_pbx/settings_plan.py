@@ -36,7 +36,7 @@ TARGET = "settings"
 STORED = "stored"
 """Under which name the details of a change keep what XAPI had in the place of a boolean."""
 
-_RULES: dict[str, Callable[[Any], Any]] = {FLAG: as_flag, GUID: as_folded, TEXT: as_is}
+RULES: dict[str, Callable[[Any], Any]] = {FLAG: as_flag, GUID: as_folded, TEXT: as_is}
 
 Entities = Mapping[str, Mapping[str, Any]]
 """What was read, by resource of XAPI."""
@@ -69,12 +69,12 @@ def plan(wanted: Mapping[str, Any], observed: Entities, names: Names, exclusive:
         shown, stored = _target(each, want, have, names, option in set(exclusive))
         if stored == have or _same(each, stored, have):
             continue
-        made.changes.append(Change(TARGET, option, have, shown, details=_details(each, entity, shown, stored)))
-        _place(_body(made, each.resource), each.field, write(each, stored), entity)
+        made.changes.append(Change(TARGET, option, have, shown, details=details(each, entity, shown, stored)))
+        place(made, each, write(each, stored), entity)
     return made
 
 
-def _details(each: Property, entity: Mapping[str, Any], shown: Any, stored: Any) -> dict[str, Any]:
+def details(each: Property, entity: Mapping[str, Any], shown: Any, stored: Any) -> dict[str, Any]:
     """What it takes to undo a change besides the shown values: the ids behind names, the word behind a boolean."""
     if each.kind == ACCOUNTS:
         return {name: identifier for name, identifier in zip(shown, stored) if name != identifier}
@@ -108,6 +108,11 @@ def _body(plan: Plan, resource: str) -> dict[str, Any]:
     return body
 
 
+def place(plan: Plan, each: Property, stored: Any, entity: Mapping[str, Any]) -> None:
+    """Have the value of a property, in XAPI's words, written with its resource."""
+    _place(_body(plan, each.resource), each.field, stored, entity)
+
+
 def unmanaged(wanted: Mapping[str, Any], observed: Entities, names: Names) -> dict[str, list[Any]]:
     """What stands in the lists of the PBX besides what is wanted, by option; lists that nobody mentioned are left out."""
     found = {}
@@ -128,7 +133,7 @@ def unmanaged(wanted: Mapping[str, Any], observed: Entities, names: Names) -> di
 
 
 def _same(each: Property, want: Any, have: Any) -> bool:
-    rule = _RULES.get(each.kind)
+    rule = RULES.get(each.kind)
     return rule is not None and bool(rule(want) == rule(have))
 
 

@@ -141,6 +141,13 @@ class SignIn:
     def __bool__(self) -> bool:
         return bool(self.opt_out or self.opt_in)
 
+    def only(self, names: Iterable[str]) -> SignIn:
+        """The same for some of the users alone."""
+        known = frozenset(names)
+        return SignIn(
+            tuple(name for name in self.opt_out if name in known), tuple(name for name in self.opt_in if name in known)
+        )
+
     @property
     def names(self) -> list[str]:
         return [*self.opt_out, *self.opt_in]

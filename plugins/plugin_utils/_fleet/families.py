@@ -104,7 +104,7 @@ SOURCES: Mapping[str, Source] = {
         Source(
             azure_app_registration.CAPABILITY,
             APPLICATION,
-            decided=frozenset({"unique_name", "app_id", "prefer", "state", "purge"})
+            decided=frozenset({"unique_name", "app_id", "prefer", "state", "purge", "undo"})
             | {"pbx", "pbx_names", "require_evidence", "in_use", "shared_certificates"},
         ),
         Source(
@@ -112,7 +112,7 @@ SOURCES: Mapping[str, Source] = {
             APPLICATION,
             decided=frozenset({"app_id", "state", "pbx", "pbx_names", "unknown_credentials"}),
         ),
-        Source(tcx_m365_settings.CAPABILITY, CONSOLE, decided=frozenset({"consent_url"})),
+        Source(tcx_m365_settings.CAPABILITY, CONSOLE, decided=frozenset({"consent_url", "undo"})),
         Source(sso_probe.CAPABILITY),
         Source(graph_user_info.CAPABILITY),
         Source(tcx_m365_settings_info.CAPABILITY),

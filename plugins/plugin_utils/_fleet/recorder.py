@@ -31,8 +31,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import snapshots
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import address_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import collection_version
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import SCHEMA_VERSION, Snapshots
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import RunTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import RunTask
 
 Json = dict[str, Any]
 
@@ -185,7 +185,7 @@ class Recorder:
 
 
 def net(changes: Iterable[Mapping[str, Any]]) -> list[Json]:
-    """What of changes made one after the other is left, by object; an application that came and went has left nothing."""
+    """What remains of changes made one after the other, by object; nothing of an application that came and went."""
     by_object: dict[str, list[Change]] = {}
     for each in changes:
         made = Change(each["target"], each["field"], each["before"], each["after"], details=each.get("details") or {})

@@ -61,6 +61,9 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
     )
     for each in taken.values():
         result.update({name: each[name] for name in _PASSED_ON if each.get(name)})
+    refused = [dict(each) for result_of in taken.values() for each in result_of.get("refused") or ()]
+    if refused:
+        result["refused"] = list({(each["target"], each["field"]): each for each in refused}.values())
     # Ansible shows warnings without their host, and the same one once.
     warnings = [f"{host}: {warning}" for each in taken.values() for warning in each.get("warnings") or ()]
     if warnings:

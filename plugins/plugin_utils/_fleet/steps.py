@@ -13,8 +13,7 @@ compliance report name steps or operations; ``runner.py`` takes them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Callable, Protocol
+from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration,
@@ -31,97 +30,28 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
+from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured, license_step
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured, license_step, rollback_step
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back, usable
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import directory_result, people_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import is_true
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import (
+    CHECK,
+    VERIFY,
+    WRITE,
+    Result,
+    RunTask,
+    Step,
+    Work,
+)
 
-Result = Mapping[str, Any]
-
-CHECK = "check"
-"""Reads, before anything is written. Taken by itself where a later step needs it, and then kept for the run."""
-WRITE = "write"
-VERIFY = "verify"
-"""Reads, after everything was written."""
+__all__ = ["CHECK", "OPERATIONS", "STEPS", "USERS", "VERIFY", "WRITE", "Result", "RunTask", "Step", "Work", "in_order"]
 
 _OFFBOARD_UNCONFIRMED = "Removing the Microsoft 365 integration was not confirmed"
 _OFFBOARD_REMEDY = (
     "This switches Microsoft 365 off on every PBX of the play, and deletes their applications. "
     "If that is what you want, say so with -e offboard_confirm=true."
 )
-
-
-class RunTask(Protocol):
-    """Runs one capability with its arguments."""
-
-    def __call__(
-        self, capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False
-    ) -> dict[str, Any]:
-        """The result; ``check`` is for check mode, without it the mode of the run decides."""
-
-
-@dataclass
-class Work:
-    """One PBX while its steps are taken.
-
-    :param variables: all variables of the host, templated.
-    :param check_mode: the mode of the run.
-    :param neighbors: thumbprints of the certificates that the inventory has for other PBXs with the same application.
-    :ivar results: the results of the steps so far, by name, in order; those that an earlier task has kept included.
-    """
-
-    host: str
-    variables: Mapping[str, Any]
-    run_task: RunTask
-    check_mode: bool = False
-    results: dict[str, Result] = field(default_factory=dict)
-    neighbors: tuple[str, ...] = ()
-
-    def result(self, step: str) -> Result:
-        return self.results.get(step) or {}
-
-    def is_set(self, name: str, default: bool = False) -> bool:
-        """A boolean variable."""
-        value = self.variables.get(name)
-        return default if value is None else is_true(value)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One row of the table.
-
-    :param kind: ``check``, ``write`` or ``verify``.
-    :param arguments: what the capability is asked; of a step without a capability, what its result rests on.
-    :param needs: the steps that must have been taken before; they are taken by themselves.
-    :param wanted: whether the variables of this PBX ask for the step; judged before anything is taken.
-    :param when: whether it applies to this PBX, after what earlier steps have found.
-    :param forced_check: the capability runs in check mode, whatever the mode of the run.
-    :param finish: makes the step's result of the capability's.
-    :param keeps: what of the result of a write the later steps of the run use. Of a check everything is kept.
-    """
-
-    name: str
-    kind: str
-    arguments: Callable[[Work], dict[str, Any]]
-    capability: Capability | None = None
-    needs: tuple[str, ...] = ()
-    wanted: Callable[[Work], bool] = lambda _work: True
-    when: Callable[[Work], bool] = lambda _work: True
-    forced_check: bool = False
-    finish: Callable[[Work, Result], Result] | None = None
-    keeps: tuple[str, ...] = ()
-
-    def take(self, work: Work, arguments: Mapping[str, Any]) -> Result:
-        """The result of the step, with the arguments that :attr:`arguments` gave."""
-        found: Result = {}
-        if self.capability is not None:
-            if self.forced_check:
-                found = work.run_task(self.capability, arguments, check=True)
-            else:
-                found = work.run_task(self.capability, arguments)
-        return self.finish(work, found) if self.finish is not None else found
 
 
 def application_id(work: Work) -> str:
@@ -418,6 +348,62 @@ _STEPS = (
     Step("unlink", WRITE, _unlink, tcx_m365_settings.CAPABILITY, needs=("confirmed", "linked", "deletable")),
     Step("delete", WRITE, _delete, azure_app_registration.CAPABILITY, needs=("confirmed", "linked", "deletable")),
     Step(
+        "snapshot",
+        CHECK,
+        lambda work: {"snapshot": work.variables.get("snapshot"), "directory": work.variables.get("snapshot_dir")},
+        finish=rollback_step.snapshot,
+    ),
+    Step(
+        "restore_application",
+        WRITE,
+        rollback_step.undo_application("restore_application"),
+        azure_app_registration.CAPABILITY,
+        needs=("snapshot",),
+        when=rollback_step.has_part("restore_application"),
+    ),
+    Step(
+        "restore_consent",
+        WRITE,
+        rollback_step.undo_consent("restore_consent"),
+        graph_permission_grant.CAPABILITY,
+        needs=("snapshot",),
+        when=rollback_step.has_part("restore_consent"),
+    ),
+    Step(
+        "restore_settings",
+        WRITE,
+        rollback_step.undo_settings,
+        tcx_m365_settings.CAPABILITY,
+        needs=("snapshot",),
+        when=lambda work: bool(work.result("snapshot").get("parts")),
+    ),
+    Step(
+        "withdraw_consent",
+        WRITE,
+        rollback_step.undo_consent("withdraw_consent"),
+        graph_permission_grant.CAPABILITY,
+        needs=("snapshot",),
+        when=rollback_step.has_part("withdraw_consent"),
+    ),
+    Step(
+        "withdraw_application",
+        WRITE,
+        rollback_step.undo_application("withdraw_application"),
+        azure_app_registration.CAPABILITY,
+        needs=("snapshot",),
+        when=rollback_step.is_free,
+        finish=rollback_step.withdrawn,
+    ),
+    Step(
+        "restored",
+        VERIFY,
+        rollback_step.verify,
+        tcx_m365_settings.CAPABILITY,
+        needs=("snapshot",),
+        when=lambda work: bool(work.result("snapshot").get("parts")),
+        finish=rollback_step.restored,
+    ),
+    Step(
         "registered",
         CHECK,
         _registered,
@@ -456,6 +442,15 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "rotate_certificate": (*_PREFLIGHT, *_CONFIGURE, "retire"),
     # Both sides are read before the PBX is unlinked: what cannot be deleted must not be left without its PBX.
     "offboard": ("confirmed", "linked", "deletable", "unlink", "delete"),
+    "rollback": (
+        "snapshot",
+        "restore_application",
+        "restore_consent",
+        "restore_settings",
+        "withdraw_consent",
+        "withdraw_application",
+        "restored",
+    ),
     "capture": ("linked", "registered", "granted", "export"),
 }
 

@@ -40,3 +40,28 @@ def test_a_rollout_keeps_what_it_changed(small: Controller) -> None:
     again = small.rollout("--limit", "berlin", variables=GUIDE)
     assert again.changed() == []
     assert sorted(path.name for path in folder.iterdir()) == sorted([run, "latest"])
+
+
+def state(small: Controller, host: str) -> dict[str, Any]:
+    """What there is of a PBX on both sides, without what no undo can take away."""
+    values = small.lab.inventory["tcx"]["hosts"][host]
+    tenant = values["entra_tenant_id"]
+    control = small.lab.control
+    objects = {kind: control.objects(tenant, kind) for kind in ("applications", "appRoleAssignments")}
+    return {"tenant": objects, "pbx": control.pbx(host)}
+
+
+def test_a_first_rollout_is_undone(small: Controller) -> None:
+    first = state(small, "berlin")
+    assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
+    after = state(small, "berlin")
+    assert after != first
+    small.lab.control.clear_log()
+    planned = small.play("tcx.m365.rollback", "--limit", "berlin", "--check", variables={"snapshot": "latest"})
+    assert planned.code == 0
+    assert small.writes() == []
+    done = small.play("tcx.m365.rollback", "--limit", "berlin", variables={"snapshot": "latest"})
+    assert done.code == 0
+    again = small.play("tcx.m365.rollback", "--limit", "berlin", variables={"snapshot": "latest"})
+    assert again.changed() == []
+    assert again.code == 0

@@ -60,9 +60,9 @@ TRUST = {"pbx", "pbx_names", "require_evidence", "in_use", "shared_certificates"
 @pytest.mark.parametrize(
     ("module", "spec", "left_out"),
     [
-        ("azure_app_registration", azure_app_registration.ARGUMENT_SPEC, {"state", "purge", *TRUST}),
+        ("azure_app_registration", azure_app_registration.ARGUMENT_SPEC, {"state", "purge", "undo", *TRUST}),
         ("graph_permission_grant", graph_permission_grant.ARGUMENT_SPEC, {"state", *TRUST, "unknown_credentials"}),
-        ("tcx_m365_settings", tcx_m365_settings.ARGUMENT_SPEC, {"consent_url"}),
+        ("tcx_m365_settings", tcx_m365_settings.ARGUMENT_SPEC, {"consent_url", "undo"}),
         ("entra_preflight", entra_preflight.ARGUMENT_SPEC, {"pbx_tls_thumbprint"}),
         ("tcx_preflight", tcx_preflight.ARGUMENT_SPEC, set()),
     ],

@@ -1,0 +1,272 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""``azure_app_registration`` with ``undo``: what an earlier run made of an application is undone.
+
+What is to be undone is foreign data. It never decides whose an application is: that does the mark on it, together with what
+the inventory says of the PBX.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import caller_of, pbx_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra import (
+    adoption,
+    application_plan,
+    application_undo,
+    application_view,
+    declared,
+    ownership,
+    rights,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import Candidate, Claim
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    MARK,
+    Desired,
+    Key,
+    Observed,
+    unique_name_of,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Application
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
+from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Permission
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound, NotOurs
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import reconcile
+from ansible_collections.tcx.m365.plugins.module_utils._task import Outcome, Task
+from ansible_collections.tcx.m365.plugins.module_utils._undo import Entry, Undo, entries
+
+_STATE = (application_plan.APPLICATION, "state")
+
+
+def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
+    """Undo what ``undo`` lists."""
+    params = task.params
+    listed = entries(params["undo"], application_undo.KINDS)
+    catalogs = Catalogs(client)
+    requests = _requests(listed)
+    key = Key(app_id=desired.key.app_id) if desired.key.app_id else Key(unique_name=desired.key.unique_name)
+    resources = sorted({each.resource for each in requests.values()})
+    finder = Finder(client, key, catalogs, resources, owners=any(each.field == "owners" for each in listed))
+    judge = _Judge(task, client, desired)
+    finder.judge = judge.never
+    desired = dataclasses.replace(desired, key=key, stated=judge.stated)
+    within = float(params["wait_timeout"])
+    made = any((each.target, each.field) == _STATE and each.after == "present" for each in listed)
+    if made:
+        resource: Withdrawn | Reverted = Withdrawn(finder, desired, listed, judge, within=within)
+    else:
+        resource = Reverted(finder, desired, listed, requests, judge, within=within)
+    done = reconcile(resource, check_mode=task.check_mode)
+    final = done.after if done.after.application is not None else done.before
+    values = {
+        **application_view.ids(final),
+        "tenant_id": client.tenant_id,
+        "refused": resource.undo.refusals(),
+        "kept_for": resource.kept_for if isinstance(resource, Withdrawn) else [],
+        "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
+        "unknown_credentials": judge.unknown(final) if not judge.stated else [],
+        "waited": round(task.context.deadline.waited, 1),
+    }
+    return Outcome(values, done.plan)
+
+
+def _requests(listed: Sequence[Entry]) -> dict[tuple[str, str], names.RequestedPermission]:
+    """The permissions that the entries name, as far as their names can be understood."""
+    found = {}
+    kinds = dict(declared.OPTIONS)
+    for option, labels in application_undo.labels(listed).items():
+        for label in labels:
+            try:
+                (request,) = names.requested([label], kinds[option])
+            except BadInput:
+                continue
+            found[option, label] = request
+    return found
+
+
+class _Judge:
+    """Whether an application may be changed for the PBX of the task."""
+
+    def __init__(self, task: Task, client: GraphClient, desired: Desired) -> None:
+        self._client = client
+        self._check_mode = task.check_mode
+        self._caller = caller_of(client)
+        self._desired = desired
+        self._pbx = pbx_of(task.params)
+        self.stated = not task.params["require_evidence"]
+
+    def never(self, observed: Observed) -> None:
+        entity = observed.application or observed.deleted or {}
+        app_id = str(entity.get("appId") or "")
+        adoption.never(app_id, observed.service_principal, self._caller, self._client.tenant_id)
+
+    def check(self, observed: Observed, plan: Plan) -> None:
+        """Raise what forbids the plan."""
+        if not plan:
+            return
+        token, target = self._client.tokens.get(), self._desired.key.text()
+        if not self._check_mode:
+            rights.require(token, rights.WRITE_APPLICATIONS, "change the application", target)
+        why = self._foreign(observed.application or observed.deleted or {})
+        if why:
+            raise NotOurs(
+                why,
+                tried="undo what was made of the application",
+                target=target,
+                remedy="Nothing of it was changed. If it is the right one, say so with entra_app_app_id.",
+            )
+
+    def claim(self) -> Claim:
+        thumbprints = frozenset(each.thumbprint for each in self._desired.certificates or ())
+        owners = frozenset(self._desired.owners or ())
+        now = self._client.now().isoformat()
+        return Claim(
+            adoption.BY_NAME, self._pbx, self._desired.key.unique_name, thumbprints, known_owners=owners, now=now
+        )
+
+    def unknown(self, observed: Observed, known: frozenset[str] = frozenset()) -> list[str]:
+        """Credentials and owners that neither the inventory nor the entries know, in words."""
+        claim = self.claim()
+        claim = dataclasses.replace(claim, thumbprints=claim.thumbprints | known)
+        application = observed.application or {}
+        candidate = Candidate(
+            application,
+            observed.service_principal,
+            observed.owner_objects,
+            observed.principal_owners,
+            observed.federated,
+        )
+        return adoption.unknown_holders(candidate, claim, self._caller) if application else []
+
+    def _foreign(self, application: Mapping[str, Any]) -> str:
+        """Why it is not this PBX's; empty when it is."""
+        if self.stated:
+            return "" if ownership.is_marked(application) or self._evident(application) else f"it lacks the tag {MARK}"
+        if self._pbx is None or self._evident(application):
+            return ""
+        if not ownership.is_marked(application):
+            return f"it does not carry the tag {MARK}, and neither a certificate nor a redirect URI of this PBX"
+        named = unique_name_of(application) == self._desired.key.unique_name != ""
+        if named or self._pbx.identity in ownership.pbxs_of(application):
+            return ""
+        return f"neither its name nor a mark tells that it is that of {self._pbx.identity}"
+
+    def _evident(self, application: Mapping[str, Any]) -> bool:
+        return bool(adoption.evidence(application, self.claim()))
+
+
+class Reverted(Application):
+    """An application on which changes are undone.
+
+    :ivar undo: what is left alone, after :meth:`observe`.
+    """
+
+    def __init__(
+        self,
+        finder: Finder,
+        desired: Desired,
+        listed: Sequence[Entry],
+        requests: Mapping[tuple[str, str], names.RequestedPermission],
+        judge: _Judge,
+        *,
+        within: float,
+    ) -> None:
+        super().__init__(
+            finder,
+            desired,
+            resolve=lambda desired: desired,
+            check=lambda _desired, observed, plan: judge.check(observed, plan),
+            within=within,
+            wait=True,
+        )
+        self.undo = Undo()
+        self._listed = listed
+        self._requests = requests
+        self._permissions: dict[tuple[str, str], Permission] = {}
+
+    def observe(self) -> Observed:
+        observed = _found(self.finder)
+        found = {key: self._resolved(request) for key, request in self._requests.items()}
+        self._permissions = {key: each for key, each in found.items() if each is not None}
+        self.undo = self._undo(observed)
+        return observed
+
+    def plan(self, state: Observed) -> Plan:
+        return self._undo(state).plan
+
+    def _resolved(self, request: names.RequestedPermission) -> Permission | None:
+        try:
+            return self.finder.catalogs.resolve([request])[0]
+        except (BadInput, KeyError):
+            return None
+
+    def _undo(self, state: Observed) -> Undo:
+        catalogs = self.finder.catalogs.known
+        return application_undo.plan(self._listed, state, self._permissions, catalogs, self.client.now())
+
+
+class Withdrawn(AbsentApplication):
+    """An application that a run made, and that goes again unless it is more than that by now.
+
+    :ivar undo: why it stays; :ivar kept_for: who else uses it, so that this PBX alone is taken out of it.
+    """
+
+    def __init__(
+        self, finder: Finder, desired: Desired, listed: Sequence[Entry], judge: _Judge, *, within: float
+    ) -> None:
+        super().__init__(
+            finder,
+            desired,
+            purge=False,
+            check=lambda _desired, observed, plan: judge.check(observed, plan),
+            within=within,
+        )
+        self.undo = Undo()
+        self.kept_for: list[str] = []
+        self._listed = listed
+        self._judge = judge
+
+    def observe(self) -> Observed:
+        observed = super().observe()
+        self.undo = self._changed(observed)
+        self.kept_for = application_plan.others_in(self.desired, observed)
+        if self.kept_for:
+            self.undo = Undo()
+        return observed
+
+    def plan(self, state: Observed) -> Plan:
+        if self.undo.refused:
+            return Plan()
+        return super().plan(state)
+
+    def _changed(self, observed: Observed) -> Undo:
+        if observed.application is None:
+            return Undo()
+        undo = application_undo.changed_since(self._listed, observed, self.finder.catalogs.known)
+        known = {thumbprint for each in self._listed if each.field == "certificates" for thumbprint in each.after or ()}
+        holders = self._judge.unknown(observed, frozenset(known))
+        state = next(each for each in self._listed if (each.target, each.field) == _STATE)
+        if holders:
+            undo.refuse(state, "present", f"it holds {', '.join(holders)}, which came later")
+        elif undo.refused:
+            undo.refuse(state, "present", "it was changed since, so that it is not deleted")
+        return undo
+
+
+def _found(finder: Finder) -> Observed:
+    try:
+        return finder.find()
+    except NotFound:
+        return Observed()

@@ -1,0 +1,342 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""From what a change has made of an application to what undoes it. Pure: no network, no clock of its own.
+
+A unique name can be given once and never be taken away, so it stays; so does a service principal that was made for an
+application that was there before: without its grants it gives no access.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
+from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
+from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates, declared, key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    CLAIM_LISTS,
+    LOCK,
+    PROPERTIES,
+    SERVICE_PRINCIPAL,
+    URI_LISTS,
+    VISIBLE_TAG,
+    Observed,
+    Property,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, Permission
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Normalize, Write, as_flag, as_is, as_set
+from ansible_collections.tcx.m365.plugins.module_utils._undo import (
+    FLAG,
+    NAMES,
+    ROWS,
+    TEXT,
+    Entry,
+    Kinds,
+    Undo,
+    is_undone,
+    is_untouched,
+    members,
+)
+
+Json = dict[str, Any]
+
+APPLICATION, PRINCIPAL = steps.APPLICATION, steps.PRINCIPAL
+_LOCK, _CLAIMS = "servicePrincipalLockConfiguration", "optionalClaims"
+
+_SINGLE: Mapping[tuple[str, str], Property] = {
+    **{(APPLICATION, each.option): each for each in PROPERTIES},
+    **{
+        (APPLICATION, f"service_principal_lock.{each.option}"): Property(each.option, (_LOCK, *each.path), each.compare)
+        for each in LOCK
+    },
+    **{
+        (APPLICATION, f"optional_claims.{each.option}"): Property(each.option, (_CLAIMS, *each.path), as_set)
+        for each in CLAIM_LISTS
+    },
+}
+_OF_PRINCIPAL = {each.option: each for each in SERVICE_PRINCIPAL}
+_URIS = {each.option: each for each in URI_LISTS}
+_DECLARED = dict(declared.OPTIONS)
+
+KINDS: Kinds = {
+    **{
+        key: FLAG if each.compare is as_flag else ROWS if each.compare is as_set else TEXT
+        for key, each in _SINGLE.items()
+    },
+    **{(APPLICATION, name): NAMES for name in (*_URIS, *_DECLARED, "tags", "certificates", "owners")},
+    **{(PRINCIPAL, name): FLAG for name in (*_OF_PRINCIPAL, "visible")},
+    (APPLICATION, "state"): TEXT,
+    (APPLICATION, "unique_name"): TEXT,
+    (APPLICATION, "adopted"): TEXT,
+    (PRINCIPAL, "state"): TEXT,
+}
+
+
+def plan(
+    entries: Sequence[Entry],
+    observed: Observed,
+    permissions: Mapping[tuple[str, str], Permission],
+    catalogs: Mapping[str, Catalog],
+    now: dt.datetime,
+) -> Undo:
+    """What undoes the entries on an application that is there, or that is deleted and has to come back.
+
+    :param permissions: those that the entries name, by option and label.
+    """
+    undo = Undo()
+    by_key = {(each.target, each.field): each for each in entries}
+    state = by_key.get((APPLICATION, "state"))
+    back = state is not None and state.before == "present"
+    if observed.application is None and not _comes_back(undo, state, observed, back=back):
+        return undo
+    base = observed.application or observed.deleted or {}
+    wanted = dict(base)
+    for key, entry in by_key.items():
+        if key in _SINGLE:
+            wanted = _single(undo, entry, _SINGLE[key], wanted)
+        elif entry.field in _URIS and entry.target == APPLICATION:
+            wanted = _list(undo, entry, _URIS[entry.field].path, wanted)
+        elif key == (APPLICATION, "tags"):
+            wanted = _list(undo, entry, ("tags",), wanted)
+        elif key == (APPLICATION, "certificates"):
+            wanted = _certificates(undo, entry, wanted, now)
+        elif entry.field in _DECLARED and entry.target == APPLICATION:
+            wanted = _permissions(undo, entry, wanted, permissions, catalogs)
+    patch = {name: value for name, value in wanted.items() if name not in base or base[name] != value}
+    if patch:
+        undo.plan.writes.append(Write(steps.UPDATE, patch))
+    _owners(undo, by_key.get((APPLICATION, "owners")), observed)
+    _principal(undo, by_key, observed, back=back)
+    return undo
+
+
+def labels(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """The permissions that the entries name, by option."""
+    return {
+        each.field: list(dict.fromkeys([*each.added(), *each.removed()]))
+        for each in entries
+        if each.target == APPLICATION and each.field in _DECLARED
+    }
+
+
+def _comes_back(undo: Undo, state: Entry | None, observed: Observed, *, back: bool) -> bool:
+    """Whether there is an application to work on."""
+    if state is not None and back and observed.deleted is not None:
+        undo.plan.changes.append(Change(APPLICATION, "state", "deleted", "present"))
+        undo.plan.writes.append(Write(steps.RESTORE, {"id": observed.deleted["id"]}))
+        return True
+    if state is not None and back:
+        undo.refuse(state, "absent", "it was deleted permanently, and nobody can restore it")
+    return False
+
+
+def _single(undo: Undo, entry: Entry, each: Property, wanted: Json) -> Json:
+    have = dig(wanted, each.path)
+    if is_undone(entry, have, each.compare):
+        return wanted
+    if not is_untouched(entry, have, each.compare):
+        undo.refuse(entry, have)
+        return wanted
+    if each.option == "display_name" and not entry.before:
+        return wanted  # an application must have a name, and had none only before it was made
+    undo.plan.changes.append(Change(APPLICATION, entry.field, have, entry.before))
+    return with_value(wanted, each.path, None if entry.before == "" else entry.before)
+
+
+def _list(undo: Undo, entry: Entry, path: tuple[str, ...], wanted: Json, rule: Normalize = as_is) -> Json:
+    have = list(dig(wanted, path) or ())
+    target = members(have, entry.removed(), entry.added(), rule)
+    if target == have:
+        return wanted
+    undo.plan.changes.append(Change(APPLICATION, entry.field, have, target))
+    return with_value(wanted, path, target)
+
+
+def _certificates(undo: Undo, entry: Entry, wanted: Json, now: dt.datetime) -> Json:
+    """Of what was added the very entries go, so that one which somebody else has registered with the same certificate stays."""
+    have = list(wanted.get("keyCredentials") or ())
+    gone = {thumbprint: _key_ids(entry.details.get(thumbprint)) for thumbprint in entry.added()}
+    target = []
+    for each in have:
+        ids = gone.get(thumbprint_of(each))
+        if ids is None or (ids and str(each.get("keyId")) not in ids):
+            target.append(each)
+    for thumbprint in entry.removed():
+        if any(thumbprint_of(each) == thumbprint and not key_plan.ended(each, now) for each in target):
+            continue
+        try:
+            target.append(_entry_back(thumbprint, entry.details.get(thumbprint), now))
+        except BadInput as error:
+            undo.refuse(entry, None, f"the certificate {thumbprint} cannot be put back: {error.said}")
+    if key_plan.is_same(target, have):
+        return wanted
+    names = [[thumbprint_of(each) or str(each.get("keyId")) for each in side] for side in (have, target)]
+    undo.plan.changes.append(
+        Change(APPLICATION, "certificates", names[0], names[1], details=key_plan.difference(have, target))
+    )
+    return {**wanted, "keyCredentials": target}
+
+
+def _key_ids(rows: Any) -> frozenset[str]:
+    found = rows if isinstance(rows, list) else []
+    return frozenset(str(row.get("keyId")) for row in found if isinstance(row, Mapping) and row.get("keyId"))
+
+
+def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
+    """The entry of a certificate as it was, from foreign data: what Entra derives itself is derived from the certificate.
+
+    :raises BadInput: its bytes are not known, are those of another one, or it has expired.
+    """
+    row = next((each for each in (rows if isinstance(rows, list) else []) if isinstance(each, Mapping)), {})
+    der = pem.from_base64(str(row.get("key") or ""))
+    if der is None:
+        raise BadInput("its bytes are not known")
+    try:
+        found = certificates.parse(certificates.pem_of({"key": row["key"]}) or "")
+    except BadInput:
+        found = None
+    if found is None or found.thumbprint != thumbprint or found.key_flaw:
+        raise BadInput("the bytes that were kept are not this certificate")
+    if found.ended(now):
+        raise BadInput(f"it expired on {found.not_after:%Y-%m-%d}")
+    identifier = str(row.get("keyId") or "")
+    if not is_guid(identifier):
+        raise BadInput("the id that was kept is not a GUID")
+    return {
+        "type": "AsymmetricX509Cert",
+        "usage": "Verify",
+        "keyId": identifier,
+        "displayName": str(row.get("displayName") or "")[:90],
+        "startDateTime": dates.iso(found.not_before),
+        "endDateTime": dates.iso(found.not_after),
+        "customKeyIdentifier": thumbprint,
+        "key": str(row["key"]),
+    }
+
+
+def _permissions(
+    undo: Undo,
+    entry: Entry,
+    wanted: Json,
+    permissions: Mapping[tuple[str, str], Permission],
+    catalogs: Mapping[str, Catalog],
+) -> Json:
+    have = list(wanted.get("requiredResourceAccess") or ())
+    kind = _DECLARED[entry.field]
+    gone = {
+        (found.resource, found.id.lower(), found.kind)
+        for name in entry.added()
+        for found in [permissions.get((entry.field, name))]
+        if found is not None
+    }
+    kept = []
+    for api in have:
+        resource = str(api.get("resourceAppId", "")).lower()
+        rows = [
+            each
+            for each in api.get("resourceAccess") or ()
+            if (resource, str(each.get("id", "")).lower(), str(each.get("type", ""))) not in gone
+        ]
+        if rows:
+            kept.append({**api, "resourceAccess": rows})
+    back = [found for name in entry.removed() for found in [permissions.get((entry.field, name))] if found is not None]
+    unknown = [name for name in entry.removed() if (entry.field, name) not in permissions]
+    if unknown:
+        undo.refuse(entry, None, f"this tenant does not know {', '.join(unknown)}")
+    target = declared.merged(back, kept, exclusive=False)
+    if declared.pairs(target) == declared.pairs(have):
+        return wanted
+    before, after = declared.labels(have, kind, catalogs), declared.labels(target, kind, catalogs)
+    undo.plan.changes.append(Change(APPLICATION, entry.field, before, after))
+    return {**wanted, "requiredResourceAccess": target}
+
+
+def _owners(undo: Undo, entry: Entry | None, observed: Observed) -> None:
+    if entry is None:
+        return
+    have = list(observed.owners)
+    target = members(have, entry.removed(), entry.added())
+    if target == have:
+        return
+    undo.plan.changes.append(Change(APPLICATION, "owners", have, target))
+    missing = [each for each in target if each not in have]
+    extra = [each for each in have if each not in target]
+    if missing:
+        undo.plan.writes.append(Write(steps.ADD_OWNERS, missing))
+    if extra:
+        undo.plan.writes.append(Write(steps.REMOVE_OWNERS, extra))
+
+
+def _principal(undo: Undo, by_key: Mapping[tuple[str, str], Entry], observed: Observed, *, back: bool) -> None:
+    have = observed.service_principal or observed.deleted_principal
+    if back and have is None:
+        app_id = (observed.application or observed.deleted or {}).get("appId")
+        undo.plan.changes.append(Change(PRINCIPAL, "state", "absent", "present"))
+        undo.plan.writes.append(Write(steps.CREATE_PRINCIPAL, {"appId": app_id, "accountEnabled": True}))
+    elif back and observed.service_principal is None and have is not None:
+        undo.plan.changes.append(Change(PRINCIPAL, "state", "deleted", "present"))
+        undo.plan.writes.append(Write(steps.RESTORE_PRINCIPAL, {"id": have["id"]}))
+    if have is None:
+        return
+    changed: Json = {}
+    for name, each in _OF_PRINCIPAL.items():
+        entry = by_key.get((PRINCIPAL, name))
+        actual = dig(have, each.path)
+        if entry is None or is_undone(entry, actual, as_flag):
+            continue
+        if not is_untouched(entry, actual, as_flag):
+            undo.refuse(entry, actual)
+            continue
+        undo.plan.changes.append(Change(PRINCIPAL, name, actual, bool(entry.before)))
+        changed[each.path[0]] = bool(entry.before)
+    changed.update(_visible(undo, by_key.get((PRINCIPAL, "visible")), list(have.get("tags") or ())))
+    if changed:
+        undo.plan.writes.append(Write(steps.UPDATE_PRINCIPAL, changed))
+
+
+def _visible(undo: Undo, entry: Entry | None, tags: list[str]) -> Json:
+    if entry is None or as_flag(entry.before) == (VISIBLE_TAG in tags):
+        return {}
+    undo.plan.changes.append(Change(PRINCIPAL, "visible", VISIBLE_TAG in tags, bool(entry.before)))
+    return {"tags": [*tags, VISIBLE_TAG] if entry.before else [tag for tag in tags if tag != VISIBLE_TAG]}
+
+
+def changed_since(entries: Sequence[Entry], observed: Observed, catalogs: Mapping[str, Catalog]) -> Undo:
+    """What of an application that a run made is not as that run left it: then it is more than that run's, and stays.
+
+    Only what the run wrote can be compared; credentials, owners and redirect URIs that came later count as changes, too.
+    """
+    undo = Undo()
+    application = observed.application or {}
+    for entry in entries:
+        key = (entry.target, entry.field)
+        if key in _SINGLE:
+            have: Any = dig(application, _SINGLE[key].path)
+            rule = _SINGLE[key].compare
+        elif entry.field in _URIS and entry.target == APPLICATION:
+            have, rule = list(dig(application, _URIS[entry.field].path) or ()), as_set
+        elif key == (APPLICATION, "tags"):
+            have, rule = list(application.get("tags") or ()), as_set
+        elif key == (APPLICATION, "certificates"):
+            have = [thumbprint_of(each) or str(each.get("keyId")) for each in application.get("keyCredentials") or ()]
+            rule = as_set
+        elif entry.field in _DECLARED and entry.target == APPLICATION:
+            kind = _DECLARED[entry.field]
+            have, rule = declared.labels(application.get("requiredResourceAccess") or (), kind, catalogs), as_set
+        elif entry.target == PRINCIPAL and entry.field in _OF_PRINCIPAL:
+            have, rule = dig(observed.service_principal, _OF_PRINCIPAL[entry.field].path), as_flag
+        else:
+            continue
+        if not is_untouched(entry, have, rule):
+            undo.refuse(entry, have)
+    return undo

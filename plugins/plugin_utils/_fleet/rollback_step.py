@@ -1,0 +1,294 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""From the snapshot of a run to what undoes it on one PBX, in an order in which the PBX always has something to sign in with.
+
+First comes back what was removed in the tenant, then the PBX is set back, and then that goes which was added in the tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import tcx_m365_settings
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._entra import application_undo
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import ASSIGNMENTS, GRANTS
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import settings_undo
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_plan import TARGET as SETTINGS
+from ansible_collections.tcx.m365.plugins.module_utils._task import failure
+from ansible_collections.tcx.m365.plugins.module_utils._undo import NAMES, Kinds, entries
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back, usable
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import address_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import net
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import SCHEMA_VERSION, Snapshots, directory_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables, read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Result, Work
+
+Json = dict[str, Any]
+
+_GRANTS: Kinds = {(ASSIGNMENTS, "permissions"): NAMES, (GRANTS, "delegated_permissions"): NAMES}
+_KINDS: Kinds = {**application_undo.KINDS, **settings_undo.KINDS, **_GRANTS}
+_APPLICATION = (application_undo.APPLICATION, application_undo.PRINCIPAL)
+_ONCE = ("unique_name", "adopted")
+_LISTS = frozenset(
+    key for key, kind in application_undo.KINDS.items() if kind == NAMES and key[0] == application_undo.APPLICATION
+)
+_TRIED = "read the snapshot"
+
+
+def snapshot(work: Work, _found: Result) -> Json:
+    """The result of the step ``snapshot``."""
+    return load(work.host, read_variables(work.variables))
+
+
+def part(work: Work, step: str) -> list[Mapping[str, Any]]:
+    """What a step of a rollback has to undo."""
+    return list((work.result("snapshot").get("parts") or {}).get(step) or ())
+
+
+def has_part(step: str) -> Callable[[Work], bool]:
+    return lambda work: bool(part(work, step))
+
+
+def application(work: Work) -> dict[str, Any]:
+    """The application that the snapshot names. Whose it is decides the tenant, with what the inventory says."""
+    variables = work.variables
+    arguments = arguments_of.entra_connection(variables)
+    arguments.update(
+        app_id=work.result("snapshot").get("app_id") or None,
+        unique_name=variables.get("entra_app_unique_name"),
+        prefer="app_id",
+        **arguments_of.removal_identity(variables),
+    )
+    return arguments
+
+
+def undo_application(step: str) -> Callable[[Work], dict[str, Any]]:
+    def arguments(work: Work) -> dict[str, Any]:
+        found = application(work)
+        found["undo"] = part(work, step)
+        return found
+
+    return arguments
+
+
+def undo_consent(step: str) -> Callable[[Work], dict[str, Any]]:
+    def arguments(work: Work) -> dict[str, Any]:
+        restores = step == "restore_consent"
+        found = arguments_of.entra_connection(work.variables)
+        found.update(
+            app_id=work.result("snapshot").get("app_id"),
+            state="present" if restores else "absent",
+            unknown_credentials=list(work.result("restore_application").get("unknown_credentials") or ()),
+            **arguments_of.pbx_identity(work.variables),
+            **consent(part(work, step), "before" if restores else "after"),
+        )
+        return found
+
+    return arguments
+
+
+def undo_settings(work: Work) -> dict[str, Any]:
+    arguments = verify(work)
+    arguments["undo"] = part(work, "restore_settings")
+    return arguments
+
+
+def verify(work: Work) -> dict[str, Any]:
+    """The PBX has to work afterwards if it worked before the run that is undone."""
+    arguments = arguments_of.pbx_connection(work.variables)
+    arguments["wait"] = bool(work.result("snapshot").get("healthy_before"))
+    arguments["wait_timeout"] = work.variables.get("tcx_console_wait_timeout")
+    return arguments
+
+
+def is_free(work: Work) -> bool:
+    """An application that the PBX points to is not deleted, whatever a snapshot says of who made it."""
+    if not part(work, "withdraw_application"):
+        return False
+    settings = work.result("restore_settings")
+    points_to = str((settings.get("status") or {}).get("application_id") or "")
+    for change in settings.get("changes") or ():
+        points_to = str(change["after"]) if change["field"] == "application_id" else points_to
+    made = any(each["field"] == "state" for each in part(work, "withdraw_application"))
+    return not (made and points_to and points_to == work.result("snapshot").get("app_id"))
+
+
+def withdrawn(work: Work, found: Result) -> Result:
+    """A PBX that cannot sign in without a certificate that the run had added gets it back, and the step fails."""
+    if work.check_mode or found.get("failed") or not usable(found):
+        return found
+    arguments = verify(work)
+    arguments["wait"] = True
+    health = work.run_task(tcx_m365_settings.CAPABILITY, arguments)
+    return put_back(work.run_task, found, health, application(work)) if health.get("failed") else found
+
+
+def restored(work: Work, found: Result) -> Result:
+    """What somebody else has changed since is named, and the task fails: the PBX is not as it was."""
+    if found.get("failed"):
+        return found
+    refused = refusals(work.results.values())
+    if part(work, "withdraw_application") and "withdraw_application" not in work.results:
+        app_id = work.result("snapshot").get("app_id")
+        refused.append({"target": "application", "field": "state", "reason": f"the PBX points to it ({app_id})"})
+    if not refused:
+        return found
+    run = work.result("snapshot").get("run")
+    error = Conflict(
+        f"it was not undone as a whole; left as it is: {sentence(refused)}",
+        tried=f"undo what the run {run} has changed",
+        target=work.host,
+        remedy="Everything else of that run is undone. Change what is left by hand, or roll out again.",
+    )
+    return {**found, **failure(error), "changes": [], "refused": refused}
+
+
+def load(host: str, variables: Variables) -> Json:
+    """What is undone on this PBX, part by part.
+
+    :raises BadInput: there is no such snapshot, or it is not one of this PBX.
+    """
+    place = Snapshots(directory_of(variables))
+    name = str(variables.get("snapshot") or "").strip()
+    if not name:
+        known = place.runs()[-5:]
+        raise BadInput(
+            "no run was named",
+            tried="undo what a run has changed",
+            target=place.directory,
+            remedy=f"Give -e snapshot=latest, or the ID of a run: {', '.join(known) or 'there is none in this directory'}.",
+        )
+    run = place.resolve(name)
+    try:
+        content = place.read(run, host)
+    except FileNotFoundError:
+        return {"changed": False, "run": run, "parts": {}, "notes": [f"the run {run} has changed nothing on this PBX"]}
+    try:
+        return {"changed": False, "run": run, **checked(content, host, variables)}
+    except BadInput as error:
+        raise error.while_trying(_TRIED, place.path(run, host)) from None
+
+
+def checked(content: Mapping[str, Any], host: str, variables: Variables) -> Json:
+    """What a snapshot says, if it is one of this PBX: ``parts``, ``app_id``, ``healthy_before``, ``operation``.
+
+    :raises BadInput: it is none, is another PBX's, or names what nobody here can undo.
+    """
+    if content.get("schema_version") != SCHEMA_VERSION:
+        raise BadInput(
+            f"its schema_version is not {SCHEMA_VERSION}", remedy="Another release of this collection wrote it."
+        )
+    named = content.get("application")
+    done, pending = content.get("changes"), content.get("pending")
+    if not (isinstance(named, Mapping) and isinstance(done, list) and isinstance(pending, list)):
+        raise BadInput("it is no snapshot: application, changes or pending are missing")
+    changes = [*done, *pending]
+    entries(changes, _KINDS)
+    address, tenant = address_of(str(variables.get("tcx_url") or "")), variables.tenant
+    for name, have, said in (
+        ("host", host, content.get("host")),
+        ("tcx_url", address, address_of(str(content.get("tcx_url") or ""))),
+        ("entra_tenant_id", tenant, content.get("entra_tenant_id")),
+    ):
+        if have != said:
+            raise BadInput(
+                f"it is not one of this PBX: {name} is {said!r}, and {have!r} in the inventory",
+                remedy="Correct the inventory, or undo the changes by hand.",
+            )
+    app_id = str(named.get("app_id") or "")
+    if app_id and not is_guid(app_id):
+        raise BadInput("the id of its application is not a GUID")
+    strangers = {str(each.get("object") or "") for each in changes} - {"", address, app_id.lower()}
+    if strangers:
+        raise BadInput(f"it speaks of another object as well: {min(strangers)!r}")
+    return {
+        "parts": parts(net(changes)),
+        "app_id": app_id,
+        "healthy_before": content.get("healthy_before") is True,
+        "operation": str(content.get("operation") or "")[:100],
+    }
+
+
+def parts(changes: Sequence[Mapping[str, Any]]) -> dict[str, list[Json]]:
+    """What is undone by which step. Pure.
+
+    Lists are undone in two halves: what was removed comes back before the PBX is set back, what was added goes after it.
+    """
+    found: dict[str, list[Json]] = {
+        "restore_application": [],
+        "restore_consent": [],
+        "restore_settings": [],
+        "withdraw_consent": [],
+        "withdraw_application": [],
+    }
+    made = _state(changes, after="present")
+    for change in changes:
+        target, field = change["target"], change["field"]
+        entry = {name: change[name] for name in ("target", "field", "before", "after", "details") if name in change}
+        if target == SETTINGS:
+            found["restore_settings"].append(entry)
+        elif (target, field) in _GRANTS:
+            found["restore_consent"] += _half(entry, removed=True)
+            found["withdraw_consent"] += [] if made else _half(entry, removed=False)
+        elif target in _APPLICATION and field not in _ONCE:
+            _place(found, entry, made=made)
+    return {name: each for name, each in found.items() if each}
+
+
+def _place(found: dict[str, list[Json]], entry: Json, *, made: bool) -> None:
+    key = (entry["target"], entry["field"])
+    if made:
+        found["withdraw_application"].append(entry)
+    elif key == ("application", "state"):
+        found["restore_application"].append(entry)
+    elif key in _LISTS:
+        found["restore_application"] += _half(entry, removed=True)
+        found["withdraw_application"] += _half(entry, removed=False)
+    elif key != (application_undo.PRINCIPAL, "state"):
+        found["withdraw_application"].append(entry)
+
+
+def _half(entry: Json, *, removed: bool) -> list[Json]:
+    before, after = entry["before"] or [], entry["after"] or []
+    gone = [each for each in before if each not in after]
+    come = [each for each in after if each not in before]
+    if removed:
+        return [{**entry, "before": gone, "after": []}] if gone else []
+    return [{**entry, "before": [], "after": come}] if come else []
+
+
+def _state(changes: Iterable[Mapping[str, Any]], *, after: str) -> bool:
+    return any((each["target"], each["field"], each["after"]) == ("application", "state", after) for each in changes)
+
+
+def consent(entries_of: Iterable[Mapping[str, Any]], side: str) -> Json:
+    """The options of ``graph_permission_grant`` that name the permissions of one side of the entries."""
+    named: Json = {"permissions": [], "delegated_permissions": []}
+    for each in entries_of:
+        named[each["field"]] += list(each[side] or ())
+    return {name: values or None for name, values in named.items()}
+
+
+def refusals(results: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """What the steps did not undo."""
+    return [dict(each) for result in results for each in result.get("refused") or ()]
+
+
+def sentence(refused: Sequence[Mapping[str, Any]]) -> str:
+    """What was left alone, and why, for people."""
+    told = []
+    for each in refused:
+        name = f"{each['target']}.{each['field']}"
+        if each["reason"] == "it was changed since":
+            told.append(f"{name} (the run left {each['expected']!r}, now it is {each['found']!r})")
+        else:
+            told.append(f"{name} ({each['reason']})")
+    return "; ".join(told)
