@@ -126,6 +126,7 @@ def catalog() -> dict[str, Environment]:
         own = Environment(f"core-{core}", f".venv-core-{core}", pythons)
         table[own.lock] = everyday if own.lock == everyday.lock else own
     table["tower"] = Environment("tower", ".venv-tower", CORES["2.21"])
+    table["coverage"] = Environment("coverage", ".venv-coverage", CORES["2.21"])
     table["eda"] = Environment("eda", ".venv-eda", CORES["2.21"])
     for lock in ("lint", "nox", "browser", "azure-cli", "msgraph-sdk", "xapi-sdk", "bench", "azcollection"):
         table[lock] = Environment(lock, f".venv-{lock}", ANY if lock != "lint" else everyday.pythons + ANY)
@@ -155,11 +156,8 @@ def _empty_environment(python: Path, directory: Path) -> None:
     if probe.returncode != 0:
         version = interpreters.answer(str(python))
         package = f"python3.{version[0][1]}-venv" if version else "python3-venv"
-        if not (hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get")):
-            raise CannotMake(f"{python} has no ensurepip; install it first: sudo apt-get install {package}")
-        say(f"installing {package}, which {python} needs for virtual environments")
-        _run(["apt-get", "update", "-qq"])
-        _run(["apt-get", "install", "-y", "-qq", package])
+        # Packages of the operating system are the business of whoever owns the machine.
+        raise CannotMake(f"{python} has no ensurepip; install it first: sudo apt-get install {package}")
     _run([python, "-m", "venv", directory])
 
 

@@ -280,9 +280,21 @@ def sanity_gates() -> tuple[Gate, ...]:
     )
 
 
+COVERAGE = (
+    Gate(
+        "coverage",
+        "tests come to the lines and branches of plugins/, forks and subprocesses counted",
+        "coverage",
+        ("python", "tools/measure_coverage.py"),
+        frozenset({"coverage"}),
+        cores=2,
+    ),
+)
+
+
 # The longest first: what starts early ends the whole run early.
 def all_gates() -> tuple[Gate, ...]:
-    return (*sanity_gates(), *BUILD, *DOCUMENTATION, *STATIC, *unit_gates(), *integration_gates(), *DEMO)
+    return (*sanity_gates(), *BUILD, *DOCUMENTATION, *STATIC, *unit_gates(), *integration_gates(), *DEMO, *COVERAGE)
 
 
-GROUPS = ("check", "test", "lint", "units", "integration", "sanity", "docs", "build")
+GROUPS = ("check", "test", "lint", "units", "integration", "sanity", "docs", "build", "coverage")

@@ -19,6 +19,7 @@ OLDEST = {
     "core-2.20": "3.12",
     "core-2.21": "3.12",
     "core-2.22": "3.13",
+    "coverage": "3.12",
     "tower": "3.12",
     "eda": "3.12",
     "azcollection-source": "3.12",

@@ -21,6 +21,7 @@ from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.testing import Lab
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+KEPT = ("PATH", "LANG", "TMPDIR")
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 SMALL = FleetPlan(
@@ -86,7 +87,7 @@ class Controller:
         ]
         if variables:
             command += ["-e", json.dumps(variables)]
-        known = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        known = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("COVERAGE_")}
         known.update(
             HOME=str(self.home),
             ANSIBLE_HOME=str(self.home / ".ansible"),

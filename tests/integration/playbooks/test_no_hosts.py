@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+KEPT = ("PATH", "LANG", "TMPDIR")
 PLAYBOOKS = ["rollout", "compliance", "rotate_certificate", "offboard", "capture", "orphans"]
 PBXS = "tcx:\n  hosts:\n    acme:\nother:\n  hosts:\n    printer:\n"
 
 
 def play(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    known = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    known = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("COVERAGE_")}
     known.update(
         HOME=str(home),
         ANSIBLE_HOME=str(home / ".ansible"),
