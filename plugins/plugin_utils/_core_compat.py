@@ -134,3 +134,9 @@ def never_template(value: Any) -> Any:
         return value
     text = str.__str__(value)
     return _PLAIN(text) if _HARMLESS.fullmatch(text) else wrap_var(text)
+
+
+def vault_of(loader: Any) -> Any:
+    """What encrypts and decrypts with the vault passwords of this run; ``None`` where there are none."""
+    vault = getattr(loader, "_vault", None)
+    return vault if vault is not None and getattr(vault, "secrets", None) else None

@@ -19,11 +19,13 @@ from tower_kit import REPOSITORY
 PLAYBOOKS = REPOSITORY / "playbooks"
 # Run at a workstation: they set a controller up, or ask a PBX of one's own what it can do.
 NOT_RUN_BY_A_CONTROLLER = {
+    "bootstrap.yml",
     "conformance.yml",
     "controller_setup.yml",
     "orphans.yml",
     "rollback.yml",
     "support_bundle.yml",
+    "tenants.yml",
 }
 
 

@@ -47,6 +47,7 @@ READ_USERS = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Dire
 
 READ_GROUP_MEMBERS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 READ_PHOTOS = ("User.Read.All", "ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All")
+READ_ORGANIZATION = ("Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All")
 READ_POLICIES = ("Policy.Read.All", "Policy.Read.ApplicationConfiguration", "Policy.ReadWrite.ApplicationConfiguration")
 
 REQUESTS: Mapping[str, tuple[str, ...]] = {
@@ -62,6 +63,8 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
         "Application.ReadWrite.All",
         OWNED_BY,
     ),
+    "POST /applications/{id}/federatedIdentityCredentials": WRITE_APPLICATIONS,
+    "PATCH /applications/{id}/federatedIdentityCredentials/{id}": WRITE_APPLICATIONS,
     "GET /applications/{id}/appManagementPolicies": (
         "Policy.Read.All + Application.Read.All",
         "Policy.Read.All + Application.ReadWrite.All",
@@ -84,6 +87,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "PATCH /oauth2PermissionGrants/{id}": GRANT_DELEGATED_PERMISSIONS,
     "DELETE /oauth2PermissionGrants/{id}": GRANT_DELEGATED_PERMISSIONS,
     "GET /policies/defaultAppManagementPolicy": READ_POLICIES,
+    "GET /organization": READ_ORGANIZATION,
     "GET /users": READ_USERS,
     "GET /users/{id}": READ_USERS,
     "GET /users/{id}/photo": READ_PHOTOS,
@@ -324,3 +328,41 @@ def purpose(method: str, path: str) -> str:
 def _only_owned(token: Token, any_of: Iterable[str]) -> bool:
     fulfilled = [each for each in any_of if set(each.split(" + ")) <= token.roles]
     return bool(fulfilled) and all(OWNED_BY in each for each in fulfilled)
+
+
+_WIDER: Mapping[str, tuple[str, ...]] = {
+    _READ_ALL: (_WRITE_ALL, "Directory.Read.All", "Directory.ReadWrite.All"),
+    OWNED_BY: (_WRITE_ALL,),
+}
+"""Permission -> those that include it."""
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """What a caller holds, compared with a profile.
+
+    :param missing: permissions of the profile that nothing held includes.
+    :param too_wide: held, and more than the profile and the README's table ask for.
+    :param optional: held, not part of the profile, and in the README's table for those who need it.
+    """
+
+    missing: tuple[str, ...]
+    too_wide: tuple[str, ...]
+    optional: tuple[str, ...]
+
+
+def judged(held: Iterable[str], name: str, further: Iterable[str] = ()) -> Judgment:
+    """Compare what the token of a caller carries with a profile. Pure.
+
+    :param name: of the profile: ``full``, ``owned_by``, ``read_only``.
+    :param further: permissions that the operator asks for besides.
+    """
+    has = frozenset(held)
+    wanted = tuple(dict.fromkeys((*profile(name), *further)))
+    on_demand = {each for row in ON_DEMAND for each in getattr(row, name)}
+    besides = sorted(has - set(wanted))
+    return Judgment(
+        missing=tuple(each for each in wanted if not has.intersection((each, *_WIDER.get(each, ())))),
+        too_wide=tuple(each for each in besides if each not in on_demand),
+        optional=tuple(each for each in besides if each in on_demand),
+    )

@@ -136,6 +136,8 @@ BESIDES: Mapping[str, Option] = {
     "snapshot_dir": {"type": "str"},
     "snapshot": {"type": "str"},
     "on_failure": {"type": "str", "choices": ["keep", "rollback"]},
+    "bootstrap_profile": {"type": "str", "choices": ["full", "owned_by", "read_only"]},
+    "bootstrap_permissions": {"type": "list", "elements": "str"},
     "unknown_variables": {"type": "str", "choices": ["warn", "fail", "ignore"]},
 }
 """Variables that steer the steps and are no option of a module."""

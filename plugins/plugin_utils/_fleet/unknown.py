@@ -12,6 +12,7 @@ none of them is listed here.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 from collections.abc import Iterable, Mapping
@@ -42,6 +43,9 @@ FAMILIES = (
 
 COMMON = ("bootstrap_", "tenants_", "orphans_", "rollback_", "snapshot_", "support_bundle_", "on_failure", "unknown_")
 """Names of ours that others use as well: they are spoken of only where one of ours is near."""
+
+LIKE = 0.7
+"""How alike two names are that somebody mistypes for each other, from 0 to 1."""
 
 MOST_HOSTS = 5
 """So many hosts are named in one warning."""
@@ -95,9 +99,18 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
         if re.search(rf"\b{re.escape(name)}\b", templates):
             continue
         near = nearest(name, known)
+        if near and name.startswith(COMMON) and not _differs_by_a_slip(name, near):
+            continue
         if near or name.startswith(FAMILIES):
             found.append(Unknown(host, name, near))
     return found
+
+
+def _differs_by_a_slip(name: str, near: str) -> bool:
+    """Whether two names are alike beyond the beginning that all names of a family have in common."""
+    prefix = next((each for each in COMMON if name.startswith(each)), "")
+    rests = (name.removeprefix(prefix), near.removeprefix(prefix))
+    return difflib.SequenceMatcher(None, *rests).ratio() >= LIKE
 
 
 def warn_once(results: Mapping[str, Mapping[str, Any]], store: RunStore, warn: Callable[[str], None]) -> None:

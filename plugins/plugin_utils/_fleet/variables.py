@@ -49,6 +49,8 @@ PREFIXES = (
     "rotate_certificate_",
     "offboard_",
     "capture_",
+    "bootstrap_",
+    "tenants_",
 )
 _STEERING = (
     "ansible_connection",

@@ -99,3 +99,10 @@ def test_the_variables_of_other_hosts_are_not_read() -> None:
 
     variables = {"tcx_of_another_project": "{{ nobody }}", "hostvars": Fleet(), "vars": Fleet()}
     assert [each.name for each in unknown_variables("acme", variables)] == ["tcx_of_another_project"]
+
+
+def test_a_slip_in_a_variable_of_bootstrap_is_told() -> None:
+    assert found(tenants_wiat=60, bootstrap_profle="full") == [
+        ("bootstrap_profle", "bootstrap_profile"),
+        ("tenants_wiat", "tenants_wait"),
+    ]

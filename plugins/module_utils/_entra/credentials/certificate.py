@@ -64,6 +64,12 @@ class ClientCertificate(ConfidentialCredential):
         _key, certificate = self._load()
         return (hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest(),)
 
+    def described(self) -> tuple[str, dt.datetime]:
+        """SHA-1 thumbprint in upper-case hexadecimal digits, and when the certificate expires."""
+        _key, certificate = self._load()
+        der = certificate.public_bytes(serialization.Encoding.DER)
+        return hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(), pem.validity(certificate)[1]
+
     def secrets(self) -> tuple[str, ...]:
         return tuple(each for each in (self.data, self.password) if each)
 

@@ -1,0 +1,190 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Action plugin: one table of all tenants of a play, and whether each has consented to the automation."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import datetime as dt
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import automation
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import failure, missing_dependency
+from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, tenants_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import (
+    NOT_CHECKED,
+    STATES,
+    Row,
+    document,
+    row_of,
+    summary,
+    table,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "file": {"type": "str"},
+    "wait": {"type": "int", "default": 0},
+    "interval": {"type": "int", "default": 15},
+    "fail_on": {"type": "list", "elements": "str", "choices": list(STATES), "default": []},
+    "enforce": {"type": "bool", "default": True},
+    "app_name": {"type": "str", "default": "tcx.m365 automation"},
+    "concurrency": {"type": "int", "default": 16},
+}
+
+_FILE_MODE = 0o640
+
+display = Display()
+
+
+class ActionModule(CollectionAction):
+    """Asks all tenants of the play at once; it reads and never writes."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        self._refuse_async("fleet_tenants")
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        problem = missing_dependency()
+        if problem:
+            return dict(result, **problem)
+        names = {name: f"tenants_{name}" for name in ARGUMENT_SPEC}
+        try:
+            read = read_arguments(ARGUMENT_SPEC, plain(self._task.args), constraints={}, files=(), names=names)
+            return dict(result, **self._tenants(read.parameters, task_vars))
+        except M365Error as error:
+            return dict(result, **failure(error, names))
+
+    def _tenants(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
+        hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
+        customers = tenants_of((host, variables.of(host)) for host in hosts)
+        started = time.monotonic()
+        rows: dict[int, Row] = {}
+        while True:
+            pending = [index for index in range(len(customers)) if index not in rows or not rows[index].settled]
+            rows.update(_ask(customers, pending, options))
+            waiting = [row for row in rows.values() if not row.settled]
+            left = options["wait"] - (time.monotonic() - started)
+            if not waiting or left <= 0 or all(_is_hopeless(customers[index]) for index in pending):
+                break
+            display.display(f"{len(waiting)} of {len(rows)} tenants are not ready; {left:.0f} s left", stderr=True)
+            time.sleep(min(left, max(1, options["interval"])))
+        ordered = [rows[index] for index in range(len(customers))]
+        return self._result(ordered, options, task_vars, time.monotonic() - started)
+
+    def _result(
+        self, rows: list[Row], options: Mapping[str, Any], task_vars: Mapping[str, Any], seconds: float
+    ) -> dict[str, Any]:
+        moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+        run = {
+            "playbook": "tcx.m365.tenants",
+            "duration_s": round(seconds, 1),
+            **provenance(task_vars, {row.app_id for row in rows}),
+        }
+        path = _write(options["file"], document(rows, moment, run)) if options["file"] else ""
+        counts = summary(rows)
+        reason = _failure_reason(rows, options)
+        return {
+            "changed": False,
+            "failed": bool(reason) and options["enforce"],
+            "failure_reason": reason,
+            "msg": reason or f"{counts['total']} tenants, {counts['ready'] + counts['too_wide']} of them consented.",
+            "tenants": [row.as_dict() for row in rows],
+            "summary": counts,
+            "table": table(rows),
+            "file": path,
+            "waited": round(seconds, 1),
+        }
+
+
+def _ask(customers: list[CustomerTenant], indexes: list[int], options: Mapping[str, Any]) -> dict[int, Row]:
+    """The rows of some tenants, asked together, each with tokens of this moment."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, options["concurrency"])) as pool:
+        found = pool.map(lambda index: _row(customers[index], options["app_name"]), indexes)
+        return dict(zip(indexes, found))
+
+
+def _row(customer: CustomerTenant, app_name: str) -> Row:
+    if _is_hopeless(customer) or customer.variables is None:
+        return row_of(customer, None, app_name)
+    try:
+        arguments = arguments_of.entra_connection(customer.variables)
+    except M365Error as error:
+        return row_of(customer, {"failed": True, "msg": str(error)}, app_name)
+    result = _access(arguments, home=False)
+    home = str((result.get("principal") or {}).get("home_tenant_id") or "")
+    credential = result.get("credential") or {}
+    if home and credential.get("kind") == "client_secret":
+        # When a secret expires, only the tenant tells in which the application is registered.
+        at_home = _access(HostArguments({**arguments, "tenant_id": home}, arguments.names), home=True)
+        result["credential"] = at_home.get("credential") or credential
+    return row_of(customer, result, app_name)
+
+
+def _access(arguments: HostArguments, *, home: bool) -> dict[str, Any]:
+    return run_capability(
+        automation.ACCESS,
+        HostArguments({**arguments, "home": home}, arguments.names),
+        check_mode=True,
+        store=RunStore(None),  # a token of before a consent would say what was
+        warn=_silent,
+        notice=_silent,
+        trace=_silent,
+    )
+
+
+def _silent(_text: str) -> None:
+    """Nothing prints in a thread."""
+
+
+def _is_hopeless(customer: CustomerTenant) -> bool:
+    return bool(customer.problem) or not customer.tenant
+
+
+def _failure_reason(rows: list[Row], options: Mapping[str, Any]) -> str:
+    waiting = [row for row in rows if not row.settled]
+    if options["wait"] and waiting:
+        shown = ", ".join(host for row in waiting for host in row.hosts)
+        return f"{len(waiting)} of {len(rows)} tenants are not ready after {options['wait']} s (tenants_wait): {shown}"
+    refused = [row for row in rows if row.state in options["fail_on"]]
+    if refused:
+        shown = ", ".join(f"{host} ({row.state})" for row in refused for host in row.hosts)
+        return f"{len(refused)} of {len(rows)} tenants are in a state of tenants_fail_on: {shown}"
+    if rows and all(row.state == NOT_CHECKED for row in rows):
+        return f"No tenant could be checked. {rows[0].reason}"
+    return ""
+
+
+def _write(name: str, content: str) -> str:
+    """The absolute path; raises :class:`BadInput` where it cannot be written."""
+    path = os.path.abspath(os.path.expanduser(name))
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".tenants-")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(content)
+        os.chmod(temporary, _FILE_MODE)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise BadInput(
+            f"tenants_file {path} cannot be written: {error.strerror or error}",
+            tried="write the table",
+            remedy="A relative path is relative to where Ansible was started.",
+        ) from None
+    return path

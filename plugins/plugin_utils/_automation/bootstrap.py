@@ -1,0 +1,575 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The automation's own application: found or made, with a credential that was seen to sign in; or removed.
+
+The order matters. The key and the record of its certificate are written before the certificate is registered, so that a run
+that ends in between leaves nothing that a later run would not know. A certificate is retired only after the newer one was
+seen to sign in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable, Protocol
+
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
+    automation,
+    azure_app_registration,
+    graph_permission_grant,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.federation import (
+    GITHUB,
+    GITLAB,
+    KUBERNETES,
+    Federated,
+    preset,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation import key as keys
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import (
+    CONSENT,
+    RECORD,
+    VARIABLES,
+    KeptCertificate,
+    Place,
+    Record,
+    Template,
+    Vaulted,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments
+
+Json = dict[str, Any]
+
+CERTIFICATE, FEDERATED = "certificate", "federated"
+FEDERATED_OPTIONS = (
+    "issuer",
+    "subject",
+    "audience",
+    "repository",
+    "ref",
+    "environment",
+    "organization",
+    "job_template",
+    "service_account",
+)
+
+_IDENTITY_FILE = "/var/run/secrets/azure/tokens/azure-identity-token"
+"""Where the workload identity webhook of Azure puts it (documented)."""
+
+_VAULTED = "entra_certificate"
+_POLL_S = 3.0
+
+
+class RunTask(Protocol):
+    """Runs a capability; the result as a task would have it."""
+
+    def __call__(self, capability: Capability, arguments: Mapping[str, Any], /, *, fresh: bool = False) -> Json: ...
+
+
+class Failed(Exception):
+    """A step failed; carries its result."""
+
+    def __init__(self, result: Json) -> None:
+        super().__init__(str(result.get("msg")))
+        self.result = result
+
+
+@dataclass
+class Vault:
+    """The vault passwords of the run.
+
+    :param encrypt: a text as Ansible Vault writes it; ``None`` where no password was given.
+    :param decrypt: the reverse.
+    """
+
+    encrypt: Callable[[str], str] | None = None
+    decrypt: Callable[[str], str] | None = None
+
+
+@dataclass
+class Outcome:
+    """What was done, and what the operator is told."""
+
+    changes: list[Json] = field(default_factory=list)
+    diff: list[Json] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    values: Json = field(default_factory=dict)
+
+    def take(self, result: Mapping[str, Any]) -> None:
+        """Book what a step has carried out."""
+        self.changes += list(result.get("changes") or ())
+        if result.get("changes") and isinstance(result.get("diff"), Mapping):
+            self.diff.append(dict(result["diff"]))
+
+    def file(self, path: str, *, before: str, after: str) -> None:
+        """Book a file."""
+        self.changes.append({"target": "file", "field": path, "before": before or None, "after": after or None})
+
+
+class Bootstrap:
+    """One run.
+
+    :param options: validated options of the task.
+    :param connection: how the person signs in to the home tenant.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        connection: HostArguments,
+        run: RunTask,
+        place: Place,
+        vault: Vault,
+        *,
+        check_mode: bool,
+    ) -> None:
+        self.options = options
+        self.connection = connection
+        self.run = run
+        self.place = place
+        self.vault = vault
+        self.check_mode = check_mode
+        self.outcome = Outcome()
+        self.record = place.record() or Record()
+        self._new: keys.KeyPair | None = None
+
+    @property
+    def permissions(self) -> list[str]:
+        """What the application asks for in every tenant."""
+        wanted = (*rights.profile(self.options["profile"]), *(self.options["permissions"] or ()))
+        return list(dict.fromkeys(wanted))
+
+    def present(self) -> Outcome:
+        """Make sure that the application is there; raises :class:`Failed`."""
+        desired = self._federated() if self.options["credential"] == FEDERATED else None
+        found = self._find(desired)
+        application = found["application"] or {}
+        if desired is None:
+            self._keep_key()
+        registered = self._register(found)
+        self._remember(found, registered)
+        if not self.check_mode and (not application or found["deleted"]):
+            self._find(desired)  # nobody else has put anything there in the meantime
+        if desired is not None:
+            self._federate(registered, desired)
+        consented = self._consent(found, registered)
+        signed_in = self._verify(registered)
+        if desired is None and signed_in:
+            self._retire(registered)
+        self._write(registered, desired)
+        app_id = str(registered.get("app_id") or application.get("app_id") or PENDING)
+        self.outcome.values.update(
+            app_id=app_id,
+            object_id=registered.get("object_id") or "",
+            tenant_id=found["tenant_id"],
+            caller=found["caller"],
+            permissions=self.permissions,
+            home_consented=consented,
+            signed_in=signed_in,
+            certificates=[
+                {"thumbprint": each.thumbprint, "not_after": each.not_after, "seen": each.seen or None}
+                for each in self.record.certificates
+            ],
+        )
+        return self.outcome
+
+    def absent(self) -> Outcome:
+        """Delete the application and the files that are of no use without it; raises :class:`Failed`."""
+        stated = self.options["app_id"]
+        app_id = stated or (self.record.app_id if self.record.state == "present" else "")
+        if not app_id:
+            self._find(None)  # refuses what may be somebody else's
+        else:
+            arguments = self._with(app_id=app_id, state="absent", purge=self.options["purge"])
+            self.outcome.take(self._step(azure_app_registration.CAPABILITY, arguments))
+        self._forget()
+        self.outcome.values.update(app_id=app_id, object_id=self.record.object_id, tenant_id=self.record.tenant_id)
+        return self.outcome
+
+    # --- steps ----------------------------------------------------------------------------------------------------------
+
+    def _step(self, capability: Capability, arguments: Mapping[str, Any]) -> Json:
+        result = self.run(capability, arguments)
+        if result.get("failed"):
+            self.outcome.take(result)
+            raise Failed(result)
+        return result
+
+    def _with(self, **options: Any) -> HostArguments:
+        given = {name: value for name, value in options.items() if value is not None}
+        return HostArguments({**self.connection, **given}, self.connection.names)
+
+    def _federated(self) -> Federated:
+        given = {name: str(self.options[f"federated_{name}"] or "").strip() for name in FEDERATED_OPTIONS}
+        return preset(self.options["federated_platform"], given, self.options["cloud"])
+
+    def _find(self, desired: Federated | None) -> Json:
+        known = [*self.record.federated, *([desired.body()] if desired else [])]
+        stated = self.options["app_id"]
+        found = self._step(
+            automation.LOOKUP,
+            self._with(
+                app_id=stated or self.record.app_id or None,
+                stated=bool(stated),
+                unique_name=self.options["unique_name"],
+                display_name=self.options["display_name"],
+                thumbprints=[each.thumbprint for each in self.record.certificates],
+                owners=self.record.owners,
+                federated=known,
+            ),
+        )
+        if self.record.tenant_id and self.record.tenant_id != found["tenant_id"]:
+            raise BadInput(
+                f"{self.place.file(RECORD)} belongs to the tenant {self.record.tenant_id}, and this run signed in to "
+                f"{found['tenant_id']}",
+                tried="use what was made before",
+                remedy="Correct bootstrap_tenant_id, or give this tenant a bootstrap_dir of its own. Nothing was changed.",
+            )
+        for each in found["unknown"]:
+            self.outcome.warnings.append(f"the automation's application has {each}, which did not come from here")
+        return found
+
+    def _keep_key(self) -> None:
+        """A certificate whose private key is here: the one of the record, or a new one."""
+        current, reason = self.record.current(), ""
+        if current is None:
+            reason = "no certificate was made here yet"
+        elif not self._has_key(current):
+            reason = f"the private key of {current.thumbprint} is not there any more"
+        elif self._expired(current):
+            reason = f"{current.thumbprint} has expired"
+        elif self.options["rotate"] and len(self.record.certificates) == 1:
+            reason = "bootstrap_rotate"
+        if not reason:
+            return
+        days = self.options["certificate_days"]
+        words = f"a new certificate, RSA {keys.KEY_BITS}, valid for {days} days"
+        if self.check_mode:
+            before = current.thumbprint if current else None
+            self.outcome.changes.append(
+                {"target": "credential", "field": "certificate", "before": before, "after": words}
+            )
+            return
+        self._new = keys.make(self.options["display_name"], days)
+        name = "" if self._uses_vault() else f"automation-{self._new.thumbprint[:8].lower()}.pem"
+        if name:
+            self.place.write(name, self._new.pem)
+        self.record.certificates.append(
+            KeptCertificate(
+                self._new.thumbprint,
+                dates.iso(self._new.not_after),
+                self._new.certificate,
+                file=name,
+                made=_now_text(),
+            )
+        )
+        self.record.state = "present"
+        self.record.unique_name = self.record.unique_name or self.options["unique_name"]
+        # Before it is registered: a certificate that the next run does not know would be taken for somebody else's.
+        self.place.write_record(self.record)
+        self.outcome.changes.append(
+            {
+                "target": "credential",
+                "field": "certificate",
+                "before": current.thumbprint if current else None,
+                "after": self._new.thumbprint,
+            }
+        )
+
+    def _uses_vault(self) -> bool:
+        return self.options["vault"] != "never" and self.vault.encrypt is not None
+
+    def _has_key(self, certificate: KeptCertificate) -> bool:
+        if certificate.file:
+            return self.place.text(certificate.file) is not None
+        return bool(self._vaulted())
+
+    @staticmethod
+    def _expired(certificate: KeptCertificate) -> bool:
+        end = dates.parse(certificate.not_after)
+        return end is not None and end <= dt.datetime.now(dt.timezone.utc)
+
+    def _register(self, found: Json) -> Json:
+        application = found["application"]
+        stated = bool(self.options["app_id"])
+        current = self.record.current() if self.options["credential"] == CERTIFICATE else None
+        key: Json = {"app_id": application["app_id"]} if application else {"unique_name": self.options["unique_name"]}
+        # An application that is only stated keeps what it is called, and what it declares besides.
+        ours = not stated or bool(application and application["marked"])
+        if not application or ours:
+            key["display_name"] = self.options["display_name"]
+        result = self._step(
+            azure_app_registration.CAPABILITY,
+            self._with(
+                **key,
+                sign_in_audience="AzureADMultipleOrgs",
+                redirect_uris=[self.options["redirect_uri"]],
+                certificates=[current.certificate] if current else None,
+                permissions=self.permissions,
+                permissions_exclusive=ours,
+                service_principal_lock={"enabled": True, "all_properties": True},
+                wait_timeout=self.options["wait_timeout"],
+            ),
+        )
+        self.outcome.take(result)
+        return result
+
+    def _remember(self, found: Json, registered: Json) -> None:
+        if self.check_mode:
+            return
+        record = self.record
+        if not found["application"] and found["caller_id"]:
+            record.owners = sorted({*record.owners, found["caller_id"]})
+        record.state = "present"
+        record.tenant_id = found["tenant_id"]
+        record.cloud = self.options["cloud"]
+        record.app_id, record.object_id = registered["app_id"], registered["object_id"]
+        record.unique_name, record.profile = self.options["unique_name"], self.options["profile"]
+        self.place.write_record(record)
+
+    def _federate(self, registered: Json, desired: Federated) -> None:
+        pair = {"issuer": desired.issuer, "subject": desired.subject}
+        if not self.check_mode and pair not in self.record.federated:
+            self.record.federated.append(pair)
+            self.place.write_record(self.record)
+        if registered.get("app_id") in (None, "", PENDING):
+            self.outcome.changes += [
+                {"target": "federated_credential", "field": name, "before": None, "after": value}
+                for name, value in desired.body().items()
+            ]
+            return
+        arguments = self._with(
+            object_id=registered["object_id"],
+            name=desired.name,
+            issuer=desired.issuer,
+            subject=desired.subject,
+            audience=desired.audience,
+            wait_timeout=self.options["wait_timeout"],
+        )
+        self.outcome.take(self._step(automation.FEDERATED, arguments))
+
+    def _consent(self, found: Json, registered: Json) -> bool | None:
+        """Whether the home tenant has consented; ``None`` where it is left to a person."""
+        if not self.options["home_consent"]:
+            return None
+        if found["may_consent"] is False:
+            self.outcome.notes.append(
+                f"{found['caller'] or 'The caller'} may not grant permissions of Microsoft Graph in the home tenant: let a "
+                f"Privileged Role Administrator open {registered.get('admin_consent_url') or 'the consent address'}"
+            )
+            return False
+        result = self.run(
+            graph_permission_grant.CAPABILITY,
+            self._with(
+                app_id=registered.get("app_id") or PENDING,
+                permissions=self.permissions,
+                exclusive=True,
+                force=bool(self.options["app_id"]),
+                wait_timeout=self.options["wait_timeout"],
+            ),
+        )
+        if result.get("failed") and (result.get("error") or {}).get("kind") == "forbidden":
+            self.outcome.notes.append(
+                f"consent in the home tenant was refused ({result['error'].get('said')}): let a Privileged Role "
+                f"Administrator open {registered.get('admin_consent_url') or 'the consent address'}"
+            )
+            return False
+        self.outcome.take(result)
+        if result.get("failed"):
+            raise Failed(result)
+        return True
+
+    def _verify(self, registered: Json) -> bool | None:
+        """Whether a sign-in with the current credential was seen; ``None`` where it cannot be tried from here."""
+        current = self.record.current()
+        if self.check_mode:
+            return None
+        if self.options["credential"] != CERTIFICATE or current is None:
+            self.outcome.notes.append(
+                "a federated credential can be tried only where its tokens are issued: run tcx.m365.tenants there"
+            )
+            return None
+        pem = self._pem(current)
+        if pem is None:
+            self.outcome.warnings.append(
+                f"the private key in {self.place.file(VARIABLES)} is encrypted and no vault password was given, so the sign-in was "
+                "not verified: add --vault-password-file or --ask-vault-pass"
+            )
+            return None
+        given = {
+            **{name: value for name, value in self.connection.items() if name not in ("auth_source", "access_token")},
+            "tenant_id": self.record.tenant_id,
+            "client_id": registered["app_id"],
+            "certificate": pem,
+            "auth_source": "certificate",
+        }
+        end = time.monotonic() + self.options["wait_timeout"]
+        while True:
+            result = self.run(automation.ACCESS, HostArguments(given, {}), fresh=True)
+            if not result.get("failed"):
+                break
+            if not automation.is_not_there_yet(result) or time.monotonic() + _POLL_S >= end:
+                raise Failed(result)
+            time.sleep(_POLL_S)
+        if not current.seen:
+            current.seen = _now_text()
+            self.place.write_record(self.record)
+        return True
+
+    def _retire(self, registered: Json) -> None:
+        """Remove older certificates of ours, after the current one was seen to sign in for the whole overlap."""
+        current = self.record.current()
+        older = [each for each in self.record.certificates if each is not current]
+        if not older or current is None:
+            return
+        since = dates.parse(current.seen) or dt.datetime.now(dt.timezone.utc)
+        end = since + dt.timedelta(days=self.options["rotate_overlap_days"])
+        if dt.datetime.now(dt.timezone.utc) < end:
+            shown = ", ".join(each.thumbprint for each in older)
+            self.outcome.notes.append(
+                f"the earlier certificate {shown} stays until {end:%Y-%m-%d}: run the bootstrap again then, and give every "
+                "controller the new one before"
+            )
+            return
+        gone = {each.thumbprint for each in older}
+        there = [str(each["thumbprint"]) for each in registered.get("certificates") or ()]
+        if gone.intersection(there):
+            result = self._step(
+                azure_app_registration.CAPABILITY,
+                self._with(
+                    app_id=registered["app_id"],
+                    certificates=[current.certificate],
+                    certificates_exclusive=True,
+                    certificates_keep=[each for each in there if each not in gone],
+                    wait_timeout=self.options["wait_timeout"],
+                ),
+            )
+            self.outcome.take(result)
+        for each in older:
+            if each.file and self.place.remove(each.file):
+                self.outcome.file(self.place.file(each.file), before="private key", after="")
+        self.record.certificates = [current]
+        self.place.write_record(self.record)
+
+    # --- files ----------------------------------------------------------------------------------------------------------
+
+    def variables(self, app_id: str, desired: Federated | None) -> Json:
+        """The variables for the inventory; the private key is in none of them in clear text."""
+        found: Json = {"entra_client_id": app_id}
+        if self.options["cloud"] != "public":
+            found["entra_cloud"] = self.options["cloud"]
+        if desired is not None:
+            found.update(_federated_variables(self.options["federated_platform"]))
+        else:
+            current = self.record.current()
+            found["entra_auth_source"] = "certificate"  # whatever else the inventory has for other applications
+            if current is not None and current.file:
+                found["entra_certificate_path"] = self.place.file(current.file)
+            elif current is not None:
+                found[_VAULTED] = Vaulted(self._encrypted())
+        found["bootstrap_profile"] = self.options["profile"]
+        if self.options["permissions"]:
+            found["bootstrap_permissions"] = list(self.options["permissions"])
+        return found
+
+    def _write(self, registered: Json, desired: Federated | None) -> None:
+        app_id = str(registered.get("app_id") or PENDING)
+        if self.check_mode:
+            self.outcome.values["variables"] = {"entra_client_id": app_id, "bootstrap_profile": self.options["profile"]}
+            return
+        variables = self.variables(app_id, desired)
+        if self.place.write_variables(variables):
+            self.outcome.file(self.place.file(VARIABLES), before="", after="variables for the inventory")
+        self.outcome.values["variables"] = {
+            name: "(encrypted by Ansible Vault)" if isinstance(value, Vaulted) else value
+            for name, value in variables.items()
+        }
+        self.outcome.values["variables_file"] = self.place.file(VARIABLES)
+
+    def _encrypted(self) -> str:
+        """The private key as the variables hold it: a new one, or the text that is there, which would differ each time."""
+        if self._new is None:
+            return self._vaulted()
+        if self.vault.encrypt is None:
+            raise ValueError("no vault password")
+        return self.vault.encrypt(self._new.pem)
+
+    def _vaulted(self) -> str:
+        content = self.place.text(VARIABLES) or ""
+        lines = content.partition(f"{_VAULTED}: !vault |\n")[2].splitlines()
+        block = []
+        for line in lines:
+            if not line.startswith("  "):
+                break
+            block.append(line.strip())
+        return "\n".join(block)
+
+    def _pem(self, certificate: KeptCertificate) -> str | None:
+        """Private key and certificate; ``None`` where they cannot be read without a vault password."""
+        if self._new is not None and self._new.thumbprint == certificate.thumbprint:
+            return self._new.pem
+        if certificate.file:
+            return self.place.text(certificate.file)
+        return self.vault.decrypt(self._vaulted()) if self.vault.decrypt is not None else None
+
+    def _forget(self) -> None:
+        names = [each.file for each in self.record.certificates if each.file] + [VARIABLES, CONSENT]
+        there = [name for name in names if self.place.text(name) is not None]
+        for name in there:
+            self.outcome.file(self.place.file(name), before="written by the bootstrap", after="")
+        if self.check_mode:
+            return
+        for name in there:
+            self.place.remove(name)
+        if self.options["purge"]:
+            self.place.remove(RECORD)
+        elif self.record.app_id and self.record.state != "absent":
+            # What was deleted can be restored, and then only by those who know that it was theirs.
+            self.record.state = "absent"
+            for each in self.record.certificates:
+                each.file = ""
+            self.place.write_record(self.record)
+
+
+def _federated_variables(platform: str) -> Json:
+    """How a run on the platform signs in."""
+    if platform == GITHUB:
+        return {"entra_auth_source": "github"}
+    if platform == GITLAB:
+        return {"entra_federated_token": Template("{{ lookup('ansible.builtin.env', 'TCX_ID_TOKEN') }}")}
+    if platform == KUBERNETES:
+        return {"entra_federated_token_file": _IDENTITY_FILE}
+    return {"entra_federated_token_file": _IDENTITY_FILE} if platform == "awx" else {}
+
+
+def _now_text() -> str:
+    return dates.iso(dt.datetime.now(dt.timezone.utc).replace(microsecond=0))
+
+
+def lines_of(outcome: Outcome, *, check_mode: bool, consents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is printed: one line for each thing that the operator needs next."""
+    values = outcome.values
+    lines = [f"Application (client) ID: {values.get('app_id')}", f"Home tenant: {values.get('tenant_id')}"]
+    if values.get("permissions"):
+        lines.append(f"Permissions: {', '.join(values['permissions'])}")
+    if values.get("signed_in"):
+        lines.append("Sign-in with the new credential: verified")
+    if values.get("variables"):
+        lines.append("Variables for the inventory" + ("" if check_mode else f" ({values.get('variables_file')})") + ":")
+        lines += [f"    {name}: {value}" for name, value in values["variables"].items()]
+    if consents:
+        lines.append("Consent of each tenant:")
+        lines += [f"    {', '.join(each['hosts'])}: {each['url'] or each['note']}" for each in consents]
+    return lines + [f"Note: {each}" for each in outcome.notes]

@@ -1,0 +1,205 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""One row for each tenant of the inventory: has it consented to the automation, and to what? Pure, but for the table's time.
+
+Three answers, never two: verified with a token of this moment, missing, or could not check. Nothing is inferred from what
+was declared or granted once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, message
+
+Json = dict[str, Any]
+
+SCHEMA_VERSION = 1
+
+READY = "ready"
+TOO_WIDE = "too_wide"
+MISSING_RIGHTS = "missing_rights"
+NOT_CONSENTED = "not_consented"
+DISABLED = "disabled"
+NOT_CHECKED = "not_checked"
+STATES = (READY, TOO_WIDE, MISSING_RIGHTS, NOT_CONSENTED, DISABLED, NOT_CHECKED)
+
+_NO_CONSENT = frozenset(("AADSTS700016", "AADSTS7000229"))
+_SWITCHED_OFF = frozenset(("AADSTS7000112", "AADSTS500014"))
+_DIRECTORY = re.compile(r"not found in the directory '([^']{1,120})'")
+
+_WORDS = {
+    READY: "consented",
+    TOO_WIDE: "consented, too wide",
+    MISSING_RIGHTS: "rights missing",
+    NOT_CONSENTED: "not consented",
+    DISABLED: "disabled by the customer",
+    NOT_CHECKED: "could not check",
+}
+
+
+@dataclass
+class Row:
+    """What is known about one tenant.
+
+    :param consented: ``None`` where it could not be checked.
+    :param reason: why it is not :data:`READY`, for people.
+    """
+
+    tenant_id: str
+    name: str
+    hosts: list[str]
+    state: str
+    consented: bool | None
+    rights: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    too_wide: list[str] = field(default_factory=list)
+    optional: list[str] = field(default_factory=list)
+    credential: Json = field(default_factory=dict)
+    home_tenant_id: str = ""
+    publisher_verified: bool | None = None
+    consent_url: str = ""
+    message: str = ""
+    reason: str = ""
+    app_id: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether waiting has nothing more to bring."""
+        return self.state in (READY, TOO_WIDE)
+
+    def as_dict(self) -> Json:
+        """The row as JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def row_of(customer: CustomerTenant, result: Mapping[str, Any] | None, app_name: str) -> Row:
+    """The row of a tenant.
+
+    :param result: of the sign-in as the automation; ``None`` where none was tried.
+    """
+    variables = customer.variables
+    name = str((variables.get("bootstrap_profile") if variables is not None else "") or "full")
+    further = list((variables.get("bootstrap_permissions") if variables is not None else None) or ())
+    row = Row(customer.tenant, "", list(customer.hosts), NOT_CHECKED, None, reason=customer.problem)
+    row.app_id = customer.client_id
+    if result is not None and result.get("failed"):
+        _refused(row, result)
+    elif result is not None:
+        row.app_id = str(result.get("app_id") or customer.client_id)
+        _signed_in(row, result, name, further)
+    row.name = row.name or visible(customer.name)
+    if row.app_id and customer.tenant:
+        row.consent_url = customer.consent_url(row.app_id)
+    if row.consent_url and not row.settled:
+        wanted = list(dict.fromkeys([*rights.profile(name), *further]))
+        row.message = message(app_name, wanted, row.consent_url, row.name or row.tenant_id)
+    return row
+
+
+def _refused(row: Row, result: Mapping[str, Any]) -> None:
+    error = result.get("error") or {}
+    code = str(error.get("code") or "")
+    row.reason = str(result.get("msg") or "")
+    if code in _NO_CONSENT:
+        found = _DIRECTORY.search(str(error.get("said") or ""))
+        row.state, row.consented, row.name = NOT_CONSENTED, False, visible(found[1]) if found else ""
+        row.reason = "No administrator of the tenant has consented to the automation's application."
+    elif code in _SWITCHED_OFF:
+        row.state, row.consented = DISABLED, False
+        row.reason = "The customer has disabled the automation under Enterprise applications."
+
+
+def _signed_in(row: Row, result: Mapping[str, Any], profile: str, further: Sequence[str]) -> None:
+    principal = result.get("principal") or {}
+    row.name = visible(str(result.get("tenant_name") or ""))
+    row.rights = [str(each) for each in result.get("roles") or ()]
+    row.credential = dict(result.get("credential") or {})
+    row.home_tenant_id = str(principal.get("home_tenant_id") or "")
+    row.publisher_verified = principal.get("publisher_verified")
+    if not result.get("app_only"):
+        row.reason = "A person is signed in, so the rights of the automation are not known."
+        return
+    found = rights.judged(row.rights, profile, further)
+    row.missing, row.too_wide, row.optional = list(found.missing), list(found.too_wide), list(found.optional)
+    row.consented = bool(row.rights)
+    if not row.rights:
+        row.state = NOT_CONSENTED
+        row.reason = "The application is there, and nothing has been consented (after a consent it takes some minutes)."
+    elif row.missing:
+        row.state = MISSING_RIGHTS
+        row.reason = f"Missing: {', '.join(row.missing)}. Consent again at the address."
+    elif row.too_wide:
+        row.state = TOO_WIDE
+        row.reason = f"More than the profile {profile} needs: {', '.join(row.too_wide)}."
+    else:
+        row.state = READY
+
+
+def summary(rows: Iterable[Row]) -> Json:
+    """Number of tenants in all, and by state."""
+    listed = list(rows)
+    return {"total": len(listed), **{state: sum(1 for row in listed if row.state == state) for state in STATES}}
+
+
+def document(rows: Sequence[Row], moment: dt.datetime, run: Mapping[str, Any]) -> str:
+    """The file as JSON text."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "generated_at": dates.iso(moment),
+        "summary": summary(rows),
+        "tenants": [row.as_dict() for row in rows],
+        "run": dict(run),
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """The table as lines of text; below it, one line for each tenant that waits for somebody."""
+    head = ("TENANT", "NAME", "PBXS", "CONSENT", "RIGHTS", "CREDENTIAL")
+    cells = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(each[column]) for each in cells) for column in range(len(head))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(each, widths)).rstrip() for each in cells]
+    for row in rows:
+        if row.state == READY:
+            continue
+        name = visible(", ".join(row.hosts))
+        lines.append(f"{name}: {row.reason}" + (f" Address: {row.consent_url}" if _needs_address(row) else ""))
+    counts = summary(rows)
+    told = ", ".join(f"{counts[state]} {_WORDS[state]}" for state in STATES if counts[state])
+    return [*lines, f"{counts['total']} {'tenant' if counts['total'] == 1 else 'tenants'}: {told or 'none'}"]
+
+
+def _needs_address(row: Row) -> bool:
+    return bool(row.consent_url) and row.state in (NOT_CONSENTED, MISSING_RIGHTS)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    hosts = visible(row.hosts[0]) + (f" +{len(row.hosts) - 1}" if len(row.hosts) > 1 else "")
+    held = f"{len(row.rights)} granted" if row.rights else "-"
+    if row.missing and row.rights:
+        held = f"{len(row.missing)} missing"
+    elif row.too_wide:
+        held = f"{len(row.too_wide)} too many"
+    return (row.tenant_id or "-", row.name or "-", hosts, _WORDS[row.state], held, _credential(row.credential))
+
+
+def _credential(credential: Mapping[str, Any]) -> str:
+    if not credential:
+        return "-"
+    if credential.get("expires") == "never":
+        return str(credential.get("kind"))
+    days = credential.get("days_left")
+    return f"{credential.get('kind')}, {f'{days} days' if days is not None else 'expiry not known'}"
