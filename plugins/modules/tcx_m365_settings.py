@@ -35,7 +35,8 @@ options:
     type: str
   tenant_id:
     description:
-      - ID of the tenant whose users the PBX works with.
+      - Tenant whose users the PBX works with, by ID or domain. The PBX is sent the ID; a domain is resolved where C(entra_cloud) or
+        C(entra_authority_host) of the host say, else in the public cloud.
     type: str
   consent_url:
     description:

@@ -31,7 +31,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import OPTION_NAMES, Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import names_of, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import connected, host_variables, is_connected
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import (
+    connected,
+    host_variables,
+    is_connected,
+    with_tenant_id,
+)
 
 IN_PROCESS_VARIABLE = "tcx_m365_in_process"
 """Set to false to send the modules to the host even where the action could do the work itself."""
@@ -136,7 +141,8 @@ class CapabilityAction(CollectionAction):
         given: Mapping[str, Any] = self._task.args
         if not is_connected(self.CAPABILITY):
             return given
-        return connected(self.CAPABILITY, given, host_variables(self.CAPABILITY, given, task_vars, self._templar))
+        variables = host_variables(self.CAPABILITY, given, task_vars, self._templar)
+        return with_tenant_id(self.CAPABILITY, connected(self.CAPABILITY, given, variables), variables)
 
 
 def _with_absolute_paths(capability: Capability, given: Mapping[str, Any]) -> dict[str, Any]:

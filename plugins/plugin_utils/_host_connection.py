@@ -18,15 +18,23 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection, _pbx_connection
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import address_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables, read_variables, templated
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import (
+    Variables,
+    read_variables,
+    resolve_tenant,
+    templated,
+)
 
 Arguments = dict[str, Any]
 
 _SIGN_OF_ENTRA = "graph_endpoint"
 _SIGN_OF_PBX = "url"
+_SIGN_OF_AUTHORITY = "authority_host"
 
 # One kind of credential in each row. A task that names one of a kind may take the rest of the same kind from the host.
 _ENTRA_KINDS = (
@@ -58,9 +66,31 @@ def connected(capability: Capability, given: Mapping[str, Any], variables: Mappi
     elif _SIGN_OF_PBX in spec:
         found = _of_pbx(named, arguments_of.pbx_connection(variables))
     filled = {name: value for name, value in found.items() if name in spec}
-    if _SIGN_OF_ENTRA not in spec:
+    if _SIGN_OF_AUTHORITY in spec and _SIGN_OF_ENTRA not in spec:
         filled.update(_addresses_of_entra(spec, variables))
     return {**filled, **named}
+
+
+def with_tenant_id(capability: Capability, given: Mapping[str, Any], variables: Variables) -> Mapping[str, Any]:
+    """A domain in the place of a tenant as the id of that tenant, for what a PBX keeps and compares as text.
+
+    :raises BadInput: nobody has the domain. What is neither an id nor a domain stays, for the capability to refuse.
+    """
+    spec = capability.argument_spec
+    tenant = given.get("tenant_id")
+    if not isinstance(tenant, str) or "tenant_id" not in spec or _SIGN_OF_PBX not in spec or _SIGN_OF_AUTHORITY in spec:
+        return given
+    try:
+        domain = check_tenant(tenant)
+    except BadInput:
+        return given
+    if is_guid(domain):
+        return {**given, "tenant_id": domain}
+    try:
+        return {**given, "tenant_id": resolve_tenant(variables, domain)}
+    except M365Error as error:
+        error.names = {**error.names, "tenant_id": "tenant_id"}
+        raise
 
 
 def is_connected(capability: Capability) -> bool:

@@ -161,8 +161,8 @@ def _check(values: Mapping[str, Any], check_mode: bool) -> None:
     if application and not is_guid(application) and not pending:
         raise BadInput(f"O(application_id) {application!r} is not a GUID", remedy="Give the Application (client) ID.")
     tenant = values.get("tenant_id")
-    if tenant:
-        check_tenant(tenant)
+    if tenant and not is_guid(check_tenant(tenant)):
+        raise BadInput(f"O(tenant_id) {tenant!r} is a domain, and the PBX needs the ID of the tenant")
     number = values.get("user_sync.starting_extension")
     if number and not number.isdigit():
         raise BadInput(f"O(user_sync.starting_extension) {number!r} is not a number")

@@ -139,7 +139,7 @@ PROPERTIES: tuple[Property, ...] = (
     Property(
         "application_id", "ApplicationId", GUID, "Application (client) ID of the app registration that the PBX uses."
     ),
-    Property("tenant_id", "TenantId", GUID, "ID of the tenant whose users the PBX works with."),
+    Property("tenant_id", "TenantId", GUID, "Tenant whose users the PBX works with, by ID or domain."),
     _user_sync("enabled", "IsEnabled", "Whether extensions are created and updated from users of Microsoft 365."),
     _user_sync(
         "scope",

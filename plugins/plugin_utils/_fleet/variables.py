@@ -119,7 +119,11 @@ class Variables(dict[str, Any]):
         return self._tenant_of("tcx_console_tenant_id") or self.tenant
 
     def _tenant_of(self, name: str) -> str:
-        return self._guid(str(self.get(name) or ""))
+        try:
+            return self._guid(str(self.get(name) or ""))
+        except M365Error as error:
+            error.names = {**error.names, "tenant_id": name}
+            raise
 
     def _guid(self, tenant: str) -> str:
         """Both sides get the id: a PBX keeps what it is sent, and compares it as text."""

@@ -116,6 +116,31 @@ def test_a_domain_of_nobody_stops_the_host_before_anything_is_written(small: Con
     assert not small.writes()
 
 
+@pytest.mark.parametrize("in_process", [True, False], ids=["action", "module"])
+def test_a_task_of_ones_own_sends_one_tenant_and_only_where_it_names_one(
+    small: Controller, tmp_path: Path, in_process: bool
+) -> None:
+    """A module takes its connection from the host, and what it is to set from the task alone."""
+    tenant = str(small.lab.inventory["tcx"]["hosts"][HOST]["entra_tenant_id"])
+    application = "0b7d0000-0000-4000-8000-000000000000"
+
+    def settings(**options: Any) -> Any:
+        task = {"tcx.m365.tcx_m365_settings": {"wait": False, **options}}
+        variables = {"tcx_m365_in_process": in_process}
+        return play(small, tmp_path, "--limit", HOST, tasks=[task], variables=variables)
+
+    done = settings(user_sync={"photo": True})
+    assert done.changed() == [HOST], done.output
+    assert not [each for each in small.lab.control.writes() if "TenantId" in str(each["body"])]
+    assert settings(application_id=application, tenant_id=" CONTOSO.example ").changed() == [HOST]
+    assert state_of(small, HOST)["TenantId"] == tenant
+    assert settings(application_id=application, tenant_id=tenant.upper()).changed() == []
+    small.lab.control.clear_log()
+    refused = settings(application_id=application, tenant_id="nobody.example")
+    assert "tenant_id 'nobody.example' is a domain of no tenant" in refused.sentence(HOST), refused.output
+    assert not small.writes()
+
+
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "url": ({"tcx_url": ""}, "tcx_url is not set"),
     "half a credential": ({"tcx_client_secret": " "}, "tcx_client_id is given and tcx_client_secret is not"),

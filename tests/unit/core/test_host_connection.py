@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     graph_user_info,
     sso_probe,
+    tcx_m365_settings,
     tcx_m365_settings_info,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import connected
@@ -123,6 +124,12 @@ def test_another_kind_of_the_host_is_not_mixed_with_a_secret_of_the_task() -> No
 def test_the_automation_may_sign_in_to_another_tenant() -> None:
     found = entra({"tenant_id": "bolt.example"})
     assert (found["tenant_id"], found["client_secret"]) == ("bolt.example", "entra-secret")
+
+
+def test_what_a_pbx_is_set_to_is_no_connection() -> None:
+    """The tenant of the inventory must not link a PBX by a task that speaks of its photos."""
+    found = connected(tcx_m365_settings.CAPABILITY, {"user_sync": {"photo": True}}, HOST)
+    assert "tenant_id" not in found
 
 
 def test_a_probe_gets_addresses_and_trust_and_no_credential() -> None:
