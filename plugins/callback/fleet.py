@@ -43,7 +43,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible_collections.tcx.m365.plugins.plugin_utils import _prose
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _prose
 
 _WRITING = ("license", "application", "grant", "settings", "retire", "unlink", "delete", "export")
 _COLORS = {"+": "COLOR_DIFF_ADD", "-": "COLOR_DIFF_REMOVE", "~": "COLOR_CHANGED"}
@@ -67,15 +67,15 @@ class CallbackModule(Default):
         self._check_mode = False
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        content = content_of(result)
+        content = _core_compat.result_of(result)
         if not is_fleet_result(content):
             super().v2_runner_on_ok(result)
             return
         self._show(result, content)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        content = content_of(result)
-        host = name_of(result)
+        content = _core_compat.result_of(result)
+        host = _core_compat.host_of_result(result)
         if is_fleet_result(content) or content.get("error"):
             self._show(result, dict(content, failed=True))
         else:
@@ -83,12 +83,12 @@ class CallbackModule(Default):
             super().v2_runner_on_failed(result, ignore_errors)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._totals.add_failure(name_of(result))
+        self._totals.add_failure(_core_compat.host_of_result(result))
         super().v2_runner_on_unreachable(result)
 
     def v2_on_file_diff(self, result: Any) -> None:
         # The lines of each object are the diff.
-        if not is_fleet_result(content_of(result)):
+        if not is_fleet_result(_core_compat.result_of(result)):
             super().v2_on_file_diff(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
@@ -100,15 +100,19 @@ class CallbackModule(Default):
         super().v2_playbook_on_stats(stats)
 
     def _show(self, result: Any, content: Mapping[str, Any]) -> None:
-        host = name_of(result)
-        self._check_mode = self._check_mode or bool(getattr(task_of(result), "check_mode", False))
+        host = _core_compat.host_of_result(result)
+        self._check_mode = self._check_mode or bool(getattr(_core_compat.task_of_result(result), "check_mode", False))
         self._totals.add(host, content)
-        self._handle_warnings(dict(content))
+        _core_compat.show_warnings(self, content)
         if not content.get("failed") and not content.get("changes"):
             nothing_written = not any(name in content["steps"] for name in _WRITING)
             if nothing_written or not self.get_option("show_unchanged"):
                 return
-        detailed = self._check_mode or bool(getattr(task_of(result), "diff", False)) or self._display.verbosity > 0
+        detailed = (
+            self._check_mode
+            or bool(getattr(_core_compat.task_of_result(result), "diff", False))
+            or self._display.verbosity > 0
+        )
         for line in _prose.host_lines(host, content, check_mode=self._check_mode, detailed=detailed):
             self._display.display(line, color=self._color(line, content))
 
@@ -120,20 +124,3 @@ class CallbackModule(Default):
         else:
             name = "COLOR_CHANGED" if content.get("changed") else "COLOR_OK"
         return str(getattr(constants, name)) if name else None
-
-
-def content_of(result: Any) -> Mapping[str, Any]:
-    """The result of a task. Releases of ansible-core before 2.20 have no public name for it."""
-    found = getattr(result, "result", None)
-    return found if isinstance(found, Mapping) else dict(result._result)
-
-
-def name_of(result: Any) -> str:
-    """The host of a result."""
-    host = getattr(result, "host", None) or result._host
-    return str(host.get_name())
-
-
-def task_of(result: Any) -> Any:
-    """The task of a result."""
-    return getattr(result, "task", None) or result._task

@@ -216,6 +216,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import did_you_mean
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible_lines
@@ -344,7 +345,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _add(self, hosts: list[Host]) -> None:
         """Make the hosts, all or none: Ansible keeps what a plugin has made before it fails."""
-        group = self._made.add_group(self._sanitize_group_name(str(self.get_option("group"))))
+        group = self._made.add_group(to_safe_group_name(str(self.get_option("group")), force=True, silent=True))
         before = set(self._made.hosts)
         try:
             for host in hosts:

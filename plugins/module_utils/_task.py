@@ -4,7 +4,7 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""What a task is: parameters, check mode, warnings, secrets, results. The only module utility that knows Ansible.
+"""What a task is: parameters, check mode, warnings, secrets, results. Of our module utilities, few know Ansible; this is one.
 
 A :class:`Capability` is one documented module: its argument spec and a function from :class:`Task` to :class:`Outcome`.
 It runs behind two front ends that behave alike: :func:`run_as_module` here, and the action plugin base class in
@@ -28,6 +28,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, r
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_data, visible_lines
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
+from ansible_collections.tcx.m365.plugins.module_utils._core_compat import ModuleWithReader
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
@@ -188,15 +189,14 @@ OPTION_NAMES = "_tcx_m365_option_names"
 """With which argument an action tells the module by which names the operator knows its options."""
 
 
-class _Module(AnsibleModule):
+class _Module(ModuleWithReader):
     """A module whose arguments are read as those of a capability that runs in process."""
 
     capability: Capability
     option_names: Names = MappingProxyType({})
     refusal: dict[str, Any] | None = None
 
-    def _load_params(self) -> None:
-        super()._load_params()
+    def read_arguments(self) -> None:
         self.option_names = self.params.pop(OPTION_NAMES, None) or {}
         internal = {name: value for name, value in self.params.items() if name.startswith("_ansible_")}
         arguments = {name: value for name, value in self.params.items() if name not in internal}

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import errors, template
+from ansible.playbook.handler import Handler
+from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
 OMITTED: Any = getattr(errors, "AnsibleValueOmittedError", ())
@@ -78,8 +80,10 @@ def play_of(task: Any) -> Any:
     return None
 
 
-def ancestors(task: Any) -> list[Any]:
-    """The blocks and includes that a task stands in, from the inside."""
+def ancestors(task: Any) -> list[Any] | None:
+    """The blocks and includes that a task stands in, from the inside; ``None`` where this release does not tell."""
+    if not hasattr(task, "_parent"):
+        return None
     found = []
     node = getattr(task, "_parent", None)
     while node is not None:
@@ -88,9 +92,60 @@ def ancestors(task: Any) -> list[Any]:
     return found
 
 
+def splits_hosts(node: Any) -> bool:
+    """Whether hosts enter or leave a block by themselves, or each decides on an include.
+
+    What is neither a block nor an include in this release is taken for something that does.
+    """
+    if hasattr(node, "statically_loaded"):
+        return not node.statically_loaded
+    return not hasattr(node, "rescue") or bool(node.rescue or getattr(node, "always", None))
+
+
 def raw_check_mode(node: Any) -> Any:
     """The keyword ``check_mode`` as it was written at a block or an include, perhaps a template."""
     return getattr(node, "_check_mode", None)
+
+
+def is_handler(task: Any) -> bool:
+    """Whether a task runs for the hosts that have notified it, and not for those of the batch."""
+    return isinstance(task, Handler) or hasattr(task, "notified_hosts")
+
+
+def source_of(task: Any) -> Mapping[str, Any] | None:
+    """A task as it was written, with its templates; ``None`` where this release does not tell."""
+    get = getattr(task, "get_ds", None)
+    found = get() if get is not None else None
+    return found if isinstance(found, Mapping) else None
+
+
+def result_of(task_result: Any) -> Mapping[str, Any]:
+    """The result that a callback is given. Releases before 2.20 have no public name for it."""
+    found = getattr(task_result, "result", None)
+    if not isinstance(found, Mapping):
+        found = getattr(task_result, "_result", None)
+    return found if isinstance(found, Mapping) else {}
+
+
+def host_of_result(task_result: Any) -> str:
+    """The name of the host of a result that a callback is given."""
+    host = getattr(task_result, "host", None) or getattr(task_result, "_host", None)
+    return str(host.get_name()) if host is not None else ""
+
+
+def task_of_result(task_result: Any) -> Any:
+    """The task of a result that a callback is given; ``None`` where this release does not tell."""
+    return getattr(task_result, "task", None) or getattr(task_result, "_task", None)
+
+
+def show_warnings(callback: Any, result: Mapping[str, Any]) -> None:
+    """Show the warnings of a result as Ansible's own callback does."""
+    show = getattr(callback, "_handle_warnings", None)
+    if show is not None:
+        show(dict(result))
+        return
+    for warning in result.get("warnings") or ():
+        Display().warning(str(warning))
 
 
 def task_identity(task: Any) -> str:

@@ -57,10 +57,10 @@ RULES = (
         ("ansible", *(f"{OURS}{UTILS}{name}" for name in UPPER_ROOMS)),
     ),
     Rule(
-        "only _task and _arguments know Ansible",
+        "only _task, _arguments and _core_compat know Ansible",
         ("module_utils",),
         ("ansible",),
-        doors=("module_utils/_task.py", "module_utils/_arguments.py"),
+        doors=tuple(f"module_utils/{name}.py" for name in ("_task", "_arguments", "_core_compat")),
     ),
     Rule(
         "only _http opens a socket, and _tls says whom it trusts",

@@ -29,28 +29,18 @@ def may_share(task: Any, play: Any, task_vars: Mapping[str, Any]) -> bool:
     """
     if play is None or str(play.strategy) not in _LOCKSTEP or "ansible_loop_var" in task_vars:
         return False
-    if any(getattr(task, name, None) for name in _OF_ONE_HOST) or hasattr(task, "notified_hosts"):
+    if any(getattr(task, name, None) for name in _OF_ONE_HOST) or _core_compat.is_handler(task):
         return False
-    if _differs_by_host(task.get_ds(), str(task.action)):
+    source, around = _core_compat.source_of(task), _core_compat.ancestors(task)
+    if source is None or around is None or _differs_by_host(source, str(task.action)):
         return False
-    return not any(_sorts_hosts(node) for node in _core_compat.ancestors(task))
-
-
-def _sorts_hosts(node: Any) -> bool:
-    """A block that hosts enter or leave by themselves, or an include that each host decides upon."""
-    included = hasattr(node, "statically_loaded") and not node.statically_loaded
-    return bool(
-        included
-        or getattr(node, "rescue", None)
-        or getattr(node, "always", None)
-        or _is_template(_core_compat.raw_check_mode(node))
+    return not any(
+        _core_compat.splits_hosts(node) or _is_template(_core_compat.raw_check_mode(node)) for node in around
     )
 
 
-def _differs_by_host(source: Any, action: str) -> bool:
+def _differs_by_host(source: Mapping[str, Any], action: str) -> bool:
     """Whether the task, as it was written, has options or a check mode that a template gives."""
-    if not isinstance(source, Mapping):
-        return False
     if _is_template(source.get("check_mode")):
         return True
     written = ("args", "action", "local_action", action, action.rsplit(".", 1)[-1])

@@ -6,27 +6,23 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.inventory.manager import InventoryManager
+from ansible.module_utils.basic import AnsibleModule
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play import Play
 from ansible.playbook.task import Task
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
+from ansible_collections.tcx.m365.plugins.module_utils._core_compat import ModuleWithReader
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
-
-PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
-PRIVATE = re.compile(
-    r"(?:hostvars|manager|inventory|task|node|validation|action)\._(?:variable_manager|inventory|play|parent|uuid|"
-    r"no_log_values)\b|_compute_environment_string"
-)
 
 
 @pytest.fixture
@@ -85,18 +81,49 @@ def test_without_an_id_the_place_of_a_task_tells_it_from_others() -> None:
     assert _core_compat.play_of(task) is None
 
 
+def test_where_the_place_of_a_task_is_not_told_its_hosts_are_worked_on_one_by_one() -> None:
+    play = SimpleNamespace(strategy="linear")
+    known: dict[str, Any] = {"action": "debug", "get_ds": lambda: {"debug": {}}, "_parent": None}
+    assert may_share(SimpleNamespace(**known), play, {})
+    for name in ("get_ds", "_parent"):
+        assert not may_share(SimpleNamespace(**{key: known[key] for key in known if key != name}), play, {}), name
+    assert _core_compat.splits_hosts(SimpleNamespace())
+    assert not _core_compat.splits_hosts(SimpleNamespace(rescue=[], always=[]))
+
+
+def test_the_results_of_a_callback_by_either_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = SimpleNamespace(get_name=lambda: "acme")
+    for names in ({"result": {"a": 1}, "host": host, "task": "t"}, {"_result": {"a": 1}, "_host": host, "_task": "t"}):
+        told = SimpleNamespace(**names)
+        assert _core_compat.result_of(told) == {"a": 1}
+        assert (_core_compat.host_of_result(told), _core_compat.task_of_result(told)) == ("acme", "t")
+    shown: list[str] = []
+    monkeypatch.setattr(_core_compat.Display, "warning", lambda _self, text: shown.append(text))
+    nothing = SimpleNamespace()
+    _core_compat.show_warnings(nothing, {"warnings": ["late"]})
+    assert shown == ["late"]
+    assert (_core_compat.result_of(nothing), _core_compat.host_of_result(nothing)) == ({}, "")
+
+
+def test_a_module_reads_its_arguments_once_with_and_without_the_private_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in for ansible-core: only the order of its constructor counts here."""
+    monkeypatch.setattr(AnsibleModule, "__init__", lambda self, **_options: self._load_params())
+    monkeypatch.setattr(AnsibleModule, "_load_params", lambda self: setattr(self, "params", {"wait": " no "}))
+
+    class Module(ModuleWithReader):
+        def read_arguments(self) -> None:
+            self.params = {name: value.strip() for name, value in self.params.items()}
+            self.times = getattr(self, "times", 0) + 1
+
+    module = Module(argument_spec={})
+    assert (module.params, module.times) == ({"wait": "no"}, 1)
+    monkeypatch.setattr(AnsibleModule, "__init__", lambda self, **_options: setattr(self, "params", {"wait": " no "}))
+    module = Module(argument_spec={})
+    assert (module.params, module.times) == ({"wait": "no"}, 1)
+
+
 def test_without_the_private_method_the_environment_is_templated_here() -> None:
     templar = Templar(loader=DataLoader(), variables={})
     task = SimpleNamespace(environment=[{"TCX_URL": "https://acme.example.com"}, {"TCX_TIMEOUT": 7}])
     found = _core_compat.task_environment(SimpleNamespace(), task, templar)
     assert found == {"TCX_URL": "https://acme.example.com", "TCX_TIMEOUT": "7"}
-
-
-def test_private_names_stand_in_one_file() -> None:
-    found = [
-        f"{path.name}: {match.group()}"
-        for path in sorted(PLUGINS.rglob("*.py"))
-        if path.name != "_core_compat.py"
-        for match in PRIVATE.finditer(path.read_text(encoding="utf-8"))
-    ]
-    assert not found

@@ -113,7 +113,7 @@ def test_neither_without_lockstep_nor_in_a_loop_nor_as_a_handler() -> None:
 
 def test_an_include_that_each_host_decides_upon_is_not_shared() -> None:
     task, play = first_task([TASK])
-    [*_inner, outer] = _core_compat.ancestors(task)
+    [*_inner, outer] = _core_compat.ancestors(task) or ()
     outer._parent = SimpleNamespace(statically_loaded=False)
     assert not may_share(task, play, {})
     outer._parent = SimpleNamespace(statically_loaded=True)
