@@ -19,19 +19,21 @@ from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import own_application
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, RunTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     HostResult,
     Report,
@@ -41,7 +43,13 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     read_report,
     write_report,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import COMPLIANT, FAILED, UNREACHABLE, VERDICTS
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
+    ATTENTION,
+    COMPLIANT,
+    FAILED,
+    UNREACHABLE,
+    VERDICTS,
+)
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "report_dir": {"type": "path", "default": "./reports"},
@@ -58,8 +66,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 PROGRESS_S = 10.0
 
 _NOT_CHECKED = (FAILED, UNREACHABLE)
-_AUTOMATION = "automation_app_id"
-"""Beside the findings of a host: whose rights found them. It is a fact of the run."""
+_AUTOMATION, _CREDENTIAL = "automation_app_id", "automation_credential"
+"""Beside the findings of a host: whose rights found them, and until when. They are facts of the run."""
 
 display = Display()
 
@@ -73,6 +81,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         task_vars = task_vars or {}
         self._automation: set[str] = set()
+        self._credentials: list[dict[str, Any]] = []
         result: dict[str, Any] = super().run(tmp, task_vars)
         problem = missing_dependency()
         if problem:
@@ -124,6 +133,9 @@ class ActionModule(ActionBase):
         shown = time.monotonic()
         for host, entry in sweep(batch, check, threads=options["concurrency"], processes=options["processes"]):
             self._automation.add(str(entry.pop(_AUTOMATION, None) or ""))
+            credential = entry.pop(_CREDENTIAL, None)
+            if credential and credential not in self._credentials:
+                self._credentials.append(credential)
             found.append(_entry(host, entry))
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
@@ -142,19 +154,23 @@ class ActionModule(ActionBase):
         """The report of this batch and of those before it: ``serial`` runs the task once for each batch."""
         key = os.path.abspath(directory)
         with store.lock("report", key):
-            before = store.get("report", key) or {"hosts": [], "seconds": 0.0}
+            before = store.get("report", key) or {"hosts": [], "seconds": 0.0, "credentials": [], "automation": []}
             now = {entry["host"] for entry in found}
             hosts = [entry for entry in before["hosts"] if entry["host"] not in now] + found
             seconds += before["seconds"]
+            credentials = before["credentials"] + [one for one in self._credentials if one not in before["credentials"]]
+            automation = sorted(self._automation.union(before["automation"]))
             if not _is_last_batch(task_vars):
-                store.put("report", key, {"hosts": hosts, "seconds": seconds})
+                kept = {"hosts": hosts, "seconds": seconds, "credentials": credentials, "automation": automation}
+                store.put("report", key, kept)
         run = {
             "playbook": "tcx.m365.compliance",
             "check_mode": True,
             "limit": str(task_vars.get("ansible_limit") or ""),
             "inventory_options": _inventory_options(task_vars),
             "duration_s": round(seconds, 1),
-            **provenance(task_vars, self._automation),
+            "automation_credentials": credentials,
+            **provenance(task_vars, automation),
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
         return Report.build(hosts, moment, run)
@@ -189,10 +205,23 @@ def _check(
         crossings.check(host)
         runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host))
         taken = runner.run(known, run_task, OPERATIONS["compliance"])
-        return {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
+        found = {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
+        # Where the tenant has refused the sign-in already, it is not tried again.
+        about = {} if taken.of("preflight").get("failed") or "preflight" not in taken else _about(known, run_task)
+        name = about.get("tenant_name") or found["tenant_name"]
+        return {**found, "tenant_name": name, _CREDENTIAL: about.get("credential")}
     except M365Error as error:
         unknown = known.unknown_entries()
         return HostResult(host=host, verdict="failed", reasons=[str(error)], unknown_variables=unknown).to_dict()
+
+
+def _about(known: Variables, run_task: RunTask) -> dict[str, Any]:
+    """The name of the tenant, and the end of the credential; the verdict does not depend on them."""
+    try:
+        found = run_task(own_application.CAPABILITY, arguments_of.entra_connection(known), check=True)
+    except M365Error:
+        return {}
+    return {} if found.get("failed") else found
 
 
 def _silent(_text: str) -> None:
@@ -295,7 +324,10 @@ def _failure_reason(report: Report, options: Mapping[str, Any]) -> str:
     if options["fail_on_drift"]:
         refused.update(verdict for verdict in VERDICTS if verdict != COMPLIANT)
     found = [f"{summary[verdict]} {verdict}" for verdict in VERDICTS if verdict in refused and summary[verdict]]
-    return f"Not every PBX is as it must be: {', '.join(found)}." if found else ""
+    said = [f"Not every PBX is as it must be: {', '.join(found)}."] if found else []
+    # The automation is no PBX; what expires of it needs attention all the same.
+    said += report.run.get("attention") or [] if ATTENTION in refused else []
+    return " ".join(said)
 
 
 def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
             "unneeded": list(grant.get("unneeded") or ()),
         },
         tenant_id=str(variables.get("entra_tenant_id") or ""),
+        tenant_name=str(variables.get("entra_tenant_name") or ""),
         application_id=_known(application.get("app_id")),
         status=status,
         url=without_login(str(variables.get("tcx_url") or "")),

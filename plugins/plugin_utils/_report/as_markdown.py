@@ -52,7 +52,8 @@ def table(header: list[str], rows: Iterable[list[str]], numbers: Iterable[int] =
 
 def _head(report: Report) -> str:
     facts = "\n".join(f"- {name}: {markdown_text(value)}" for name, value in run_facts(report))
-    return f"# Fleet compliance report\n\n{headline(report.summary)}\n\n{facts}"
+    own = "".join(f"**{markdown_text(said)}**\n\n" for said in report.run.get("attention") or ())
+    return f"# Fleet compliance report\n\n{headline(report.summary)}\n\n{own}{facts}"
 
 
 def _summary(report: Report) -> str:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,40 @@ _KINDS = {"secret": "client secret", "certificate": "certificate", "federated": 
 def attention_of(entry: Mapping[str, Any], now: datetime) -> list[str]:
     """The sentences that the findings of one PBX (an entry of compliance.json) give at that time, each once."""
     return list(dict.fromkeys([*_expiring(entry, now), *_foreign(entry, now), *_unknown(entry)]))
+
+
+def automation_credential(given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """With which credential a run has signed in to Entra: `{app_id, kind, expires, days_left, reason}`.
+
+    `expires` is None where the credential has no end, or where `reason` says why it is not known.
+    """
+    expires = dates.parse(given.get("expires"))
+    return {
+        "app_id": str(given.get("app_id") or ""),
+        "kind": str(given.get("kind") or ""),
+        "expires": dates.iso(expires) if expires else None,
+        "days_left": dates.days_left(expires, now) if expires else None,
+        "reason": str(given.get("reason") or ""),
+    }
+
+
+def attention_of_run(credentials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The sentences about the automation itself: without it nobody can check or repair anything."""
+    found = []
+    for one in credentials:
+        days = one["days_left"]
+        if days is None or days > SOON_DAYS:
+            continue
+        when = (
+            f"expired on {one['expires'][:10]}" if days < 0 else f"expires on {one['expires'][:10]}, in {_days(days)}"
+        )
+        found.append(f"The {credential_kind(one['kind'])} with which the automation signs in to Entra {when}.")
+    return list(dict.fromkeys(found))
+
+
+def credential_kind(kind: str) -> str:
+    """`secret` as `client secret`; the ways to sign in without a key by their names."""
+    return _KINDS.get(kind) or visible(kind.replace("_", " "))
 
 
 def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 
 from .aggregates import aggregates
-from .attention import attention_of
+from .attention import attention_of, attention_of_run, automation_credential
 from .certificates import FINE, CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
 from .values import canonical, optional_text, plain, plain_text
@@ -134,7 +134,7 @@ class Report:
         entries_of = (result.to_dict() if isinstance(result, HostResult) else dict(result) for result in hosts)
         latest = {entry["host"]: entry for entry in entries_of}
         entries = tuple(_finished(latest[host], moment, inventory) for host in sorted(latest))
-        report = cls(generated_at=moment, hosts=entries, run=known)
+        report = cls(generated_at=moment, hosts=entries, run=_run(known, moment))
         return report.compared_with(compare_with) if compare_with is not None else report
 
     def compared_with(self, earlier: Mapping[str, Any]) -> Report:
@@ -200,6 +200,16 @@ class Report:
         if self.trend:
             content["trend"] = list(self.trend)
         return content
+
+
+def _run(run: dict[str, Any], moment: str) -> dict[str, Any]:
+    """What is known about the run, and what of it an operator has to act on."""
+    given = run.get("automation_credentials")
+    if not isinstance(given, list):
+        return run
+    now = parse_moment(moment)
+    credentials = [automation_credential(one, now) for one in given if isinstance(one, dict)]
+    return {**run, "automation_credentials": credentials, "attention": attention_of_run(credentials)}
 
 
 def _finished(entry: dict[str, Any], moment: str, inventory: str) -> dict[str, Any]:

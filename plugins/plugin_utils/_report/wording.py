@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 
+from .attention import credential_kind
 from .model import Report
 from .values import as_text, shorten
 from .verdicts import ATTENTION, COMPLIANT
@@ -22,7 +24,7 @@ _LABELS = {
     "inventory_commit": "Commit of the inventory",
     "job_id": "Job",
 }
-_KNOWN = ("playbook", "check_mode", "limit", "duration_s")
+_KNOWN = ("playbook", "check_mode", "limit", "duration_s", "automation_credentials", "attention")
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -85,6 +87,19 @@ def _fact(value: Any) -> str:
     return shorten(visible(", ".join(texts)), 120)
 
 
+def credential_text(one: Mapping[str, Any]) -> str:
+    """`client secret, expires 2027-01-31 (66 days left)`; `managed identity, it has no expiry of its own`."""
+    kind = credential_kind(one["kind"])
+    if one["expires"] is None:
+        return (
+            f"{kind}, expiry {visible(one['reason'])}"
+            if one["reason"].startswith("not")
+            else f"{kind}, {visible(one['reason'])}"
+        )
+    reason = f"; {visible(one['reason'])}" if one["reason"] else ""
+    return f"{kind}, expires {one['expires'][:10]} ({days_text(one['days_left'])}{reason})"
+
+
 def run_facts(report: Report) -> list[tuple[str, str]]:
     """What is known about the run, as pairs of a name and a text."""
     run = report.run
@@ -96,6 +111,7 @@ def run_facts(report: Report) -> list[tuple[str, str]]:
     facts.append(("Limit", visible(as_text(run["limit"])) if run.get("limit") else "whole inventory"))
     if run.get("duration_s") is not None:
         facts.append(("Duration", duration_text(run["duration_s"])))
+    facts.extend(("Automation's credential", credential_text(one)) for one in run.get("automation_credentials") or ())
     more = [name for name in sorted(run) if name not in _KNOWN and run[name] not in (None, "", [], {})]
     facts.extend((_LABELS.get(name) or visible(name.replace("_", " ").capitalize()), _fact(run[name])) for name in more)
     return facts

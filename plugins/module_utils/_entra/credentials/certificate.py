@@ -60,6 +60,10 @@ class ClientCertificate(ConfidentialCredential):
                 remedy="Check the clock of this machine.",
             )
 
+    def validity(self) -> tuple[dt.datetime, dt.datetime]:
+        """From when until when the certificate is valid."""
+        return pem.validity(self._load()[1])
+
     def material(self) -> tuple[str, ...]:
         _key, certificate = self._load()
         return (hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest(),)

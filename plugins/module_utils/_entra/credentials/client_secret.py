@@ -44,5 +44,9 @@ class ClientSecret(ConfidentialCredential):
     def secrets(self) -> tuple[str, ...]:
         return (self.secret,)
 
+    def hint(self, characters: int) -> str:
+        """How Graph tells secrets apart: by their first characters."""
+        return self.secret[:characters]
+
     def for_msal(self) -> str:
         return self.secret

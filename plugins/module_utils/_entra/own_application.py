@@ -1,0 +1,102 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What a run can tell of itself: until when the automation can sign in, and what its tenants are called.
+
+A certificate tells its own end. The end of a client secret stands in the application registration in its home tenant, which an
+application may read of itself without any permission (https://learn.microsoft.com/graph/api/application-get); which tenant that is,
+its service principal in every other tenant says. Graph shows the first three characters of a secret as its hint
+(https://learn.microsoft.com/graph/api/resources/passwordcredential).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.certificate import ClientCertificate
+from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.client_secret import ClientSecret
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+
+_KIND = "own_application"
+_HINT = 3
+
+SECRET, CERTIFICATE = "secret", "certificate"
+NO_EXPIRY = "it has no expiry of its own"
+
+
+def tenant_name(client: GraphClient) -> str:
+    """The display name of the tenant; empty where the token has no permission that shows it, and then nothing is asked."""
+    if rights.lacking(client.tokens.get(), rights.READ_ORGANIZATION):
+        return ""
+    key = client.shared_key("organization")
+    with client.context.store.lock(_KIND, key):
+        kept = client.context.store.get(_KIND, key)
+        if kept is None:
+            listed = client.get("/organization?$select=id,displayName").get("value")
+            first = listed[0] if isinstance(listed, list) and listed else {}
+            kept = str(first.get("displayName") or "") if isinstance(first, Mapping) else ""
+            client.context.store.put(_KIND, key, kept)
+    return str(kept)
+
+
+def credential(client: GraphClient) -> dict[str, Any]:
+    """`{app_id, kind, expires, reason}` of the credential that this run signs in with; asked once in a run.
+
+    `expires` is None where it has no end, or where `reason` says why it is not known.
+    """
+    used = client.connection.credential
+    found = {"app_id": used.client_id, "kind": used.source, "expires": None, "reason": NO_EXPIRY}
+    if isinstance(used, ClientCertificate):
+        return {**found, "kind": CERTIFICATE, "expires": dates.iso(used.validity()[1]), "reason": ""}
+    if not isinstance(used, ClientSecret):
+        return found
+    key = f"{client.connection.endpoints.login}|{used.client_id}|{used.identity()}"
+    with client.context.store.lock(_KIND, key):
+        kept: dict[str, Any] | None = client.context.store.get(_KIND, key)
+        if kept is None:
+            kept = {**found, "kind": SECRET, **_secret(client, used)}
+            client.context.store.put(_KIND, key, kept)
+    return kept
+
+
+def _secret(client: GraphClient, used: ClientSecret) -> dict[str, Any]:
+    try:
+        application = _registration(client, used.client_id)
+    except M365Error as error:
+        return {"reason": f"not readable: {error.said or error}"}
+    listed = [each for each in application.get("passwordCredentials") or () if isinstance(each, Mapping)]
+    ends = sorted(
+        str(each["endDateTime"]) for each in listed if each.get("hint") == used.hint(_HINT) and each.get("endDateTime")
+    )
+    if not ends:
+        return {"reason": "not readable: its application lists no secret with this beginning"}
+    # One that has passed cannot be the one that has just signed in.
+    alive = [end for end in ends if _is_alive(client, end)] or ends
+    return {
+        "expires": alive[0],
+        "reason": "the earliest of several secrets with this beginning" if len(alive) > 1 else "",
+    }
+
+
+def _is_alive(client: GraphClient, end: str) -> bool:
+    moment = dates.parse(end)
+    return moment is not None and moment >= client.now()
+
+
+def _registration(client: GraphClient, app_id: str) -> Mapping[str, Any]:
+    principal = client.get(f"/servicePrincipals(appId={encoded_literal(app_id)})?$select=id,appOwnerOrganizationId")
+    home = str(principal.get("appOwnerOrganizationId") or "").lower()
+    there = client
+    if is_guid(home) and home != client.tenant_id.lower():
+        there = GraphClient(replace(client.connection, tenant=home), client.context)
+    return there.get(f"/applications(appId={encoded_literal(app_id)})?$select=id,appId,passwordCredentials")

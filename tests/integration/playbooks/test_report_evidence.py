@@ -1,0 +1,103 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an auditor asks besides the verdicts, and which findings make a compliance run fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import SMALL, Controller
+from tcx_lab.testing import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READING = ("Application.Read.All",)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    """Three PBXs that were rolled out; one of them has drifted since."""
+    home = tmp_path_factory.mktemp("evidence")
+    with Lab.start(SMALL) as lab:
+        controller = Controller(lab, home)
+        done = controller.rollout()
+        assert done.code == 0, done.output
+        assert lab.control.drift(["lyon"]) == ["lyon"]
+        yield controller
+
+
+@pytest.fixture(scope="module")
+def first(fleet: Controller, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    fleet.lab.control.clear_log()
+    _done, report = fleet.compliance(directory=tmp_path_factory.mktemp("first"))
+    return report
+
+
+def test_without_the_right_to_read_it_a_tenant_has_the_name_that_the_inventory_gives(
+    fleet: Controller, first: dict[str, Any], tmp_path: Path
+) -> None:
+    assert {entry["tenant_name"] for entry in first["hosts"]} == {""}
+    asked = [each for each in fleet.lab.control.log(source="client") if each["path"].endswith("/organization")]
+    assert asked == [], "what would be refused is not asked"
+    _done, report = fleet.compliance("--limit", "berlin", directory=tmp_path, entra_tenant_name="Contoso AG")
+    assert report["hosts"][0]["tenant_name"] == "Contoso AG"
+    assert report["hosts"][0]["unknown_variables"] == []
+
+
+def test_with_the_right_tenants_have_their_names_asked_once_each(
+    fleet: Controller, first: dict[str, Any], tmp_path: Path
+) -> None:
+    fleet.lab.control.set_permissions(*READING, "Organization.Read.All")
+    fleet.lab.control.clear_log()
+    _done, report = fleet.compliance(directory=tmp_path)
+    names = {entry["host"]: entry["tenant_name"] for entry in report["hosts"]}
+    assert names == {"berlin": "Contoso", "munich": "Contoso", "lyon": "Fabrikam"}
+    asked = [each for each in fleet.lab.control.log(source="client") if each["path"].endswith("/organization")]
+    assert len(asked) == 2
+    [credential] = report["run"]["automation_credentials"]
+    assert credential == first["run"]["automation_credentials"][0], "an auditor's application reads its own as well"
+
+
+def test_the_end_of_the_automations_own_secret_is_read_in_its_home_tenant(
+    fleet: Controller, first: dict[str, Any]
+) -> None:
+    [credential] = first["run"]["automation_credentials"]
+    assert credential["app_id"] == fleet.lab.inventory["tcx"]["vars"]["entra_client_id"]
+    assert credential["kind"] == "secret"
+    assert credential["days_left"] > 30, "the lab's secret lasts"
+    assert credential["reason"] == ""
+    assert first["run"]["attention"] == []
+    secret = fleet.lab.inventory["tcx"]["vars"]["entra_client_secret"]
+    assert secret[:8] not in str(first)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"compliance_fail_on": ["drifted", "failed"]}, "Not every PBX is as it must be: 1 drifted."),
+        ({"compliance_fail_on": "drifted"}, "Not every PBX is as it must be: 1 drifted."),
+        ({"compliance_fail_on": ["broken", "failed"]}, ""),
+        ({"compliance_fail_on_drift": True}, "Not every PBX is as it must be: 1 drifted."),
+        ({"compliance_min_hosts": 4}, "3 of 3 PBXs could be checked, and at least 4 must be."),
+        ({"compliance_fail_on": "", "compliance_min_hosts": "", "compliance_keep": ""}, ""),
+    ],
+)
+def test_what_makes_a_run_fail(fleet: Controller, tmp_path: Path, variables: dict[str, Any], said: str) -> None:
+    done, report = fleet.compliance(directory=tmp_path, **variables)
+    assert (done.code != 0) == bool(said), done.output
+    assert said in " ".join(done.output.split())
+    assert report["summary"]["total"] == 3
+
+
+def test_a_verdict_that_there_is_none_of_is_refused(fleet: Controller, tmp_path: Path) -> None:
+    done = fleet.play(
+        "tcx.m365.compliance", variables={"compliance_report_dir": str(tmp_path), "compliance_fail_on": ["drift"]}
+    )
+    assert done.code != 0
+    assert "drift" in done.output
+    assert "drifted" in done.output
