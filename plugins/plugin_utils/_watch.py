@@ -33,11 +33,14 @@ class Watch:
 
     :param until: the monotonic time by which it must have ended or begun the next step.
     :param given_up: nobody waits for this host any more, so it must not write any more.
+    :param relieved: it has waited for long, and another thread has taken the place of its own.
     """
 
     host: str
     until: float = field(default_factory=lambda: time.monotonic() + FIRST_S + GRACE_S)
     given_up: bool = False
+    relieved: bool = False
+    since: float = field(default_factory=time.monotonic)
 
     @property
     def overdue(self) -> bool:

@@ -51,6 +51,12 @@ _ALIVE = "alive"
 _Event = tuple[str, str, Any]
 
 _TICK_S = 0.5
+
+SLOW_S = 5.0
+"""A PBX that takes longer does not count as one that is worked on: nearly all of this time it waits for somebody else."""
+RELIEF = 4
+"""At most so many times the threads that were asked for, however many PBXs are slow."""
+
 SILENCE_S = 60.0
 """A process says every tick that it is there. One that is silent for so long is stuck as a whole, and is ended."""
 
@@ -174,6 +180,7 @@ class _Crew:
         self._events = events
         self._lock = threading.Lock()
         self._watches: dict[str, Watch] = {}
+        self._spare = (RELIEF - 1) * threads if threads > 1 else 0
         for _thread in range(max(1, min(threads, len(hosts)))):
             self._start()
 
@@ -184,10 +191,22 @@ class _Crew:
             for watch in late:
                 watch.given_up = True
                 del self._watches[watch.host]
-            hosts = [watch.host for watch in late]
-        for _host in hosts:
+        for watch in late:
+            if not watch.relieved:
+                self._start()
+        return [watch.host for watch in late]
+
+    def relieve(self) -> None:
+        """Let other threads go on in the place of those that wait: for replication, a throttled tenant, a slow PBX."""
+        with self._lock:
+            now = time.monotonic()
+            slow = [each for each in self._watches.values() if not each.relieved and now - each.since > SLOW_S]
+            relieved = slow[: min(self._spare, len(self._waiting))]
+            for watch in relieved:
+                watch.relieved = True
+            self._spare -= len(relieved)
+        for _watch_of_host in relieved:
             self._start()
-        return hosts
 
     def stop(self) -> None:
         """Nothing further is begun, and what is under way writes nothing more."""
@@ -212,7 +231,10 @@ class _Crew:
                 if watch.given_up:
                     return
                 self._watches.pop(watch.host, None)
+                self._spare += watch.relieved
             self._events.put((watch.host, _RESULT, outcome.result))
+            if watch.relieved:
+                return
 
     def _next(self) -> Watch | None:
         with self._lock:
@@ -250,6 +272,7 @@ def _in_threads(
             for host in crew.overdue():
                 left.discard(host)
                 yield host, _RESULT, crashed(_LATE)
+            crew.relieve()
             if pulse:
                 yield "", _ALIVE, None
     finally:

@@ -49,6 +49,43 @@ def test_a_host_that_does_not_end_is_given_up_and_the_others_are_done(
     assert found == {host: {"host": host} for host in HOSTS if host != "pbx003"}
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_hosts_that_wait_do_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
+    """As many as there are threads wait until nobody else is left; each process can do its own without them."""
+    monkeypatch.setattr(sweeping, "SLOW_S", 0.1)
+    monkeypatch.setattr(sweeping, "_TICK_S", 0.05)
+    slow = set(HOSTS[:4])
+    done: list[str] = []
+
+    def work(host: str, _say: Say) -> dict[str, Any]:
+        if host not in slow:
+            done.append(host)
+            return {"host": host}
+        ends = time.monotonic() + 20
+        while len(done) < (len(HOSTS) - len(slow)) / processes and time.monotonic() < ends:
+            time.sleep(0.01)
+        return {"host": host, "late": time.monotonic() >= ends}
+
+    found = dict(sweep(HOSTS, work, threads=4, processes=processes))
+    assert sorted(found) == HOSTS
+    assert [host for host in slow if found[host]["late"]] == []
+
+
+def test_one_at_a_time_means_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "SLOW_S", 0.05)
+    monkeypatch.setattr(sweeping, "_TICK_S", 0.02)
+    under_way: list[str] = []
+
+    def work(host: str, _say: Say) -> dict[str, Any]:
+        under_way.append(host)
+        time.sleep(0.2)
+        most = len(under_way)
+        under_way.remove(host)
+        return {"most": most}
+
+    assert {result["most"] for _host, result in sweep(HOSTS[:4], work, threads=1, processes=1)} == {1}
+
+
 def test_a_host_that_was_given_up_begins_no_further_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_watch, "FIRST_S", 0.3)
     monkeypatch.setattr(_watch, "GRACE_S", 0.0)
