@@ -21,10 +21,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Callable, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import env_fallback, remove_values
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline, _proxy, _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, read_arguments, secrets_in
+from ansible_collections.tcx.m365.plugins.module_utils._common import installing
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_data, visible_lines
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
@@ -158,14 +159,11 @@ def missing_dependency() -> dict[str, Any] | None:
     """The result of a task that cannot even begin, or ``None`` when every package is there."""
     if not MISSING:
         return None
-    package, traceback = MISSING[0]
-    names = ", ".join(name for name, _traceback in MISSING)
-    reason = f"for tcx.m365 (missing: {names}); in an execution environment add them to its requirements"
     return {
         "failed": True,
         "changed": False,
-        "msg": missing_required_lib(package, reason=reason),
-        "exception": traceback,
+        "msg": installing.sentence([name for name, _traceback in MISSING], installing.Python.here()),
+        "exception": MISSING[0][1],
     }
 
 

@@ -17,6 +17,7 @@ import functools
 import os
 import ssl
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING, requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 
@@ -56,7 +57,7 @@ def _made(verify: bool, ca_path: str, _version: int) -> ssl.SSLContext:
             made.load_verify_locations(cafile=ca_path)
     except OSError as error:
         raise BadInput(
-            f"the CA bundle {ca_path} cannot be used: {error.strerror or error}",
+            f"the CA bundle {ca_path} cannot be used: {error.strerror or error}{tried_at(ca_path)}",
             remedy="Give the path of a PEM bundle as ca_path, or correct REQUESTS_CA_BUNDLE.",
         ) from None
     return made

@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
 from ansible_collections.tcx.m365.plugins.module_utils._deps import UnsupportedAlgorithm, rsa, serialization, x509
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
@@ -60,9 +61,7 @@ def content_of(given: str, subject: str) -> tuple[bytes, str]:
     if decoded is not None:
         return decoded, subject
     if one_line and _FILE_NAME.fullmatch(text) and not _PERHAPS_A_KEY.fullmatch(text):
-        whole = os.path.abspath(path)
-        place = "" if whole == text else f" (at {whole}; a relative path starts where Ansible was started)"
-        raise BadInput(f"{subject}: there is no file {text}{place}")
+        raise BadInput(f"{subject}: there is no file {text}{tried_at(text)}")
     raise BadInput(f"{subject} is neither PEM text nor a file")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -36,6 +37,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import Unknown, unknown_variables
+
+_TRIED = "read the variables of this PBX"
 
 ResolveTenant = Callable[["Variables", str], str]
 """From the domain of a tenant to its id."""
@@ -82,11 +85,7 @@ class Variables(dict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
         if isinstance(value, AnsibleError):
-            raise BadInput(
-                f"the variable {name} cannot be read: {_first_line(value)}",
-                tried="read the variables of this PBX",
-                remedy="Give it a value in the inventory.",
-            )
+            raise _unreadable(name, value)
         return value
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -312,6 +311,27 @@ def _problems_of_id(option: str, name: str, value: str) -> list[str]:
 
 def _is_empty(value: Any) -> bool:
     return value is None or value in ({}, []) or (isinstance(value, str) and not value.strip())
+
+
+_VAULT = re.compile(r"vault secret|vault password|decrypt", re.IGNORECASE)
+
+
+def _unreadable(name: str, error: AnsibleError) -> BadInput:
+    """The error for a variable that cannot be templated; of one that is encrypted, Ansible says it in five ways."""
+    said = " ".join(str(each) for each in (error, error.__cause__ or "", getattr(error, "orig_exc", "") or ""))
+    if not _VAULT.search(said):
+        return BadInput(
+            f"the variable {name} cannot be read: {_first_line(error)}",
+            tried=_TRIED,
+            remedy="Give it a value in the inventory.",
+        )
+    missing = "no vault secrets found" in said.lower()
+    why = "no vault password was given" if missing else "none of the vault passwords that were given opens it"
+    return BadInput(
+        f"the variable {name} is encrypted by Ansible Vault, and {why}",
+        tried=_TRIED,
+        remedy="Run again with --vault-password-file FILE or --ask-vault-pass, or set vault_password_file in ansible.cfg.",
+    )
 
 
 def _first_line(error: AnsibleError) -> str:

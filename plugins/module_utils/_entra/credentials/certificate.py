@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import pem
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
 from ansible_collections.tcx.m365.plugins.module_utils._deps import pkcs12, rsa, serialization
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
     ConfidentialCredential,
@@ -119,7 +120,7 @@ class ClientCertificate(ConfidentialCredential):
                 return stream.read()
         except OSError as error:
             raise BadInput(
-                f"O(certificate_path) {self.path} cannot be read: {error.strerror}",
+                f"O(certificate_path) {self.path} cannot be read: {error.strerror}{tried_at(self.path)}",
                 remedy="Give a PEM file with certificate and private key, or a PFX file.",
             ) from None
 

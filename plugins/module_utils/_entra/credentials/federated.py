@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
     ConfidentialCredential,
     Credential,
@@ -79,7 +80,8 @@ class FederatedToken(ConfidentialCredential):
                 return stream.read().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            raise BadInput(f"O(federated_token_file) {self.path} cannot be read: {reason}") from None
+            said = f"O(federated_token_file) {self.path} cannot be read: {reason}{tried_at(self.path)}"
+            raise BadInput(said) from None
 
 
 @dataclass

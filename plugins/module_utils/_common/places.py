@@ -1,0 +1,17 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Where a file was looked for, for people who started Ansible in another directory than they think."""
+
+from __future__ import annotations
+
+import os
+
+
+def tried_at(path: str) -> str:
+    """Ends a sentence about a file; nothing where it was given as an absolute path."""
+    whole = os.path.abspath(os.path.expanduser(path))
+    return "" if whole == path else f" (at {whole}; a relative path starts where Ansible was started)"
