@@ -1,0 +1,195 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The whole way of a managed service provider, from an empty directory, with the commands of docs/first-hour.md: the
+automation's application, the consent of three tenants of five, the table, a rollout to those three, the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
+from tcx_lab.testing import Lab
+
+from .conftest import Controller, Outcome
+
+CUSTOMERS = ("acme", "bolt", "cargo", "delta", "echo")
+CONSENTING = CUSTOMERS[:3]
+PLAN = FleetPlan(
+    [TenantPlan("msp", users=1), *(TenantPlan(name, users=2) for name in CUSTOMERS)],
+    [PbxPlan(name, name) for name in CUSTOMERS],
+)
+VARIABLES = ("-e", "@bootstrap/inventory_vars.yml")
+AZ = """#!{python}
+import json, sys
+token = {token!r}
+if sys.argv[1:3] == ["account", "show"]:
+    print(json.dumps({{"tenantId": token["tenant"], "user": {{"name": "operator"}}}}))
+elif sys.argv[1:3] == ["account", "get-access-token"] and sys.argv[-1] == token["tenant"]:
+    print(json.dumps(token))
+else:
+    sys.exit("ERROR: Please run 'az login' to setup account.")
+"""
+
+
+class Msp(Controller):
+    """A controller whose inventory knows the PBXs, and nothing of any application yet."""
+
+    def __init__(self, lab: Lab, home: Path) -> None:
+        super().__init__(lab, home)
+        inventory = lab.inventory
+        for name in ("entra_client_id", "entra_client_secret"):
+            del inventory["tcx"]["vars"][name]
+        self.path = home / "inventory.json"
+        self.path.write_text(json.dumps(inventory), encoding="utf-8")
+        domains = {each["domain"].partition(".")[0]: each["id"] for each in lab.control.state()["tenants"]}
+        self.tenants = {name: domains[name] for name in CUSTOMERS}
+        self.home_tenant = domains["msp"]
+
+    def az(self, playbook: str, *arguments: str, **options: Any) -> Outcome:
+        """Run a playbook as a person who has signed in to the Azure CLI."""
+        token = self.lab.control.sign_in(self.home_tenant, "Application Administrator", "Privileged Role Administrator")
+        program = self.home / "bin" / "az"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(AZ.format(python=sys.executable, token=token), encoding="utf-8")
+        program.chmod(0o755)
+        return self.ours(playbook, *arguments, PATH=f"{program.parent}:{os.environ['PATH']}", **options)
+
+    def ours(self, playbook: str, *arguments: str, **options: Any) -> Outcome:
+        return self.play(playbook, *arguments, inventory=self.path, **options)
+
+    def client_id(self) -> str:
+        text = (self.home / "bootstrap" / "inventory_vars.yml").read_text(encoding="utf-8")
+        found = re.search(r'^entra_client_id: "(.+)"$', text, re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    def table(self, *arguments: str, **variables: Any) -> tuple[Outcome, dict[str, Any]]:
+        done = self.ours(
+            "tcx.m365.tenants", *VARIABLES, *arguments, variables={"tenants_file": "tenants.json", **variables}
+        )
+        content: dict[str, Any] = json.loads((self.home / "tenants.json").read_text(encoding="utf-8"))
+        return done, content
+
+
+@pytest.fixture(scope="module")
+def msp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Msp]:
+    with Lab.start(PLAN) as lab:
+        yield Msp(lab, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def bootstrapped(msp: Msp) -> Outcome:
+    """After the first command; checked before the first test."""
+    done = msp.az("tcx.m365.bootstrap")
+    assert done.code == 0, done.output
+    return done
+
+
+def test_bootstrap_says_what_comes_next(msp: Msp, bootstrapped: Outcome) -> None:
+    app_id = msp.client_id()
+    for name in CUSTOMERS:
+        assert f"/{msp.tenants[name]}/adminconsent?client_id={app_id}" in bootstrapped.output
+    directory = msp.home / "bootstrap"
+    assert sorted(path.suffix for path in directory.iterdir()) == [".json", ".md", ".pem", ".yml"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
+    assert "PRIVATE KEY" not in bootstrapped.output
+
+
+def test_before_a_consent_a_rollout_names_the_address(msp: Msp, bootstrapped: Outcome) -> None:
+    assert bootstrapped.code == 0
+    done = msp.ours("tcx.m365.rollout", *VARIABLES, "--limit", "echo")
+    assert done.code != 0
+    assert f"/{msp.tenants['echo']}/adminconsent?client_id={msp.client_id()}" in done.sentence("echo")
+
+
+def test_three_of_five_consent_and_the_table_tells_which(msp: Msp, bootstrapped: Outcome) -> None:
+    assert bootstrapped.code == 0
+    for name in CONSENTING:
+        msp.lab.control.consent(msp.tenants[name], msp.client_id())
+    msp.lab.control.clear_log()
+    done, content = msp.table()
+    assert done.code == 0, done.output
+    assert content["schema_version"] == 1
+    assert (content["summary"]["total"], content["summary"]["ready"], content["summary"]["not_consented"]) == (5, 3, 2)
+    rows = {each["hosts"][0]: each for each in content["tenants"]}
+    for name in CONSENTING:
+        assert (rows[name]["consented"], rows[name]["missing"], rows[name]["too_wide"]) == (True, [], [])
+        assert rows[name]["credential"]["days_left"] > 300
+    for name in CUSTOMERS[3:]:
+        address = f"/{msp.tenants[name]}/adminconsent?client_id={msp.client_id()}"
+        assert rows[name]["consented"] is False
+        assert rows[name]["consent_url"].endswith(address)
+        assert address in rows[name]["message"]
+        assert address in done.output
+    assert "5 tenants: 3 consented, 2 not consented" in done.output
+    assert msp.writes() == []
+
+
+def test_waiting_ends_in_time_and_says_for_whom(msp: Msp, bootstrapped: Outcome) -> None:
+    assert bootstrapped.code == 0
+    done, _content = msp.table(tenants_wait=1, tenants_interval=1)
+    assert done.code != 0
+    assert "2 of 5 tenants are not ready after 1 s (tenants_wait): delta, echo" in done.output
+
+
+def test_rollout_and_report_for_those_who_have_consented(msp: Msp, bootstrapped: Outcome, tmp_path: Path) -> None:
+    assert bootstrapped.code == 0
+    limit = ("--limit", ",".join(CONSENTING))
+    done = msp.ours("tcx.m365.rollout", *VARIABLES, *limit)
+    assert done.code == 0, done.output
+    assert done.changed() == list(CONSENTING)
+    done = msp.ours(
+        "tcx.m365.compliance", *VARIABLES, *limit, variables={"compliance_report_dir": str(tmp_path / "reports")}
+    )
+    assert done.code == 0, done.output
+    report = json.loads((tmp_path / "reports" / "compliance.json").read_text(encoding="utf-8"))
+    assert (report["summary"]["total"], report["summary"]["compliant"]) == (3, 3)
+
+
+def test_a_limit_that_leaves_the_controller_out_is_no_success(msp: Msp) -> None:
+    done = msp.az("tcx.m365.bootstrap", "--limit", "acme")
+    assert done.code != 0
+    assert "--limit" in done.output
+
+
+def test_nobody_signed_in_is_told_how_to(msp: Msp, tmp_path: Path) -> None:
+    done = msp.ours("tcx.m365.bootstrap", variables={"bootstrap_dir": str(tmp_path)})
+    assert done.code != 0
+    assert "az login --tenant" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encrypted_variable_asks_for_the_password(msp: Msp, tmp_path: Path) -> None:
+    more = tmp_path / "vault.yml"
+    text = "$ANSIBLE_VAULT;1.1;AES256\n6161\n".replace("\n", "\n        ")
+    more.write_text(f"tcx:\n  vars:\n    tcx_client_secret: !vault |\n        {text}\n", encoding="utf-8")
+    hosts = {"tcx": {"hosts": {"acme": {"tcx_url": "https://127.0.0.1:1", "tcx_client_id": "900"}}}}
+    (tmp_path / "hosts.json").write_text(json.dumps(hosts), encoding="utf-8")
+    done = msp.play("tcx.m365.rollout", "-i", str(more), inventory=tmp_path / "hosts.json")
+    assert done.code != 0
+    assert "tcx_client_secret is encrypted by Ansible Vault, and no vault password was given" in done.output
+    assert "--ask-vault-pass" in done.output
+
+
+def test_a_missing_package_is_named_with_the_command(msp: Msp, tmp_path: Path) -> None:
+    (tmp_path / "msal.py").write_text("raise ImportError('not installed')\n", encoding="utf-8")
+    done = msp.ours("tcx.m365.tenants", PYTHONPATH=str(tmp_path))
+    assert done.code != 0
+    assert re.search(r"The Python package msal cannot be imported by \S+python\S*\. \w.*'?msal>=1\.35\.0", done.output)
+
+
+def test_the_collection_of_the_controller_is_missing_in_one_sentence(msp: Msp) -> None:
+    done = msp.ours("tcx.m365.controller_setup")
+    assert done.code != 0
+    assert "ansible-galaxy collection install awx.awx" in done.output
+    assert len(done.stdout.splitlines()) < 30
