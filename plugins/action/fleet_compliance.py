@@ -230,6 +230,10 @@ def _silent(_text: str) -> None:
 
 def _entry(host: str, entry: dict[str, Any]) -> dict[str, Any]:
     if "crashed" in entry:
+        if entry.get("late"):
+            return HostResult(
+                host=host, verdict="unreachable", reasons=[f"The PBX was given up: {entry['crashed']}."]
+            ).to_dict()
         return HostResult(host=host, verdict="failed", reasons=[f"Unexpected error: {entry['crashed']}."]).to_dict()
     return entry
 

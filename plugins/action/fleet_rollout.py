@@ -185,7 +185,8 @@ def _hear(host: str, kind: str, text: str) -> None:
 
 def _from_entry(entry: dict[str, Any]) -> dict[str, Any] | None:
     if "crashed" in entry:
-        said = f"Unexpected error: {entry['crashed']}. What was written so far stays; run it again."
+        how = "The PBX was given up" if entry.get("late") else "Unexpected error"
+        said = f"{how}: {entry['crashed']}. What was written so far stays; run it again."
         return {"failed": True, "changed": False, "msg": said}
     found: dict[str, Any] | None = entry.get("result")
     return found

@@ -54,6 +54,13 @@ options:
     type: bool
     default: false
     version_added: 2.0.0
+  grants:
+    description:
+      - Whether the permissions are granted afterwards. Set it to V(false) where somebody else grants them. An application that holds
+        credentials or owners that nobody here knows can then be adopted although permissions are missing.
+    type: bool
+    default: true
+    version_added: 2.0.0
   create_with:
     description:
       - What an application gets that this collection makes or has made, unless the options of the same names say otherwise. An

@@ -49,12 +49,15 @@ options:
   operation:
     description:
       - Which steps are taken, by the name of what they are for.
-      - V(rollout) takes C(pbx), C(preflight), C(license), C(application), C(grant), C(settings), C(sign_in), C(directory),
-        C(people). Where a release does not report its edition (before 20.0.10), C(license) writes first what the license may
-        not include, so that a refusal comes before anything is written in Microsoft Entra.
-      - V(preflight) takes C(pbx) and C(preflight). V(compliance) takes what a rollout takes, without C(sign_in).
-      - V(rotate_certificate) takes C(pbx), C(preflight), C(license), C(application), C(grant), C(settings),
+      - V(rollout) takes C(pbx), C(preflight), C(candidate), C(grantable), C(license), C(application), C(grant), C(settings),
+        C(sign_in), C(directory), C(people). Where a release does not report its edition (before 20.0.10), C(license) writes
+        first what the license may not include, so that a refusal comes before anything is written in Microsoft Entra.
+      - V(preflight) takes C(pbx), C(preflight), C(candidate), C(grantable). V(compliance) takes what a rollout takes, without C(sign_in).
+      - V(rotate_certificate) takes C(pbx), C(preflight), C(candidate), C(grantable), C(license), C(application), C(grant), C(settings),
         C(retire).
+      - C(candidate) finds out which application it is and whether it may be taken. C(grantable) finds out whether it may be
+        granted permissions, where it has credentials or owners that nobody here knows. In check mode C(application) and
+        C(grant) do that themselves.
       - V(offboard) takes C(confirmed), C(linked), C(deletable), C(unlink), C(delete).
       - V(rollback) takes C(snapshot), C(restore_application), C(restore_consent), C(restore_settings), C(withdraw_consent),
         C(withdraw_application), C(restored), and undoes what the run that C(snapshot) names has changed.

@@ -15,7 +15,7 @@ from typing import Any, Callable
 from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, ownership, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import Caller, Candidate, Claim, Decision
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed, unique_name_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import normalized_thumbprint
@@ -35,6 +35,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "require_evidence": {"type": "bool", "default": False},
     "shared_certificates": {"type": "list", "elements": "str", "default": []},
     "in_use": {"type": "bool", "default": False},
+    "grants": {"type": "bool", "default": True},
     "create_with": {
         "type": "dict",
         "options": {
@@ -140,6 +141,18 @@ class Trust:
         self.candidate = candidate
         self.decision = adoption.decide(candidate, claim, self._caller, tenant)
 
+    def check(self) -> None:
+        """Refuse to prepare an application for permissions that would then be withheld; for a task that writes.
+
+        :raises adoption.NotConfirmed: strangers hold the application, and it has not all of the permissions yet.
+        """
+        candidate, decision = self.candidate, self.decision
+        if candidate is None or decision is None or not decision.holds_consent:
+            return
+        if candidate.granted is None and candidate.service_principal is not None:
+            candidate = replace(candidate, granted=self._granted_to(candidate))
+        adoption.check_consent(candidate, self.claim(candidate.application), decision.unknown)
+
     def claim(self, application: Mapping[str, Any]) -> Claim:
         """Why the application is looked at."""
         desired, named_by = self.desired, adoption.INVENTORY
@@ -155,6 +168,7 @@ class Trust:
             neighbors=frozenset(normalized_thumbprint(each) for each in self._params["shared_certificates"] or ()),
             known_owners=frozenset(desired.owners or ()),
             wanted=frozenset(names.label(each.resource, each.name, catalogs) for each in self._wanted()),
+            grants=bool(self._params["grants"]),
             now=self.client.now().isoformat(),
         )
 
@@ -226,10 +240,11 @@ class Trust:
     def _must_read_grants(self, candidate: Candidate) -> bool:
         """An adoption is judged by, and told with, what the application has been granted."""
         application = candidate.application
-        made = self._caller.made(application) and unique_name_of(application) == self.desired.key.unique_name != ""
-        if ownership.is_marked(application) or made or candidate.service_principal is None:
+        if candidate.service_principal is None:
             return False
-        return self._evidence or self.desired.pbx is not None
+        if adoption.gains(application, self.claim(application), self._caller):
+            return True
+        return self.desired.pbx is not None and not (ownership.is_marked(application) or self._caller.made(application))
 
     def _granted_to(self, candidate: Candidate) -> frozenset[str]:
         if candidate.app_id not in self._granted:

@@ -146,8 +146,11 @@ def run(task: Task) -> Outcome:
     within = float(params["wait_timeout"])
 
     missing: list[str] = []
+    trust: Trust | None = None
 
     def check(desired: Desired, observed: Observed, plan: Plan) -> None:
+        if trust is not None and plan and not task.check_mode:
+            trust.check()
         missing[:] = _check_before_writing(task, client, desired, observed, plan)
 
     if params["state"] == "absent":

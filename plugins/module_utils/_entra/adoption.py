@@ -95,6 +95,11 @@ class Candidate:
     def app_id(self) -> str:
         return str(self.application.get("appId") or "").lower()
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it was deleted and can still be restored."""
+        return bool(self.application.get("deletedDateTime"))
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -105,6 +110,7 @@ class Claim:
     :param neighbors: of those that it has for other PBXs with the same application.
     :param known_owners: object ids that the inventory names as owners.
     :param wanted: names of the permissions that are to be granted.
+    :param grants: whether :attr:`wanted` is to be granted; otherwise nobody gains anything by them.
     :param now: an ISO date; a credential that expired before it lets nobody in.
     """
 
@@ -115,7 +121,16 @@ class Claim:
     neighbors: frozenset[str] = frozenset()
     known_owners: frozenset[str] = frozenset()
     wanted: frozenset[str] = frozenset()
+    grants: bool = True
     now: str = ""
+
+    def is_named(self, application: Mapping[str, Any]) -> bool:
+        """Whether an application has the unique name that the inventory gives. Anybody may take a free one."""
+        return unique_name_of(application) == self.unique_name != ""
+
+    def is_marked(self, application: Mapping[str, Any]) -> bool:
+        """Whether an application is marked for this PBX. Every owner can set that mark."""
+        return self.pbx is not None and self.pbx.identity in ownership.pbxs_of(application)
 
 
 @dataclass(frozen=True)
@@ -152,30 +167,47 @@ def decide(candidate: Candidate, claim: Claim, caller: Caller, tenant_id: str) -
     if claim.named_by == INVENTORY:
         return Decision(USE if marked else ADOPT, unknown, stated=True)
     proof = tuple(evidence(application, claim))
-    ours = caller.made(application) and (marked or unique_name_of(application) == claim.unique_name != "")
-    if ours:
-        proof = (*proof, "the automation registered it")
-    other = _belongs_to(application, claim, evidence(application, claim))
+    ours = caller.made(application) and (claim.is_named(application) or claim.is_marked(application))
+    other = _belongs_to(application, claim, proof)
     if other:
         raise _refused(candidate, claim, other)
-    if marked or ours:
-        if unknown and not proof:
-            raise _refused(
-                candidate,
-                claim,
-                f"it carries the tag {MARK}, which every owner can set, but neither the certificate of this PBX nor "
-                f"a redirect URI of it, and it holds {_listed(unknown)}",
-            )
-        return Decision(USE, unknown, proof=proof)
-    if not proof:
+    if candidate.is_deleted and not caller.made(application):
         raise _refused(
             candidate,
             claim,
-            "nothing in the tenant confirms that it is this PBX's: it has neither the certificate in entra_app_public_key "
-            "nor a redirect URI on the host of tcx_url",
+            "it was deleted, and who owns it and may sign in with it shows only after it is restored",
         )
-    _check_permissions(candidate, claim, unknown)
-    return Decision(ADOPT, unknown, proof=proof)
+    if not (marked or ours):
+        if not proof:
+            raise _refused(
+                candidate,
+                claim,
+                "nothing in the tenant confirms that it is this PBX's: it has neither the certificate in "
+                "entra_app_public_key nor a redirect URI on the host of tcx_url",
+            )
+        _check_width(candidate, claim)
+        check_consent(candidate, claim, unknown)
+        return Decision(ADOPT, unknown, proof=proof)
+    if not (proof or ours):
+        _check_tag(candidate, claim, unknown)
+    if gains(application, claim, caller):
+        _check_width(candidate, claim)
+    return Decision(USE, unknown, proof=(*proof, "the automation registered it") if ours else proof)
+
+
+def gains(application: Mapping[str, Any], claim: Claim, caller: Caller) -> bool:
+    """Whether the PBX would get, with the application, what others have granted to it.
+
+    It would not where its own certificate is there already, where it brings none to an application that has its redirect
+    URI, and in one that the automation has registered for it. A mark alone, which every owner can set, counts for nothing.
+    """
+    if claim.named_by == INVENTORY or (caller.made(application) and claim.is_named(application)):
+        return False
+    if not ownership.is_marked(application):
+        return True
+    if not claim.thumbprints:
+        return not evidence(application, claim)
+    return claim.thumbprints.isdisjoint(thumbprint_of(entry) for entry in application.get("keyCredentials") or ())
 
 
 def decide_missing(app_id: str, principal: Mapping[str, Any] | None, *, in_use: bool, tenant_id: str) -> None:
@@ -330,7 +362,17 @@ def _belongs_to(application: Mapping[str, Any], claim: Claim, proof: Iterable[st
     return ""
 
 
-def _check_permissions(candidate: Candidate, claim: Claim, unknown: tuple[str, ...]) -> None:
+def _check_tag(candidate: Candidate, claim: Claim, unknown: tuple[str, ...]) -> None:
+    """Raise where an application has our mark and nothing else that speaks for this PBX."""
+    said = f"it carries the tag {MARK}, which every owner can set, but neither the certificate of this PBX nor a redirect URI of it"
+    if unknown:
+        raise _refused(candidate, claim, f"{said}, and it holds {_listed(unknown)}")
+    if not (claim.is_named(candidate.application) or claim.is_marked(candidate.application)):
+        raise _refused(candidate, claim, said)
+
+
+def _check_width(candidate: Candidate, claim: Claim) -> None:
+    """Raise where an application has been granted more than any feature of a PBX needs."""
     granted = candidate.granted or frozenset()
     wider = sorted(granted - claim.wanted - GRANTABLE)
     if wider:
@@ -339,8 +381,13 @@ def _check_permissions(candidate: Candidate, claim: Claim, unknown: tuple[str, .
             claim,
             f"it has been granted more than a PBX needs: {', '.join(wider)}; the PBX would get all of it",
         )
+
+
+def check_consent(candidate: Candidate, claim: Claim, unknown: tuple[str, ...]) -> None:
+    """Raise :class:`NotConfirmed` where permissions would be granted to an application that strangers hold."""
+    granted = candidate.granted or frozenset()
     missing = sorted(claim.wanted - granted)
-    if unknown and missing:
+    if unknown and missing and claim.grants:
         raise _refused(
             candidate,
             claim,

@@ -302,7 +302,12 @@ class Application(Replicated[Observed]):
         if not answer.ok and not isinstance(answer.error, NotFound):
             raise answer.error.while_trying("restore the deleted application", str(deleted.get("appId")))
         restored = Observed(application={**deleted, "deletedDateTime": None})
-        return self.client.eventually(lambda: self._seen(restored), "the restored application is being replicated")
+        seen = self.client.eventually(lambda: self._seen(restored), "the restored application is being replicated")
+        # Owners and federated credentials come back with it, and could not be seen before.
+        seen = self.finder.again(seen, application_too=False, audit=True)
+        if self.finder.judge is not None:
+            self.finder.judge(seen)
+        return seen
 
     def _restore_principal(self, state: Observed) -> Observed:
         """It comes back as it was; a new one would ask for no assignment, and the old one could never be restored."""

@@ -136,17 +136,29 @@ def others_in(desired: Desired, observed: Observed) -> list[str]:
 
 
 def _check_membership(desired: Desired, application: Json) -> None:
-    """Raise :class:`NotOurs` for an application that is marked, and not for this PBX."""
+    """Raise :class:`NotOurs` for an application that is marked, and not for this PBX.
+
+    A mark alone is no reason to delete: every owner can set it, and a PBX may name any application.
+    """
     pbx = desired.pbx
-    marked_for = ownership.pbxs_of(application)
-    if pbx is None or pbx.identity in marked_for:
+    if pbx is None:
         return
-    name = unique_name_of(application)
-    if not marked_for and (name == desired.key.unique_name or desired.stated or not name):
+    marked_for, name = ownership.pbxs_of(application), unique_name_of(application)
+    named = name == desired.key.unique_name != ""
+    own = [each.thumbprint for each in desired.certificates or ()]
+    confirmed = desired.stated or named or ownership.has_entries_of(application, pbx, own)
+    if pbx.identity in marked_for and confirmed:
         return
-    owner = ", ".join(marked_for) or f"the one that has the unique name {name}"
+    if not marked_for and (named or desired.stated or (confirmed and not name)):
+        return
+    others = ", ".join(each for each in marked_for if each != pbx.identity) or (
+        name and f"the one that has the unique name {name}"
+    )
+    said = f"it is another PBX's ({others}), not that of {pbx.identity}"
+    if not others:
+        said = f"it has neither a certificate nor a redirect URI of {pbx.identity}"
     raise NotOurs(
-        f"it is another PBX's ({owner}), not that of {pbx.identity}",
+        said,
         tried="remove the application of a PBX",
         target=str(application.get("appId") or desired.key.text()),
         remedy="Nothing of it was changed. Check what the PBX points to; entra_app_app_id names the right application.",

@@ -139,6 +139,14 @@ def redirect_uris(application: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def has_entries_of(application: Mapping[str, Any], pbx: Pbx, own: Iterable[str] = ()) -> bool:
+    """Whether an application has a certificate that the inventory names for this PBX, or a redirect URI of it."""
+    wanted = frozenset(own)
+    if any(thumbprint_of(entry) in wanted for entry in application.get("keyCredentials") or ()):
+        return True
+    return any(pbx.owns_uri(uri) for uri in redirect_uris(application))
+
+
 def stakes(application: Mapping[str, Any], pbx: Pbx, own: Iterable[str] = ()) -> Stakes:
     """What others hold in an application.
 

@@ -24,7 +24,11 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import USERS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
-UNREACHABLE_KINDS = frozenset(("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline"))
+UNREACHABLE_KINDS = frozenset(
+    ("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline", "abandoned")
+)
+"""Kinds of errors after which nobody knows what the PBX or its tenant would have answered. One that did answer, with
+something that cannot be right (``bad_answer``), has failed; so has a machine of ours that ran out of something."""
 _NOT_ASKED = UNREACHABLE_KINDS | {"bad_answer", "unexpected"}
 """Verdicts about one side of a sign-in that tell nothing about the sign-in."""
 _SIDES = (("Microsoft Entra", "entra"), ("the PBX", "pbx"))

@@ -104,6 +104,7 @@ SOURCES: Mapping[str, Source] = {
         Source(
             azure_app_registration.CAPABILITY,
             APPLICATION,
+            {"grants": "entra_app_manage_grants"},
             decided=frozenset({"unique_name", "app_id", "prefer", "state", "purge", "undo"})
             | {"pbx", "pbx_names", "require_evidence", "in_use", "shared_certificates"},
         ),

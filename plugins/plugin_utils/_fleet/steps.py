@@ -98,9 +98,30 @@ def _application(work: Work) -> dict[str, Any]:
     return arguments
 
 
-def _grant(work: Work) -> dict[str, Any]:
+def _found(_work: Work, found: Result) -> Result:
+    """What a look at the application has found. The step that writes says everything else again."""
+    told = ("failed", "msg", "error", "exception", "changed", "app_id", "adopted", "adoption", "unknown_credentials")
+    return {name: found[name] for name in told if name in found}
+
+
+def _writes(work: Work) -> bool:
+    """In check mode the steps that write only look themselves."""
+    return not work.check_mode
+
+
+def _is_held(work: Work) -> bool:
+    """Whether strangers hold the application, so that new permissions would be refused."""
+    managed = work.is_set("entra_app_manage_grants", default=True)
+    return managed and _writes(work) and bool(work.result("candidate").get("unknown_credentials"))
+
+
+def _grantable(work: Work) -> dict[str, Any]:
+    return _grant(work, "candidate")
+
+
+def _grant(work: Work, judged: str = "application") -> dict[str, Any]:
     """Only to an application that a step of this run has judged, or that the inventory states: never by the PBX's word."""
-    application = work.result("application")
+    application = work.result(judged)
     app_id = application.get("app_id") or work.variables.get("entra_app_app_id")
     if not app_id:
         raise BadInput(
@@ -265,6 +286,27 @@ _STEPS = (
         entra_preflight.CAPABILITY,
         needs=("pbx",),
     ),
+    # Which application it is, and whether it may be taken, is found out before anything is written on any side.
+    Step(
+        "candidate",
+        CHECK,
+        _application,
+        azure_app_registration.CAPABILITY,
+        needs=("pbx", "preflight"),
+        when=_writes,
+        forced_check=True,
+        finish=_found,
+    ),
+    Step(
+        "grantable",
+        CHECK,
+        _grantable,
+        graph_permission_grant.CAPABILITY,
+        needs=("candidate",),
+        when=_is_held,
+        forced_check=True,
+        finish=_found,
+    ),
     Step(
         "license",
         WRITE,
@@ -279,7 +321,7 @@ _STEPS = (
         WRITE,
         _application,
         azure_app_registration.CAPABILITY,
-        needs=("pbx", "preflight", "license"),
+        needs=("pbx", "preflight", "candidate", "grantable", "license"),
         keeps=("app_id", "admin_consent_url", "removed_certificates", "unknown_credentials"),
     ),
     Step(
@@ -430,7 +472,7 @@ _STEPS = (
 
 STEPS: Mapping[str, Step] = {step.name: step for step in _STEPS}
 
-_PREFLIGHT = ("pbx", "preflight")
+_PREFLIGHT = ("pbx", "preflight", "candidate", "grantable")
 _CONFIGURE = ("license", "application", "grant", "settings")
 USERS = ("directory", "people")
 

@@ -86,7 +86,7 @@ def sweep(
 
 
 def crashed(said: str) -> dict[str, Any]:
-    """What stands for the result of a host whose work broke in a way nobody foresaw."""
+    """What stands for the result of a host whose work broke in a way nobody foresaw; with ``late`` where it was given up."""
     return {"crashed": said}
 
 
@@ -271,7 +271,7 @@ def _in_threads(
                 return
             for host in crew.overdue():
                 left.discard(host)
-                yield host, _RESULT, crashed(_LATE)
+                yield host, _RESULT, {**crashed(_LATE), "late": True}
             crew.relieve()
             if pulse:
                 yield "", _ALIVE, None

@@ -104,7 +104,8 @@ def test_a_result_tells_the_steps_and_the_application(small: Controller, tmp_pat
     show = {"ansible.builtin.debug": {"msg": seen}}
     done = _play(small, tmp_path, {"tcx.m365.fleet_rollout": {}, "register": "rollout"}, show)
     assert done.code == 0, done.output
-    steps = '{"pbx": "ok", "preflight": "ok", "application": "changed", "grant": "changed", "settings": "changed", "sign_in": "ok"}'
+    steps = '{"pbx": "ok", "preflight": "ok", "candidate": "ok", "application": "changed", "grant": "changed", '
+    steps += '"settings": "changed", "sign_in": "ok"}'
     assert done.output.replace("\\", "").count(f"SEEN {steps} 36 version") == len(ALL)
 
 

@@ -12,9 +12,14 @@ administrator of the tenant does is asked for explicitly.
 
 from __future__ import annotations
 
+import base64
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import jwt
+from cryptography.hazmat.primitives import hashes
 
 from tcx_lab import ca, graph
 from tcx_lab.evidence import Grade, evidence
@@ -23,6 +28,8 @@ from tcx_lab.graph.store import directory_of
 from tcx_lab.world import GRAPH_APP_ID
 
 if TYPE_CHECKING:
+    import httpx
+
     from tcx_lab.world import Pbx, Tenant, World
 
 Entity = dict[str, Any]
@@ -61,6 +68,8 @@ class Intruder:
     tenant: Tenant
     guest: bool = True
     user: Entity = field(init=False)
+    pairs: list[ca.KeyPair] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         mailbox = "eve_evil.example#EXT#" if self.guest else "eve"
@@ -79,12 +88,15 @@ class Intruder:
     def add_secret(self, application: Entity) -> str:
         """A client secret on an application that he owns; returns its text. Raises PermissionError."""
         self._check_owner(application)
-        return seed.add_secret(self.world, self.tenant, application["id"])
+        text = seed.add_secret(self.world, self.tenant, application["id"])
+        self.secrets[application["appId"]] = text
+        return text
 
     def add_certificate(self, application: Entity, **properties: Any) -> str:
         """A certificate of his own; `properties` such as a display name that looks like somebody else's."""
         self._check_owner(application)
         pair = ca.make_key_pair(self.world, "eve")
+        self.pairs.append(pair)
         key_id = seed.add_certificate(self.world, self.tenant, application["id"], pair.certificate)
         for entry in self.tenant.applications[application["id"]]["keyCredentials"]:
             if entry["keyId"] == key_id:
@@ -139,6 +151,46 @@ def vendor_application(
         roles or ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All"),
     )
     return made
+
+
+def sign_in(
+    world: World, client: httpx.Client, tenant: Tenant, app_id: str, proof: ca.KeyPair | str
+) -> frozenset[str] | None:
+    """What somebody who holds a key pair or a client secret really gets: the roles in the token that Entra issues.
+
+    `None` where Entra refuses. `client` trusts the lab (`Lab.client()`).
+    """
+    endpoint = f"{world.endpoints.login}/{tenant.id}/oauth2/v2.0/token"
+    form = {
+        "client_id": app_id,
+        "grant_type": "client_credentials",
+        "scope": f"{world.endpoints.graph}/.default",
+    }
+    if isinstance(proof, str):
+        form["client_secret"] = proof
+    else:
+        form["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        form["client_assertion"] = signed_assertion(proof, app_id, endpoint, int(world.clock.time()))
+    answer = client.post(endpoint, data=form)
+    if answer.status_code != 200:
+        return None
+    claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+    return frozenset(claims.get("roles") or ())
+
+
+def signed_assertion(pair: ca.KeyPair, app_id: str, audience: str, now: int) -> str:
+    """The JWT with which the holder of a key pair says that he is an application."""
+    thumbprint = base64.urlsafe_b64encode(pair.certificate.fingerprint(hashes.SHA1())).rstrip(b"=").decode()
+    claims = {
+        "aud": audience,
+        "iss": app_id,
+        "sub": app_id,
+        "jti": str(uuid.uuid4()),
+        "nbf": now,
+        "iat": now,
+        "exp": now + 600,
+    }
+    return jwt.encode(claims, pair.private_key, algorithm="RS256", headers={"x5t": thumbprint})
 
 
 def granted_roles(world: World, tenant: Tenant, app_id: str) -> set[str]:

@@ -200,6 +200,61 @@ def test_nothing_but_evidence_leads_to_an_application(named_by: str, properties:
     assert "entra_app_app_id" in str(caught.value)
 
 
+WIDE: Json = {"tags": [MARK], "granted": frozenset(("Directory.ReadWrite.All",))}
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        WIDE,
+        {**WIDE, "granted": frozenset()},
+        {**WIDE, "createdByAppId": AUTOMATION},
+        {**WIDE, "tags": [MARK, PBX.tag]},
+        {**WIDE, "tags": [MARK, PBX.tag], "createdByAppId": AUTOMATION},
+        {**WIDE, "web": {"redirectUris": [URI]}},
+        {**WIDE, "uniqueName": "3cx-acme"},
+    ],
+)
+def test_a_mark_leads_a_pbx_to_no_permissions_that_it_does_not_have(properties: Json) -> None:
+    """The operator registers other applications with this collection too, and every owner can set a tag."""
+    if properties.get("uniqueName"):
+        with pytest.raises(NotConfirmed):
+            _decide(_candidate(**properties), _claim(BY_NAME))
+    with pytest.raises(NotConfirmed):
+        _decide(_candidate(**properties), _claim(BY_PBX))
+
+
+def test_the_permissions_of_an_application_that_a_pbx_signs_in_to_today_are_no_gain() -> None:
+    """The operator once granted more to it, by hand or by a variable that is gone."""
+    known = {**WIDE, "keyCredentials": [_key(OURS)]}
+    assert _decide(_candidate(**known), _claim(BY_PBX)).action == adoption.USE
+    wizard = {**WIDE, "web": {"redirectUris": [URI]}}
+    assert _decide(_candidate(**wizard), _claim(BY_PBX, thumbprints=frozenset())).action == adoption.USE
+    made = {**WIDE, "uniqueName": "3cx-acme", "createdByAppId": AUTOMATION}
+    assert _decide(_candidate(**made), _claim(BY_NAME)).action == adoption.USE
+
+
+@pytest.mark.parametrize("named_by", [BY_PBX, BY_NAME])
+def test_what_was_deleted_is_restored_only_where_the_automation_made_it(named_by: str) -> None:
+    """Its owners and federated credentials cannot be read while it is deleted, and come back with it."""
+    deleted = _candidate(**{**WIZARD, "tags": [MARK, PBX.tag], "uniqueName": "3cx-acme"})
+    deleted = replace(deleted, application={**deleted.application, "deletedDateTime": "2026-11-20T00:00:00Z"})
+    with pytest.raises(NotConfirmed):
+        _decide(deleted, _claim(named_by))
+    assert _decide(_made(deleted), _claim(named_by)).action == adoption.USE
+    assert _decide(deleted, _claim(INVENTORY)).action == adoption.USE
+
+
+def test_who_grants_nothing_may_adopt_beside_strangers() -> None:
+    """Missing permissions matter only to a task that would grant them."""
+    held = _candidate(web={"redirectUris": [URI]}, owners=(ADMIN,), granted=frozenset())
+    with pytest.raises(NotConfirmed):
+        _decide(held, _claim())
+    found = _decide(held, _claim(grants=False))
+    assert found.action == adoption.ADOPT
+    assert found.unknown, "they are reported all the same"
+
+
 @pytest.mark.parametrize("named_by", [BY_PBX, BY_NAME, INVENTORY])
 @pytest.mark.parametrize("written", [str.lower, str.upper])
 def test_the_automation_itself_is_never_touched(named_by: str, written: Any) -> None:
