@@ -20,14 +20,14 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import own_application
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim, claimants
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, RunTask
@@ -68,6 +68,8 @@ PROGRESS_S = 10.0
 _NOT_CHECKED = (FAILED, UNREACHABLE)
 _AUTOMATION, _CREDENTIAL = "automation_app_id", "automation_credential"
 """Beside the findings of a host: whose rights found them, and until when. They are facts of the run."""
+_REACHED = "reached_at"
+"""Beside them as well: as what the PBX is reached, by which two hosts that are one PBX are found."""
 
 display = Display()
 
@@ -130,18 +132,20 @@ class ActionModule(ActionBase):
         crossings = Crossings.of(variables, play_hosts, store)
         check = functools.partial(_check, variables=variables, store=store, crossings=crossings, connections={})
         found = []
+        reached: dict[str, str] = {}
         shown = time.monotonic()
         for host, entry in sweep(batch, check, threads=options["concurrency"], processes=options["processes"]):
             self._automation.add(str(entry.pop(_AUTOMATION, None) or ""))
             credential = entry.pop(_CREDENTIAL, None)
             if credential and credential not in self._credentials:
                 self._credentials.append(credential)
+            claimants(store, host, reached.setdefault(host, str(entry.pop(_REACHED, None) or "")))
             found.append(_entry(host, entry))
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
                 display.display(f"checked {len(found)} of {len(batch)} PBXs", stderr=True)
         warn_once({entry["host"]: entry for entry in found}, store, display.warning)
-        return found
+        return [_unless_claimed(entry, store, reached[entry["host"]]) for entry in found]
 
     def _report(
         self,
@@ -208,11 +212,12 @@ def _check(
         found = {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
         # Where the tenant has refused the sign-in already, it is not tried again.
         about = {} if taken.of("preflight").get("failed") or "preflight" not in taken else _about(known, run_task)
-        name = about.get("tenant_name") or found["tenant_name"]
-        return {**found, "tenant_name": name, _CREDENTIAL: about.get("credential")}
     except M365Error as error:
         unknown = known.unknown_entries()
         return HostResult(host=host, verdict="failed", reasons=[str(error)], unknown_variables=unknown).to_dict()
+    name = about.get("tenant_name") or found["tenant_name"]
+    run = {_CREDENTIAL: about.get("credential"), _REACHED: taken.of("pbx").get("redirect_uri")}
+    return {**found, "tenant_name": name, **run}
 
 
 def _about(known: Variables, run_task: RunTask) -> dict[str, Any]:
@@ -235,6 +240,15 @@ def _entry(host: str, entry: dict[str, Any]) -> dict[str, Any]:
                 host=host, verdict="unreachable", reasons=[f"The PBX was given up: {entry['crashed']}."]
             ).to_dict()
         return HostResult(host=host, verdict="failed", reasons=[f"Unexpected error: {entry['crashed']}."]).to_dict()
+    return entry
+
+
+def _unless_claimed(entry: dict[str, Any], store: RunStore, reached: str) -> dict[str, Any]:
+    """The entry of a host; failed where another host turned out to be the same PBX."""
+    try:
+        claim(store, entry["host"], reached)
+    except BadInput as error:
+        return {**entry, "verdict": FAILED, "reasons": [str(error)], "remedies": []}
     return entry
 
 

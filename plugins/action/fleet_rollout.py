@@ -22,6 +22,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._action import Collection
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
@@ -101,7 +102,7 @@ class ActionModule(CollectionAction):
                 shown = time.monotonic()
                 display.display(f"{done} of {len(hosts)} PBXs done", stderr=True)
             unknown[host] = entry.get("result") or {}
-            found = _from_entry(entry)
+            found = _from_entry(entry, store, host)
             if narrator is not None and found is not None:
                 narrator.tell(host, found)
             yield host, found
@@ -183,10 +184,9 @@ def _hear(host: str, kind: str, text: str) -> None:
         display.vvvv(text, host=host)
 
 
-def _from_entry(entry: dict[str, Any]) -> dict[str, Any] | None:
+def _from_entry(entry: dict[str, Any], store: RunStore, host: str) -> dict[str, Any] | None:
     if "crashed" in entry:
         how = "The PBX was given up" if entry.get("late") else "Unexpected error"
-        said = f"{how}: {entry['crashed']}. What was written so far stays; run it again."
-        return {"failed": True, "changed": False, "msg": said}
+        return broken_off(store, host, f"{how}: {entry['crashed']}")
     found: dict[str, Any] | None = entry.get("result")
     return found

@@ -170,11 +170,11 @@ class Journal:
 
     @contextlib.contextmanager
     def told_in_errors(self) -> Iterator[None]:
-        """An error that ends the task says what had been written by then."""
+        """An error that ends the task says what had been written by then, one that nobody foresaw as well."""
         try:
             yield
-        except M365Error as error:
-            error.carried_out = None if self.predicted else self.plan
+        except Exception as error:
+            vars(error)["carried_out"] = None if self.predicted else self.plan
             raise
 
 

@@ -23,7 +23,13 @@ KINDS = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, Run
 
 
 def of(error: BaseException) -> M365Error:
-    """The error that is reported in place of this one."""
+    """The error that is reported in place of this one, with what had been written by then."""
+    found = _typed(error)
+    found.carried_out = getattr(error, "carried_out", None)
+    return found
+
+
+def _typed(error: BaseException) -> M365Error:
     used_up = exhausted(error, "finish this task")
     if used_up is not None:
         return used_up

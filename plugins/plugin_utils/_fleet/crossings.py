@@ -96,22 +96,32 @@ def _thumbprints(known: Mapping[str, Any]) -> frozenset[str]:
         return frozenset()
 
 
-def claim(store: RunStore, host: str, redirect_uri: str) -> None:
-    """Remember under which name the PBX of a host is reached; refuse it when another host has the same PBX.
+def claimants(store: RunStore, host: str, redirect_uri: str) -> list[str]:
+    """Remember under which name the PBX of a host is reached.
 
-    :raises BadInput: two hosts of the run are one PBX, although their addresses differ.
+    :returns: all hosts of the run by now whose PBX says the same of itself, this one among them.
     """
     address = address_of(redirect_uri)
     if not address:
-        return
+        return [host]
     with store.lock(_CLAIMS, address):
         hosts = list(store.get(_CLAIMS, address) or ())
         if host not in hosts:
             hosts.append(host)
             store.put(_CLAIMS, address, hosts)
+    return sorted(hosts)
+
+
+def claim(store: RunStore, host: str, redirect_uri: str) -> None:
+    """Refuse a host when another one has the same PBX.
+
+    :raises BadInput: two hosts of the run are one PBX, although their addresses differ.
+    """
+    hosts = claimants(store, host, redirect_uri)
     if len(hosts) > 1:
         raise BadInput(
-            f"The hosts {', '.join(sorted(hosts))} of the inventory are one PBX: each of them says that it is {address}",
+            f"The hosts {', '.join(hosts)} of the inventory are one PBX: each of them says that it is "
+            f"{address_of(redirect_uri)}",
             tried="check the inventory",
-            remedy=_REMEDY,
+            remedy="Correct the inventory. Nothing more is written for them in this run.",
         )

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -21,6 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, 
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import Ledger
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce, AnnouncingTask, Recorder
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
@@ -54,6 +56,7 @@ def one_host(
     """
     known = read_variables(variables)
     recorder = Recorder(host, known, store, operation, announces=announces)
+    ledger = Ledger(store, host)
 
     def after(step: Step, result: Result) -> None:
         if step.name == "pbx" and result.get("redirect_uri"):
@@ -64,11 +67,14 @@ def one_host(
     try:
         crossings.check(host)
         runner = Runner(host, store, check_mode=check_mode, after=after, neighbors=crossings.neighbors(host))
-        recorded = recorder.recording(run_task, check_mode=check_mode)
+        ledger.begin()
+        recorded = recorder.recording(ledger.recording(run_task, check_mode=check_mode), check_mode=check_mode)
         result = in_one_result(host, runner.run(known, recorded, names), names)
         result.update(recorder.told() if result["changed"] and not check_mode else {})
     except M365Error as error:
-        result = failure(error)
+        result = ledger.with_written(failure(error))
+    except _unforeseen.KINDS as error:
+        result = ledger.with_written(failure(_unforeseen.of(error)))
     return {**result, "unknown_variables": known.unknown_entries()}
 
 

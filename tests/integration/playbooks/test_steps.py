@@ -245,6 +245,26 @@ def test_two_hosts_that_are_one_pbx_are_refused_by_name(small: Controller, limit
     assert not [each for each in small.lab.control.log(source="client") if each["host"] == "berlin"]
 
 
+def test_two_addresses_of_one_pbx_are_refused_by_name(small: Controller, tmp_path: Path) -> None:
+    """The addresses of the inventory differ, and both PBXs say that they are the same one."""
+    for host in ("berlin", "munich"):
+        small.lab.control.patch_pbx(host, fqdn="pbx.contoso.example", https_port=5001)
+    change_inventory(small, **{host: {"tcx_fqdn": ["pbx.contoso.example"]} for host in ("berlin", "munich")})
+    said = "berlin, munich of the inventory are one PBX: each of them says that it is pbx.contoso.example:5001"
+    _done, report = small.compliance(directory=tmp_path)
+    verdicts = {entry["host"]: (entry["verdict"], " ".join(entry["reasons"])) for entry in report["hosts"]}
+    assert {host: said in verdicts[host][1] for host in ALL} == {"berlin": True, "munich": True, "lyon": False}
+    assert verdicts["berlin"][0] == verdicts["munich"][0] == "failed"
+    for arguments in (["--check"], [], ["--limit", "berlin,munich", "-e", "tcx_m365_in_process=false"]):
+        done = small.rollout(*arguments)
+        assert done.failed() == ["berlin", "munich"], done.output
+        assert said in done.sentence("berlin")
+        assert said in done.sentence("munich")
+    tenants = {each["tenant"] for each in small.lab.control.writes()}
+    assert tenants == {small.lab.inventory["tcx"]["hosts"]["lyon"]["entra_tenant_id"]}
+    assert not [each for each in small.lab.control.writes() if each["host"] in ("berlin", "munich")]
+
+
 def test_one_key_for_two_customers_is_refused_although_the_other_is_not_in_the_run(small: Controller) -> None:
     munich = small.lab.inventory["tcx"]["hosts"]["munich"]
     change_inventory(small, berlin={"entra_app_public_key": munich["entra_app_public_key"]})

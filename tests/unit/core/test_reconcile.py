@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
     DeadlineExceeded,
@@ -311,6 +312,7 @@ class Switches(Resource[dict[str, bool]]):
     held: dict[str, bool]
     ignores: str = ""
     fails_at: str = ""
+    breaks_at: str = ""
     what: str = "the switches"
 
     def observe(self) -> dict[str, bool]:
@@ -332,6 +334,8 @@ class Switches(Resource[dict[str, bool]]):
         for write in plan.writes:
             if write.payload == self.fails_at:
                 raise Rejected("no")
+            if write.payload == self.breaks_at:
+                raise KeyError("id")
             if write.payload != self.ignores:
                 self.held[write.payload] = self.wanted[write.payload]
             state = self.expected(state, Plan(writes=[write]))
@@ -352,6 +356,15 @@ def test_of_a_plan_that_broke_off_only_what_was_done_is_reported() -> None:
         reconcile(Switches({"a": True, "b": True}, {"a": False, "b": False}, fails_at="b"), check_mode=False)
     assert raised.value.carried_out is not None
     assert [change.field for change in raised.value.carried_out.changes] == ["a"]
+
+
+def test_a_mistake_of_ours_does_not_hide_what_was_done() -> None:
+    subject = Switches({"a": True, "b": True}, {"a": False, "b": False}, breaks_at="b")
+    with pytest.raises(KeyError) as raised:
+        reconcile(subject, check_mode=False)
+    told = _unforeseen.of(raised.value)
+    assert told.carried_out is not None
+    assert [change.field for change in told.carried_out.changes] == ["a"]
 
 
 def test_a_later_resource_that_fails_tells_of_the_earlier_ones() -> None:
