@@ -201,15 +201,27 @@ class Ground:
             for host, values in found["hosts"].items()
         }
 
-    def run(self, operation: str, *hosts: str, check: bool = False, **more: Any) -> Ran:
-        """A run of a playbook: with a store of its own, and what it shares gone afterwards."""
+    def reached(self, host: str = TARGET) -> Json:
+        """The variables that reach a PBX and its tenant, and say nothing of what is wanted."""
+        found = inventory.inventory_of(self.world, self.lab.ca_path)["tcx"]
+        reached = {**found["vars"], **found["hosts"][host], **LIMITS}
+        reached.pop("entra_app_public_key")
+        return reached
+
+    def run(
+        self, operation: str, *hosts: str, check: bool = False, only: dict[str, Json] | None = None, **more: Any
+    ) -> Ran:
+        """A run of a playbook: with a store of its own, and what it shares gone afterwards.
+
+        :param only: the variables of the hosts, in place of those that the suite has for them.
+        """
         said: list[str] = []
         more.setdefault("capture_dir", str(self.directory / "captured"))
         more.setdefault("snapshot_dir", str(self.directory / "snapshots"))
         began = self.warp.monotonic()
         with tempfile.TemporaryDirectory(prefix="run-", dir=self.directory) as place:
             store = RunStore(place)
-            given: Any = _Given(self.hosts(**more))
+            given: Any = _Given(self.hosts(**more) if only is None else {k: {**v, **more} for k, v in only.items()})
             crossings = Crossings({})
             if operation == "compliance":
                 results = self._checked(given, store, crossings, hosts or (TARGET,))

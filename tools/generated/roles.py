@@ -43,6 +43,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 BESIDES: Mapping[str, tuple[str, ...]] = {
     "preflight": ("entra_app_public_key",),
     "entra_app": (
+        "entra_app_manage",
         "entra_app_public_key",
         "entra_app_permissions_profile",
         "entra_app_guide_permissions",

@@ -9,15 +9,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK
+from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import Edition
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.capture_file import write_host_variables
 
 DEFAULT_DIRECTORY = "./captured"
 
 _APPLICATION = ("display_name", "sign_in_audience", "id_tokens", "public_client", "redirect_uris")
+_ESCAPED = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _ADDRESSES = ("tcx_url", "entra_tenant_id")
 
 
@@ -61,20 +67,67 @@ def host_variables(
     :param granted: what ``graph_permission_grant_info`` returned.
     """
     found: dict[str, Any] = {name: variables[name] for name in _ADDRESSES if variables.get(name)}
-    for name, value in (linked.get("settings") or {}).items():
-        if isinstance(value, Mapping) and _given(value):
-            found[f"tcx_console_{name}"] = _given(value)
-    for application in registered.get("applications") or ():
-        found.update(entra_app_mode="adopt", entra_app_app_id=application["app_id"])
-        found.update({f"entra_app_{name}": application[name] for name in _APPLICATION})
-        permissions = granted.get("application_permissions") or ()
-        found["entra_app_permissions"] = [each["name"] if isinstance(each, Mapping) else each for each in permissions]
+    edition = str(linked.get("edition") or "")
+    for group, options in (linked.get("settings") or {}).items():
+        value = _given(_licensed(group, options, edition)) if isinstance(options, Mapping) else None
+        if value:
+            found[f"tcx_console_{group}"] = value
+    applications: Sequence[Mapping[str, Any]] = registered.get("applications") or ()
+    for application in applications:
+        found.update(_application(application, granted))
+    if not all(_is_complete(application, found, variables) for application in applications or [{}]):
+        found["entra_app_manage"] = False
     return found
 
 
+def _application(application: Mapping[str, Any], granted: Mapping[str, Any]) -> dict[str, Any]:
+    """Of its permissions those that are declared and granted: whatever is only one of the two is kept as it is."""
+    found: dict[str, Any] = {"entra_app_mode": "adopt", "entra_app_app_id": application["app_id"]}
+    found.update({f"entra_app_{name}": _given(application[name]) for name in _APPLICATION})
+    names = [_name(each) for each in granted.get("application_permissions") or ()]
+    declared = {_name(each) for each in application.get("permissions") or ()}
+    found["entra_app_permissions"] = [name for name in names if name in declared]
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _name(permission: Any) -> str:
+    return str(permission["name"] if isinstance(permission, Mapping) else permission)
+
+
+def _is_complete(application: Mapping[str, Any], found: Mapping[str, Any], variables: Mapping[str, Any]) -> bool:
+    """Whether a rollout with these variables would leave the application as it is.
+
+    One that others have made gets our mark, a PBX without a redirect URI gets one, and so on: who wants that takes
+    ``entra_app_manage`` out of the file.
+    """
+    pbx = Pbx.of(str(variables.get("tcx_url") or ""))
+    marks = {MARK, *([pbx.tag] if pbx else [])}
+    return bool(
+        marks <= set(application.get("tags") or ())
+        and application.get("service_principal")
+        and found.get("entra_app_redirect_uris")
+        and found.get("entra_app_permissions")
+    )
+
+
+def _licensed(group: str, options: Mapping[str, Any], edition: str) -> dict[str, Any]:
+    """Without what the license does not include: it has no effect, and could not be set again."""
+    known = next((each for each in Edition if each.label == edition), None)
+    return {
+        name: value
+        for name, value in options.items()
+        if not value or known is None or (BY_OPTION[f"{group}.{name}"].edition or known) <= known
+    }
+
+
 def _given(value: Any) -> Any:
-    """Without what has no value: in an inventory that means "not mentioned"."""
+    """Without what has no value, which in an inventory means "not mentioned", and without texts that were changed.
+
+    What a terminal obeys is written as an escape in every result, so such a text is not what the service has.
+    """
     if isinstance(value, Mapping):
         items = {name: _given(item) for name, item in value.items()}
         return {name: item for name, item in items.items() if item not in (None, "", {})}
-    return value
+    if isinstance(value, (list, tuple)):
+        return [item for item in map(_given, value) if item is not None]
+    return None if isinstance(value, str) and _ESCAPED.search(value) else value

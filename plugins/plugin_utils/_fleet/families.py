@@ -123,6 +123,7 @@ SOURCES: Mapping[str, Source] = {
 BESIDES: Mapping[str, Option] = {
     "entra_tenant_name": {"type": "str"},
     "entra_app_public_key": {"type": "str"},
+    "entra_app_manage": {"type": "bool"},
     "entra_app_permissions_profile": {"type": "str", "choices": [FEATURES_PROFILE, GUIDE_PROFILE]},
     "entra_app_guide_permissions": {"type": "list", "elements": "raw"},
     "sso_verify_enabled": {"type": "bool"},

@@ -66,6 +66,11 @@ def redirect_uri(work: Work) -> str:
     return str(work.result("pbx").get("redirect_uri") or work.result("settings").get("redirect_uri") or "")
 
 
+def manages(work: Work) -> bool:
+    """Whether the application is ours to register, to change and to delete, and not left to somebody else."""
+    return work.is_set("entra_app_manage", default=True)
+
+
 def _pbx(work: Work) -> dict[str, Any]:
     """Where a write follows, it reads the settings again, because minutes can lie between the two; the request that this
     costs is saved here."""
@@ -139,6 +144,8 @@ def _settings(work: Work) -> dict[str, Any]:
     arguments = arguments_of.settings_arguments(work.variables, application_id(work))
     if not arguments.get("application_id"):
         arguments.pop("application_id", None)  # there is nothing to link to; an empty one would unlink the PBX
+        if not manages(work):
+            arguments.pop("tenant_id", None)
     # Where a person has to consent, the verification names the address and does not wait for that person.
     source = "grant" if work.is_set("entra_app_manage_grants", default=True) else "application"
     arguments["consent_url"] = work.result(source).get("admin_consent_url")
@@ -162,6 +169,8 @@ def _probed(work: Work) -> bool:
     if work.check_mode and any(change["field"] == "state" for change in changes):
         return False
     known = work.variables.get("tcx_console_application_id") or application_id(work)
+    if not known and not manages(work):
+        return False
     return bool(known != PENDING)
 
 
@@ -293,7 +302,7 @@ _STEPS = (
         _application,
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight"),
-        when=_writes,
+        when=lambda work: _writes(work) and manages(work),
         forced_check=True,
         finish=_found,
     ),
@@ -322,6 +331,7 @@ _STEPS = (
         _application,
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight", "candidate", "grantable", "license"),
+        wanted=manages,
         keeps=("app_id", "admin_consent_url", "removed_certificates", "unknown_credentials"),
     ),
     Step(
@@ -330,7 +340,7 @@ _STEPS = (
         _grant,
         graph_permission_grant.CAPABILITY,
         needs=("pbx", "preflight"),
-        wanted=lambda work: work.is_set("entra_app_manage_grants", default=True),
+        wanted=lambda work: manages(work) and work.is_set("entra_app_manage_grants", default=True),
         keeps=("admin_consent_url",),
     ),
     Step(
@@ -348,6 +358,7 @@ _STEPS = (
         _retire,
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight"),
+        wanted=manages,
         finish=_retired,
     ),
     Step(
@@ -384,11 +395,19 @@ _STEPS = (
         _delete,
         azure_app_registration.CAPABILITY,
         needs=("linked",),
+        when=manages,
         forced_check=True,
         finish=_deletable,
     ),
     Step("unlink", WRITE, _unlink, tcx_m365_settings.CAPABILITY, needs=("confirmed", "linked", "deletable")),
-    Step("delete", WRITE, _delete, azure_app_registration.CAPABILITY, needs=("confirmed", "linked", "deletable")),
+    Step(
+        "delete",
+        WRITE,
+        _delete,
+        azure_app_registration.CAPABILITY,
+        needs=("confirmed", "linked", "deletable"),
+        wanted=manages,
+    ),
     Step(
         "snapshot",
         CHECK,
