@@ -23,6 +23,7 @@ NOT_RUN_BY_A_CONTROLLER = {
     "conformance.yml",
     "controller_setup.yml",
     "orphans.yml",
+    "quickstart.yml",
     "rollback.yml",
     "support_bundle.yml",
     "tenants.yml",

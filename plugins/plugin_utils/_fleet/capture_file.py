@@ -52,12 +52,20 @@ def write_host_variables(directory: str, host: str, variables: Mapping[str, Any]
     :raises BadInput: a key is not the name of a variable or option.
     :raises OSError: the file cannot be written.
     """
-    content = render(variables).encode("utf-8")
-    folder = os.path.join(directory, "host_vars")
+    path = os.path.join(directory, "host_vars", file_name(host))
+    return Written(path, replace(path, render(variables)))
+
+
+def replace(path: str, text: str) -> bool:
+    """Give a file that content, readable by its owner and group alone; whether it had another one.
+
+    :raises OSError: it cannot be written.
+    """
+    content = text.encode("utf-8")
+    folder = os.path.dirname(path)
     _make(folder)
-    path = os.path.join(folder, file_name(host))
     if _content(path) == content:
-        return Written(path, False)
+        return False
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".captured-")
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -68,7 +76,7 @@ def write_host_variables(directory: str, host: str, variables: Mapping[str, Any]
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    return Written(path, True)
+    return True
 
 
 def render(variables: Mapping[str, Any]) -> str:
@@ -76,7 +84,15 @@ def render(variables: Mapping[str, Any]) -> str:
 
     :raises BadInput: a key is not the name of a variable or option.
     """
-    body: str = yaml.dump(
+    return _HEADER + body(variables)
+
+
+def body(variables: Mapping[str, Any]) -> str:
+    """The same without the head of the file.
+
+    :raises BadInput: a key is not the name of a variable or option.
+    """
+    text: str = yaml.dump(
         _checked(variables),
         Dumper=_Dumper,
         default_flow_style=False,
@@ -84,7 +100,7 @@ def render(variables: Mapping[str, Any]) -> str:
         sort_keys=False,
         width=1_000_000,
     )
-    return _HEADER + body
+    return text
 
 
 def file_name(host: str) -> str:

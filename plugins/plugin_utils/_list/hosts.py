@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host as compared_host
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name as host_label
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import rendered
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import TRICKY, without_login
@@ -44,6 +45,7 @@ _FOLDED = str.maketrans(
         "Ł": "L",
     }
 )
+_GIVE = "Answer the questions, or give them by -e @FILE; without a terminal there are no questions."
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -101,13 +103,10 @@ def _read(row: Row, mapping: Mapped, found: Host) -> list[str]:
             continue
         place = f"{cell.place} ({_column(column)})"
         found.places[variable] = place
-        try:
-            value = _value(variable, cell)
-        except (_Wrong, BadInput) as error:
-            said = rendered(error.said, {"url": "tcx_url"}) if isinstance(error, BadInput) else str(error)
+        value, said = _judged(variable, cell)
+        if said:
             mistakes.append(f"{place}: {said}")
-            continue
-        if variable == HOST:
+        elif variable == HOST:
             found.name = value
         else:
             _put(found.variables, variable.split("."), value)
@@ -135,19 +134,58 @@ def check(hosts: Iterable[Host]) -> list[str]:
     return mistakes
 
 
+def customer(values: Mapping[str, Any], name: str = "") -> Host:
+    """One PBX from values that a person has given, by their variables.
+
+    :param name: of the host; by default the host name of its address.
+    :raises BadInput: with everything that is missing or wrong.
+    """
+    found = Host("", "the values")
+    # Without a terminal Ansible answers the questions of vars_prompt with the text None.
+    given = {key: value for key, value in values.items() if value not in (None, "", [], {}, "None")}
+    if name:
+        given[HOST] = name
+    mistakes = []
+    for variable, value in given.items():
+        read, said = _judged(variable, Cell(value, variable))
+        found.variables[variable] = read
+        mistakes += [said] if said else []
+    mistakes += [f"{variable} is missing" for variable in ("tcx_url", "entra_tenant_id") if variable not in given]
+    logins = (("tcx_client_id", "tcx_client_secret"), ("tcx_username", "tcx_password"))
+    if not any(all(part in given for part in login) for login in logins):
+        mistakes.append("a login is missing: tcx_client_id with tcx_client_secret, or tcx_username with tcx_password")
+    if mistakes:
+        raise BadInput("; ".join(mistakes), tried="read the values of the customer", remedy=_GIVE)
+    address = address_of(found.variables["tcx_url"]).rpartition(":")[0]
+    # Ansible takes an address such as 127.0.0.1 for the controller itself.
+    derived = address if host_label(address) else f"pbx-{re.sub('[^0-9a-f]+', '-', address)}"
+    found.name = found.variables.pop(HOST, "") or derived
+    return found
+
+
 def composed(host: Host, variables: Mapping[str, Any]) -> list[str]:
     """Checks the address and the ids that ``compose`` has made, and takes them over."""
     mistakes = []
-    for variable, reader in _READERS.items():
+    for variable in _READERS:
         value = variables.get(variable)
         if variable == HOST or value in (None, "") or value == host.variables.get(variable):
             continue
-        try:
-            host.variables[variable] = reader(str(value))
-        except (_Wrong, BadInput) as error:
-            said = rendered(error.said, {"url": "tcx_url"}) if isinstance(error, BadInput) else str(error)
+        read, said = _judged(variable, Cell(str(value), host.place))
+        if said:
             mistakes.append(f"{host.place}: {variable} as compose makes it: {said}")
+        else:
+            host.variables[variable] = read
     return mistakes
+
+
+def _judged(variable: str, cell: Cell) -> tuple[Any, str]:
+    """The value of a variable, and what is wrong with it."""
+    try:
+        return _value(variable, cell), ""
+    except _Wrong as error:
+        return None, str(error)
+    except BadInput as error:
+        return None, rendered(error.said, {"url": "tcx_url"})
 
 
 def _value(variable: str, cell: Cell) -> Any:

@@ -1,0 +1,77 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""Action plugin: writes one PBX as a piece of an inventory."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._task import failure
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._list import entry
+from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import is_secret
+from ansible_collections.tcx.m365.plugins.plugin_utils._list.hosts import Host, customer
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "directory": {"type": "path", "default": "./inventory"},
+    "name": {"type": "str"},
+    "variables": {"type": "dict", "required": True},
+    "write": {"type": "bool", "default": True},
+}
+
+
+class ActionModule(ActionBase):
+    """Check the values of a customer, and write its entry on the controller."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars or {})
+        try:
+            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
+            host = customer(options["variables"], options["name"] or "")
+            found = self._answer(host, options["directory"]) if options["write"] else {"changed": False}
+        except M365Error as error:
+            return dict(result, **failure(error))
+        clear = {name: value for name, value in host.variables.items() if not is_secret(name)}
+        return dict(result, host=host.name, variables=clear, **found)
+
+    def _answer(self, host: Host, directory: str) -> dict[str, Any]:
+        written = self._write(host, os.path.abspath(os.path.expanduser(directory)))
+        commands = written.commands()
+        said = f"The entry is in {written.variables}."
+        if commands:
+            said += f" No vault password was given, so it holds no secret. Add it by: {'; '.join(commands)}"
+        return {
+            "changed": written.changed,
+            "msg": said,
+            "files": [written.inventory, written.variables],
+            "missing": written.missing,
+            "commands": commands,
+        }
+
+    def _write(self, host: Host, place: str) -> entry.Entry:
+        if self._task.check_mode:
+            return entry.planned(place, host.name)
+        secrets = {name: str(value) for name, value in host.variables.items() if is_secret(name)}
+        clear = {name: value for name, value in host.variables.items() if name not in secrets}
+        vault = _core_compat.vault_of(self._loader)
+        encrypt = (lambda text: bytes(vault.encrypt(text)).decode("ascii")) if vault is not None else None
+        try:
+            return entry.write(place, host.name, clear, secrets, encrypt)
+        except OSError as error:
+            raise BadInput(
+                f"{error.strerror or error}",
+                tried="write the entry of the inventory",
+                target=place,
+                remedy="Give quickstart_dir a directory that you may write to.",
+            ) from error
