@@ -18,15 +18,19 @@ from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_ar
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import run_id
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, OPERATIONS, STEPS, in_order
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
@@ -38,6 +42,9 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "preflight_only": {"type": "bool", "default": False, "aliases": ["look_only"]},
     "concurrency": {"type": "int", "default": 50},
     "processes": {"type": "int", "default": 0},
+    "max_unhealthy_percentage": {"type": "float"},
+    "on_stop": {"type": "str", "choices": [undoing.KEEP, undoing.ROLLBACK], "default": undoing.KEEP},
+    "stop_only": {"type": "bool", "default": False},
 }
 
 PROGRESS_S = 10.0
@@ -60,6 +67,8 @@ class ActionModule(CollectionAction):
         except M365Error as error:
             return dict(result, **failure(error))
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
+        if options["stop_only"]:
+            return dict(result, **self._stop(task_vars, options, store))
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         try:
             names = _steps(options)
@@ -76,6 +85,8 @@ class ActionModule(CollectionAction):
             found = self._together(task_vars, options, store, fleet)
         if found is None:
             found = self._alone(task_vars, store, variables, names, crossings, _operation(options))
+            if _operation(options) == "rollout":
+                self._note_alone(task_vars, options, store, found)
             warn_once({str(task_vars["inventory_hostname"]): found}, store, display.warning)
         return dict(result, **found)
 
@@ -83,18 +94,20 @@ class ActionModule(CollectionAction):
         self, task_vars: dict[str, Any], options: dict[str, Any], store: RunStore, fleet: Fleet
     ) -> dict[str, Any] | None:
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
-        work = functools.partial(self._sweep, options=options, fleet=fleet, store=store)
+        gate = Gate(store, _play_hosts(task_vars)) if _operation(options) == "rollout" else None
+        work = functools.partial(self._sweep, options=options, fleet=fleet, store=store, gate=gate)
         together = SharedTask(store, identity_of(self._task))
         return together.result_of(str(task_vars["inventory_hostname"]), batch, work)
 
     def _sweep(
-        self, hosts: list[str], *, options: dict[str, Any], fleet: Fleet, store: RunStore
+        self, hosts: list[str], *, options: dict[str, Any], fleet: Fleet, store: RunStore, gate: Gate | None
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
         shown = time.monotonic()
         threads, processes = options["concurrency"], options["processes"]
         connection = str(self._task.connection)
         work = functools.partial(fleet.work, connection=connection)
         unknown: dict[str, Mapping[str, Any]] = {}
+        outcomes: dict[str, Mapping[str, Any]] = {}
         results = sweep(hosts, work, threads=threads, processes=processes, hear=_hear)
         narrator = Narrator(self._task, len(hosts)) if not options["preflight_only"] else None
         for done, (host, entry) in enumerate(results, start=1):
@@ -103,12 +116,71 @@ class ActionModule(CollectionAction):
                 display.display(f"{done} of {len(hosts)} PBXs done", stderr=True)
             unknown[host] = entry.get("result") or {}
             found = _from_entry(entry, store, host)
+            outcomes.update({} if found is None else {host: found})
             if narrator is not None and found is not None:
                 narrator.tell(host, found)
             yield host, found
         warn_once(unknown, store, display.warning)
         if narrator is not None:
             narrator.end()
+        if gate is not None:
+            yield from self._judge(outcomes, options, fleet, gate)
+
+    def _judge(
+        self, results: Mapping[str, Mapping[str, Any]], options: dict[str, Any], fleet: Fleet, gate: Gate
+    ) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """Say whether the rollout goes on after this batch; undo the batch where it does not and that is wanted."""
+        verdict = self._verdict(results, options, gate)
+        if not verdict.closed or options["on_stop"] != undoing.ROLLBACK or self._task.check_mode:
+            return
+        hosts = [host for host, each in results.items() if each.get("changed") and not each.get("rollback")]
+        threads, processes = options["concurrency"], options["processes"]
+        for host, entry in sweep(hosts, fleet.undo, threads=threads, processes=processes, hear=_hear):
+            undone = {"failed": True, "msg": str(entry["crashed"])} if "crashed" in entry else entry.get("result")
+            if undone is not None:
+                result = dict(results[host])
+                found = undoing.with_undone(
+                    {**result, "failed": True, "msg": result.get("msg") or verdict.sentence()}, undone
+                )
+                display.display(f"# {host}: {'undone' if found['rollback']['restored'] else 'NOT undone as a whole'}")
+                yield host, found
+
+    def _verdict(self, results: Mapping[str, Mapping[str, Any]], options: dict[str, Any], gate: Gate) -> Verdict:
+        checks_only = bool(options["preflight_only"])
+        gate.note(results, checks_only=checks_only)
+        verdict = gate.verdict(
+            list(results),
+            unhealthy_percentage=None if checks_only else options["max_unhealthy_percentage"],
+            fail_percentage=_max_fail_percentage(self._task),
+            last=not checks_only,
+        )
+        if verdict.is_told:
+            display.display(verdict.sentence(), color=constants.COLOR_ERROR)
+        return verdict
+
+    def _stop(self, task_vars: Mapping[str, Any], options: dict[str, Any], store: RunStore) -> dict[str, Any]:
+        """The result of the task that ends a rollout whose last batch passed the limit."""
+        gate = Gate(store, _play_hosts(task_vars))
+        if gate.is_open():
+            batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
+            limit = options["max_unhealthy_percentage"]
+            fail_percentage = _max_fail_percentage(self._task)
+            gate.verdict(batch, unhealthy_percentage=limit, fail_percentage=fail_percentage, last=True)
+            if gate.closed() and options["on_stop"] == undoing.ROLLBACK:
+                display.warning(
+                    "The batch is not undone, because its PBXs were worked on one by one. "
+                    f"Undo it with: ansible-playbook tcx.m365.rollback -e snapshot={run_id(store)}"
+                )
+        closed = gate.closed()
+        return {"changed": False} if closed is None else {"changed": False, "failed": True, **closed}
+
+    def _note_alone(
+        self, task_vars: Mapping[str, Any], options: dict[str, Any], store: RunStore, found: Mapping[str, Any]
+    ) -> None:
+        """Keep what a host came to for the task that stops the rollout."""
+        host = str(task_vars["inventory_hostname"])
+        gate = Gate(store, _play_hosts(task_vars))
+        gate.note({host: found}, checks_only=bool(options["preflight_only"]))
 
     def _alone(
         self,
@@ -171,6 +243,12 @@ def _steps(options: Mapping[str, Any]) -> list[str]:
 def _writes(names: list[str]) -> bool:
     """Whether what the steps rest on must not be crossed; an export of what is there may be made of anything."""
     return any(name in OPERATIONS["rollout"] or name in OPERATIONS["offboard"][-2:] for name in names)
+
+
+def _max_fail_percentage(task: Any) -> float | None:
+    """Ansible's own limit on failures in the play."""
+    limit = getattr(_core_compat.play_of(task), "max_fail_percentage", None)
+    return float(limit) if isinstance(limit, (int, float)) else None
 
 
 def _play_hosts(task_vars: Mapping[str, Any]) -> list[str]:

@@ -91,6 +91,28 @@ options:
       - V(0) takes one for each processor of the controller.
     type: int
     default: 0
+  max_unhealthy_percentage:
+    description:
+      - When more PBXs of the batch than this many percent failed, or do not work afterwards, the rollout is to stop. By default
+        there is no limit.
+      - The task says so and names the PBXs that are not reached; a task with O(stop_only) stops the play.
+    type: float
+    version_added: 2.0.0
+  on_stop:
+    description:
+      - What happens to the PBXs of a batch that passed O(max_unhealthy_percentage). V(rollback) undoes what this run has changed on
+        each of them, also on those that work.
+    type: str
+    choices: [keep, rollback]
+    default: keep
+    version_added: 2.0.0
+  stop_only:
+    description:
+      - Take no step, and fail when the batch before passed O(max_unhealthy_percentage). With C(run_once) and C(any_errors_fatal)
+        this ends the play before the next batch.
+    type: bool
+    default: false
+    version_added: 2.0.0
 seealso:
   - module: tcx.m365.fleet_compliance
   - module: tcx.m365.azure_app_registration
@@ -159,6 +181,23 @@ snapshot_path:
   returned: when something was changed
   type: str
   version_added: 2.0.0
+rollback:
+  description: What became of what a failed task had changed, with C(on_failure=rollback) or O(on_stop=rollback).
+  returned: when it was to be undone
+  type: dict
+  version_added: 2.0.0
+  contains:
+    restored:
+      description: Whether the PBX and its tenant are as they were before the run.
+      type: bool
+    changes:
+      description: What was changed to get there.
+      type: list
+      elements: dict
+    refused:
+      description: What was not undone, and why.
+      type: list
+      elements: dict
 unmanaged:
   description: What is there besides what the inventory lists, such as redirect URIs, certificates and permissions. It is kept.
   returned: always

@@ -176,7 +176,10 @@ def adoption(result: Mapping[str, Any]) -> str:
 def failure_lines(name: str, result: Mapping[str, Any], *, written: bool) -> list[str]:
     """One failure, once: the sentence, and what had been written before it."""
     lines = [_indented(f"# {name}: FAILED: {visible(str(result.get('msg') or 'no message'))}", "", "    ")]
-    if written:
+    undone = result.get("rollback") or {}
+    if undone.get("restored"):
+        lines.append("    The changes above were made before it failed, and have been undone.")
+    elif written:
         lines.append(
             "    The changes above were made before it failed. Running the rollout again continues from there."
         )

@@ -177,6 +177,8 @@ class Observed:
     :param owners: object ids; empty when nobody asked for them.
     :param owner_objects: the same as objects; :param principal_owners: those of the service principal.
     :param federated: federated identity credentials of the application.
+    :param roles: names of the application permissions that it has been granted; :param scopes: of the delegated ones. Only
+        read where it is to be deleted, because they go with it.
     """
 
     application: Json | None = None
@@ -187,6 +189,8 @@ class Observed:
     owner_objects: tuple[Json, ...] = ()
     principal_owners: tuple[Json, ...] = ()
     federated: tuple[Json, ...] = ()
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
 
     def but(self, **changes: Any) -> Observed:
         return replace(self, **changes)

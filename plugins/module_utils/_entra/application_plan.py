@@ -52,6 +52,7 @@ DELETE = "delete_application"
 PURGE = "purge_application"
 
 APPLICATION, PRINCIPAL = "application", "service_principal"
+ASSIGNMENTS, GRANTS = "app_role_assignments", "oauth2_permission_grants"
 
 
 def plan_present(
@@ -113,6 +114,12 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
             return _plan_leaving(desired, observed.application)
     before = "present" if observed.application is not None else "deleted"
     plan.changes.append(Change(APPLICATION, "state", before, "purged" if purge else "absent"))
+    for target, field, names in (
+        (ASSIGNMENTS, "permissions", observed.roles),
+        (GRANTS, "delegated_permissions", observed.scopes),
+    ):
+        if names and observed.application is not None:
+            plan.changes.append(Change(target, field, list(names), []))
     if observed.application is not None:
         plan.writes.append(Write(DELETE, {"id": entity["id"]}))
     if purge:
@@ -218,7 +225,9 @@ _EFFECTS: Mapping[str, Callable[[Observed, Any], Observed]] = {
         service_principal=there.deleted_principal, deleted_principal=None
     ),
     UPDATE_PRINCIPAL: lambda there, body: there.but(service_principal={**(there.service_principal or {}), **body}),
-    DELETE: lambda there, _body: there.but(application=None, deleted=there.application, service_principal=None),
+    DELETE: lambda there, _body: there.but(
+        application=None, deleted=there.application, service_principal=None, roles=(), scopes=()
+    ),
     PURGE: lambda there, _body: there.but(deleted=None),
 }
 

@@ -14,13 +14,16 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import absence
+from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import SELECT, Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import update_call
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import application_names, delegated_names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, passing
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+    Forbidden,
     Interrupted,
     M365Error,
     NotFound,
@@ -62,7 +65,22 @@ class AbsentApplication(Replicated[Observed]):
             observed = Observed()
         self.desired = replace(self.desired, key=self.finder.key)
         self._entity = observed.application or observed.deleted or {}
-        return observed
+        return self._with_consent(observed) if observed.application is not None else observed
+
+    def _with_consent(self, observed: Observed) -> Observed:
+        """What it has been granted goes with it; whether it comes back with it is documented nowhere, so it is kept."""
+        delegated = not rights.lacking(self.client.tokens.get(), rights.READ_DELEGATED_PERMISSIONS)
+        app_id, catalogs = str(self._entity.get("appId") or ""), self.finder.catalogs
+        reader = GrantReader(self.client, app_id, catalogs, [], delegated=delegated)
+        try:
+            granted = reader.read()
+        except NotFound:
+            return observed
+        except Forbidden as error:
+            self.client.context.warn(f"What the application has been granted is not kept for a rollback. {error}")
+            return observed
+        roles, scopes = application_names(granted, reader.names), delegated_names(granted, reader.names)
+        return observed.but(roles=tuple(roles), scopes=tuple(scopes))
 
     def plan(self, state: Observed) -> Plan:
         try:
@@ -116,7 +134,7 @@ class AbsentApplication(Replicated[Observed]):
             raise error
         return error
 
-    def read(self, _known: Observed) -> Observed:
+    def read(self, known: Observed) -> Observed:
         """By both keys, and among what was deleted."""
         identifier, app_id = self._entity["id"], str(self._entity.get("appId") or "")
         by_id, by_app_id, deleted = self.client.batch(
@@ -128,7 +146,9 @@ class AbsentApplication(Replicated[Observed]):
         )
         live = by_id.entity_or_none() or by_app_id.entity_or_none()
         page = self.client.pages("", first=deleted.get())
-        return Observed(application=live, deleted=next((each for each in page if each.get("id") == identifier), None))
+        gone = next((each for each in page if each.get("id") == identifier), None)
+        kept = known if live is not None else Observed()
+        return Observed(application=live, deleted=gone, roles=kept.roles, scopes=kept.scopes)
 
     def sees(self, reading: Observed, known: Observed) -> bool:
         """What is to be purged has to appear among the deleted first, which takes some seconds."""

@@ -21,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import Ledger
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce, AnnouncingTask, Recorder
@@ -71,6 +72,8 @@ def one_host(
         recorded = recorder.recording(ledger.recording(run_task, check_mode=check_mode), check_mode=check_mode)
         result = in_one_result(host, runner.run(known, recorded, names), names)
         result.update(recorder.told() if result["changed"] and not check_mode else {})
+        if not check_mode and undoing.is_wanted(known, result, operation) and recorder.changes():
+            result = undoing.with_undone(result, undoing.undo_run(host, known, recorded, recorder))
     except M365Error as error:
         result = ledger.with_written(failure(error))
     except _unforeseen.KINDS as error:
@@ -129,6 +132,19 @@ class Fleet:
         if warnings:
             result["warnings"] = list(dict.fromkeys(warnings))
         return {"result": result}
+
+    def undo(self, host: str, say: Say) -> dict[str, Any]:
+        """``{"result": …}`` of a host on which what this run has changed is undone; ``{}`` where it has changed nothing."""
+        warnings: list[str] = []
+        try:
+            known = self._variables.of(host)
+            recorder = Recorder(host, known, self._store, self._operation)
+            if not recorder.changes():
+                return {}
+            recorded = recorder.recording(self._run_task(say, warnings), check_mode=False)
+            return {"result": undoing.undo_run(host, known, recorded, recorder)}
+        except M365Error as error:
+            return {"result": failure(error)}
 
     def _run_task(self, say: Say, warnings: list[str]) -> AnnouncingTask:
         shared = self._connections.setdefault(os.getpid(), Connections(size=64))

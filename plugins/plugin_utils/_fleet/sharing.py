@@ -49,7 +49,7 @@ def _differs_by_host(source: Mapping[str, Any], action: str) -> bool:
         _is_template(value)
         for given in options
         for name, value in (given.items() if isinstance(given, Mapping) else [("", given)])
-        if name not in ("concurrency", "processes")
+        if name not in ("concurrency", "processes", "max_unhealthy_percentage", "on_stop")
     )
 
 

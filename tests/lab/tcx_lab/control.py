@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from tcx_lab import ca, fleet, graph, inventory, people, simulated
 from tcx_lab.graph.errors import GraphError
-from tcx_lab.pbx import patch_pbx
+from tcx_lab.pbx import patch_pbx, state_of
 from tcx_lab.requestlog import count
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class ControlApp:
                     setattr(pbx, name, changes.pop(name))
             if changes:
                 patch_pbx(self._world, pbx, changes)
-        return JSONResponse(_show_pbx(pbx))
+        return JSONResponse({**_show_pbx(pbx), "integration": state_of(self._world, pbx).m365})
 
     async def _public_key(self, request: Request) -> Response:
         pair = ca.key_pair_of(self._world, self._find_pbx(request))

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""A run that undoes what it has changed itself: a PBX on which it failed half-way, a batch that did not turn out well."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._task import failure
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Recorder
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import RunTask
+
+Json = dict[str, Any]
+
+KEEP, ROLLBACK = "keep", "rollback"
+
+_LEFT_ALONE = frozenset(OPERATIONS) - {"rollout"}
+
+
+def is_wanted(variables: Mapping[str, Any], result: Mapping[str, Any], operation: str) -> bool:
+    """Whether a PBX on which a task failed is set back: ``on_failure: rollback``, in a rollout or a role of it."""
+    asked = variables.get("on_failure") == ROLLBACK and operation not in _LEFT_ALONE
+    return bool(asked and result.get("failed"))
+
+
+def undo_run(host: str, variables: Variables, recorded: RunTask, recorder: Recorder) -> Json:
+    """Undo what this run has changed on a PBX: the result of a rollback.
+
+    :param recorded: what it does is kept as well, so that nothing of the run remains to be undone afterwards.
+    """
+    known = copy.copy(variables)
+    known["snapshot"] = recorder.run
+    names = list(OPERATIONS["rollback"])
+    try:
+        return in_one_result(host, Runner(host, None, check_mode=False).run(known, recorded, names), names)
+    except M365Error as error:
+        return failure(error)
+
+
+def with_undone(result: Json, undone: Mapping[str, Any]) -> Json:
+    """The result of a failed task, with what became of what it had changed."""
+    restored = not undone.get("failed")
+    count = len(undone.get("changes") or ())
+    if restored:
+        said = f"What this run had changed on this PBX was undone ({count} changes)."
+    else:
+        said = f"What this run had changed on this PBX was not undone as a whole: {undone.get('msg')}"
+    told = {"restored": restored, "changes": list(undone.get("changes") or ())}
+    told["refused"] = list(undone.get("refused") or ())
+    return {**result, "rollback": told, "msg": f"{result.get('msg', '')} {said}".strip()}
