@@ -27,6 +27,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants impor
     STATES,
     Row,
     document,
+    remember_names,
     row_of,
     summary,
     table,
@@ -47,6 +48,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 _FILE_MODE = 0o640
+_MOST_BYTES = 16 * 1024 * 1024
 
 display = Display()
 
@@ -97,7 +99,10 @@ class ActionModule(CollectionAction):
             "duration_s": round(seconds, 1),
             **provenance(task_vars, {row.app_id for row in rows}),
         }
-        path = _write(options["file"], document(rows, moment, run)) if options["file"] else ""
+        path = ""
+        if options["file"]:
+            remember_names(rows, _earlier(options["file"]))
+            path = _write(options["file"], document(rows, moment, run))
         counts = summary(rows)
         reason = _failure_reason(rows, options)
         return {
@@ -169,6 +174,15 @@ def _failure_reason(rows: list[Row], options: Mapping[str, Any]) -> str:
     if rows and all(row.state == NOT_CHECKED for row in rows):
         return f"No tenant could be checked. {rows[0].reason}"
     return ""
+
+
+def _earlier(name: str) -> str:
+    """The table of an earlier run; nothing where there is none."""
+    try:
+        with open(os.path.expanduser(name), encoding="utf-8") as stream:
+            return stream.read(_MOST_BYTES)
+    except (OSError, ValueError):
+        return ""
 
 
 def _write(name: str, content: str) -> str:

@@ -27,6 +27,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.federation import (
+    AWX,
     GITHUB,
     GITLAB,
     KUBERNETES,
@@ -493,7 +494,7 @@ class Bootstrap:
         if self.place.write_variables(variables):
             self.outcome.file(self.place.file(VARIABLES), before="", after="variables for the inventory")
         self.outcome.values["variables"] = {
-            name: "(encrypted by Ansible Vault)" if isinstance(value, Vaulted) else value
+            name: "(encrypted by Ansible Vault)" if isinstance(value, Vaulted) else _plain(value)
             for name, value in variables.items()
         }
         self.outcome.values["variables_file"] = self.place.file(VARIABLES)
@@ -547,11 +548,17 @@ def _federated_variables(platform: str) -> Json:
     """How a run on the platform signs in."""
     if platform == GITHUB:
         return {"entra_auth_source": "github"}
+    source = {"entra_auth_source": "federated_token"}
     if platform == GITLAB:
-        return {"entra_federated_token": Template("{{ lookup('ansible.builtin.env', 'TCX_ID_TOKEN') }}")}
-    if platform == KUBERNETES:
-        return {"entra_federated_token_file": _IDENTITY_FILE}
-    return {"entra_federated_token_file": _IDENTITY_FILE} if platform == "awx" else {}
+        return {**source, "entra_federated_token": Template("{{ lookup('ansible.builtin.env', 'TCX_ID_TOKEN') }}")}
+    if platform in (KUBERNETES, AWX):
+        return {**source, "entra_federated_token_file": _IDENTITY_FILE}
+    return source
+
+
+def _plain(value: Any) -> Any:
+    """Without the marks of :mod:`place`, which Ansible does not know."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _now_text() -> str:

@@ -148,6 +148,21 @@ def _signed_in(row: Row, result: Mapping[str, Any], profile: str, further: Seque
         row.state = READY
 
 
+def remember_names(rows: Iterable[Row], earlier: str) -> None:
+    """Names that an earlier table knew: before a consent Microsoft Entra names the tenant, and afterwards only to those who
+    have a right that a rollout does not need.
+
+    :param earlier: the file as it was; anything else is ignored.
+    """
+    try:
+        listed = json.loads(earlier)["tenants"]
+        known = {str(each["tenant_id"]): str(each["name"]) for each in listed}
+    except (ValueError, KeyError, TypeError):
+        return
+    for row in rows:
+        row.name = row.name or visible(known.get(row.tenant_id, ""))[:120]
+
+
 def summary(rows: Iterable[Row]) -> Json:
     """Number of tenants in all, and by state."""
     listed = list(rows)
