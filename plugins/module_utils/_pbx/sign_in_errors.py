@@ -105,8 +105,12 @@ def _known_client(code: str, said: str, details: dict[str, Any]) -> M365Error | 
         remedy = "Tick 3CX Configuration API Access in Admin Console > Integrations > API. " + LICENSE_REMEDY
         return Forbidden(said, remedy=remedy, **details)
     if code == "invalid_grant" and "active" in said.lower():
-        remedy = "Give the automation a service principal of its own: 3CX honors one access token per client."
-        return Conflict(f"another program holds the access token of this client: {said}", remedy=remedy, **details)
+        remedy = (
+            "3CX honors one access token per client, and this PBX gives no other before it expires: a run of yours within the "
+            "last hour may hold it, so run again later. If it is another program's, give the automation a service principal "
+            "of its own."
+        )
+        return Conflict(f"the access token of this client is in use: {said}", remedy=remedy, **details)
     return None
 
 

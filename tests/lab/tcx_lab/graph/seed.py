@@ -263,7 +263,6 @@ def install_automation(world: World, tenant: Tenant, automation: Automation) -> 
         add_certificate(world, home, automation.object_id, automation_key_pair(world, automation).certificate)
     principal = ensure_service_principal(world, tenant, home.applications[automation.object_id], home)
     automation.service_principals[tenant.id] = principal["id"]
-    tenant.directory_roles.setdefault(principal["id"], ["Application Administrator"])
     grant_app_roles(world, tenant, principal["id"], automation.permissions)
 
 
