@@ -25,6 +25,12 @@ class Unknown(Exception):
     """The question cannot be answered here; the text says why, in our words."""
 
 
+class NotPutBack(M365Error):
+    """A setting that was changed for a question could not be put back; this ends the questions."""
+
+    kind = "not_put_back"
+
+
 @dataclass(frozen=True)
 class Question(Generic[G]):
     """One behavior of a service.
@@ -69,6 +75,8 @@ def _asked(question: Question[G], ground: G, writes: bool) -> Finding:
         return Finding(question.name, question.about, question.ask(ground))
     except Unknown as unknown:
         return Finding(question.name, question.about, reason=str(unknown))
+    except NotPutBack:
+        raise
     except M365Error as error:
         # The service's own words may name people and objects, so only kind, status and code are kept.
         status = f" {error.status}" if error.status else ""

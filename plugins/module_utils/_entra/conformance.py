@@ -26,6 +26,9 @@ Json = dict[str, Any]
 NAME = "tcx-m365-conformance"
 NOBODY = "00000000-0000-0000-0000-000000000000"
 URIS = ["https://one.example.com/a", "https://two.example.com/b", "https://three.example.com/c"]
+PATIENCE_S = 20.0
+"""Seconds after which an effect that has not been seen counts as none."""
+REMOVAL_S = 60.0
 MOST_URIS = 256
 """Redirect URIs of an application at the most (https://learn.microsoft.com/entra/identity-platform/reply-url)."""
 
@@ -35,6 +38,9 @@ class Ground:
 
     def __init__(self, client: GraphClient) -> None:
         self.client = client
+        self.name = ""
+        self.seen = False
+        self.absent = 0
         self.id = ""
         self.app_id = ""
         self.principal_id = ""
@@ -69,44 +75,92 @@ class Ground:
 
 @contextlib.contextmanager
 def ground(client: GraphClient, *, writes: bool) -> Iterator[Ground]:
-    """A ground for the questions; what was made on it is removed for good, whatever happens meanwhile."""
+    """A ground for the questions; what was made on it is removed for good, whatever happens meanwhile.
+
+    :raises NotRemoved: at the end, something of it is still there.
+    """
     made = Ground(client)
     try:
         if writes:
             _make(made)
         yield made
     finally:
-        if made.id:
+        if made.name:
             _remove(made)
 
 
+class NotRemoved(M365Error):
+    """The application for the questions, or a part of it, could not be removed; where to find it stands in the text."""
+
+    kind = "not_removed"
+
+
 def _make(made: Ground) -> None:
-    name = f"{NAME}-{secrets.token_hex(6)}"
-    answer = made.send(
-        "PATCH",
-        f"/applications(uniqueName='{name}')",
-        {"displayName": NAME, "signInAudience": "AzureADMyOrg"},
-        Prefer="create-if-missing",
-    )
+    made.name = f"{NAME}-{secrets.token_hex(6)}"  # known before anything is sent: an answer may be lost
+    body = {"displayName": made.name, "signInAudience": "AzureADMyOrg"}
+    path = f"/applications(uniqueName='{made.name}')"
+    answer = made.send("PATCH", path, body, Prefer="create-if-missing")
     made.upserted = answer.ok
     if not answer.ok:
-        answer = made.send("POST", "/applications", {"displayName": NAME, "signInAudience": "AzureADMyOrg"})
+        answer = made.send("POST", "/applications", body)
+    if 400 <= answer.status < 500:
+        made.name = ""  # refused: there is nothing to remove
     content = answer.get()
     if not content.get("id"):
-        found = made.client.get(f"/applications?$filter=uniqueName eq '{name}'&$select=id,appId").get("value") or [{}]
-        content = found[0]
+        content = next(iter(_named(made)), {})
     made.id, made.app_id = str(content.get("id") or ""), str(content.get("appId") or "")
 
 
+def _named(made: Ground) -> list[Json]:
+    """The applications with our name; it is in no other use, because it is random."""
+    return list(made.client.pages(f"/applications?$filter=displayName eq '{made.name}'&$select=id,appId"))
+
+
+def _deleted(made: Ground, kind: str) -> list[Json]:
+    """The same among what was deleted, where the documentation promises no filter by name."""
+    path = f"/directory/deletedItems/microsoft.graph.{kind}?$select=id,displayName&$top=999"
+    return [each for each in made.client.pages(path) if each.get("displayName") == made.name]
+
+
 def _remove(made: Ground) -> None:
-    """Delete the application and its service principal, then purge both; what is gone already is fine."""
-    for path in (
-        f"/applications/{made.id}",
-        f"/directory/deletedItems/{made.id}",
-        *((f"/directory/deletedItems/{made.principal_id}",) if made.principal_id else ()),
-    ):
-        with contextlib.suppress(M365Error):
-            made.client.send(Call("DELETE", path))
+    """Delete the application and its service principal, then purge both, and look whether they are gone."""
+
+    def probe() -> tuple[bool, Any]:
+        try:
+            return _removed(made), None
+        except M365Error as error:
+            return False, error
+
+    done, error = made.client.context.deadline.until(probe, "the removal to be seen", within=REMOVAL_S)
+    if not done:
+        raise NotRemoved(
+            f"the application {made.name}, made for the questions, is still there or among the deleted ones",
+            service=error.service if error is not None else "",
+            status=error.status if error is not None else None,
+            code=error.code if error is not None else "",
+            tried="remove what was made",
+            target=made.name,
+            remedy="Delete it in Microsoft Entra > App registrations, and permanently under Deleted applications.",
+        )
+
+
+_LOOKS = 2
+_LOOKS_FOR_UNSEEN = 5
+"""An application whose answer was lost may be there and not be seen yet."""
+
+
+def _removed(made: Ground) -> bool:
+    """One attempt: what is seen is deleted; true once several looks in succession have seen nothing."""
+    found = [each["id"] for each in _named(made)]
+    if made.id and not made.seen:
+        found = [made.id, *(each for each in found if each != made.id)]
+    for object_id in found:
+        made.seen = made.client.send(Call("DELETE", f"/applications/{object_id}")).ok or made.seen
+    gone = [each["id"] for kind in ("application", "servicePrincipal") for each in _deleted(made, kind)]
+    for object_id in gone:
+        made.seen = made.client.send(Call("DELETE", f"/directory/deletedItems/{object_id}")).ok or made.seen
+    made.absent = 0 if found or gone else made.absent + 1
+    return made.absent >= (_LOOKS if made.seen else _LOOKS_FOR_UNSEEN)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -205,7 +259,7 @@ def _tags(made: Ground) -> bool:
         tags = made.client.get(f"/servicePrincipals/{principal}?$select=tags").get("tags") or ()
         return tag in tags, tags
 
-    done, _tags_found = made.client.context.deadline.until(probe, "the tag of the service principal", within=20.0)
+    done, _tags_found = made.client.context.deadline.until(probe, "the tag of the service principal", within=PATIENCE_S)
     return done
 
 
@@ -232,6 +286,18 @@ def _twice_status(made: Ground) -> int:
     return answer.status
 
 
+def _twice_wording(made: Ground) -> str:
+    answer = _twice_assigned(made)
+    if answer.ok:
+        raise Unknown("a second assignment was accepted")
+    said = answer.error.said.lower()
+    known = {"permission being assigned": "permission", "entitlementgrant": "entitlement"}
+    word = next((word for text, word in known.items() if text in said), "")
+    if not word:
+        raise Unknown("it is called something else")
+    return word
+
+
 def _restored(made: Ground) -> bool:
     """Whether the service principal is back when the deleted application is; asked last, it deletes the application."""
     principal = _principal(made)
@@ -243,7 +309,7 @@ def _restored(made: Ground) -> bool:
     def probe() -> tuple[bool, Any]:
         return made.send("GET", f"/servicePrincipals/{principal}?$select=id").ok, None
 
-    done, _nothing = made.client.context.deadline.until(probe, "the service principal", within=20.0)
+    done, _nothing = made.client.context.deadline.until(probe, "the service principal", within=PATIENCE_S)
     return done
 
 
@@ -264,5 +330,6 @@ QUESTIONS: tuple[Question[Ground], ...] = (
     ),
     Question("application_tags_reach_service_principal", "tags also show on the service principal", _tags, True),
     Question("duplicate_assignment_status", "status of an app role assignment that exists", _twice_status, True),
+    Question("duplicate_assignment_wording", "what such an assignment is called", _twice_wording, True),
     Question("restore_restores_service_principal", "restoring brings the service principal back", _restored, True),
 )

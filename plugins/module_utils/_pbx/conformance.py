@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._conformance import Question, Unknown
+from ansible_collections.tcx.m365.plugins.module_utils._conformance import NotPutBack, Question, Unknown
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 
 INTEGRATION = "/Microsoft365Integration"
 TEAMS = "/Microsoft365TeamsIntegration"
+PUT_BACK_S = 60.0
 TRIED = "find out how XAPI behaves"
 
 
@@ -82,8 +83,31 @@ def _nested_patch(xapi: Xapi) -> str:
         xapi.patch(INTEGRATION, {"AdUsers": {flag: False}}, TRIED)
         after = _read(xapi).get("AdUsers") or {}
     finally:
-        xapi.patch(INTEGRATION, {"AdUsers": before}, "write back the settings of the users")
+        _put_back(xapi, before)
     return "merge" if all(after.get(name) is True for name in kept) else "replace"
+
+
+def _put_back(xapi: Xapi, before: Mapping[str, Any]) -> None:
+    """Write what was there, and see that it is there.
+
+    :raises NotPutBack: it is not; the text names what to do by hand.
+    """
+
+    def probe() -> tuple[bool, Any]:
+        try:
+            xapi.patch(INTEGRATION, {"AdUsers": before}, "write back the settings of the users")
+            return (_read(xapi).get("AdUsers") or {}) == before, None
+        except M365Error as error:
+            return False, error
+
+    done, error = xapi.context.deadline.until(probe, "the PBX to take back its settings", within=PUT_BACK_S)
+    if not done:
+        raise NotPutBack(
+            error.said if error is not None else "other settings were read back",
+            tried="put back the settings of the users",
+            target=xapi.connection.url,
+            remedy="Compare them in Admin Console > Integrations > Microsoft 365.",
+        )
 
 
 def _bad_literal(xapi: Xapi) -> str:
@@ -91,7 +115,7 @@ def _bad_literal(xapi: Xapi) -> str:
     before = _read(xapi).get("AdUsers") or {}
     status, _reply = _status(xapi, {"AdUsers": {**before, "SyncType": "NoSuchMember"}})
     if status == 204:
-        xapi.patch(INTEGRATION, {"AdUsers": before}, "write back the settings of the users")
+        _put_back(xapi, before)
         raise Unknown("it was accepted")
     return "server_error" if status >= 500 else "delta"
 

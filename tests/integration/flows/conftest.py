@@ -48,7 +48,7 @@ class Flow:
         """The result that a task has for this host."""
         names = list(OPERATIONS.get(operation, (operation,)))
         variables = read_variables(self.variables(**changes), host=self.host)
-        task = _Tasks(check)
+        task = Tasks(check)
         return one_host(self.host, variables, task.run, names, task.store, Crossings({}), check_mode=check)
 
     def rollout(self, **changes: Any) -> Json:
@@ -57,7 +57,7 @@ class Flow:
     def compliance(self, **changes: Any) -> HostResult:
         """The entry of the report."""
         variables = read_variables(self.variables(**changes), host=self.host)
-        task = _Tasks(check=True)
+        task = Tasks(check=True)
         taken = Runner(self.host, task.store, check_mode=True).run(variables, task.run, OPERATIONS["compliance"])
         return host_result(self.host, variables, taken)
 
@@ -89,7 +89,7 @@ class Flow:
         self.world.log.clear()
 
 
-class _Tasks:
+class Tasks:
     """One run of Ansible: its tasks share what they have learned."""
 
     def __init__(self, check: bool) -> None:

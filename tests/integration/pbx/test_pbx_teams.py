@@ -73,7 +73,9 @@ def test_a_certificate_for_another_name_is_never_sent(bench: Bench) -> None:
     assert bench.requests() == []
 
 
-def test_scripts_are_saved(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("answer", ["file", "json"])
+def test_scripts_are_saved(bench: Bench, tmp_path: Path, answer: str) -> None:
+    bench.world.switches.update({"script_answer": answer})
     run = bench.run()
     done = run.settings(wait=False, teams={"scripts_dir": str(tmp_path)})
     assert [Path(each).name for each in done["scripts"]] == ["localhost-dialplan.ps1"]

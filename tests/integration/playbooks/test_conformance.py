@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
+from tcx_lab import records
+from tcx_lab.evidence import Grade, statements
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.testing import Lab
 
@@ -33,6 +35,10 @@ POSITIONS: list[dict[str, Any]] = [
         "ad_users_patch": "merge",
         "bad_literal": "delta",
         "annotations_refused": False,
+        "duplicate_assignment_wording": "entitlement",
+        "script_answer": "json",
+        "page_limit": 2,
+        "default_page_size": 1,
     },
     {"unique_name_immutable": False},
 ]
@@ -69,6 +75,12 @@ def test_each_switch_answers_as_it_stands(position: dict[str, Any], tmp_path: Pa
             name: value for name, value in expected.items() if name in known
         }
         assert known >= set(position)
+        fixed = {name: answers[name]["answer"] for name in records.FIXED}
+        assert fixed == records.FIXED
+        if not position:
+            (path,) = (tmp_path / "records").glob("*.json")
+            grades = {each.name: each.grade for each in records.raised(statements(), [records.read(path)])}
+            assert {grades[name] for name in known} <= {Grade.DOCUMENTED, Grade.RECORDED}
         assert left(lab, tenant) == before
         for value in lab.inventory["tcx"]["hosts"]["berlin"].values():
             assert str(value) not in text

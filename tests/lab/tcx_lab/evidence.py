@@ -34,6 +34,7 @@ class Evidence:
     behavior: str
     grade: Grade
     source: str
+    name: str = ""  # of the switch, or of the question in a record, that the statement is about
 
 
 EVIDENCE: list[Evidence] = []
@@ -452,15 +453,21 @@ def _position(each: dataclasses.Field[Any], value: Any) -> Any:
 def statements() -> list[Evidence]:
     """All graded statements known so far: the decorated functions that were imported, and the switches."""
     switches = [
-        Evidence(f"switch {each.name}: {each.metadata['about']}", each.metadata["grade"], each.metadata["source"])
+        Evidence(
+            f"switch {each.name}: {each.metadata['about']}", each.metadata["grade"], each.metadata["source"], each.name
+        )
         for each in dataclasses.fields(Switches)
     ]
     return [*EVIDENCE, *switches]
 
 
 def all_statements() -> list[Evidence]:
-    """`statements` after importing all services, best graded first."""
+    """`statements` after importing all services, with the grades that records raise, best graded first."""
+    from tcx_lab import records  # it builds on this module
+
     for package in ("entra", "graph", "pbx"):
         importlib.import_module(f"tcx_lab.{package}")
     order = list(Grade)
-    return sorted(statements(), key=lambda each: (order.index(each.grade), each.behavior))
+    return sorted(
+        records.raised(statements(), records.read_all()), key=lambda each: (order.index(each.grade), each.behavior)
+    )

@@ -228,7 +228,7 @@ def _value(state: PbxState, operation: Operation, call: Call, kind: Kind, answer
     if kind.name == "object":
         return {**answer}
     if not isinstance(answer, dict):
-        return {**_context(state, _EDM[kind.name]), "value": answer}
+        return {**_context(state, _EDM.get(kind.name, kind.name)), "value": answer}
     if "/Pbx." in operation.path:
         return {**_context(state, kind.name), **shaped(state.model, Shape(kind.name), answer)}
     assert call.query is not None
