@@ -511,8 +511,24 @@ def seconds_to_wait(value: str | None) -> float | None:
 
 
 def request_id(reply: Reply) -> str:
-    """What the service's support asks for."""
-    return reply.headers.get("request-id") or reply.headers.get("x-ms-request-id") or ""
+    """What the service's support asks for: in the headers, or in the body of a refusal, where proxies leave it alone."""
+    told = reply.headers.get("request-id") or reply.headers.get("x-ms-request-id")
+    return told or (_request_id_in(reply.json()) if reply.status >= 400 else "")
+
+
+_INNER_ERRORS = ("innerError", "innererror")
+_REQUEST_IDS = ("request-id", "requestId", "client-request-id")
+
+
+def _request_id_in(content: Any) -> str:
+    """From Graph's ``error.innerError`` or Entra's ``trace_id`` (both documented)."""
+    if not isinstance(content, dict):
+        return ""
+    error = content.get("error")
+    parts = [error.get(name) for name in _INNER_ERRORS] if isinstance(error, dict) else []
+    inner: dict[str, Any] = next((each for each in parts if isinstance(each, dict)), {})
+    found = next((inner[name] for name in _REQUEST_IDS if inner.get(name)), "") or content.get("trace_id")
+    return str(found or "")[:100]
 
 
 def _code(reply: Reply) -> str:

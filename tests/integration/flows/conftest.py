@@ -18,6 +18,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_ca
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import one_host
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
@@ -49,7 +50,8 @@ class Flow:
         names = list(OPERATIONS.get(operation, (operation,)))
         variables = read_variables(self.variables(**changes), host=self.host)
         task = Tasks(check)
-        return one_host(self.host, variables, task.run, names, task.store, Crossings({}), check_mode=check)
+        none = Crossings({})
+        return one_host(self.host, variables, task.run, names, task.store, none, operation=operation, check_mode=check)
 
     def rollout(self, **changes: Any) -> Json:
         return self.run("rollout", **changes)
@@ -96,7 +98,15 @@ class Tasks:
         self.check = check
         self.store = RunStore(None)
 
-    def run(self, capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False) -> Json:
+    def run(
+        self,
+        capability: Capability,
+        arguments: Mapping[str, Any],
+        /,
+        *,
+        check: bool = False,
+        announce: Announce | None = None,
+    ) -> Json:
         return run_capability(
             capability,
             arguments,
@@ -105,6 +115,7 @@ class Tasks:
             warn=_silent,
             notice=_silent,
             trace=_silent,
+            announce=announce,
         )
 
 
@@ -114,7 +125,9 @@ def _silent(_text: str) -> None:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What is kept below the home of the user."""
+    """What is kept below the home of the user, and in the directory where a run begins."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", str(tmp_path))
     monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "ansible"))
     return tmp_path
 

@@ -26,6 +26,7 @@ Json = dict[str, Any]
 NOT_ASKED = {
     "replication_lag": "no answer holds for the next minute",
     "replication_reads": "as the lag",
+    "restored_principal_keeps_grants": "the restore is asked about, and what was granted is gone by then",
     "conditional_access_blocks": "a policy of the tenant, no behavior of the service",
     "consent_required": "needs a person who signs in",
     "silent_consent_first": "needs a person who signs in",

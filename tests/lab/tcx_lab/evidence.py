@@ -115,6 +115,12 @@ class Switches:
             choices=(True, False),
         ),
     )
+    restored_principal_keeps_grants: bool = field(
+        default=False,
+        metadata=switch(
+            "what a service principal was granted is there again when it is restored", choices=(True, False)
+        ),
+    )
     duplicate_assignment_status: int = field(
         default=400, metadata=switch("HTTP status for an app role assignment that exists", choices=(400, 409))
     )
@@ -123,7 +129,10 @@ class Switches:
         metadata=switch(
             "redirect URIs are read in the order they were written",
             grade=Grade.RECORDED,
-            source="azure-cli recording test_app_scenario.yaml",
+            source=(
+                "https://github.com/Azure/azure-cli/blob/2b2fc6d8abfa/src/azure-cli/azure/cli/command_modules/role/tests/"
+                "latest/recordings/test_app_scenario.yaml"
+            ),
             choices=(True, False),
         ),
     )

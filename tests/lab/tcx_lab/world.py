@@ -57,6 +57,7 @@ class Tenant:
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # id -> appManagementPolicy
     default_policy: dict[str, Any] | None = None  # tenantAppManagementPolicy; None: the service's default
     policy_assignments: dict[str, list[str]] = field(default_factory=dict)  # app or SP object id -> policy ids
+    grants_of_deleted: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)  # by service principal
     directory_roles: dict[str, list[str]] = field(default_factory=dict)  # principal object id -> role display names
     directory: Any = None  # indexes and versions over the objects above: tcx_lab.graph.store.directory_of
 

@@ -19,7 +19,7 @@ import urllib3
 from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
 from ansible_collections.tcx.m365.plugins.module_utils import _http_errors, _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
+from ansible_collections.tcx.m365.plugins.module_utils._http import Reply, Transport, request_id
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
@@ -120,3 +120,19 @@ def test_a_file_that_cannot_be_used_is_named() -> None:
     assert "Permission denied" in text
     assert "/etc/shadow" in text
     assert not OF_PYTHON.search(text)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "expected"),
+    [
+        ({"request-id": "h-1"}, b'{"error": {"innerError": {"request-id": "b-1"}}}', "h-1"),
+        ({}, b'{"error": {"innerError": {"request-id": "b-1"}}}', "b-1"),
+        ({}, b'{"error": {"innererror": {"client-request-id": "c-1"}}}', "c-1"),
+        ({}, b'{"error": "invalid_client", "trace_id": "t-1"}', "t-1"),
+        ({}, b'{"error": {"innerError": []}}', ""),
+        ({}, b"[1]", ""),
+        ({}, b"<html>", ""),
+    ],
+)
+def test_the_request_id_is_found_in_the_body_too(headers: dict[str, str], body: bytes, expected: str) -> None:
+    assert request_id(Reply("GET", "https://graph.example.com/", 503, headers, body)) == expected

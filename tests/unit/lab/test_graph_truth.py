@@ -21,6 +21,8 @@ from cryptography.x509.oid import NameOID
 from tcx_lab import evidence
 from tcx_lab.clock import Clock
 from tcx_lab.evidence import Grade, Switches
+from tcx_lab.graph import seed
+from tcx_lab.graph.credentials import subject_text
 from tcx_lab.graph.kit import Kit
 from tcx_lab.requestlog import LogEntry
 from tcx_lab.trouble import SCOPE_KEY, Afflictions
@@ -109,12 +111,47 @@ async def test_the_log_tells_which_rule_struck_an_item(kit: Kit) -> None:
 
 async def test_redirect_uris_are_read_in_the_opposite_order(kit: Kit) -> None:
     app = await kit.application(web={"redirectUris": URIS})
-    assert app["web"]["redirectUris"] == URIS[::-1]
+    assert app["web"]["redirectUris"] == URIS  # what a POST answers is what was sent
     await kit.ok("PATCH", f"/applications/{app['id']}", {"web": {"logoutUrl": "https://pbx.contoso.example/out"}})
     assert (await kit.ok("GET", f"/applications/{app['id']}"))["web"]["redirectUris"] == URIS[::-1]
     kit.world.switches.redirect_uris_order_kept = True
     await kit.ok("PATCH", f"/applications/{app['id']}", {"web": {"redirectUris": URIS}})
     assert (await kit.ok("GET", f"/applications/{app['id']}"))["web"]["redirectUris"] == URIS
+
+
+async def test_a_redirect_uri_stands_under_one_platform(kit: Kit) -> None:
+    app = await kit.application(web={"redirectUris": URIS})
+    path = f"/applications/{app['id']}"
+    for platform in ("spa", "publicClient"):
+        error = await kit.refused(400, "Request_BadRequest", "PATCH", path, {platform: {"redirectUris": URIS[:1]}})
+        assert "distinct" in error["message"]
+    await kit.ok("PATCH", path, {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[:1]}})
+
+
+def test_a_certificate_without_a_name_is_shown_by_its_subject() -> None:
+    """As recorded: C, ST and O of a certificate come back as `O=..., S=..., C=...`."""
+    names = (
+        (NameOID.COUNTRY_NAME, "AU"),
+        (NameOID.STATE_OR_PROVINCE_NAME, "Some-State"),
+        (NameOID.ORGANIZATION_NAME, "Internet Widgits Pty Ltd"),
+    )
+    subject = x509.Name([x509.NameAttribute(oid, value) for oid, value in names])
+    assert subject_text(subject) == "O=Internet Widgits Pty Ltd, S=Some-State, C=AU"
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_grants_of_a_deleted_service_principal(kit: Kit, *, kept: bool) -> None:
+    kit.world.switches.restored_principal_keeps_grants = kept
+    app = await kit.application()
+    principal = await kit.principal(app)
+    seed.grant_app_roles(kit.world, kit.tenant, principal["id"], {"User.Read.All"})
+    path = f"/servicePrincipals/{principal['id']}/appRoleAssignments"
+    assert len((await kit.ok("GET", path))["value"]) == 1
+    await kit.ok("DELETE", f"/applications/{app['id']}")
+    assert not kit.tenant.app_role_assignments.keys() & {principal["id"]}
+    await kit.ok("POST", f"/directory/deletedItems/{app['id']}/restore")
+    await kit.ok("POST", f"/directory/deletedItems/{principal['id']}/restore")
+    assert len((await kit.ok("GET", path))["value"]) == int(kept)
 
 
 async def test_256_redirect_uris_over_all_platforms_are_the_most(kit: Kit) -> None:
@@ -293,6 +330,15 @@ async def test_writes_that_follow_too_closely_may_be_refused(status: int) -> Non
 
 
 # --- grades -----------------------------------------------------------------------------------------------------------------
+
+
+RECORDINGS = ("azure-cli", "azure-powershell", "record ")
+
+
+def test_what_is_recorded_names_its_recording() -> None:
+    for each in evidence.all_statements():
+        if each.grade is Grade.RECORDED:
+            assert any(name in each.source for name in RECORDINGS), each.behavior
 
 
 def test_every_grade_has_its_source() -> None:

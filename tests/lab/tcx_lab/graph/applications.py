@@ -20,6 +20,7 @@ from tcx_lab.graph.errors import (
     required_value,
     too_many_uris,
     unverified_domain,
+    uris_not_distinct,
     value_taken,
 )
 from tcx_lab.graph.odata import parse_filter
@@ -36,6 +37,7 @@ _READ_ONLY = frozenset(
 )
 _TEXTS = frozenset({"displayName", "description", "notes", "uniqueName", "groupMembershipClaims", "signInAudience"})
 _LISTS = frozenset({"addIns", "appRoles", "identifierUris", "requiredResourceAccess", "tags", "passwordCredentials"})
+_PLATFORMS = ("web", "spa", "publicClient")
 _LONGEST = {"displayName": 256, "description": 1024, "notes": 1024, "uniqueName": 120}
 _MAX_RESOURCES, _MAX_PERMISSIONS = 50, 400  # documented
 
@@ -146,7 +148,7 @@ def create(session: Session, sent: dict[str, Any]) -> Answer:
     if bound:
         tenant.owners[entity["id"]] = [owners.existing(session, each) for each in bound]
     session.directory.put(APPLICATIONS, entity["id"], entity)
-    answer = {**entity, "createdDateTime": shapes.fine_moment(now)}
+    answer = {**_as_sent(entity, sent), "createdDateTime": shapes.fine_moment(now)}
     return session.created("applications/$entity", answer, "Application")
 
 
@@ -189,6 +191,8 @@ def _applied(session: Session, entity: Entity, sent: dict[str, Any], *, creating
             objects.check_read_only(name, value, entity.get(name), creating)
             continue
         changed[name] = _checked(session, entity, name, value)
+    if not sent.keys().isdisjoint(_PLATFORMS):
+        _check_redirects(changed)
     return changed
 
 
@@ -327,7 +331,7 @@ def _complex(session: Session, entity: Entity, name: str, value: Any) -> Any:
             (entity[name] or {}).get("oauth2PermissionScopes") or [], merged["oauth2PermissionScopes"] or []
         )
     if name in ("web", "spa", "publicClient"):
-        return _redirects(session, entity, name, merged, value)
+        return _redirects(session, name, merged, value)
     return merged
 
 
@@ -342,9 +346,10 @@ def _merged(old: Entity, new: Entity) -> Entity:
 
 @evidence(
     Grade.RECORDED,
-    "azure-cli recordings of `az ad app create --web-redirect-uris`: every GET shows them in the opposite order",
+    "https://github.com/Azure/azure-cli/blob/2b2fc6d8abfa/src/azure-cli/azure/cli/command_modules/role/tests/latest/"
+    "recordings/test_app_scenario.yaml: a POST answers in the order that was sent, every GET in the opposite one",
 )
-def _redirects(session: Session, entity: Entity, name: str, merged: Entity, sent: Entity) -> Entity:
+def _redirects(session: Session, name: str, merged: Entity, sent: Entity) -> Entity:
     """Redirect URIs of one platform: unique, https or localhost, read back in the opposite order."""
     if "redirectUriSettings" in sent and "redirectUris" not in sent:
         merged["redirectUris"] = [each["uri"] for each in sent["redirectUriSettings"] or []]
@@ -360,7 +365,6 @@ def _redirects(session: Session, entity: Entity, name: str, merged: Entity, sent
             raise invalid_value("redirectUris", name)  # documented: https, or http for localhost alone
         merged["redirectUriSettings"] = [{"uri": uri, "index": None} for uri in uris]
     merged["redirectUris"] = uris
-    _check_number_of_uris(entity, name, uris)
     return merged
 
 
@@ -371,12 +375,32 @@ _MAX_URIS_PERSONAL = 100
 @evidence(
     Grade.DOCUMENTED, "https://learn.microsoft.com/entra/identity-platform/reply-url#maximum-number-of-redirect-uris"
 )
-def _check_number_of_uris(entity: Entity, name: str, uris: list[str]) -> None:
+def _check_redirects(entity: Entity) -> None:
     """All platforms of an application together have 256 redirect URIs at most."""
-    others = [(entity[each] or {}).get("redirectUris") or [] for each in ("web", "spa", "publicClient") if each != name]
+    uris = [uri for each in _PLATFORMS for uri in (entity[each] or {}).get("redirectUris") or []]
     most = _MAX_URIS_PERSONAL if entity["signInAudience"] in shapes.PERSONAL_AUDIENCES else _MAX_URIS
-    if len(uris) + sum(map(len, others)) > most:
+    if len(uris) > most:
         raise too_many_uris(most)
+    _check_distinct(uris)
+
+
+@evidence(
+    Grade.OBSERVED, "https://github.com/MicrosoftDocs/azure-docs/issues/89929: the words for web and public client"
+)
+def _check_distinct(uris: list[str]) -> None:
+    """A redirect URI stands under one platform alone. Raises 400."""
+    if len(set(uris)) != len(uris):
+        raise uris_not_distinct()
+
+
+def _as_sent(entity: Entity, sent: dict[str, Any]) -> Entity:
+    """What a POST answers: redirect URIs in the order in which they came."""
+    shown = dict(entity)
+    for name in _PLATFORMS:
+        uris = (sent.get(name) or {}).get("redirectUris")
+        if uris:
+            shown[name] = {**entity[name], "redirectUris": list(dict.fromkeys(uris))}
+    return shown
 
 
 @evidence(Grade.RECORDED, "azure-cli test recordings")

@@ -158,7 +158,8 @@ _WINDOWS = {NameOID.STATE_OR_PROVINCE_NAME: "S", NameOID.EMAIL_ADDRESS: "E"}
 
 @evidence(
     Grade.RECORDED,
-    "azure-powershell recordings (Application.Recording.json): subjects as .NET's X500DistinguishedName prints them",
+    "https://github.com/Azure/azure-cli/blob/2b2fc6d8abfa/src/azure-cli/azure/cli/command_modules/role/tests/latest/"
+    "recordings/test_app_scenario.yaml: O=Internet Widgits Pty Ltd, S=Some-State, C=AU",
 )
 def subject_text(subject: x509.Name) -> str:
     """A certificate's subject as the directory shows it: most specific part first, `, ` between, `S=` for the state."""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from tcx_lab.graph import rights
+from tcx_lab.graph import objects, rights
 from tcx_lab.graph.errors import forbidden, method_not_allowed, not_found, service_principal_exists, value_taken
 from tcx_lab.graph.session import Session
 from tcx_lab.graph.store import APPLICATIONS, DELETED, SERVICE_PRINCIPALS, Entity
@@ -63,6 +63,7 @@ def purge(session: Session, object_id: str) -> None:
     for kept in (tenant.secrets, tenant.key_bytes, tenant.owners, tenant.federated_credentials):
         kept.pop(object_id, None)
     tenant.policy_assignments.pop(object_id, None)
+    tenant.grants_of_deleted.pop(object_id, None)
 
 
 def _restore(session: Session, object_id: str) -> Answer:
@@ -94,4 +95,6 @@ def _restore_principal(session: Session, entity: Entity) -> Entity:
         raise service_principal_exists(entity["appId"])
     restored = {name: value for name, value in entity.items() if name != "@odata.type"} | {"deletedDateTime": None}
     session.directory.drop(DELETED, entity["id"])
-    return session.directory.put(SERVICE_PRINCIPALS, entity["id"], restored)
+    found = session.directory.put(SERVICE_PRINCIPALS, entity["id"], restored)
+    objects.give_back_grants(session, entity["id"])
+    return found

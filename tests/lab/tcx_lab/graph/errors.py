@@ -167,6 +167,15 @@ def too_many_uris(most: int) -> GraphError:
     return bad_request(text, details=[{"code": "DirectoryQuotaExceeded", "message": text, "target": "redirectUris"}])
 
 
+def uris_not_distinct() -> GraphError:
+    """400 for one redirect URI on two platforms.
+
+    Source: https://github.com/MicrosoftDocs/azure-docs/issues/89929 (the text, observed; code and target assumed).
+    """
+    text = "Redirect URIs must have distinct values."
+    return bad_request(text, details=[{"code": "InvalidValue", "message": text, "target": "redirectUris"}])
+
+
 def concurrency_violation(status: int) -> GraphError:
     """409 or 503 while another write of the tenant is under way (observed, whole body)."""
     return GraphError(

@@ -13,7 +13,7 @@ from typing import Any
 from tcx_lab.graph.errors import GraphError, bad_request, unknown_property
 from tcx_lab.graph.session import Session
 from tcx_lab.graph.shapes import parse_moment
-from tcx_lab.graph.store import ASSIGNMENTS, DELETED, GRANTS, SERVICE_PRINCIPALS, Entity
+from tcx_lab.graph.store import ASSIGNMENTS, DELETED, GRANTS, SERVICE_PRINCIPALS, Directory, Entity
 
 _KEYED = re.compile(r"(?P<set>[A-Za-z]+)\((?P<name>[A-Za-z]+)='(?P<value>.*)'\)")
 
@@ -65,10 +65,29 @@ def check_read_only(name: str, sent: Any, current: Any, creating: bool) -> None:
     raise bad_request(f"Property '{name}' is read-only and cannot be set.")
 
 
+def _grants_of(directory: Directory, object_id: str) -> list[tuple[str, Entity]]:
+    """What a service principal has been granted, with the kind of each."""
+    return [
+        *((ASSIGNMENTS, dict(each)) for each in directory.related_real(ASSIGNMENTS, "principalId", object_id)),
+        *((GRANTS, dict(each)) for each in directory.related_real(GRANTS, "clientId", object_id)),
+    ]
+
+
+def give_back_grants(session: Session, object_id: str) -> None:
+    """After a restore: what it was granted, where the switch says so and the other side is still there."""
+    kept = session.tenant.grants_of_deleted.pop(object_id, [])
+    if not session.world.switches.restored_principal_keeps_grants:
+        return
+    for kind, each in kept:
+        if each["resourceId"] in session.directory.real(SERVICE_PRINCIPALS):
+            session.directory.put(kind, each["id"], each)
+
+
 def delete_service_principal(session: Session, principal: Entity, when: str) -> None:
-    """Soft delete a service principal; its assignments and grants end with it."""
+    """Soft delete a service principal; its assignments and grants end with it, until it is restored or for good (switch)."""
     directory, object_id = session.directory, principal["id"]
     directory.drop(SERVICE_PRINCIPALS, object_id)
+    session.tenant.grants_of_deleted[object_id] = _grants_of(directory, object_id)
     for name in ("principalId", "resourceId"):
         for each in directory.related_real(ASSIGNMENTS, name, object_id):
             directory.drop(ASSIGNMENTS, each["id"])
