@@ -43,6 +43,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     read_report,
     write_report,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import has_changes, has_findings, message
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     ATTENTION,
     COMPLIANT,
@@ -50,6 +51,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     UNREACHABLE,
     VERDICTS,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import headline
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "report_dir": {"type": "path", "default": "./reports"},
@@ -359,6 +361,10 @@ def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dic
         "msg": f"{reason} {said}" if reason else said,
         "summary": summary,
         "failure_reason": reason,
+        "subject": f"3CX compliance: {headline(summary)}",
+        "message": message(report),
+        "has_findings": has_findings(report),
+        "has_changes": has_changes(report),
         "report": [os.path.abspath(path) for path in paths],
         "ansible_stats": {
             # Who approves a rollout has to know how many applications it would take over.

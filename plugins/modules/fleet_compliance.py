@@ -142,6 +142,23 @@ report:
   type: list
   elements: str
   sample: [/srv/reports/compliance.json, /srv/reports/compliance.csv]
+subject:
+  description: The finding of the report in a line.
+  returned: when the report was written
+  type: str
+  sample: "3CX compliance: 2 of 3 PBXs are compliant. 1 needs attention."
+message:
+  description: The report in a few lines of plain text, for a chat or a mail. At most 2,000 characters.
+  returned: when the report was written
+  type: str
+has_findings:
+  description: Whether a PBX is not compliant, or something of the automation itself expires.
+  returned: when the report was written
+  type: bool
+has_changes:
+  description: Whether something has changed since the earlier report.
+  returned: when the report was written
+  type: bool
 kept:
   description: Directory of the kept report. Empty when O(keep=0), or when batches are still to come.
   returned: when the report was written

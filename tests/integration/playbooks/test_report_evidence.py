@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import SMALL, Controller
+from ansible_collections.tcx.m365.tests.unit.core.test_notify import Chat, chat
 from tcx_lab.testing import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["chat"]
 READING = ("Application.Read.All",)
 
 
@@ -101,3 +103,25 @@ def test_a_verdict_that_there_is_none_of_is_refused(fleet: Controller, tmp_path:
     assert done.code != 0
     assert "drift" in done.output
     assert "drifted" in done.output
+
+
+def test_a_message_is_sent_and_one_that_is_not_changes_nothing(fleet: Controller, chat: Chat, tmp_path: Path) -> None:
+    targets = [
+        {"type": "slack", "url": chat.url},
+        {"type": "teams", "url": "https://127.0.0.1:9/T0K3N-of-teams"},
+        {"type": "mail", "hots": "smtp.example.com"},
+        {"type": "slack", "url": chat.url, "only": "changes"},
+    ]
+    done, report = fleet.compliance("-vvv", directory=tmp_path, compliance_notify=targets)
+    assert done.code == 0, done.output
+    assert len(chat.bodies) == 2, "a first run with findings is news"
+    assert "2 of 3 PBXs are compliant. 1 needs attention." in chat.bodies[0]["text"]
+    assert "Drifted (1): lyon" in chat.bodies[0]["text"]
+    said = " ".join(done.output.split())
+    assert "Message 2 of compliance_notify (teams) was not sent: it could not be reached" in said
+    assert "Message 3 of compliance_notify (mail) was not sent: it does not know hots;" in said
+    assert "T0K3N" not in done.output
+    assert report["summary"]["drifted"] == 1
+    again, _report = fleet.compliance(directory=tmp_path, compliance_notify=targets[3])
+    assert again.code == 0, again.output
+    assert len(chat.bodies) == 2, "nothing has changed since"

@@ -1,0 +1,76 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""The report as a message for a chat or a mail: plain text of a few lines, whatever the size of the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
+from .comparison import ADDED, CATEGORY_LABELS, NEW_DRIFT, NEW_FAILURES, REMOVED, RESOLVED
+from .model import Report
+from .values import shorten
+from .verdicts import COMPLIANT, LABELS, WORST_FIRST
+from .wording import count, days_text, headline
+
+LONGEST = 2000
+"""Characters: half of what the smallest of the usual services takes."""
+
+_NAMES = 5
+_CAUSES = 3
+_LINE = 220
+_CHANGES = (NEW_DRIFT, NEW_FAILURES, RESOLVED, ADDED, REMOVED)
+
+
+def message(report: Report) -> str:
+    """What an operator has to know, the most urgent first; foreign text is on one line and holds no control."""
+    lines = [headline(report.summary), *(report.run.get("attention") or ())]
+    lines += [_verdict(report, verdict) for verdict in WORST_FIRST if verdict != COMPLIANT and report.summary[verdict]]
+    lines += _changes(report)
+    shared = [one for one in report.aggregates["causes"] if len(one["hosts"]) > 1][:_CAUSES]
+    lines += [f"{len(one['hosts'])} \u00d7 {one['text']}" for one in shared]
+    due = sorted(report.certificates_due, key=lambda one: (one.days_left or 0, one.host))
+    if due:
+        named = [f"{one.host} ({days_text(one.days_left)})" for one in due]
+        lines.append(f"{count(len(due), 'certificate')} due: {_names(named)}")
+    text = "\n".join(shorten(visible(line), _LINE) for line in lines)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
+
+
+def has_findings(report: Report) -> bool:
+    """Whether there is anything but compliance to tell."""
+    return not report.all_compliant or bool(report.run.get("attention"))
+
+
+def has_changes(report: Report) -> bool:
+    """Whether something is not as it was in the earlier report; without one, whether there is anything to tell."""
+    if report.comparison is None:
+        return has_findings(report)
+    return any(report.comparison["counts"][category] for category in _CHANGES)
+
+
+def _verdict(report: Report, verdict: str) -> str:
+    hosts = [entry["host"] for entry in report.hosts if entry["verdict"] == verdict]
+    return f"{LABELS[verdict]} ({len(hosts)}): {_names(hosts)}"
+
+
+def _changes(report: Report) -> list[str]:
+    comparison = report.comparison
+    if comparison is None:
+        return []
+    told = [
+        f"{CATEGORY_LABELS[category].lower()} {comparison['counts'][category]}"
+        for category in _CHANGES
+        if comparison["counts"][category]
+    ]
+    return [f"Since the earlier report: {', '.join(told) or 'no change'}"]
+
+
+def _names(names: Iterable[str]) -> str:
+    everything = list(names)
+    rest = len(everything) - _NAMES
+    return ", ".join(everything[:_NAMES]) + (f" and {rest} more" if rest > 0 else "")
