@@ -33,6 +33,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils import _stores
 from ansible_collections.tcx.m365.plugins.module_utils._deps import fernet
+from ansible_collections.tcx.m365.plugins.module_utils._errors import DeadlineExceeded
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
 _SUBDIRECTORY = "tcx_m365"
@@ -42,6 +43,11 @@ _SEALED = frozenset(("entra_token", "pbx_token"))
 
 _KEY = base64.urlsafe_b64encode(os.urandom(32))
 """Made when the controller loads this collection; its forks inherit it. A process with another key finds no tokens."""
+
+LONGEST_WAIT_S = 3600.0
+"""What a task without a deadline of its own waits for another task of the run. The longest deadline that is usual is 600 s."""
+
+_ANOTHER_TASK = "another task of this run works on the same PBX or tenant"
 
 _WORTH_KEEPING = 10_000
 """Bytes from which a value is kept in its parsed form: the catalog of Graph's permissions takes a millisecond to parse."""
@@ -95,14 +101,20 @@ class RunStore:
                 os.unlink(os.path.join(self.directory, name))
 
     @contextlib.contextmanager
-    def lock(self, kind: str, key: str) -> Iterator[None]:
-        """Hold an exclusive lock among the tasks of this run."""
+    def lock(self, kind: str, key: str, deadline: Deadline | None = None, *, unbounded: bool = False) -> Iterator[None]:
+        """Hold an exclusive lock among the tasks of this run.
+
+        :param deadline: of the task that waits; without one, :data:`LONGEST_WAIT_S`.
+        :param unbounded: the holder works on the whole batch, and is watched itself.
+        :raises DeadlineExceeded: another task of this run holds it for too long.
+        """
         name = _name(kind, key) + ".lock"
+        within = None if unbounded else deadline or Deadline(LONGEST_WAIT_S)
         if self.directory is None:
-            with self._thread_locks.setdefault(name, threading.RLock()):
+            with _thread_lock(self._thread_locks.setdefault(name, threading.RLock()), within):
                 yield
             return
-        with _file_lock(os.path.join(self.directory, name)):
+        with _file_lock(os.path.join(self.directory, name), within, _ANOTHER_TASK, most=0.1):
             yield
 
     def _read(self, name: str) -> dict[str, Any] | None:
@@ -125,6 +137,16 @@ class RunStore:
 
 
 @contextlib.contextmanager
+def _thread_lock(lock: Any, deadline: Deadline | None) -> Iterator[None]:
+    if not lock.acquire(timeout=-1 if deadline is None else min(deadline.remaining(), threading.TIMEOUT_MAX)):
+        raise DeadlineExceeded(_ANOTHER_TASK)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
 def machine_lock(key: str, deadline: Deadline, why: str) -> Iterator[None]:
     """Hold an exclusive lock among all processes of this user on this machine.
 
@@ -136,24 +158,24 @@ def machine_lock(key: str, deadline: Deadline, why: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _file_lock(path: str, deadline: Deadline | None = None, why: str = "") -> Iterator[None]:
-    """Within a run the holder is a task with a deadline of its own; for others we wait no longer than we may."""
+def _file_lock(path: str, deadline: Deadline | None, why: str, most: float = 1.0) -> Iterator[None]:
+    """:param deadline: ``None`` waits as long as it takes; :param most: seconds between two looks."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
         if deadline is None:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         else:
-            _take(descriptor, deadline, why)
+            _take(descriptor, deadline, why, most)
         yield
     finally:
         os.close(descriptor)
 
 
-def _take(descriptor: int, deadline: Deadline, why: str) -> None:
+def _take(descriptor: int, deadline: Deadline, why: str, most: float) -> None:
     attempt = 0
     while not _taken(descriptor):
         attempt += 1
-        deadline.pause(deadline.backoff(attempt, first=0.05, most=1.0), why)
+        deadline.pause(deadline.backoff(attempt, first=most / 20, most=most), why)
 
 
 def _taken(descriptor: int) -> bool:

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import days_left, iso
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
@@ -28,7 +30,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates impor
     parse_all,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.key_pair import V18, V20, where_to_click
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
@@ -66,7 +68,9 @@ def run(task: Task) -> Outcome:
     client = _entra_connection.client(params, task.context)
     token = client.tokens.get()
     check_own(params["app_id"], token, client.connection.credential.client_id)
-    left = check_tenant_move(params, token.tenant_id)
+    left = check_tenant_move(
+        params, token.tenant_id, lambda domain: _entra_connection.tenant_id_of(params, domain, task.context)
+    )
     # What the PBX points to is in the tenant that it leaves.
     key = application_key({**params, "pbx_app_id": ""} if left else params)
     notes = [left] if left else []
@@ -133,15 +137,19 @@ def check_own(app_id: str | None, token: Token, client_id: str) -> None:
     adoption.never((app_id or "").strip(), None, adoption.Caller(frozenset(ids - {""})), token.tenant_id)
 
 
-def check_tenant_move(params: Mapping[str, Any], tenant_id: str) -> str:
+def check_tenant_move(params: Mapping[str, Any], tenant_id: str, resolve: Callable[[str], str] = str) -> str:
     """Whether the PBX may be worked on in this tenant: one that works in another is not moved by a wrong variable.
 
+    :param resolve: from a domain to the ID of its tenant; a PBX may have been linked by either.
     :returns: what stays behind in the other tenant, where the inventory says that the PBX is to move; else empty.
     :raises adoption.NotConfirmed: it does not say so.
     """
-    there = str(params.get("pbx_tenant_id") or "").strip().rstrip(".").lower()
-    here = {tenant_id.lower(), str(params["tenant_id"] or "").strip().lower()} - {""}
+    there = str(params.get("pbx_tenant_id") or "").strip().strip("{}").rstrip(".").lower()
+    here = {tenant_id.lower(), str(params["tenant_id"] or "").strip().rstrip(".").lower()} - {""}
     if not there or not here or there in here or not params.get("pbx_healthy"):
+        return ""
+    there = _tenant_of(there, resolve)
+    if there in here:
         return ""
     shown = tenant_id or params["tenant_id"]
     if not params.get("move_tenant"):
@@ -155,6 +163,18 @@ def check_tenant_move(params: Mapping[str, Any], tenant_id: str) -> str:
         f"The PBX moves from the tenant {there} to {shown}. In {there} stay the application {params['pbx_app_id']}, its "
         "certificates and its permissions: run tcx.m365.offboard there, or delete it by hand"
     )
+
+
+def _tenant_of(tenant: str, resolve: Callable[[str], str]) -> str:
+    """The ID of a tenant that a PBX names; its own word where that is no domain of a tenant. The word is foreign text, so that
+    nobody is asked about what cannot be a domain."""
+    domain = host_name(tenant)
+    if is_guid(tenant) or "." not in domain:
+        return tenant
+    try:
+        return resolve(domain).lower()
+    except M365Error:
+        return tenant
 
 
 def _check_rights(

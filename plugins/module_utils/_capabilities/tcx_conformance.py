@@ -22,7 +22,7 @@ def run(task: Task) -> Outcome:
     """Ask the questions; with ``write``, single settings are written and what was there is written back."""
     connection = _pbx_connection.connection(task.params, task.context)
     writes = bool(task.params["write"]) and not task.check_mode
-    with task.context.store.lock("pbx_work", connection.url):
+    with task.context.store.lock("pbx_work", connection.url, task.context.deadline):
         xapi = Xapi(connection, task.context)
         findings = ask_all(conformance.QUESTIONS, xapi, writes=writes)
     plan = Plan()

@@ -101,7 +101,7 @@ def run(task: Task) -> Outcome:
     request = parse(task.params, check_mode=task.check_mode)
     connection = _pbx_connection.connection(task.params, task.context)
     # One access token per PBX: two tasks on one PBX at a time would take it from each other.
-    with task.context.store.lock("pbx_work", connection.url):
+    with task.context.store.lock("pbx_work", connection.url, task.context.deadline):
         return Work(task, request, Xapi(connection, task.context)).outcome()
 
 

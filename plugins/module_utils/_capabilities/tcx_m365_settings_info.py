@@ -55,7 +55,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
 def run(task: Task) -> Outcome:
     """Read, and change nothing."""
     connection = _pbx_connection.connection(task.params, task.context)
-    with task.context.store.lock("pbx_work", connection.url):
+    with task.context.store.lock("pbx_work", connection.url, task.context.deadline):
         xapi = Xapi(connection, task.context)
         facts = pbx_facts.observe(xapi)
         settings = Settings(xapi)

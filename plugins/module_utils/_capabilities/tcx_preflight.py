@@ -44,7 +44,7 @@ def run(task: Task) -> Outcome:
     request = tcx_m365_settings.parse(look.params, check_mode=True)
     connection = _pbx_connection.connection(task.params, task.context)
     # One access token per PBX: two tasks on one PBX at a time would take it from each other.
-    with task.context.store.lock("pbx_work", connection.url):
+    with task.context.store.lock("pbx_work", connection.url, task.context.deadline):
         work = Work(
             look,
             request,

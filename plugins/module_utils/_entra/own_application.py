@@ -39,7 +39,7 @@ def tenant_name(client: GraphClient) -> str:
     if rights.lacking(client.tokens.get(), rights.READ_ORGANIZATION):
         return ""
     key = client.shared_key("organization")
-    with client.context.store.lock(_KIND, key):
+    with client.context.store.lock(_KIND, key, client.context.deadline):
         kept = client.context.store.get(_KIND, key)
         if kept is None:
             listed = client.get("/organization?$select=id,displayName").get("value")
@@ -61,7 +61,7 @@ def credential(client: GraphClient) -> dict[str, Any]:
     if not isinstance(used, ClientSecret):
         return found
     key = f"{client.connection.endpoints.login}|{used.client_id}|{used.identity()}"
-    with client.context.store.lock(_KIND, key):
+    with client.context.store.lock(_KIND, key, client.context.deadline):
         kept: dict[str, Any] | None = client.context.store.get(_KIND, key)
         if kept is None:
             kept = {**found, "kind": SECRET, **_secret(client, used)}

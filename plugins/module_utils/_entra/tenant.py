@@ -32,7 +32,7 @@ def tenant_id(context: Context, transport: Transport, login: str, domain: str) -
     if is_guid(domain):
         return domain.lower()
     key = f"{login}|{domain.lower()}"
-    with context.store.lock(_KIND, key):
+    with context.store.lock(_KIND, key, context.deadline):
         kept = context.store.get(_KIND, key)
         if kept is None:
             kept = _ask(context, transport, login, domain.lower())

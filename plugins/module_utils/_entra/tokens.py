@@ -107,7 +107,7 @@ class Tokens:
 
     def _locked_fetch(self) -> Token:
         store, key = self.context.store, self.connection.key()
-        with store.lock("entra_token", key):
+        with store.lock("entra_token", key, self.context.deadline):
             shared = self._shared()
             if shared is not None:
                 return shared

@@ -74,7 +74,7 @@ class Login:
         return stored
 
     def _lock(self) -> Any:
-        return self._context.store.lock("pbx_token", self._connection.key)
+        return self._context.store.lock("pbx_token", self._connection.key, self._context.deadline)
 
     def _stored(self) -> Token | None:
         value = self._context.store.get("pbx_token", self._connection.key)

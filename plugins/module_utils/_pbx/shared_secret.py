@@ -88,7 +88,7 @@ class SharedSecret:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[dict[str, Any]]:
         store = self._context.store
-        with store.lock("credential", self._key):
+        with store.lock("credential", self._key, self._context.deadline):
             known = store.get("credential", self._key) or {"refused": [], "flying": {}, "accepted": False}
             yield known
             store.put("credential", self._key, known)

@@ -13,13 +13,20 @@ key or PBX an entry has taken by mistake is rarely in the same batch.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse_all
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import Identity, address_of, conflicts, neighbors
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import (
+    Identity,
+    address_of,
+    conflicts,
+    neighbors,
+    undecided,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
 
 _READ = (
@@ -29,6 +36,17 @@ _READ = (
     "entra_app_unique_name",
     "entra_app_certificates",
     "entra_app_public_key",
+)
+_TO_RESOLVE = (
+    "entra_tenant_id",
+    "entra_cloud",
+    "entra_authority_host",
+    "entra_graph_endpoint",
+    "entra_ca_path",
+    "entra_validate_certs",
+    "entra_proxy",
+    "entra_timeout",
+    "entra_deadline",
 )
 _KIND = "fleet_crossings"
 _CLAIMS = "fleet_fqdn"
@@ -55,6 +73,8 @@ class Crossings:
             if found is None:
                 run = frozenset(hosts)
                 identities = {host: _identity(variables, host, of_run=host in run) for host in universe}
+                for host in undecided(identities):
+                    identities[host] = _resolved(variables, host, identities[host], of_run=host in run)
                 found = {"refused": conflicts(identities), "neighbors": neighbors(identities)}
                 store.put(_KIND, key, found)
         return cls(found["refused"], found["neighbors"])
@@ -75,11 +95,20 @@ def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
     name = _text(known, "entra_app_app_id") or _text(known, "entra_app_unique_name")
     return Identity(
         address=address_of(_text(known, "tcx_url")),
-        tenant=_text(known, "entra_tenant_id"),
+        tenant=_text(known, "entra_tenant_id").rstrip(".").lower(),
         application=name or f"3cx-{host}",
         is_stated=bool(name),
         thumbprints=_thumbprints(known),
     )
+
+
+def _resolved(variables: HostVariables, host: str, identity: Identity, *, of_run: bool) -> Identity:
+    """With the ID of the tenant in place of a domain of it; as it was where nobody knows that domain."""
+    try:
+        tenant = variables.some(host, _TO_RESOLVE, without_extra=not of_run).tenant
+    except M365Error:
+        return identity
+    return replace(identity, tenant=tenant or identity.tenant)
 
 
 def _text(known: Mapping[str, Any], name: str) -> str:

@@ -64,6 +64,21 @@ def conflicts(identities: Mapping[str, Identity]) -> dict[str, str]:
     return found
 
 
+def undecided(identities: Mapping[str, Identity]) -> list[str]:
+    """The hosts about which nothing can be said before the domains of their tenants are resolved: those that have a
+    certificate or an application in common, in tenants of which one is written as an ID and another as a domain."""
+    found: set[str] = set()
+    shared = [
+        *_by(identities, lambda each: each.thumbprints),
+        *_by(identities, lambda each: [each.application.casefold()] if each.application else []),
+    ]
+    for _key, hosts in shared:
+        written = {identities[host].tenant.casefold() for host in hosts}
+        if len(written) > 1 and not all(_is_id(tenant) for tenant in written):
+            found.update(host for host in hosts if not _is_id(identities[host].tenant))
+    return sorted(found)
+
+
 def neighbors(identities: Mapping[str, Identity]) -> dict[str, list[str]]:
     """By host, the thumbprints that the inventory has for other hosts of the same tenant and the same application."""
     shared: dict[tuple[str, str], set[str]] = {}

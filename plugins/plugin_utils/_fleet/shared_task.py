@@ -40,7 +40,7 @@ class SharedTask:
         (``until``, ``loop``).
         """
         if self._entry(host) is None:
-            with self._store.lock(_KIND, self._task):
+            with self._store.lock(_KIND, self._task, unbounded=True):
                 if self._entry(host) is None:
                     self._work(host, batch, work)
         entry = self._entry(host) or {}

@@ -88,6 +88,37 @@ def test_a_pbx_that_works_in_another_tenant_is_not_moved_by_mistake() -> None:
         assert entra_preflight.check_tenant_move({**works, **harmless}, HERE) == ""
 
 
+@pytest.mark.parametrize(
+    "word", ["acme.example", "ACME.example.", " acme.example ", f"{{{HERE.upper()}}}", HERE.upper()]
+)
+def test_a_tenant_that_a_pbx_names_in_another_way_is_the_same_one(word: str) -> None:
+    works = {"tenant_id": HERE, "pbx_tenant_id": word, "pbx_healthy": True, "pbx_app_id": "p"}
+    known = {"acme.example": HERE.upper()}
+    assert entra_preflight.check_tenant_move(works, HERE, known.__getitem__) == ""
+    with pytest.raises(NotConfirmed):
+        entra_preflight.check_tenant_move({**works, "tenant_id": ELSEWHERE}, ELSEWHERE, known.__getitem__)
+
+
+@pytest.mark.parametrize(
+    "word", ["../../evil", "evil.example/x?y", "a b", "common", "evil.example@x", "\x1b[2J", "x" * 9000]
+)
+def test_nobody_is_asked_about_what_is_no_domain(word: str) -> None:
+    asked: list[str] = []
+    works = {"tenant_id": HERE, "pbx_tenant_id": word, "pbx_healthy": True, "pbx_app_id": "p"}
+    with pytest.raises(NotConfirmed):
+        entra_preflight.check_tenant_move(works, HERE, lambda domain: asked.append(domain) or HERE)
+    assert asked == []
+
+
+def test_a_domain_that_nobody_knows_is_another_tenant() -> None:
+    def unknown(domain: str) -> str:
+        raise BadInput(f"{domain} is a domain of no tenant")
+
+    works = {"tenant_id": HERE, "pbx_tenant_id": "gone.example", "pbx_healthy": True, "pbx_app_id": "p"}
+    with pytest.raises(NotConfirmed, match=r"gone\.example"):
+        entra_preflight.check_tenant_move(works, HERE, unknown)
+
+
 def test_nothing_to_adopt_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(BadInput, match="entra_app_app_id"):
         entra_preflight.application_key(_params(mode="adopt"))

@@ -10,7 +10,13 @@ import random
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import Identity, address_of, conflicts, neighbors
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import (
+    Identity,
+    address_of,
+    conflicts,
+    neighbors,
+    undecided,
+)
 
 ID = "5f0c3a52-6a0f-4b53-9d0e-1a2b3c4d5e6f"
 
@@ -148,3 +154,21 @@ def test_neighbors_are_those_with_one_application_in_one_tenant() -> None:
         "nowhere": host("", "3cx-shared", "EE"),
     }
     assert neighbors(fleet) == {"one": ["BB"], "two": ["AA"]}
+
+
+GUID_OF_ACME, GUID_OF_BOLT = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
+
+
+def test_a_tenant_is_resolved_only_where_hosts_share_something_and_write_it_differently() -> None:
+    """Nobody asks about 1,000 domains because one host is rolled out."""
+    key = frozenset({"AA"})
+    hosts = {
+        "a": Identity("a.example:443", GUID_OF_ACME, ID, is_stated=True, thumbprints=key),
+        "b": Identity("b.example:443", "acme.example", ID.upper(), is_stated=True, thumbprints=key),
+        "c": Identity("c.example:443", "bolt.example", "3cx-c"),
+        "d": Identity("d.example:443", GUID_OF_BOLT, "3cx-d"),
+    }
+    assert undecided(hosts) == ["b"]
+    assert sorted(conflicts(hosts)) == ["a", "b"]
+    assert conflicts({**hosts, "b": replace(hosts["b"], tenant=GUID_OF_ACME)}) == {}
+    assert undecided({**hosts, "b": replace(hosts["b"], tenant=GUID_OF_BOLT)}) == []

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -82,6 +83,27 @@ def test_a_lock_that_somebody_keeps_ends_with_the_deadline(tmp_path: Path) -> No
     second = machine_lock(key, Deadline(0.3), "another run changes this application")
     with machine_lock(key, Deadline(60), "x"), pytest.raises(DeadlineExceeded, match="another run"), second:
         pytest.fail("two hold the lock")
+
+
+def test_a_task_waits_for_another_no_longer_than_it_may(store: RunStore) -> None:
+    """A PBX that was given up may hold its lock for ever."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.lock("pbx_work", "acme"):
+            begun.set()
+            go_on.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert begun.wait(30)
+    waiting = store.lock("pbx_work", "acme", Deadline(0.2))
+    with pytest.raises(DeadlineExceeded, match="another task"), waiting:
+        pytest.fail("two hold the lock")
+    go_on.set()
+    holder.join()
+    with store.lock("pbx_work", "acme", Deadline(10)):
+        pass
 
 
 def test_a_reader_never_sees_half_a_value(tmp_path: Path) -> None:
