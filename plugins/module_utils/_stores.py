@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import shutil
 import stat
@@ -74,8 +75,12 @@ def _is_private(path: str) -> bool:
 
 
 def _sign(path: str) -> None:
-    """Write down the processes that this store is for: the one that asked first, and the one that waits for it."""
-    owners = [[process, _started(process)] for process in (os.getpid(), os.getppid())]
+    """Write down the processes that this store is for: the one that asked first and, of a fork, the one that waits for it.
+
+    The parent of ``ansible-playbook`` itself is a shell, which may be there for days.
+    """
+    forked = multiprocessing.parent_process() is not None
+    owners = [[process, _started(process)] for process in ((os.getpid(), os.getppid()) if forked else (os.getpid(),))]
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(os.path.join(path, _OWNERS), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:

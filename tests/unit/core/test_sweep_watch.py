@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import sweep as sweeping
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
@@ -156,9 +157,14 @@ def _slow(host: str, _say: Say) -> dict[str, Any]:
 ORPHAN = """
 import os, sys, time
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 
+os.mkdir(sys.argv[4])
+store = RunStore(sys.argv[4])
+
 def work(host, say):
+    store.put("pbx_token", host, "CANARY-" + host)
     time.sleep(0.3)
     _lifeline.check()
     with open(sys.argv[1], "a") as log:
@@ -169,28 +175,37 @@ if os.fork() == 0:                      # the task of Ansible
     list(sweep([f"pbx{n}" for n in range(200)], work, threads=4, processes=int(sys.argv[2])))
     os._exit(0)
 time.sleep(1.5)                         # ansible-playbook, which is killed
-os.kill(os.getpid(), 9)
+os.kill(os.getpid(), int(sys.argv[3]))
+time.sleep(30)
 """
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_the_work_stops_when_ansible_playbook_is_killed(tmp_path: Path, processes: int) -> None:
-    log = tmp_path / "log"
+@pytest.mark.parametrize(
+    ("processes", "number"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (2, signal.SIGHUP), (2, signal.SIGTERM)]
+)
+def test_the_work_stops_when_ansible_playbook_is_killed(tmp_path: Path, processes: int, number: int) -> None:
+    """Nothing is begun any more, and what the run kept is of no use to anybody and removed by the next run."""
+    log, kept = tmp_path / "log", tmp_path / "ansible-local-1"
     paths = os.pathsep.join([str(REPOSITORY / ".build" / "collections"), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(ORPHAN), str(log), str(processes)],
+        [sys.executable, "-c", textwrap.dedent(ORPHAN), str(log), str(processes), str(int(number)), str(kept)],
         env=dict(os.environ, PYTHONPATH=paths),
         capture_output=True,
         check=False,
         timeout=60,
     )
-    assert done.returncode == -signal.SIGKILL
+    assert done.returncode == -number, done.stderr
     written = log.read_text(encoding="utf-8").splitlines()
     assert written
     workers = {int(line.split()[0]) for line in written}
     assert _within(10, lambda: not [each for each in workers if _is_running(each)])
     assert len(log.read_text(encoding="utf-8").splitlines()) <= len(written) + 4
     assert len(written) < 60
+    left = [path for path in kept.rglob("*") if path.is_file()]
+    assert not [path for path in left if b"CANARY" in path.read_bytes()]
+    (tmp_path / "ansible-local-2").mkdir()
+    RunStore(str(tmp_path / "ansible-local-2"))
+    assert not kept.exists()
 
 
 def _is_running(process: int) -> bool:
