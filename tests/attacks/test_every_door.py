@@ -10,6 +10,7 @@ the PBX next to the hostile one works on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,7 @@ def test_a_trap_gains_nothing_at_any_door(scene: Scene, tmp_path: Path, trap: st
         _nothing_changed(before, scene.frozen(), door)
     _nothing_gained(scene, tokens)
     assert scene.works("pbx1")
+    _files_are_clean(scene, tmp_path)
 
 
 def _nothing_changed(before: dict[str, Any], after: dict[str, Any], door: str) -> None:
@@ -254,6 +256,19 @@ def _nothing_changed(before: dict[str, Any], after: dict[str, Any], door: str) -
         for kind, found in zip(kinds, after[domain], strict=True):
             for identifier, entity in kind.items():
                 assert found.get(identifier) == entity, (door, domain)
+
+
+def _files_are_clean(scene: Scene, directory: Path) -> None:
+    """No export states the application that a trap leads to, and no file of any run holds a secret."""
+    for path in directory.rglob("host_vars/*.yml"):
+        assert not re.search("^entra_app_app_id:", path.read_text(encoding="utf-8"), re.MULTILINE), path
+    group = scene.controller.lab.inventory["tcx"]
+    secrets = {group["vars"]["entra_client_secret"]}
+    secrets |= {host.get("tcx_client_secret") or host["tcx_password"] for host in group["hosts"].values()}
+    for path in directory.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert not re.search(rb"eyJ[\w-]{10,}\.eyJ", content), path
+        assert not [secret for secret in secrets if secret.encode() in content], path
 
 
 def _nothing_gained(scene: Scene, before: dict[tuple[str, str, str], Any]) -> None:

@@ -18,7 +18,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,7 @@ _HEADER = "---\n# Exported by the playbook tcx.m365.capture. Secrets are never e
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,99}\Z")
 _LONGEST_NAME = 150
 _SAFE_IN_NAMES = " @+=,:()"
+_NOT_PLAIN = re.compile(r"[^ -~]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -45,15 +46,18 @@ class Written:
     changed: bool
 
 
-def write_host_variables(directory: str, host: str, variables: Mapping[str, Any]) -> Written:
+def write_host_variables(
+    directory: str, host: str, variables: Mapping[str, Any], remarks: Mapping[str, Sequence[str]] | None = None
+) -> Written:
     """Write ``<directory>/host_vars/<host>.yml``, readable by its owner and group alone.
 
     :param variables: plain data (texts, numbers, booleans, null, lists, mappings); all keys are names of ours.
+    :param remarks: see :func:`render`.
     :raises BadInput: a key is not the name of a variable or option.
     :raises OSError: the file cannot be written.
     """
     path = os.path.join(directory, "host_vars", file_name(host))
-    return Written(path, replace(path, render(variables)))
+    return Written(path, replace(path, render(variables, remarks)))
 
 
 def replace(path: str, text: str) -> bool:
@@ -79,12 +83,19 @@ def replace(path: str, text: str) -> bool:
     return True
 
 
-def render(variables: Mapping[str, Any]) -> str:
+def render(variables: Mapping[str, Any], remarks: Mapping[str, Sequence[str]] | None = None) -> str:
     """The file as text: one mapping, every text marked ``!unsafe``.
 
+    :param remarks: by variable, lines for people above it; plain ASCII, in our own words.
     :raises BadInput: a key is not the name of a variable or option.
     """
-    return _HEADER + body(variables)
+    text = body(variables)
+    for name, lines in (remarks or {}).items():
+        # Names of variables begin their lines, and nothing else does: texts are quoted, each on one line.
+        comment = "".join(f"# {_NOT_PLAIN.sub('?', line)}\n" for line in lines)
+        before, key, after = f"\n{text}".partition(f"\n{name}:")
+        text = f"{before}\n{comment}{key[1:]}{after}"[1:] if key else text
+    return _HEADER + text
 
 
 def body(variables: Mapping[str, Any]) -> str:

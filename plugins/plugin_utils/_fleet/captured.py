@@ -13,17 +13,23 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import GRANTABLE
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK, parse_all
 from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import features_of, requested_by_features
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import Edition
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.capture_file import write_host_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import CONSOLE
 
 DEFAULT_DIRECTORY = "./captured"
 
 _APPLICATION = ("display_name", "sign_in_audience", "id_tokens", "public_client", "redirect_uris")
 _ESCAPED = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,80}")
 _ADDRESSES = ("tcx_url", "entra_tenant_id")
 
 
@@ -42,8 +48,9 @@ def write(
     """
     directory = os.path.abspath(os.path.expanduser(str(variables.get("capture_dir") or DEFAULT_DIRECTORY)))
     found = host_variables(variables, linked, registered, granted)
+    remarks = _remarks(found, registered)
     try:
-        written = write_host_variables(directory, host, found)
+        written = write_host_variables(directory, host, found, remarks)
     except OSError as error:
         raise BadInput(
             f"{error.strerror or error}",
@@ -74,17 +81,70 @@ def host_variables(
             found[f"tcx_console_{group}"] = value
     applications: Sequence[Mapping[str, Any]] = registered.get("applications") or ()
     for application in applications:
-        found.update(_application(application, granted))
+        if _is_confirmed(application, variables, granted):
+            found.update(_application(application, granted))
     if not all(_is_complete(application, found, variables) for application in applications or [{}]):
         found["entra_app_manage"] = False
     return found
+
+
+def _is_confirmed(application: Mapping[str, Any], variables: Mapping[str, Any], granted: Mapping[str, Any]) -> bool:
+    """Whether anything but the word of the PBX says that the application is its own.
+
+    A variable of the inventory states an application for good, so that what a PBX names becomes none by itself: another
+    one's application, or one that may do more than a PBX needs, would be its own with the next rollout.
+    """
+    app_id = str(application.get("app_id") or "").lower()
+    if app_id == str(variables.get("entra_client_id") or "").strip().lower():
+        return False
+    if app_id == str(variables.get("entra_app_app_id") or "").strip().lower():
+        return True
+    if _thumbprints(variables) & {str(each.get("thumbprint")) for each in application.get("certificates") or ()}:
+        return True
+    pbx = Pbx.of(str(variables.get("tcx_url") or ""), variables.get("tcx_fqdn") or ())
+    owned = pbx is not None and any(pbx.owns_uri(str(uri)) for uri in application.get("redirect_uris") or ())
+    return owned and not set(_permissions(granted)) - GRANTABLE
+
+
+def _thumbprints(variables: Mapping[str, Any]) -> set[str]:
+    try:
+        return {each.thumbprint for each in parse_all(arguments_of.certificates(variables))}
+    except (M365Error, OSError):
+        return set()
+
+
+def _permissions(granted: Mapping[str, Any]) -> list[str]:
+    return [_name(each) for each in granted.get("application_permissions") or ()]
+
+
+def _remarks(found: Mapping[str, Any], registered: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What a reader has to know before he takes a variable over, by its name. No foreign text but plain names and GUIDs."""
+    remarks: dict[str, list[str]] = {}
+    settings = {name.removeprefix(CONSOLE): value for name, value in found.items() if name.startswith(CONSOLE)}
+    needed = {each.name for each in requested_by_features(features_of(settings))}
+    wider = [name for name in found.get("entra_app_permissions") or () if name not in needed]
+    if wider:
+        plain = [name for name in wider if _PLAIN.fullmatch(name)]
+        others = [f"{len(wider) - len(plain)} of other APIs"] if len(plain) < len(wider) else []
+        remarks["entra_app_permissions"] = [
+            f"More than the settings in this file need: {', '.join([*plain, *others])}.",
+            "Take out what nobody needs: whoever holds the key of the PBX can use it.",
+        ]
+    if registered.get("applications") and "entra_app_app_id" not in found:
+        named = str(registered["applications"][0].get("app_id") or "")
+        remarks["entra_app_manage"] = [
+            f"The PBX names the application {named if is_guid(named) else 'of another kind'}, and nothing in the tenant",
+            "confirms that it is this PBX's, or it may do more than a PBX needs. It is not exported. If it is the right one,",
+            "set entra_app_app_id and remove this line.",
+        ]
+    return remarks
 
 
 def _application(application: Mapping[str, Any], granted: Mapping[str, Any]) -> dict[str, Any]:
     """Of its permissions those that are declared and granted: whatever is only one of the two is kept as it is."""
     found: dict[str, Any] = {"entra_app_mode": "adopt", "entra_app_app_id": application["app_id"]}
     found.update({f"entra_app_{name}": _given(application[name]) for name in _APPLICATION})
-    names = [_name(each) for each in granted.get("application_permissions") or ()]
+    names = _permissions(granted)
     declared = {_name(each) for each in application.get("permissions") or ()}
     found["entra_app_permissions"] = [name for name in names if name in declared]
     return {name: value for name, value in found.items() if value is not None}

@@ -84,7 +84,10 @@ def test_no_secret_is_shown_at_the_highest_verbosity(small: Controller, in_proce
 
 def test_nothing_secret_stays_behind(small: Controller) -> None:
     assert small.rollout(variables=GUIDE).code == 0
+    assert small.play("tcx.m365.capture").code == 0
+    assert small.play("tcx.m365.compliance").code == 0
     left = [path for path in small.home.rglob("*") if path.is_file()]
+    assert {"captured", "reports"} <= {path.relative_to(small.home).parts[0] for path in left}
     for path in left:
         content = path.read_bytes()
         for secret in _secrets(small):

@@ -94,6 +94,20 @@ def test_a_captured_file_executes_nothing_when_a_play_reads_it(tmp_path: Path) -
     assert "LOOKUP('PIPE'" in done.stdout
 
 
+@given(st.lists(hostile_texts, min_size=1, max_size=3), hostile_texts)
+@settings(deadline=None)
+def test_a_remark_stands_above_its_variable_and_changes_nothing(lines: list[str], text: str) -> None:
+    variables = {
+        "one": text,
+        "entra_app_permissions": [text, "x\nentra_app_permissions: y"],
+        "two": {"entra_app_permissions": text},
+    }
+    written = render(variables, {"entra_app_permissions": lines, "not_there": lines})
+    told = [line for line in written.splitlines() if not line.startswith("# ")]
+    assert "\n".join(told) == "\n".join(line for line in render(variables).splitlines() if not line.startswith("# "))
+    assert written.isascii() or not text.isascii()
+
+
 @pytest.mark.parametrize("key", ["a: b\nc", "{{ x }}", "__proto__", "A", "", "a-b", 5, None, "x" * 101])
 def test_a_key_that_is_not_ours_is_refused(key: Any) -> None:
     with pytest.raises(BadInput):
