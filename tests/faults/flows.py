@@ -22,6 +22,7 @@ Json = dict[str, Any]
 MOST_SECONDS = 400.0
 """Of the clock of the flow: two steps that each wait until their deadline, with their grace."""
 MOST_REAL_SECONDS = 30.0
+_FILES = frozenset(("captured", "snapshots", "kept"))
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,15 @@ def _overlap_over(made: Ground) -> None:
     made.world.clock.advance(15 * 86400)
 
 
+def _changed(made: Ground) -> None:
+    """A rollout has switched off what worked before; its snapshot can undo it."""
+    _rolled_out(made)
+    done = made.run(
+        "rollout", tcx_console_user_sync={"enabled": True, "photo": False}, tcx_console_sign_in={"enabled": False}
+    )
+    assert not judge.failure_of(done), judge.failure_of(done)
+
+
 FLOWS = {
     each.name: each
     for each in (
@@ -68,6 +78,7 @@ FLOWS = {
         Flow("rotation", "rotate_certificate", _new_key),
         Flow("end of a rotation", "rotate_certificate", _overlap_over, later=15 * 86400.0),
         Flow("capture", "capture", _rolled_out),
+        Flow("rollback", "rollback", _changed, {"snapshot": "latest"}),
         Flow("offboarding", "offboard", _rolled_out, {"offboard_confirm": True}, ends=True),
     )
 }
@@ -114,11 +125,13 @@ class Field:
         if name not in self._prepared:
             made, flow = self.made, FLOWS[name]
             made.restore(self._start)
+            self._forget_files()
             flow.begin(made)
+            self._keep_files(name)
             begin = made.freeze()
             foreign, worked = judge.foreign(made), made.signs_in()
             made.restore(begin)
-            self._forget_files()
+            self._restore_files(name)
             with made.recorded() as requests:
                 done = made.run(flow.operation, **flow.variables)
             assert not judge.failure_of(done), judge.failure_of(done)
@@ -138,7 +151,7 @@ class Field:
         made, prepared = self.made, self.prepared(case.flow)
         flow = prepared.flow
         made.restore(prepared.begin)
-        self._forget_files()
+        self._restore_files(flow.name)
         began = time.perf_counter()
         with case.inflict(made, prepared.requests):
             ran = made.run(flow.operation, **{**flow.variables, **case.kind.variables})
@@ -200,12 +213,24 @@ class Field:
             found.append("one more run says that it has changed something")
         folder = made.directory / "captured"
         left = [path.name for path in folder.rglob(".*")] if folder.exists() else []
-        left += [path.name for path in made.directory.iterdir() if path.name not in ("captured", "snapshots")]
+        left += [path.name for path in made.directory.iterdir() if path.name not in _FILES]
         return found + [f"left behind: {name}" for name in left]
 
     def _forget_files(self) -> None:
         for name in ("captured", "snapshots"):
             shutil.rmtree(self.made.directory / name, ignore_errors=True)
+
+    def _keep_files(self, flow: str) -> None:
+        snapshots = self.made.directory / "snapshots"
+        if snapshots.exists():
+            shutil.copytree(snapshots, self.made.directory / "kept" / flow, symlinks=True)
+
+    def _restore_files(self, flow: str) -> None:
+        """The snapshots that are there when a flow begins."""
+        self._forget_files()
+        kept = self.made.directory / "kept" / flow
+        if kept.exists():
+            shutil.copytree(kept, self.made.directory / "snapshots", symlinks=True)
 
 
 def _difference(found: Any, wanted: Any, where: str = "") -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ from tcx_lab.world import GRAPH_APP_ID, Pbx, Tenant, World
 
 Json = dict[str, Any]
 
+TOKEN = re.compile(r"eyJ[\w-]{8,}\.eyJ")
+"""A token in plain text. Three letters alone come by chance in what is sealed."""
 TARGET, NEIGHBOR = "target", "neighbor"
 FOREIGN_URI = "https://intranet.acme.example/signin"
 SETTINGS: Json = {
@@ -237,7 +240,9 @@ class Ground:
                 )
                 results = {host: entry.get("result", entry) for host, entry in found}
             left = [
-                path for path in Path(place).rglob("*") if path.is_file() and "eyJ" in path.read_text(errors="replace")
+                path
+                for path in Path(place).rglob("*")
+                if path.is_file() and TOKEN.search(path.read_text(errors="replace"))
             ]
             said += [f"{path.name} holds a token in plain text" for path in left]
         return Ran(results, self.warp.monotonic() - began, said)

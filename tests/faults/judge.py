@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from ansible_collections.tcx.m365.tests.faults.ground import FOREIGN_URI, NEIGHBOR, TARGET, Ground, Ran
+from ansible_collections.tcx.m365.tests.faults.ground import FOREIGN_URI, NEIGHBOR, TARGET, TOKEN, Ground, Ran
 from tcx_lab import hostile
 from tcx_lab.pbx import state_of
 
@@ -49,7 +49,7 @@ def faults_of_sentence(sentence: str, secrets: list[str]) -> list[str]:
         match = pattern.search(sentence)
         if match:
             found.append(f"{what}: {match.group(0)!r}")
-    if "eyJ" in sentence or any(each in sentence for each in secrets):
+    if TOKEN.search(sentence) or any(each in sentence for each in secrets):
         found.append("a secret")
     if len(sentence) > 900:
         found.append(f"{len(sentence)} characters")
@@ -74,7 +74,7 @@ def clear(made: Ground, ran: Ran) -> list[str]:
     said = failure_of(ran)
     found = faults_of_sentence(said, secrets_of(made))
     whole = json.dumps(ran.results, default=str) + " ".join(ran.said)
-    if any(each in whole for each in secrets_of(made)) or "eyJ" in whole:
+    if any(each in whole for each in secrets_of(made)) or TOKEN.search(whole):
         found.append("a secret in the result")
     if "Traceback" in whole:
         found.append("a traceback in the result")
@@ -144,5 +144,5 @@ def duplicates(made: Ground) -> list[str]:
 def faults_of_quiet(made: Ground, ran: Ran) -> list[str]:
     """What a run that came through has shown and should not have."""
     whole = json.dumps(ran.results, default=str) + " ".join(ran.said)
-    found = ["a secret in the result"] if "eyJ" in whole or any(each in whole for each in secrets_of(made)) else []
+    found = ["a secret in the result"] if TOKEN.search(whole) or any(each in whole for each in secrets_of(made)) else []
     return found + (["Python in the result"] if re.search(r"Traceback|\[Errno|_ssl\.c", whole) else [])

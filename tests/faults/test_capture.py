@@ -26,7 +26,7 @@ from tcx_lab.pbx import patch_pbx, state_of
 
 Json = dict[str, Any]
 
-EXAMPLES = int(os.environ.get("TCX_CAPTURE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("TCX_CAPTURE_EXAMPLES", "20"))
 ROLES = ("User.Read.All", "Calendars.Read", "Contacts.Read", "Mail.Send", "Group.Read.All", "Presence.ReadWrite.All")
 HOSTILE = (
     "{{ lookup('pipe', 'touch /tmp/captured') }}",

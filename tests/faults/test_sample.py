@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.tests.faults.flows import FLOWS, Field
 from ansible_collections.tcx.m365.tests.faults.ground import ground
 
 SEED = int(os.environ.get("TCX_FAULTS_SEED", "1"))
-SAMPLE = int(os.environ.get("TCX_FAULTS_SAMPLE", "170"))
+SAMPLE = int(os.environ.get("TCX_FAULTS_SAMPLE", "140"))
 
 
 def test_whatever_happens_to_a_request_it_heals_or_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
