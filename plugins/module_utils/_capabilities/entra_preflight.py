@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _ent
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import days_left, iso
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.pem import NoFile
 from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
@@ -206,7 +207,7 @@ def _check_rights(
 def _certificates(params: Mapping[str, Any], now: dt.datetime) -> list[Certificate]:
     """The given certificates, at least one of them fit to sign in with today.
 
-    :raises BadInput: one that can never work, or none that works now; the error tells where the file comes from.
+    :raises BadInput: one that can never work, or none that works now; the error tells where the file comes from, unless it is another mistake.
     """
     tls = normalized_thumbprint(params["pbx_tls_thumbprint"]) if params["pbx_tls_thumbprint"] else ""
     try:
@@ -214,6 +215,8 @@ def _certificates(params: Mapping[str, Any], now: dt.datetime) -> list[Certifica
         # First, because a TLS certificate often has other flaws, whose correction would lead astray.
         _refuse_tls_certificate(found, tls)
         check_usable(found, now)
+    except NoFile:
+        raise
     except BadInput as error:
         error.remedy = f"{V20} {V18}"
         raise

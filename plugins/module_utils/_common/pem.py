@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import correct_path, tried_at
 from ansible_collections.tcx.m365.plugins.module_utils._deps import UnsupportedAlgorithm, rsa, serialization, x509
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
@@ -37,6 +37,11 @@ _FILE_NAME = re.compile(r"[\w./~ @+-]{1,250}\.(?:pem|crt|cer|der|key|pub|txt|p12
 """What is certainly meant as a file; anything else may be a secret, and is not repeated in a sentence."""
 _PERHAPS_A_KEY = re.compile(r"[A-Za-z0-9+/=\s]{48,}")
 """A line of a key whose header was lost is never quoted, although it may look like a path."""
+
+
+class NoFile(BadInput):
+    """A path leads to no file. That says nothing of whether the file was ever made."""
+
 
 LEAST_RSA_BITS = 2048
 """What Microsoft Entra requires of a key to sign in with (documented: at least 2048 bits)."""
@@ -57,11 +62,13 @@ def content_of(given: str, subject: str) -> tuple[bytes, str]:
     one_line = "\n" not in text and len(text) < _LONGEST_PATH
     if one_line and os.path.isfile(path):
         return _read(path, subject), path
+    if one_line and os.path.isdir(path):
+        raise NoFile(f"{subject}: {text} is a directory{tried_at(text)}", remedy="Name the file in it.")
     decoded = from_base64(text.replace("\\r\\n", "").replace("\\n", ""))
     if decoded is not None:
         return decoded, subject
     if one_line and _FILE_NAME.fullmatch(text) and not _PERHAPS_A_KEY.fullmatch(text):
-        raise BadInput(f"{subject}: there is no file {text}{tried_at(text)}")
+        raise NoFile(f"{subject}: there is no file {text}{tried_at(text)}", remedy=correct_path(text))
     raise BadInput(f"{subject} is neither PEM text nor a file")
 
 

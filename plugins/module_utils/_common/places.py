@@ -13,5 +13,17 @@ import os
 
 def tried_at(path: str) -> str:
     """Ends a sentence about a file; nothing where it was given as an absolute path."""
-    whole = os.path.abspath(os.path.expanduser(path))
-    return "" if whole == path else f" (at {whole}; a relative path starts where Ansible was started)"
+    home = os.path.expanduser(path)
+    whole = os.path.abspath(home)
+    if whole == path:
+        return ""
+    return (
+        f" (at {whole})" if os.path.isabs(home) else f" (at {whole}; a relative path starts where Ansible was started)"
+    )
+
+
+def correct_path(path: str) -> str:
+    """What to do about a file that is not there."""
+    if os.path.isabs(os.path.expanduser(path)):
+        return "Correct the path."
+    return "Start Ansible in the directory that the path begins in, or give the absolute path."

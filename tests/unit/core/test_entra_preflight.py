@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,12 +125,33 @@ def test_nothing_to_adopt_is_an_error_that_says_what_to_do() -> None:
         entra_preflight.application_key(_params(mode="adopt"))
 
 
-@pytest.mark.parametrize("certificate", ["nowhere/public_key.pem", _pem(-3)], ids=["missing", "ended"])
+@pytest.mark.parametrize("certificate", ["not a certificate", _pem(-3)], ids=["other", "ended"])
 def test_a_certificate_that_cannot_be_used_says_where_the_file_is_made(certificate: str) -> None:
     with pytest.raises(BadInput) as caught:
         entra_preflight._certificates(_params(certificates=[certificate]), NOW)
     assert "3CX V18: Management Console > Settings > Microsoft 365" in str(caught.value)
     assert "3CX V20: Admin Console > Integrations" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            "keys/acme/public_key.pem",
+            f"there is no file keys/acme/public_key.pem (at {Path.cwd()}/keys/acme/public_key.pem; a relative path starts where "
+            "Ansible was started). Start Ansible in the directory that the path begins in, or give the absolute path.",
+        ),
+        ("/nowhere/public_key.pem", "there is no file /nowhere/public_key.pem. Correct the path."),
+        ("~/nowhere.pem", f"there is no file ~/nowhere.pem (at {Path.home()}/nowhere.pem). Correct the path."),
+        ("/", "/ is a directory. Name the file in it."),
+    ],
+)
+def test_a_path_that_leads_nowhere_says_what_was_tried_and_not_how_a_key_is_made(path: str, said: str) -> None:
+    """Whoever has the file knows how it was made; mostly Ansible was started in another directory."""
+    with pytest.raises(BadInput) as caught:
+        entra_preflight._certificates(_params(certificates=[path]), NOW)
+    assert said in str(caught.value)
+    assert "Management Console" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
