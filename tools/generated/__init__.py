@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from generated import by_version, errors, fragment, rights, roles
+from generated import by_version, errors, fragment, other_roles, rights, roles
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:
@@ -18,5 +18,6 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
     yield fragment.path(root), fragment.content(settings)
     yield from errors.files(root)
     yield from roles.files(root, settings)
+    yield from other_roles.files(root)
     yield by_version.path(root), by_version.content()
     yield from rights.files(root)

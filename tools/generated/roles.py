@@ -85,14 +85,14 @@ def files(root: Path, settings: Mapping[str, Any]) -> Iterator[tuple[Path, str]]
             name: _variable(name, known, documents, texts["variables"], defaults) for name, known in _of_role(role)
         }
         about = texts["roles"][role]
-        entry = {**about, "author": ["The tcx.m365 contributors"], "options": _linked(variables)}
+        entry = {**about, "author": ["The tcx.m365 contributors"], "options": linked(variables)}
         yield home / "meta" / "argument_specs.yml", HEAD + "\n".join(lines({"argument_specs": {"main": entry}})) + "\n"
         readme = home / "README.md"
-        before, _old, after = _around_table(readme)
-        yield readme, before + _table(variables) + after
+        before, _old, after = around_table(readme)
+        yield readme, before + table(variables) + after
 
 
-def _around_table(readme: Path) -> tuple[str, str, str]:
+def around_table(readme: Path) -> tuple[str, str, str]:
     text = readme.read_text(encoding="utf-8")
     found = _TABLE.search(text)
     if found is None:
@@ -208,7 +208,7 @@ def _of_any_module(option: str) -> str:
     return next((name for name, known in families.variables().items() if known.option == option), option)
 
 
-def _linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """As they stand in the spec: `raw` where Ansible would refuse what our reader takes, with the type in words."""
     found = {}
     for name, option in variables.items():
@@ -217,21 +217,23 @@ def _linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         if option["type"] in _TYPES:
             words.append(_TYPES[option["type"]])
             shown["type"] = "raw"
-        if "choices" in shown and option["type"] != "list":
-            words.append(f"One of {', '.join(f'V({each})' for each in shown.pop('choices'))}.")
+        if "choices" in shown:
+            kind = "Any" if option["type"] == "list" else "One"
+            words.append(f"{kind} of {', '.join(f'V({each})' for each in shown.pop('choices'))}.")
         found[name] = {"description": [*option["description"], *words], **shown}
     return found
 
 
-def _table(variables: Mapping[str, dict[str, Any]]) -> str:
+def table(variables: Mapping[str, dict[str, Any]]) -> str:
     rows = ["| Variable | Type | Default | Meaning |", "|---|---|---|---|"]
     for name, option in variables.items():
         kind = f"list of {option['elements']}" if option.get("elements") else option["type"]
         default = f"`{_shown(option['default'])}`" if "default" in option else ""
+        default = option.get("shown_default", default)
         meaning = _CODE.sub(lambda match: f"`{match[1]}`", option["description"][0]).replace("|", "\\|")
         rows.append(f"| `{name}` | {kind} | {default} | {meaning} |")
     return "\n".join(rows) + "\n"
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if value and isinstance(value, str) else json.dumps(value)
