@@ -27,15 +27,14 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.bootstrap imp
     FEDERATED,
     FEDERATED_OPTIONS,
     Bootstrap,
-    Failed,
-    Outcome,
     Vault,
-    lines_of,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, page, tenants_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.outcome import Failed, Outcome, lines_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import CONSENT, Place
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_program
 
@@ -44,15 +43,15 @@ _OTHER_NAME = "cli"
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "profile": {"type": "str", "choices": ["full", "owned_by", "read_only"], "default": "full"},
-    "credential": {"type": "str", "choices": [CERTIFICATE, FEDERATED], "default": CERTIFICATE},
+    "profile": {"type": "str", "choices": ["full", "owned_by", "read_only"]},
+    "credential": {"type": "str", "choices": [CERTIFICATE, FEDERATED]},
     "dir": {"type": "str", "default": "./bootstrap"},
     "tenant_id": {"type": "str"},
     "auth_source": {"type": "str", "choices": [_OTHER_NAME, *SOURCES]},
     "app_id": {"type": "str"},
     "unique_name": {"type": "str", "default": "tcx-m365-automation"},
     "display_name": {"type": "str", "default": "tcx.m365 automation"},
-    "permissions": {"type": "list", "elements": "str", "default": []},
+    "permissions": {"type": "list", "elements": "str"},
     "redirect_uri": {"type": "str", "default": "http://localhost"},
     "home_consent": {"type": "bool", "default": True},
     "certificate_days": {"type": "int", "default": 365},
@@ -60,7 +59,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "rotate": {"type": "bool", "default": False},
     "rotate_overlap_days": {"type": "int", "default": 14},
     "purge": {"type": "bool", "default": False},
-    "federated_platform": {"type": "str", "choices": list(PLATFORMS), "default": "github"},
+    "federated_platform": {"type": "str", "choices": list(PLATFORMS)},
     **{f"federated_{name}": {"type": "str"} for name in FEDERATED_OPTIONS},
     "wait_timeout": {"type": "int", "default": 300},
     "group": {"type": "str", "default": "tcx"},
@@ -105,7 +104,10 @@ class ActionModule(CollectionAction):
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         _check(options)
         fleet = self._fleet(options["group"], variables, task_vars)
-        connection = self._sign_in_as(options, variables.own(task_vars), [known for _host, known in fleet])
+        own = variables.own(task_vars)
+        store = RunStore(constants.DEFAULT_LOCAL_TMP)
+        warn_once({own.host: {"unknown_variables": own.unknown_entries()}}, store, display.warning)
+        connection = self._sign_in_as(options, own, [known for _host, known in fleet])
         where = endpoints(connection.get("cloud"), connection.get("authority_host"), connection.get("graph_endpoint"))
         options["cloud"] = where.cloud
         place = Place(options["dir"])
@@ -160,11 +162,15 @@ class ActionModule(CollectionAction):
     @staticmethod
     def _cli_tenant() -> str:
         """The tenant that the Azure CLI is signed in to; empty where it does not say."""
-        try:
-            status, out, _err = run_program(["az", "account", "show", "-o", "json"], 60.0)
-            return str(json.loads(out).get("tenantId") or "") if status == 0 else ""
-        except (OSError, ValueError, AttributeError):
-            return ""
+        for command, name in ((["account", "show"], "tenantId"), (["account", "get-access-token"], "tenant")):
+            try:
+                status, out, _err = run_program(["az", *command, "-o", "json"], 60.0)
+                found = str(json.loads(out).get(name) or "") if status == 0 else ""
+            except (OSError, ValueError, AttributeError):
+                found = ""
+            if found:
+                return found
+        return ""
 
     def _runner(self) -> Any:
         check_mode = bool(self._task.check_mode)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import automation
@@ -35,6 +36,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants impor
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -75,7 +77,10 @@ class ActionModule(CollectionAction):
     def _tenants(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
-        customers = tenants_of((host, variables.of(host)) for host in hosts)
+        known = {host: variables.of(host) for host in hosts}
+        unknown = {host: {"unknown_variables": each.unknown_entries()} for host, each in known.items()}
+        warn_once(unknown, RunStore(constants.DEFAULT_LOCAL_TMP), display.warning)
+        customers = tenants_of(known.items())
         started = time.monotonic()
         rows: dict[int, Row] = {}
         while True:

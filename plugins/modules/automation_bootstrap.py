@@ -49,16 +49,16 @@ options:
     description:
       - What the application may do, as the table of permissions in the README has it.
       - V(full) changes every application of a customer's tenant, V(owned_by) those that it owns, V(read_only) none.
+      - By default that of the record in O(dir), else V(full).
     type: str
     choices: [full, owned_by, read_only]
-    default: full
   credential:
     description:
       - V(certificate) makes a key pair on the controller. The private key is sent nowhere.
       - V(federated) lets a token of another platform sign in, so that there is no secret to keep.
+      - By default that of the record in O(dir), else V(certificate).
     type: str
     choices: [certificate, federated]
-    default: certificate
   dir:
     description:
       - Directory for the record, the private key, the variables for the inventory and the addresses for consent. Made with mode 0700,
@@ -90,10 +90,11 @@ options:
     type: str
     default: tcx.m365 automation
   permissions:
-    description: Application permissions of Microsoft Graph besides those of O(profile), such as V(User.Read.All) for C(sso_verify_people).
+    description:
+      - Application permissions of Microsoft Graph besides those of O(profile), such as V(User.Read.All) for C(sso_verify_people).
+      - By default those of the record in O(dir).
     type: list
     elements: str
-    default: []
   redirect_uri:
     description: Where the browser of an administrator goes after the consent. An application without one cannot be consented to.
     type: str
@@ -134,9 +135,9 @@ options:
     description:
       - Whose tokens sign in with O(credential=federated). V(awx) means the pods of AWX and is the same as V(kubernetes). V(aap) is the
         workload identity of Automation Platform 2.7, a technology preview whose tokens only HashiCorp Vault gets today.
+      - By default that of the record in O(dir), else V(github).
     type: str
     choices: [github, gitlab, kubernetes, awx, aap, other]
-    default: github
   federated_issuer:
     description: Issuer of the tokens. Only V(kubernetes), V(awx), V(aap) and V(other) need it, and GitLab on a host of one's own.
     type: str

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
@@ -38,6 +38,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation import key as keys
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.outcome import Failed, Outcome
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import (
     CONSENT,
     RECORD,
@@ -78,14 +79,6 @@ class RunTask(Protocol):
     def __call__(self, capability: Capability, arguments: Mapping[str, Any], /, *, fresh: bool = False) -> Json: ...
 
 
-class Failed(Exception):
-    """A step failed; carries its result."""
-
-    def __init__(self, result: Json) -> None:
-        super().__init__(str(result.get("msg")))
-        self.result = result
-
-
 @dataclass
 class Vault:
     """The vault passwords of the run.
@@ -96,27 +89,6 @@ class Vault:
 
     encrypt: Callable[[str], str] | None = None
     decrypt: Callable[[str], str] | None = None
-
-
-@dataclass
-class Outcome:
-    """What was done, and what the operator is told."""
-
-    changes: list[Json] = field(default_factory=list)
-    diff: list[Json] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    values: Json = field(default_factory=dict)
-
-    def take(self, result: Mapping[str, Any]) -> None:
-        """Book what a step has carried out."""
-        self.changes += list(result.get("changes") or ())
-        if result.get("changes") and isinstance(result.get("diff"), Mapping):
-            self.diff.append(dict(result["diff"]))
-
-    def file(self, path: str, *, before: str, after: str) -> None:
-        """Book a file."""
-        self.changes.append({"target": "file", "field": path, "before": before or None, "after": after or None})
 
 
 class Bootstrap:
@@ -136,14 +108,14 @@ class Bootstrap:
         *,
         check_mode: bool,
     ) -> None:
-        self.options = options
+        self.record = place.record() or Record()
+        self.options = remembered(options, self.record)
         self.connection = connection
         self.run = run
         self.place = place
         self.vault = vault
         self.check_mode = check_mode
         self.outcome = Outcome()
-        self.record = place.record() or Record()
         self._new: keys.KeyPair | None = None
 
     @property
@@ -159,6 +131,8 @@ class Bootstrap:
         application = found["application"] or {}
         if desired is None:
             self._keep_key()
+        if not application and not self.check_mode:
+            self._create(found)
         registered = self._register(found)
         self._remember(found, registered)
         if not self.check_mode and (not application or found["deleted"]):
@@ -214,6 +188,8 @@ class Bootstrap:
 
     def _federated(self) -> Federated:
         given = {name: str(self.options[f"federated_{name}"] or "").strip() for name in FEDERATED_OPTIONS}
+        if not any(given.values()) and self.record.federated:
+            return Federated(**self.record.federated[-1])
         return preset(self.options["federated_platform"], given, self.options["cloud"])
 
     def _find(self, desired: Federated | None) -> Json:
@@ -302,6 +278,21 @@ class Bootstrap:
         end = dates.parse(certificate.not_after)
         return end is not None and end <= dt.datetime.now(dt.timezone.utc)
 
+    def _create(self, found: Json) -> None:
+        """An empty application, recorded at once: what may be refused comes later, and the next run has to know it."""
+        created = self._step(
+            azure_app_registration.CAPABILITY,
+            self._with(
+                unique_name=self.options["unique_name"],
+                display_name=self.options["display_name"],
+                sign_in_audience="AzureADMultipleOrgs",
+                wait_timeout=self.options["wait_timeout"],
+            ),
+        )
+        self.outcome.take(created)
+        self._remember(found, created)
+        found["application"] = {"app_id": created["app_id"], "object_id": created["object_id"], "marked": True}
+
     def _register(self, found: Json) -> Json:
         application = found["application"]
         stated = bool(self.options["app_id"])
@@ -311,7 +302,7 @@ class Bootstrap:
         ours = not stated or bool(application and application["marked"])
         if not application or ours:
             key["display_name"] = self.options["display_name"]
-        result = self._step(
+        result = self.run(
             azure_app_registration.CAPABILITY,
             self._with(
                 **key,
@@ -325,25 +316,43 @@ class Bootstrap:
             ),
         )
         self.outcome.take(result)
+        if result.get("failed"):
+            self._take_back(result)
+            raise Failed(result)
         return result
+
+    def _take_back(self, result: Json) -> None:
+        """A certificate that was certainly not registered is forgotten: another one may be accepted."""
+        refused = (result.get("error") or {}).get("kind") in ("rejected", "forbidden", "bad_input", "not_confirmed")
+        registered = any(each.get("field") == "certificates" for each in result.get("changes") or ())
+        if self._new is None or not refused or registered:
+            return
+        made, self._new = self._new, None
+        self.record.certificates = [each for each in self.record.certificates if each.thumbprint != made.thumbprint]
+        self.place.remove(f"automation-{made.thumbprint[:8].lower()}.pem")
+        self.place.write_record(self.record)
+        if "ifetime" in str((result.get("error") or {}).get("code")):
+            result["msg"] = f"{result['msg']} Give bootstrap_certificate_days as many days as the policy allows."
 
     def _remember(self, found: Json, registered: Json) -> None:
         if self.check_mode:
             return
         record = self.record
-        if not found["application"] and found["caller_id"]:
+        if found["caller_id"] and record.app_id != registered["app_id"] and not self.options["app_id"]:
             record.owners = sorted({*record.owners, found["caller_id"]})
         record.state = "present"
         record.tenant_id = found["tenant_id"]
         record.cloud = self.options["cloud"]
         record.app_id, record.object_id = registered["app_id"], registered["object_id"]
         record.unique_name, record.profile = self.options["unique_name"], self.options["profile"]
+        record.permissions, record.credential = list(self.options["permissions"]), self.options["credential"]
+        record.platform = self.options["federated_platform"] if record.credential == FEDERATED else ""
         self.place.write_record(record)
 
     def _federate(self, registered: Json, desired: Federated) -> None:
-        pair = {"issuer": desired.issuer, "subject": desired.subject}
-        if not self.check_mode and pair not in self.record.federated:
-            self.record.federated.append(pair)
+        entry = {name: getattr(desired, name) for name in ("name", "issuer", "subject", "audience")}
+        if not self.check_mode and self.record.federated[-1:] != [entry]:
+            self.record.federated = [*(each for each in self.record.federated if each != entry), entry]
             self.place.write_record(self.record)
         if registered.get("app_id") in (None, "", PENDING):
             self.outcome.changes += [
@@ -544,6 +553,19 @@ class Bootstrap:
             self.place.write_record(self.record)
 
 
+def remembered(options: Mapping[str, Any], record: Record) -> Json:
+    """The options, with what the record has for those that were not given: a run that only rotates widens nothing."""
+    credential = options["credential"] or record.credential or CERTIFICATE
+    platform = options["federated_platform"] or record.platform or GITHUB
+    return {
+        **options,
+        "profile": options["profile"] or record.profile or "full",
+        "permissions": list(record.permissions if options["permissions"] is None else options["permissions"]),
+        "credential": credential,
+        "federated_platform": platform,
+    }
+
+
 def _federated_variables(platform: str) -> Json:
     """How a run on the platform signs in."""
     if platform == GITHUB:
@@ -563,20 +585,3 @@ def _plain(value: Any) -> Any:
 
 def _now_text() -> str:
     return dates.iso(dt.datetime.now(dt.timezone.utc).replace(microsecond=0))
-
-
-def lines_of(outcome: Outcome, *, check_mode: bool, consents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is printed: one line for each thing that the operator needs next."""
-    values = outcome.values
-    lines = [f"Application (client) ID: {values.get('app_id')}", f"Home tenant: {values.get('tenant_id')}"]
-    if values.get("permissions"):
-        lines.append(f"Permissions: {', '.join(values['permissions'])}")
-    if values.get("signed_in"):
-        lines.append("Sign-in with the new credential: verified")
-    if values.get("variables"):
-        lines.append("Variables for the inventory" + ("" if check_mode else f" ({values.get('variables_file')})") + ":")
-        lines += [f"    {name}: {value}" for name, value in values["variables"].items()]
-    if consents:
-        lines.append("Consent of each tenant:")
-        lines += [f"    {', '.join(each['hosts'])}: {each['url'] or each['note']}" for each in consents]
-    return lines + [f"Note: {each}" for each in outcome.notes]

@@ -75,6 +75,9 @@ class Record:
     object_id: str = ""
     unique_name: str = ""
     profile: str = ""
+    permissions: list[str] = field(default_factory=list)
+    credential: str = ""
+    platform: str = ""
     owners: list[str] = field(default_factory=list)
     certificates: list[KeptCertificate] = field(default_factory=list)
     federated: list[Json] = field(default_factory=list)

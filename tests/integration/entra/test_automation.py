@@ -23,11 +23,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation import key as keys
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.bootstrap import (
     Bootstrap,
-    Failed,
-    Outcome,
     Vault,
-    lines_of,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.outcome import Failed, Outcome, lines_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import Place
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
@@ -336,3 +334,62 @@ def test_a_damaged_record_is_an_error_and_not_a_new_application(msp: Msp) -> Non
     (msp.directory / "automation.json").write_text("{}", encoding="utf-8")
     with pytest.raises(BadInput, match=r"automation\.json cannot be read"):
         msp.run()
+
+
+def test_a_later_run_remembers_what_the_first_was_given(msp: Msp) -> None:
+    msp.run(profile="read_only", permissions=["User.Read.All"])
+    later = msp.run(rotate=True)
+    assert later.values["permissions"] == ["Application.Read.All", "User.Read.All"]
+    assert not [each for each in later.changes if "permissions" in each["field"]]
+    federated = Msp(msp.lab, msp.directory.parent / "federated")
+    names = {"unique_name": "federated", "display_name": "federated"}
+    federated.run(credential="federated", federated_repository="o/r", **names)
+    assert federated.run(**names).changes == []
+    assert not list(federated.directory.glob("*.pem"))
+
+
+def test_what_a_policy_forbids_is_tried_again_with_what_it_allows(msp: Msp) -> None:
+    world = msp.lab.world
+    assert world is not None
+    restriction = {"restrictionType": "asymmetricKeyLifetime", "state": "enabled", "maxLifetime": "P90D"}
+    world.tenants[msp.home].default_policy = {
+        "id": "00000000-0000-0000-0000-000000000000",
+        "isEnabled": True,
+        "applicationRestrictions": {"keyCredentials": [restriction], "passwordCredentials": []},
+    }
+    with pytest.raises(Failed, match="bootstrap_certificate_days"):
+        msp.run()
+    assert not list(msp.directory.glob("*.pem"))
+    assert msp.run(certificate_days=60).values["signed_in"] is True
+
+
+def test_an_application_that_was_deleted_by_hand_is_restored_or_made_anew(msp: Msp) -> None:
+    app_id = msp.run().values["app_id"]
+    msp.control.delete_object(msp.home, "applications", msp.application()["id"])
+    assert msp.run().values["app_id"] == app_id
+    object_id = msp.application()["id"]
+    msp.control.delete_object(msp.home, "applications", object_id)
+    msp.control.delete_object(msp.home, "deletedItems", object_id)
+    assert msp.run().values["app_id"] != app_id
+    msp.control.delete_object(msp.home, "applications", msp.application()["id"])
+    assert msp.run(state="absent", purge=True).values["app_id"]
+
+
+def test_an_application_may_make_it_instead_of_a_person(msp: Msp) -> None:
+    """Whose rights are those of its token: nobody has to sign in where that is forbidden."""
+    world = msp.lab.world
+    assert world is not None
+    automation = world.automation
+    assert automation is not None
+    given = {"client_id": automation.app_id, "client_secret": automation.client_secret, "tenant_id": msp.home}
+    options = read_arguments(ARGUMENT_SPEC, {"wait_timeout": 20}, constraints={}, files=(), names={}).parameters
+    connection = HostArguments({**msp.connection(), **given, "auth_source": "client_secret"}, {})
+    work = Bootstrap(
+        {**options, "cloud": "public"},
+        connection,
+        msp.runner(check=False),
+        Place(str(msp.directory)),
+        Vault(),
+        check_mode=False,
+    )
+    assert work.present().values["signed_in"] is True

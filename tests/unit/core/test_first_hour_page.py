@@ -35,7 +35,7 @@ def test_commands_run_playbooks_that_exist() -> None:
 def test_variables_of_the_page_are_read_and_those_that_matter_stand_there() -> None:
     options = {f"bootstrap_{name}" for name in automation_bootstrap.ARGUMENT_SPEC}
     assert _variables("bootstrap") <= options
-    assert options - _passed_on("bootstrap") == {"bootstrap_group"}
+    assert options == _passed_on("bootstrap")
     options = {f"tenants_{name}" for name in fleet_tenants.ARGUMENT_SPEC}
     assert _variables("tenants") <= options
     assert {"tenants_file", "tenants_wait", "tenants_fail_on"} <= _variables("tenants") & _passed_on("tenants")

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What a bootstrap has done, and what the operator is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Failed(Exception):
+    """A step failed; carries its result."""
+
+    def __init__(self, result: Json) -> None:
+        super().__init__(str(result.get("msg")))
+        self.result = result
+
+
+@dataclass
+class Outcome:
+    """What was done, and what the operator is told."""
+
+    changes: list[Json] = field(default_factory=list)
+    diff: list[Json] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    values: Json = field(default_factory=dict)
+
+    def take(self, result: Mapping[str, Any]) -> None:
+        """Book what a step has carried out."""
+        self.changes += list(result.get("changes") or ())
+        if result.get("changes") and isinstance(result.get("diff"), Mapping):
+            self.diff.append(dict(result["diff"]))
+
+    def file(self, path: str, *, before: str, after: str) -> None:
+        """Book a file."""
+        self.changes.append({"target": "file", "field": path, "before": before or None, "after": after or None})
+
+
+def lines_of(outcome: Outcome, *, check_mode: bool, consents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is printed: one line for each thing that the operator needs next."""
+    values = outcome.values
+    lines = [f"Application (client) ID: {values.get('app_id')}", f"Home tenant: {values.get('tenant_id')}"]
+    if values.get("permissions"):
+        lines.append(f"Permissions: {', '.join(values['permissions'])}")
+    if values.get("signed_in"):
+        lines.append("Sign-in with the new credential: verified")
+    if values.get("variables"):
+        lines.append("Variables for the inventory" + ("" if check_mode else f" ({values.get('variables_file')})") + ":")
+        lines += [f"    {name}: {value}" for name, value in values["variables"].items()]
+    if consents:
+        lines.append("Consent of each tenant:")
+        lines += [f"    {', '.join(each['hosts'])}: {each['url'] or each['note']}" for each in consents]
+    return lines + [f"Note: {each}" for each in outcome.notes]
