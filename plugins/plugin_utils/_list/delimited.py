@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 import re
 
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import (
@@ -33,7 +34,7 @@ _BYTE_ORDER_MARKS = (
 )
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*(?:\r\n|\r|\n)', re.IGNORECASE)
 _PROTECTED = re.compile(r"'(?=[=+\-@\t\r])")
-"""The apostrophe by which spreadsheets and our own export keep a text from becoming a formula."""
+"""The apostrophe by which spreadsheets keep a text from becoming a formula."""
 
 
 def decoded(content: bytes, encoding: str, source: str) -> str:
@@ -106,9 +107,20 @@ def _row(start: int, headers: list[str], cells: list[str]) -> Row:
     line = start
     for number, (header, value) in enumerate(zip(headers, cells), 1):
         if header:
-            found[header] = Cell(_PROTECTED.sub("", value.strip(), count=1), f"line {line}, column {number}")
+            found[header] = Cell(_plain(value.strip()), f"line {line}, column {number}")
         line += len(value.splitlines()) - 1 if "\n" in value or "\r" in value else 0
     return Row(f"line {start}", found)
+
+
+def _plain(text: str) -> str:
+    """The text that is meant, where something keeps spreadsheets from evaluating it: an apostrophe, or JSON as :mod:`export`
+    writes it."""
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        try:
+            return str(json.loads(text))
+        except (ValueError, RecursionError):
+            return text
+    return _PROTECTED.sub("", text, count=1)
 
 
 def _rows(text: str, source: str, delimiter: str, skipped: int) -> list[tuple[int, list[str]]]:

@@ -196,14 +196,19 @@ def _value(variable: str, cell: Cell) -> Any:
         if isinstance(cell.value, (dict, list, bool)):
             raise _Wrong(f"{variable} is one text, and this is {shown(cell.value)}")
         return reader(_plain(str(cell.value)))
+    return _checked(_from_json(variable, cell.value) if isinstance(cell.value, str) else cell.value, variable)
+
+
+def _from_json(variable: str, text: str) -> Any:
+    """A list or a mapping that a cell has as JSON, where the variable takes one."""
     known = families.variables().get(variable)
-    kind = str(known.spec.get("type", "str")) if known else ""
-    if isinstance(cell.value, str) and kind in ("dict", "list") and cell.value[:1] in ("{", "["):
-        try:
-            return _checked(json.loads(cell.value), variable)
-        except (ValueError, RecursionError):
-            raise _Wrong(f"{variable} begins like JSON and is none") from None
-    return _checked(cell.value, variable)
+    structured = known is not None and known.spec.get("type") in ("dict", "list")
+    if not structured or text[:1] not in ("{", "["):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _Wrong(f"{variable} begins like JSON and is none") from None
 
 
 def _checked(value: Any, variable: str) -> Any:

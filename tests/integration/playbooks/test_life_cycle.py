@@ -159,7 +159,7 @@ def test_what_is_captured_is_what_is_there(small: Controller, tmp_path: Path) ->
     assert small.rollout(variables=GUIDE).code == 0
     captured = tmp_path / "captured"
     small.lab.control.clear_log()
-    done = small.play("tcx.m365.capture", variables={"capture_dir": str(captured)})
+    done = small.play("tcx.m365.capture", variables={"capture_dir": str(captured), "capture_list": "csv"})
     assert done.code == 0, done.output
     assert small.writes() == []
     files = sorted(path.name for path in (captured / "host_vars").iterdir())
@@ -174,10 +174,12 @@ def test_what_is_captured_is_what_is_there(small: Controller, tmp_path: Path) ->
         assert found["entra_app_app_id"] == application["appId"]
         assert found["tcx_console_user_sync"]["photo"] is True
         values.pop("entra_app_public_key")
-        values.update(found)
-    # With nothing but the captured variables the fleet is as wanted.
+        if host != "lyon":
+            values.update(found)
+    # With nothing but the captured variables the fleet is as wanted; those of one PBX come from the list of all.
     path = tmp_path / "inventory.json"
     path.write_text(json.dumps(inventory))
     small.lab.inventory_path.write_text(json.dumps(inventory))
-    _done, report = small.compliance(directory=tmp_path / "report")
+    fleet = str(captured / "fleet.tcx_fleet.yml")
+    _done, report = small.compliance("-i", fleet, directory=tmp_path / "report")
     assert report["summary"]["compliant"] == 3, json.dumps(report["hosts"], indent=1)

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the action plugin of the same name, which does the work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_list
+short_description: Write the PBXs of a play as a list that the inventory plugin reads
+version_added: 2.0.0
+description:
+  - Makes C(customers.csv) or C(customers.yml) of what the playbook C(tcx.m365.capture) has written for each host of the play, and beside it
+    the file C(fleet.tcx_fleet.yml) for the inventory plugin P(tcx.m365.fleet#inventory), unless that is there already.
+  - Neither file holds a secret, and no cell of the CSV begins a formula in a spreadsheet.
+  - C(tcx.m365.capture) uses this module where C(capture_list) is set to V(csv) or V(yaml).
+author:
+  - The tcx.m365 contributors (@tcx-m365)
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+    details: It changes nothing but its own files, which it also writes in check mode, as C(tcx.m365.capture) does.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  bypass_host_loop:
+    description: Executes the action once for all hosts.
+    support: partial
+    details:
+      - Use C(run_once).
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  platform:
+    description: Where the module can run.
+    platforms: posix
+    support: full
+options:
+  directory:
+    description:
+      - The directory that C(capture_dir) names, on the controller.
+    type: path
+    default: ./captured
+  format:
+    description: What the list is written in.
+    type: str
+    choices: [csv, yaml]
+    default: csv
+seealso:
+  - plugin: tcx.m365.fleet
+    plugin_type: inventory
+"""
+
+EXAMPLES = r"""
+- name: Export the fleet as a spreadsheet
+  hosts: tcx
+  gather_facts: false
+  tasks:
+    - name: Read both sides
+      tcx.m365.fleet_rollout:
+        operation: capture
+
+    - name: Write one list of all PBXs
+      tcx.m365.fleet_list:
+        directory: ./captured
+        format: csv
+      run_once: true
+"""
+
+RETURN = r"""
+files:
+  description: The list, and the file of the inventory plugin.
+  returned: success
+  type: list
+  elements: str
+  sample: [/srv/telephony/captured/customers.csv, /srv/telephony/captured/fleet.tcx_fleet.yml]
+"""
