@@ -79,4 +79,43 @@ files:
   type: list
   elements: str
   sample: [/srv/telephony/captured/customers.csv, /srv/telephony/captured/fleet.tcx_fleet.yml]
+error:
+  description: Why the task failed, in parts that a program may branch on.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
+      type: str
+      sample: bad_credential
+    service:
+      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
+      type: str
+    status:
+      description: HTTP status of the answer; null where there was none.
+      type: int
+    code:
+      description: The service's own error code.
+      type: str
+      sample: AADSTS7000215
+    request_id:
+      description: What the support of the service asks for.
+      type: str
+    tried:
+      description: What was tried.
+      type: str
+    target:
+      description: On what it was tried.
+      type: str
+    said:
+      description: What the service said.
+      type: str
+    remedy:
+      description: What to do.
+      type: str
+    missing:
+      description: The permissions or roles of which one is missing.
+      returned: when a right is missing
+      type: list
+      elements: str
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every option that a module of the Entra side has besides those of the connection stands in an example."""
+"""Examples in the documentation of every module, role and inventory plugin: complete, of our own names, and for a fleet."""
 
 from __future__ import annotations
 
@@ -74,3 +74,65 @@ def test_every_option_stands_in_an_example(name: str) -> None:
     wanted = _shared(set(_options(_text(name, "DOCUMENTATION")["options"])))
     shown = {option for task in _tasks(_text(name, "EXAMPLES"), f"tcx.m365.{name}") for option in _given(task)}
     assert wanted - _shared(shown) == set()
+
+
+ROOT = MODULES.parents[1]
+ROLES = sorted(path.parents[1].name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
+ALL_MODULES = sorted(path.stem for path in MODULES.glob("*.py"))
+
+
+def _plays(content: Any) -> list[dict[str, Any]]:
+    """The plays of an example; tasks alone are none."""
+    return [play for play in content or [] if isinstance(play, dict) and "hosts" in play]
+
+
+@pytest.mark.parametrize("name", ALL_MODULES)
+def test_every_module_has_an_example_with_options_that_it_has(name: str) -> None:
+    tasks = list(_tasks(_text(name, "EXAMPLES"), f"tcx.m365.{name}"))
+    text = (MODULES / f"{name}.py").read_text(encoding="utf-8").partition("EXAMPLES")[2]
+    assert f"tcx.m365.{name}" in text
+    documented = _text(name, "DOCUMENTATION")
+    if "extends_documentation_fragment" in documented:
+        return  # options of fragments are compared by ansible-test
+    known = set(documented.get("options", {}))
+    assert {option for task in tasks for option in task} <= known
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_every_role_has_an_example_for_a_fleet(name: str) -> None:
+    spec = yaml.safe_load((ROOT / "roles" / name / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    main = spec["argument_specs"]["main"]
+    plays = _plays(main["examples"])
+    assert plays
+    for play in plays:
+        assert f"tcx.m365.{name}" in play["roles"]
+        assert play["hosts"] in ("tcx", "localhost")
+        foreign = [variable for variable in play.get("vars", {}) if variable.startswith(f"{name}_")]
+        assert set(foreign) <= set(main["options"])
+
+
+def test_the_pattern_of_a_provider_stands_in_an_example() -> None:
+    """A batch of one, then a tenth, then all: where a provider looks for it first."""
+    for name in ("preflight", "entra_app", "tcx_console", "sso_verify"):
+        spec = yaml.safe_load((ROOT / "roles" / name / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+        assert _plays(spec["argument_specs"]["main"]["examples"])[0]["serial"] == [1, "10%", "100%"]
+    fleet = _plays(_text("fleet_rollout", "EXAMPLES"))
+    assert any(play.get("hosts") == "tcx" and ("serial" in play or "max_fail_percentage" in play) for play in fleet)
+
+
+def test_the_examples_of_the_inventory_plugin_are_its_own_options() -> None:
+    source = ast.parse((ROOT / "plugins" / "inventory" / "fleet.py").read_text(encoding="utf-8"))
+    texts = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in source.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in ("DOCUMENTATION", "EXAMPLES")
+    }
+    known = {*yaml.safe_load(texts["DOCUMENTATION"])["options"], "compose", "groups", "keyed_groups", "strict"}
+    known |= {"cache_plugin", "cache_timeout", "cache_connection", "cache_prefix"}
+    examples = list(yaml.safe_load_all(texts["EXAMPLES"]))
+    assert len(examples) >= 4
+    for example in examples:
+        assert example["plugin"] == "tcx.m365.fleet"
+        assert set(example) <= known
