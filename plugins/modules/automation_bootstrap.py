@@ -111,7 +111,7 @@ options:
     default: 365
   vault:
     description:
-      - V(auto) encrypts the private key with Ansible Vault where the run has a vault password, and keeps it in the variables. Otherwise
+      - V(auto) encrypts the private key with Ansible Vault where the run has a vault password, in its file and in the variables. Otherwise
         it is a file that only its owner can read.
       - V(never) always writes the file.
     type: str

@@ -69,7 +69,6 @@ FEDERATED_OPTIONS = (
 _IDENTITY_FILE = "/var/run/secrets/azure/tokens/azure-identity-token"
 """Where the workload identity webhook of Azure puts it (documented)."""
 
-_VAULTED = "entra_certificate"
 _POLL_S = 3.0
 
 
@@ -240,9 +239,9 @@ class Bootstrap:
             )
             return
         self._new = keys.make(self.options["display_name"], days)
-        name = "" if self._uses_vault() else f"automation-{self._new.thumbprint[:8].lower()}.pem"
-        if name:
-            self.place.write(name, self._new.pem)
+        encrypt = self.vault.encrypt if self.options["vault"] != "never" else None
+        name = f"automation-{self._new.thumbprint[:8].lower()}.{'pem' if encrypt is None else 'vault'}"
+        self.place.write(name, self._new.pem if encrypt is None else encrypt(self._new.pem))
         self.record.certificates.append(
             KeptCertificate(
                 self._new.thumbprint,
@@ -265,13 +264,8 @@ class Bootstrap:
             }
         )
 
-    def _uses_vault(self) -> bool:
-        return self.options["vault"] != "never" and self.vault.encrypt is not None
-
     def _has_key(self, certificate: KeptCertificate) -> bool:
-        if certificate.file:
-            return self.place.text(certificate.file) is not None
-        return bool(self._vaulted())
+        return bool(certificate.file) and self.place.text(certificate.file) is not None
 
     @staticmethod
     def _expired(certificate: KeptCertificate) -> bool:
@@ -329,7 +323,8 @@ class Bootstrap:
             return
         made, self._new = self._new, None
         self.record.certificates = [each for each in self.record.certificates if each.thumbprint != made.thumbprint]
-        self.place.remove(f"automation-{made.thumbprint[:8].lower()}.pem")
+        for suffix in ("pem", "vault"):
+            self.place.remove(f"automation-{made.thumbprint[:8].lower()}.{suffix}")
         self.place.write_record(self.record)
         if "ifetime" in str((result.get("error") or {}).get("code")):
             result["msg"] = f"{result['msg']} Give bootstrap_certificate_days as many days as the policy allows."
@@ -414,7 +409,7 @@ class Bootstrap:
         pem = self._pem(current)
         if pem is None:
             self.outcome.warnings.append(
-                f"the private key in {self.place.file(VARIABLES)} is encrypted and no vault password was given, so the sign-in was "
+                f"the private key in {self.place.file(current.file)} is encrypted and no vault password was given, so the sign-in was "
                 "not verified: add --vault-password-file or --ask-vault-pass"
             )
             return None
@@ -433,6 +428,13 @@ class Bootstrap:
             if not automation.is_not_there_yet(result) or time.monotonic() + _POLL_S >= end:
                 raise Failed(result)
             time.sleep(_POLL_S)
+        used = (result.get("credential") or {}).get("thumbprint")
+        if used != current.thumbprint:
+            raise BadInput(
+                f"{self.place.file(current.file)} holds the certificate {used}, and the record has {current.thumbprint}",
+                tried="verify the sign-in",
+                remedy="Restore the file, or remove it: the next run makes another certificate.",
+            )
         if not current.seen:
             current.seen = _now_text()
             self.place.write_record(self.record)
@@ -485,10 +487,10 @@ class Bootstrap:
         else:
             current = self.record.current()
             found["entra_auth_source"] = "certificate"  # whatever else the inventory has for other applications
-            if current is not None and current.file:
-                found["entra_certificate_path"] = self.place.file(current.file)
+            if current is not None and current.file.endswith(".vault"):
+                found["entra_certificate"] = Vaulted(self.place.text(current.file) or "")
             elif current is not None:
-                found[_VAULTED] = Vaulted(self._encrypted())
+                found["entra_certificate_path"] = self.place.file(current.file)
         found["bootstrap_profile"] = self.options["profile"]
         if self.options["permissions"]:
             found["bootstrap_permissions"] = list(self.options["permissions"])
@@ -508,31 +510,12 @@ class Bootstrap:
         }
         self.outcome.values["variables_file"] = self.place.file(VARIABLES)
 
-    def _encrypted(self) -> str:
-        """The private key as the variables hold it: a new one, or the text that is there, which would differ each time."""
-        if self._new is None:
-            return self._vaulted()
-        if self.vault.encrypt is None:
-            raise ValueError("no vault password")
-        return self.vault.encrypt(self._new.pem)
-
-    def _vaulted(self) -> str:
-        content = self.place.text(VARIABLES) or ""
-        lines = content.partition(f"{_VAULTED}: !vault |\n")[2].splitlines()
-        block = []
-        for line in lines:
-            if not line.startswith("  "):
-                break
-            block.append(line.strip())
-        return "\n".join(block)
-
     def _pem(self, certificate: KeptCertificate) -> str | None:
         """Private key and certificate; ``None`` where they cannot be read without a vault password."""
-        if self._new is not None and self._new.thumbprint == certificate.thumbprint:
-            return self._new.pem
-        if certificate.file:
-            return self.place.text(certificate.file)
-        return self.vault.decrypt(self._vaulted()) if self.vault.decrypt is not None else None
+        content = self.place.text(certificate.file) if certificate.file else None
+        if content is None or not certificate.file.endswith(".vault"):
+            return content
+        return self.vault.decrypt(content.strip()) if self.vault.decrypt is not None else None
 
     def _forget(self) -> None:
         names = [each.file for each in self.record.certificates if each.file] + [VARIABLES, CONSENT]

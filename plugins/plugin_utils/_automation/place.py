@@ -8,8 +8,8 @@
 
 ``automation.json`` is the record: which application was made from here, with which certificates. A name in a tenant proves
 nothing, because everybody may take it; the record does. ``inventory_vars.yml`` holds the variables for the inventory,
-``automation-*.pem`` a private key with its certificate (or none, where the key is in the variables, encrypted by Ansible
-Vault), and ``consent.md`` the addresses for the customers' administrators. All are readable by their owner alone.
+``automation-*.pem`` a private key with its certificate (``automation-*.vault`` where Ansible Vault has encrypted it), and
+``consent.md`` the addresses for the customers' administrators. All are readable by their owner alone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Vaulted(str):
 class KeptCertificate:
     """A certificate that was made here.
 
-    :param file: its private key; empty where the variables hold it, encrypted.
+    :param file: its private key; empty where it is not there any more.
     :param seen: when a sign-in with it was seen to work; empty before.
     """
 

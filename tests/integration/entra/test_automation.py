@@ -313,12 +313,34 @@ def test_a_key_of_ansible_vault_stands_nowhere_in_clear(msp: Msp) -> None:
     vault = Vault(encrypt, lambda text: kept[text])
     assert msp.run(vault=vault).values["signed_in"] is True
     assert not list(msp.directory.glob("*.pem"))
+    assert not any("PRIVATE KEY" in path.read_text(encoding="utf-8") for path in msp.directory.iterdir())
     text = (msp.directory / "inventory_vars.yml").read_text(encoding="utf-8")
     assert "entra_certificate: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  616263\n" in text
     assert msp.run(vault=vault).changes == []
     without = msp.run()
     assert without.changes == []
     assert any("--vault-password-file" in each for each in without.warnings)
+
+
+def test_a_rotation_that_was_cut_off_never_takes_one_key_for_another(msp: Msp) -> None:
+    kept: list[str] = []
+
+    def encrypt(text: str) -> str:
+        kept.append(text)
+        return f"$ANSIBLE_VAULT;1.1;AES256\n{len(kept) - 1:04}\n"
+
+    vault = Vault(encrypt, lambda text: kept[int(text.splitlines()[1])])
+    msp.run(vault=vault)
+    msp.control.set_switches(conditional_access_blocks="*")
+    with pytest.raises(Failed, match="53003"):
+        msp.run(vault=vault, rotate=True, rotate_overlap_days=0)
+    msp.control.set_switches(conditional_access_blocks="")
+    done = msp.run(vault=vault, rotate_overlap_days=0)
+    (left,) = msp.application()["keyCredentials"]
+    assert [each["thumbprint"] for each in done.values["certificates"]] == [left["customKeyIdentifier"]]
+    text = (msp.directory / "inventory_vars.yml").read_text(encoding="utf-8")
+    assert "  0001\n" in text
+    assert len(list(msp.directory.glob("*.vault"))) == 1
 
 
 def test_a_directory_belongs_to_one_home_tenant(msp: Msp) -> None:
