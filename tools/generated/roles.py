@@ -217,6 +217,13 @@ def linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         if option["type"] in _TYPES:
             words.append(_TYPES[option["type"]])
             shown["type"] = "raw"
+        elif option["type"] == "list" and "default" in option:
+            # Where there is a default, Ansible takes null for a list that it cannot read.
+            if option["default"]:
+                words.append(f"A list of {shown.pop('elements')}.")
+                shown["type"] = "raw"
+            else:
+                del shown["default"]
         if "choices" in shown:
             kind = "Any" if option["type"] == "list" else "One"
             words.append(f"{kind} of {', '.join(f'V({each})' for each in shown.pop('choices'))}.")

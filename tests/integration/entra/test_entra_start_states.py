@@ -166,6 +166,22 @@ def test_check_mode_predicts_what_is_done(bench: Bench, customer: Customer, stat
     assert customer.roles(done[0]["app_id"]) == set(GUIDE)
 
 
+@pytest.mark.parametrize("in_use", [False, True], ids=["stale pointer", "in use"])
+def test_an_application_of_another_tenant_is_answered_alike(bench: Bench, customer: Customer, in_use: bool) -> None:
+    """The PBX points to an application of which this tenant has the service principal alone: no application can be read here."""
+    home = bench.customer()
+    application = home.register(name="3CX of the provider", signInAudience="AzureADMultipleOrgs")
+    graph.seed.ensure_service_principal(bench.world, customer.tenant, application, home.tenant)
+    pointed = {"app_id": application["appId"], "prefer": "app_id", "require_evidence": True, "in_use": in_use or None}
+    customer.clear_log()
+    predicted, done = (customer.run().task(APP, check=check, **guide(**pointed)) for check in (True, False))
+    assert done["failed"] is predicted["failed"] is True, done
+    assert done["msg"] == predicted["msg"]
+    assert application["appId"] in done["msg"]
+    assert (done["changed"], predicted["changed"]) == (False, False)
+    assert customer.writes() == []
+
+
 @pytest.mark.parametrize("comes_along", [False, True], ids=["restored alone", "principal comes along"])
 @pytest.mark.parametrize("state", ["deleted_and_changed", "principal_deleted"])
 def test_nothing_that_protected_the_customer_is_weaker_after_a_restore(
