@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import own_application
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -44,6 +45,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     write_report,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import has_changes, has_findings, message
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.signing import PROGRAMS, sign
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     ATTENTION,
     COMPLIANT,
@@ -61,6 +63,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "enforce": {"type": "bool", "default": True},
     "compare": {"type": "path"},
     "keep": {"type": "int", "default": 30},
+    "sign_with": {"type": "str", "choices": list(PROGRAMS)},
+    "sign_key": {"type": "str", "no_log": False},
     "concurrency": {"type": "int", "default": 50},
     "processes": {"type": "int", "default": 0},
 }
@@ -113,8 +117,10 @@ class ActionModule(ActionBase):
         except OSError as error:
             said = f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
             return dict(result, failed=True, changed=False, msg=said)
-        kept = _keep(report, options) if _is_whole(report, task_vars) else ""
-        return dict(result, **_answer(report, [one.path for one in files], options), kept=kept)
+        whole = _is_whole(report, task_vars)
+        signature = _sign(options) if whole else ""
+        kept = _keep(report, options) if whole else ""
+        return dict(result, **_answer(report, [one.path for one in files], options), kept=kept, signature=signature)
 
     def _claim(self, store: RunStore, batch: list[str]) -> bool:
         """Whether this host is the first of its batch here: strategies other than linear ignore ``run_once``."""
@@ -312,6 +318,17 @@ def _is_whole(report: Report, task_vars: Mapping[str, Any]) -> bool:
     """Whether every PBX of the play is in the report: ``serial`` writes it after each batch."""
     reported = {entry["host"] for entry in report.hosts}
     return reported.issuperset(str(host) for host in task_vars.get("ansible_play_hosts_all", []))
+
+
+def _sign(options: Mapping[str, Any]) -> str:
+    """The path of the signature; empty when none is wanted, or when it could not be made, which is a warning."""
+    if not options["sign_with"]:
+        return ""
+    try:
+        return os.path.abspath(sign(options["report_dir"], options["sign_with"], options["sign_key"] or ""))
+    except OSError as error:
+        display.warning(f"The report in {options['report_dir']} is not signed: {visible(str(error))}.")
+        return ""
 
 
 def _keep(report: Report, options: Mapping[str, Any]) -> str:

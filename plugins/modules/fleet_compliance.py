@@ -89,6 +89,20 @@ options:
     type: int
     default: 30
     version_added: 2.0.0
+  sign_with:
+    description:
+      - Sign C(SHA256SUMS) with this program, which has to be installed on the controller and to have a key without a passphrase or with an
+        agent. The signature is C(SHA256SUMS.asc) or C(SHA256SUMS.minisig).
+      - A signature that cannot be made is a warning.
+    type: str
+    choices: [gpg, minisign]
+    version_added: 2.0.0
+  sign_key:
+    description:
+      - Which key. For V(gpg) its fingerprint or address, for V(minisign) the file of the secret key. The default is the key that the program
+        takes by itself.
+    type: str
+    version_added: 2.0.0
   concurrency:
     description:
       - How many PBXs are asked at the same time.
@@ -159,6 +173,10 @@ has_changes:
   description: Whether something has changed since the earlier report.
   returned: when the report was written
   type: bool
+signature:
+  description: Path of the signature. Empty when there is none.
+  returned: when the report was written
+  type: str
 kept:
   description: Directory of the kept report. Empty when O(keep=0), or when batches are still to come.
   returned: when the report was written

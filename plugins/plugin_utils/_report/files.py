@@ -75,6 +75,8 @@ def write_report(
     _make(folder)
     # Everything is made before anything is written: an error on the way leaves the earlier report whole.
     contents = {name: render(finished).encode("utf-8") for name, render in RENDERERS.items()}
+    for signature in SIGNATURES:
+        (folder / signature).unlink(missing_ok=True)
     written = [_write(folder / name, content) for name, content in contents.items()]
     manifest = "".join(f"{one.sha256}  {Path(one.path).name}\n" for one in sorted(written, key=lambda one: one.path))
     return [*written, _write(folder / MANIFEST, manifest.encode("ascii"))]

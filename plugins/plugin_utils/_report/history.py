@@ -141,6 +141,9 @@ def _copy(folder: Path, name: str) -> Path:
     try:
         for file in (*RENDERERS, MANIFEST):
             shutil.copy2(folder / file, temporary / file)
+        for file in SIGNATURES:
+            if (folder / file).is_file():
+                shutil.copy2(folder / file, temporary / file)
         temporary.chmod(_DIRECTORY_MODE)
         names = [name, *(f"{name}-{place}" for place in range(2, _SAME_SECOND))]
         target = next(folder / one for one in names if not os.path.lexists(folder / one))

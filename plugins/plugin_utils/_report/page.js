@@ -45,6 +45,12 @@
     return el("section", wide ? { class: "wide" } : null, el("h3", null, title), ...children);
   }
 
+  // What was found besides the findings: on the screen and in the JSON, too much for paper.
+  function evidence(section) {
+    section.classList.add("evidence");
+    return section;
+  }
+
   const list = (items) => el("ul", { class: "reasons" }, ...items.map((item) => el("li", null, bdi(item))));
 
   function marked(kind, word, text) {
@@ -85,7 +91,8 @@
   function consent(host) {
     const lines = (names, kind, word) => (names || []).map((name) => el("li", null, el("span", { class: "tag " + kind }, word), " ", bdi(name, "value")));
     const needed = (host.granted || []).filter((name) => !(host.unneeded || []).includes(name));
-    return block("Consent", false, el("ul", null, ...lines(host.missing, "missing", "Missing"), ...lines(host.unneeded, "unneeded", "Unneeded"), ...lines(needed, "granted", "Granted")));
+    const section = block("Consent", false, el("ul", null, ...lines(host.missing, "missing", "Missing"), ...lines(host.unneeded, "unneeded", "Unneeded"), ...lines(needed, "granted", "Granted")));
+    return host.missing || host.unneeded ? section : evidence(section);
   }
 
   function controls(host) {
@@ -115,7 +122,7 @@
     const entries = [["Address", link], ["Version", host.version], ["Edition", host.edition], ["Tenant", host.tenantName], ["Tenant ID", host.tenant], ["Application", host.app]];
     const items = entries.filter((entry) => entry[1]).flatMap(([name, value]) => [
       el("dt", null, name), el("dd", null, typeof value === "string" ? bdi(value) : value)]);
-    return items.length ? block("PBX", false, el("dl", { class: "pairs" }, ...items)) : null;
+    return items.length ? evidence(block("PBX", false, el("dl", { class: "pairs" }, ...items))) : null;
   }
 
   function panel(host) {
@@ -124,14 +131,14 @@
       host.attention ? block("Attention", false, list(host.attention)) : null,
       host.remedies ? block("How to fix it", false, el("ol", null, ...host.remedies.map((text) => el("li", null, bdi(text))))) : null,
       host.changes ? drift(host) : null,
-      host.controls ? controls(host) : null,
+      host.controls ? evidence(controls(host)) : null,
       host.granted || host.missing || host.unneeded ? consent(host) : null,
-      host.uris ? block("Redirect URIs", false, list(host.uris)) : null,
-      host.credentials ? credentials(host) : null,
-      host.owners ? block("Owners of the application", false, list(host.owners)) : null,
-      host.certs ? certificates(host) : null,
-      host.unmanaged ? pairs("Not managed, left unchanged", host.unmanaged) : null,
-      host.status ? pairs("Status of the integration", host.status) : null,
+      host.uris ? evidence(block("Redirect URIs", false, list(host.uris))) : null,
+      host.credentials ? evidence(credentials(host)) : null,
+      host.owners ? evidence(block("Owners of the application", false, list(host.owners))) : null,
+      host.certs ? evidence(certificates(host)) : null,
+      host.unmanaged ? evidence(pairs("Not managed, left unchanged", host.unmanaged)) : null,
+      host.status ? evidence(pairs("Status of the integration", host.status)) : null,
       facts(host));
   }
 

@@ -41,7 +41,7 @@ def trend_section(report: Report) -> str:
         '<ul class="key"><li class="trend-compliant">Compliant</li><li class="trend-attention">Needs attention</li>'
         '<li class="trend-rest">Other verdicts</li></ul>'
         '<details class="as-table"><summary>Trend as a table</summary><table class="plain">'
-        '<caption class="hidden">Share of compliant PBXs and certificates due, by run</caption><thead><tr>'
+        '<caption class="hidden">Verdicts and certificates due, by run</caption><thead><tr>'
         '<th scope="col">Run</th><th scope="col" class="num">PBXs</th><th scope="col" class="num">Compliant</th>'
         '<th scope="col" class="num">Share</th><th scope="col" class="num">Attention</th>'
         f'<th scope="col" class="num">Certificates due</th></tr></thead><tbody>{rows}</tbody></table></details></section>'
@@ -106,7 +106,7 @@ def _rights(sums: Mapping[str, Any]) -> str:
     return (
         '<section class="card" aria-labelledby="rights-heading"><h2 id="rights-heading">Who can do what</h2>'
         '<p class="lead-in">Permissions of the applications of the PBXs, as they are granted in the tenants of their customers.</p>'
-        '<table class="plain rights"><caption class="hidden">Permissions and on how many PBXs they are granted</caption>'
+        '<table class="plain rights"><caption class="hidden">Permissions of the applications</caption>'
         '<thead><tr><th scope="col">Permission</th><th scope="col">It lets the application</th><th scope="col" class="num">Granted</th>'
         '<th scope="col" class="num">Not needed</th><th scope="col" class="num">Missing</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>{_tenants(sums['tenants'])}</section>"
@@ -124,7 +124,7 @@ def _tenants(tenants: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     return (
-        '<details class="as-table by-tenant"><summary>By tenant</summary><table class="plain open">'
+        '<details class="as-table by-tenant"><summary>By tenant</summary><table class="plain by-tenant-table">'
         '<caption class="hidden">Permissions of the applications by tenant</caption><thead><tr><th scope="col">Tenant</th>'
         '<th scope="col">PBXs</th><th scope="col">Permissions of their application</th><th scope="col">Keys outside the inventory</th>'
         f"</tr></thead><tbody>{''.join(rows[:_TENANTS_SHOWN])}</tbody></table></details>"

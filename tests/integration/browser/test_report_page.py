@@ -322,10 +322,23 @@ def test_on_paper_everything_that_needs_attention_is_told(browser: Chromium, sam
     for hidden in (".tools", ".actions", "#expand"):
         assert not page.locator(hidden).is_visible()
     assert page.get_by_text("everything that was checked has its desired value").is_visible()
-    assert page.get_by_text("timed out after 30 s, three times.").first.is_visible()
+    text = " ".join(page.inner_text("main").split())
+    sentences = {said for entry in samples.report.hosts for said in (*entry["reasons"], *entry["attention"])}
+    repeated = {said for said in sentences if text.count(said) > own_number(samples.report, said) + 1}
+    assert repeated == set(), "once with its PBX, and once more where it is the same on several"
+    assert page.locator(".details").get_by_text("timed out after 30 s, three times.").is_visible()
     page.emulate_media(media="screen")
     browser.wait_for_count(".details", 0)
-    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) > 2
+    # What is emulated would be printed.
+    page.emulate_media(media="null")
+    pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
+    assert 2 < pages <= 8, pages
+    assert "counter(page)" in samples.small.read_text(encoding="utf-8")
+
+
+def own_number(report: Report, said: str) -> int:
+    """On how many PBXs a sentence stands."""
+    return sum(said in (*entry["reasons"], *entry["attention"]) for entry in report.hosts)
 
 
 def test_without_scripts_the_summary_and_the_open_ones_are_there(samples: Samples) -> None:
