@@ -162,6 +162,41 @@ changes:
       field: redirect_uris
       before: []
       after: [https://acme.my3cx.example:5001/oauth2office2]
+rotation:
+  description: Where the rotation of the certificate stands.
+  returned: when the step C(retire) was taken
+  type: dict
+  version_added: 2.0.0
+  contains:
+    state:
+      description:
+        - V(new_key_uploaded) while both certificates are registered, V(overlap_over) when the old one may go, V(retired) in the run
+          that removed it and verified the sign-in, V(pbx_switched) afterwards.
+        - V(not_switched) when the old certificate had to be put back, because the PBX could not sign in without it.
+      type: str
+    new:
+      description: Thumbprints of the certificates in the inventory.
+      type: list
+      elements: str
+    old:
+      description: Thumbprints of those that they replace and that are still registered.
+      type: list
+      elements: str
+    registered_on:
+      description: Since when the new ones have been registered.
+      type: str
+    retires_on:
+      description: From when the old ones may be removed.
+      type: str
+    retired:
+      description: Thumbprints of those that this run removed.
+      type: list
+      elements: str
+goes:
+  description: What goes with the application, or with the PBX that leaves an application of several.
+  returned: when the step C(delete) was taken
+  type: dict
+  version_added: 2.0.0
 refused:
   description:
     - What a rollback did not undo, because somebody else has changed it since or because it cannot be undone.

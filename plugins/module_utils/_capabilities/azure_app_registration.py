@@ -198,6 +198,7 @@ def _absent(task: Task, application: AbsentApplication) -> Outcome:
         )
     values = {
         "kept_for": others,
+        "goes": application_view.goes(done.before, done.plan),
         **application_view.ids(gone),
         "tenant_id": client.tenant_id,
         "admin_consent_url": "",

@@ -95,6 +95,28 @@ def removed_certificates(application: Mapping[str, Any] | None, plan: Plan) -> l
     ]
 
 
+def goes(before: Observed, plan: Plan) -> Json:
+    """What a deletion takes away, or what a PBX takes with it that leaves an application of several; empty for neither."""
+    if not plan.changes:
+        return {}
+    whole = "state" in plan.changed_fields("application")
+    application = before.application or before.deleted or {}
+    if whole:
+        entries = key_plan.certificates_in(application.get("keyCredentials") or ())
+        thumbprints = [certificates.thumbprint_of(each) or str(each.get("keyId")) for each in entries]
+        uris = [uri for each in URI_LISTS for uri in dig(application, each.path) or ()]
+    else:
+        lost = {change.field: [each for each in change.before if each not in change.after] for change in plan.changes}
+        thumbprints = lost.get("certificates", [])
+        uris = [uri for each in URI_LISTS for uri in lost.get(each.option, ())]
+    return {
+        "application": application.get("appId") if whole else None,
+        "certificates": thumbprints,
+        "redirect_uris": uris,
+        "permissions": [*before.roles, *before.scopes] if whole else [],
+    }
+
+
 def restore_warnings(before: Observed, plan: Plan) -> list[str]:
     """What is not as it was after a deleted application or service principal has come back."""
     states = {change.target: change.before for change in plan.changes if change.field == "state"}

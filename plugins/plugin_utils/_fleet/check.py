@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import rotation
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.controls import changed, controls, name_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.findings import sentences
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import changes as changes_of
@@ -45,7 +46,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         verdict=verdict,
         # What a rollout would lack is told, and no fault of the PBX: an auditor's application may only read.
         reasons=[*reasons, *(taken.of("preflight").get("notes") or ())],
-        attention=_attention(taken),
+        attention=[*_attention(taken), *_rotation(variables, application)],
         changes=changes,
         controls=controls(taken.arguments, taken),
         certificates=list(application.get("certificates") or ()),
@@ -75,6 +76,12 @@ def _attention(taken: Taken) -> list[str]:
     found = [sentence for result in taken.values() for sentence in result.get("attention") or ()]
     found += [str(sentence) for sentence in taken.of("application").get("findings") or ()]
     return found + [note for step in ("pbx", *USERS) for note in taken.of(step).get("notes") or ()]
+
+
+def _rotation(variables: Mapping[str, Any], application: Result) -> list[str]:
+    """A rotation that was not finished: a PBX that was never switched over loses its sign-in when the old key expires."""
+    stands = rotation.of_result(variables, application)
+    return [stands.sentence()] if stands is not None and stands.is_alarm else []
 
 
 def _verdict(

@@ -14,7 +14,17 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, STEPS, Result
 
-_PASSED_ON = ("findings", "people", "missing_rights", "admin_consent_url", "captured", "adopted", "adoption")
+_PASSED_ON = (
+    "findings",
+    "people",
+    "missing_rights",
+    "admin_consent_url",
+    "captured",
+    "rotation",
+    "goes",
+    "adopted",
+    "adoption",
+)
 
 
 def written(taken: Taken) -> dict[str, Result]:

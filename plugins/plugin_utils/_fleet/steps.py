@@ -32,8 +32,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured, license_step, rollback_step
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured, license_step, rollback_step, rotation
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back, usable
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.resume_step import (
+    KEY_UNKNOWN,
+    interrupted_removal,
+    unlinked_application,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import directory_result, people_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import (
     CHECK,
@@ -188,27 +193,45 @@ def _people(work: Work) -> dict[str, Any]:
 
 def _retire(work: Work) -> dict[str, Any]:
     arguments = _application(work)
-    days = work.variables.get("rotate_certificate_overlap_days")
-    arguments["certificates_rotate_overlap_days"] = 14 if days is None else days
+    arguments["certificates_rotate_overlap_days"] = rotation.overlap_days(work.variables)
     return arguments
+
+
+def _with_standing(work: Work, found: Result) -> Result:
+    """With where the rotation stands, for people and programs; what needs somebody is a warning."""
+    removed = [] if work.check_mode else found.get("removed_certificates") or []
+    stands = rotation.of_result(work.variables, found, removed)
+    if stands is None:
+        return found
+    told = {"warnings" if stands.is_alarm else "notes": [stands.sentence()]} if stands.sentence() else {}
+    added = {name: [*(found.get(name) or ()), *value] for name, value in told.items()}
+    return {**found, "rotation": stands.as_dict(), **added}
 
 
 def _retired(work: Work, found: Result) -> Result:
     """A PBX that cannot sign in any more without what was retired gets it back, and the step fails."""
     if work.check_mode or not usable(found):
-        return found
+        return _with_standing(work, found)
     arguments = arguments_of.pbx_connection(work.variables)
     arguments["wait_timeout"] = work.variables.get("tcx_console_wait_timeout")
     health = work.run_task(tcx_m365_settings.CAPABILITY, arguments)
-    return put_back(work.run_task, found, health, _application(work)) if health.get("failed") else found
+    if health.get("failed"):
+        return put_back(work.run_task, found, health, _application(work))
+    return _with_standing(work, found)
 
 
 def _configured(work: Work, found: Result) -> Result:
     """The same for what an exclusive list of certificates has taken away from a PBX."""
     application = work.result("application")
     unhealthy = (found.get("error") or {}).get("kind") == "unhealthy"
-    if work.check_mode or not (unhealthy and usable(application)):
+    if work.check_mode or not unhealthy:
         return found
+    if not usable(application):
+        # A run that was killed may have removed them, and had no time to find out that the PBX needs them.
+        lost = KEY_UNKNOWN in str(found.get("msg"))
+        removed = interrupted_removal(work, str(application.get("app_id") or "")) if lost else []
+        back = {"removed_certificates": removed}
+        return put_back(work.run_task, back, found, _application(work)) if usable(back) else found
     return put_back(work.run_task, {**application, "changes": [], "diff": None}, found, _application(work))
 
 
@@ -239,7 +262,7 @@ def _delete(work: Work) -> dict[str, Any]:
     variables = work.variables
     arguments = arguments_of.entra_connection(variables)
     arguments.update(
-        app_id=variables.get("entra_app_app_id") or linked_id(work) or None,
+        app_id=variables.get("entra_app_app_id") or linked_id(work) or unlinked_application(work) or None,
         unique_name=variables.get("entra_app_unique_name"),
         prefer="app_id",
         state="absent",
@@ -256,6 +279,28 @@ def _deletable(work: Work, found: Result) -> Result:
     if work.check_mode or not missing:
         return found
     return failure(MissingRight.of(list(missing), "delete the application", linked_id(work)))
+
+
+def _gone(work: Work, found: Result) -> Result:
+    """With what goes, or has gone, in a sentence."""
+    goes = found.get("goes") or {}
+    if found.get("failed") or not goes:
+        return found
+    parts = [
+        f"{title} {', '.join(str(each) for each in goes[name])}"
+        for name, title in (
+            ("certificates", "certificates"),
+            ("redirect_uris", "redirect URIs"),
+            ("permissions", "consent to"),
+        )
+        if goes.get(name)
+    ]
+    what = f"the application {goes['application']}" if goes.get("application") else "this PBX's part of the application"
+    ended = "will be removed" if work.check_mode else "was removed"
+    restorable = goes.get("application") and not work.is_set("offboard_purge")
+    back = " For 30 days it can be restored: by a rollout, or by tcx.m365.rollback." if restorable else ""
+    note = f"{what} {ended}{', with ' + '; '.join(parts) if parts else ''}.{back}"
+    return {**found, "notes": [*(found.get("notes") or ()), note[:1].upper() + note[1:]]}
 
 
 def _registered(work: Work) -> dict[str, Any]:
@@ -407,6 +452,7 @@ _STEPS = (
         azure_app_registration.CAPABILITY,
         needs=("confirmed", "linked", "deletable"),
         wanted=manages,
+        finish=_gone,
     ),
     Step(
         "snapshot",

@@ -1,0 +1,65 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What an earlier run of a PBX was about to do when it was killed, from its snapshot, so that the next one goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import pem_of
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import rollback_step
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import Snapshots, directory_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables, read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Work
+
+Json = dict[str, Any]
+
+KEY_UNKNOWN = "AADSTS700027"
+"""Entra's word for a PBX that signs in with a certificate that the application does not have (documented)."""
+
+
+def last(host: str, variables: Variables) -> Json:
+    """The snapshot of the last run that changed something of a host, if it can be believed and is one of this PBX."""
+    for _run, content in Snapshots(directory_of(variables)).of_host(host):
+        try:
+            rollback_step.checked(content, host, variables)
+        except BadInput:
+            return {}
+        return content
+    return {}
+
+
+def interrupted_removal(work: Work, app_id: str) -> list[Json]:
+    """Certificates that a run was about to remove when it was killed, as ``removed_certificates`` names them.
+
+    Of a run that went on afterwards there is nothing: it has verified the sign-in, or put them back itself.
+    """
+    content = last(work.host, read_variables(work.variables))
+    if str((content.get("application") or {}).get("app_id") or "") != app_id.lower():
+        return []
+    found = []
+    for change in content.get("pending") or ():
+        if (change["target"], change["field"]) != ("application", "certificates"):
+            continue
+        for thumbprint in [each for each in change["before"] or () if each not in (change["after"] or ())]:
+            rows = (change.get("details") or {}).get(thumbprint)
+            row = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], Mapping) else {}
+            ends = row.get("endDateTime")
+            found.append({"thumbprint": thumbprint, "not_after": ends, "certificate": pem_of(row)})
+    return [each for each in found if each["not_after"] is None or dates.parse(each["not_after"]) is not None]
+
+
+def unlinked_application(work: Work) -> str:
+    """The application that the last run took away from a PBX that points to none; empty where it took none away."""
+    content = last(work.host, read_variables(work.variables))
+    for change in [*(content.get("changes") or ()), *(content.get("pending") or ())]:
+        if (change["target"], change["field"]) == ("settings", "application_id") and not change["after"]:
+            return str(change["before"] or "")
+    return ""

@@ -1,0 +1,151 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Where the rotation of a certificate stands on one PBX, from the entries of its application. Pure.
+
+Nothing tells with which of its certificates a PBX signs in. What is known: since when an entry has been registered, and that
+one of ours which is younger than its successor was put back, because the PBX could not sign in without it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._entra import ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import registered_on
+
+DEFAULT_OVERLAP_DAYS = 14
+
+UPLOADED, NOT_SWITCHED, DUE, SWITCHED, RETIRED = (
+    "new_key_uploaded",
+    "not_switched",
+    "overlap_over",
+    "pbx_switched",
+    "retired",
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a rotation has come.
+
+    :param new: thumbprints of the certificates that the inventory names; :param old: those of this PBX that they replace.
+    :param since: since when all of the new ones have been registered.
+    :param retires_on: when the old ones may go; :param retired: those that this run has removed.
+    """
+
+    state: str
+    new: tuple[str, ...] = ()
+    old: tuple[str, ...] = ()
+    since: dt.date | None = None
+    retires_on: dt.date | None = None
+    retired: tuple[str, ...] = ()
+
+    @property
+    def is_alarm(self) -> bool:
+        return self.state in (NOT_SWITCHED, DUE)
+
+    def sentence(self) -> str:
+        """For people; empty where there is nothing to say."""
+        new, old = ", ".join(self.new), ", ".join(self.old)
+        if self.state == UPLOADED:
+            return (
+                f"The new certificate {new} has been registered since {self.since}. Switch the PBX over to it in the 3CX console, if "
+                f"that is not done; the old one ({old}) retires on {self.retires_on}."
+            )
+        if self.state == NOT_SWITCHED:
+            return (
+                f"The PBX was never switched over to the new certificate {new}: it could not sign in without {old}, which was "
+                "therefore put back. Give the public_key.pem of the key pair that the PBX has in the 3CX console as "
+                "entra_app_public_key, and rotate again."
+            )
+        if self.state == DUE:
+            return (
+                f"The overlap of the certificates ended on {self.retires_on}, and {old} is still registered. "
+                "Run tcx.m365.rotate_certificate: it retires the old certificate, and puts it back if the PBX was never switched."
+            )
+        if self.state == RETIRED:
+            return f"The old certificate {', '.join(self.retired)} was retired, and the PBX signs in with {new}."
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "new": list(self.new),
+            "old": list(self.old),
+            "registered_on": self.since.isoformat() if self.since else None,
+            "retires_on": self.retires_on.isoformat() if self.retires_on else None,
+            "retired": list(self.retired),
+        }
+
+
+def overlap_days(variables: Mapping[str, Any]) -> int:
+    days = variables.get("rotate_certificate_overlap_days")
+    return DEFAULT_OVERLAP_DAYS if days is None else int(days)
+
+
+def of_result(
+    variables: Mapping[str, Any], application: Mapping[str, Any], removed: Iterable[Mapping[str, Any]] = ()
+) -> Standing | None:
+    """The same from the variables of a PBX and a result of ``azure_app_registration``, at the present time."""
+    identity = ownership.Pbx.of(str(variables.get("tcx_url") or ""))
+    if identity is None or application.get("failed"):
+        return None
+    now = dt.datetime.now(dt.timezone.utc)
+    return standing(application.get("certificates") or (), identity.label, overlap_days(variables), now, removed)
+
+
+def standing(
+    certificates: Sequence[Mapping[str, Any]],
+    label: str,
+    overlap_days: int,
+    now: dt.datetime,
+    removed: Iterable[Mapping[str, Any]] = (),
+) -> Standing | None:
+    """Where the rotation stands; ``None`` where the inventory names no certificate, or the application has none of them.
+
+    :param certificates: of ``azure_app_registration``, after the run.
+    :param label: of this PBX in the names of certificates (``ownership.label_of``).
+    :param removed: ``removed_certificates`` of a run that has verified the sign-in afterwards.
+    """
+    new = [each for each in certificates if each.get("desired")]
+    since = [begun for each in new for begun in [_since(each)] if begun is not None]
+    if not new or not since:
+        return None
+    labels = {ownership.entry_owner({"displayName": each.get("display_name")}) for each in certificates}
+    own = {label} if labels - {None, "", label} else {label, ""}
+    old = [
+        each
+        for each in certificates
+        if not each.get("desired")
+        and ownership.entry_owner({"displayName": each.get("display_name")}) in own
+        and not _ended(each, now)
+    ]
+    retired = tuple(str(each.get("thumbprint")) for each in removed)
+    names = (tuple(str(each["thumbprint"]) for each in new), tuple(str(each["thumbprint"]) for each in old))
+    begun, ends = max(since).date(), (max(since) + dt.timedelta(days=overlap_days)).date()
+    put_back = [each for each in old if (_since(each) or now) > max(since)]
+    if not old:
+        state = RETIRED if retired else SWITCHED
+    elif put_back:
+        state = NOT_SWITCHED
+    else:
+        state = UPLOADED if now.date() < ends else DUE
+    return Standing(state, names[0], names[1], begun, ends, retired)
+
+
+def _since(certificate: Mapping[str, Any]) -> dt.datetime | None:
+    name, begin = certificate.get("display_name"), certificate.get("not_before")
+    return registered_on({"displayName": name, "startDateTime": begin})
+
+
+def _ended(certificate: Mapping[str, Any], now: dt.datetime) -> bool:
+    end = dates.parse(certificate.get("not_after"))
+    return end is not None and end <= now
