@@ -154,7 +154,9 @@ class ActionModule(CollectionAction):
             fail_percentage=_max_fail_percentage(self._task),
             last=not checks_only,
         )
-        if verdict.is_told:
+        # Where a PBX of the batch is left, the task that stops the rollout says it.
+        goes_on = any(not result.get("failed") for result in results.values()) and not self._task.check_mode
+        if verdict.is_told and not (verdict.closed and goes_on):
             display.display(verdict.sentence(), color=constants.COLOR_ERROR)
         return verdict
 

@@ -311,6 +311,15 @@ def _visible(undo: Undo, entry: Entry | None, tags: list[str]) -> Json:
     return {"tags": [*tags, VISIBLE_TAG] if entry.before else [tag for tag in tags if tag != VISIBLE_TAG]}
 
 
+def _never_written(entries: Sequence[Entry]) -> list[Entry]:
+    """What nobody has given to an application that was not there before; of a restored one nothing is known of the rest."""
+    known = {(each.target, each.field): each for each in entries}
+    if known[(APPLICATION, "state")].before != "absent":
+        return []
+    names = [*(each.option for each in PROPERTIES), *_URIS, *_DECLARED]
+    return [Entry(APPLICATION, name, None, None) for name in names if (APPLICATION, name) not in known]
+
+
 def changed_since(entries: Sequence[Entry], observed: Observed, catalogs: Mapping[str, Catalog]) -> Undo:
     """What of an application that a run made is not as that run left it: then it is more than that run's, and stays.
 
@@ -318,7 +327,7 @@ def changed_since(entries: Sequence[Entry], observed: Observed, catalogs: Mappin
     """
     undo = Undo()
     application = observed.application or {}
-    for entry in entries:
+    for entry in [*entries, *_never_written(entries)]:
         key = (entry.target, entry.field)
         if key in _SINGLE:
             have: Any = dig(application, _SINGLE[key].path)

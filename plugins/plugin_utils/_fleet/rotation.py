@@ -68,7 +68,7 @@ class Standing:
             )
         if self.state == DUE:
             return (
-                f"The overlap of the certificates ended on {self.retires_on}, and {old} is still registered. "
+                f"The overlap of the certificates was over on {self.retires_on}, and {old} is still registered. "
                 "Run tcx.m365.rotate_certificate: it retires the old certificate, and puts it back if the PBX was never switched."
             )
         if self.state == RETIRED:

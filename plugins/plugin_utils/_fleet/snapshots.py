@@ -101,10 +101,7 @@ class Snapshots:
 
     def own(self, run: str, host: str) -> Json | None:
         """What this very run has written about a host before."""
-        try:
-            return self.read(run, host)
-        except FileNotFoundError:
-            return None
+        return self.read(run, host) if os.path.lexists(self.path(run, host)) else None
 
     def resolve(self, name: str) -> str:
         """The run that ``snapshot`` names.

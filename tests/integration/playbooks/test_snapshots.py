@@ -97,15 +97,21 @@ def test_a_first_rollout_is_undone_and_undoing_is_undone(small: Controller) -> N
 
 
 def test_what_somebody_else_has_changed_since_is_left_alone_and_named(small: Controller) -> None:
-    assert small.rollout("--limit", "berlin,munich", variables=GUIDE).code == 0
-    small.lab.control.patch_pbx(
-        "berlin", AdUsers={"IsSyncPhoto": False, "IsSyncOfficePhone": True, "StartingExtensionNumber": "300"}
-    )
+    sync = {**GUIDE["tcx_console_user_sync"], "starting_extension": "300"}
+    assert small.rollout("--limit", "berlin,munich", variables={"tcx_console_user_sync": sync}).code == 0
+    small.lab.control.patch_pbx("berlin", AdUsers={"StartingExtensionNumber": "400"})
     theirs = application(small, "berlin")
     tenant = small.lab.inventory["tcx"]["hosts"]["berlin"]["entra_tenant_id"]
     small.lab.control.patch_application(tenant, theirs["id"], notes="ours by now")
-    done = small.play("tcx.m365.rollback", "--limit", "berlin,munich", variables={**ROLLBACK, "snapshot": "latest"})
-    assert done.failed() == [], done.output
+    done = small.play("tcx.m365.rollback", "--limit", "berlin,munich", variables=ROLLBACK)
+    assert done.failed() == ["berlin"], done.output
+    said = done.sentence("berlin")
+    assert "settings.user_sync.starting_extension (the run left '300', now it is '400')" in said
+    assert "application.notes" in said
+    users = console(small, "berlin")["AdUsers"]
+    assert (users["StartingExtensionNumber"], users["IsSyncPhoto"]) == ("400", False)
+    assert application(small, "berlin")["notes"] == "ours by now"
+    assert console(small, "munich")["ApplicationId"] == ""
 
 
 def test_offboarding_is_undone(small: Controller) -> None:
@@ -169,3 +175,34 @@ def test_a_batch_that_does_not_work_stops_the_rollout_and_is_undone(small: Contr
     assert "1 of 2 PBXs (50 %) failed or do not work (berlin)" in done.output
     assert "Not reached, and not changed: 1 PBXs" in done.output
     assert {host: state(small, host) for host in first} == first
+
+
+def test_a_certificate_that_a_killed_run_removed_is_put_back(small: Controller) -> None:
+    """What the run was about to remove is in its snapshot, so that the next one can repair what nobody verified."""
+    assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
+    (change,) = [each for each in snapshot(small, "berlin")["changes"] if each["field"] == "certificates"]
+    (old,) = change["after"]
+    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    variables = {**GUIDE, "entra_app_public_key": stranger, "tcx_console_wait_timeout": 2}
+    assert small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables).code == 0
+    there = application(small, "berlin")
+    new = [each for each in there["keyCredentials"] if each["customKeyIdentifier"] != old]
+    tenant = small.lab.inventory["tcx"]["hosts"]["berlin"]["entra_tenant_id"]
+    small.lab.control.patch_application(tenant, there["id"], keyCredentials=new)
+    kept = snapshot(small, "berlin")
+    names = [each["customKeyIdentifier"] for each in there["keyCredentials"]]
+    pending = {**change, "before": names, "after": [name for name in names if name != old]}
+    path = small.home / "snapshots" / "latest" / "berlin.json"
+    path.write_text(json.dumps({**kept, "pending": [pending]}))
+    done = small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables)
+    assert done.failed() == ["berlin"], done.output
+    assert "they have been put back" in done.sentence("berlin")
+    assert old in [each["customKeyIdentifier"] for each in application(small, "berlin")["keyCredentials"]]
+
+
+def test_a_directory_that_cannot_be_used_is_told_before_anything_is_written(small: Controller) -> None:
+    (small.home / "snapshots").write_text("in the way")
+    done = small.rollout("--limit", "berlin", variables=GUIDE)
+    assert done.failed() == ["berlin"]
+    assert "snapshot_dir" in done.sentence("berlin")
+    assert small.writes() == []
