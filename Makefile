@@ -15,7 +15,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 unexport ANSIBLE_CONFIG PYTHONPATH VIRTUAL_ENV REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup generate demo lab check test lint units integration sanity docs build coverage bench faults format locks changelog clean
+.PHONY: help setup generate demo lab check test lint units integration sanity docs build coverage sbom audit bench faults format locks changelog clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,12 @@ faults: setup ## Every kind of trouble at every request of every flow, and what 
 
 coverage: ## Lines and branches of plugins/ that tests come to, forks counted (not a part of test: it takes an hour)
 	@$(GATES) coverage
+
+sbom: ## Write the software bill of materials (CycloneDX) to .build/artifact
+	@$(PYTHON) tools/sbom.py
+
+audit: ## Ask whether locked dependencies have known vulnerabilities; says so where nobody can be asked
+	@$(PYTHON) tools/audit.py
 
 bench: setup ## Benchmarks: calls, time and memory per phone system
 	@PYTHONPATH=tests/lab $(PY) tests/bench/run.py

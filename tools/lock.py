@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compiles tests/requirements/*.in to locks: exact versions, hashes, for every platform, with no address in them."""
+"""Compiles tests/requirements/*.in and meta/ee-constraints.in to locks: exact versions, hashes, for every platform, with no address in them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ OLDEST = {
     "coverage": "3.12",
     "tower": "3.12",
     "eda": "3.12",
+    "ee-constraints": "3.12",
     "azcollection-source": "3.12",
 }
 DEFAULT_OLDEST = "3.11"
+# Part of the collection: the execution environment is built with it.
+SHIPPED = {"ee-constraints": environments.ROOT / "meta"}
 INCLUDED_ONLY = ("test",)
 # Only looked into, never installed, so that what it depends on does not matter.
 WITHOUT_DEPENDENCIES = ("awx", "azcollection-source", "rulebook")
@@ -42,9 +45,12 @@ def main(arguments: list[str]) -> int:
     uv = environments.installer()
     if uv is None:
         return 1
-    names = arguments or sorted(path.stem for path in LOCKS.glob("*.in") if path.stem not in INCLUDED_ONLY)
+    names = arguments or sorted(
+        [*SHIPPED, *(path.stem for path in LOCKS.glob("*.in") if path.stem not in INCLUDED_ONLY)]
+    )
     for name in names:
-        source, lock = LOCKS / f"{name}.in", LOCKS / f"{name}.txt"
+        place = SHIPPED.get(name, LOCKS)
+        source, lock = place / f"{name}.in", place / f"{name}.txt"
         flags = ["-q", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--upgrade"]
         if name in WITHOUT_DEPENDENCIES:
             flags.append("--no-deps")

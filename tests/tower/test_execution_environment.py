@@ -22,6 +22,7 @@ from tower_kit import REPOSITORY
 BUILDER = Path(sys.executable).with_name("ansible-builder")
 DEFINITION = REPOSITORY / "execution-environment.yml"
 PAGE = REPOSITORY / "docs" / "execution-environment.md"
+LOCK = REPOSITORY / "meta" / "ee-constraints.txt"
 NEEDED = REPOSITORY / "meta" / "ee-requirements.txt"
 
 
@@ -38,9 +39,11 @@ def requirements() -> list[Requirement]:
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The build context, made in a directory that holds nothing but the definition."""
+    """The build context, made in a directory that holds the definition and its lock alone."""
     where = tmp_path_factory.mktemp("builder")
     (where / DEFINITION.name).write_bytes(DEFINITION.read_bytes())
+    (where / "meta").mkdir()
+    (where / "meta" / LOCK.name).write_bytes(LOCK.read_bytes())
     run("create", "--context", "context", "--output-filename", "Containerfile", where=where)
     return where / "context"
 
@@ -97,18 +100,42 @@ def test_the_image_gets_the_collection_and_no_other(context: Path) -> None:
     assert [entry["name"] for entry in wanted["collections"]] == ["tcx.m365"]
 
 
+def test_python_packages_come_by_version_and_hash(context: Path) -> None:
+    lines = (context / "Containerfile").read_text(encoding="utf-8").splitlines()
+    copied = next(
+        number for number, line in enumerate(lines) if line.startswith("COPY _build/configs/ee-constraints.txt")
+    )
+    assert "--require-hashes" in lines[copied + 1]
+    assert "--no-deps" in lines[copied + 1]
+    assert (context / "_build" / "configs" / LOCK.name).read_bytes() == LOCK.read_bytes()
+    # In the first stage, from which the others are made.
+    assert len([line for line in lines[:copied] if line.startswith("FROM ")]) == 1
+
+
+def test_the_lock_has_everything_that_the_image_installs() -> None:
+    pins = LOCK.read_text(encoding="utf-8")
+    locked = {canonicalize_name(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==\S+", pins, re.MULTILINE)}
+    assert closure() <= locked
+    for pin in re.split(r"^(?=[A-Za-z0-9])", pins, flags=re.MULTILINE)[1:]:
+        assert "--hash=sha256:" in pin, pin
+
+
 def test_the_page_names_every_package_of_the_image() -> None:
+    page = PAGE.read_text(encoding="utf-8").lower()
+    assert not {name for name in closure() if f"`{name}`" not in page}
+
+
+def closure() -> set[str]:
+    """All packages that are installed because of the requirements, as this environment has them."""
     waiting = [requirement.name for requirement in requirements()] + ["ansible-core", "ansible-runner"]
-    closure: set[str] = set()
+    found: set[str] = set()
     while waiting:
         name = waiting.pop()
-        if canonicalize_name(name) in closure:
+        if canonicalize_name(name) in found:
             continue
-        closure.add(canonicalize_name(name))
+        found.add(canonicalize_name(name))
         for line in importlib.metadata.requires(name) or []:
             each = Requirement(line)
             if each.marker is None or each.marker.evaluate({"extra": ""}):
                 waiting.append(each.name)
-    closure -= {"setuptools", "importlib-metadata", "typing-extensions"}
-    page = PAGE.read_text(encoding="utf-8").lower()
-    assert not {name for name in closure if f"`{name}`" not in page}
+    return found - {"setuptools", "importlib-metadata", "typing-extensions"}
