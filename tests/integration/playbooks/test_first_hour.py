@@ -3,10 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The whole way of a managed service provider, from an empty directory, with the commands of docs/first-hour.md: the
-automation's application, the consent of three tenants of five, the table, a rollout to those three, the report."""
+automation's application, the consent of three tenants of five, the table, a list with three mistakes, quickstart for the
+first customer, a rollout to those three, the report."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -142,14 +144,86 @@ def test_waiting_ends_in_time_and_says_for_whom(msp: Msp, bootstrapped: Outcome)
     assert "2 of 5 tenants are not ready after 1 s (tenants_wait): delta, echo" in done.output
 
 
-def test_rollout_and_report_for_those_who_have_consented(msp: Msp, bootstrapped: Outcome, tmp_path: Path) -> None:
+PLUGIN = """\
+plugin: tcx.m365.fleet
+source: customers.csv
+columns: {inventory_hostname: Customer, tcx_url: PBX, entra_app_public_key: Key, tcx_fqdn: Names}
+secrets:
+  tcx_client_secret: "{{ vault_tcx_secrets[inventory_hostname] }}"
+"""
+
+
+@pytest.fixture(scope="module")
+def listed(msp: Msp) -> Path:
+    """The customers as a list, with their secrets and what all share beside it."""
+    path = msp.home / "list"
+    (path / "group_vars").mkdir(parents=True)
+    fleet = json.loads(msp.path.read_text(encoding="utf-8"))["tcx"]
+    shared: dict[str, Any] = {**fleet["vars"], "tcx_console_sign_in": {"enabled": True}}
+    shared["vault_tcx_secrets"] = {host: known["tcx_client_secret"] for host, known in fleet["hosts"].items()}
+    (path / "group_vars" / "tcx.json").write_text(json.dumps(shared), encoding="utf-8")
+    (path / "fleet.tcx_fleet.yml").write_text(PLUGIN, encoding="utf-8")
+    with (path / "customers.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter=";")
+        writer.writerow(["Customer", "PBX", "Tenant ID", "API client ID", "Key", "Names"])
+        for host, known in fleet["hosts"].items():
+            names = ["tcx_url", "entra_tenant_id", "tcx_client_id", "entra_app_public_key"]
+            writer.writerow([host, *(known[name] for name in names), json.dumps(known["tcx_fqdn"])])
+    return path
+
+
+def test_a_list_with_three_mistakes_names_them_and_takes_nobody(msp: Msp, bootstrapped: Outcome, listed: Path) -> None:
+    assert bootstrapped.code == 0
+    text = (listed / "customers.csv").read_text(encoding="utf-8")
+    rows = json.loads(msp.path.read_text(encoding="utf-8"))["tcx"]["hosts"]
+    wrong = (
+        text.replace(rows["bolt"]["tcx_url"], rows["acme"]["tcx_url"])
+        .replace(msp.tenants["cargo"], msp.tenants["cargo"][:-1])
+        .replace("delta;https:", "delta;http:")
+    )
+    (msp.home / "wrong").mkdir()
+    (msp.home / "wrong" / "customers.csv").write_text(wrong, encoding="utf-8")
+    (msp.home / "wrong" / "fleet.tcx_fleet.yml").write_text(PLUGIN, encoding="utf-8")
+    done = msp.play("tcx.m365.rollout", inventory=msp.home / "wrong" / "fleet.tcx_fleet.yml")
+    assert done.code != 0
+    assert "customers.csv has 3 mistakes, so no host was taken from it" in done.output
+    assert "(PBX): 'acme' and 'bolt' have one PBX" in done.output
+    assert f"column 3 (Tenant ID): '{msp.tenants['cargo'][:-1]}' is neither a GUID nor a domain name" in done.output
+    assert "column 2 (PBX): tcx_url is 'http://" in done.output
+
+
+def test_the_first_customer_by_quickstart(msp: Msp, bootstrapped: Outcome, listed: Path, tmp_path: Path) -> None:
+    assert bootstrapped.code == 0
+    shared = json.loads((listed / "group_vars" / "tcx.json").read_text(encoding="utf-8"))
+    given = {name: value for name, value in shared.items() if name.startswith(("entra_", "tcx_ca"))}
+    given |= json.loads(msp.path.read_text(encoding="utf-8"))["tcx"]["hosts"]["acme"]
+    given |= {"quickstart_host": "acme", "quickstart_dir": str(tmp_path), "quickstart_confirm": True}
+    done = msp.play(
+        "tcx.m365.quickstart",
+        *VARIABLES,
+        inventory=Path("localhost,"),
+        variables={**given, "compliance_report_dir": str(tmp_path / "reports")},
+    )
+    assert done.code == 0, done.output
+    assert "acme: compliant" in done.output
+    assert given["tcx_client_secret"] not in done.output
+
+
+def test_rollout_and_report_for_those_who_have_consented(
+    msp: Msp, bootstrapped: Outcome, listed: Path, tmp_path: Path
+) -> None:
     assert bootstrapped.code == 0
     limit = ("--limit", ",".join(CONSENTING))
-    done = msp.ours("tcx.m365.rollout", *VARIABLES, *limit)
+    fleet = listed / "fleet.tcx_fleet.yml"
+    done = msp.play("tcx.m365.rollout", *VARIABLES, *limit, inventory=fleet)
     assert done.code == 0, done.output
-    assert done.changed() == list(CONSENTING)
-    done = msp.ours(
-        "tcx.m365.compliance", *VARIABLES, *limit, variables={"compliance_report_dir": str(tmp_path / "reports")}
+    assert done.changed() == list(CONSENTING[1:]), "quickstart has set the first one up"
+    done = msp.play(
+        "tcx.m365.compliance",
+        *VARIABLES,
+        *limit,
+        inventory=fleet,
+        variables={"compliance_report_dir": str(tmp_path / "reports")},
     )
     assert done.code == 0, done.output
     report = json.loads((tmp_path / "reports" / "compliance.json").read_text(encoding="utf-8"))
