@@ -125,13 +125,15 @@ _FEDERATION = Meaning(
 )
 _SECRET = Meaning(
     "credential_refused",
-    "The credential of the PBX was refused: upload its public_key.pem to {application} again.",
+    "The credential of the PBX was refused: run the Microsoft 365 wizard of its console again, or upload its public_key.pem to "
+    "{application} where it has one (a PBX upgraded from 3CX V18).",
     passes=True,
     caller="Give the value of the client secret, not its ID, and check that it belongs to this client_id.",
 )
 _CERTIFICATE = Meaning(
     "certificate_mismatch",
-    "{application} has another certificate than the PBX, or an expired one: upload the public_key.pem of the PBX to it.",
+    "{application} has another certificate than the PBX, or an expired one: run the Microsoft 365 wizard of the PBX's console "
+    "again, or upload its public_key.pem where it has one (a PBX upgraded from 3CX V18).",
     passes=True,
     caller="Add this certificate to the automation's application, or sign in with one that is registered there.",
 )
@@ -184,7 +186,8 @@ TABLE: Mapping[str, Meaning] = {
     "7000215": _SECRET,
     "7000218": Meaning(
         "credential_missing",
-        "{application} got no credential: upload the public_key.pem of the PBX to it.",
+        "{application} got no credential: run the Microsoft 365 wizard of the PBX's console again, or upload its public_key.pem "
+        "where it has one (a PBX upgraded from 3CX V18).",
         passes=True,
         caller="Give client_secret, certificate_path or federated_token_file.",
     ),

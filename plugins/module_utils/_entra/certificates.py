@@ -32,6 +32,10 @@ _HEX = re.compile(r"[0-9A-Fa-f]{40}")
 SKEW = dt.timedelta(minutes=5)
 """By how much the clock that dated a new certificate may be ahead of ours."""
 
+EXPIRED_REMEDY = (
+    "3CX V20: run the Microsoft 365 wizard of its console again, and leave the certificate out of the inventory; the application "
+    "that the PBX then reports is adopted. No console of V20 makes a new public_key.pem: it comes from 3CX V18."
+)
 _WHERE_TO_CLICK = (
     "Give the public_key.pem of the PBX. If the Microsoft 365 wizard of 3CX V20 created the application, there is no such "
     "file: give no certificate, and the application that the PBX reports is adopted."

@@ -57,7 +57,7 @@ def planned(
                 f"the certificate {certificate.thumbprint} expired on {certificate.not_after:%Y-%m-%d}",
                 tried="add a certificate",
                 target=certificate.subject,
-                remedy="Generate a new key pair in the console of the PBX and give its public_key.pem.",
+                remedy=certificates.EXPIRED_REMEDY,
             )
         if certificate.flaw(now) and not works:
             raise certificates.unusable(certificate, certificate.flaw(now))
