@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,9 +35,9 @@ from tcx_lab.ca import KeyPair, make_key_pair
 from tcx_lab.evidence import Switches
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph import contract
-from tcx_lab.graph.seed import AUTOMATION_ROLES, register_automation_app
+from tcx_lab.graph.seed import register_automation_app
 from tcx_lab.testing import Lab
-from tcx_lab.world import Automation, Tenant, World
+from tcx_lab.world import README_PERMISSIONS, Automation, Tenant, World
 
 COLLECTIONS = Path(__file__).parents[3] / ".build" / "collections"
 FLEET = FleetPlan([TenantPlan("contoso", users=2)], [PbxPlan("pbx", "contoso")])
@@ -214,14 +214,16 @@ class Bench:
         sent = self.world.log.query(service="graph", source="client")
         return 0 if contract.missing() else contract.hold(each.as_dict() for each in sent)
 
-    def customer(self) -> Customer:
-        """A new tenant with the automation in it."""
+    def customer(self, rights: Iterable[str] = README_PERMISSIONS) -> Customer:
+        """A new tenant with the automation in it.
+
+        :param rights: what the automation has been granted there; without, what the README asks for every rollout.
+        """
         tenant = self.world.add_tenant(Tenant(self.world.new_guid(), "Customer", f"c{len(self.world.tenants)}.example"))
         graph.prepare_tenant(self.world, tenant)
         automation = self.world.automation
         assert automation is not None
-        # Every option of the modules is tried here; what each flow needs at least is held in playbooks/test_rights.py.
-        automation.permissions = AUTOMATION_ROLES
+        automation.permissions = tuple(rights)
         graph.install_automation(self.world, tenant, automation)
         return Customer(self, tenant, automation)
 

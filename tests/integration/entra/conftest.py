@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tcx.m365.tests.integration.entra.bench import Bench, Customer, Front
+from tcx_lab.world import README_PERMISSIONS
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +30,13 @@ def bench(lab: Bench) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def customer(bench: Bench) -> Customer:
-    """A fresh tenant."""
-    return bench.customer()
+def customer(request: pytest.FixtureRequest, bench: Bench) -> Customer:
+    """A fresh tenant. The automation holds what the README asks for every rollout, and what the test is marked with:
+    `rights(...)` adds to it, `rights(..., only=True)` is all that it holds."""
+    marker = request.node.get_closest_marker("rights")
+    if marker is None:
+        return bench.customer()
+    return bench.customer(marker.args if marker.kwargs.get("only") else (*README_PERMISSIONS, *marker.args))
 
 
 @pytest.fixture(params=[True, False], ids=["action", "module"])

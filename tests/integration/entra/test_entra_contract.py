@@ -17,13 +17,16 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import (
     Front,
     guide,
 )
-from tcx_lab.graph import contract, seed
+from tcx_lab.graph import contract
+from tcx_lab.world import README_PERMISSIONS
 
 pytestmark = pytest.mark.skipif(bool(contract.missing()), reason=contract.missing())
 
 
 def test_the_life_of_an_application(bench: Bench, customer: Customer, front: Front) -> None:
-    customer = customer.allowed(*seed.AUTOMATION_ROLES, "Directory.Read.All")  # to add owners
+    customer = customer.allowed(
+        *README_PERMISSIONS, "DelegatedPermissionGrant.ReadWrite.All", "Directory.Read.All"
+    )  # to add owners
     owner = next(iter(customer.tenant.service_principals))
     wanted = guide(bench.pair(), owners=[owner], logout_url="https://acme.example.com/out", notes="by us", tags=["pbx"])
     key = {"unique_name": wanted["unique_name"]}

@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import (
 pytestmark = pytest.mark.smoke
 
 
+@pytest.mark.rights("DelegatedPermissionGrant.ReadWrite.All")
 def test_create_check_repeat_and_repair(bench: Bench, customer: Customer, front: Front) -> None:
     pair = bench.pair()
     grant = {"permissions": GUIDE, "delegated_permissions": ["openid"]}

@@ -27,6 +27,7 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import (
 from cryptography.hazmat.primitives import serialization
 from tcx_lab.ca import KeyPair
 from tcx_lab.graph import seed
+from tcx_lab.world import README_PERMISSIONS
 
 
 def _made(result: dict[str, Any]) -> dict[str, Any]:
@@ -224,7 +225,7 @@ def test_a_foreign_application_is_neither_deleted_nor_emptied(customer: Customer
 
 
 def test_every_other_property(customer: Customer) -> None:
-    customer = customer.allowed(*seed.AUTOMATION_ROLES, "Directory.Read.All")  # to add owners
+    customer = customer.allowed(*README_PERMISSIONS, "Directory.Read.All")  # to add owners
     owner = next(iter(customer.tenant.service_principals))
     options = guide(
         spa_redirect_uris=["https://acme.example.com/webclient"],
@@ -347,6 +348,7 @@ def test_an_expired_entry_that_blocks_is_explained_and_pruned(bench: Bench, cust
 # --- grants --------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rights("DelegatedPermissionGrant.ReadWrite.All")
 def test_exclusive_grants_and_other_scopes(customer: Customer) -> None:
     made = _made(customer.run().task(APP, **guide()))
     app = {"app_id": made["app_id"]}

@@ -28,6 +28,8 @@ from tcx_lab.graph.store import APPLICATIONS, DELETED, SERVICE_PRINCIPALS
 
 Json = dict[str, Any]
 
+pytestmark = pytest.mark.rights("DelegatedPermissionGrant.ReadWrite.All")
+
 
 def _rollout(customer: Customer, *, check: bool = False, **options: Any) -> tuple[Json, Json]:
     """Application and consent, as the roles and the rollout run them."""

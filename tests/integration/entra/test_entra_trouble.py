@@ -27,8 +27,10 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import (
     guide,
     key_credential,
 )
-from tcx_lab.graph.seed import AUTOMATION_ROLES
+from tcx_lab.world import README_PERMISSIONS
 
+pytestmark = pytest.mark.rights("DelegatedPermissionGrant.ReadWrite.All")
+RIGHTS = (*README_PERMISSIONS, "DelegatedPermissionGrant.ReadWrite.All")
 PATCH_APPLICATION = r"/applications/[0-9a-f-]{36}$"
 
 
@@ -58,7 +60,7 @@ def _is_as_desired(customer: Customer) -> None:
 @pytest.mark.parametrize("reads_policies", [False, True], ids=["plain", "with Policy.Read.All"])
 def test_calls_of_the_first_and_of_an_idle_rollout(bench: Bench, customer: Customer, *, reads_policies: bool) -> None:
     """The optional right to read policies costs the one request in which they are read before a certificate is added."""
-    customer = customer.allowed(*(each for each in AUTOMATION_ROLES if reads_policies or each != "Policy.Read.All"))
+    customer = customer.allowed(*RIGHTS, *(["Policy.Read.All"] if reads_policies else []))
     pair = bench.pair()
     _rollout(customer, certificates=[pair.public_pem])
     policies = [each for each in customer.calls() if "defaultAppManagementPolicy" in str(each.body)]

@@ -14,6 +14,7 @@ from ansible_collections.tcx.m365.tests.integration.entra.bench import USER_INFO
 from tcx_lab import graph
 from tcx_lab.graph import contract
 
+pytestmark = pytest.mark.rights("User.Read.All", only=True)
 GROUP_RIGHTS = ("User.Read.All", "GroupMember.Read.All")
 SELECT = "$select=id,userPrincipalName,mail,displayName,accountEnabled,userType,proxyAddresses&$top=999"
 
