@@ -25,7 +25,7 @@ _OPEN_FIRST_DRIFT = """() => {
 
 
 def take_pictures(page: Path, folder: Path) -> None:
-    """`report-light.png` and `report-dark.png`, 1280 pixels wide, with one PBX expanded."""
+    """`report-light.png` and `report-dark.png`, 1280 pixels wide, with one PBX expanded; on a phone; a part of it for paper."""
     folder.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
         with Chromium(theme=theme) as browser:
@@ -33,6 +33,17 @@ def take_pictures(page: Path, folder: Path) -> None:
             browser.run(_OPEN_FIRST_DRIFT)
             end = browser.run("() => document.querySelector('.details').getBoundingClientRect().bottom + scrollY")
             browser.picture(folder / f"report-{theme}.png", height=round(end))
+    with Chromium(width=390, height=844) as browser:
+        browser.open(page)
+        browser.picture(folder / "report-phone.png", height=1700)
+    with Chromium(width=720, height=1018) as browser:
+        browser.open(page)
+        browser.page.emulate_media(media="print")
+        browser.wait_for_count(
+            ".details", browser.run("() => document.querySelectorAll('.row:not(:has(.pill.compliant))').length")
+        )
+        top = browser.run("() => document.querySelector('#pbxs').getBoundingClientRect().top + scrollY")
+        browser.picture(folder / "report-print.png", height=1018, top=round(top))
 
 
 def main() -> int:
