@@ -119,8 +119,25 @@ def test_a_symptom_is_what_we_say(said: str) -> None:
     assert said.removeprefix("AADSTS").lower() in joined.lower()
 
 
+HERE = re.compile(
+    r"https://(?:github\.com/tcx-m365/tcx\.m365/(?:blob|tree)|raw\.githubusercontent\.com/tcx-m365/tcx\.m365)/main/(.*)"
+)
+
+
+def links(path: Path) -> list[str]:
+    return re.findall(r"\]\(([^)\s#]+)[^)]*\)", path.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("path", [path for path in PAGES if path.suffix == ".md"], ids=lambda path: path.name)
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", path.read_text(encoding="utf-8")):
-        if not re.match(r"[a-z]+:", target):
+    for target in links(path):
+        ours = HERE.fullmatch(target)
+        if ours:
+            assert (ROOT / ours[1]).exists(), target
+        elif not re.match(r"[a-z]+:", target):
             assert (path.parent / target).exists(), target
+
+
+def test_links_of_the_readme_work_outside_of_the_repository() -> None:
+    """Galaxy and an installed artifact show it where no other file of the repository is."""
+    assert [target for target in links(ROOT / "README.md") if not target.startswith("https://")] == []
