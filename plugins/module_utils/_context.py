@@ -30,7 +30,7 @@ def _silent(_text: str) -> None:
 
 
 def _unheard(_plan: Plan) -> None:
-    """Nobody writes down what is about to be done."""
+    """Nobody keeps what is about to be done."""
 
 
 def _no_programs(command: list[str], _seconds: float) -> tuple[int, str, str]:

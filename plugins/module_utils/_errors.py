@@ -254,7 +254,7 @@ class Unlicensed(M365Error):
 
 
 class Unhealthy(M365Error):
-    """Everything is written, and the proof still fails."""
+    """Everything is written, and the verification still fails."""
 
     kind = "unhealthy"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The words of the field, in everything a user reads: messages, option texts, plays and pages."""
+"""The words of the field: in what a user reads (messages, option texts, plays, pages), in docstrings, and in names."""
 
 from __future__ import annotations
 
@@ -53,6 +53,30 @@ WORDS = {
     r"\bcatalogues?\b": "catalog",
     r"\bautomation's app\b": "the automation's application",
 }
+# What a docstring may say in another sense: processes have ended, a token proves nothing, strangers hold an application.
+OF_USERS_ALONE = (
+    r"\b(has|have) ended\b",
+    r"\bprove[sdn]?\b",
+    r"\bproofs?\b",
+    r"\bnobody knows\b",
+    r"\b(has|have) left\b",
+    r"(?<![.(])\bstrangers?\b(?![`)]|: )",
+    r"\bwithout a word\b",
+)
+# Parts of names that are not used, and what is: names are read as sentences are.
+NAMES = {
+    "wish": "desired", "wished": "desired", "wishes": "desired", "offer": "input", "doomed": "to_remove", "lent": "shared",
+    "carry": "apply", "mend": "resolve", "mended": "resolved", "look": "check", "looked": "checked", "prove": "verify",
+    "stranger": "unknown", "strangers": "unknown", "catalogue": "catalog",
+}  # fmt: skip
+NAMES_OF_FILES = {
+    "answers": "errors",
+    "faults": "errors",
+    "refusals": "errors",
+    "people": "users",
+    "together": "shared",
+}
+NAMES_OF_OTHERS = frozenset(("look_up", "_look_up", "to_look_up", "LOOK_UP", "_LOOK_UP"))
 # Where a word is quoted from elsewhere, or is about something else.
 ALLOWED = {
     "docs/report.md": ("`mended`", "`comparison.", "To prove who"),
@@ -74,6 +98,26 @@ def sentences_of_python(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
             yield node.lineno, node.value
+
+
+def docstrings(source: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of the docstring of a module and of each class and function in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            text = ast.get_docstring(node)
+            if text:
+                yield getattr(node, "lineno", 1), " ".join(text.split())
+
+
+def names(source: str) -> Iterator[tuple[int, str]]:
+    """(line, name) of each function, class, argument and variable that a file defines."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
 
 
 @functools.lru_cache(maxsize=1)
@@ -112,8 +156,48 @@ def test_the_field_says_it_otherwise(word: str) -> None:
     assert not found, f"say: {WORDS[word]}\n" + "\n".join(found)
 
 
+@pytest.mark.parametrize("word", [word for word in WORDS if word not in OF_USERS_ALONE])
+def test_docstrings_say_it_as_the_messages_do(word: str) -> None:
+    expression = re.compile(word)
+    found = [
+        f"{path}:{line}: {match.group()!r} in {text[max(0, match.start() - 50) : match.end() + 40]!r}"
+        for path, source in _sources()
+        for line, text in docstrings(source)
+        for match in [expression.search(text)]
+        if match
+    ]
+    assert not found, f"say: {WORDS[word]}\n" + "\n".join(found)
+
+
+def test_names_are_words_of_the_field() -> None:
+    found = [
+        f"{path}:{line}: {name}; call it {NAMES[part]}"
+        for path, source in _sources()
+        for line, name in names(source)
+        if name not in NAMES_OF_OTHERS
+        for part in re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_")
+        if part in NAMES
+    ]
+    other = {**NAMES, **NAMES_OF_FILES}
+    found += [
+        f"{path}; call it {other[part]}"
+        for path, _source in _sources()
+        for part in path.stem.split("_")
+        if part in other
+    ]
+    assert not found, "\n".join(found)
+
+
+@functools.lru_cache(maxsize=1)
+def _sources() -> list[tuple[Path, str]]:
+    files = [path for path in FILES if path.suffix == ".py" and path.parts[0] == "plugins"]
+    return [(path, (ROOT / path).read_text(encoding="utf-8")) for path in files]
+
+
 def test_what_is_read_by_users_is_found() -> None:
     source = '"""Mended."""\nclass A:\n    """mended"""\n    x = f"it was {1} mended"\n'
     assert [text for _line, text in sentences_of_python(source)] == ["it was {} mended"]
+    assert [text for _line, text in docstrings(source)] == ["Mended.", "mended"]
+    assert [name for _line, name in names(source)] == ["A", "x"]
     places = {place.partition(":")[0] for place, _text in texts()}
     assert {"README.md", "playbooks/rollout.yml", "plugins/module_utils/_entra/rights.py"} <= places

@@ -154,7 +154,7 @@ class Trust:
         adoption.check_consent(candidate, self.claim(candidate.application), decision.unknown)
 
     def claim(self, application: Mapping[str, Any]) -> Claim:
-        """Why the application is looked at."""
+        """Why the application is checked."""
         desired, named_by = self.desired, adoption.INVENTORY
         if self._evidence:
             pointed = str(application.get("appId") or "").lower() == self._pointed != ""

@@ -18,7 +18,7 @@ ARGUMENT_SPEC: ArgumentSpec = {**_entra_connection.ARGUMENT_SPEC, "write": {"typ
 
 
 def run(task: Task) -> Outcome:
-    """Ask the questions; with ``write``, on an application that is made for them and removed for good."""
+    """Ask the questions; with ``write``, on an application that is made for them and removed permanently."""
     client = _entra_connection.client(task.params, task.context)
     writes = bool(task.params["write"]) and not task.check_mode
     with conformance.ground(client, writes=writes) as ground:

@@ -51,7 +51,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
 
 
 def run(task: Task) -> Outcome:
-    """Read, plan, and outside of check mode carry out and prove."""
+    """Read, plan, and outside of check mode carry out and verify."""
     params = task.params
     app_id = params["app_id"].strip().lower()
     pending = params["app_id"] == PENDING and task.check_mode

@@ -4,7 +4,7 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""The capability behind the module ``tcx_m365_settings``: the Microsoft 365 settings of one PBX, written and proven."""
+"""The capability behind the module ``tcx_m365_settings``: the Microsoft 365 settings of one PBX, written and verified."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Request:
 
 
 def run(task: Task) -> Outcome:
-    """Observe, plan, apply, prove."""
+    """Observe, plan, apply, verify."""
     request = parse(task.params, check_mode=task.check_mode)
     connection = _pbx_connection.connection(task.params, task.context)
     # One access token per PBX: two tasks on one PBX at a time would take it from each other.
@@ -262,7 +262,7 @@ class Work:
         return values
 
     def _status(self, observed: Observed, facts: Facts, plan: Plan) -> Health:
-        """Prove that the integration works; in check mode one look at what is there."""
+        """Verify that the integration works; in check mode check once what is there."""
         if self.request.absent and not self.task.check_mode:
             return Health(False, "", None, health.NOT_LINKED)
         if not observed.linked:
@@ -271,7 +271,7 @@ class Work:
         if known is not None:
             return known
         waits = not self.task.check_mode
-        found = health.prove(
+        found = health.verify(
             self.xapi,
             application_id=observed.application_id,
             within=self.request.within if waits else 0.0,

@@ -86,7 +86,7 @@ def _status(task: Task, xapi: Xapi, observed: Observed) -> dict[str, Any] | None
         return None
     if not observed.linked:
         return Health(False, observed.application_id, None, health.NOT_LINKED).as_dict()
-    found = health.look(xapi, application_id=observed.application_id)
+    found = health.check(xapi, application_id=observed.application_id)
     if found.ok:
         health.remember(xapi, found)
     return found.as_dict()

@@ -6,8 +6,8 @@
 
 """The capability behind the module ``tcx_preflight``: would a rollout on this PBX go through, and would it last?
 
-It runs the very look that ``tcx_m365_settings`` takes in check mode, and judges what that look has brought along: so it costs
-no further request, and the tasks after it find everything in the store. A thorough look reads more.
+It runs the very check that ``tcx_m365_settings`` makes in check mode, and judges what that has read: so it costs
+no further request, and the tasks after it find everything in the store. A thorough check reads more.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ ARGUMENT_SPEC: ArgumentSpec = {
 
 
 def run(task: Task) -> Outcome:
-    """Look, judge, and fail with everything that stands in the way."""
-    look = _look(task)
-    request = tcx_m365_settings.parse(look.params, check_mode=True)
+    """Look, judge, and fail with everything that blocks a rollout."""
+    reading = _reading(task)
+    request = tcx_m365_settings.parse(reading.params, check_mode=True)
     connection = _pbx_connection.connection(task.params, task.context)
     # One access token per PBX: two tasks on one PBX at a time would take it from each other.
     with task.context.store.lock("pbx_work", connection.url, task.context.deadline):
         work = Work(
-            look,
+            reading,
             request,
             Xapi(connection, task.context),
             silent=True,
@@ -72,10 +72,10 @@ def run(task: Task) -> Outcome:
     return Outcome(values)
 
 
-def _look(task: Task) -> Task:
+def _reading(task: Task) -> Task:
     """The task that ``tcx_m365_settings`` would be in check mode, without an application."""
     defaults = {name: tcx_m365_settings.ARGUMENT_SPEC[name].get("default") for name in _LINK}
-    look = Task(
+    reading = Task(
         {**task.params, **defaults},
         check_mode=True,
         store=task.context.store,
@@ -83,12 +83,12 @@ def _look(task: Task) -> Task:
         notice=task.context.notice,
         trace=task.context.trace,
     )
-    look.context, look.secrets = task.context, task.secrets
-    return look
+    reading.context, reading.secrets = task.context, task.secrets
+    return reading
 
 
 def _judge(task: Task, work: Work, now: dt.datetime) -> list[Finding]:
-    """What the look has brought along."""
+    """What the check has read besides."""
     der, days = work.xapi.certificate, task.params["warning_days"]
     shown = TlsCertificate.of(der) if der else None
     return [

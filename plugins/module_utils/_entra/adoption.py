@@ -103,7 +103,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Claim:
-    """Why the application is looked at, and what the inventory knows.
+    """Why the application is checked, and what the inventory knows.
 
     :param unique_name: the name that the inventory gives (or that follows from the host's).
     :param thumbprints: of the certificates that the inventory has for this PBX.

@@ -4,7 +4,7 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""An application registration: what is wanted of it, what has been seen of it, and which property is which.
+"""An application registration: what is desired of it, what has been seen of it, and which property is which.
 
 Shapes of Graph follow its published metadata; the defaults (null for a flag never set) are recorded.
 """

@@ -98,7 +98,7 @@ class Finder:
         found = dict(zip(calls, answers))
         deleted_page = answers[len(calls)]
         self.catalogs.take(missing, answers[len(calls) + 1 :])
-        seen_late = self._look_again(found)
+        seen_late = self._read_again(found)
         application = self._live(found)
         if application is None:
             deleted = self._deleted(deleted_page)
@@ -160,7 +160,7 @@ class Finder:
             found["owners"] = tuple(str(each["id"]) for each in found["owners"])
         return observed.but(**found)
 
-    def _look_again(self, found: dict[str, Answer]) -> bool:
+    def _read_again(self, found: dict[str, Answer]) -> bool:
         """What a replica calls absent is looked for in a list before that decides anything; whether it was found there."""
         seen = False
         for name in ("app_id", "unique_name"):

@@ -4,9 +4,9 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""From what is wanted and what is there to what has to change. Pure: no network, no clock.
+"""From what is desired and what is there to what has to change. Pure: no network, no clock.
 
-:func:`simulate` carries out a plan in memory. Check mode shows its result, and ``plan(wish, simulate(plan)) == nothing``
+:func:`simulate` carries out a plan in memory. Check mode shows its result, and ``plan(desired, simulate(plan)) == nothing``
 is a property that the tests hold for generated applications.
 """
 
@@ -58,9 +58,9 @@ ASSIGNMENTS, GRANTS = "app_role_assignments", "oauth2_permission_grants"
 def plan_present(
     desired: Desired, observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog] | None = None
 ) -> Plan:
-    """What makes an application as wished.
+    """What brings an application to its desired state.
 
-    :param now: the service's time; decides which certificates have ended.
+    :param now: the service's time; decides which certificates have expired.
     :param catalogs: names of permissions, for the report alone.
     :raises Conflict: the application has another unique name already, which can never be changed.
     :raises NotOurs: something would be removed from an application that does not carry our mark.
@@ -93,7 +93,7 @@ def plan_present(
 
 
 def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
-    """What removes an application; ``purge`` for good. Of a shared one, what takes this PBX out of it.
+    """What removes an application; ``purge`` permanently. Of a shared one, what takes this PBX out of it.
 
     :raises NotOurs: it does not carry our mark, or it is another PBX's.
     """
@@ -441,7 +441,7 @@ def _plan_owners(desired: Desired, observed: Observed, plan: Plan) -> None:
 
 
 def _plan_principal(desired: Desired, observed: Observed, plan: Plan) -> None:
-    """A deleted one is restored and never replaced: it comes back as it was, and a new one makes that impossible for good."""
+    """A deleted one is restored and never replaced: it comes back as it was, and a new one makes that impossible."""
     have = observed.service_principal or observed.deleted_principal
     tags = list((have or {}).get("tags") or ())
     body: Json = {}

@@ -43,7 +43,7 @@ _TRIED = {steps.DELETE: "delete the application", steps.PURGE: "permanently dele
 
 
 class AbsentApplication(Replicated[Observed]):
-    """An application that is to be deleted; ``purge`` for good."""
+    """An application that is to be deleted; ``purge`` permanently."""
 
     def __init__(self, finder: Finder, desired: Desired, *, purge: bool, check: Check, within: float) -> None:
         # A deletion that nobody can see is none: the reading is always waited for.

@@ -7,7 +7,7 @@
 """How Microsoft Graph behaves where this collection rests on it and no documentation decides.
 
 Reading questions change nothing. Writing questions work on one application that is made for them, carries no
-credential that anybody has the key of, and is removed for good at the end.
+credential that anybody has the key of, and is removed permanently at the end.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Ground:
 
 @contextlib.contextmanager
 def ground(client: GraphClient, *, writes: bool) -> Iterator[Ground]:
-    """A ground for the questions; what was made on it is removed for good, whatever happens meanwhile.
+    """A ground for the questions; what was made on it is removed permanently, whatever happens meanwhile.
 
     :raises NotRemoved: at the end, something of it is still there.
     """

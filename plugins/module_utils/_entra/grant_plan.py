@@ -113,7 +113,7 @@ class Names:
 
 
 def plan_grants(desired: DesiredGrant, granted: Granted, names: Names) -> Plan:
-    """What makes the grants as wished.
+    """What brings the grants to their desired state.
 
     :raises NotOurs: something that was not named would be revoked from an application without our mark.
     """

@@ -161,7 +161,7 @@ class GraphClient:
         return "|".join((self.connection.endpoints.graph, self.tenant_id, *parts))
 
     def now(self) -> dt.datetime:
-        """The time of the service: it decides which certificates have ended, whatever this machine's clock says."""
+        """The time of the service: it decides which certificates have expired, whatever this machine's clock says."""
         return dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=self._ahead)
 
     def send(self, call: Call, *, once: bool = False) -> Answer:
@@ -260,7 +260,7 @@ class GraphClient:
         return True
 
     def _note_writes(self, calls: Sequence[Call]) -> None:
-        """Tell the tasks of this run that what was proven about this tenant has to be proven again."""
+        """Tell the tasks of this run that what was verified about this tenant has to be proven again."""
         if any(call.is_write and call.path != "/$batch" for call in calls):  # what is in a batch is noted by itself
             self.context.store.put("tenant_changed", self.tenant_id.lower(), time.time())
 

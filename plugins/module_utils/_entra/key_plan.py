@@ -175,7 +175,7 @@ def may_be_exclusive(desired: Desired, entries: Sequence[Json], now: dt.datetime
 def _overlap_is_over(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:
     """Whether every wanted certificate has been there, valid, for the whole overlap.
 
-    Only then may an older one go: the PBX has had the time to be switched over and to prove it.
+    Only then may an older one go: the PBX has had the time to be switched over and to verify it.
     """
     for certificate in desired.certificates or ():
         since = [

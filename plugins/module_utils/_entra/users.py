@@ -268,7 +268,7 @@ def has_photo(answer: Answer) -> bool:
     """What one answer about a photo means. Inside of a batch a 404 is certainly Graph's own word.
 
     Who has no mailbox has no photo either, and Graph says so with codes of other services (observed), so the code is not
-    looked at.
+    checked.
     """
     if answer.status == 404:
         return False

@@ -6,7 +6,7 @@
 
 """Whether the Microsoft 365 integration of a PBX works.
 
-XAPI has no property "status OK". What proves it (documented endpoints, inferred meaning): the PBX knows its application and
+XAPI has no property "status OK". What verifies it (documented endpoints, inferred meaning): the PBX knows its application and
 has no exception to report, it can list a user of Microsoft 365, and change notifications reach it. The last one is a
 warning only: without it the nightly synchronization still works.
 """
@@ -41,7 +41,7 @@ _ELSEWHERE = "Check Admin Console > Integrations > Microsoft 365 of this PBX."
 
 @dataclass(frozen=True)
 class Health:
-    """One look at the integration.
+    """One check of the integration.
 
     :param subscription: whether change notifications reach the PBX; ``None`` when it was not asked.
     :param message: the PBX's own words; empty when all is well.
@@ -102,7 +102,7 @@ def remedy_for(message: str, parties: Parties = NOBODY) -> str:
     return known or _ELSEWHERE
 
 
-def look(xapi: Xapi, *, application_id: str = "", notifications: bool = True) -> Health:
+def check(xapi: Xapi, *, application_id: str = "", notifications: bool = True) -> Health:
     """One look: two or three requests, none of which changes anything.
 
     :param application_id: what the PBX must report as its application, if that is known.
@@ -129,13 +129,13 @@ def look(xapi: Xapi, *, application_id: str = "", notifications: bool = True) ->
     return Health(True, reported, reachable, message)
 
 
-def prove(
+def verify(
     xapi: Xapi, *, application_id: str, within: float, notifications: bool = True, parties: Parties = NOBODY
 ) -> Health:
     """Check until the integration is healthy, waiting cannot help, or the time is over; the caller judges the last check."""
 
     def probe() -> tuple[bool, Health]:
-        health = look(xapi, application_id=application_id, notifications=notifications)
+        health = check(xapi, application_id=application_id, notifications=notifications)
         return health.ok or not may_pass(health.message, parties), health
 
     health: Health
@@ -146,18 +146,18 @@ def prove(
 
 
 def remember(xapi: Xapi, found: Health) -> None:
-    """Spare the next task of this run the proof."""
+    """Spare the next task of this run the verification."""
     value = dict(found.as_dict(), proven_at=time.time())
     xapi.context.store.put("pbx_health", xapi.connection.url, value)
 
 
 def forget(xapi: Xapi) -> None:
-    """The proof is void, or has been used."""
+    """The verification is void, or has been used."""
     xapi.context.store.drop("pbx_health", xapi.connection.url)
 
 
 def remembered(xapi: Xapi, tenant_id: str) -> Health | None:
-    """What the task before has proven, unless a task has changed something in the tenant since. It is believed once."""
+    """What the task before has verified, unless a task has changed something in the tenant since. It is believed once."""
     value = xapi.context.store.get("pbx_health", xapi.connection.url)
     if not value:
         return None

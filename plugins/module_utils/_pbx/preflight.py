@@ -4,10 +4,10 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""What stands in the way of a rollout on a PBX, or soon will: from what was read to findings. Pure.
+"""What blocks a rollout on a PBX, or soon will: from what was read to findings. Pure.
 
 An error is what makes the rollout fail half-way, or leaves users who cannot sign in or have no extension. A warning is what
-works today and will not for long, or what somebody should know. Everything that was looked at gives a finding, so that the
+works today and will not for long, or what somebody should know. Everything that was checked gives a finding, so that the
 absence of a topic means that nobody could look.
 """
 
@@ -54,7 +54,7 @@ REFUSED_REMEDY = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     :param level: ``ok``, ``warning`` or ``error``.
     :param said: what was found, and on what.
@@ -98,7 +98,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 
 class NotReady(M365Error):
-    """What stands in the way of a rollout, all of it.
+    """What blocks a rollout, all of it.
 
     As with the gates of the settings, a license that lacks something decides how the whole is counted.
     """
@@ -213,7 +213,7 @@ def judge_certificate(
 ) -> list[Finding]:
     """The certificate that browsers and Microsoft see, whether or not this task verifies it.
 
-    One that has ended is an error even then: browsers refuse it, and a PBX that asks for HTTPS lets nobody pass by it.
+    One that has expired is an error even then: browsers refuse it, and a PBX that asks for HTTPS lets nobody pass by it.
 
     :param redirect_uri: where Microsoft sends the users' browsers back to.
     """

@@ -9,7 +9,7 @@
 Entra's authorize endpoint checks application, tenant, redirect URI and response type before it looks for a user. With
 ``prompt=none`` and no session it then answers AADSTS50058, "nobody is signed in" (documented): everything before it is
 right. Errors stand in a page while the redirect URI is not trusted, and in the redirect afterwards (OAuth 2.0).
-Consent is looked at only once there is a user, so a missing one shows here only where Entra chooses to say it first.
+Consent is checked only once there is a user, so a missing one shows here only where Entra chooses to say it first.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ TEAMS_LEAST_CALLS = 16
 
 
 def applicable(wanted: Mapping[str, Any], release: Release) -> dict[str, Any]:
-    """What is wanted, without what is switched off here and does not exist there: it is as wanted already."""
+    """What is wanted, without what is switched off here and does not exist there: it is as desired already."""
     kept = {}
     for option, value in wanted.items():
         missing = release < BY_OPTION[option].since

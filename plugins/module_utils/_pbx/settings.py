@@ -248,7 +248,7 @@ class IntegrationSettings(Resource[Observed]):
         note(self.expected(state, plan))
         within = self._within or 0.0
         parties = self.desired.parties
-        found = health.prove(
+        found = health.verify(
             self._xapi, application_id=str(wanted.get("application_id") or ""), within=within, parties=parties
         )
         if not found.ok:

@@ -55,11 +55,11 @@ OFF: dict[str, Any] = {
 
 
 def plan(wanted: Mapping[str, Any], observed: Entities, names: Names, exclusive: Iterable[str] = ()) -> Plan:
-    """The changes that make the PBX as wanted, and one write per resource.
+    """The changes that bring the PBX to its desired state, and one write per resource.
 
     :param wanted: values by option; what is not mentioned is not touched.
     :param names: accounts behind the names of selections.
-    :param exclusive: options of lists that hold nothing but what is wanted.
+    :param exclusive: options of lists that hold nothing but what is desired.
     """
     made = Plan()
     for option, want in wanted.items():
@@ -114,7 +114,7 @@ def place(plan: Plan, each: Property, stored: Any, entity: Mapping[str, Any]) ->
 
 
 def unmanaged(wanted: Mapping[str, Any], observed: Entities, names: Names) -> dict[str, list[Any]]:
-    """What stands in the lists of the PBX besides what is wanted, by option; lists that nobody mentioned are left out."""
+    """What stands in the lists of the PBX besides what is desired, by option; lists that nobody mentioned are left out."""
     found = {}
     for option, want in wanted.items():
         each = BY_OPTION[option]

@@ -154,7 +154,7 @@ class SignIn:
 
 
 def plan_sign_in(wanted: SignIn, found: Mapping[str, User]) -> Plan:
-    """Pure: whose switch has to be turned. Users that do not exist (yet) count as not being as wanted."""
+    """Pure: whose switch has to be turned. Users that do not exist (yet) count as not being as desired."""
     made = Plan()
     for option, names, value in (("opt_out", wanted.opt_out, False), ("opt_in", wanted.opt_in, True)):
         right = [name for name in names if name in found and found[name].sign_in is value]

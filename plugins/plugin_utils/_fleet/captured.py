@@ -91,7 +91,7 @@ def host_variables(
 def _is_confirmed(application: Mapping[str, Any], variables: Mapping[str, Any], granted: Mapping[str, Any]) -> bool:
     """Whether anything but the word of the PBX says that the application is its own.
 
-    A variable of the inventory states an application for good, so that what a PBX names becomes none by itself: another
+    A variable of the inventory states an application from then on, so that what a PBX names becomes none by itself: another
     one's application, or one that may do more than a PBX needs, would be its own with the next rollout.
     """
     app_id = str(application.get("app_id") or "").lower()

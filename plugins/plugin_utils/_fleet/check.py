@@ -4,7 +4,7 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""One PBX compared with what is wanted: from the steps of a rollout in check mode to the verdict of the report."""
+"""One PBX compared with its desired state: from the steps of a rollout in check mode to the verdict of the report."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Verdict:
 
     @property
     def is_told(self) -> bool:
-        """Ansible ends a play without a word on the hosts that it did not reach; where there are none, it needs no other."""
+        """Ansible ends a play without a message about the hosts that it did not reach; where there are none, it needs no other."""
         return self.closed or bool(self.limit and self.not_reached)
 
     def sentence(self) -> str:

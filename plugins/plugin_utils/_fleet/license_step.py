@@ -78,7 +78,7 @@ def judged(found: Result, pbx: Result, url: str) -> Result:
 
 
 def recalled(pbx: Result, url: str) -> Result:
-    """The result of the look at a PBX in check mode: a failure where it would refuse again what it has refused before."""
+    """The result of the check of a PBX in check mode: a failure where it would refuse again what it has refused before."""
     known = refused_by(url, pbx)
     refused = [option for option in pbx.get("gated") or () if option in known]
     return failure(_unlicensed(pbx, refused, url, {"code": REFUSED_CODE})) if refused else pbx

@@ -206,9 +206,9 @@ def checked(content: Mapping[str, Any], host: str, variables: Variables) -> Json
     app_id = str(named.get("app_id") or "")
     if app_id and not is_guid(app_id):
         raise BadInput("the id of its application is not a GUID")
-    strangers = {str(each.get("object") or "") for each in changes} - {"", address, app_id.lower()}
-    if strangers:
-        raise BadInput(f"it speaks of another object as well: {min(strangers)!r}")
+    others = {str(each.get("object") or "") for each in changes} - {"", address, app_id.lower()}
+    if others:
+        raise BadInput(f"it speaks of another object as well: {min(others)!r}")
     return {
         "parts": parts(net(changes)),
         "app_id": app_id,

@@ -109,7 +109,7 @@ def _application(work: Work) -> dict[str, Any]:
 
 
 def _found(_work: Work, found: Result) -> Result:
-    """What a look at the application has found. The step that writes says everything else again."""
+    """What a check of the application has found. The step that writes says everything else again."""
     told = ("failed", "msg", "error", "exception", "changed", "app_id", "adopted", "adoption", "unknown_credentials")
     return {name: found[name] for name in told if name in found}
 

@@ -100,8 +100,8 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
         worker.start()
         writer.close()  # so that the end of the process is seen as the end of the pipe
         workers[reader] = worker
-    looked = time.monotonic()
-    heard = dict.fromkeys(workers, looked)
+    checked = time.monotonic()
+    heard = dict.fromkeys(workers, checked)
     try:
         while heard:
             for ready in multiprocessing.connection.wait(list(heard), timeout=_TICK_S):
@@ -114,9 +114,9 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
                 heard[pipe] = time.monotonic()
                 if event[1] != _ALIVE:
                     yield event
-            if time.monotonic() - looked < _TICK_S:
+            if time.monotonic() - checked < _TICK_S:
                 continue
-            looked = time.monotonic()
+            checked = time.monotonic()
             if _lifeline.abandoned():
                 return
             for pipe in [each for each, last in heard.items() if time.monotonic() - last > SILENCE_S]:
@@ -256,7 +256,7 @@ def _in_threads(
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
     crew = _Crew(hosts, work, threads, events)
     left = set(hosts)
-    looked = time.monotonic()
+    checked = time.monotonic()
     try:
         while left:
             with contextlib.suppress(queue.Empty):
@@ -264,9 +264,9 @@ def _in_threads(
                 if event[1] == _RESULT:
                     left.discard(event[0])
                 yield event
-            if time.monotonic() - looked < _TICK_S:
+            if time.monotonic() - checked < _TICK_S:
                 continue
-            looked = time.monotonic()
+            checked = time.monotonic()
             if _lifeline.abandoned():
                 return
             for host in crew.overdue():

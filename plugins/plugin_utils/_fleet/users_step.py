@@ -39,15 +39,15 @@ def people_result(found: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
     comparison = (found.get("users") or {}).get("comparison")
     if found.get("failed") or comparison is None:
         return _not_compared(found, strict)
-    leavers, strangers = comparison["leavers"], comparison["strangers"]
+    leavers, unmatched = comparison["leavers"], comparison["strangers"]
     left = _LEFT + ", ".join(f"{each['number']} {each['email']} ({each['reason']})" for each in leavers) + "."
-    strange = _STRANGE + ", ".join(f"{each['number']} {each['email'] or each['name']}" for each in strangers) + "."
+    strange = _STRANGE + ", ".join(f"{each['number']} {each['email'] or each['name']}" for each in unmatched) + "."
     renamed = comparison.get("renamed") or []
     new_names = (
         _RENAMED + ", ".join(f"{each['number']} {each['email']} is now {each['renamed_to']}" for each in renamed) + "."
     )
-    notes = [text for text, named in ((left, leavers), (strange, strangers), (new_names, renamed)) if named]
-    people = {"leavers": leavers, "strangers": strangers, "renamed": renamed}
+    notes = [text for text, named in ((left, leavers), (strange, unmatched), (new_names, renamed)) if named]
+    people = {"leavers": leavers, "strangers": unmatched, "renamed": renamed}
     result: dict[str, Any] = {**found, "people": people, "notes": notes, "warnings": notes}
     if leavers and strict:
         error = {"kind": "leavers", "said": left, "remedy": _REMEDY, "service": "3CX", "status": None, "code": ""}

@@ -42,13 +42,13 @@ def pbx(directory: Any = None, listing: Any = (200, {"Users": []}), subscription
 
 def test_three_answers_prove_it() -> None:
     client, asked = pbx()
-    assert health.look(client).as_dict() == {"ok": True, "application_id": APP, "subscription": True, "message": ""}
+    assert health.check(client).as_dict() == {"ok": True, "application_id": APP, "subscription": True, "message": ""}
     assert asked == [DIRECTORY, LIST_USERS, SUBSCRIPTION]
 
 
 def test_an_exception_is_quoted_on_one_line_and_nothing_more_is_asked() -> None:
     client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": UNKNOWN_APP})
-    found = health.look(client)
+    found = health.check(client)
     assert not found.ok
     assert found.message.endswith("directory 'y'. Trace ID: 1")
     assert asked == [DIRECTORY]
@@ -56,17 +56,17 @@ def test_an_exception_is_quoted_on_one_line_and_nothing_more_is_asked() -> None:
 
 def test_another_application_than_the_wanted_one_is_no_proof() -> None:
     client, _asked = pbx()
-    found = health.look(client, application_id="00000000-0000-4000-8000-000000000000")
+    found = health.check(client, application_id="00000000-0000-4000-8000-000000000000")
     assert not found.ok
     assert APP in found.message
-    assert health.look(pbx()[0], application_id=APP.upper()).ok
+    assert health.check(pbx()[0], application_id=APP.upper()).ok
 
 
 @pytest.mark.parametrize("status", [400, 500])
 def test_users_that_cannot_be_listed_disprove_it(status: int) -> None:
     refusal = {"error": {"code": "", "message": "Authorization_RequestDenied: Insufficient privileges"}}
     client, _asked = pbx(listing=(status, refusal))
-    found = health.look(client)
+    found = health.check(client)
     assert not found.ok
     assert "Insufficient privileges" in found.message
     assert "graph_permission_grant" in str(found.error(10))
@@ -74,7 +74,7 @@ def test_users_that_cannot_be_listed_disprove_it(status: int) -> None:
 
 def test_notifications_that_do_not_arrive_are_a_warning_only() -> None:
     client, _asked = pbx(subscription={"IsSubscriptionAvailable": False, "ExceptionMessage": "timed out"})
-    found = health.look(client)
+    found = health.check(client)
     assert found.ok
     assert found.subscription is False
     assert "nightly" in health.subscription_warning(found, "acme.example.com")
@@ -83,13 +83,13 @@ def test_notifications_that_do_not_arrive_are_a_warning_only() -> None:
 def test_it_waits_until_microsoft_has_caught_up() -> None:
     denied = {"error": {"code": "", "message": "AADSTS65001: no consent"}}
     client, asked = pbx(listing=[(400, denied), (400, denied), (200, {"Users": []})])
-    assert health.prove(client, application_id=APP, within=300).ok
+    assert health.verify(client, application_id=APP, within=300).ok
     assert asked.count(DIRECTORY) == 3
 
 
 def test_it_ends_at_its_deadline_with_the_pbxs_own_words() -> None:
     client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": UNKNOWN_APP})
-    found = health.prove(client, application_id=APP, within=60)
+    found = health.verify(client, application_id=APP, within=60)
     assert not found.ok
     assert client.context.deadline.waited <= 60
     assert len(asked) > 3
@@ -101,7 +101,7 @@ def test_it_ends_at_its_deadline_with_the_pbxs_own_words() -> None:
 
 def test_a_wrong_tenant_is_not_waited_for() -> None:
     client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": "AADSTS90002: Tenant 'x' not found."})
-    assert not health.prove(client, application_id=APP, within=300).ok
+    assert not health.verify(client, application_id=APP, within=300).ok
     assert asked == [DIRECTORY]
 
 
@@ -125,7 +125,7 @@ def test_what_cannot_pass_is_not_waited_for(code: str, door: str, where: str) ->
         client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": said})
     else:
         client, asked = pbx(listing=(400, {"error": {"code": "", "message": said}}))
-    found = health.prove(client, application_id=APP, within=300)
+    found = health.verify(client, application_id=APP, within=300)
     assert asked.count(DIRECTORY) == 1
     assert client.context.deadline.waited == 0
     text = str(found.error(300, Parties(APP, "contoso.example")))
@@ -138,31 +138,31 @@ def test_what_cannot_pass_is_not_waited_for(code: str, door: str, where: str) ->
 def test_the_consent_of_a_person_is_not_waited_for(said: str) -> None:
     parties = Parties(APP, "contoso.example", "https://login.example/contoso.example/adminconsent?client_id=" + APP)
     client, asked = pbx(listing=(400, {"error": {"code": "", "message": said}}))
-    found = health.prove(client, application_id=APP, within=300, parties=parties)
+    found = health.verify(client, application_id=APP, within=300, parties=parties)
     assert asked.count(DIRECTORY) == 1
     assert parties.consent_url in str(found.error(300, parties))
     client, asked = pbx(listing=(400, {"error": {"code": "", "message": said}}))
-    health.prove(client, application_id=APP, within=30)
+    health.verify(client, application_id=APP, within=30)
     assert asked.count(DIRECTORY) > 1, "our own consent may still be on its way"
 
 
 def test_an_unknown_code_may_pass() -> None:
     client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": "AADSTS123456: New."})
-    found = health.prove(client, application_id=APP, within=30)
+    found = health.verify(client, application_id=APP, within=30)
     assert asked.count(DIRECTORY) > 1
     assert "Admin Console > Integrations > Microsoft 365" in str(found.error(30))
 
 
 def test_without_waiting_there_is_one_look() -> None:
     client, asked = pbx({"ApplicationId": APP, "ExceptionMessage": UNKNOWN_APP})
-    health.prove(client, application_id=APP, within=0)
+    health.verify(client, application_id=APP, within=0)
     assert asked == [DIRECTORY]
 
 
 def test_a_proof_is_believed_once_and_not_after_a_change_of_the_tenant() -> None:
     client, _asked = pbx()
     store = client.context.store
-    found = health.look(client)
+    found = health.check(client)
     health.remember(client, found)
     assert health.remembered(client, "TENANT") == found
     assert health.remembered(client, "TENANT") is None

@@ -48,7 +48,7 @@ def test_whatever_a_pbx_answers_is_understood_or_one_of_our_errors(content: Any,
         facts.observe,
         users.every,
         lambda client: users.find(client, ["a@b.example", "200"]),
-        health.look,
+        health.check,
         lambda client: names.look_up(client, {"users": ["a@b.example"], "groups": ["g"]}),
         lambda client: Settings(client).observe(Desired(values={}), within=None),
     )

@@ -83,7 +83,7 @@ def choose(
     :param source: ``auto`` or one of :data:`SOURCES`.
     :param given: what the task names; it wins over the environment.
     :param metadata_answers: asks whether the metadata address of an Azure VM is there; only called when nothing else was found.
-    :raises BadInput: there is nothing to sign in with, or it can never work.
+    :raises BadInput: no credential was configured, or it can never work.
     """
     if source != "auto":
         credential = _named(source, given, environment)

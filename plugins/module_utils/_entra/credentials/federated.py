@@ -56,7 +56,7 @@ class FederatedToken(ConfidentialCredential):
         return {"client_assertion": self.read}
 
     def read(self) -> str:
-        """The token as it is now; raises :class:`BadInput` when it cannot be one or has ended."""
+        """The token as it is now; raises :class:`BadInput` when it cannot be one or has expired."""
         token = self.token.strip() or self._from_file()
         claims = jwt.claims(token)
         if claims is None:
