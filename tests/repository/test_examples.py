@@ -102,7 +102,7 @@ def test_every_module_has_an_example_with_options_that_it_has(name: str) -> None
 def test_every_role_has_an_example_for_a_fleet(name: str) -> None:
     spec = yaml.safe_load((ROOT / "roles" / name / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     main = spec["argument_specs"]["main"]
-    plays = _plays(main["examples"])
+    plays = _plays(yaml.safe_load(main["examples"]))
     assert plays
     for play in plays:
         assert f"tcx.m365.{name}" in play["roles"]
@@ -115,7 +115,7 @@ def test_the_pattern_of_a_provider_stands_in_an_example() -> None:
     """A batch of one, then a tenth, then all: where a provider looks for it first."""
     for name in ("preflight", "entra_app", "tcx_console", "sso_verify"):
         spec = yaml.safe_load((ROOT / "roles" / name / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-        assert _plays(spec["argument_specs"]["main"]["examples"])[0]["serial"] == [1, "10%", "100%"]
+        assert _plays(yaml.safe_load(spec["argument_specs"]["main"]["examples"]))[0]["serial"] == [1, "10%", "100%"]
     fleet = _plays(_text("fleet_rollout", "EXAMPLES"))
     assert any(play.get("hosts") == "tcx" and ("serial" in play or "max_fail_percentage" in play) for play in fleet)
 

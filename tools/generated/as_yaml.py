@@ -27,6 +27,8 @@ def lines(value: Any, indent: int = 0) -> list[str]:
             found.append(f"{pad}{name}:")
             for each in item:
                 found += _item(each, indent + 2)
+        elif isinstance(item, str) and "\n" in item:
+            found += [f"{pad}{name}: |", *(f"{pad}  {line}".rstrip() for line in item.splitlines())]
         else:
             found.append(f"{pad}{name}: {_scalar(item)}")
     return found
