@@ -189,11 +189,6 @@ def as_set(value: Any) -> tuple[Any, ...]:
     return tuple(sorted({_key(item) for item in value or ()}))
 
 
-def as_folded_set(value: Any) -> tuple[Any, ...]:
-    """Like :func:`as_set`, and without regard to case."""
-    return tuple(sorted({_key(item).casefold() for item in value or ()}))
-
-
 def _key(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item, sort_keys=True)
 

@@ -36,8 +36,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._deps import fernet
 from ansible_collections.tcx.m365.plugins.module_utils._errors import DeadlineExceeded
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
-_SUBDIRECTORY = "tcx_m365"
-
 _SEALED = frozenset(("entra_token", "pbx_token"))
 """Kinds of values that are secrets."""
 

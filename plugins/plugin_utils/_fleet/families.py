@@ -29,7 +29,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     tcx_m365_settings_info,
     tcx_preflight,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import FEATURES
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 
 Option = Mapping[str, Any]
@@ -168,8 +167,3 @@ def variables() -> Mapping[str, Known]:
         for option, name in source.variables().items():
             found.setdefault(name, Known(option, spec[option], option in source.capability.files))
     return found
-
-
-def feature_names() -> list[str]:
-    """The features whose permissions are known."""
-    return list(FEATURES)

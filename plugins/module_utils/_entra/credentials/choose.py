@@ -64,16 +64,6 @@ class CredentialInput:
     federated_token: str = field(default="", repr=False)
     federated_token_file: str = ""
 
-    def names_one(self) -> bool:
-        return bool(
-            self.access_token
-            or self.client_secret
-            or self.certificate_path
-            or self.certificate
-            or self.federated_token
-            or self.federated_token_file
-        )
-
 
 def choose(
     source: str, given: CredentialInput, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
