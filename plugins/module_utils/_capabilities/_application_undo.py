@@ -242,14 +242,20 @@ class Withdrawn(AbsentApplication):
         observed = super().observe()
         self.undo = self._changed(observed)
         self.kept_for = application_plan.others_in(self.desired, observed)
-        if self.kept_for:
+        if self.kept_for or self._is_out(observed):
             self.undo = Undo()
         return observed
 
     def plan(self, state: Observed) -> Plan:
-        if self.undo.refused:
+        if self.undo.refused or self._is_out(state):
             return Plan()
         return super().plan(state)
+
+    def _is_out(self, state: Observed) -> bool:
+        """Whether this PBX has been taken out of an application that others use: then there is nothing of it to undo."""
+        application, pbx = state.application or {}, self.desired.pbx
+        marked_for = ownership.pbxs_of(application)
+        return bool(pbx is not None and marked_for and pbx.identity not in marked_for)
 
     def _changed(self, observed: Observed) -> Undo:
         if observed.application is None:

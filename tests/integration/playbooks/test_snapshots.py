@@ -114,6 +114,23 @@ def test_what_somebody_else_has_changed_since_is_left_alone_and_named(small: Con
     assert console(small, "munich")["ApplicationId"] == ""
 
 
+def test_of_a_shared_application_only_the_part_of_the_pbx_goes(small: Controller) -> None:
+    inventory = small.lab.inventory
+    for host in ("berlin", "munich"):
+        inventory["tcx"]["hosts"][host]["entra_app_unique_name"] = "3cx-shared"
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    assert small.rollout("--limit", "berlin,munich", variables=GUIDE).code == 0
+    neighbor = console(small, "munich")
+    done = small.play("tcx.m365.rollback", "--limit", "berlin", variables=ROLLBACK)
+    assert done.code == 0, done.output
+    shared = application(small, "berlin", "3cx-shared")
+    assert len(shared["keyCredentials"]) == len(shared["web"]["redirectUris"]) == 1
+    assert neighbor["ApplicationId"] == shared["appId"]
+    again = small.play("tcx.m365.rollback", "--limit", "berlin", variables=ROLLBACK)
+    assert (again.code, again.changed()) == (0, []), again.output
+    assert console(small, "munich") == neighbor
+
+
 def test_offboarding_is_undone(small: Controller) -> None:
     assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
     before = state(small, "berlin")
