@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,3 +126,54 @@ def test_a_message_is_sent_and_one_that_is_not_changes_nothing(fleet: Controller
     again, _report = fleet.compliance(directory=tmp_path, compliance_notify=targets[3])
     assert again.code == 0, again.output
     assert len(chat.bodies) == 2, "nothing has changed since"
+
+
+ONE_JSON = """
+import json
+
+from ansible.plugins.callback import CallbackBase
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "one_json"
+
+    def v2_playbook_on_stats(self, stats):
+        self._display.display(json.dumps({"hosts": sorted(stats.processed)}))
+"""
+
+
+def test_what_is_said_meanwhile_leaves_the_stdout_of_a_json_callback_alone(fleet: Controller, tmp_path: Path) -> None:
+    (tmp_path / "one_json.py").write_text(ONE_JSON, encoding="utf-8")
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    (reports / "compliance.json").write_text("broken", encoding="utf-8")
+    done = fleet.play(
+        "tcx.m365.compliance",
+        variables={
+            "compliance_report_dir": str(reports),
+            # Each of these is worth a warning.
+            "compliance_notify": {"type": "teams", "url": "https://127.0.0.1:9/x"},
+            "compliance_sign_with": "gpg",
+            "compliance_sign_key": "nobody@example.com",
+            "compliance_fail_on_drfit": True,
+        },
+        ANSIBLE_STDOUT_CALLBACK="one_json",
+        ANSIBLE_CALLBACK_PLUGINS=str(tmp_path),
+    )
+    assert done.code == 0, done.output
+    # Since ansible-core 2.19 a callback is given the warnings of a task; before, they are on stderr.
+    assert json.loads(done.stdout)["hosts"], done.stdout
+
+
+def test_what_could_not_be_done_is_said_and_the_report_is_written(fleet: Controller, tmp_path: Path) -> None:
+    (tmp_path / "compliance.json").write_text("broken", encoding="utf-8")
+    done, report = fleet.compliance(
+        directory=tmp_path, compliance_sign_with="gpg", compliance_sign_key="nobody@example.com"
+    )
+    assert done.code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "An earlier report was passed over: The earlier report" in said
+    assert "is not signed: gpg ended with 2: " in said
+    assert report["summary"]["total"] == 3
