@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Flow:
     lab: Lab
     world: World
     host: str
+    warnings: list[str] = field(default_factory=list)
 
     def variables(self, **changes: Any) -> Json:
         """The variables of the host as a playbook reads them; ``None`` takes one out."""
@@ -50,6 +51,7 @@ class Flow:
         names = list(OPERATIONS.get(operation, (operation,)))
         variables = read_variables(self.variables(**changes), host=self.host)
         task = Tasks(check)
+        self.warnings = task.warnings
         none = Crossings({})
         return one_host(self.host, variables, task.run, names, task.store, none, operation=operation, check_mode=check)
 
@@ -97,6 +99,7 @@ class Tasks:
     def __init__(self, check: bool) -> None:
         self.check = check
         self.store = RunStore(None)
+        self.warnings: list[str] = []
 
     def run(
         self,
@@ -112,7 +115,7 @@ class Tasks:
             arguments,
             check_mode=self.check or check,
             store=self.store,
-            warn=_silent,
+            warn=self.warnings.append,
             notice=_silent,
             trace=_silent,
             announce=announce,
@@ -120,7 +123,7 @@ class Tasks:
 
 
 def _silent(_text: str) -> None:
-    """Warnings are in the results."""
+    """What is told meanwhile is not looked at here."""
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,13 @@ def test_a_refusal_comes_before_anything_is_written_in_entra(munich: Flow, famil
     assert "application" not in result["steps"]
 
 
+@pytest.mark.parametrize("operation", ["application", "rotate_certificate"])
+def test_a_role_and_a_rotation_are_refused_as_early(munich: Flow, operation: str) -> None:
+    result = munich.run(operation, **PAID["contact_sync"])
+    assert result["error"]["kind"] == "unlicensed", result["msg"]
+    assert munich.writes("graph") == []
+
+
 def test_a_check_remembers_the_refusal_and_does_not_advise_the_rollout(munich: Flow) -> None:
     wanted = PAID["contact_sync"]
     before = munich.compliance(**wanted)

@@ -15,7 +15,10 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tcx_lab.ca import KeyPair, automation_key_pair, make_key_pair
 from tcx_lab.entra import mint_federated_token
 from tcx_lab.entra.keys import jwk
@@ -214,6 +217,38 @@ async def test_an_expired_certificate(kit: Kit) -> None:
     old = make_key_pair(kit.world, "old", days=1, start=kit.world.clock.now() - timedelta(days=5))
     seed.add_certificate(kit.world, kit.tenant, app["id"], old.certificate)
     answer = await kit.ask_token(client_id=app["appId"], client_assertion=_assertion(kit, old, app["appId"]))
+    _failed(answer, 401, "invalid_client", 700027)
+
+
+async def test_a_certificate_with_an_elliptic_curve_is_taken_and_signs_nobody_in(kit: Kit) -> None:
+    """As reported: the upload succeeds, and the first sign-in fails."""
+    app = seed.create_application(kit.world, kit.tenant, "x")
+    seed.ensure_service_principal(kit.world, kit.tenant, app)
+    key, now = ec.generate_private_key(ec.SECP256R1()), kit.world.clock.now()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pbx")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=100))
+        .sign(key, hashes.SHA256())
+    )
+    seed.add_certificate(kit.world, kit.tenant, app["id"], certificate)
+    (shown,) = kit.tenant.applications[app["id"]]["keyCredentials"]
+    thumb = base64.urlsafe_b64encode(bytes.fromhex(shown["customKeyIdentifier"])).rstrip(b"=").decode()
+    moment = int(kit.world.clock.time())
+    claims = {
+        "aud": f"https://login.lab/{kit.tenant.id}/oauth2/v2.0/token",
+        "iss": app["appId"],
+        "sub": app["appId"],
+        "nbf": moment,
+        "exp": moment + 600,
+    }
+    assertion = jwt.encode(claims, key, algorithm="ES256", headers={"x5t": thumb})
+    answer = await kit.ask_token(client_id=app["appId"], client_assertion=assertion)
     _failed(answer, 401, "invalid_client", 700027)
 
 
