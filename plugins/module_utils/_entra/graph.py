@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,9 @@ SERVICE = "Graph"
 
 _READ_WITHIN = 4
 """Attempts to read something that arrives cut off, empty, or as a page of something in between."""
+
+_LISTS = re.compile(r"^/(?:applications|servicePrincipals|users|groups|directory/deletedItems/[\w.]+)$")
+"""Lists that are there in every tenant."""
 
 MOST_PAGES = 20_000
 """A list of two million objects; one that goes on is not one."""
@@ -102,6 +106,9 @@ class Answer:
         error = fault(self.status, self.content, self.headers)
         if self.asked is not None:
             call, token = self.asked
+            if isinstance(error, NotFound) and _LISTS.search(call.path.partition("?")[0]):
+                # A list that is not found says nothing about what is in it.
+                error = error.as_kind(ServiceFault)
             if isinstance(error, Forbidden):
                 rights.explain(error, token, call.method, call.path)
             error.provisionally(_purpose(call))
@@ -174,7 +181,9 @@ class GraphClient:
         while True:
             attempt += 1
             answer = self._answered(call, once)
-            if not (_only_reads(call) and answer.unreadable and self._wait_for_sense(answer, attempt)):
+            # A batch that is not found is one that a replica, or something in between, does not know: no item was looked at.
+            senseless = answer.unreadable or (call.path == "/$batch" and answer.status == 404)
+            if not (_only_reads(call) and senseless and self._wait_for_sense(answer, attempt)):
                 return answer
 
     def _answered(self, call: Call, once: bool) -> Answer:

@@ -274,7 +274,7 @@ class MsalHttp:
             unreadable = self._unreadable(reply)
             if unreadable is None:
                 return MsalReply(reply)
-            if attempt >= _READABLE_WITHIN or reply.status >= 400:
+            if attempt >= _READABLE_WITHIN or (reply.status >= 400 and reply.status != 404):
                 raise unreadable
             self._context.deadline.pause(
                 self._context.deadline.backoff(attempt), f"{session.service} gave no readable answer"

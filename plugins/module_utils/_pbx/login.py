@@ -188,8 +188,9 @@ class Login:
 
 def _judges_nothing(reply: Reply) -> bool:
     """Whether an answer is cut off, or a failure without a reason: the services of the PBX restart, or the line is bad."""
-    readable = isinstance(reply.json(), dict) or reply.is_page
-    return not readable and (reply.status == 200 or reply.status >= 500)
+    if isinstance(reply.json(), dict):
+        return False
+    return reply.status == 404 or (not reply.is_page and (reply.status == 200 or reply.status >= 500))
 
 
 def _is_token(value: Any) -> bool:

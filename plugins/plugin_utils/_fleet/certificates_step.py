@@ -57,7 +57,7 @@ def put_back(
     if back is None:
         ended = "they cannot be put back, because Microsoft Graph does not show their bytes"
     elif back.get("failed"):
-        ended = f"they could not be put back: {back.get('msg')}"
+        ended = f"they could not be put back: {str(back.get('msg') or '').rstrip('.')}"
     else:
         ended = "they have been put back"
     cannot_sign_in = (unhealthy.get("error") or {}).get("kind") == "unhealthy"

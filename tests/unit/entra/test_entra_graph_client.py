@@ -21,7 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.challenge import c
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
@@ -227,3 +227,16 @@ def test_the_particulars_of_a_refusal_are_told() -> None:
     text = str(fault(400, content, {}))
     assert "redirectUris" in text
     assert "More than 256 values" in text
+
+
+def test_a_list_that_is_not_found_is_no_absence() -> None:
+    """A replica that knows nothing for a moment must not make an application look deleted."""
+    absent = {"error": {"code": "Request_ResourceNotFound", "message": "x"}}
+    for path, kind in (
+        ("/applications?$filter=x", errors.ServiceFault),
+        ("/directory/deletedItems/microsoft.graph.application?$top=999", errors.ServiceFault),
+        ("/applications/1", errors.NotFound),
+        ("/servicePrincipals/1/appRoleAssignments", errors.NotFound),
+    ):
+        answer = Answer(404, absent, {}, (Call("GET", path), Token("x", 0.0)))
+        assert answer.error.__class__ is kind, path
