@@ -46,6 +46,9 @@ MESSY: dict[str, Any] = {
     "tcx_timeout": "",
     "tcx_validate_certs": " ",
     "tcx_console_calendar_sync": {},
+    "entra_app_adopt": "",
+    "entra_app_guide_permissions": None,
+    "entra_app_features": " ",
 }
 
 
