@@ -83,7 +83,7 @@ def typed(home: Path, given: dict[str, Any], answers: dict[str, str]) -> tuple[i
     if not child:
         os.chdir(home)
         os.execve(line[0], line, known)
-    said, asked, end = "", 0, time.monotonic() + 120
+    said, asked, end = "", 0, time.monotonic() + 240
     questions = list(answers)
     try:
         while time.monotonic() < end:
