@@ -43,6 +43,7 @@ def templates(store: Store) -> dict[str, Item]:
 STEPS = (
     REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "steps.py",
     REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "captured.py",
+    REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "rotation.py",
 )
 
 # Whose steps the task fleet_rollout takes, with their variables.
