@@ -47,6 +47,8 @@ class Context:
     :param hide: registers a secret that was obtained on the way (a token), so that no output shows it.
     :param connections: kept-alive connections; one task's own, or those of a sweep over many PBXs.
     :param run_program: starts a program of this machine.
+    :param provisional: another task of this run reads the same again before it writes, so that no absence has to be
+        confirmed now.
     :param announce: is told what is about to be carried out, before anything of it is sent; what it raises ends the task.
     """
 
@@ -58,6 +60,7 @@ class Context:
     hide: Say = _silent
     connections: Connections = field(default_factory=Connections)
     run_program: RunProgram = _no_programs
+    provisional: bool = False
     announce: Callable[[Plan], None] = _unheard
 
     def http(

@@ -57,11 +57,13 @@ def run_capability(
     trace: Say,
     connections: Connections | None = None,
     announce: Callable[[Plan], None] | None = None,
+    provisional: bool = False,
 ) -> dict[str, Any]:
     """The result of one task, exactly as the module of the same name would give it.
 
     :param arguments: as written in the task, or :class:`HostArguments`, which know the names of their variables.
     :param announce: is told what is about to be written.
+    :param provisional: a later task of this run looks again before it writes.
     """
     names = names_of(arguments)
     try:
@@ -79,6 +81,7 @@ def run_capability(
         trace=trace,
     )
     task.context.run_program = run_program
+    task.context.provisional = provisional
     if connections is not None:
         task.context.connections = connections
     if announce is not None:

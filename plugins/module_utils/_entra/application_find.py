@@ -165,9 +165,25 @@ class Finder:
         seen = False
         for name in ("app_id", "unique_name"):
             if name in found and not found[name].ok and isinstance(found[name].error, NotFound):
+                if name == "unique_name" and self._was_absent_before():
+                    continue
                 application = absence.application(self.client, self.key, name)
                 if application is not None:
                     found[name], seen = Answer(200, application, {}), True
+        return seen
+
+    def _was_absent_before(self) -> bool:
+        """Whether two tasks of this run have found no application of the name, so that neither has to ask twice.
+
+        The first of them only judges what it finds (``provisional``); the one that writes is the second look.
+        """
+        context = self.client.context
+        key = self.client.shared_key(self.key.unique_name)
+        if context.provisional:
+            context.store.put("absent_once", key, True)
+            return True
+        seen = context.store.get("absent_once", key) is not None
+        context.store.drop("absent_once", key)
         return seen
 
     def _lookups(self) -> dict[str, Call]:

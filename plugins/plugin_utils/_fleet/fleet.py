@@ -167,6 +167,7 @@ class Fleet:
                 trace=functools.partial(say, "trace") if display.verbosity >= TRACE_VERBOSITY else _silent,
                 connections=shared,
                 announce=announce,
+                provisional=check and not self._check_mode,
             )
 
         return run_task

@@ -28,7 +28,7 @@ def _passed_on(playbook: str) -> set[str]:
 
 def test_commands_run_playbooks_that_exist() -> None:
     named = set(re.findall(r"ansible-playbook tcx\.m365\.(\w+)", PAGE))
-    assert named == {"bootstrap", "tenants", "rollout", "compliance"}
+    assert named == {"bootstrap", "tenants", "quickstart", "rollout", "compliance"}
     assert all((ROOT / "playbooks" / f"{name}.yml").is_file() for name in named)
 
 
