@@ -122,7 +122,7 @@ def test_templates_run_on_the_grouped_inventory_in_our_image(store: Store) -> No
     for item in store.of("job_template"):
         assert store.referred(item, "inventory").values["kind"] == "", item.name
         image = store.referred(item, "execution_environment").values["image"]
-        assert image == "registry.example.com/tcx-m365:1.0.0"
+        assert image == "registry.example.com/tcx-m365:2.0.0"
         credentials = {each.name for each in store.listed(item, "credentials")}
         gate = item.name.startswith("3CX gate")
         assert credentials == (set() if gate else {"Automation app", "Vault of the fleet"}), item.name

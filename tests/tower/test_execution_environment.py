@@ -64,7 +64,7 @@ def test_only_lower_bounds() -> None:
     ]
     assert bounds
     assert set(bounds) == {">="}
-    assert {entry["version"] for entry in definition["galaxy"]["collections"]} == {">=1.0.0"}
+    assert {entry["version"] for entry in definition["galaxy"]["collections"]} == {">=2.0.0"}
 
 
 def test_the_image_is_slim_and_runs_as_a_common_user(context: Path) -> None:

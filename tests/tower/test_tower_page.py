@@ -26,7 +26,7 @@ from tower_kit import GROUPS, REPOSITORY, Outcome
 
 PAGE = (REPOSITORY / "docs" / "tower.md").read_text(encoding="utf-8")
 REPOSITORY_URL = "https://git.example.com/telephony/telephony.git"
-IMAGE = "registry.example.com/tcx-m365:1.0.0"
+IMAGE = "registry.example.com/tcx-m365:2.0.0"
 #: What needs a registry, a package index, a git server, or a Java program (test_rulebook_runs.py).
 ELSEWHERE = ("python3 -m venv", "pip install", "ansible-galaxy", "cp ~/.ansible", "base=", "digest=", "ansible-builder")
 ELSEWHERE += ("podman", "git push", "export CONTROLLER_HOST", "ansible-rulebook")

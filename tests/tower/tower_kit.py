@@ -60,7 +60,7 @@ def write_fleet(place: Path, inventory: Any) -> None:
 
 
 VARIABLES: dict[str, Any] = {
-    "controller_setup_image": "registry.example.com/tcx-m365:1.0.0",
+    "controller_setup_image": "registry.example.com/tcx-m365:2.0.0",
     "controller_setup_playbooks_url": PLAYBOOKS_URL,
     "controller_setup_inventory_url": INVENTORY_URL,
     "controller_setup_slices": 2,
