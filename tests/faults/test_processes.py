@@ -89,7 +89,7 @@ def test_a_process_that_is_hit_leaves_what_the_next_run_completes(field: Field, 
         for name in left:  # what a killed process leaves belongs to Ansible, and holds no token in plain text
             for path in (made.directory / name).rglob("*"):
                 assert path.is_dir() or not TOKEN.search(path.read_text(errors="replace"))
-            shutil.rmtree(made.directory / name)
+            shutil.rmtree(made.directory / name, ignore_errors=True)  # where the next run has not removed it itself
 
 
 @pytest.mark.parametrize("flow", ["first rollout", "compliance"])
