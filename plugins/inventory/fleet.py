@@ -161,51 +161,48 @@ keyed_groups:
   - key: entra_tenant_id
     prefix: tenant
 
----
 # partner.tcx_fleet.yml: an Excel workbook with a title above its header; settings from its columns
-plugin: tcx.m365.fleet
-source: ../exports/partner portal.xlsx
-format: excel
-sheet: Instances
-header_row: 3
-columns:
-  inventory_hostname: Instance name
-  tcx_url: FQDN
-  tcx_console_user_sync.scope: Sync
-ignore_columns: [License key, Expiry]
-compose:
-  tcx_canary: inventory_hostname in ['acme', 'contoso']
-  tcx_console_contact_sync: "{'enabled': edition == 'Enterprise'}"
-strict: true
+#   plugin: tcx.m365.fleet
+#   source: ../exports/partner portal.xlsx
+#   format: excel
+#   sheet: Instances
+#   header_row: 3
+#   columns:
+#     inventory_hostname: Instance name
+#     tcx_url: FQDN
+#     tcx_console_user_sync.scope: Sync
+#   ignore_columns: [License key, Expiry]
+#   compose:
+#     tcx_canary: inventory_hostname in ['acme', 'contoso']
+#     tcx_console_contact_sync: "{'enabled': edition == 'Enterprise'}"
+#   strict: true
 
----
 # crm.tcx_fleet.yml: a CRM with an interface of its own, asked once an hour; secrets from HashiCorp Vault
-plugin: tcx.m365.fleet
-source: https://crm.example.com/api/customers?product=3cx
-format: json
-path: data.customers
-headers:
-  Authorization: "Bearer {{ lookup('ansible.builtin.env', 'CRM_TOKEN') }}"
-columns:
-  inventory_hostname: name
-  tcx_url: pbx.fqdn
-  entra_tenant_id: microsoft.tenant_id
-ignore_columns: ["*"]
-secrets:
-  tcx_client_secret: >-
-    {{ lookup('community.hashi_vault.vault_kv2_get', 'pbx/' ~ inventory_hostname, engine_mount_point='fleet').secret.api_key }}
-cache: true
-cache_plugin: ansible.builtin.jsonfile
-cache_connection: ~/.cache/tcx-fleet
-cache_timeout: 3600
+#   plugin: tcx.m365.fleet
+#   source: https://crm.example.com/api/customers?product=3cx
+#   format: json
+#   path: data.customers
+#   headers:
+#     Authorization: "Bearer {{ lookup('ansible.builtin.env', 'CRM_TOKEN') }}"
+#   columns:
+#     inventory_hostname: name
+#     tcx_url: pbx.fqdn
+#     entra_tenant_id: microsoft.tenant_id
+#   ignore_columns: ["*"]
+#   secrets:
+#     tcx_client_secret: >-
+#       {{ lookup('community.hashi_vault.vault_kv2_get', 'pbx/' ~ inventory_hostname, engine_mount_point='fleet').secret.api_key }}
+#   cache: true
+#   cache_plugin: ansible.builtin.jsonfile
+#   cache_connection: ~/.cache/tcx-fleet
+#   cache_timeout: 3600
 
----
 # one.tcx_fleet.yml: PBXs of one tenant, which group_vars name; the same credential for all of them from the environment
-plugin: tcx.m365.fleet
-source: pbxs.yml
-required: [tcx_url]
-secrets:
-  tcx_password: "{{ lookup('ansible.builtin.env', 'TCX_PASSWORD') }}"
+#   plugin: tcx.m365.fleet
+#   source: pbxs.yml
+#   required: [tcx_url]
+#   secrets:
+#     tcx_password: "{{ lookup('ansible.builtin.env', 'TCX_PASSWORD') }}"
 """
 
 import functools

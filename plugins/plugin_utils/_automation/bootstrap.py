@@ -75,7 +75,8 @@ _POLL_S = 3.0
 class RunTask(Protocol):
     """Runs a capability; the result as a task would have it."""
 
-    def __call__(self, capability: Capability, arguments: Mapping[str, Any], /, *, fresh: bool = False) -> Json: ...
+    def __call__(self, capability: Capability, arguments: Mapping[str, Any], /, *, fresh: bool = False) -> Json:
+        """:param fresh: with a sign-in of its own."""
 
 
 @dataclass
