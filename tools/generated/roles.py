@@ -63,6 +63,7 @@ BESIDES: Mapping[str, tuple[str, ...]] = {
 
 EVERYWHERE = ("unknown_variables",)
 
+_TEXTS = {"str": "Text.", "path": "A path."}
 _TYPES = {
     "bool": "A boolean.",
     "int": "A whole number.",
@@ -216,6 +217,10 @@ def linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         words = []
         if option["type"] in _TYPES:
             words.append(_TYPES[option["type"]])
+            shown["type"] = "raw"
+        elif option["type"] in _TEXTS and "default" in option:
+            # Where there is a default, ansible-core 2.16 refuses null for text.
+            words.append(_TEXTS[option["type"]])
             shown["type"] = "raw"
         elif option["type"] == "list" and "default" in option:
             # Where there is a default, Ansible takes null for a list that it cannot read.
