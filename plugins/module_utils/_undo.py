@@ -106,9 +106,9 @@ def _entry(raw: Any, kinds: Kinds) -> Entry:
     if kind is None or not isinstance(details, Mapping):
         raise BadInput(f"{' '.join(key)!r} is nothing that can be undone here", tried="read what is to be undone")
     for side in ("before", "after"):
-        if not _fits(raw.get(side), kind):
+        if side not in raw or not _fits(raw[side], kind):
             raise BadInput(f"{side} of {' '.join(key)!r} is not a {kind}", tried="read what is to be undone")
-    return Entry(key[0], key[1], raw.get("before"), raw.get("after"), details)
+    return Entry(key[0], key[1], raw["before"], raw["after"], details)
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -59,7 +59,7 @@ def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
     key = Key(app_id=desired.key.app_id) if desired.key.app_id else Key(unique_name=desired.key.unique_name)
     resources = sorted({each.resource for each in requests.values()})
     finder = Finder(client, key, catalogs, resources, owners=any(each.field == "owners" for each in listed))
-    judge = _Judge(task, client, desired)
+    judge = _Judge(task, client, desired, only_looks=not listed)
     finder.judge = judge.never
     desired = dataclasses.replace(desired, key=key, stated=judge.stated)
     within = float(params["wait_timeout"])
@@ -97,11 +97,15 @@ def _requests(listed: Sequence[Entry]) -> dict[tuple[str, str], names.RequestedP
 
 
 class _Judge:
-    """Whether an application may be changed for the PBX of the task."""
+    """Whether an application may be changed for the PBX of the task.
 
-    def __init__(self, task: Task, client: GraphClient, desired: Desired) -> None:
+    :param only_looks: nothing of it is undone, and what is granted to it next depends on whose it is all the same.
+    """
+
+    def __init__(self, task: Task, client: GraphClient, desired: Desired, *, only_looks: bool = False) -> None:
         self._client = client
         self._check_mode = task.check_mode
+        self._only_looks = only_looks
         self._caller = caller_of(client)
         self._desired = desired
         self._pbx = pbx_of(task.params)
@@ -114,12 +118,13 @@ class _Judge:
 
     def check(self, observed: Observed, plan: Plan) -> None:
         """Raise what forbids the plan."""
-        if not plan:
+        entity = observed.application or observed.deleted or {}
+        if not plan and not (self._only_looks and entity):
             return
         token, target = self._client.tokens.get(), self._desired.key.text()
-        if not self._check_mode:
+        if plan and not self._check_mode:
             rights.require(token, rights.WRITE_APPLICATIONS, "change the application", target)
-        why = self._foreign(observed.application or observed.deleted or {})
+        why = self._foreign(entity)
         if why:
             raise NotOurs(
                 why,

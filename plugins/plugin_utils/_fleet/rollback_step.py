@@ -53,8 +53,8 @@ def part(work: Work, step: str) -> list[Mapping[str, Any]]:
     return list((work.result("snapshot").get("parts") or {}).get(step) or ())
 
 
-def has_part(step: str) -> Callable[[Work], bool]:
-    return lambda work: bool(part(work, step))
+def has_part(*steps: str) -> Callable[[Work], bool]:
+    return lambda work: any(part(work, step) for step in steps)
 
 
 def application(work: Work) -> dict[str, Any]:

@@ -466,7 +466,8 @@ _STEPS = (
         rollback_step.undo_application("restore_application"),
         azure_app_registration.CAPABILITY,
         needs=("snapshot",),
-        when=rollback_step.has_part("restore_application"),
+        # Nothing is granted to an application that was not looked at, even where nothing of it is undone.
+        when=rollback_step.has_part("restore_application", "restore_consent"),
     ),
     Step(
         "restore_consent",

@@ -70,6 +70,7 @@ def test_what_was_about_to_be_written_is_undone_as_well() -> None:
         ({"changes": [change("settings", "__class__", 1, 2)]}, "nothing that can be undone"),
         ({"changes": [change("tenant", "state", "present", "absent")]}, "nothing that can be undone"),
         ({"changes": [{**PHOTO, "details": "x"}]}, "nothing that can be undone"),
+        ({"changes": [{"target": "settings", "field": "user_sync.photo"}]}, "before"),
         ({"changes": [change("application", "tags", [], ["x"], "another-object")]}, "another object"),
     ],
 )

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rollback gives back what a run has taken, and nothing to somebody who has got in since."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
+from ansible_collections.tcx.m365.tests.attacks.inprocess import Run
+from tcx_lab import hostile
+from tcx_lab.graph import seed
+from tcx_lab.hostile import Intruder
+
+EXTRA = "Group.Read.All"
+
+
+def _revoked(scene: Scene, directory: Path) -> tuple[Any, Any]:
+    """Tenant and application of a PBX from which a run has revoked a permission that an administrator had granted."""
+    tenant, automation = scene.tenant("acme"), scene.world.automation
+    assert automation is not None
+    caller = next(each for each in tenant.service_principals.values() if each["appId"] == automation.app_id)
+    seed.grant_app_roles(scene.world, tenant, caller["id"], {"DelegatedPermissionGrant.ReadWrite.All"})
+    assert not _run(scene, directory, "rollout", "first").get("failed")
+    application = scene.application("pbx0")
+    assert application is not None
+    principal = seed.ensure_service_principal(scene.world, tenant, application)
+    seed.grant_app_roles(scene.world, tenant, principal["id"], {EXTRA})
+    revoked = _run(scene, directory, "rollout", "second", entra_app_exclusive=True)
+    assert not revoked.get("failed"), revoked["msg"]
+    assert scene.roles(application) == GUIDE
+    return tenant, application
+
+
+def _run(scene: Scene, directory: Path, operation: str, name: str, **variables: Any) -> dict[str, Any]:
+    content = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))
+    run = Run.begin(content, ["pbx0"], directory / name, snapshot_dir=str(directory / "kept"), **variables)
+    return run.operation(operation)["pbx0"]
+
+
+@pytest.mark.parametrize("what", ["secret", "federated", "owner"])
+def test_a_permission_does_not_come_back_to_an_application_that_others_hold(
+    scene: Scene, tmp_path: Path, what: str
+) -> None:
+    tenant, application = _revoked(scene, tmp_path)
+    if what == "secret":
+        seed.add_secret(scene.world, tenant, application["id"])
+    elif what == "federated":
+        hostile.add_federated(scene.world, tenant, application["id"])
+    else:
+        Intruder(scene.world, tenant).become_owner(application)
+    undone = _run(scene, tmp_path, "rollback", "third", snapshot="latest")
+    assert scene.roles(application) == GUIDE, undone
+    assert undone.get("failed"), undone
+
+
+def test_a_permission_comes_back_where_nobody_else_holds_the_application(scene: Scene, tmp_path: Path) -> None:
+    _tenant, application = _revoked(scene, tmp_path)
+    undone = _run(scene, tmp_path, "rollback", "third", snapshot="latest")
+    assert not undone.get("failed"), undone
+    assert scene.roles(application) == GUIDE | {EXTRA}
+
+
+def test_what_was_deleted_comes_back_without_permissions_where_others_hold_it(scene: Scene, tmp_path: Path) -> None:
+    assert not _run(scene, tmp_path, "rollout", "first").get("failed")
+    tenant, application = scene.tenant("acme"), scene.application("pbx0")
+    assert application is not None
+    hostile.add_federated(scene.world, tenant, application["id"])
+    assert not _run(scene, tmp_path, "offboard", "second", offboard_confirm=True).get("failed")
+    undone = _run(scene, tmp_path, "rollback", "third", snapshot="latest")
+    back = next((each for each in tenant.applications.values() if each["appId"] == application["appId"]), None)
+    assert back is None or scene.roles(back) == set(), undone
+
+
+def test_a_snapshot_leads_no_permission_to_an_application_of_somebody_else(scene: Scene, tmp_path: Path) -> None:
+    _tenant, application = _revoked(scene, tmp_path)
+    vendor = scene.vendor(passwordCredentials=[], keyCredentials=[])
+    held = scene.roles(vendor)
+    (kept,) = (tmp_path / "kept" / "latest").glob("*.json")
+    kept.write_text(kept.read_text().replace(application["appId"], vendor["appId"]))
+    undone = _run(scene, tmp_path, "rollback", "third", snapshot="latest")
+    assert scene.roles(vendor) == held
+    assert "carry the tag" in undone["msg"]
