@@ -141,3 +141,16 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
 def test_links_of_the_readme_work_outside_of_the_repository() -> None:
     """Galaxy and an installed artifact show it where no other file of the repository is."""
     assert [target for target in links(ROOT / "README.md") if not target.startswith("https://")] == []
+
+
+def test_the_readme_lists_everything_that_is_in_the_collection() -> None:
+    """A playbook that is not in the list is one that nobody finds."""
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## What is in it")[2].partition("\n- [")[0]
+    rows = dict(re.findall(r"^\| (\w+) \| (.*) \|$", table, re.MULTILINE))
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    for kind, names in (
+        ("Playbooks", PLAYBOOKS),
+        ("Roles", {path.name for path in (ROOT / "roles").iterdir()}),
+        ("Modules", {name for name in modules if name.removesuffix("_info") not in modules - {name}}),
+    ):
+        assert set(re.findall(r"`([a-z]\w+)`", rows[kind])) == names, kind
