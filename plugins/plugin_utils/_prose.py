@@ -30,14 +30,18 @@ _OBJECTS = {
     "presence": "presence account",
     "sign_in": "sign-in of users",
 }
-CREATE, CHANGE, REMOVE = "create", "change", "remove"
-_WILL = {CREATE: "will be created", CHANGE: "will be changed", REMOVE: "will be removed"}
-_DONE = {CREATE: "created", CHANGE: "changed", REMOVE: "removed"}
+CREATE, CHANGE, REMOVE, RESTORE, WRITE = "create", "change", "remove", "restore", "write"
+_DONE = {CREATE: "created", CHANGE: "changed", REMOVE: "removed", RESTORE: "restored", WRITE: "written"}
+_WILL = {**{action: f"will be {done}" for action, done in _DONE.items()}, WRITE: _DONE[WRITE]}
+"""A file of the controller is written in check mode as well."""
 
 
 @dataclass(frozen=True)
 class ObjectPlan:
-    """What happens to one object of a PBX: ``create``, ``change`` or ``remove``, and its lines of a diff."""
+    """What happens to one object of a PBX, or to the file that describes it: the action, and its lines of a diff.
+
+    :ivar action: ``create``, ``change``, ``remove``, ``restore`` (of what was deleted), or ``write`` (a file).
+    """
 
     name: str
     action: str
@@ -48,7 +52,7 @@ class ObjectPlan:
 class Totals:
     """What the runs on all PBXs came to, by host: the last outcome of a host counts, unless it failed before.
 
-    :ivar outcomes: ``changed``, ``unchanged``, ``failed`` or ``not reached`` by host.
+    :ivar outcomes: ``changed``, ``written`` (its file alone), ``unchanged`` or ``failed`` by host.
     :ivar plans: the objects of each host.
     """
 
@@ -58,10 +62,10 @@ class Totals:
     def add(self, host: str, result: Mapping[str, Any]) -> None:
         """Count a result of that host."""
         before = self.outcomes.get(host)
-        outcome = "failed" if result.get("failed") else "changed" if result.get("changed") else "unchanged"
+        outcome = _outcome(result)
         if before != "failed" and not (before == "changed" and outcome == "unchanged"):
             self.outcomes[host] = outcome
-        if result.get("changes"):
+        if object_plans(result):
             self.plans[host] = object_plans(result)
 
     def add_failure(self, host: str) -> None:
@@ -70,7 +74,8 @@ class Totals:
 
     def summary(self, *, check_mode: bool = False) -> str:
         """``42 PBXs: 3 changed, 38 unchanged, 1 failed``; in check mode ``3 to change``."""
-        words = {"changed": "to change" if check_mode else "changed", "unchanged": "unchanged", "failed": "failed"}
+        words = {name: name for name in ("changed", "written", "unchanged", "failed")}
+        words["changed"] = "to change" if check_mode else "changed"
         total = len(self.outcomes)
         counts = [(sum(1 for each in self.outcomes.values() if each == name), word) for name, word in words.items()]
         told = ", ".join(f"{number:,} {word}" for number, word in counts if number)
@@ -78,15 +83,26 @@ class Totals:
 
     def plan(self) -> str:
         """``Plan: 3 to create, 1 to change, 0 to remove.``, counted in objects, and the PBXs that this touches."""
-        counts = dict.fromkeys((CREATE, CHANGE, REMOVE), 0)
+        counts = dict.fromkeys(_DONE, 0)
         for plans in self.plans.values():
             for each in plans:
                 counts[each.action] += 1
+        if counts.pop(WRITE) and not any(counts.values()):
+            return "No changes to a PBX or a tenant."
         if not any(counts.values()):
             return "No changes: every object that was checked is as the inventory describes it."
-        told = ", ".join(f"{number} to {action}" for action, number in counts.items())
+        always = (CREATE, CHANGE, REMOVE)
+        told = ", ".join(f"{number} to {action}" for action, number in counts.items() if number or action in always)
         touched = sum(1 for plans in self.plans.values() if plans)
         return f"Plan: {told} (on {touched:,} {'PBX' if touched == 1 else 'PBXs'})."
+
+
+def _outcome(result: Mapping[str, Any]) -> str:
+    if result.get("failed"):
+        return "failed"
+    if not result.get("changed"):
+        return "unchanged"
+    return "written" if result.get("captured") else "changed"
 
 
 def object_plans(result: Mapping[str, Any]) -> list[ObjectPlan]:
@@ -94,7 +110,9 @@ def object_plans(result: Mapping[str, Any]) -> list[ObjectPlan]:
     by_object: dict[str, list[Mapping[str, Any]]] = {}
     for change in result.get("changes") or ():
         by_object.setdefault(str(change.get("target", "")), []).append(change)
-    return [_object_plan(result, target, changes) for target, changes in by_object.items()]
+    plans = [_object_plan(result, target, changes) for target, changes in by_object.items()]
+    path = (result.get("captured") or {}).get("path")
+    return [*plans, ObjectPlan(visible(str(path)), WRITE, ())] if path and result.get("changed") else plans
 
 
 def _object_plan(result: Mapping[str, Any], target: str, changes: list[Mapping[str, Any]]) -> ObjectPlan:
@@ -104,13 +122,20 @@ def _object_plan(result: Mapping[str, Any], target: str, changes: list[Mapping[s
         if change.get("field") == "adopted":
             continue  # said above all others, in words
         if change.get("field") == "state":
-            action = REMOVE if change.get("after") == "absent" else CREATE
+            action = _action(change)
         else:
             shown.append(change)
     lines = [line for change in shown for line in _change_lines(change)]
     if len(lines) > LIMITS.differences:
         lines = [*lines[: LIMITS.differences], f"... and {len(lines) - LIMITS.differences} more"]
     return ObjectPlan(_object_name(result, target, shown), action, tuple(lines))
+
+
+def _action(change: Mapping[str, Any]) -> str:
+    """What a change of the state of a whole object does to it."""
+    if change.get("after") != "present":
+        return REMOVE  # "absent" can be restored for 30 days, "purged" never
+    return RESTORE if change.get("before") == "deleted" else CREATE
 
 
 def _object_name(result: Mapping[str, Any], target: str, changes: list[Mapping[str, Any]]) -> str:
@@ -198,8 +223,13 @@ def verified_line(result: Mapping[str, Any]) -> str:
     if steps.get("sign_in") == "ok":
         parts.append("sign-in is ready")
     if result.get("version"):
-        parts.append(f"3CX {visible(str(result['version']))} {visible(str(result.get('edition') or ''))}".rstrip())
+        parts.append(_release(visible(str(result["version"])), visible(str(result.get("edition") or ""))))
     return ", ".join(parts)
+
+
+def _release(version: str, edition: str) -> str:
+    # Before 20.0.10 a PBX says its product code alone: "unknown (3CXPSENT)".
+    return f"3CX {version}, edition {edition}" if edition.startswith("unknown") else f"3CX {version} {edition}".rstrip()
 
 
 def _indented(text: str, indent: str, further: str | None = None) -> str:

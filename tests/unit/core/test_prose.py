@@ -79,6 +79,40 @@ def test_removed_objects_and_values() -> None:
     ]
 
 
+def test_what_is_deleted_permanently_is_removed_and_what_comes_back_is_restored() -> None:
+    purged = {**WORKS, "changes": [change("application", "state", "present", "purged")]}
+    emptied = {**WORKS, "changes": [change("application", "state", "deleted", "purged")]}
+    restored = {**WORKS, "changes": [change("service_principal", "state", "deleted", "present")]}
+    assert lines(purged)[0] == "# acme: application removed"
+    assert lines(emptied, check_mode=True)[0] == "# acme: application will be removed"
+    assert lines(restored)[0] == "# acme: service principal restored"
+    totals = Totals()
+    for host, result in (("acme", purged), ("bolt", restored)):
+        totals.add(host, {**result, "changed": True})
+    assert totals.plan() == "Plan: 0 to create, 0 to change, 1 to remove, 1 to restore (on 2 PBXs)."
+
+
+def test_a_captured_file_is_written_or_nothing_changes() -> None:
+    """One line must not say "no changes" where the next counts the PBX as changed."""
+    captured = {**WORKS, "changes": [], "captured": {"path": "/srv/captured/host_vars/acme.yml"}}
+    for check_mode in (False, True):  # it is written in check mode as well
+        told = lines({**captured, "changed": True}, check_mode=check_mode)
+        assert told[0] == "# acme: /srv/captured/host_vars/acme.yml written"
+    assert lines({**captured, "changed": False})[0].startswith("# acme: no changes (")
+    totals = Totals()
+    totals.add("acme", {**captured, "changed": True})
+    totals.add("bolt", {**captured, "changed": False})
+    assert totals.plan() == "No changes to a PBX or a tenant."
+    assert totals.summary(check_mode=True) == "2 PBXs: 1 written, 1 unchanged"
+
+
+def test_an_edition_that_the_pbx_does_not_report_is_named_as_one() -> None:
+    told = lines({**WORKS, "edition": "unknown (3CXPSENT)", "changes": []})
+    assert told == [
+        "# acme: no changes (Microsoft 365 works on the PBX, sign-in is ready, 3CX 20.0.10, edition unknown (3CXPSENT))"
+    ]
+
+
 def test_a_long_list_is_cut_with_its_length() -> None:
     many = [change("settings", f"option_{number}", False, True) for number in range(100)]
     told = lines({"changed": True, "changes": many, "steps": STEPS}, check_mode=True)
