@@ -35,6 +35,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERA
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     HostResult,
     Report,
@@ -96,7 +97,8 @@ class ActionModule(ActionBase):
             return dict(result, **problem)
         try:
             given = {name: value for name, value in plain(self._task.args).items() if not _is_empty(value)}
-            options = read_arguments(ARGUMENT_SPEC, given).parameters
+            names = variables_of_options(self._task)
+            options = read_arguments(ARGUMENT_SPEC, given, names=names).parameters
         except M365Error as error:
             return dict(result, **failure(error))
         if options["keep"] < 0:

@@ -18,6 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, 
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._list import export
+from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "directory": {"type": "path", "default": "./captured"},
@@ -38,7 +39,8 @@ class ActionModule(ActionBase):
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
         try:
-            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
+            names = variables_of_options(self._task)
+            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args), names=names).parameters
             written = self._write(options, known)
         except M365Error as error:
             return dict(result, **failure(error))

@@ -31,6 +31,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments a
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.orphans import ORPHAN, Pbx, Tenant, judge, table
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_file
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -59,7 +60,8 @@ class ActionModule(ActionBase):
             return dict(result, **problem)
         try:
             given = {name: value for name, value in plain(self._task.args).items() if value not in (None, "")}
-            options = read_arguments(ARGUMENT_SPEC, given).parameters
+            names = variables_of_options(self._task)
+            options = read_arguments(ARGUMENT_SPEC, given, names=names).parameters
             found = self._found(task_vars, options["concurrency"])
         except M365Error as error:
             return dict(result, **failure(error))

@@ -35,6 +35,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, identity_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "operation": {"type": "str", "choices": list(OPERATIONS), "default": "rollout"},
@@ -63,7 +64,8 @@ class ActionModule(CollectionAction):
         if problem:
             return dict(result, **problem)
         try:
-            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
+            known_as = variables_of_options(self._task)
+            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args), names=known_as).parameters
         except M365Error as error:
             return dict(result, **failure(error))
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
