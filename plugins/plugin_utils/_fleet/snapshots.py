@@ -34,6 +34,8 @@ LATEST = "latest"
 
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _MOST_BYTES = 16 * 1024 * 1024
+_TRIES = 1000
+"""How often a directory that vanishes is made again: each other host of a run removes it at most once."""
 _KIND = "snapshot_run"
 _TRIED = "keep what this run changes"
 _TRIED_READ = "read the snapshot"
@@ -79,7 +81,6 @@ class Snapshots:
         """
         path = self.path(run, host)
         with _told(_TRIED, self.directory, _REMEDY):
-            _make_private(os.path.dirname(path))
             _replace(path, json.dumps(content, indent=1, ensure_ascii=True).encode("ascii") + b"\n")
             if latest:
                 self._point_to(run)
@@ -88,9 +89,7 @@ class Snapshots:
     def check_writable(self, run: str) -> None:
         """Raise :class:`BadInput` where this run could not keep what it changes."""
         with _told(_TRIED, self.directory, _REMEDY):
-            folder = os.path.join(self.directory, run)
-            _make_private(folder)
-            descriptor, path = tempfile.mkstemp(dir=folder, prefix=".check-")
+            descriptor, path = _temporary(os.path.join(self.directory, run), ".check-")
             os.close(descriptor)
             os.unlink(path)
 
@@ -198,12 +197,24 @@ def _make_private(folder: str) -> None:
         _make_private(parent)
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
-    if not os.path.isdir(folder):
+    if os.path.lexists(folder) and not os.path.isdir(folder):
         raise NotADirectoryError(20, "something else than a directory is in its place")
 
 
+def _temporary(folder: str, prefix: str) -> tuple[int, str]:
+    """An open file, mode 0600, in a directory that is made where it is missing.
+
+    Another host of the same run, that has changed nothing, may remove the directory while it is still empty.
+    """
+    for _ in range(_TRIES):
+        _make_private(folder)
+        with contextlib.suppress(FileNotFoundError):
+            return tempfile.mkstemp(dir=folder, prefix=prefix)
+    return tempfile.mkstemp(dir=folder, prefix=prefix)
+
+
 def _replace(path: str, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".snapshot-")  # mode 0600 by mkstemp
+    descriptor, temporary = _temporary(os.path.dirname(path), ".snapshot-")
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)

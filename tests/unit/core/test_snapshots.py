@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,28 @@ def test_files_and_directories_are_private(kept: Snapshots) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [each.name for each in path.parent.iterdir()] == ["acme.json"]
     assert kept.read(RUN, "acme") == {"host": "acme"}
+
+
+def test_another_host_that_changed_nothing_takes_the_directory_away(
+    kept: Snapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between making it and using it: PBXs of a run are worked on together, and most of them change nothing."""
+    real, vanished = tempfile.mkstemp, []
+
+    def as_the_other_host_ends(*arguments: Any, **options: Any) -> tuple[int, str]:
+        if len(vanished) < 2:
+            kept.forget_empty(RUN)
+            vanished.append(not Path(kept.directory, RUN).exists())
+        return real(*arguments, **options)
+
+    for use in (lambda: kept.check_writable(RUN), lambda: kept.write(RUN, "acme", {"host": "acme"}, latest=True)):
+        vanished.clear()
+        monkeypatch.setattr("tempfile.mkstemp", as_the_other_host_ends)
+        use()
+        monkeypatch.undo()
+        assert vanished == [True, True]
+    assert kept.read(RUN, "acme") == {"host": "acme"}
+    assert [each.name for each in Path(kept.directory, RUN).iterdir()] == ["acme.json"]
 
 
 @pytest.mark.parametrize("host", ["../../evil", "a/b", ".hidden", "-rf", "x" * 300, "naïve", "latest", "%2e%2e"])
