@@ -159,7 +159,7 @@ def _unknown(client: GraphClient, found: Json, params: Mapping[str, Any], caller
         for each in federated
         if (str(each.get("issuer")), str(each.get("subject"))) not in pairs
     ]
-    unknown += [f"the owner {adoption.owner_name(each)}" for each in owners if str(each.get("id")) not in people]
+    unknown += [f"the owner {adoption.owner_in_words(each)}" for each in owners if str(each.get("id")) not in people]
     return unknown
 
 

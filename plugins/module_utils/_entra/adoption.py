@@ -278,7 +278,9 @@ def unknown_holders(candidate: Candidate, claim: Claim, caller: Caller) -> list[
     known = {each.lower() for each in claim.known_owners} | {caller.principal_id.lower()}
     for where, owners in (("", candidate.owners), (" of its service principal", candidate.principal_owners)):
         holders += [
-            f"the owner{where} {owner_name(owner)}" for owner in owners if str(owner.get("id", "")).lower() not in known
+            f"the owner{where} {owner_in_words(owner)}"
+            for owner in owners
+            if str(owner.get("id", "")).lower() not in known
         ]
     return list(dict.fromkeys(holders))
 
@@ -304,8 +306,14 @@ def credentials(candidate: Candidate, claim: Claim, caller: Caller) -> list[Cred
     return found
 
 
+def owner_in_words(owner: Mapping[str, Any]) -> str:
+    """An owner in a sentence; a display name, which anybody may choose, in quotes."""
+    name = owner_name(owner)
+    return repr(name) if owner.get("displayName") and not owner.get("userPrincipalName") else name
+
+
 def owner_name(owner: Mapping[str, Any]) -> str:
-    """An owner in a sentence."""
+    """An owner as a value."""
     name = owner.get("userPrincipalName") or owner.get("displayName") or owner.get("appId") or owner.get("id")
     return f"{name} (guest)" if owner.get("userType") == "Guest" or "#EXT#" in str(name) else str(name)
 
@@ -313,7 +321,7 @@ def owner_name(owner: Mapping[str, Any]) -> str:
 def adoption_in_words(candidate: Candidate, claim: Claim, caller: Caller, *, done: bool) -> str:
     """What the operator reads and approves: ``would ADOPT application X (name, owners, roles, credentials)``."""
     application = candidate.application
-    owners = ", ".join(owner_name(each) for each in candidate.owners) or "none"
+    owners = ", ".join(owner_in_words(each) for each in candidate.owners) or "none"
     roles = ", ".join(sorted(candidate.granted)) if candidate.granted else "none"
     if candidate.granted is None:
         roles = "not read"

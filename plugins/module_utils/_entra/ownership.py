@@ -30,6 +30,7 @@ PBX_TAG = "tcx.m365:pbx="
 ADOPTED_TAG = "tcx.m365:adopted"
 """Tag of an application that was there before us: what others made of it stays."""
 
+_ID = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _NAME = re.compile(re.escape(MARK) + r" \d{4}-\d{2}-\d{2}(?: (?P<pbx>\S+))?")
 _LONGEST = 60
 """Graph cuts a display name of a key off at 90 characters (documented), of which the mark and a date take 20."""
@@ -212,4 +213,6 @@ class Credential:
         """In a sentence."""
         kinds = {"certificate": "certificate", "secret": "client secret", "federated": "federated credential"}
         where = "" if self.on == "application" else " of its service principal"
-        return f"the {kinds[self.kind]} {self.name}{where}"
+        # Whoever made it chose its name: in quotes it cannot go on as a sentence of ours.
+        name = self.name if _ID.fullmatch(self.name) else repr(self.name)
+        return f"the {kinds[self.kind]} {name}{where}"

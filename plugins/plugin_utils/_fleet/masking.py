@@ -24,8 +24,12 @@ _GUID = re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b")
 _MAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 _ADDRESS = re.compile(
     r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\[[0-9a-fA-F:.]{3,}\]|\b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F]{1,4}\b"
+    r"|(?<![\w:])(?=[0-9a-fA-F:]*::)[0-9a-fA-F:]{3,39}(?![\w:])"
 )
-_NAME = re.compile(r"\b(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}\b")
+_NAME = re.compile(r"\b(?:[^\W_](?:[^\W_]|-(?=[^\W_]|-))*\.)+[^\W\d_]{2,}\b")
+_QUOTED = re.compile(r"(?<!\w)(?:'([^'\n]{1,200})'|\"([^\"\n]{1,200})\")(?!\w)")
+_HARMLESS = re.compile(r"(?:<\w+ \d+>|\$?[a-z]+(?:[A-Z][a-z]*)+|[a-z0-9]+(?:_[a-z0-9]+)+|AADSTS\d+|\d+)")
+"""What may stay in quotes: what is masked already, and words in the style of interfaces (``appId``, ``tcx_url``)."""
 _LONG = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{40,}(?![A-Za-z0-9+/=_-])")
 _PATH = re.compile(r"(?<![\w/:.])/(?:[\w.@+ -]+/)+[\w.@+-]+")
 _LINE = re.compile(r"(?P<method>[A-Z]+) (?P<url>\S+) -> (?P<status>\d{3}) in (?P<seconds>[\d.]+) s ?(?P<id>\S*)")
@@ -84,7 +88,20 @@ class Mask:
         for pattern, kind in ((_GUID, "id"), (_MAIL, "person"), (_ADDRESS, "address")):
             text = pattern.sub(functools.partial(self._numbered, kind), text)
         text = _NAME.sub(self._host_name, text)
-        return _LONG.sub(functools.partial(self._numbered, "data"), text)
+        text = _LONG.sub(functools.partial(self._numbered, "data"), text)
+        # What somebody in a tenant or on a PBX has called something is known to no inventory; sentences quote it.
+        return _QUOTED.sub(self._quoted, text)
+
+    def name(self, variable: str) -> str:
+        """The name of a variable, whole or not at all: people put the names of customers into it."""
+        return "<variable>" if self.text(variable.replace("_", " ")) != variable.replace("_", " ") else variable
+
+    def _quoted(self, found: re.Match[str]) -> str:
+        inner = found[1] or found[2]
+        schema = "." in inner and " " not in inner and _is_of_the_schema(inner)
+        if schema or inner.lower() in _COMMON or _HARMLESS.fullmatch(inner):
+            return found[0]
+        return found[0] if _PUBLIC_NAMES.fullmatch(inner) or _FILES.fullmatch(inner) else self._word("name", inner)
 
     def _numbered(self, kind: str, found: re.Match[str]) -> str:
         return self._word(kind, found[0])

@@ -16,11 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.release import __version__ as ansible_version
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.masking import Mask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import collection_version
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import role_defaults
 
 SCHEMA_VERSION = 1
+_LONGEST = 60
 _PACKAGES = ("cryptography", "jinja2", "msal", "requests", "urllib3")
 _ENDPOINTS = {"tcx_url": "3CX", "entra_graph_endpoint": "Graph", "entra_authority_host": "Entra"}
 
@@ -66,15 +68,18 @@ def entry(result: Mapping[str, Any], trace: Sequence[str], variables: Mapping[st
     return {
         "pbx": mask.text(str(result["host"])),
         "verdict": result["verdict"],
-        "version": result.get("version") or "",
-        "edition": result.get("edition") or "",
+        # A PBX says whatever it likes.
+        "version": _inline(mask.text(str(result.get("version") or "")))[:_LONGEST],
+        "edition": _inline(mask.text(str(result.get("edition") or "")))[:_LONGEST],
         "reasons": [mask.text(str(each)) for each in result.get("reasons") or ()],
         "attention": [mask.text(str(each)) for each in result.get("attention") or ()],
         "changes": [f"{each['target']}.{each['field']}" for each in result.get("changes") or ()],
         "controls": {str(each["id"]): str(each["result"]) for each in result.get("controls") or ()},
         # Which variables are set decides what happens; what they are set to is nobody's business.
-        "variables": sorted(name for name, value in variables.items() if _is_given(name, value)),
-        "unknown_variables": [str(each.get("variable")) for each in result.get("unknown_variables") or ()],
+        "variables": sorted({_named(name, mask) for name, value in variables.items() if _is_given(name, value)}),
+        "unknown_variables": [
+            _named(str(each.get("variable")), mask) for each in result.get("unknown_variables") or ()
+        ],
         "requests": [each for each in requests if each],
     }
 
@@ -113,6 +118,10 @@ def _inline(text: str) -> str:
 
 def _is_given(name: str, value: Any) -> bool:
     return not name.startswith("ansible_") and value != role_defaults().get(name)
+
+
+def _named(variable: str, mask: Mask) -> str:
+    return variable if variable in families.variables() else mask.name(variable)
 
 
 def _texts(value: Any) -> Iterator[str]:

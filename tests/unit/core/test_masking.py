@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import json
 import string
 
 import pytest
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import support
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.masking import Mask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,15 @@ SERVICES = {"acme.example.com:5001": "3CX"}
         ("application of Müller & Söhne", "application of <value 3>"),
         ("no file /home/jane/keys/acme/public_key.pem", "no file <file 1>"),
         ("key MIIC" + "A" * 60, "key <data 1>"),
+        ("münchen.kunde-süd.example is unknown", "<host 1> is unknown"),
+        ("2001:db8::17 and ::1 answered at 12:30:45", "<address 1> and <address 2> answered at 12:30:45"),
+        ("adopt the application (04c1 'Kunde Süd'): no", "adopt the application (04c1 <name 1>): no"),
+        (
+            "it holds the client secret \"O'Brien Ltd\" and 'Contoso'",
+            "it holds the client secret <name 1> and <name 2>",
+        ),
+        ("the PBX's key and the tenant's", "the PBX's key and the tenant's"),
+        ("'signInAudience' and 'User.Read.All' and 'tcx_url'", "'signInAudience' and 'User.Read.All' and 'tcx_url'"),
     ],
 )
 def test_sentences_lose_their_names(said: str, masked: str) -> None:
@@ -80,6 +91,23 @@ def test_requests_are_rebuilt_from_what_is_harmless(
     shape = MASK.request(line, SERVICES)
     assert shape is not None
     assert (shape["service"], shape["path"], shape.get("parameters")) == (service, path, parameters)
+
+
+def test_what_a_pbx_and_the_names_of_variables_tell_is_masked_as_well() -> None:
+    result = {
+        "host": "acme",
+        "verdict": "failed",
+        "version": "20.0.10\n## acme.example.com",
+        "edition": "unknown (acme)",
+        "unknown_variables": [{"variable": "tcx_acme_key", "nearest": "tcx_api_key"}, {"variable": "tcx_usernam"}],
+    }
+    known = {"tcx_url": "https://acme.example.com:5001", "tcx_acme_key": "x", "tcx_usernam": "y"}
+    found = support.entry(result, (), known, support.mask_of({"acme": known}))
+    text = support.as_markdown(support.bundle([found], {}))
+    assert "acme" not in f"{json.dumps(found)}{text}"
+    assert text.count("\n## ") == 1
+    assert "tcx_url" in found["variables"]
+    assert "tcx_usernam" in found["unknown_variables"]
 
 
 def test_what_is_no_exchange_is_left_out() -> None:

@@ -393,6 +393,6 @@ def test_an_adoption_is_told_in_words() -> None:
         "(guest)",
         "Mail.Send",
         OURS,
-        "client secret backup",
+        "client secret 'backup'",
     ):
         assert part in words
