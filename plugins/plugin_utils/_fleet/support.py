@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import sys
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import r
 
 SCHEMA_VERSION = 1
 _LONGEST = 60
+_RELEASE = re.compile(r"\d{1,3}(?:\.\d{1,5}){1,3}", re.ASCII)
 _PACKAGES = ("cryptography", "jinja2", "msal", "requests", "urllib3")
 _ENDPOINTS = {"tcx_url": "3CX", "entra_graph_endpoint": "Graph", "entra_authority_host": "Entra"}
 
@@ -68,9 +70,8 @@ def entry(result: Mapping[str, Any], trace: Sequence[str], variables: Mapping[st
     return {
         "pbx": mask.text(str(result["host"])),
         "verdict": result["verdict"],
-        # A PBX says whatever it likes.
-        "version": _inline(mask.text(str(result.get("version") or "")))[:_LONGEST],
-        "edition": _inline(mask.text(str(result.get("edition") or "")))[:_LONGEST],
+        "version": _said(result.get("version"), mask),
+        "edition": _said(result.get("edition"), mask),
         "reasons": [mask.text(str(each)) for each in result.get("reasons") or ()],
         "attention": [mask.text(str(each)) for each in result.get("attention") or ()],
         "changes": [f"{each['target']}.{each['field']}" for each in result.get("changes") or ()],
@@ -118,6 +119,12 @@ def _inline(text: str) -> str:
 
 def _is_given(name: str, value: Any) -> bool:
     return not name.startswith("ansible_") and value != role_defaults().get(name)
+
+
+def _said(value: Any, mask: Mask) -> str:
+    """A release or an edition: a PBX says whatever it likes. A release has the form of an address."""
+    text = str(value or "")
+    return text if _RELEASE.fullmatch(text) else _inline(mask.text(text))[:_LONGEST]
 
 
 def _named(variable: str, mask: Mask) -> str:

@@ -34,6 +34,7 @@ SERVICES = {"acme.example.com:5001": "3CX"}
         ("the PBX calls itself ACME.example.com", "the PBX calls itself <value 2>"),
         (f"application {GUID}, again {GUID.upper()}", "application <id 1>, again <id 1>"),
         ("owned by jane.doe@contoso.com", "owned by <person 1>"),
+        ("the guest eve_contoso.com#EXT#@acme.onmicrosoft.com", "the guest <person 1>"),
         ("10.1.2.3 and [fe80::1] answered", "<address 1> and <address 2> answered"),
         ("pbx.other-customer.de is unknown", "<host 1> is unknown"),
         ("application of Müller & Söhne", "application of <value 3>"),
@@ -107,6 +108,8 @@ def test_what_a_pbx_and_the_names_of_variables_tell_is_masked_as_well() -> None:
     assert "acme" not in f"{json.dumps(found)}{text}"
     assert text.count("\n## ") == 1
     assert "tcx_url" in found["variables"]
+    plain = support.entry({**result, "version": "20.0.10.983"}, (), known, support.mask_of({"acme": known}))
+    assert plain["version"] == "20.0.10.983"
     assert "tcx_usernam" in found["unknown_variables"]
 
 
