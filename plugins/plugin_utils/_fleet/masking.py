@@ -81,11 +81,12 @@ class Mask:
 
     def text(self, text: str) -> str:
         """A sentence without names."""
-        # Before its parts: the name of a host in a path would leave the rest of it.
+        # Before their parts: the name of a host in a path or a mail address would leave the rest of it.
         text = _PATH.sub(functools.partial(self._numbered, "file"), text)
+        text = _MAIL.sub(functools.partial(self._numbered, "person"), text)
         for value in self._known:
             text = re.sub(_bounded(value), self._words[value.lower()], text, flags=re.IGNORECASE)
-        for pattern, kind in ((_GUID, "id"), (_MAIL, "person"), (_ADDRESS, "address")):
+        for pattern, kind in ((_GUID, "id"), (_ADDRESS, "address")):
             text = pattern.sub(functools.partial(self._numbered, kind), text)
         text = _NAME.sub(self._host_name, text)
         text = _LONG.sub(functools.partial(self._numbered, "data"), text)
