@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -131,7 +132,7 @@ def keep_report(directory: str | os.PathLike[str], generated_at: str, keep: int)
     """
     folder = Path(directory)
     kept = _copy(folder, generated_at.replace(":", ""))
-    problems = [*_point(folder / LATEST, kept.name), *_prune(folder, keep)]
+    problems = [*_point(folder / LATEST, kept.name), *_prune(folder, kept, keep)]
     return str(kept), problems
 
 
@@ -157,7 +158,8 @@ def _copy(folder: Path, name: str) -> Path:
 def _point(link: Path, name: str) -> list[str]:
     if os.path.lexists(link) and not link.is_symlink():
         return [f"{link} is not a link of this collection and stays as it is."]
-    temporary = link.with_name(f".{LATEST}.{os.getpid()}")
+    # In a container every run may have the same process ID, and one that was killed may have left its link behind.
+    temporary = link.with_name(f".{LATEST}.{secrets.token_hex(8)}")
     try:
         temporary.symlink_to(name)
         temporary.replace(link)
@@ -166,11 +168,12 @@ def _point(link: Path, name: str) -> list[str]:
     return []
 
 
-def _prune(folder: Path, keep: int) -> list[str]:
+def _prune(folder: Path, newest: Path, keep: int) -> list[str]:
+    """Remove what is beyond `keep` runs; never the newest, whatever a clock that was ahead once has called another one."""
     problems = []
-    for old in kept_reports(folder)[keep:]:
-        foreign = sorted({file.name for file in old.iterdir()} - _OURS)
+    for old in [each for each in kept_reports(folder) if each != newest][keep - 1 :]:
         try:
+            foreign = sorted({file.name for file in old.iterdir()} - _OURS)
             if foreign:
                 problems.append(
                     f"The report {old} is not removed, because {foreign[0]} in it is not of this collection."

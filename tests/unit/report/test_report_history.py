@@ -114,6 +114,35 @@ def test_only_so_many_runs_are_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == ["2026-11-27T100000Z"]
 
 
+def test_the_run_of_a_clock_that_was_ahead_does_not_push_out_todays(tmp_path: Path) -> None:
+    run(tmp_path, host("acme"), day=400, keep=1)
+    run(tmp_path, host("acme"), keep=1)
+    assert names(tmp_path) == ["2026-11-22T100000Z"]
+    assert (tmp_path / "latest" / "compliance.json").is_file()
+
+
+def test_a_run_that_vanishes_or_cannot_be_read_is_told_and_the_others_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(2):
+        run(tmp_path, host("acme"), day=day)
+    listed = Path.iterdir
+
+    def refuse(path: Path) -> Any:
+        if path.name == "2026-11-23T100000Z":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    report = Report.build([host("acme")], NOW + timedelta(days=2), {})
+    write_report(report, tmp_path)
+    kept, problems = keep_report(tmp_path, report.generated_at, 1)
+    monkeypatch.undo()
+    assert Path(kept).is_dir()
+    assert ["Permission denied" in each for each in problems] == [True]
+    assert names(tmp_path) == ["2026-11-23T100000Z", "2026-11-24T100000Z"]
+
+
 def test_only_what_is_ours_is_removed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
