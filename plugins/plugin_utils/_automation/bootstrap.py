@@ -230,6 +230,7 @@ class Bootstrap:
         elif self.options["rotate"] and len(self.record.certificates) == 1:
             reason = "bootstrap_rotate"
         if not reason:
+            self._guard_key(current)
             return
         days = self.options["certificate_days"]
         words = f"a new certificate, RSA {keys.KEY_BITS}, valid for {days} days"
@@ -264,6 +265,15 @@ class Bootstrap:
                 "after": self._new.thumbprint,
             }
         )
+
+    def _guard_key(self, certificate: KeptCertificate | None) -> None:
+        """A key in clear text that others can read becomes private again, and that is told."""
+        name = certificate.file if certificate is not None else ""
+        if name.endswith(".pem") and not self.check_mode and self.place.make_private(name):
+            self.outcome.warnings.append(
+                f"others could read the private key in {self.place.file(name)}; now they cannot. If somebody may have, run again "
+                "with bootstrap_rotate=true and bootstrap_rotate_overlap_days=0"
+            )
 
     def _has_key(self, certificate: KeptCertificate) -> bool:
         return bool(certificate.file) and self.place.text(certificate.file) is not None

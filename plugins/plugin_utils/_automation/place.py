@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -103,10 +104,12 @@ class Place:
     def record(self) -> Record | None:
         """What was made from here; ``None`` where nothing was.
 
-        :raises BadInput: the file is there and cannot be read.
+        :raises BadInput: the file is there and cannot be read, or somebody else could have written it.
         """
         path = self.file(RECORD)
         try:
+            for each in (path, self.path):
+                _believed(each)
             with open(path, encoding="utf-8") as stream:
                 return _record(json.load(stream))
         except FileNotFoundError:
@@ -167,9 +170,31 @@ class Place:
         return True
 
     def text(self, name: str) -> str | None:
-        """A file as text; ``None`` where there is none."""
-        found = self._content(name if os.path.isabs(name) else self.file(name))
-        return None if found is None else found.decode("utf-8", "replace")
+        """A file as text, whoever else can read it; ``None`` where there is none.
+
+        :raises BadInput: it is there and cannot be read.
+        """
+        path = name if os.path.isabs(name) else self.file(name)
+        try:
+            with open(path, "rb") as stream:
+                return stream.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BadInput(
+                f"{path} cannot be read: {error.strerror or error}",
+                tried="read what was made before",
+                remedy="Run as the user who made it, or give this user the file.",
+            ) from None
+
+    def make_private(self, name: str) -> bool:
+        """Whether others could read the file until now."""
+        path = self.file(name)
+        with contextlib.suppress(OSError):
+            if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+                os.chmod(path, 0o600)
+                return True
+        return False
 
     @staticmethod
     def _content(path: str) -> bytes | None:
@@ -181,6 +206,18 @@ class Place:
                 return stream.read()
         except FileNotFoundError:
             return None
+
+
+def _believed(path: str) -> None:
+    """The record says which application is ours: one that somebody else could have written does not."""
+    found = os.stat(path)
+    foreign = found.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0
+    if foreign or (found.st_mode & stat.S_IWOTH and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX)):
+        raise BadInput(
+            f"{path} {'belongs to somebody else' if foreign else 'is something that everybody can write'}, so that it is not believed",
+            tried="read what was made before",
+            remedy="Check what is in bootstrap_dir, then make it your own: chown it, and chmod go-w.",
+        )
 
 
 def _record(content: Json) -> Record:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +22,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation import key as keys
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation import tenants
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import page, tenants_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import Template, Vaulted, rendered
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import (
+    Place,
+    Record,
+    Template,
+    Vaulted,
+    rendered,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables, read_variables
 
 APP = "0b7d3c1e-7b0e-4b7e-8a0e-2f1d3c4b5a69"
@@ -271,6 +279,35 @@ def test_variables_are_data_that_ansible_does_not_evaluate() -> None:
     assert found["key"] == ("!vault", "$ANSIBLE_VAULT;1.1;AES256\n6162\n")
     assert found["token"] == "{{ lookup('env', 'T') }}"
     assert found["many"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_a_key_that_others_can_read_is_there_all_the_same(tmp_path: Path, mode: int) -> None:
+    """A checkout of Git gives an encrypted key the mode 0644: no reason to register another one, nor to leave it behind."""
+    place = Place(str(tmp_path / "bootstrap"))
+    place.write("automation-1234.vault", "$ANSIBLE_VAULT;1.1;AES256")
+    (tmp_path / "bootstrap" / "automation-1234.vault").chmod(mode)
+    assert place.text("automation-1234.vault") == "$ANSIBLE_VAULT;1.1;AES256"
+
+
+def test_a_key_in_clear_text_is_made_private_again(tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "bootstrap"))
+    place.write("automation-1234.pem", "key")
+    path = tmp_path / "bootstrap" / "automation-1234.pem"
+    path.chmod(0o644)
+    assert place.make_private("automation-1234.pem")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not place.make_private("automation-1234.pem")
+
+
+@pytest.mark.parametrize(("spoiled", "mode"), [("automation.json", 0o666), (".", 0o777)])
+def test_a_record_that_everybody_can_write_proves_nothing(tmp_path: Path, spoiled: str, mode: int) -> None:
+    place = Place(str(tmp_path / "bootstrap"))
+    place.write_record(Record(app_id=APP, tenant_id=TENANT))
+    assert place.record() == Record(app_id=APP, tenant_id=TENANT)
+    (tmp_path / "bootstrap" / spoiled).chmod(mode)
+    with pytest.raises(BadInput, match="everybody can write"):
+        place.record()
 
 
 def test_a_key_is_long_enough_and_its_certificate_is_its_own() -> None:
