@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Callable
@@ -61,6 +62,10 @@ class Request:
     timeout: float = 60.0
 
 
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+
+
 def is_remote(source: str) -> bool:
     """Whether a source is an address and not a file."""
     return "://" in source
@@ -106,6 +111,7 @@ def from_address(url: str, request: Request) -> Content:
     if MISSING:
         names = " ".join(name for name, _traceback in MISSING)
         raise BadList(f"a list at an https address needs Python packages that are missing here: pip install {names}")
+    headers = {name: _sendable(name, value) for name, value in request.headers.items()}
     http = Http(
         "the server of the list",
         f"https://{parts.netloc}",
@@ -114,7 +120,7 @@ def from_address(url: str, request: Request) -> Content:
         policy=RetryPolicy(attempts=3),
     )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    reply = http.send("GET", path, headers={"Accept": "*/*", **request.headers}, secret=True, most=MOST_BYTES)
+    reply = http.send("GET", path, headers={"Accept": "*/*", **headers}, secret=True, most=MOST_BYTES)
     if reply.status in _REDIRECTS:
         raise BadList(f"{label} answered {reply.status}, and redirects are not followed; give the final address")
     if reply.status != 200:
@@ -124,6 +130,21 @@ def from_address(url: str, request: Request) -> Content:
             f"{label} answered with a page for people, perhaps a sign-in; give the address of the list itself"
         )
     return Content(reply.body, label, parts.path)
+
+
+def _sendable(name: str, value: str) -> str:
+    """The value of a header. The HTTP library puts one that it refuses into its error, and it may be a credential.
+
+    :raises BadList: it cannot be sent.
+    """
+    value = value.strip()  # a block of YAML ends in a line feed
+    if not _HEADER_NAME.fullmatch(name):
+        raise BadList("the option headers has a name that is none of a header: letters, digits and hyphens are")
+    if not _HEADER_VALUE.fullmatch(value):
+        raise BadList(
+            f"the value of {name} in the option headers has a line feed or a character that no header can have"
+        )
+    return value
 
 
 def table(

@@ -114,3 +114,27 @@ def test_a_certificate_of_nobody_is_not_trusted_and_nothing_is_sent(server: Serv
     with pytest.raises(Untrusted):
         server.get("/list.csv", ca_path=str(other))
     assert len(server.asked) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Authorization", "Bearer hunter2\r\nX-Other: 1"),
+        ("Authorization", "Bearer hunter2\n\nx"),
+        ("Authorization", "Bearer hunter2\u20ac"),
+        ("Authorization: Bearer hunter2", "x"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_told_without_its_value(server: Server, name: str, value: str) -> None:
+    before = len(server.asked)
+    with pytest.raises(BadList) as caught:
+        source.from_address(f"{server.url}/list.csv", source.Request(headers={name: value}, ca_path=server.ca_path))
+    assert "option headers" in caught.value.said
+    assert "hunter2" not in str(caught.value)
+    assert len(server.asked) == before
+
+
+def test_the_line_feed_after_a_token_of_a_block_is_no_part_of_it(server: Server) -> None:
+    request = source.Request(headers={"Authorization": "Bearer hunter2\n"}, ca_path=server.ca_path)
+    assert source.from_address(f"{server.url}/list.csv", request).data
+    assert server.asked[-1] == ("/list.csv", "Bearer hunter2")
