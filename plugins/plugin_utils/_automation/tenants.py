@@ -112,7 +112,7 @@ def row_of(customer: CustomerTenant, result: Mapping[str, Any] | None, app_name:
 def _refused(row: Row, result: Mapping[str, Any]) -> None:
     error = result.get("error") or {}
     code = str(error.get("code") or "")
-    row.reason = str(result.get("msg") or "")
+    row.reason = visible(str(result.get("msg") or ""))
     if code in _NO_CONSENT:
         found = _DIRECTORY.search(str(error.get("said") or ""))
         row.state, row.consented, row.name = NOT_CONSENTED, False, visible(found[1]) if found else ""

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+
 SCHEMA_VERSION = 1
 
 IN_USE = "in_use"
@@ -112,7 +114,7 @@ def table(found: Mapping[str, Any]) -> list[str]:
                 one["state"],
                 tenant["tenant_id"],
                 str(one["app_id"] or ""),
-                str(one["display_name"] or ""),
+                visible(str(one["display_name"] or "")),
                 str(one["created"] or "")[:10],
             )
             for one in tenant["applications"]
@@ -120,9 +122,11 @@ def table(found: Mapping[str, Any]) -> list[str]:
         ]
     lines = _aligned(rows) if len(rows) > 1 else []
     lines += [
-        f"Tenant {one['tenant_id']} could not be read: {one['problem']}" for one in found["tenants"] if one["problem"]
+        f"Tenant {one['tenant_id']} could not be read: {visible(one['problem'])}"
+        for one in found["tenants"]
+        if one["problem"]
     ]
-    lines += [f"PBX {one['host']} could not be read: {one['problem']}" for one in found["not_read"]]
+    lines += [f"PBX {one['host']} could not be read: {visible(one['problem'])}" for one in found["not_read"]]
     return [*lines, sentence(found["summary"])]
 
 

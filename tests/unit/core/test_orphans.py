@@ -59,3 +59,11 @@ def test_the_table_has_what_is_not_in_use_and_who_was_silent() -> None:
         "PBX lyon could not be read: No answer.",
         "1 of 2 tenants read, 2 applications of this collection: 1 that no PBX of the inventory uses; 1 in use.",
     ]
+
+
+def test_a_name_makes_no_row_of_its_own() -> None:
+    """Owners call an application what they like."""
+    named = {"app_id": APP, "unique_name": None, "display_name": "3CX\norphan  x\u202e", "created": None}
+    lines = table(judge([Tenant(ONE, [named]), Tenant(OTHER, problem="no\nPBX x")], [Pbx("a", ONE, "")]))
+    assert len(lines) == 4
+    assert not any("\n" in line or "\u202e" in line for line in lines)
