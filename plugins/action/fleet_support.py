@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -124,7 +125,10 @@ def _write(content: Mapping[str, Any], directory: str) -> list[str]:
         ("support.md", support.as_markdown(content)),
     ):
         path = os.path.join(os.path.abspath(directory), name)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        # An earlier one may be readable for others, and in a shared directory somebody may have put a link there.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
         found.append(path)
     return found

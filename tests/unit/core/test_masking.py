@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import json
+import stat
 import string
+from pathlib import Path
 
 import pytest
+from ansible_collections.tcx.m365.plugins.action.fleet_support import _write as write
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import support
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.masking import Mask
 from hypothesis import given
@@ -111,6 +114,20 @@ def test_what_a_pbx_and_the_names_of_variables_tell_is_masked_as_well() -> None:
     plain = support.entry({**result, "version": "20.0.10.983"}, (), known, support.mask_of({"acme": known}))
     assert plain["version"] == "20.0.10.983"
     assert "tcx_usernam" in found["unknown_variables"]
+
+
+def test_a_file_in_the_place_of_the_bundle_is_replaced_and_no_link_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    directory = tmp_path / "support"
+    directory.mkdir()
+    (directory / "support.md").symlink_to(victim)
+    (directory / "support.json").write_text("old")
+    (directory / "support.json").chmod(0o666)
+    written = [Path(each) for each in write(support.bundle([], {}), str(directory))]
+    assert victim.read_text() == "mine"
+    assert [stat.S_IMODE(each.lstat().st_mode) for each in written] == [0o600, 0o600]
+    assert [each.is_symlink() for each in written] == [False, False]
 
 
 def test_what_is_no_exchange_is_left_out() -> None:
