@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,6 +27,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     application_plan,
     application_view,
     certificates,
+    declared,
     key_plan,
     policy,
     redirect_uris,
@@ -252,6 +254,9 @@ def _values(
     task: Task, client: GraphClient, desired: Desired, done: Reconciled[Observed], catalogs: Catalogs
 ) -> dict[str, Any]:
     final = done.after
+    # Names of what somebody else has declared, for the report: what cannot be read keeps its id.
+    with contextlib.suppress(M365Error):
+        catalogs.read(declared.resources(dig(final.application, "requiredResourceAccess") or ()), optional=True)
     thumbprints = [each.thumbprint for each in desired.certificates or ()]
     now = client.now()
     return {

@@ -95,6 +95,13 @@ def test_info_twins(bench: Bench, customer: Customer, front: Front) -> None:
     assert customer.writes() == []
 
 
+def test_permissions_that_a_task_does_not_list_are_reported_by_name(customer: Customer, front: Front) -> None:
+    customer.run().task(APP, **guide())
+    (left_alone,) = front.play(customer, (APP, {"unique_name": "3cx-acme", "display_name": "3CX Server-side"}))
+    assert not left_alone["changed"]
+    assert sorted(left_alone["unmanaged"]["permissions"]) == sorted(GUIDE)
+
+
 def test_adopt_restore_and_delete(bench: Bench, customer: Customer, front: Front) -> None:
     theirs, ours = bench.pair("theirs"), bench.pair()
     foreign = customer.register(
