@@ -54,7 +54,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     UNREACHABLE,
     VERDICTS,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import headline
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count, headline
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "report_dir": {"type": "path", "default": "./reports"},
@@ -358,7 +358,8 @@ def _failure_reason(report: Report, options: Mapping[str, Any]) -> str:
     summary = report.summary
     checked = summary["total"] - sum(summary[verdict] for verdict in _NOT_CHECKED)
     if checked < options["min_hosts"]:
-        return f"{checked} of {summary['total']} PBXs could be checked, and at least {options['min_hosts']} must be."
+        total = count(summary["total"], "PBX", "PBXs")
+        return f"{checked} of {total} could be checked, and at least {options['min_hosts']} must be."
     refused = set(options["fail_on"])
     if options["fail_on_drift"]:
         refused.update(verdict for verdict in VERDICTS if verdict != COMPLIANT)
@@ -372,7 +373,7 @@ def _failure_reason(report: Report, options: Mapping[str, Any]) -> str:
 def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dict[str, Any]:
     summary = report.summary
     counts = ", ".join(f"{summary[name]} {name}" for name in summary if name != "total" and summary[name])
-    said = f"{summary['total']} PBXs: {counts or 'none checked'}. Report: {os.path.abspath(paths[3])}"
+    said = f"{count(summary['total'], 'PBX', 'PBXs')}: {counts or 'none checked'}. Report: {os.path.abspath(paths[3])}"
     reason = _failure_reason(report, options)
     return {
         "changed": False,

@@ -19,6 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._list import export
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "directory": {"type": "path", "default": "./captured"},
@@ -44,7 +45,7 @@ class ActionModule(ActionBase):
             written = self._write(options, known)
         except M365Error as error:
             return dict(result, **failure(error))
-        said = f"{written.source} lists {written.hosts} PBXs. Use it by -i {written.plugin}, after secrets are referred to there."
+        said = f"{written.source} lists {count(written.hosts, 'PBX', 'PBXs')}. Use it by -i {written.plugin}, after secrets are referred to there."
         return dict(result, changed=written.changed, msg=said, files=[written.source, written.plugin])
 
     def _write(self, options: Mapping[str, Any], known: Mapping[str, Any]) -> export.Exported:

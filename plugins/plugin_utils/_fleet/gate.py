@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 
 _KIND = "rollout_gate"
 FAILED, UNHEALTHY, FINE = "failed", "unhealthy", "fine"
@@ -50,12 +51,12 @@ class Verdict:
         """Why the rollout ends, and whom it did not reach."""
         share = 100 * len(self.bad) / self.total if self.total else 0
         said = (
-            f"The rollout stops after this batch: {len(self.bad)} of {self.total} PBXs ({share:.0f} %) failed or do not work "
+            f"The rollout stops after this batch: {len(self.bad)} of {count(self.total, 'PBX', 'PBXs')} ({share:.0f} %) failed or do not work "
             f"({_names(self.bad)}), {self.limit}."
         )
         if not self.not_reached:
             return f"{said} No PBX is left."
-        return f"{said} Not reached, and not changed: {len(self.not_reached)} PBXs ({_names(self.not_reached)})."
+        return f"{said} Not reached, and not changed: {count(len(self.not_reached), 'PBX', 'PBXs')} ({_names(self.not_reached)})."
 
     def as_dict(self) -> dict[str, Any]:
         """As it stands in the result of the task that stops the rollout."""

@@ -27,6 +27,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     tcx_m365_settings_info,
     tcx_preflight,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import did_you_mean
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
@@ -570,7 +571,12 @@ def in_order(names: Sequence[str]) -> list[Step]:
     """
     unknown = [name for name in names if name not in STEPS]
     if unknown:
-        raise BadInput(f"there is no step {unknown[0]!r}", remedy=f"The steps are {', '.join(STEPS)}.")
+        near = did_you_mean(unknown[0], STEPS)
+        raise BadInput(
+            f"there is no step {unknown[0]!r}{near}",
+            tried="take the steps of the task",
+            remedy=f"The steps are {', '.join(STEPS)}.",
+        )
     taken = set(names)
     for name in names:
         taken.update(STEPS[name].needs)

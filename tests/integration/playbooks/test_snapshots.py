@@ -190,7 +190,7 @@ def test_a_batch_that_does_not_work_stops_the_rollout_and_is_undone(small: Contr
     done = small.rollout(variables={**variables, "rollout_on_stop": "rollback"})
     assert done.code != 0, done.output
     assert "1 of 2 PBXs (50 %) failed or do not work (berlin)" in done.output
-    assert "Not reached, and not changed: 1 PBXs" in done.output
+    assert "Not reached, and not changed: 1 PBX (" in done.output
     assert {host: state(small, host) for host in first} == first
 
 

@@ -164,7 +164,9 @@ def test_variables_of_a_role_count_for_each_host(small: Controller, tmp_path: Pa
 def test_a_step_that_does_not_exist_is_named(small: Controller, tmp_path: Path) -> None:
     done = play(small, tmp_path, tasks=[{"tcx.m365.fleet_rollout": {"steps": ["aplication"]}}])
     assert done.failed() == ALL
-    assert "there is no step 'aplication'" in done.output
+    assert (
+        "Could not take the steps of the task: there is no step 'aplication'; did you mean application?" in done.output
+    )
     assert small.writes() == []
 
 

@@ -37,6 +37,12 @@ def test_a_limit_is_passed_by_more_than_it_says(limit: float | None, closed: boo
         assert "Not reached, and not changed: 2 PBXs (e, f)" in found.sentence()
 
 
+def test_one_pbx_is_one() -> None:
+    found = judge({"a": FAILED}, "ab", "a", unhealthy_percentage=0.0, fail_percentage=None)
+    assert "1 of 1 PBX (100 %) failed or do not work (a)" in found.sentence()
+    assert "Not reached, and not changed: 1 PBX (b)" in found.sentence()
+
+
 @pytest.mark.parametrize(("limit", "told"), [(None, False), (24.0, True), (25.0, False)])
 def test_what_ansible_stops_by_itself_is_told(limit: float | None, told: bool) -> None:
     outcomes = {"a": FAILED, "b": FINE, "c": FINE, "d": FINE}
