@@ -77,7 +77,7 @@ class Transport:
         """Raise :class:`BadInput` where the settings cannot work."""
         if self.ca_path and not os.path.exists(self.ca_path):
             raise BadInput(
-                f"ca_path {self.ca_path} does not exist", remedy="Give the path of a PEM bundle on the controller."
+                f"O(ca_path) {self.ca_path} does not exist", remedy="Give the path of a PEM bundle on the controller."
             )
         if self.timeout <= 0:
             raise BadInput("timeout must be greater than 0 seconds")
@@ -380,7 +380,7 @@ class Http:
             return Untrusted(
                 f"the TLS certificate did not verify: {reason}",
                 tried=f"connect to {where}",
-                remedy="Give the issuing CA as ca_path, or use the name the certificate was issued for.",
+                remedy="Give the issuing CA as O(ca_path), or use the name the certificate was issued for.",
             )
         if isinstance(error, kinds.ProxyError):
             proxy = self.transport.proxy_to(self.base_url) or _proxy.Proxy("in between")

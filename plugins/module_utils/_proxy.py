@@ -84,7 +84,7 @@ def fault(proxy: Proxy, reason: str, where: str) -> tuple[Unreachable, bool]:
             f"the proxy {proxy.address} did not connect us: {words}", tried=tried, remedy=remedy
         ), status in _PASSING
     if "certificate" in reason.lower():
-        remedy = "Give the CA that issued it in ca_path, together with those of the service."
+        remedy = "Give the CA that issued it in O(ca_path), together with those of the service."
         said = f"the TLS certificate of the proxy {proxy.address} did not verify: {reason}"
         return Untrusted(said, tried=tried, remedy=remedy), False
     remedy = "Check the option proxy or HTTPS_PROXY, and that the proxy is running."

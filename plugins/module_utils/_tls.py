@@ -58,7 +58,7 @@ def _made(verify: bool, ca_path: str, _version: int) -> ssl.SSLContext:
     except OSError as error:
         raise BadInput(
             f"the CA bundle {ca_path} cannot be used: {error.strerror or error}{tried_at(ca_path)}",
-            remedy="Give the path of a PEM bundle as ca_path, or correct REQUESTS_CA_BUNDLE.",
+            remedy="Give the path of a PEM bundle as O(ca_path), or correct REQUESTS_CA_BUNDLE.",
         ) from None
     return made
 

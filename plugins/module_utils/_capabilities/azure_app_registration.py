@@ -292,7 +292,7 @@ def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: Grap
         task.context.warn(
             f"certificates_exclusive keeps {', '.join(kept)} for now: none of the desired certificates was registered before "
             "this run, so one of the others may be what the PBX signs in with. Run again once it signs in with a desired one, "
-            "or set force: true."
+            "or set O(force): true."
         )
     for thumbprint in key_plan.duplicates(entries):
         task.context.warn(

@@ -112,7 +112,8 @@ class Finder:
                     f"there is no such application in this tenant, and no deleted one{elsewhere}",
                     tried="find the application",
                     target=self.key.app_id,
-                    remedy="Check app_id and tenant_id. To create an application give unique_name instead.",
+                    remedy="Check O(app_id) and O(tenant_id). "
+                    "Leave O(app_id) out to have the application found by its name, or created.",
                 )
             application = self._to_adopt()
         if application is None:
@@ -301,7 +302,7 @@ class Finder:
                 f"{len(matches)} applications have {how}: {listed}",
                 tried="find the application",
                 target=self.key.text(),
-                remedy="Name the right one with app_id.",
+                remedy="Name the right one with O(app_id).",
             )
         return matches[0] if matches else None
 

@@ -76,7 +76,7 @@ def plan_present(
             f"it would lose {', '.join(removed)}, and it does not carry the tag {MARK}",
             tried="bring an application to an exclusive state",
             target=desired.key.text(),
-            remedy="Adopt it first without the exclusive options, or set force: true.",
+            remedy="Adopt it first without the exclusive options, or set O(force): true.",
         )
     plan.changes += changes
     if observed.application is None and observed.deleted is None:
@@ -106,7 +106,7 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
             f"it does not carry the tag {MARK}",
             tried="delete an application",
             target=desired.key.text(),
-            remedy="Check that it is the right one, then set force: true.",
+            remedy="Check that it is the right one, then set O(force): true.",
         )
     if desired.pbx is not None and not desired.force:
         _check_membership(desired, entity)
@@ -281,7 +281,7 @@ def _identity(desired: Desired, base: Json, wanted: Json, changes: list[Change])
             f"it has the unique name {has} already, and a unique name is never changed",
             tried=f"give the application the unique name {name}",
             target=str(base.get("appId", "")),
-            remedy=f"Use unique_name: {has}, or leave unique_name out.",
+            remedy=f"Use O(unique_name): {has}, or leave O(unique_name) out.",
         )
     if name and not has:
         changes.append(Change(APPLICATION, "unique_name", None, name))

@@ -140,7 +140,7 @@ def plan_grants(desired: DesiredGrant, granted: Granted, names: Names) -> Plan:
             f"its application does not carry the tag {MARK}, and would lose {', '.join(unnamed)}",
             tried="revoke permissions",
             target=desired.app_id,
-            remedy="Manage the application with azure_app_registration first, or set force: true.",
+            remedy="Manage the application with azure_app_registration first, or set O(force): true.",
         )
     return plan
 

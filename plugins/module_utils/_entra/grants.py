@@ -173,7 +173,7 @@ class GrantReader:
             "the tenant knows neither this application nor a service principal of it",
             tried="read what is granted",
             target=self.app_id,
-            remedy="Check app_id and tenant_id; create the application with azure_app_registration first.",
+            remedy="Check O(app_id) and O(tenant_id); create the application with azure_app_registration first.",
         )
 
     def _granted(self, principal_id: str, found: dict[str, Answer], marked: bool) -> Granted:

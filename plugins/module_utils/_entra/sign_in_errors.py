@@ -60,7 +60,7 @@ def not_json(reply: Reply, service: str, expected: str = "") -> M365Error:
         service=service,
         status=reply.status,
         request_id=reply.headers.get("x-ms-request-id") or "",
-        remedy="Something between here and the service may have answered: check authority_host and any proxy, and run again.",
+        remedy="Something between here and the service may have answered: check O(authority_host) and any proxy, and run again.",
     )
 
 
@@ -79,7 +79,7 @@ def of_discovery(reply: Reply | None, error: Exception, *, tenant: str = "", con
         f"the authority does not describe itself as one: {str(error).splitlines()[0][:200]}",
         service="Entra" if reply is not None else "",
         status=reply.status if reply is not None else None,
-        remedy="Check authority_host, tenant_id and any proxy in between.",
+        remedy="Check O(authority_host), O(tenant_id) and any proxy in between.",
     )
 
 

@@ -147,7 +147,7 @@ class Tokens:
         if wanted and token.tenant_id and token.tenant_id != wanted:
             raise BadCredential(
                 f"the token is of tenant {token.tenant_id}, not of {wanted}",
-                remedy="Sign in to the customer's tenant, or correct tenant_id.",
+                remedy="Sign in to the customer's tenant, or correct O(tenant_id).",
             )
 
     def _fetch(self) -> Token:
@@ -294,7 +294,7 @@ class MsalHttp:
         if not self._local and not url.startswith("https://"):
             raise BadCredential(
                 f"the authority names an address that is not https ({origin(url)}); nothing was sent there",
-                remedy="Check authority_host and any proxy in between.",
+                remedy="Check O(authority_host) and any proxy in between.",
             )
         # Identity endpoints of a machine are link-local; a proxy would ask its own machine.
         local = url.startswith("http://")

@@ -138,7 +138,7 @@ class Login:
                 "the session has expired, and the security code has been used already",
                 service=SERVICE,
                 status=reply.status,
-                remedy="Run again with the code of the moment, or give the base32 secret as security_code.",
+                remedy="Run again with the code of the moment, or give the base32 secret as O(security_code).",
             ).while_trying("sign in to the PBX again", self._connection.url)
         return None
 

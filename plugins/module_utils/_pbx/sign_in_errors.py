@@ -146,7 +146,7 @@ def _second_factor(status: str, code_given: bool, details: dict[str, Any]) -> M3
     return BadCredential(
         "the password is right, and the account needs a second factor",
         code=status,
-        remedy="Give security_code: the code of the moment, or the base32 secret that makes it.",
+        remedy="Give O(security_code): the code of the moment, or the base32 secret that makes it.",
         **details,
     )
 

@@ -152,6 +152,9 @@ def application_arguments(variables: Mapping[str, Any], key: Mapping[str, Any], 
     arguments = _of("azure_app_registration", variables)
     arguments.setdefault("redirect_uris", [redirect_uri])
     arguments.update(key)
+    if read_variables(variables).get("entra_app_app_id"):
+        arguments.names["app_id"] = "entra_app_app_id"
+    arguments.names["unique_name"] = "entra_app_unique_name"
     return _with_permissions(_with_certificates(arguments, variables), variables)
 
 

@@ -75,3 +75,13 @@ def test_every_option_can_be_set_by_a_variable(module: str, spec: dict[str, Any]
 
 def test_defaults_of_the_roles_are_plain_values() -> None:
     assert "{{" not in yaml.safe_dump(dict(role_defaults()))
+
+
+@pytest.mark.parametrize(("stated", "name"), [({"entra_app_app_id": GUID}, "entra_app_app_id"), ({}, None)])
+def test_an_application_that_is_stated_is_named_by_its_variable(stated: dict[str, Any], name: str | None) -> None:
+    """Where it is not, the PBX or the tenant has named it, and the operator has no variable to correct."""
+    arguments = arguments_of.application_arguments(
+        {**stated}, {"app_id": GUID}, "https://acme.example.com/oauth2office2"
+    )
+    assert arguments.names.get("app_id") == name
+    assert arguments.names["unique_name"] == "entra_app_unique_name"

@@ -154,7 +154,7 @@ class ClientCertificate(ConfidentialCredential):
             raise BadInput(
                 "it is neither PEM nor a PFX that the given password opens",
                 target=self._where(),
-                remedy="Check certificate_password.",
+                remedy="Check O(certificate_password).",
             ) from None
         if key is None or certificate is None:
             raise BadInput("the PFX does not contain both a private key and its certificate", target=self._where())

@@ -70,7 +70,7 @@ class FederatedToken(ConfidentialCredential):
             raise BadInput(
                 f"the federated token expired {time.time() - ends:.0f} s ago",
                 target=self.path,
-                remedy="Let the other identity provider issue a new one, or use federated_token_file.",
+                remedy="Let the other identity provider issue a new one, or use O(federated_token_file).",
             )
         return token
 

@@ -1,0 +1,34 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a message advises to set is named as its reader has set it: entra_ca_path in an inventory, ca_path in a task."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import SOURCES
+
+MODULE_UTILS = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
+_OPTIONS = {name for source in SOURCES.values() for name in source.capability.argument_spec if "_" in name}
+_BARE = re.compile(rf"\b(?:{'|'.join(sorted(_OPTIONS))}|force: true)\b")
+_MARK = re.compile(r"O\([a-z_.]+\)")
+
+
+def remedies(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "remedy":
+            texts = [each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)]
+            yield " ".join(text for text in texts if isinstance(text, str))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(MODULE_UTILS.rglob("*.py")), ids=lambda path: str(path.relative_to(MODULE_UTILS))
+)
+def test_options_in_remedies_are_marked(path: Path) -> None:
+    assert [text for text in remedies(path) if _BARE.search(_MARK.sub("", text))] == []
