@@ -24,7 +24,6 @@ PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
 TROUBLE = ROOT / "docs" / "docsite" / "rst" / "troubleshooting.rst"
 OF_OTHERS = (
     "the playbook: tcx.m365.rollout could not be found",
-    "Failed to import the required Python library",
     "Attempting to decrypt but no vault secrets found",
 )
 """Sentences of Ansible itself."""

@@ -210,7 +210,8 @@ def test_an_inventory_for_other_hosts_does_not_decide_where_a_playbook_runs(smal
     )
     assert done.code == 0, done.output
     assert done.failed() == []
-    assert sorted(done.recap) == ALL
+    # A compliance run is one task for the whole fleet, and stands with the first host.
+    assert sorted(done.recap) == (ALL[:1] if playbook == "compliance" else ALL)
     made = {"compliance": "reports/compliance.json", "capture": "captured/host_vars/lyon.yml"}.get(playbook)
     assert made is None or (small.home / made).is_file(), "relative to where Ansible was started"
 
