@@ -170,11 +170,23 @@ def missing_dependency() -> dict[str, Any] | None:
 def _run_command(module: AnsibleModule, command: list[str], seconds: float) -> tuple[int, str, str]:
     """A program that is ended after that time, which Ansible's own function does not do (source of ansible-core)."""
     started: list[Any] = []
-    timer = threading.Timer(seconds, lambda: [process.kill() for process in started])
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        for process in started:
+            process.kill()
+
+    def begun(process: Any) -> None:
+        started.append(process)
+        if over.is_set():  # starting it took that long
+            process.kill()
+
+    timer = threading.Timer(seconds, end)
     timer.start()
     try:
         status, out, err = module.run_command(
-            command, before_communicate_callback=started.append, handle_exceptions=False, expand_user_and_vars=False
+            command, before_communicate_callback=begun, handle_exceptions=False, expand_user_and_vars=False
         )
     finally:
         timer.cancel()

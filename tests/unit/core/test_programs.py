@@ -50,6 +50,11 @@ def test_a_program_that_takes_too_long_is_ended(run: RunProgram) -> None:
         run(["sleep", "60"], 0.2)
 
 
+def test_a_program_that_takes_too_long_to_start_is_ended(run: RunProgram) -> None:
+    with pytest.raises(TimeoutError, match="sleep did not finish"):
+        run(["sleep", "60"], 0.0001)
+
+
 def test_the_libraries_alone_start_nothing() -> None:
     with pytest.raises(OSError, match="az cannot be started"):
         standalone().run_program(["az"], 1)
