@@ -206,7 +206,7 @@ def _temporary(folder: str, prefix: str) -> tuple[int, str]:
 
     Another host of the same run, that has changed nothing, may remove the directory while it is still empty.
     """
-    for _ in range(_TRIES):
+    for _attempt in range(_TRIES):
         _make_private(folder)
         with contextlib.suppress(FileNotFoundError):
             return tempfile.mkstemp(dir=folder, prefix=prefix)
