@@ -53,6 +53,7 @@ def read(content: bytes, source: str, *, sheet: str = "", header_row: int = 1) -
             book = _Book(archive, source)
             name, part = book.sheet(sheet)
             return _table(book, part, f"{source}, sheet {shown(name)}", header_row)
+    # zipfile's own: NotImplementedError for a packing that it does not know, RuntimeError for an encrypted part.
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise BadList(f"{source} is not an Excel workbook (.xlsx): {error}") from None
 
