@@ -71,8 +71,15 @@ def pytest_gate(
 
 # What differs between neighboring releases of ansible-core: how a task is forked, how output is locked, how data is tagged.
 SHARED_CORE = tuple(
-    f"tests/unit/core/test_{name}.py"
-    for name in ("sweep", "sweep_watch", "capture_file", "run_store", "visible_text", "programs")
+    f"tests/unit/plugins/{name}.py"
+    for name in (
+        "plugin_utils/_fleet/test_sweep",
+        "plugin_utils/_fleet/test_sweep_watch",
+        "plugin_utils/_fleet/test_capture_file",
+        "module_utils/test_run_store",
+        "module_utils/_common/test_visible_text",
+        "plugin_utils/test_programs",
+    )
 )
 FLEETS = tuple(
     f"tests/integration/playbooks/test_{name}.py" for name in ("fleet", "together", "unreadable_sign_in", "hostile_pbx")
@@ -169,11 +176,13 @@ def unit_gates() -> tuple[Gate, ...]:
     The lab knows nothing of Ansible: its tests run once per kind of Python, not on every core.
     """
     title = "unit tests"
-    quick = pytest_gate("units-quick", f"{title}, but the slow ones", "main", "tests/unit -m 'not slow'", {"check"})
-    everyday = pytest_gate("units", title, "main", "tests/unit", {"units"})
+    quick = pytest_gate(
+        "units-quick", f"{title}, but the slow ones", "main", "tests/unit tests/lab/tests -m 'not slow'", {"check"}
+    )
+    everyday = pytest_gate("units", title, "main", "tests/unit tests/lab/tests", {"units"})
     matrix = []
     for core in CORES:
-        arguments = "tests/unit" if core in {"2.19", "2.21"} else "tests/unit --ignore=tests/unit/lab"
+        arguments = "tests/unit tests/lab/tests" if core in {"2.19", "2.21"} else "tests/unit"
         if core in IN_BETWEEN:
             arguments = " ".join(SHARED_CORE)
         matrix.append(pytest_gate(f"units-{core}", f"{title}, core {core}", f"core-{core}", arguments, {"test"}))

@@ -30,8 +30,15 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import REND
 from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
 from ansible_collections.tcx.m365.tests.attacks.inprocess import Run
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
-from ansible_collections.tcx.m365.tests.unit.core.hostile import HOSTILE, hostile_texts, obeyed_characters
-from ansible_collections.tcx.m365.tests.unit.report.test_report_hostile import FORMULA_SIGNS, parts
+from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import (
+    HOSTILE,
+    hostile_texts,
+    obeyed_characters,
+)
+from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.test_report_hostile import (
+    FORMULA_SIGNS,
+    parts,
+)
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tcx_lab import hostile

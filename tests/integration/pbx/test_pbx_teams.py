@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, Bench
-from ansible_collections.tcx.m365.tests.unit.pbx.test_pbx_teams import pair
+from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._pbx.test_pbx_teams import pair
 
 FQDN = "sbc.contoso.example"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.unit.core.hostile import obeyed_characters
+from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import obeyed_characters
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa

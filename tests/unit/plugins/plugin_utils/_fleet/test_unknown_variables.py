@@ -1,0 +1,108 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A mistyped variable is noticed; what somebody reads is not spoken of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import Unknown, unknown_variables, warnings
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
+
+ROLES = Path(__file__).resolve().parents[5] / "roles"
+
+
+def found(**variables: Any) -> list[tuple[str, str]]:
+    return [(each.name, each.nearest) for each in unknown_variables("acme", variables)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("tcx_console_usersync", "tcx_console_user_sync"),
+        ("compliance_fail_on_drfit", "compliance_fail_on_drift"),
+        ("entra_app_managegrants", "entra_app_manage_grants"),
+        ("tcx_uri", "tcx_url"),
+        ("sso_verify_peple", "sso_verify_people"),
+        ("entra_client_secrt", "entra_client_secret"),
+        ("unknown_variable", "unknown_variables"),
+    ],
+)
+def test_a_mistyped_name_is_found_with_the_nearest(written: str, meant: str) -> None:
+    assert found(**{written: True}) == [(written, meant)]
+
+
+def test_a_name_of_ours_that_resembles_none_is_found_too() -> None:
+    assert found(tcx_brand_of_coffee="x") == [("tcx_brand_of_coffee", "")]
+
+
+def test_what_is_read_is_not_spoken_of() -> None:
+    names = {name for path in ROLES.glob("*/meta/argument_specs.yml") for name in specified(path)}
+    assert found(**dict.fromkeys(names)) == []
+    results = (
+        "entra_app_result",
+        "preflight_result",
+        "preflight_pbx_result",
+        "sso_verify_result",
+        "tcx_console_result",
+    )
+    assert found(**dict.fromkeys(results)) == []
+
+
+def specified(path: Path) -> set[str]:
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
+    return {name for entry in entries.values() for name in entry["options"]}
+
+
+def test_a_variable_that_another_one_uses_is_read() -> None:
+    assert found(tcx_domain="acme.example.com", tcx_url="https://{{ tcx_domain }}:5001") == []
+    nested = {"starting_extension": "{{ tcx_first }}"}
+    assert found(tcx_first="200", tcx_console_user_sync=nested) == []
+    assert found(tcx_first="200", tcx_url="https://tcx_first") == [("tcx_first", "")]
+
+
+def test_names_of_others_are_left_alone() -> None:
+    assert found(bootstrap_servers="kafka", tenants_list=[], acme_url="x", ansible_user="x", vault_tcx="x") == []
+
+
+def test_one_warning_for_each_name() -> None:
+    unknown = [Unknown(f"pbx{number}", "tcx_uri", "tcx_url") for number in range(7)]
+    unknown.append(Unknown("acme", "tcx_coffee", ""))
+    assert warnings(unknown) == [
+        "unknown variable tcx_coffee of acme; nothing reads it",
+        "unknown variable tcx_uri of pbx0, pbx1, pbx2, pbx3, pbx4 and 2 more; did you mean tcx_url?",
+    ]
+
+
+def test_fail_stops_the_host_before_anything_is_sent() -> None:
+    for word in ("warn", "ignore"):
+        known = read_variables({"tcx_url": "https://pbx.example.com", "unknown_variables": word}, host="acme")
+        known.unknown = unknown_variables("acme", {"tcx_uri": 1})
+        assert arguments_of.pbx_preflight_arguments(known)["url"]
+    known = read_variables({"unknown_variables": "fail"}, host="acme")
+    known.unknown = unknown_variables("acme", {"tcx_uri": 1})
+    with pytest.raises(BadInput, match="unknown variable tcx_uri of acme; did you mean tcx_url"):
+        arguments_of.pbx_preflight_arguments(known)
+
+
+def test_the_variables_of_other_hosts_are_not_read() -> None:
+    class Fleet(dict[str, Any]):
+        def values(self) -> Any:
+            raise AssertionError("the variables of the whole fleet were read")
+
+    variables = {"tcx_of_another_project": "{{ nobody }}", "hostvars": Fleet(), "vars": Fleet()}
+    assert [each.name for each in unknown_variables("acme", variables)] == ["tcx_of_another_project"]
+
+
+def test_a_slip_in_a_variable_of_bootstrap_is_told() -> None:
+    assert found(tenants_wiat=60, bootstrap_profle="full") == [
+        ("bootstrap_profle", "bootstrap_profile"),
+        ("tenants_wiat", "tenants_wait"),
+    ]
