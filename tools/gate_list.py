@@ -24,7 +24,7 @@ class Gate:
     each test in it counts; any other gate counts as one.
     `paths` and `programs` must exist, or the gate is skipped with that reason. `also` names further environments; the
     command finds the programs of `also` NAME in the directory that TCX_BIN_NAME tells. `cores` is how many of the machine's
-    cores the command keeps busy.
+    cores the command keeps busy; after `minutes` it is ended, and has failed.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Gate:
     programs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     cores: int = 1
+    minutes: int = 20
     variables: dict[str, str] = field(default_factory=dict)
 
 

@@ -13,8 +13,10 @@ line `N passed, N failed, N skipped`: tests that a gate reports count one by one
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -33,10 +35,15 @@ from gate_list import GROUPS, Gate, all_gates
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+    from typing import TextIO
 
 LOGS = BUILD / "logs"
 RESULTS = BUILD / "results"
 TAIL_LINES = 60
+GRACE_S = 1.0
+
+# Process groups of the gates under way: they have left that of the terminal, so Ctrl-C reaches them through us alone.
+RUNNING: set[int] = set()
 
 # A person's settings must not decide how a gate ends; certificate bundles would override those of the lab.
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYENV_VERSION", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -167,6 +174,41 @@ def surroundings(gate: Gate, words: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in {**kept, **own}.items() if value}
 
 
+def run_within(minutes: int, command: list[str], directory: Path, environment: dict[str, str], log: TextIO) -> int:
+    """Run a command and return its status; past its time it is ended with all that it started, and the log says so.
+
+    A gate that hangs would take every verdict after it away.
+    """
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        RUNNING.add(process.pid)
+        try:
+            return process.wait(timeout=60 * minutes)
+        except subprocess.TimeoutExpired:
+            # The traceback of what it hangs in: faulthandler of pytest writes one on SIGABRT, most programs end by it.
+            end(process.pid, signal.SIGABRT, signal.SIGKILL)
+            process.wait()
+            log.write(f"\nThis gate did not end within {minutes} minutes, and was ended.\n")
+            return 124
+        finally:
+            RUNNING.discard(process.pid)
+
+
+def end(group: int, *signals: int) -> None:
+    """Send the signals, one after the other, to all processes of a group."""
+    for number in signals:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, number)
+        time.sleep(GRACE_S)
+
+
 def run_gate(gate: Gate, cores: Cores, words: dict[str, str]) -> Result:
     reason = why_not(gate)
     if reason:
@@ -189,15 +231,7 @@ def run_gate(gate: Gate, cores: Cores, words: dict[str, str]) -> Result:
         with log.open("w", encoding="utf-8") as text:
             text.write(f"$ {' '.join(command)}\n")
             text.flush()
-            code = subprocess.run(
-                command,
-                cwd=directory,
-                env=surroundings(gate, words),
-                stdin=subprocess.DEVNULL,
-                stdout=text,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
+            code = run_within(gate.minutes, command, directory, surroundings(gate, words), text)
     except OSError as error:
         log.write_text(f"The gate could not start: {error}\n", encoding="utf-8")
         code = 127
@@ -276,7 +310,13 @@ def run(gates: Sequence[Gate]) -> int:
     cores = Cores(count)
     print(f"{len(gates)} gates on {count} cores:", flush=True)
     with ThreadPoolExecutor(max_workers=count) as pool:
-        results = list(pool.map(lambda gate: run_gate(gate, cores, words), gates))
+        try:
+            results = list(pool.map(lambda gate: run_gate(gate, cores, words), gates))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for group in tuple(RUNNING):
+                end(group, signal.SIGTERM, signal.SIGKILL)
+            raise
     return report(results, time.monotonic() - start)
 
 

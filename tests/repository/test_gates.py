@@ -64,6 +64,17 @@ def test_a_command_that_cannot_start_fails() -> None:
     assert result.verdict == "failed"
 
 
+def test_a_gate_that_hangs_is_ended_with_all_that_it_started_and_has_failed(place: Path) -> None:
+    command = "sleep 300 & echo $! > {results}/child; wait"
+    words = {"interpreters": "", "results": str(place)}
+    result = gates.run_gate(gate(command=("sh", "-c", command), minutes=0), gates.Cores(1), words)
+    assert (result.passed, result.failed) == (0, 1)
+    assert "within 0 minutes" in (place / "sample.log").read_text(encoding="utf-8")
+    child = (place / "child").read_text(encoding="utf-8").strip()
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text(encoding="ascii").split()[2] == "Z"
+
+
 @pytest.mark.parametrize("code", [0, 1, 5])
 def test_pytest_without_a_report_fails_whatever_its_exit_status(place: Path, code: int) -> None:
     sample = gate(reports=True)
