@@ -39,7 +39,7 @@ class Gate:
     programs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     cores: int = 1
-    minutes: int = 20
+    minutes: float = 20
     variables: dict[str, str] = field(default_factory=dict)
 
 

@@ -45,9 +45,9 @@ GRACE_S = 1.0
 # Process groups of the gates under way: they have left that of the terminal, so Ctrl-C reaches them through us alone.
 RUNNING: set[int] = set()
 
-# A person's settings must not decide how a gate ends; certificate bundles would override those of the lab.
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYENV_VERSION", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-FOREIGN_PREFIXES = ("ANSIBLE_", "AZURE_", "ENTRA_", "TCX_")
+# Neither a person's settings nor the make above may decide how a gate ends; certificate bundles would override the lab's.
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYENV_VERSION", "MFLAGS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+FOREIGN_PREFIXES = ("MAKE", "ANSIBLE_", "AZURE_", "ENTRA_", "TCX_")
 WELCOME = ("TCX_CONTRACTS",)  # where the published API descriptions are, for the tests that compare with them
 
 
@@ -174,7 +174,7 @@ def surroundings(gate: Gate, words: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in {**kept, **own}.items() if value}
 
 
-def run_within(minutes: int, command: list[str], directory: Path, environment: dict[str, str], log: TextIO) -> int:
+def run_within(minutes: float, command: list[str], directory: Path, environment: dict[str, str], log: TextIO) -> int:
     """Run a command and return its status; past its time it is ended with all that it started, and the log says so.
 
     A gate that hangs would take every verdict after it away.
@@ -195,7 +195,7 @@ def run_within(minutes: int, command: list[str], directory: Path, environment: d
             # The traceback of what it hangs in: faulthandler of pytest writes one on SIGABRT, most programs end by it.
             end(process.pid, signal.SIGABRT, signal.SIGKILL)
             process.wait()
-            log.write(f"\nThis gate did not end within {minutes} minutes, and was ended.\n")
+            log.write(f"\nThis gate did not end within {minutes:g} minutes, and was ended.\n")
             return 124
         finally:
             RUNNING.discard(process.pid)

@@ -67,9 +67,9 @@ def test_a_command_that_cannot_start_fails() -> None:
 def test_a_gate_that_hangs_is_ended_with_all_that_it_started_and_has_failed(place: Path) -> None:
     command = "sleep 300 & echo $! > {results}/child; wait"
     words = {"interpreters": "", "results": str(place)}
-    result = gates.run_gate(gate(command=("sh", "-c", command), minutes=0), gates.Cores(1), words)
+    result = gates.run_gate(gate(command=("sh", "-c", command), minutes=0.1), gates.Cores(1), words)
     assert (result.passed, result.failed) == (0, 1)
-    assert "within 0 minutes" in (place / "sample.log").read_text(encoding="utf-8")
+    assert "within 0.1 minutes" in (place / "sample.log").read_text(encoding="utf-8")
     child = (place / "child").read_text(encoding="utf-8").strip()
     state = Path(f"/proc/{child}/stat")
     assert not state.exists() or state.read_text(encoding="ascii").split()[2] == "Z"

@@ -30,11 +30,14 @@ def test_start_it(tmp_path: Path) -> None:
     first, *others = commands()
     assert first == "make lab"
     # What the target runs once the environment is there; `setup` is not repeated beside other tests.
-    recipe = subprocess.run(["make", "-n", "lab"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    *_setup, directory, start = recipe.stdout.strip().splitlines()
     known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     known["HOME"] = str(tmp_path)
-    subprocess.run([*SHELL, directory], cwd=REPOSITORY, env=known, check=True)
+    # Without what a make above this test hands down: it would print its directories around the recipe.
+    recipe = subprocess.run(
+        ["make", "-n", "lab"], cwd=REPOSITORY, env=known, capture_output=True, text=True, check=True
+    )
+    *_setup, directory, start = recipe.stdout.strip().splitlines()
+    subprocess.run([*SHELL, directory], cwd=REPOSITORY, env=known, check=True, timeout=10)
     with subprocess.Popen(
         [*SHELL, f"exec env {start}"], cwd=REPOSITORY, env=known, stdout=subprocess.PIPE, text=True
     ) as lab:
