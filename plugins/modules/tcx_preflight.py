@@ -37,6 +37,8 @@ options:
     description:
       - Names that the PBX may call itself besides the host of O(url). A PBX that reports another FQDN is refused, because Microsoft would
         send the tokens of its users there.
+      - V(pbx.example.com:5001) says the port as well, where it differs from that of O(url). A PBX that reports another port than the
+        inventory knows for its name is refused.
     type: list
     elements: str
     default: []

@@ -138,10 +138,17 @@ def check_own(app_id: str | None, token: Token, client_id: str) -> None:
     adoption.never((app_id or "").strip(), None, adoption.Caller(frozenset(ids - {""})), token.tenant_id)
 
 
-def check_tenant_move(params: Mapping[str, Any], tenant_id: str, resolve: Callable[[str], str] = str) -> str:
+def check_tenant_move(
+    params: Mapping[str, Any],
+    tenant_id: str,
+    resolve: Callable[[str], str] = str,
+    *,
+    variable: str = "entra_tenant_id",
+) -> str:
     """Whether the PBX may be worked on in this tenant: one that works in another is not moved by a wrong variable.
 
     :param resolve: from a domain to the ID of its tenant; a PBX may have been linked by either.
+    :param variable: where the inventory names the tenant.
     :returns: what stays behind in the other tenant, where the inventory says that the PBX is to move; else empty.
     :raises adoption.NotConfirmed: it does not say so.
     """
@@ -155,10 +162,10 @@ def check_tenant_move(params: Mapping[str, Any], tenant_id: str, resolve: Callab
     shown = tenant_id or params["tenant_id"]
     if not params.get("move_tenant"):
         raise adoption.NotConfirmed(
-            f"the PBX works with the tenant {there} today, and entra_tenant_id is {shown}",
+            f"the PBX works with the tenant {there} today, and {variable} is {shown}",
             tried="check which tenant the PBX belongs to",
             target=str(params.get("pbx") or ""),
-            remedy="Correct entra_tenant_id. If the PBX is to move to the other tenant, set entra_app_move_tenant: true.",
+            remedy=f"Correct {variable}. If the PBX is to move to the other tenant, set entra_app_move_tenant: true.",
         )
     return (
         f"The PBX moves from the tenant {there} to {shown}. In {there} stay the application {params['pbx_app_id']}, its "

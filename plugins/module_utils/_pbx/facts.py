@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import typed
-from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities, authority, host_name
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Rejected, Unsupported
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import License
@@ -82,6 +82,20 @@ class Facts:
         allowed = {host_name(urlsplit(url).hostname or "")}
         allowed |= {host_name(str(name).strip().rpartition(":")[0] or str(name).strip()) for name in names}
         return bool(self.host) and self.host in allowed
+
+    def is_at(self, url: str, names: Iterable[str] = ()) -> bool:
+        """Whether the port that the PBX reports is that of its address in the inventory, or of a name that has one of its own.
+
+        :param names: as for :meth:`is_named`.
+        """
+        return bool(self.base) and authority(self.base) in authorities(
+            f"https://{urlsplit(url).netloc}", [self.host, *names]
+        )
+
+    def has_known_port(self, url: str, names: Iterable[str] = ()) -> bool:
+        """Whether the inventory says on which port the name that the PBX reports is reached."""
+        stated = {host_name(str(name).strip().rpartition(":")[0]) for name in names}
+        return self.host in stated | {host_name(urlsplit(url).hostname or "")}
 
     def as_value(self) -> dict[str, Any]:
         """As JSON, for the run's store."""

@@ -189,13 +189,14 @@ def judge_role(role: str) -> list[Finding]:
 
 
 def judge_name(facts: Facts, url: str, names: Iterable[str]) -> list[Finding]:
-    """The name that the PBX reports becomes a redirect URI, to which Microsoft sends the tokens of its users: so it has to be
-    a name that the inventory knows.
+    """The name and the port that the PBX reports become a redirect URI, to which Microsoft sends the tokens of its users: so
+    they have to be known to the inventory. On another port of the same host another PBX may answer.
 
     :param url: address of the PBX in the inventory; :param names: further names that it may call itself.
     """
-    if facts.is_named(url, names):
-        return []
+    known = list(names)
+    if facts.is_named(url, known):
+        return [] if facts.is_at(url, known) else [_other_port(facts, url, known)]
     shown = visible(facts.fqdn)[:120] or "nothing"
     if not facts.host:
         said = f"the PBX reports {shown} as its FQDN, which is not a host name"
@@ -206,6 +207,17 @@ def judge_name(facts: Facts, url: str, names: Iterable[str]) -> list[Finding]:
         said = f"the PBX calls itself {shown}, which is neither the host of tcx_url nor a name in tcx_fqdn"
         remedy = f"If {facts.host} is the PBX, add it to tcx_fqdn or use it in tcx_url. Sign-ins would be sent there."
     return [Finding(NAME, ERROR, said, remedy)]
+
+
+def _other_port(facts: Facts, url: str, names: list[str]) -> Finding:
+    """An error where the inventory knows the port of that name; of a name without one only the PBX can tell it."""
+    level = ERROR if facts.has_known_port(url, names) else WARNING
+    said = f"the PBX reports the HTTPS port {facts.https_port}, which is neither that of tcx_url nor one in tcx_fqdn"
+    remedy = (
+        f"Microsoft sends sign-ins to {facts.base}: if the users of the PBX reach it there, add "
+        f"{facts.host}:{facts.https_port} to tcx_fqdn."
+    )
+    return Finding(NAME, level, said, remedy)
 
 
 def judge_certificate(

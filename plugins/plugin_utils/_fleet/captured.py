@@ -14,7 +14,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import GRANTABLE
+from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
+    BY_PBX,
+    GRANTABLE,
+    INVENTORY,
+    Caller,
+    Candidate,
+    Claim,
+    NotConfirmed,
+    decide,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK, parse_all
 from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import features_of, requested_by_features
@@ -89,28 +98,51 @@ def host_variables(
 
 
 def _is_confirmed(application: Mapping[str, Any], variables: Mapping[str, Any], granted: Mapping[str, Any]) -> bool:
-    """Whether anything but the word of the PBX says that the application is its own.
+    """Whether anything but the word of the PBX says that the application is its own: by the rule of a rollout.
 
     A variable of the inventory states an application from then on, so that what a PBX names becomes none by itself: another
     one's application, or one that may do more than a PBX needs, would be its own with the next rollout.
     """
+    caller = Caller(frozenset({str(variables.get("entra_client_id") or "").strip().lower()}) - {""})
     app_id = str(application.get("app_id") or "").lower()
-    if app_id == str(variables.get("entra_client_id") or "").strip().lower():
-        return False
-    if app_id == str(variables.get("entra_app_app_id") or "").strip().lower():
-        return True
-    if _thumbprints(variables) & {str(each.get("thumbprint")) for each in application.get("certificates") or ()}:
-        return True
-    pbx = Pbx.of(str(variables.get("tcx_url") or ""), variables.get("tcx_fqdn") or ())
-    owned = pbx is not None and any(pbx.owns_uri(str(uri)) for uri in application.get("redirect_uris") or ())
-    return owned and not set(_permissions(granted)) - GRANTABLE
-
-
-def _thumbprints(variables: Mapping[str, Any]) -> set[str]:
+    stated = app_id == str(variables.get("entra_app_app_id") or "").strip().lower() != ""
+    claim = Claim(
+        INVENTORY if stated else BY_PBX,
+        pbx=Pbx.of(str(variables.get("tcx_url") or ""), variables.get("tcx_fqdn") or ()),
+        unique_name=str(variables.get("entra_app_unique_name") or ""),
+        thumbprints=_thumbprints(variables),
+    )
+    delegated = [_name(each) for each in granted.get("delegated_permissions") or ()]
+    held = frozenset([*_permissions(granted), *delegated])
+    found = Candidate(_as_graph(application), granted=held)
     try:
-        return {each.thumbprint for each in parse_all(arguments_of.certificates(variables))}
+        decision = decide(found, claim, caller, "")
+    except NotConfirmed:
+        return False
+    # A mark lets a rollout use what has been marked before, however wide; a file that states it needs more than that.
+    return decision.stated or (bool(decision.proof) and not held - GRANTABLE)
+
+
+def _as_graph(application: Mapping[str, Any]) -> dict[str, Any]:
+    """What an application is judged by, in the shape of Graph."""
+    certificates = [
+        {"usage": "Verify", "customKeyIdentifier": str(each.get("thumbprint") or "")}
+        for each in application.get("certificates") or ()
+    ]
+    return {
+        "appId": application.get("app_id"),
+        "uniqueName": application.get("unique_name"),
+        "tags": list(application.get("tags") or ()),
+        "web": {"redirectUris": list(application.get("redirect_uris") or ())},
+        "keyCredentials": certificates,
+    }
+
+
+def _thumbprints(variables: Mapping[str, Any]) -> frozenset[str]:
+    try:
+        return frozenset(each.thumbprint for each in parse_all(arguments_of.certificates(variables)))
     except (M365Error, OSError):
-        return set()
+        return frozenset()
 
 
 def _permissions(granted: Mapping[str, Any]) -> list[str]:

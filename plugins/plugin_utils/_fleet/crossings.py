@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse_all
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -31,6 +32,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import H
 
 _READ = (
     "tcx_url",
+    "tcx_fqdn",
     "entra_tenant_id",
     "entra_app_app_id",
     "entra_app_unique_name",
@@ -92,9 +94,11 @@ class Crossings:
 def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
     """What cannot be read is no conflict: the host that needs it says so itself."""
     known = variables.some(host, _READ, without_extra=not of_run)
+    url = _text(known, "tcx_url")
     name = _text(known, "entra_app_app_id") or _text(known, "entra_app_unique_name")
     return Identity(
-        address=address_of(_text(known, "tcx_url")),
+        address=address_of(url),
+        names=frozenset(address_of(f"https://{each}") for each in authorities(url, _list(known, "tcx_fqdn"))),
         tenant=_text(known, "entra_tenant_id").rstrip(".").lower(),
         application=name or f"3cx-{host}",
         is_stated=bool(name),
@@ -116,6 +120,13 @@ def _text(known: Mapping[str, Any], name: str) -> str:
         return str(known.get(name) or "").strip()
     except M365Error:
         return ""
+
+
+def _list(known: Mapping[str, Any], name: str) -> list[str]:
+    try:
+        return [str(each) for each in known.get(name) or ()]
+    except M365Error:
+        return []
 
 
 def _thumbprints(known: Mapping[str, Any]) -> frozenset[str]:

@@ -12,6 +12,8 @@ shows it, so all hosts are compared, before anything is written.
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -28,6 +30,7 @@ class Identity:
     :param application: the id or unique name by which the inventory names the application.
     :param is_stated: whether the inventory states it for this host, or it was derived from the name of the host.
     :param thumbprints: of the certificates that the application is to get.
+    :param names: ``host:port`` of all names of the PBX.
     """
 
     address: str = ""
@@ -35,6 +38,7 @@ class Identity:
     application: str = ""
     is_stated: bool = False
     thumbprints: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
 
 
 def address_of(url: str) -> str:
@@ -47,6 +51,8 @@ def address_of(url: str) -> str:
     host = (parts.hostname or "").rstrip(".")
     if not host:
         return ""
+    with contextlib.suppress(ValueError):
+        return f"{ipaddress.ip_address(host)}:{port or _DEFAULT_PORTS.get(parts.scheme.lower(), 443)}"
     try:
         host = host.encode("idna").decode("ascii")
     except UnicodeError:
@@ -96,8 +102,10 @@ Judgment = tuple[list[str], str]
 
 
 def _one_pbx(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
-    for address, hosts in _by(identities, lambda each: [each.address] if each.address else []):
-        yield hosts, f"{_names(hosts)} of the inventory are one PBX: tcx_url of each is {address}"
+    """Nor is one PBX a further name of another: it could have the sign-ins of that one sent to itself."""
+    for address, hosts in _by(identities, lambda each: {each.address, *each.names} - {""}):
+        where = "tcx_url" if all(identities[host].address == address for host in hosts) else "tcx_url or tcx_fqdn"
+        yield hosts, f"{_names(hosts)} of the inventory are one PBX: {where} of each is {address}"
 
 
 def _one_certificate(identities: Mapping[str, Identity]) -> Iterable[Judgment]:

@@ -33,7 +33,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import captured, license_step, rollback_step, rotation
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import (
+    captured,
+    license_step,
+    moves,
+    rollback_step,
+    rotation,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back, usable
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.resume_step import (
     KEY_UNKNOWN,
@@ -87,6 +93,7 @@ def _pbx(work: Work) -> dict[str, Any]:
 
 def _known_of(work: Work, found: Result) -> Result:
     """In check mode nothing is tried, so what this PBX has refused in an earlier rollout is told."""
+    found = moves.stays(work, found)
     if work.check_mode and not found.get("failed"):
         return license_step.recalled(found, _address(work))
     return found
@@ -434,7 +441,7 @@ _STEPS = (
         when=lambda work: "users" in work.result("directory"),
         finish=lambda work, found: people_result(found, strict=_strict(work)),
     ),
-    Step("linked", CHECK, _linked, tcx_m365_settings_info.CAPABILITY),
+    Step("linked", CHECK, _linked, tcx_m365_settings_info.CAPABILITY, finish=moves.stays),
     Step(
         "deletable",
         CHECK,
@@ -445,7 +452,14 @@ _STEPS = (
         forced_check=True,
         finish=_deletable,
     ),
-    Step("unlink", WRITE, _unlink, tcx_m365_settings.CAPABILITY, needs=("confirmed", "linked", "deletable")),
+    Step(
+        "unlink",
+        WRITE,
+        _unlink,
+        tcx_m365_settings.CAPABILITY,
+        needs=("confirmed", "linked", "deletable"),
+        finish=moves.unlinked,
+    ),
     Step(
         "delete",
         WRITE,

@@ -48,6 +48,34 @@ def levels(findings: list[Finding]) -> list[str]:
     return [each.level for each in findings]
 
 
+# --- name and port ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "names", "level"),
+    [
+        (URL, [], None),
+        (URL + "/", ["other.example.com"], None),
+        ("https://pbx.example.com", [], "error"),
+        ("https://pbx.example.com", ["pbx.example.com:5001"], None),
+        ("https://pbx.example.com", ["pbx.example.com:5002"], "error"),
+        ("https://10.0.0.5:5001", ["pbx.example.com"], None),
+        ("https://10.0.0.5:5001", ["PBX.example.com:5001"], None),
+        # The inventory does not say on which port that name is reached, so that only the PBX can tell it.
+        ("https://10.0.0.5:15001", ["pbx.example.com"], "warning"),
+        ("https://10.0.0.5:15001", ["pbx.example.com:5001"], None),
+        ("https://10.0.0.5:15001", ["pbx.example.com:443"], "error"),
+        ("https://10.0.0.5:5001", [], "error"),
+    ],
+)
+def test_neither_name_nor_port_becomes_a_redirect_uri_by_the_word_of_a_pbx(
+    url: str, names: list[str], level: str | None
+) -> None:
+    found = preflight.judge_name(FACTS, url, names)
+    assert levels(found) == ([level] if level else [])
+    assert all("tcx_fqdn" in each.remedy for each in found)
+
+
 # --- certificate --------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ HOST: dict[str, Any] = {
     "tcx_url": "https://pbx.example.com:5001",
     "entra_client_id": AUTOMATION,
 }
+KEY = "A1" * 20
 URI = "https://pbx.example.com:5001/oauth2office2"
 
 
@@ -55,11 +56,17 @@ def test_an_application_with_the_redirect_uri_of_the_pbx_is_stated(tmp_path: Pat
         {"redirect_uris": ["https://pbx.example.com:5001@evil.example/oauth2office2"]},
         {"redirect_uris": []},
         {"granted": ["User.Read.All", "Application.ReadWrite.All"]},
+        {"granted": ["User.Read.All", "Application.ReadWrite.All"], "certificates": [{"thumbprint": KEY}]},
+        {"redirect_uris": [URI], "tags": ["tcx.m365", "tcx.m365:pbx=other.example.com:5001"]},
+        {"redirect_uris": [URI], "tags": [], "unique_name": "3cx-other"},
         {"app_id": AUTOMATION},
     ],
 )
-def test_the_word_of_a_pbx_becomes_no_statement_of_the_inventory(tmp_path: Path, application: dict[str, Any]) -> None:
+def test_the_word_of_a_pbx_becomes_no_statement_of_the_inventory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: dict[str, Any]
+) -> None:
     """Who takes the file over would state an application that nothing but a PBX has named."""
+    monkeypatch.setattr(captured, "_thumbprints", lambda _variables: frozenset({KEY}))
     text = _write(tmp_path, **application)
     assert "entra_app_app_id:" not in text
     assert "entra_app_manage: false" in text

@@ -71,6 +71,19 @@ def test_what_is_no_address_is_no_conflict(text: str) -> None:
         assert conflicts({"a": Identity(address), "b": Identity(address)}) == {}
 
 
+def test_one_ip_address_is_one_address_however_it_is_written() -> None:
+    assert address_of("https://[::1]:5001") == address_of("https://[0:0:0:0:0:0:0:1]:5001/")
+
+
+def test_the_name_of_another_pbx_is_refused_by_name() -> None:
+    """One host has the PBX by its management address, the other by its public name; only one of them may be in a run."""
+    hosts = fleet(3)
+    hosts["pbx0"] = replace(hosts["pbx0"], names=frozenset({hosts["pbx0"].address, "pbx1.example.com:443"}))
+    assert set(conflicts(hosts)) == {"pbx0", "pbx1"}
+    assert "tcx_url or tcx_fqdn of each is pbx1.example.com:443" in conflicts(hosts)["pbx1"]
+    assert conflicts({**hosts, "pbx0": replace(hosts["pbx0"], names=frozenset({"pbx1.example.com:5001"}))}) == {}
+
+
 def test_customers_with_nothing_in_common_are_left_alone() -> None:
     assert conflicts(fleet(50)) == {}
     assert conflicts({}) == {}
