@@ -98,7 +98,7 @@ CORES = {
     "2.22": versions(13, 14, 15),
 }
 # Releases that differ where it hurts (locks of the output, data tagging, multiprocessing) and not in what sanity checks.
-IN_BETWEEN = frozenset({"2.17", "2.18", "2.22"})
+IN_BETWEEN = frozenset({"2.17", "2.18", "2.20", "2.22"})
 ANY = versions(12, 11, 13, 14)
 
 # Tens of thousands of modules of which the tests use a few; to compile all of them takes longer than to use those.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
+from functools import partial
 
 from environments import CORES, IN_BETWEEN, catalog
 
@@ -52,8 +53,12 @@ def pytest_gate(
     *,
     also: tuple[str, ...] = (),
     programs: tuple[str, ...] = (),
+    cores: int = 2,
 ) -> Gate:
-    """A gate of pytest on the paths and options in `arguments`, spread over two processes."""
+    """A gate of pytest on the paths and options in `arguments`, spread over two processes.
+
+    Tests that wait for programs and for time more than they compute take `cores=1`: two such gates get along.
+    """
     words = shlex.split(arguments)
     return Gate(
         name,
@@ -66,8 +71,11 @@ def pytest_gate(
         paths=tuple(word for word in words if word.startswith("tests/")),
         also=also,
         programs=programs,
-        cores=2,
+        cores=cores,
     )
+
+
+waiting_gate = partial(pytest_gate, cores=1)
 
 
 # What differs between neighboring releases of ansible-core: how a task is forked, how output is locked, how data is tagged.
@@ -195,14 +203,22 @@ def integration_gates() -> tuple[Gate, ...]:
     groups = {"integration", "test"}
     title = "playbooks and modules against the lab"
     apart = "--ignore=tests/integration/browser --ignore=tests/integration/thirdparty"
-    gates = [pytest_gate("integration-main", title, "main", f"tests/integration {apart}", groups)]
+    gates = [waiting_gate("integration-main", title, "main", f"tests/integration {apart}", groups)]
     table = catalog()
     for core in CORES:
         if table[f"core-{core}"] != table["main"]:
             arguments = " ".join(FLEETS) if core in IN_BETWEEN else f"tests/integration {apart} -m smoke"
-            gates.append(pytest_gate(f"smoke-{core}", f"{title}, core {core}", f"core-{core}", arguments, groups))
+            gates.append(waiting_gate(f"smoke-{core}", f"{title}, core {core}", f"core-{core}", arguments, groups))
     return (
-        *gates,
+        gates[0],
+        waiting_gate(
+            "tower",
+            "content for AWX and Automation Platform, and the jobs that it makes",
+            "tower",
+            "tests/tower --dist loadfile --ignore=tests/tower/test_rulebook_runs.py",
+            groups,
+        ),
+        *gates[1:],
         pytest_gate(
             "attacks",
             "a hostile PBX and a hostile user of a tenant gain nothing",
@@ -217,7 +233,7 @@ def integration_gates() -> tuple[Gate, ...]:
             "tests/faults",
             groups,
         ),
-        pytest_gate(
+        waiting_gate(
             "browser",
             "a person's view: pages and sign-in in a real browser",
             "browser",
@@ -226,7 +242,7 @@ def integration_gates() -> tuple[Gate, ...]:
             also=("main",),
             programs=("chromium",),
         ),
-        pytest_gate(
+        waiting_gate(
             "thirdparty",
             "clients that nobody here wrote, against the lab",
             "main",
@@ -234,21 +250,14 @@ def integration_gates() -> tuple[Gate, ...]:
             groups,
             also=("azure-cli", "msgraph-sdk", "xapi-sdk"),
         ),
-        pytest_gate(
+        waiting_gate(
             "thirdparty-3cx",
             "a client of XAPI that nobody here wrote, driven call by call",
             "xapi-sdk",
             "tests/integration/thirdparty/test_threecx_sdk.py",
             groups,
         ),
-        pytest_gate(
-            "tower",
-            "content for AWX and Automation Platform, and the jobs that it makes",
-            "tower",
-            "tests/tower --dist loadfile --ignore=tests/tower/test_rulebook_runs.py",
-            groups,
-        ),
-        pytest_gate(
+        waiting_gate(
             "rulebooks",
             "rulebooks in the real ansible-rulebook, whose engine is a Java program",
             "tower",
@@ -302,9 +311,9 @@ COVERAGE = (
 )
 
 
-# The longest first: what starts early ends the whole run early.
 def all_gates() -> tuple[Gate, ...]:
-    return (*sanity_gates(), *BUILD, *DOCUMENTATION, *STATIC, *unit_gates(), *integration_gates(), *DEMO, *COVERAGE)
+    """What says quickly that something is wrong comes first, then the longest: what starts early ends the run early."""
+    return (*STATIC, *integration_gates(), *sanity_gates(), *BUILD, *DOCUMENTATION, *unit_gates(), *DEMO, *COVERAGE)
 
 
 GROUPS = ("check", "test", "lint", "units", "integration", "sanity", "docs", "build", "coverage")
