@@ -45,7 +45,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     read_report,
     write_report,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import has_changes, has_findings, message
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import has_changes, has_findings, lines, message
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.signing import PROGRAMS, sign
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     ATTENTION,
@@ -383,6 +383,7 @@ def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dic
         "failure_reason": reason,
         "subject": f"3CX compliance: {headline(summary)}",
         "message": message(report),
+        "lines": lines(report)[1:],
         "has_findings": has_findings(report),
         "has_changes": has_changes(report),
         "report": [os.path.abspath(path) for path in paths],

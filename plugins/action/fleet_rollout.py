@@ -96,13 +96,23 @@ class ActionModule(CollectionAction):
         self, task_vars: dict[str, Any], options: dict[str, Any], store: RunStore, fleet: Fleet
     ) -> dict[str, Any] | None:
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
-        gate = Gate(store, _play_hosts(task_vars)) if _operation(options) == "rollout" else None
-        work = functools.partial(self._sweep, options=options, fleet=fleet, store=store, gate=gate)
+        play_hosts = _play_hosts(task_vars)
+        gate = Gate(store, play_hosts) if _operation(options) == "rollout" else None
+        work = functools.partial(
+            self._sweep, options=options, fleet=fleet, store=store, gate=gate, play_hosts=play_hosts
+        )
         together = SharedTask(store, identity_of(self._task))
         return together.result_of(str(task_vars["inventory_hostname"]), batch, work)
 
     def _sweep(
-        self, hosts: list[str], *, options: dict[str, Any], fleet: Fleet, store: RunStore, gate: Gate | None
+        self,
+        hosts: list[str],
+        *,
+        options: dict[str, Any],
+        fleet: Fleet,
+        store: RunStore,
+        gate: Gate | None,
+        play_hosts: list[str],
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
         shown = time.monotonic()
         threads, processes = options["concurrency"], options["processes"]
@@ -111,7 +121,7 @@ class ActionModule(CollectionAction):
         unknown: dict[str, Mapping[str, Any]] = {}
         outcomes: dict[str, Mapping[str, Any]] = {}
         results = sweep(hosts, work, threads=threads, processes=processes, hear=_hear)
-        narrator = Narrator(self._task, len(hosts)) if not options["preflight_only"] else None
+        narrator = Narrator(self._task, hosts, play_hosts, store)
         for done, (host, entry) in enumerate(results, start=1):
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
@@ -119,11 +129,13 @@ class ActionModule(CollectionAction):
             unknown[host] = entry.get("result") or {}
             found = _from_entry(entry, store, host)
             outcomes.update({} if found is None else {host: found})
-            if narrator is not None and found is not None:
+            if found is not None and not options["preflight_only"]:
                 narrator.tell(host, found)
             yield host, found
         warn_once(unknown, store, display.warning)
-        if narrator is not None:
+        if options["preflight_only"]:
+            narrator.end_of_checks(host for host, each in outcomes.items() if each.get("failed"))
+        else:
             narrator.end()
         if gate is not None:
             yield from self._judge(outcomes, options, fleet, gate)

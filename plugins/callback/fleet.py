@@ -16,7 +16,8 @@ description:
     created, changed or removed, and what was verified.
   - In check mode it shows a plan, each object with its additions, removals and changes, and how many objects there are of each kind.
     Outside of it, C(--diff) and C(-v) show the same of what was done.
-  - Each failure is shown once, with its remedy. All other tasks are shown as P(ansible.builtin.default#callback) shows them.
+  - Each failure is shown once, with its remedy. The message of P(ansible.builtin.debug#module) is shown as plain lines. All other
+    tasks are shown as P(ansible.builtin.default#callback) shows them.
 author:
   - The tcx.m365 contributors (@tcx-m365)
 extends_documentation_fragment:
@@ -43,15 +44,25 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _prose
 
-_WRITING = ("license", "application", "grant", "settings", "retire", "unlink", "delete", "export")
+_DEBUG = ("debug", "ansible.builtin.debug", "ansible.legacy.debug")
 _COLORS = {"+": "COLOR_DIFF_ADD", "-": "COLOR_DIFF_REMOVE", "~": "COLOR_CHANGED"}
 
 
 def is_fleet_result(result: Mapping[str, Any]) -> bool:
     """Whether a result is that of the steps of this collection on one PBX."""
     return isinstance(result.get("steps"), Mapping) and "changes" in result
+
+
+def _message_lines(task: Any, content: Mapping[str, Any]) -> list[str]:
+    """What a task of the module debug says, line by line; nothing where it is no text, or a value that it shows."""
+    said = content.get("msg")
+    lines = said if isinstance(said, list) else [said]
+    if getattr(task, "action", "") not in _DEBUG or not all(isinstance(line, str) for line in lines):
+        return []
+    return [visible(part) for line in lines for part in str(line).split("\n")]
 
 
 class CallbackModule(Default):
@@ -68,10 +79,15 @@ class CallbackModule(Default):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         content = _core_compat.result_of(result)
-        if not is_fleet_result(content):
+        if is_fleet_result(content):
+            self._show(result, content)
+            return
+        said = _message_lines(_core_compat.task_of_result(result), content)
+        if not said or self._display.verbosity > 0:
             super().v2_runner_on_ok(result)
             return
-        self._show(result, content)
+        for line in said:
+            self._display.display(line)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         content = _core_compat.result_of(result)
@@ -94,6 +110,8 @@ class CallbackModule(Default):
     def v2_playbook_on_stats(self, stats: Any) -> None:
         if self._totals.outcomes:
             self._display.banner("PLAN" if self._check_mode else "PBXS")
+            for line in self._totals.passed_lines():
+                self._display.display(line)
             if self._check_mode:
                 self._display.display(self._totals.plan())
             self._display.display(self._totals.summary(check_mode=self._check_mode))
@@ -104,10 +122,9 @@ class CallbackModule(Default):
         self._check_mode = self._check_mode or bool(getattr(_core_compat.task_of_result(result), "check_mode", False))
         self._totals.add(host, content)
         _core_compat.show_warnings(self, content)
-        if not content.get("failed") and not content.get("changes"):
-            nothing_written = not any(name in content["steps"] for name in _WRITING)
-            if nothing_written or not self.get_option("show_unchanged"):
-                return
+        unchanged = not content.get("failed") and not content.get("changes")
+        if _prose.is_passed(content) or (unchanged and not self.get_option("show_unchanged")):
+            return
         detailed = (
             self._check_mode
             or bool(getattr(_core_compat.task_of_result(result), "diff", False))

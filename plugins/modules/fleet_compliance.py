@@ -165,6 +165,11 @@ message:
   description: The report in a few lines of plain text, for a chat or a mail. At most 2,000 characters.
   returned: when the report was written
   type: str
+lines:
+  description: The same without the headline, line by line, for a terminal.
+  returned: when the report was written
+  type: list
+  elements: str
 has_findings:
   description: Whether a PBX is not compliant, or something of the automation itself expires.
   returned: when the report was written

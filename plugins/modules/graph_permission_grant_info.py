@@ -114,6 +114,26 @@ missing:
   type: list
   elements: str
   sample: []
+consents:
+  description: Each permission that is granted, and what Microsoft Graph tells of its consent. Who has granted it stands in the audit
+    log of the tenant alone.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    permission:
+      description: Name of the permission.
+      type: str
+    kind:
+      description: V(application) or V(delegated).
+      type: str
+    granted_on:
+      description: When it was granted. Null for delegated permissions, of which Graph does not tell it.
+      type: str
+    user:
+      description: Object ID of the only user to whom a delegated permission was granted; null where it holds for all users.
+      type: str
+  sample: [{permission: User.Read.All, kind: application, granted_on: "2026-11-22T10:00:00Z", user: null}]
 not_readable:
   description: What could not be read with the caller's rights, and which right it needs. It is left out of the other values.
   returned: success

@@ -31,6 +31,9 @@ _OBJECTS = {
     "sign_in": "sign-in of users",
 }
 CREATE, CHANGE, REMOVE, RESTORE, WRITE = "create", "change", "remove", "restore", "write"
+_WRITING = frozenset(("license", "application", "grant", "settings", "retire", "unlink", "delete", "export"))
+"""Steps that bring something about; a result without any of them has only looked, or found nothing to undo."""
+_NAMES = 5
 _DONE = {CREATE: "created", CHANGE: "changed", REMOVE: "removed", RESTORE: "restored", WRITE: "written"}
 _WILL = {**{action: f"will be {done}" for action, done in _DONE.items()}, WRITE: _DONE[WRITE]}
 """A file of the controller is written in check mode as well."""
@@ -54,10 +57,12 @@ class Totals:
 
     :ivar outcomes: ``changed``, ``written`` (its file alone), ``unchanged`` or ``failed`` by host.
     :ivar plans: the objects of each host.
+    :ivar passed: hosts on which there was nothing to do, by what was said about it.
     """
 
     outcomes: dict[str, str] = field(default_factory=dict)
     plans: dict[str, list[ObjectPlan]] = field(default_factory=dict)
+    passed: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, host: str, result: Mapping[str, Any]) -> None:
         """Count a result of that host."""
@@ -67,10 +72,21 @@ class Totals:
             self.outcomes[host] = outcome
         if object_plans(result):
             self.plans[host] = object_plans(result)
+        for note in result.get("notes") or () if is_passed(result) else ():
+            self.passed.setdefault(visible(str(note)), []).append(visible(host))
 
     def add_failure(self, host: str) -> None:
         """A host that failed outside of the tasks of this collection."""
         self.outcomes[host] = "failed"
+
+    def passed_lines(self) -> list[str]:
+        """The hosts on which there was nothing to do, together: they would bury the others."""
+        lines = []
+        for note, hosts in self.passed.items():
+            rest = len(hosts) - _NAMES
+            named = ", ".join(sorted(hosts)[:_NAMES]) + (f" and {rest:,} more" if rest > 0 else "")
+            lines += [_indented(f"# {named}: no changes", "", "    "), _indented(f"note: {note}", "    ")]
+        return lines
 
     def summary(self, *, check_mode: bool = False) -> str:
         """``42 PBXs: 3 changed, 38 unchanged, 1 failed``; in check mode ``3 to change``."""
@@ -105,6 +121,12 @@ def _outcome(result: Mapping[str, Any]) -> str:
     return "written" if result.get("captured") else "changed"
 
 
+def is_passed(result: Mapping[str, Any]) -> bool:
+    """Whether nothing was done on the PBX, and nothing had to be: its line would say nothing."""
+    changed = result.get("failed") or result.get("changed") or result.get("changes")
+    return not changed and not any(name in _WRITING for name in result.get("steps") or {})
+
+
 def object_plans(result: Mapping[str, Any]) -> list[ObjectPlan]:
     """The changes of a result by object, in the order in which they are carried out."""
     by_object: dict[str, list[Mapping[str, Any]]] = {}
@@ -128,7 +150,7 @@ def _object_plan(result: Mapping[str, Any], target: str, changes: list[Mapping[s
     lines = [line for change in shown for line in _change_lines(change)]
     if len(lines) > LIMITS.differences:
         lines = [*lines[: LIMITS.differences], f"... and {len(lines) - LIMITS.differences} more"]
-    return ObjectPlan(_object_name(result, target, shown), action, tuple(lines))
+    return ObjectPlan(_object_name(result, target, shown, action), action, tuple(lines))
 
 
 def _action(change: Mapping[str, Any]) -> str:
@@ -138,13 +160,15 @@ def _action(change: Mapping[str, Any]) -> str:
     return RESTORE if change.get("before") == "deleted" else CREATE
 
 
-def _object_name(result: Mapping[str, Any], target: str, changes: list[Mapping[str, Any]]) -> str:
+def _object_name(result: Mapping[str, Any], target: str, changes: list[Mapping[str, Any]], action: str) -> str:
     name = _OBJECTS.get(target) or visible(target.replace("_", " "))
     if target != "application":
         return name
     fields = {str(change.get("field")): change for change in changes}
     candidates = [result.get("application_name")]
     candidates += [fields[key].get("after") for key in ("unique_name", "display_name") if key in fields]
+    # What is to be made has no id yet.
+    candidates += [result.get("application_id")] if action != CREATE else []
     found = next((str(each) for each in candidates if each), "")
     return f"{name} {visible(found)}" if found else name
 
@@ -186,9 +210,10 @@ def host_lines(host: str, result: Mapping[str, Any], *, check_mode: bool, detail
         return [*lines, *failure_lines(name, result, written=bool(plans) and not check_mode)]
     verified = verified_line(result)
     if not plans:
-        lines.append(f"# {name}: no changes{f' ({verified})' if verified else ''}")
+        lines.append(_indented(f"# {name}: no changes{f' ({verified})' if verified else ''}", "", "    "))
     elif verified and not check_mode:
-        lines.append(_indented(f"verified: {verified}", "    "))
+        label = "verified" if _is_as_meant(result) else "status"
+        lines.append(_indented(f"{label}: {verified}", "    "))
     lines += [_indented(f"note: {visible(str(note))}", "    ") for note in result.get("notes") or ()]
     return lines
 
@@ -218,13 +243,21 @@ def verified_line(result: Mapping[str, Any]) -> str:
     parts = []
     if status.get("ok"):
         parts.append("Microsoft 365 works on the PBX")
-    elif status and status.get("message"):
-        parts.append(f"the PBX reports: {visible(str(status['message']))}")
+    elif status.get("message"):
+        said = visible(str(status["message"]))
+        parts.append(said if said.startswith("the PBX ") else f"the PBX reports: {said}")
     if steps.get("sign_in") == "ok":
         parts.append("sign-in is ready")
     if result.get("version"):
         parts.append(_release(visible(str(result["version"])), visible(str(result.get("edition") or ""))))
     return ", ".join(parts)
+
+
+def _is_as_meant(result: Mapping[str, Any]) -> bool:
+    """Whether the status of the PBX is what the steps were to bring about."""
+    status = result.get("status") or {}
+    unlinked = "unlink" in (result.get("steps") or {}) and not status.get("application_id")
+    return bool(not status or status.get("ok") or unlinked)
 
 
 def _release(version: str, edition: str) -> str:

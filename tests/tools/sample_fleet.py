@@ -181,6 +181,10 @@ def _evidence(rng: random.Random, number: int, result: HostResult) -> None:
     """What an auditor asks for: who may do what, with which keys, and how each control came out."""
     result.tenant_name = f"{result.host.split('-')[0].capitalize()} {result.host.split('-')[1].capitalize()} Ltd"
     result.granted_permissions = ["User.Read.All", *(["Calendars.Read"] if number % 3 else [])]
+    result.consents = [
+        {"permission": name, "kind": "application", "granted_on": "2026-03-02T09:30:00Z", "user": None}
+        for name in result.granted_permissions
+    ]
     result.redirect_uris = [f"{result.url}/oauth2office2"]
     result.owners = [{"id": _guid(rng), "name": "3CX automation"}]
     for certificate in result.certificates:

@@ -216,6 +216,8 @@ def _values(task: Task, grants: Grants, done: Reconciled[Granted]) -> dict[str, 
         "unmanaged": {"permissions": besides[0], "delegated_permissions": besides[1]},
         "application_permissions": scopes["application"],
         "delegated_permissions": scopes["delegated"],
+        # In check mode of what is there; nobody has consented to what is planned.
+        "consents": grant_plan.consents(before if task.check_mode else after, known),
         "service_principal_id": after.principal_id,
         "tenant_id": client.tenant_id,
         "auth_source": client.connection.credential.source,

@@ -65,6 +65,7 @@ def run(task: Task) -> Outcome:
         "declared_delegated": declares[names.DELEGATED],
         "unneeded": [each for each in [*application, *delegated] if each not in needed],
         "missing": sorted(needed - {*application, *delegated}),
+        "consents": grant_plan.consents(granted, reader.names),
         "service_principal_id": granted.principal_id,
         "not_readable": not_readable(granted),
         "tenant_id": client.tenant_id,

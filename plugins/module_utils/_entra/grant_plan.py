@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
     APPLICATION,
@@ -72,6 +73,7 @@ class Granted:
     :param grants: its delegated grants for all users.
     :param marked: whether its application carries our mark.
     :param deleted_principal: object id of a soft-deleted service principal; only looked for where there is no live one.
+    :param of_users: delegated grants for single users, which are left alone and reported.
     :param delegated_known: whether the delegated grants could be read; where not, ``grants`` is empty and says nothing.
     """
 
@@ -81,6 +83,7 @@ class Granted:
     marked: bool = False
     deleted_principal: str | None = None
     delegated_known: bool = True
+    of_users: Sequence[Json] = ()
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,32 @@ def application_names(granted: Granted, names: Names) -> list[str]:
 def delegated_names(granted: Granted, names: Names) -> list[str]:
     """All delegated permissions that are granted for all users."""
     return sorted(names.of_scope(grant, scope) for grant in granted.grants for scope in scopes_of(grant))
+
+
+def consents(granted: Granted, names: Names) -> list[Json]:
+    """Each permission that is granted, with what Graph tells of its consent: `{permission, kind, granted_on, user}`.
+
+    `kind` is ``application`` or ``delegated``; `granted_on` is known of application permissions alone; `user` is the object
+    id of the only user to whom a delegated permission was granted, ``None`` where it holds for all. Who has granted it
+    stands in the audit log of the tenant and nowhere else (documented: resources appRoleAssignment, oAuth2PermissionGrant).
+    """
+    found = [
+        {"permission": names.of_assignment(each), "kind": "application", "granted_on": _granted_on(each), "user": None}
+        for each in granted.assignments
+    ]
+    for grant in [*granted.grants, *granted.of_users]:
+        user = None if grant.get("consentType") == ALL_USERS else str(grant.get("principalId") or "")
+        found += [
+            {"permission": names.of_scope(grant, scope), "kind": "delegated", "granted_on": None, "user": user}
+            for scope in scopes_of(grant)
+        ]
+    return sorted(found, key=lambda each: (each["kind"], each["permission"], each["user"] or ""))
+
+
+def _granted_on(assignment: Json) -> str | None:
+    # The examples of the reference call it creationTimestamp.
+    moment = dates.parse(assignment.get("createdDateTime") or assignment.get("creationTimestamp"))
+    return dates.iso(moment) if moment else None
 
 
 def unneeded(desired: DesiredGrant, granted: Granted, names: Names) -> tuple[list[str], list[str]]:

@@ -185,10 +185,12 @@ class GrantReader:
         delegated = found.get("grants")
         if not self.delegated and delegated is not None and isinstance(_error(delegated), Forbidden):
             delegated = None
-        listed = self.client.pages("", first=delegated.get()) if delegated is not None else iter(())
+        listed = list(self.client.pages("", first=delegated.get())) if delegated is not None else []
         grants = [each for each in listed if each.get("consentType") == steps.ALL_USERS]
-        self._learn([str(each.get("resourceId")) for each in [*assignments, *grants]])
-        return Granted(principal_id, assignments, grants, marked, delegated_known=delegated is not None)
+        of_users = [each for each in listed if each.get("consentType") != steps.ALL_USERS]
+        self._learn([str(each.get("resourceId")) for each in [*assignments, *listed]])
+        known = delegated is not None
+        return Granted(principal_id, assignments, grants, marked, delegated_known=known, of_users=of_users)
 
     def _grant_calls(self, principal_id: str) -> dict[str, Call]:
         """What reads the grants. Delegated ones need a right that giving application permissions does not need."""

@@ -23,6 +23,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, message
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.attention import credential_kind
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
 
 Json = dict[str, Any]
 
@@ -214,7 +216,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _credential(credential: Mapping[str, Any]) -> str:
     if not credential:
         return "-"
+    kind = credential_kind(str(credential.get("kind") or ""))
     if credential.get("expires") == "never":
-        return str(credential.get("kind"))
+        return kind
     days = credential.get("days_left")
-    return f"{credential.get('kind')}, {f'{days} days' if days is not None else 'expiry not known'}"
+    return f"{kind}, {days_text(days)}"

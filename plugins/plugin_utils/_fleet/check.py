@@ -52,6 +52,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         certificates=list(application.get("certificates") or ()),
         credentials=list(application.get("credentials") or ()),
         granted_permissions=_granted(grant),
+        consents=[dict(each) for each in grant.get("consents") or ()],
         redirect_uris=_redirect_uris(taken),
         owners=list(application.get("owners") or ()),
         unmanaged=unmanaged(taken),
@@ -92,8 +93,8 @@ def _verdict(
         error = failed.get("error") or {}
         kind = error.get("kind", "failed")
         verdict = "unlicensed" if kind == "unlicensed" else "unreachable" if kind in UNREACHABLE_KINDS else "failed"
-        remedy = error.get("remedy")
-        return verdict, [str(failed.get("msg") or "the check failed without a message")], [remedy] if remedy else []
+        remedy = str(error.get("remedy") or "")
+        return verdict, [_without_remedy(failed, remedy)], [remedy] if remedy else []
     reasons = sentences(changes)
     troubles, remedies = _troubles(taken.of("sign_in"), status)
     unknown, advice = _unknown(taken.of("sign_in"))
@@ -105,6 +106,12 @@ def _verdict(
     if unknown:
         return "unreachable", unknown, advice
     return "compliant", [], []
+
+
+def _without_remedy(failed: Result, remedy: str) -> str:
+    """What a failed step says, without the advice at its end: the report has a place of its own for that."""
+    said = str(failed.get("msg") or "the check failed without a message")
+    return (said[: -len(remedy)].rstrip() if remedy and said.endswith(remedy) else said) or said
 
 
 def _troubles(sign_in: Result, status: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -51,6 +51,9 @@ _STEPS = {
     "grant": ("consent.read", "The granted permissions were read"),
     "settings": ("settings.read", "The Microsoft 365 settings were read"),
 }
+_AUDIT_LOG = (
+    "Graph tells who has granted a permission in the audit log of the tenant alone, which takes AuditLog.Read.All"
+)
 _EARLIER = "an earlier check of this PBX failed"
 
 
@@ -174,10 +177,21 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
         lacking = [name for name in asked or names if name in missing]
         reason = f"missing: {', '.join(lacking)}" if lacking else ""
         yield control(f"consent.{kind}", title, asked or names, found, FAIL if lacking else PASS, reason)
+    yield from _who_consented(known)
     unneeded = [str(name) for name in known.get("unneeded") or ()]
     if unneeded:
         reason = "no setting that is on needs them"
         yield control("consent.unneeded", "Permissions that nothing needs", [], unneeded, ATTENTION, reason)
+
+
+def _who_consented(known: Json) -> Iterator[Control]:
+    """For whom each permission is granted, and since when; who has granted it is in the audit log of the tenant alone."""
+    for said in known.get("not_readable") or ():
+        yield control(
+            "consent.delegated_permissions", "Granted delegated permissions", None, None, NOT_CHECKED, str(said)
+        )
+    if known.get("consents"):
+        yield control("consent.granted_by", "Who has consented", None, None, NOT_CHECKED, _AUDIT_LOG)
 
 
 def name_of(permission: Any) -> str:

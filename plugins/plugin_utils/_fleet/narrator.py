@@ -11,12 +11,13 @@ Ansible's own callback says ``changed: [acme]``. What a program reads (a JSON ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible import constants
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines, is_passed
 
 _FOR_PEOPLE = frozenset(("default", "yaml", "debug", "dense", "awx_display", "unixy"))
 """Stdout callbacks that a person reads. That of this collection tells the same itself."""
@@ -24,26 +25,62 @@ _FOR_PEOPLE = frozenset(("default", "yaml", "debug", "dense", "awx_display", "un
 display = Display()
 
 
-class Narrator:
-    """Says on a person's terminal what was done to each PBX, while it is done; to a program's callback it says nothing."""
+_KIND = "narrator"
 
-    def __init__(self, task: Any, hosts: int) -> None:
+
+class Narrator:
+    """Says on a person's terminal what was done to each PBX, while it is done; to a program's callback it says nothing.
+
+    :param play_hosts: all hosts of the play; the last batch also tells of all batches together.
+    """
+
+    def __init__(self, task: Any, hosts: Sequence[str], play_hosts: Sequence[str], store: RunStore) -> None:
         self._check_mode = bool(task.check_mode)
-        self._detailed = self._check_mode or bool(getattr(task, "diff", False)) or display.verbosity > 0
-        self._listens = constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in _FOR_PEOPLE and hosts > 0
+        # With --diff the callback shows the lines of each object itself.
+        self._detailed = (self._check_mode or display.verbosity > 0) and not getattr(task, "diff", False)
+        self._listens = constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in _FOR_PEOPLE and bool(hosts)
+        self._last = bool(hosts and play_hosts) and set(play_hosts[-1:]) <= {*hosts, *_failed_before(store)}
+        self._size = len(hosts)
+        self._store = store
         self._totals = Totals()
 
     def tell(self, host: str, result: Mapping[str, Any]) -> None:
         """One PBX. The callback shows a failure itself; what was changed before it is told here."""
         self._totals.add(host, result)
         shown = {**result, "failed": False, "status": {}, "steps": {}} if result.get("failed") else result
-        if self._listens and (shown.get("changes") or not result.get("failed")):
+        if self._listens and (shown.get("changes") or not result.get("failed")) and not is_passed(result):
             for line in host_lines(host, shown, check_mode=self._check_mode, detailed=self._detailed):
                 display.display(line)
 
+    def end_of_checks(self, failed: Iterable[str]) -> None:
+        """Keep the hosts that a check of this batch has stopped, for the line at the end of the batch."""
+        for host in failed:
+            self._totals.add_failure(host)
+        kept = {"failed": sorted(self._totals.outcomes), "outcomes": _earlier_batches(self._store)}
+        self._store.put(_KIND, "", kept)
+        if self._listens and len(self._totals.outcomes) == self._size:
+            display.display(self._totals.summary())  # no task comes after it
+
     def end(self) -> None:
-        """One line for all, in check mode after the plan in numbers."""
-        if self._listens:
-            if self._check_mode:
-                display.display(self._totals.plan())
-            display.display(self._totals.summary(check_mode=self._check_mode))
+        """One line for all, in check mode after the plan in numbers. Those that a check before has stopped count as well."""
+        for host in _failed_before(self._store):
+            self._totals.add_failure(host)
+        everyone = Totals(outcomes={**_earlier_batches(self._store), **self._totals.outcomes})
+        self._store.put(_KIND, "", {"failed": [], "outcomes": everyone.outcomes})
+        if not self._listens:
+            return
+        for line in self._totals.passed_lines():
+            display.display(line)
+        if self._check_mode:
+            display.display(self._totals.plan())
+        display.display(self._totals.summary(check_mode=self._check_mode))
+        if self._last and len(everyone.outcomes) > len(self._totals.outcomes):
+            display.display(f"In all batches: {everyone.summary(check_mode=self._check_mode)}")
+
+
+def _failed_before(store: RunStore) -> list[str]:
+    return list((store.get(_KIND, "") or {}).get("failed") or ())
+
+
+def _earlier_batches(store: RunStore) -> dict[str, str]:
+    return dict((store.get(_KIND, "") or {}).get("outcomes") or {})

@@ -54,12 +54,13 @@ def causes(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
     """The reasons and the points of attention, each with the PBXs that have it; what differs by PBX alone is left out of the text."""
     found: dict[str, list[str]] = {}
     for entry in hosts:
-        for text in dict.fromkeys(_cause(entry, said) for said in (*entry["reasons"], *entry["attention"])):
+        for text in dict.fromkeys(cause(entry, said) for said in (*entry["reasons"], *entry["attention"])):
             found.setdefault(text, []).append(entry["host"])
     return [{"text": text, "hosts": found[text]} for text in sorted(found, key=lambda text: (-len(found[text]), text))]
 
 
-def _cause(entry: Entry, said: str) -> str:
+def cause(entry: Entry, said: str) -> str:
+    """A sentence about a PBX without what differs by PBX alone, so that the same one about another PBX reads the same."""
     address = urlsplit(entry["url"]).netloc if "//" in entry["url"] else ""
     for own in (entry["url"], address, address.partition(":")[0]):
         if len(own) > 3:

@@ -8,22 +8,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 
+from .aggregates import cause
 from .certificates import FINE, OVERDUE, CertificateEnd
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS
 from .model import Report
-from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items
-from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
+from .values import Difference, Limits, all_differences, canonical, flat_items, shorten, shown_items
+from .verdicts import COMPLIANT, LABELS, SEVERITY, VERDICTS
 from .wording import count, days_text, headline, run_facts, time_text
 
 _LIMITS = Limits(characters=160, items=20, differences=60)
 # What is markup anywhere, and what is only at the beginning of a text or beside a word: names stay readable in the source, too.
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|^[#+=-]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<!\w)_|_(?!\w)")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|^[#+=-]|(?<=^\d)[.)](?=\s|$)|(?<=^\d\d)[.)](?=\s|$)|(?<!\w)_|_(?!\w)")
 # A name with an at sign would call a person or a team where Markdown is shown by a code host.
+_ALL = "ALLOFTHEM"
+"""Stands for the names in a command until the rest of it has been cut and escaped."""
 _MENTION = re.compile(r"(?<!\w)@")
 
 
@@ -34,10 +38,10 @@ def markdown_text(text: str) -> str:
 
 def render_markdown(report: Report) -> str:
     """The whole file."""
-    parts = [_head(report), _summary(report)]
+    parts = [_head(report), _summary(report), _open(report)]
     if report.comparison is not None:
         parts.append(_comparison(report.comparison))
-    parts.extend((_attention(report), _certificates(report), _details(report), _compliant(report)))
+    parts.extend((_certificates(report), _compliant(report), _run(report)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -51,44 +55,51 @@ def table(header: list[str], rows: Iterable[list[str]], numbers: Iterable[int] =
 
 
 def _head(report: Report) -> str:
-    facts = "\n".join(f"- {name}: {markdown_text(value)}" for name, value in run_facts(report))
-    own = "".join(f"**{markdown_text(said)}**\n\n" for said in report.run.get("attention") or ())
-    return f"# Fleet compliance report\n\n{headline(report.summary)}\n\n{own}{facts}"
+    own = "".join(f"\n\n**{markdown_text(said)}**" for said in report.run.get("attention") or ())
+    return f"# Fleet compliance report\n\n{headline(report.summary)}{own}"
 
 
 def _summary(report: Report) -> str:
-    rows = [[LABELS[verdict], str(report.summary[verdict]), MEANINGS[verdict]] for verdict in VERDICTS]
-    rows.append(["**Total**", f"**{report.summary['total']}**", ""])
-    return "## Verdicts\n\n" + table(["Verdict", "PBXs", "Meaning"], rows, numbers=[1])
+    rows = [[LABELS[verdict], str(report.summary[verdict])] for verdict in VERDICTS]
+    rows.append(["**Total**", f"**{report.summary['total']}**"])
+    return table(["Verdict", "PBXs"], rows, numbers=[1])
+
+
+def _run(report: Report) -> str:
+    return "## Run\n\n" + "\n".join(f"- {name}: {markdown_text(value)}" for name, value in run_facts(report))
 
 
 def _comparison(comparison: dict[str, Any]) -> str:
     rows = []
     for category in CATEGORIES:
+        if not comparison[category]:
+            continue
         hosts = ", ".join(markdown_text(one["host"]) for one in comparison[category])
         rows.append(
             [CATEGORY_LABELS[category], str(comparison["counts"][category]), CATEGORY_MEANINGS[category], hosts]
         )
     earlier = markdown_text(time_text(comparison["earlier_generated_at"]) or "an unknown time")
     intro = f"## Since the earlier report\n\nCompared with the report of {earlier}.\n\n"
+    if not rows:
+        return f"{intro}Nothing has changed, and every PBX was and is compliant."
     return intro + table(["Change", "PBXs", "Meaning", "Names"], rows, numbers=[1])
 
 
-def _open_entries(report: Report) -> list[dict[str, Any]]:
+def _open(report: Report) -> str:
+    """Whatever is not compliant, the worst first; what is the same on several PBXs is told once, with their names."""
     found = [entry for entry in report.hosts if entry["verdict"] != COMPLIANT]
-    return sorted(found, key=lambda entry: (-SEVERITY[entry["verdict"]], entry["host"]))
+    found.sort(key=lambda entry: (-SEVERITY[entry["verdict"]], entry["host"]))
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for entry in found:
+        groups.setdefault(canonical(_same(entry)), []).append(entry)
+    sections = [_section(entries) for entries in groups.values()]
+    return "## PBXs that need attention\n\n" + "\n\n".join(sections) if sections else ""
 
 
-def _attention(report: Report) -> str:
-    rows = [
-        [
-            markdown_text(entry["host"]),
-            LABELS[entry["verdict"]],
-            " ".join(_text(reason) for reason in (*entry["reasons"], *entry["attention"])),
-        ]
-        for entry in _open_entries(report)
-    ]
-    return "## PBXs that need attention\n\n" + table(["PBX", "Verdict", "Reasons"], rows) if rows else ""
+def _same(entry: Mapping[str, Any]) -> list[Any]:
+    """What two PBXs must have in common to be told together."""
+    texts = [[cause(entry, said) for said in entry[name]] for name in ("reasons", "attention", "remedies")]
+    return [entry["verdict"], texts, entry["changes"], entry["consent"], entry["unmanaged"]]
 
 
 def _compliant(report: Report) -> str:
@@ -98,19 +109,26 @@ def _compliant(report: Report) -> str:
 
 
 def _certificates(report: Report) -> str:
-    found = [one for entry in report.hosts for one in report.certificates_of(entry) if one.state not in ("", FINE)]
-    found.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
+    """What expires, but for what a PBX above was told about."""
     seen = sum(1 for entry in report.hosts if entry["certificates"])
+    read = f"The certificates of {seen:,} of {count(len(report.hosts), 'PBX', 'PBXs')} were read"
+    found = [
+        (one, any(one.thumbprint and one.thumbprint in said for said in entry["attention"]))
+        for entry in report.hosts
+        for one in report.certificates_of(entry)
+        if one.state not in ("", FINE)
+    ]
     if not found:
-        read = f"The certificates of {seen:,} of {count(len(report.hosts), 'PBX', 'PBXs')} were read"
         return f"## Certificates\n\n{read}; none of them has expired or expires within 30 days."
+    heading = f"## Certificates\n\n{read}; {count(len(found), 'certificate')} expired, or will within 30 days."
+    more = sorted(
+        (one for one, told in found if not told), key=lambda one: (one.days_left or 0, one.host, one.thumbprint)
+    )
     rows = [
         [markdown_text(one.host), one.day, _expiry(one), markdown_text(one.thumbprint), markdown_text(one.name)]
-        for one in found
+        for one in more
     ]
-    return "## Certificates that have expired or expire within 30 days\n\n" + table(
-        ["PBX", "Expires", "", "Thumbprint", "Name"], rows
-    )
+    return f"{heading}\n\n" + table(["PBX", "Expires", "", "Thumbprint", "Name"], rows) if rows else heading
 
 
 def _expiry(certificate: CertificateEnd) -> str:
@@ -119,33 +137,46 @@ def _expiry(certificate: CertificateEnd) -> str:
     return f"{marked}; replaced by a newer one" if certificate.superseded else marked
 
 
-def _details(report: Report) -> str:
-    sections = [_host(entry) for entry in report.hosts if entry["verdict"] != COMPLIANT]
-    return "## Details\n\n" + "\n\n".join(sections) if sections else ""
-
-
 def _text(text: str) -> str:
     return markdown_text(shorten(text, 4 * _LIMITS.characters))
 
 
-def _host(entry: dict[str, Any]) -> str:
-    lines = [f"### {markdown_text(entry['host'])}: {LABELS[entry['verdict']].lower()}", ""]
-    lines.extend(f"- {_text(reason)}" for reason in (*entry["reasons"], *entry["attention"]))
+def _section(entries: list[dict[str, Any]]) -> str:
+    entry, more = entries[0], len(entries) - 1
+    names = ", ".join(markdown_text(one["host"]) for one in entries)
+    verdict = LABELS[entry["verdict"]].lower()
+    lines = (
+        [f"### {count(len(entries), 'PBX', 'PBXs')}: {verdict}", "", names, ""]
+        if more
+        else [f"### {names}: {verdict}", ""]
+    )
+    said = (*entry["reasons"], *entry["attention"])
+    lines.extend(f"- {_text(cause(entry, one) if more else one)}" for one in said)
     lines.extend(_drift(entry["changes"]))
-    for title, names in (
+    for title, permissions in (
         ("Consent missing", entry["consent"]["missing"]),
         ("Consent unneeded", entry["consent"]["unneeded"]),
     ):
-        if names:
-            lines.extend(("", f"{title}: " + ", ".join(markdown_text(name) for name in names)))
+        if permissions:
+            lines.extend(("", f"{title}: " + ", ".join(markdown_text(name) for name in permissions)))
     unmanaged = flat_items(entry["unmanaged"])
     if unmanaged:
         lines.extend(("", "Not managed, left unchanged:", ""))
         lines.extend(f"- {markdown_text(path)}: {_list(shown_items(items, _LIMITS))}" for path, items in unmanaged)
     if entry["remedies"]:
         lines.extend(("", "How to fix it:", ""))
-        lines.extend(f"{place}. {_text(remedy)}" for place, remedy in enumerate(entry["remedies"], 1))
+        lines.extend(f"{place}. {_remedy(one, entries)}" for place, one in enumerate(entry["remedies"], 1))
     return "\n".join(lines)
+
+
+def _remedy(remedy: str, entries: list[dict[str, Any]]) -> str:
+    """A remedy for all of these PBXs: a command names each of them."""
+    if len(entries) == 1:
+        return _text(remedy)
+    own = f"--limit {shlex.quote(entries[0]['host'])}"
+    everyone = f"--limit {shlex.quote(','.join(one['host'] for one in entries))}"
+    said = cause(entries[0], remedy.replace(own, _ALL))
+    return markdown_text(shorten(said, 4 * _LIMITS.characters).replace(_ALL, everyone))
 
 
 def _drift(changes: list[dict[str, Any]]) -> list[str]:

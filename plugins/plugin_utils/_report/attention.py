@@ -16,7 +16,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 
 from .certificates import SOON_DAYS, host_certificates
 
-_KINDS = {"secret": "client secret", "certificate": "certificate", "federated": "federated credential"}
+_KINDS = {
+    "secret": "client secret",
+    "client_secret": "client secret",
+    "certificate": "certificate",
+    "federated": "federated credential",
+}
 
 
 def attention_of(entry: Mapping[str, Any], now: datetime) -> list[str]:

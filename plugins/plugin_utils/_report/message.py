@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 
+from .aggregates import cause
 from .comparison import ADDED, CATEGORY_LABELS, NEW_DRIFT, NEW_FAILURES, REMOVED, RESOLVED
 from .model import Report
 from .values import shorten
@@ -21,24 +22,28 @@ LONGEST = 2000
 """Characters: half of what the smallest of the usual services takes."""
 
 _NAMES = 5
-_CAUSES = 3
+_CAUSES = 6
 _LINE = 220
 _CHANGES = (NEW_DRIFT, NEW_FAILURES, RESOLVED, ADDED, REMOVED)
 
 
 def message(report: Report) -> str:
-    """What an operator has to know, the most urgent first; foreign text is on one line and holds no control."""
-    lines = [headline(report.summary), *(report.run.get("attention") or ())]
-    lines += [_verdict(report, verdict) for verdict in WORST_FIRST if verdict != COMPLIANT and report.summary[verdict]]
-    lines += _changes(report)
-    shared = [one for one in report.aggregates["causes"] if len(one["hosts"]) > 1][:_CAUSES]
-    lines += [f"{len(one['hosts'])} \u00d7 {one['text']}" for one in shared]
+    """What an operator has to know, in as much as a chat takes."""
+    text = "\n".join(lines(report))
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
+
+
+def lines(report: Report) -> list[str]:
+    """The headline and what an operator has to know, the most urgent first; foreign text is on one line and holds no control."""
+    found = [headline(report.summary), *(report.run.get("attention") or ())]
+    found += [_verdict(report, verdict) for verdict in WORST_FIRST if verdict != COMPLIANT and report.summary[verdict]]
+    found += _changes(report)
+    found += _why(report)
     due = sorted(report.certificates_due, key=lambda one: (one.days_left or 0, one.host))
     if due:
         named = [f"{one.host} ({days_text(one.days_left)})" for one in due]
-        lines.append(f"{count(len(due), 'certificate')} due: {_names(named)}")
-    text = "\n".join(shorten(visible(line), _LINE) for line in lines)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
+        found.append(f"{count(len(due), 'certificate')} due: {_names(named)}")
+    return [shorten(visible(line), _LINE) for line in found]
 
 
 def has_findings(report: Report) -> bool:
@@ -56,6 +61,21 @@ def has_changes(report: Report) -> bool:
 def _verdict(report: Report, verdict: str) -> str:
     hosts = [entry["host"] for entry in report.hosts if entry["verdict"] == verdict]
     return f"{LABELS[verdict]} ({len(hosts)}): {_names(hosts)}"
+
+
+def _why(report: Report) -> list[str]:
+    """The most frequent causes; one that only one PBX has is told with its name."""
+    entries = {entry["host"]: entry for entry in report.hosts}
+    told = []
+    for one in report.aggregates["causes"][:_CAUSES]:
+        if len(one["hosts"]) > 1:
+            told.append(f"{len(one['hosts'])} \u00d7 {one['text']}")
+            continue
+        entry = entries[one["hosts"][0]]
+        said = next(each for each in (*entry["reasons"], *entry["attention"]) if cause(entry, each) == one["text"])
+        told.append(f"{entry['host']}: {said}")
+    rest = len(report.aggregates["causes"]) - len(told)
+    return [*told, f"And {count(rest, 'more cause')} in the report."] if rest > 0 else told
 
 
 def _changes(report: Report) -> list[str]:

@@ -36,9 +36,10 @@ class HostResult:
     Shapes, all plain JSON: `reasons`, `remedies` and `attention` are sentences; `changes` are `{target, field, before, after}` with any
     JSON in before and after; `controls` are `{id, title, desired, found, result, reason}` with a result of `RESULTS`; `certificates` are
     `{thumbprint, not_after, days_left, display_name?, managed?, desired?}` (ISO 8601 UTC, whole days); `credentials` are `{kind, name,
-    expires, owner}` with the owner `this_pbx`, `other_pbx` or `foreign`; `granted_permissions`, `redirect_uris` and `owners` are names;
-    `consent` is `{missing: [names], unneeded: [names]}`; `unknown_variables` are `{variable, nearest}`; `adopted` describes an
-    application that a rollout would take over; `unmanaged` and `status` are free mappings. ValueError for an unknown verdict.
+    expires, owner}` with the owner `this_pbx`, `other_pbx` or `foreign`; `consents` are `{permission, kind, granted_on, user}`;
+    `granted_permissions`, `redirect_uris` and `owners` are names; `consent` is `{missing: [names], unneeded: [names]}`;
+    `unknown_variables` are `{variable, nearest}`; `adopted` describes an application that a rollout would take over; `unmanaged` and
+    `status` are free mappings. ValueError for an unknown verdict.
     """
 
     host: str
@@ -50,6 +51,7 @@ class HostResult:
     certificates: list[dict[str, Any]] = field(default_factory=list)
     credentials: list[dict[str, Any]] = field(default_factory=list)
     granted_permissions: list[str] = field(default_factory=list)
+    consents: list[dict[str, Any]] = field(default_factory=list)
     redirect_uris: list[str] = field(default_factory=list)
     owners: list[Any] = field(default_factory=list)
     consent: dict[str, list[str]] = field(default_factory=dict)
@@ -87,6 +89,7 @@ class HostResult:
             "certificates": _mappings(self.certificates),
             "credentials": _mappings(self.credentials),
             "granted_permissions": _names(self.granted_permissions),
+            "consents": _mappings(self.consents),
             "redirect_uris": _names(self.redirect_uris),
             "owners": [plain(owner) for owner in self.owners or []],
             "consent": {"missing": _names(consent.get("missing")), "unneeded": _names(consent.get("unneeded"))},

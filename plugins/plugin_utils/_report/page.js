@@ -89,8 +89,12 @@
   }
 
   function consent(host) {
-    const lines = (names, kind, word) => (names || []).map((name) => el("li", null, el("span", { class: "tag " + kind }, word), " ", bdi(name, "value")));
-    const needed = (host.granted || []).filter((name) => !(host.unneeded || []).includes(name));
+    const since = Object.fromEntries(host.consents || []);
+    const told = (name) => (since[name] ? el("span", { class: "more" }, bdi(since[name])) : null);
+    const lines = (names, kind, word) => (names || []).map((name) => el("li", null, el("span", { class: "tag " + kind }, word), " ", bdi(name, "value"), told(name)));
+    const unneeded = host.unneeded || [];
+    const all = (host.granted || []).concat(Object.keys(since));
+    const needed = all.filter((name, place) => all.indexOf(name) === place && !unneeded.includes(name));
     const section = block("Consent", false, el("ul", null, ...lines(host.missing, "missing", "Missing"), ...lines(host.unneeded, "unneeded", "Unneeded"), ...lines(needed, "granted", "Granted")));
     return host.missing || host.unneeded ? section : evidence(section);
   }
@@ -132,7 +136,7 @@
       host.remedies ? block("How to fix it", false, el("ol", null, ...host.remedies.map((text) => el("li", null, bdi(text))))) : null,
       host.changes ? drift(host) : null,
       host.controls ? evidence(controls(host)) : null,
-      host.granted || host.missing || host.unneeded ? consent(host) : null,
+      host.granted || host.missing || host.unneeded || host.consents ? consent(host) : null,
       host.uris ? evidence(block("Redirect URIs", false, list(host.uris))) : null,
       host.credentials ? evidence(credentials(host)) : null,
       host.owners ? evidence(block("Owners of the application", false, list(host.owners))) : null,

@@ -17,7 +17,7 @@ from .certificates import CertificateEnd
 from .model import Report
 from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items
 from .verdicts import LABELS, SEVERITY, VERDICTS
-from .wording import days_text
+from .wording import consent_text, days_text
 
 
 def page_data(report: Report, limits: Limits) -> dict[str, Any]:
@@ -64,6 +64,7 @@ def _host(report: Report, entry: dict[str, Any], since: str, limits: Limits) -> 
         "attention": _texts(entry["attention"], limits),
         "controls": [_control(one, limits) for one in entry["controls"]],
         "granted": shown_items(entry["granted_permissions"], limits),
+        "consents": [_consent(one) for one in entry["consents"][: limits.items]],
         "uris": shown_items(entry["redirect_uris"], limits),
         "credentials": [_credential(one, limits) for one in entry["credentials"][: limits.items]],
         "owners": _texts([owner_text(one) for one in entry["owners"]], limits),
@@ -108,6 +109,11 @@ def _value(value: Any, limits: Limits) -> str:
         return ""
     items = value if isinstance(value, list) else [value]
     return shorten(", ".join(shown_items(items, limits)), limits.characters) if items else "none"
+
+
+def _consent(one: dict[str, Any]) -> list[str]:
+    delegated = " (delegated)" if one.get("kind") == "delegated" else ""
+    return [shorten(visible(str(one.get("permission") or "")), 120) + delegated, consent_text(one)]
 
 
 def _credential(one: dict[str, Any], limits: Limits) -> dict[str, str]:

@@ -100,6 +100,12 @@ def credential_text(one: Mapping[str, Any]) -> str:
     return f"{kind}, expires {one['expires'][:10]} ({days_text(one['days_left'])}{reason})"
 
 
+def consent_text(consent: Mapping[str, Any]) -> str:
+    """`for the whole tenant, since 2026-11-22`; `for one user, ID`: to whom a permission is granted, as far as Graph tells."""
+    whom = f"for one user, {visible(str(consent['user']))}" if consent.get("user") else "for the whole tenant"
+    return f"{whom}, since {visible(str(consent['granted_on']))[:10]}" if consent.get("granted_on") else whom
+
+
 def run_facts(report: Report) -> list[tuple[str, str]]:
     """What is known about the run, as pairs of a name and a text."""
     run = report.run

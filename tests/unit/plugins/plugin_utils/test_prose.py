@@ -167,3 +167,39 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is(host: str, value: str, me
             assert all(part.isprintable() or not part.isascii() for part in line.split("\n"))
             assert "\x1b" not in line
             assert "\u202e" not in line
+
+
+def test_a_pbx_that_is_unlinked_on_purpose_is_verified_and_another_has_a_status() -> None:
+    not_linked = {
+        "ok": False,
+        "application_id": "",
+        "message": "the PBX is not linked to an application of Microsoft 365",
+    }
+    removed = change("settings", "application_id", "1234", "")
+    done = {"status": not_linked, "changed": True, "changes": [removed], "steps": {"unlink": "changed"}}
+    assert lines(done)[-1] == "    verified: the PBX is not linked to an application of Microsoft 365"
+    captured = {
+        "status": not_linked,
+        "changed": True,
+        "captured": {"path": "/srv/acme.yml"},
+        "steps": {"export": "changed"},
+    }
+    assert lines(captured)[-1] == "    status: the PBX is not linked to an application of Microsoft 365"
+
+
+def test_an_application_without_a_name_has_its_id() -> None:
+    removed = {"changes": [change("application", "state", "present", "absent")], "application_id": "1234", "steps": {}}
+    assert lines(removed, check_mode=True)[0] == "# acme: application 1234 will be removed"
+
+
+def test_pbxs_on_which_there_was_nothing_to_do_are_told_together() -> None:
+    totals = Totals()
+    for number in range(8):
+        totals.add(
+            f"pbx-{number}", {"changed": False, "changes": [], "steps": {"undo": "ok"}, "notes": ["nothing to undo"]}
+        )
+    assert totals.passed_lines() == [
+        "# pbx-0, pbx-1, pbx-2, pbx-3, pbx-4 and 3 more: no changes",
+        "    note: nothing to undo",
+    ]
+    assert totals.summary() == "8 PBXs: 8 unchanged"

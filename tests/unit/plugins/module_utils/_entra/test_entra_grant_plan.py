@@ -134,3 +134,18 @@ def test_names_of_what_nobody_knows() -> None:
     there = Granted("sp", [{**assignment("x", "y"), "resourceDisplayName": "Their API"}], [grant("x", ["s"])])
     assert plans.application_names(there, NAMES) == ["Their API/y"]
     assert plans.delegated_names(there, NAMES) == ["x/s"]
+
+
+def test_a_consent_says_since_when_and_for_whom() -> None:
+    first = {**assignment(OBJECTS[0], ROLES[0].id), "createdDateTime": "2026-03-02T09:30:00.1234567Z"}
+    older = {**assignment("x", "y"), "resourceDisplayName": "Their API", "creationTimestamp": "2025-01-01T00:00:00Z"}
+    of_one = {**grant(OBJECTS[0], ["odd"]), "consentType": "Principal", "principalId": "user-1"}
+    there = Granted("sp", [first, older], [grant(OBJECTS[0], [SCOPES[0].name])], of_users=[of_one])
+    found = plans.consents(there, NAMES)
+    since = {each["permission"]: each["granted_on"] for each in found if each["kind"] == "application"}
+    assert since == {NAMES.label(ROLES[0]): "2026-03-02T09:30:00Z", "Their API/y": "2025-01-01T00:00:00Z"}
+    users = {each["permission"]: each["user"] for each in found if each["kind"] == "delegated"}
+    assert users == {NAMES.label(SCOPES[0]): None, "odd": "user-1"}
+    assert plans.delegated_names(there, NAMES) == [NAMES.label(SCOPES[0])], (
+        "what one user consented to is nobody else's"
+    )

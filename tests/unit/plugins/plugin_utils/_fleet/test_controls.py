@@ -76,6 +76,19 @@ def test_what_differs_shows_what_is_there_today() -> None:
     assert (consent["result"], consent["found"]) == ("fail", ["User.Read.All"])
 
 
+def test_who_has_consented_is_not_checked_and_says_why() -> None:
+    grant = {
+        **HEALTHY["grant"],
+        "not_readable": ["delegated permissions: not readable with these rights (Directory.Read.All)"],
+        "consents": [{"permission": "User.Read.All", "kind": "application", "granted_on": None, "user": None}],
+    }
+    found = by_id({**HEALTHY, "grant": grant})
+    for name, word in (("granted_by", "AuditLog.Read.All"), ("delegated_permissions", "Directory.Read.All")):
+        entry = found[f"consent.{name}"]
+        assert entry["result"] == "not_checked"
+        assert word in entry["reason"]
+
+
 def test_an_application_that_does_not_exist_has_nothing() -> None:
     created = {"target": "application", "field": "state", "before": "absent", "after": "present"}
     found = by_id({**HEALTHY, "application": {"changes": [created], "certificates": []}})

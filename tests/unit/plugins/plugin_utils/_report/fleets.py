@@ -69,6 +69,15 @@ _credentials = st.fixed_dictionaries(
     }
 )
 
+_consents = st.fixed_dictionaries(
+    {
+        "permission": _any_text,
+        "kind": st.sampled_from(["application", "delegated"]),
+        "granted_on": st.none() | _any_text,
+        "user": st.none() | _any_text,
+    }
+)
+
 host_results = st.builds(
     HostResult,
     host=_any_text,
@@ -89,6 +98,7 @@ host_results = st.builds(
     controls=st.lists(_controls, max_size=2),
     credentials=st.lists(_credentials, max_size=2),
     granted_permissions=_sentences,
+    consents=st.lists(_consents, max_size=2),
     redirect_uris=_sentences,
     owners=st.lists(_any_text | st.dictionaries(_any_text, _any_text, max_size=2), max_size=2),
     unknown_variables=st.lists(st.dictionaries(st.sampled_from(["variable", "nearest"]), _any_text), max_size=2),

@@ -241,7 +241,8 @@ def test_markdown_tells_drift_consent_and_remedy() -> None:
     )
     for wanted in (
         "1 of 2 PBXs is compliant. 1 needs attention.",
-        "| acme | Drifted | The sign-in is off. |",
+        "### acme: drifted",
+        "- The sign-in is off.",
         "| pbx.sign_in.enabled | false | true |",
         "Consent missing: Mail.Send",
         "Consent unneeded: Mail.ReadWrite",
@@ -250,6 +251,30 @@ def test_markdown_tells_drift_consent_and_remedy() -> None:
     ):
         assert wanted in text
     assert "### fine" not in text
+
+
+def test_markdown_tells_each_reason_and_remedy_once() -> None:
+    found = report(*sample_hosts(12))
+    text = render_markdown(found)
+    for entry in found.hosts:
+        for said in (*entry["reasons"], *entry["attention"], *entry["remedies"]):
+            assert text.count(markdown_text(said)) <= 1, said
+    assert len(text) < 4000, "short enough for a chat message"
+
+
+def test_markdown_tells_the_same_cause_on_many_pbxs_once_with_a_command_for_all_of_them() -> None:
+    names = [f"pbx-{number}" for number in range(12)]
+    found = [
+        host(name, "unreachable", url=f"https://{name}.example:5001", reasons=[f"https://{name}.example:5001 is down."])
+        for name in names
+    ]
+    text = render_markdown(report(*found, run={"inventory_options": "-i fleet.yml"}))
+    assert text.count("is down") == 1
+    assert "### 12 PBXs: unreachable" in text
+    assert "tcx.m365.compliance -i fleet.yml --limit " + ",".join(sorted(names)) in text
+    assert len(text) < 1500
+    alone = render_markdown(report(*found[:1]))
+    assert "https://pbx-0.example:5001 is down." in alone
 
 
 def test_a_long_value_is_short_for_people_and_whole_in_json(tmp_path: Path) -> None:
