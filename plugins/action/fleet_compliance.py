@@ -33,6 +33,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import 
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, RunTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.notify import listener
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
@@ -68,6 +69,10 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "sign_key": {"type": "str", "no_log": False},
     "concurrency": {"type": "int", "default": 50},
     "processes": {"type": "int", "default": 0},
+    "events_url": {"type": "str"},
+    "events_token": {"type": "str", "no_log": True},
+    "events_hosts": {"type": "bool", "default": False},
+    "events_ca_path": {"type": "path"},
 }
 
 PROGRESS_S = 10.0
@@ -99,6 +104,7 @@ class ActionModule(ActionBase):
             given = {name: value for name, value in plain(self._task.args).items() if not _is_empty(value)}
             names = variables_of_options(self._task)
             options = read_arguments(ARGUMENT_SPEC, given, names=names).parameters
+            events = listener(options)
         except M365Error as error:
             return dict(result, **failure(error))
         if options["keep"] < 0:
@@ -122,7 +128,8 @@ class ActionModule(ActionBase):
         whole = _is_whole(report, task_vars)
         signature = _sign(options) if whole else ""
         kept = _keep(report, options) if whole else ""
-        return dict(result, **_answer(report, [one.path for one in files], options), kept=kept, signature=signature)
+        answer = _answer(report, [one.path for one in files], options)
+        return dict(result, **answer, kept=kept, signature=signature, events=events)
 
     def _claim(self, store: RunStore, batch: list[str]) -> bool:
         """Whether this host is the first of its batch here: strategies other than linear ignore ``run_once``."""

@@ -30,6 +30,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain,
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.orphans import ORPHAN, Pbx, Tenant, judge, table
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_file
@@ -79,7 +80,9 @@ class ActionModule(ActionBase):
         everyone = sorted({*run, *variables.with_pbx()})
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         ask = functools.partial(_pbx, variables=variables, store=store, run=frozenset(run))
-        pbxs = [_answered(host, entry) for host, entry in sweep(everyone, ask, threads=threads)]
+        answers = dict(sweep(everyone, ask, threads=threads))
+        warn_once(answers, store, display.warning)
+        pbxs = [_answered(host, entry) for host, entry in answers.items()]
         pbxs.sort(key=lambda pbx: pbx.host)
         hosts: dict[str, list[str]] = {}
         for pbx in pbxs:
@@ -96,7 +99,8 @@ def _pbx(host: str, _say: Say, *, variables: HostVariables, store: RunStore, run
         known = variables.of(host, without_extra=host not in run)
     except M365Error as error:
         return {"problem": str(error)}
-    answer: dict[str, Any] = {"problem": "", "points_to": None, **_stated(known)}
+    unknown = known.unknown_entries() if host in run else []
+    answer: dict[str, Any] = {"problem": "", "points_to": None, "unknown_variables": unknown, **_stated(known)}
     try:
         found = _run(tcx_m365_settings_info.CAPABILITY, arguments_of.pbx_connection(known), store)
     except M365Error as error:

@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
@@ -72,6 +73,8 @@ class ActionModule(ActionBase):
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"])
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         known = {host: variables.of(host) for host in hosts}
+        unknown = {host: {"unknown_variables": each.unknown_entries()} for host, each in known.items()}
+        warn_once(unknown, store, display.warning)
         found = dict(sweep(hosts, lambda host, _say: _check(host, known[host], store), threads=10, processes=1))
         mask = support.mask_of({host: _readable(known[host]) for host in hosts})
         entries = []

@@ -114,6 +114,28 @@ options:
       - V(0) takes one for each processor of the controller.
     type: int
     default: 0
+  events_url:
+    description:
+      - Where the role P(tcx.m365.compliance#role) posts the totals of the run. This module checks the address before anything is asked, and
+        posts nothing.
+    type: str
+    version_added: 2.0.0
+  events_token:
+    description:
+      - Bearer token for O(events_url).
+    type: str
+    version_added: 2.0.0
+  events_hosts:
+    description:
+      - Whether one more event is posted for each certificate that expires within 30 days.
+    type: bool
+    default: false
+    version_added: 2.0.0
+  events_ca_path:
+    description:
+      - Certificate authorities for O(events_url), in a PEM file.
+    type: path
+    version_added: 2.0.0
 seealso:
   - module: tcx.m365.azure_app_registration
   - module: tcx.m365.graph_permission_grant
@@ -150,6 +172,10 @@ failure_reason:
   description: Why the run does not count as passed, by O(fail_on), O(fail_on_drift) and O(min_hosts). Empty when it does.
   returned: when the report was written
   type: str
+events:
+  description: O(events_url), O(events_hosts) and O(events_ca_path) as they were read.
+  returned: when the report was written
+  type: dict
 report:
   description: Paths of the written files.
   returned: when the report was written

@@ -145,5 +145,14 @@ class Run:
         return entries
 
 
-ROLES = (("pbx",), ("preflight",), ("application",), ("grant",), ("settings",), ("sign_in",), ("people",))
+ROLES = (
+    ("pbx",),
+    ("preflight",),
+    ("candidate", "grantable"),
+    ("application",),
+    ("grant",),
+    ("settings",),
+    ("sign_in",),
+    ("people",),
+)
 """The tasks of the roles preflight, entra_app, tcx_console and sso_verify."""

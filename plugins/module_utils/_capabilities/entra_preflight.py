@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import (
     Certificate,
+    PrivateKeyGiven,
     check_usable,
     normalized_thumbprint,
     parse_all,
@@ -222,7 +223,7 @@ def _certificates(params: Mapping[str, Any], now: dt.datetime) -> list[Certifica
         # First, because a TLS certificate often has other flaws, whose correction would lead astray.
         _refuse_tls_certificate(found, tls)
         check_usable(found, now)
-    except NoFile:
+    except (NoFile, PrivateKeyGiven):
         raise
     except BadInput as error:
         error.remedy = f"{V20} {V18}"

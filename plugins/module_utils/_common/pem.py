@@ -65,11 +65,23 @@ def content_of(given: str, subject: str) -> tuple[bytes, str]:
     if one_line and os.path.isdir(path):
         raise NoFile(f"{subject}: {text} is a directory{tried_at(text)}", remedy="Name the file in it.")
     decoded = from_base64(text.replace("\\r\\n", "").replace("\\n", ""))
-    if decoded is not None:
+    if decoded is not None and (not one_line or _is_plausible(decoded)):
         return decoded, subject
+    if decoded is not None:
+        # A path without an ending, such as keys/acme/key, is base64 as well. It is not repeated: it may be a secret.
+        raise NoFile(
+            f"{subject} does not contain a valid certificate or key, read as base64, and is the path of no file (a relative one "
+            f"starts in {os.getcwd()})",
+            remedy="Correct the path, or give PEM text.",
+        )
     if one_line and _FILE_NAME.fullmatch(text) and not _PERHAPS_A_KEY.fullmatch(text):
         raise NoFile(f"{subject}: there is no file {text}{tried_at(text)}", remedy=correct_path(text))
     raise BadInput(f"{subject} is neither PEM text nor a file")
+
+
+def _is_plausible(content: bytes) -> bool:
+    """Whether decoded bytes may be a certificate or a key, perhaps a damaged one: PEM, or the SEQUENCE that DER begins with."""
+    return _BEGIN in content or content[:1] == b"0"
 
 
 def certificates_in(content: bytes, where: str) -> list[Any]:

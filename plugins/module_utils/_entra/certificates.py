@@ -42,6 +42,10 @@ _WHERE_TO_CLICK = (
 )
 
 
+class PrivateKeyGiven(BadInput):
+    """A private key stands where a certificate is wanted: what to do is to take it out, and not to look for a file."""
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A certificate without its private key.
@@ -77,6 +81,8 @@ def parse(value: str, subject: str = "O(certificates)") -> Certificate:
     """
     try:
         chain = _chain(value, subject)
+    except PrivateKeyGiven as error:
+        raise error.while_trying("read a certificate") from None
     except BadInput as error:
         error.remedy = f"{error.remedy} {_WHERE_TO_CLICK}".strip()
         raise error.while_trying("read a certificate") from None
@@ -121,9 +127,10 @@ def unusable(certificate: Certificate, flaw: str) -> BadInput:
 def _chain(value: str, subject: str) -> list[Any]:
     content, where = pem.content_of(value, subject)
     if pem.holds_private_key(content):
-        raise BadInput(
+        raise PrivateKeyGiven(
             f"{where} contains a private key, which must stay where it was generated; nothing was sent",
-            remedy="Give the certificate alone.",
+            remedy="Give the certificate alone: the part from BEGIN CERTIFICATE to END CERTIFICATE. Whoever could read the private "
+            "key here can sign in as the PBX, so consider a new key pair.",
         )
     return pem.certificates_in(content, where)
 

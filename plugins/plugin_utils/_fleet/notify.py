@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils import _tls
 from ansible_collections.tcx.m365.plugins.module_utils._context import standalone
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
 
 TIMEOUT_S = 30.0
@@ -57,6 +57,37 @@ def send(target: Mapping[str, Any], subject: str, text: str, facts: Mapping[str,
     # The libraries raise ValueError for an address or a header that cannot be sent.
     except (M365Error, OSError, ValueError, smtplib.SMTPException) as error:
         return _why(error)
+
+
+def listener(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Where events are posted to, for the task that posts them: ``url`` (empty for nowhere), ``hosts``, ``ca_path``.
+
+    :raises BadInput: a token would be sent in the clear, or to nobody that asks for one; the address is not repeated.
+    """
+    url = options["events_url"] or ""
+    found = {"url": url, "hosts": options["events_hosts"], "ca_path": options["events_ca_path"] or ""}
+    if not url:
+        return found
+    tried = "read where the events of the report are sent"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        raise BadInput("compliance_events_url is not an address", tried=tried) from None
+    if "@" in parts.netloc:
+        raise BadInput(
+            "compliance_events_url holds a user name",
+            tried=tried,
+            remedy="Take it out: the listener is shown the token in compliance_events_token.",
+        )
+    if not (parts.scheme == "https" and host) and not (parts.scheme == "http" and host in _LOOPBACK):
+        raise BadInput(
+            "compliance_events_url has to begin with https://, because a token is sent there; http:// is for a listener on this machine",
+            tried=tried,
+        )
+    if not options["events_token"]:
+        raise BadInput("compliance_events_url is given, and compliance_events_token is not", tried=tried)
+    return found
 
 
 def _why(error: Exception) -> str:

@@ -41,8 +41,8 @@ FAMILIES = (
 )
 """A name that begins like this is ours."""
 
-COMMON = ("bootstrap_", "tenants_", "orphans_", "rollback_", "snapshot_", "support_bundle_", "on_failure", "unknown_")
-"""Names of ours that others use as well: they are spoken of only where one of ours is near."""
+_READ_BY_A_PLAYBOOK = re.compile(r"(?<![.\w])([a-z]+_)[a-z0-9_]+\s*\|\s*default\(")
+_READ_BY_A_LOOKUP = re.compile(r"""\bknown\.get\("([a-z]+_)[a-z0-9_]+"\)""")
 
 LIKE = 0.7
 """How alike two names are that somebody mistypes for each other, from 0 to 1."""
@@ -88,7 +88,7 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
     :param variables: all variables of the host, not templated, so that it can be seen which of them another one uses.
     """
     known = known_names()
-    suspects = [name for name in variables if name not in known and name.startswith((*FAMILIES, *COMMON))]
+    suspects = [name for name in variables if name not in known and name.startswith((*FAMILIES, *common_families()))]
     if not suspects:
         return []
     # Of this host alone: "hostvars" and "vars" template what they hold when they are read, and hold the whole fleet.
@@ -99,7 +99,7 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
         if re.search(rf"\b{re.escape(name)}\b", templates):
             continue
         near = nearest(name, known)
-        if near and name.startswith(COMMON) and not _differs_by_a_slip(name, near):
+        if near and not name.startswith(FAMILIES) and not _differs_by_a_slip(name, near):
             continue
         if near or name.startswith(FAMILIES):
             found.append(Unknown(host, name, near))
@@ -108,9 +108,12 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
 
 def _differs_by_a_slip(name: str, near: str) -> bool:
     """Whether two names are alike beyond the beginning that all names of a family have in common."""
-    prefix = next((each for each in COMMON if name.startswith(each)), "")
+    prefix = name.partition("_")[0] + "_"
+    if not near.startswith(prefix):
+        return False
     rests = (name.removeprefix(prefix), near.removeprefix(prefix))
-    return difflib.SequenceMatcher(None, *rests).ratio() >= LIKE
+    turned_round = sorted(rests[0]) == sorted(rests[1])
+    return turned_round or difflib.SequenceMatcher(None, *rests).ratio() >= LIKE
 
 
 def warn_once(results: Mapping[str, Mapping[str, Any]], store: RunStore, warn: Callable[[str], None]) -> None:
@@ -153,20 +156,34 @@ def warnings(unknown: Iterable[Unknown]) -> list[str]:
 
 
 @functools.lru_cache(maxsize=1)
+def common_families() -> tuple[str, ...]:
+    """Beginnings of the other variables that a playbook or a step reads. Others use them as well, so that a name is spoken of
+    only where one of ours is near."""
+    found = {name.partition("_")[0] + "_" for name in families.variables() if "_" in name}
+    for path in _texts("playbooks"):
+        found.update(_READ_BY_A_PLAYBOOK.findall(path.read_text(encoding="utf-8")))
+    for path in sorted((_ROOT / "plugins" / "lookup").glob("*.py")):
+        found.update(_READ_BY_A_LOOKUP.findall(path.read_text(encoding="utf-8")))
+    return tuple(sorted(each for each in found if not each.startswith(("ansible_", *FAMILIES))))
+
+
+@functools.lru_cache(maxsize=1)
 def known_names() -> frozenset[str]:
     """Every name of our families that a table, a playbook, a role or a plugin reads or sets."""
     found = set(families.variables())
-    name = rf"(?:{'|'.join((*FAMILIES, *COMMON))})[a-z0-9_]*"
+    name = rf"(?:{'|'.join((*FAMILIES, *common_families()))})[a-z0-9_]*"
     in_yaml = re.compile(rf"\b{name}\b")
     in_python = re.compile(rf"""["']({name})["']""")
-    for folder in ("playbooks", "roles"):
-        for path in sorted((_ROOT / folder).rglob("*")):
-            if path.suffix in (".yml", ".j2") and path.is_file():
-                found.update(in_yaml.findall(path.read_text(encoding="utf-8")))
-    for folder in ("action", "plugin_utils", "callback"):
+    for path in (*_texts("playbooks"), *_texts("roles")):
+        found.update(in_yaml.findall(path.read_text(encoding="utf-8")))
+    for folder in ("action", "plugin_utils", "callback", "lookup"):
         for path in sorted((_ROOT / "plugins" / folder).rglob("*.py")):
             found.update(in_python.findall(path.read_text(encoding="utf-8")))
     return frozenset(name for name in found if not name.endswith("_"))
+
+
+def _texts(folder: str) -> list[Path]:
+    return [path for path in sorted((_ROOT / folder).rglob("*")) if path.suffix in (".yml", ".j2") and path.is_file()]
 
 
 def _templates(value: Any) -> Iterable[str]:

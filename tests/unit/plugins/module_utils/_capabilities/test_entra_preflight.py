@@ -133,6 +133,17 @@ def test_a_certificate_that_cannot_be_used_says_where_the_file_is_made(certifica
     assert "3CX V20: Admin Console > Integrations" in str(caught.value)
 
 
+def test_a_private_key_is_told_how_to_take_it_out_and_not_where_a_file_is_made() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    for given in (key.decode(), _pem(90) + key.decode()):
+        with pytest.raises(BadInput, match="contains a private key") as caught:
+            entra_preflight._certificates(_params(certificates=[given]), NOW)
+        assert "Give the certificate alone" in str(caught.value)
+        assert "Management Console" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

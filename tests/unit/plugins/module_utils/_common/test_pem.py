@@ -62,6 +62,15 @@ def test_every_file_is_read(form: str, tmp_path: Path) -> None:
     assert _read(str(path)) == [PAIR.certificate]
 
 
+def test_a_file_that_exists_wins_over_a_text_that_its_name_could_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "acme123").write_text(PAIR.pem, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert _read("keys/acme123") == [PAIR.certificate]
+
+
 @pytest.mark.parametrize("form", TEXTS)
 def test_the_certificate_of_the_sbc_has_the_same_reader(form: str) -> None:
     files = teams.load(TEXTS[form], PAIR.key_pem(), now=NOW)
@@ -108,6 +117,9 @@ def test_a_key_in_der_becomes_pem(tmp_path: Path) -> None:
         (PAIR.pem.replace("MII", "AAA", 1), "does not contain a valid certificate"),
         (PAIR.pem[:300], "does not contain a valid certificate"),
         (base64.b64encode(b"x" * 30).decode(), "does not contain a valid certificate"),
+        # A path without an ending is base64 as well.
+        ("keys/acme/public+key", f"the path of no file (a relative one starts in {Path.cwd()})"),
+        (FLAT[:400], "does not contain a valid certificate"),
         (PAIR.key_pem(), "contains PEM but no certificate"),
     ],
 )

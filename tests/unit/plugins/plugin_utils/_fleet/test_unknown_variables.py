@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import Unknown, unknown_variables, warnings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
+from jinja2 import Environment, meta
 
 ROLES = Path(__file__).resolve().parents[5] / "roles"
 
@@ -81,6 +85,52 @@ def test_one_warning_for_each_name() -> None:
     ]
 
 
+def read_by_playbooks() -> set[str]:
+    """The variables that the playbooks read, as Jinja finds them, without what a play sets itself."""
+    read: set[str] = set()
+    own: set[str] = set()
+    for path in sorted((ROLES.parent / "playbooks").glob("*.yml")):
+        for text in texts_of(yaml.safe_load(path.read_text(encoding="utf-8")), own):
+            if "{{" in text:
+                read |= meta.find_undeclared_variables(Environment(extensions=EXTENSIONS).parse(filters_out(text)))
+    return {name for name in read - own if not name.startswith(("ansible_", "item", "inventory_hostname"))}
+
+
+EXTENSIONS = ["jinja2.ext.do"]
+
+
+def filters_out(text: str) -> str:
+    """Without the names of Ansible's filters, which Jinja does not know; their arguments are of no interest."""
+    return re.sub(r"\|\s*[a-z_.0-9]+(?=\W|$)", "| string", text).replace("is match", "is string")
+
+
+def texts_of(value: Any, own: set[str]) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        own |= {str(value["register"])} if "register" in value else set()
+        own |= set(value["vars"]) if isinstance(value.get("vars"), dict) else set()
+        for item in value.values():
+            yield from texts_of(item, own)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts_of(item, own)
+
+
+def test_a_slip_in_any_variable_of_any_playbook_is_told() -> None:
+    names = read_by_playbooks()
+    assert {"quickstart_dir", "orphans_file", "support_bundle_dir", "conformance_source", "rollback_hosts"} <= names
+    for name in sorted(each for each in names if "_" in each):
+        slip = name[:-2] + name[-1] + name[-2]
+        if slip != name:
+            near = dict(found(**{slip: True})).get(slip)
+            assert near is not None and nearer(near, slip) >= 0.8, (slip, near)
+
+
+def nearer(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
 def test_fail_stops_the_host_before_anything_is_sent() -> None:
     for word in ("warn", "ignore"):
         known = read_variables({"tcx_url": "https://pbx.example.com", "unknown_variables": word}, host="acme")
@@ -99,6 +149,11 @@ def test_the_variables_of_other_hosts_are_not_read() -> None:
 
     variables = {"tcx_of_another_project": "{{ nobody }}", "hostvars": Fleet(), "vars": Fleet()}
     assert [each.name for each in unknown_variables("acme", variables)] == ["tcx_of_another_project"]
+
+
+@pytest.mark.parametrize("name", ["support_email", "on_call", "allow_root", "snapshot_policy", "user_name", "would_be"])
+def test_a_family_that_others_have_as_well_is_no_slip(name: str) -> None:
+    assert found(**{name: True}) == []
 
 
 def test_a_slip_in_a_variable_of_bootstrap_is_told() -> None:
