@@ -29,11 +29,11 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain,
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim, claimants
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.notify import listener
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, RunTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.notify import listener
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
@@ -295,7 +295,9 @@ def _history(options: Mapping[str, Any], store: RunStore, limit: str) -> dict[st
     with store.lock("history", key):
         found: dict[str, Any] | None = store.get("history", key)
         if found is None:
-            found = find_baseline(options["report_dir"], keep=options["keep"], limit=limit).to_dict()
+            found = find_baseline(
+                options["report_dir"], keep=options["keep"], limit=limit, now=dt.datetime.now(dt.timezone.utc)
+            ).to_dict()
             for problem in found["problems"]:
                 display.warning(f"An earlier report was passed over: {problem}")
             if options["compare"]:

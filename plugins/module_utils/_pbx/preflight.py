@@ -199,7 +199,7 @@ def judge_name(facts: Facts, url: str, names: Iterable[str]) -> list[Finding]:
         return [] if facts.is_at(url, known) else [_other_port(facts, url, known)]
     shown = visible(facts.fqdn)[:120] or "nothing"
     if not facts.host:
-        said = f"the PBX reports {shown} as its FQDN, which is not a host name"
+        said = f"the PBX reports {shown!r} as its FQDN, which is not a host name"
         remedy = (
             "Correct the FQDN of the PBX. Nothing was written: sign-ins would be sent to an address that it made up."
         )

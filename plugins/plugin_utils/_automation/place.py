@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import owners
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 Json = dict[str, Any]
@@ -210,13 +211,11 @@ class Place:
 
 def _believed(path: str) -> None:
     """The record says which application is ours: one that somebody else could have written does not."""
-    found = os.stat(path)
-    foreign = found.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0
-    if foreign or (found.st_mode & stat.S_IWOTH and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX)):
+    if owners.others_can_write(os.stat(path)):
         raise BadInput(
-            f"{path} {'belongs to somebody else' if foreign else 'is something that everybody can write'}, so that it is not believed",
+            f"others can write {path}, so that it is not believed",
             tried="read what was made before",
-            remedy="Check what is in bootstrap_dir, then make it your own: chown it, and chmod go-w.",
+            remedy=f"{owners.REMEDY} It is in bootstrap_dir.",
         )
 
 

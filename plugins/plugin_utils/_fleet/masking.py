@@ -54,6 +54,11 @@ _COMMON = frozenset(
     "true false null none all selected groups public usgov china features guide auto create adopt warn fail ignore local present absent".split()
 )
 
+HOST = "pbx"
+_SHORT = 2
+_REPORTED = re.compile(r"((?:3CX|[Tt]he PBX) report(?:s|ed): )(?!\s*AADSTS\d)([^\n]+)")
+"""What a PBX reports in its own words, which may be anybody's name. What Microsoft has said begins with its code."""
+
 _VERSIONS = frozenset(("v1.0", "v2.0", "$batch", ".well-known", "openid-configuration"))
 
 
@@ -66,7 +71,7 @@ class Mask:
     def __init__(self, values: Mapping[str, Iterable[str]]) -> None:
         self._words: dict[str, str] = {}
         self._counts: dict[str, int] = {}
-        known = [(kind, value) for kind, found in values.items() for value in found if _tells_something(value)]
+        known = [(kind, value) for kind, found in values.items() for value in found if _tells_something(kind, value)]
         # The longest first: a short one may be a part of it.
         for kind, value in sorted(known, key=lambda each: (-len(each[1]), each[1])):
             self._word(kind, value)
@@ -81,11 +86,14 @@ class Mask:
 
     def text(self, text: str) -> str:
         """A sentence without names."""
+        text = _REPORTED.sub(self._reported, text)
         # Before their parts: the name of a host in a path or a mail address would leave the rest of it.
         text = _PATH.sub(functools.partial(self._numbered, "file"), text)
         text = _MAIL.sub(functools.partial(self._numbered, "person"), text)
         for value in self._known:
-            text = re.sub(_bounded(value), self._words[value.lower()], text, flags=re.IGNORECASE)
+            # A name of one or two letters is a word of many sentences in another case.
+            flags = re.IGNORECASE if len(value) > _SHORT else 0
+            text = re.sub(_bounded(value), self._words[value.lower()], text, flags=flags)
         for pattern, kind in ((_GUID, "id"), (_ADDRESS, "address")):
             text = pattern.sub(functools.partial(self._numbered, kind), text)
         text = _NAME.sub(self._host_name, text)
@@ -96,6 +104,9 @@ class Mask:
     def name(self, variable: str) -> str:
         """The name of a variable, whole or not at all: people put the names of customers into it."""
         return "<variable>" if self.text(variable.replace("_", " ")) != variable.replace("_", " ") else variable
+
+    def _reported(self, found: re.Match[str]) -> str:
+        return found[1] + self._word("text", found[2])
 
     def _quoted(self, found: re.Match[str]) -> str:
         inner = found[1] or found[2]
@@ -147,8 +158,11 @@ class Mask:
         return f"{name}(..)" if bracket and _is_plain(name) else "{id}"
 
 
-def _tells_something(value: str) -> bool:
-    return len(value) >= 3 and value.lower() not in _COMMON and not value.isdigit()
+def _tells_something(kind: str, value: str) -> bool:
+    """Whether a value is a name. The name of a host is one, however short it is."""
+    if kind == HOST:
+        return bool(value)
+    return len(value) >= _SHORT and value.lower() not in _COMMON and not value.isdigit()
 
 
 def _bounded(value: str) -> str:

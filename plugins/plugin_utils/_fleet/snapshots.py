@@ -19,11 +19,11 @@ import json
 import os
 import re
 import secrets
-import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import owners
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.capture_file import file_name
@@ -39,6 +39,10 @@ _TRIES = 1000
 _KIND = "snapshot_run"
 _TRIED = "keep what this run changes"
 _TRIED_READ = "read the snapshot"
+_PRIVATE_REMEDY = (
+    "Make it your own (chown it, and chmod go-w), or name a directory in it in snapshot_dir, which is then made for you alone: "
+    "tcx.m365.rollback refuses what others could have written."
+)
 _REMEDY = "Give snapshot_dir a directory that you may write to, or run again when there is room."
 
 Json = dict[str, Any]
@@ -81,14 +85,22 @@ class Snapshots:
         """
         path = self.path(run, host)
         with _told(_TRIED, self.directory, _REMEDY):
+            self._check_places(run)
             _replace(path, json.dumps(content, indent=1, ensure_ascii=True).encode("ascii") + b"\n")
             if latest:
                 self._point_to(run)
         return path
 
+    def _check_places(self, run: str) -> None:
+        """What is kept where others can write would not be believed when it is needed, so it is not kept there."""
+        for folder in (self.directory, os.path.join(self.directory, run)):
+            with contextlib.suppress(FileNotFoundError):
+                _check_owner(os.stat(folder), folder, _TRIED, _PRIVATE_REMEDY)
+
     def check_writable(self, run: str) -> None:
         """Raise :class:`BadInput` where this run could not keep what it changes."""
         with _told(_TRIED, self.directory, _REMEDY):
+            self._check_places(run)
             descriptor, path = _temporary(os.path.join(self.directory, run), ".check-")
             os.close(descriptor)
             os.unlink(path)
@@ -227,12 +239,8 @@ def _replace(path: str, content: bytes) -> None:
         raise
 
 
-def _check_owner(found: os.stat_result, path: str) -> None:
-    others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if found.st_uid not in (os.geteuid(), 0) or (others and not found.st_mode & stat.S_ISVTX):
+def _check_owner(found: os.stat_result, path: str, tried: str = _TRIED_READ, remedy: str = owners.REMEDY) -> None:
+    if owners.others_can_write(found):
         raise BadInput(
-            "others can write it, so that it is not believed",
-            tried=_TRIED_READ,
-            target=path,
-            remedy="Check its content, then make it your own: chown it, and chmod go-w.",
+            "others can write it, so that what is in it is not believed", tried=tried, target=path, remedy=remedy
         )

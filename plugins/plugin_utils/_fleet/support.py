@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible.release import __version__ as ansible_version
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.masking import Mask
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.masking import HOST, Mask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import collection_version
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import role_defaults
 
@@ -52,7 +52,7 @@ def mask_of(hosts: Mapping[str, Mapping[str, Any]]) -> Mask:
 
     :param hosts: the variables of each, as they are meant.
     """
-    found: dict[str, list[str]] = {"pbx": list(hosts), "value": []}
+    found: dict[str, list[str]] = {HOST: list(hosts), "value": []}
     for variables in hosts.values():
         found["value"] += list(_texts(list(variables.values())))
         found["value"] += [name for each in _ENDPOINTS for name in [_host_of(variables.get(each))] if name]

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -14,8 +15,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.owners import others_can_write
 
 from .comparison import SCHEMA_VERSION
 from .files import JSON_FILE, MANIFEST, RENDERERS, SIGNATURES, read_report
@@ -25,6 +30,8 @@ _KEPT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z(-\d{1,3})?")
 _OURS = frozenset((*RENDERERS, MANIFEST, *SIGNATURES))
 _DIRECTORY_MODE = 0o750
 _SAME_SECOND = 999
+_SKEW = timedelta(hours=1)
+"""By how much the clock of another controller may be ahead of ours."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,20 @@ def kept_reports(directory: str | os.PathLike[str]) -> list[Path]:
     return sorted(found, key=_age, reverse=True)
 
 
-def find_baseline(directory: str | os.PathLike[str], *, keep: int, limit: str = "") -> Baseline:
+def find_baseline(
+    directory: str | os.PathLike[str], *, keep: int, limit: str = "", now: datetime | None = None
+) -> Baseline:
     """The newest earlier report that covers what this run covers: the whole inventory, or the same `--limit`.
 
-    Without one there is nothing to compare with, as in the first night of a schedule. A file that cannot be read is passed over.
+    Without one there is nothing to compare with, as in the first night of a schedule. A file that cannot be read, or that others
+    could have written, is passed over; so is one that is dated later than `now`, because every later run would be compared with it.
     """
     problems: list[str] = []
     for path in _candidates(Path(directory), keep):
         try:
+            _check_owner(path, Path(directory))
             content = read_report(path)
+            _check_date(content, path, now)
         except ValueError as error:
             problems.append(str(error))
             continue
@@ -70,6 +82,22 @@ def find_baseline(directory: str | os.PathLike[str], *, keep: int, limit: str = 
         if covered in ("", limit):
             return Baseline(_slim(content), covered, _trend(content), problems)
     return Baseline(problems=problems)
+
+
+def _check_owner(path: Path, directory: Path) -> None:
+    """Raise ValueError where another local user may have written a report: it would say what is new and what was resolved."""
+    with contextlib.suppress(FileNotFoundError):  # reading it says so
+        for place in dict.fromkeys((directory, path.parent, path)):
+            if others_can_write(os.stat(place)):
+                raise ValueError(
+                    f"others can write {place}, so that {path.name} in it is not believed (chmod go-w, chown)."
+                )
+
+
+def _check_date(content: Mapping[str, Any], path: Path, now: datetime | None) -> None:
+    moment = dates.parse(str(content.get("generated_at") or ""))
+    if now is not None and moment is not None and moment > now + _SKEW:
+        raise ValueError(f"{path} is dated {content['generated_at']}, which is in the future.")
 
 
 def _candidates(directory: Path, keep: int) -> Iterator[Path]:

@@ -300,13 +300,15 @@ def test_a_key_in_clear_text_is_made_private_again(tmp_path: Path) -> None:
     assert not place.make_private("automation-1234.pem")
 
 
-@pytest.mark.parametrize(("spoiled", "mode"), [("automation.json", 0o666), (".", 0o777)])
-def test_a_record_that_everybody_can_write_proves_nothing(tmp_path: Path, spoiled: str, mode: int) -> None:
+@pytest.mark.parametrize(
+    ("spoiled", "mode"), [("automation.json", 0o666), ("automation.json", 0o660), (".", 0o777), (".", 0o770)]
+)
+def test_a_record_that_others_can_write_proves_nothing(tmp_path: Path, spoiled: str, mode: int) -> None:
     place = Place(str(tmp_path / "bootstrap"))
     place.write_record(Record(app_id=APP, tenant_id=TENANT))
     assert place.record() == Record(app_id=APP, tenant_id=TENANT)
     (tmp_path / "bootstrap" / spoiled).chmod(mode)
-    with pytest.raises(BadInput, match="everybody can write"):
+    with pytest.raises(BadInput, match="others can write"):
         place.record()
 
 

@@ -65,6 +65,21 @@ def test_sentences_lose_their_names(said: str, masked: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "masked"),
+    [
+        ("b7 cannot be reached, and a is ok", "<pbx 1> cannot be reached, and <pbx 2> is ok"),
+        ("HP, and hp as a word", "<value 1>, and hp as <pbx 2> word"),
+        ("3CX reports: Kunde Schmidt hat gekuendigt", "3CX reports: <text 1>"),
+        ("The PBX reports: call Jane", "The PBX reports: <text 1>"),
+        ("3CX reports: AADSTS700016: not found in 'Bolt'", "3CX reports: AADSTS700016: not found in <name 1>"),
+        ("the PBX reports 'Jane Doe' as its FQDN", "the PBX reports <name 1> as its FQDN"),
+    ],
+)
+def test_short_names_and_the_words_of_a_pbx_are_masked(said: str, masked: str) -> None:
+    assert Mask({"pbx": ["b7", "a"], "value": ["HP", "x"]}).text(said) == masked
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "Graph answered 403 Authorization_RequestDenied; grant User.Read.All",

@@ -97,12 +97,28 @@ def test_a_latest_that_leads_elsewhere_is_not_followed(kept: Snapshots, tmp_path
         kept.resolve("latest")
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o772])
 @pytest.mark.parametrize("spoiled", ["file", "run", "directory"])
-def test_what_others_can_write_is_not_believed(kept: Snapshots, spoiled: str) -> None:
+def test_what_others_can_write_is_not_believed(kept: Snapshots, spoiled: str, mode: int) -> None:
     path = Path(kept.write(RUN, "acme", {}, latest=True))
-    {"file": path, "run": path.parent, "directory": path.parent.parent}[spoiled].chmod(0o777)
+    {"file": path, "run": path.parent, "directory": path.parent.parent}[spoiled].chmod(mode)
     with pytest.raises(BadInput, match="others can write it"):
         kept.read(RUN, "acme")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_nothing_is_kept_where_it_would_not_be_believed(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(mode)
+    kept = Snapshots(str(tmp_path / "shared"))
+    for keep in (lambda: kept.check_writable(RUN), lambda: kept.write(RUN, "acme", {}, latest=True)):
+        with pytest.raises(BadInput, match=r"others can write it.*rollback refuses"):
+            keep()
+    assert not list((tmp_path / "shared").iterdir())
+    within = Snapshots(str(tmp_path / "shared" / "mine"))
+    within.check_writable(RUN)
+    within.write(RUN, "acme", {"a": 1}, latest=True)
+    assert within.read(RUN, "acme") == {"a": 1}
 
 
 def test_a_link_in_the_place_of_a_snapshot_is_not_followed(kept: Snapshots, tmp_path: Path) -> None:

@@ -106,6 +106,29 @@ def test_a_broken_report_is_passed_over_with_a_sentence(tmp_path: Path, text: st
     assert found["comparison"]["earlier_generated_at"] == "2026-11-22T10:00:00Z"
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+@pytest.mark.parametrize("spoiled", ["2026-11-22T100000Z/compliance.json", "2026-11-22T100000Z", "."])
+def test_a_report_that_others_can_write_is_passed_over(tmp_path: Path, spoiled: str, mode: int) -> None:
+    run(tmp_path, host("acme"))
+    assert find_baseline(tmp_path, keep=30).content is not None
+    (tmp_path / spoiled).chmod(mode)
+    (tmp_path / "compliance.json").unlink()
+    baseline = find_baseline(tmp_path, keep=30)
+    assert baseline.content is None
+    assert "others can write" in baseline.problems[0]
+
+
+def test_a_report_from_the_future_is_passed_over(tmp_path: Path) -> None:
+    """Every later run would be compared with it."""
+    run(tmp_path, host("acme"))
+    run(tmp_path, host("acme"), day=400)
+    (tmp_path / "compliance.json").unlink()
+    baseline = find_baseline(tmp_path, keep=30, now=NOW + timedelta(days=1))
+    assert baseline.content is not None
+    assert baseline.content["generated_at"] == "2026-11-22T10:00:00Z"
+    assert "in the future" in baseline.problems[0]
+
+
 def test_only_so_many_runs_are_kept(tmp_path: Path) -> None:
     for day in range(5):
         run(tmp_path, host("acme"), day=day, keep=3)
