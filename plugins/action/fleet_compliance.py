@@ -28,7 +28,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, 
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim, claimants
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import (
+    Crossings,
+    claimants,
+    claimed,
+    refuse_shared,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.notify import listener
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
@@ -263,7 +268,7 @@ def _entry(host: str, entry: dict[str, Any]) -> dict[str, Any]:
 def _unless_claimed(entry: dict[str, Any], store: RunStore, reached: str) -> dict[str, Any]:
     """The entry of a host; failed where another host turned out to be the same PBX."""
     try:
-        claim(store, entry["host"], reached)
+        refuse_shared(claimed(store, entry["host"], reached), reached)
     except BadInput as error:
         return {**entry, "verdict": FAILED, "reasons": [str(error)], "remedies": []}
     return entry

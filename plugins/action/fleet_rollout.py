@@ -74,17 +74,14 @@ class ActionModule(CollectionAction):
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         try:
             names = _steps(options)
-            crossings = Crossings.of(variables, _play_hosts(task_vars), store) if _writes(names) else Crossings({})
+            found = None
+            # The environment of a task may differ from host to host, and a process has only one.
+            together = self._runs_in_process(task_vars) and not self._task_environment()
+            if together and variables.of_all_hosts and may_share(self._task, variables.play, task_vars):
+                found = self._together(task_vars, options, store, variables, names)
+            crossings = _crossings(names, variables, task_vars, store) if found is None else Crossings({})
         except M365Error as error:
             return dict(result, **failure(error))
-        found = None
-        # The environment of a task may differ from host to host, and a process has only one.
-        together = self._runs_in_process(task_vars) and not self._task_environment()
-        if together and variables.of_all_hosts and may_share(self._task, variables.play, task_vars):
-            check_mode = bool(self._task.check_mode)
-            operation = _operation(options)
-            fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
-            found = self._together(task_vars, options, store, fleet)
         if found is None:
             found = self._alone(task_vars, store, variables, names, crossings, _operation(options))
             if _operation(options) == "rollout":
@@ -93,14 +90,28 @@ class ActionModule(CollectionAction):
         return dict(result, **found)
 
     def _together(
-        self, task_vars: dict[str, Any], options: dict[str, Any], store: RunStore, fleet: Fleet
+        self,
+        task_vars: dict[str, Any],
+        options: dict[str, Any],
+        store: RunStore,
+        variables: HostVariables,
+        names: list[str],
     ) -> dict[str, Any] | None:
+        """The result of this host; ``None`` where it is to be worked on alone.
+
+        What takes the inventory of all hosts is made by the one that works on them, not by each that takes its result.
+        """
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
-        play_hosts = _play_hosts(task_vars)
-        gate = Gate(store, play_hosts) if _operation(options) == "rollout" else None
-        work = functools.partial(
-            self._sweep, options=options, fleet=fleet, store=store, gate=gate, play_hosts=play_hosts
-        )
+        operation = _operation(options)
+
+        def work(hosts: list[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+            crossings = _crossings(names, variables, task_vars, store)
+            check_mode = bool(self._task.check_mode)
+            fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
+            play_hosts = _play_hosts(task_vars)
+            gate = Gate(store, play_hosts) if operation == "rollout" else None
+            yield from self._sweep(hosts, options=options, fleet=fleet, store=store, gate=gate, play_hosts=play_hosts)
+
         together = SharedTask(store, identity_of(self._task))
         return together.result_of(str(task_vars["inventory_hostname"]), batch, work)
 
@@ -259,6 +270,11 @@ def _steps(options: Mapping[str, Any]) -> list[str]:
 def _writes(names: list[str]) -> bool:
     """Whether what the steps rest on must not be crossed; an export of what is there may be made of anything."""
     return any(name in OPERATIONS["rollout"] or name in OPERATIONS["offboard"][-2:] for name in names)
+
+
+def _crossings(names: list[str], variables: HostVariables, task_vars: Mapping[str, Any], store: RunStore) -> Crossings:
+    """The hosts of the play that the steps must not be taken on."""
+    return Crossings.of(variables, _play_hosts(task_vars), store) if _writes(names) else Crossings({})
 
 
 def _max_fail_percentage(task: Any) -> float | None:

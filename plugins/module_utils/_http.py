@@ -141,7 +141,8 @@ class Reply:
 class Connections:
     """Kept-alive connections, shared by all threads of a process and by all services they talk to.
 
-    A task has its own; a sweep over many PBXs in one process shares one. Never made before a fork.
+    A task has its own; a sweep over many PBXs in one process shares one. Never made before a fork. What the environment says
+    of proxies is read once for each address: it does not change while a task runs, and asking it costs as much as a call.
 
     :param size: how many connections to one address are kept.
     """
@@ -150,15 +151,19 @@ class Connections:
         self._size = size
         self._peers = _peer.Peers()
         self._pools: dict[tuple[bool, str, _proxy.Proxy | None], Any] = {}
+        self._chosen: dict[tuple[Transport, str], Any] = {}
 
     def pool(self, transport: Transport, base_url: str) -> Any:
         """The urllib3 pool manager for a way of reaching ``base_url``."""
-        ca_path = transport.ca_path or _tls.bundle()
-        proxy = transport.proxy_to(base_url)
-        key = (transport.verify, ca_path, proxy)
-        if key not in self._pools:
-            self._pools[key] = self._make(transport.verify, ca_path, proxy)
-        return self._pools[key]
+        way = (transport, base_url)
+        if way not in self._chosen:
+            ca_path = transport.ca_path or _tls.bundle()
+            proxy = transport.proxy_to(base_url)
+            key = (transport.verify, ca_path, proxy)
+            if key not in self._pools:
+                self._pools[key] = self._make(transport.verify, ca_path, proxy)
+            self._chosen[way] = self._pools[key]
+        return self._chosen[way]
 
     def _make(self, verify: bool, ca_path: str, proxy: _proxy.Proxy | None) -> Any:
         context = _tls.context(verify, ca_path)

@@ -29,6 +29,15 @@ _PLAIN: Any = getattr(template, "trust_as_template", str)
 """How text is made that Ansible shows as itself: from 2.19 on that is text which it would evaluate."""
 
 
+_TRUSTED: Any = getattr(template, "is_trusted_as_template", None)
+
+
+def is_evaluated(text: str) -> bool:
+    """Whether Ansible would evaluate the templates in a text: from 2.19 on those of a trusted source, before all that are
+    not marked as unsafe."""
+    return bool(_TRUSTED(text)) if _TRUSTED is not None else not getattr(text, "__UNSAFE__", False)
+
+
 def variables_of_host(task: Any, hostvars: Any, host: str) -> dict[str, Any] | None:
     """All variables of ``host`` as a task on it would see them, raw; ``None`` where this release does not tell.
 

@@ -165,7 +165,7 @@ def host_variables(
     for name in names:
         if name not in task_vars:
             continue
-        value = templated(templar, task_vars[name], task_vars.get("omit"))
+        value = templated(templar, task_vars[name], task_vars)
         if not (isinstance(value, AnsibleError) and given.get(name.removeprefix(prefix)) is not None):
             found[name] = value
     return read_variables(found, defaults={})

@@ -154,17 +154,15 @@ class Catalog:
 
     def offers(self, request: RequestedPermission) -> bool:
         """Whether a permission can be granted."""
-        names = self.names.get(request.kind, {})
-        known = {text.casefold() for pair in names.items() for text in pair}
+        known = _folded(self.names.get(request.kind, {}))
         return request.resource == self.app_id and request.name.casefold() in known
 
     def find(self, request: RequestedPermission) -> Permission:
         """The permission asked for; raises :class:`BadInput` with the nearest names when there is none."""
-        names = self.names.get(request.kind, {})
-        folded = request.name.casefold()
-        for name, identifier in names.items():
-            if folded in (name.casefold(), identifier.casefold()):
-                return Permission(self.app_id, identifier, request.kind, name)
+        found = _folded(self.names.get(request.kind, {})).get(request.name.casefold())
+        if found is not None:
+            name, identifier = found
+            return Permission(self.app_id, identifier, request.kind, name)
         raise BadInput(
             f"{self.title} has no {_WORDS[request.kind]} permission {request.name!r}",
             tried="resolve a permission",
@@ -173,10 +171,11 @@ class Catalog:
 
     def name_of(self, kind: str, identifier: str) -> str:
         """The name behind an id, or the id where it has none (any more)."""
+        folded = identifier.casefold()
         for known in (self.names, self.retired):
-            for name, each in known.get(kind, {}).items():
-                if each.casefold() == identifier.casefold():
-                    return name
+            name, each = _folded(known.get(kind, {})).get(folded, ("", ""))
+            if each.casefold() == folded:
+                return name
         return identifier
 
     def _hint(self, request: RequestedPermission) -> str:
@@ -193,6 +192,28 @@ class Catalog:
         if near:
             hints.append(f"Did you mean {' or '.join(near)}?")
         return " ".join(hints) or "Names are case-insensitive and listed in the permissions reference of the API."
+
+
+_folds: dict[int, tuple[Mapping[str, str], dict[str, tuple[str, str]]]] = {}
+_MOST_FOLDS = 64
+
+
+def _folded(names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """From each name and each id, whatever its case, to both.
+
+    Graph offers more than a thousand, and all tenants of a cloud share one mapping, so it is turned round once for each.
+    """
+    known = _folds.get(id(names))
+    if known is not None and known[0] is names:
+        return known[1]
+    found: dict[str, tuple[str, str]] = {}
+    for pair in names.items():
+        for text in pair:
+            found.setdefault(text.casefold(), pair)
+    if len(_folds) >= _MOST_FOLDS:
+        _folds.clear()
+    _folds[id(names)] = (names, found)
+    return found
 
 
 def requested(given: Iterable[Any] | None, kind: str) -> list[RequestedPermission]:

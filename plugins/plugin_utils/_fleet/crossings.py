@@ -157,7 +157,17 @@ def claim(store: RunStore, host: str, redirect_uri: str) -> None:
 
     :raises BadInput: two hosts of the run are one PBX, although their addresses differ.
     """
-    hosts = claimants(store, host, redirect_uri)
+    refuse_shared(claimants(store, host, redirect_uri), redirect_uri)
+
+
+def claimed(store: RunStore, host: str, redirect_uri: str) -> list[str]:
+    """As :func:`claimants`, for a host that is among them already."""
+    address = address_of(redirect_uri)
+    return sorted(store.get(_CLAIMS, address) or ()) if address else [host]
+
+
+def refuse_shared(hosts: list[str], redirect_uri: str) -> None:
+    """:raises BadInput: more than one host of the run says that it is this PBX."""
     if len(hosts) > 1:
         raise BadInput(
             f"The hosts {', '.join(hosts)} of the inventory are one PBX: each of them says that it is "

@@ -36,6 +36,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.templates import Results, has_template
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import Unknown, unknown_variables
 
 _TRIED = "read the variables of this PBX"
@@ -188,6 +189,7 @@ class HostVariables:
         self._hostvars = hostvars
         self._task_vars = task_vars or {}
         self._lock = threading.Lock()
+        self._results = Results()
 
     @property
     def of_all_hosts(self) -> bool:
@@ -243,7 +245,7 @@ class HostVariables:
     def _given(self, known: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
         known["hostvars"] = self._hostvars
         templar = Templar(loader=self._loader, variables=known)
-        return {name: templated(templar, known[name], known.get("omit")) for name in names}
+        return {name: templated(templar, known[name], known, self._results) for name in names}
 
     def _read(self, host: str, known: dict[str, Any]) -> Variables:
         ours = [name for name in known if name.startswith(PREFIXES) or name in _STEERING]
@@ -254,10 +256,20 @@ class HostVariables:
         return found
 
 
-def templated(templar: Templar, value: Any, omitted: Any) -> Any:
-    """One variable; ``None`` where it comes to ``omit``, the error where it cannot be templated."""
+def templated(templar: Templar, value: Any, known: Mapping[str, Any], results: Results | None = None) -> Any:
+    """One variable; ``None`` where it comes to ``omit``, the error where it cannot be templated.
+
+    :param known: all variables of its host.
+    :param results: of the templates of other hosts.
+    """
+    omitted = known.get("omit")
     try:
-        found = plain(templar.template(value))
+        if not isinstance(value, str):
+            found = plain(templar.template(value))
+        elif has_template(value):
+            found = (results or Results()).of(value, known, lambda: plain(templar.template(value)))
+        else:
+            found = plain(value)
     except _core_compat.OMITTED:
         return None
     except AnsibleError as error:

@@ -225,3 +225,14 @@ def test_an_applications_own_policy_goes_first() -> None:
     own = {"id": "own", "isEnabled": True, "restrictions": {"keyCredentials": []}}
     assert policy.verdict(default(restriction("P1D")), [own], CERTIFICATE, None) is None
     assert policy.verdict(default(restriction("P1D")), [{**own, "isEnabled": False}], CERTIFICATE, None) is not None
+
+
+def test_a_name_behind_an_id_is_found_whatever_its_case_and_also_when_retired() -> None:
+    known = Catalog("app", "sp", "API", {"Role": {"User.Read": "AB-1"}}, {"Role": {"Old.Read": "ab-2"}})
+    assert [known.name_of("Role", each) for each in ("ab-1", "AB-2", "user.read", "ab-3")] == [
+        "User.Read",
+        "Old.Read",
+        "user.read",
+        "ab-3",
+    ]
+    assert known.name_of("Scope", "ab-1") == "ab-1"
