@@ -25,6 +25,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, 
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
@@ -85,6 +86,8 @@ PROGRESS_S = 10.0
 _NOT_CHECKED = (FAILED, UNREACHABLE)
 _AUTOMATION, _CREDENTIAL = "automation_app_id", "automation_credential"
 """Beside the findings of a host: whose rights found them, and until when. They are facts of the run."""
+_TENANT = "tenant_row"
+"""Beside them as well: what the tenant has consented to, which is a fact of the tenant."""
 _REACHED = "reached_at"
 """Beside them as well: as what the PBX is reached, by which two hosts that are one PBX are found."""
 
@@ -101,6 +104,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         self._automation: set[str] = set()
         self._credentials: list[dict[str, Any]] = []
+        self._tenants: list[dict[str, Any]] = []
         result: dict[str, Any] = super().run(tmp, task_vars)
         problem = missing_dependency()
         if problem:
@@ -161,6 +165,7 @@ class ActionModule(ActionBase):
             credential = entry.pop(_CREDENTIAL, None)
             if credential and credential not in self._credentials:
                 self._credentials.append(credential)
+            self._tenants += filter(None, [entry.pop(_TENANT, None)])
             claimants(store, host, reached.setdefault(host, str(entry.pop(_REACHED, None) or "")))
             found.append(_entry(host, entry))
             if time.monotonic() - shown > PROGRESS_S:
@@ -180,15 +185,22 @@ class ActionModule(ActionBase):
         """The report of this batch and of those before it: ``serial`` runs the task once for each batch."""
         key = os.path.abspath(directory)
         with store.lock("report", key):
-            before = store.get("report", key) or {"hosts": [], "seconds": 0.0, "credentials": [], "automation": []}
+            before = store.get("report", key) or {
+                "hosts": [],
+                "seconds": 0.0,
+                "credentials": [],
+                "automation": [],
+                "tenants": [],
+            }
             now = {entry["host"] for entry in found}
             hosts = [entry for entry in before["hosts"] if entry["host"] not in now] + found
             seconds += before["seconds"]
             credentials = before["credentials"] + [one for one in self._credentials if one not in before["credentials"]]
             automation = sorted(self._automation.union(before["automation"]))
+            tenants = before["tenants"] + self._tenants
             if not _is_last_batch(task_vars):
                 kept = {"hosts": hosts, "seconds": seconds, "credentials": credentials, "automation": automation}
-                store.put("report", key, kept)
+                store.put("report", key, {**kept, "tenants": tenants})
         run = {
             "playbook": "tcx.m365.compliance",
             "check_mode": True,
@@ -199,7 +211,7 @@ class ActionModule(ActionBase):
             **provenance(task_vars, automation),
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-        return Report.build(hosts, moment, run)
+        return Report.build(hosts, moment, run).of_tenants(tenants)
 
 
 def _check(
@@ -239,7 +251,8 @@ def _check(
         return HostResult(host=host, verdict="failed", reasons=[str(error)], unknown_variables=unknown).to_dict()
     name = about.get("tenant_name") or found["tenant_name"]
     run = {_CREDENTIAL: about.get("credential"), _REACHED: taken.of("pbx").get("redirect_uri")}
-    return {**found, "tenant_name": name, **run}
+    row = consent_row(host, known, taken.get("preflight"), {**about, "tenant_name": name})
+    return {**found, "tenant_name": name, **run, _TENANT: row}
 
 
 def _about(known: Variables, run_task: RunTask) -> dict[str, Any]:

@@ -24,8 +24,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import failure, mis
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, tenants_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import (
-    NOT_CHECKED,
-    STATES,
     Row,
     document,
     remember_names,
@@ -38,6 +36,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments a
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import NOT_CHECKED, STATES
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "file": {"type": "str"},

@@ -165,6 +165,11 @@ roles:
   type: list
   elements: str
   sample: [Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All]
+app_only:
+  description: Whether an application acts for itself, so that RV(roles) lists all it may do. False where a person is signed in.
+  returned: success
+  type: bool
+  sample: true
 certificates:
   description: The given certificates.
   returned: success

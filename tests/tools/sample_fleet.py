@@ -39,8 +39,37 @@ def sample_report(count: int, seed: int = 7, compared: bool = True) -> Report:
     """A report of such a fleet, compared with one of a week before."""
     hosts = sample_hosts(count, seed)
     earlier = earlier_report(hosts, seed).to_dict() if compared else None
-    report = Report.build(hosts, generated_at=GENERATED_AT, run=RUN, compare_with=earlier)
+    report = Report.build(hosts, generated_at=GENERATED_AT, run=RUN, compare_with=earlier).of_tenants(_tenants(hosts))
     return report.after(_runs_before(report)) if compared else report
+
+
+def _tenants(hosts: list[HostResult]) -> list[dict[str, Any]]:
+    """Most have consented; every ninth has not, and every seventh to less than the automation needs."""
+    rights = ["Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All"]
+    rows = []
+    for host in (each for each in hosts if each.tenant_id):
+        number = int(str(host.tenant_id).replace("-", "")[-6:], 16)
+        state = "not_consented" if number % 9 == 0 else "missing_rights" if number % 7 == 0 else "ready"
+        held = {"not_consented": [], "missing_rights": rights[:1]}.get(state, rights)
+        row = {
+            "tenant_id": host.tenant_id,
+            "name": host.tenant_name,
+            "hosts": [host.host],
+            "state": state,
+            "rights": held,
+        }
+        row["missing"] = rights[1:] if state == "missing_rights" else []
+        row["consented"] = state != "not_consented"
+        row["app_id"] = "0b7d3c1e-7b0e-4b7e-8a0e-2f1d3c4b5a69"
+        row["credential"] = (
+            {"app_id": row["app_id"], "kind": "certificate", "expires": "2027-06-01T00:00:00Z"} if held else None
+        )
+        row["consent_url"] = (
+            f"https://login.microsoftonline.com/{host.tenant_id}/adminconsent?client_id={row['app_id']}"
+        )
+        row["reason"] = "" if held else "No administrator of the tenant has consented to the automation's application."
+        rows.append(row)
+    return rows
 
 
 def _runs_before(report: Report) -> list[dict[str, Any]]:

@@ -94,6 +94,7 @@ def run(task: Task) -> Outcome:
         "application": key,
         "tenant_id": token.tenant_id or params["tenant_id"] or "",
         "roles": sorted(token.roles),
+        "app_only": token.app_only,
         "certificates": [_described(each, now) for each in certificates],
         "notes": notes,
     }

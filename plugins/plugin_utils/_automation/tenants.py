@@ -22,34 +22,28 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, message
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, message, tenants_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.attention import credential_kind
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import (
+    DISABLED,
+    MISSING_RIGHTS,
+    NOT_CHECKED,
+    NOT_CONSENTED,
+    READY,
+    STATES,
+    TOO_WIDE,
+    WORDS,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
 
 Json = dict[str, Any]
 
 SCHEMA_VERSION = 1
 
-READY = "ready"
-TOO_WIDE = "too_wide"
-MISSING_RIGHTS = "missing_rights"
-NOT_CONSENTED = "not_consented"
-DISABLED = "disabled"
-NOT_CHECKED = "not_checked"
-STATES = (READY, TOO_WIDE, MISSING_RIGHTS, NOT_CONSENTED, DISABLED, NOT_CHECKED)
-
 _NO_CONSENT = frozenset(("AADSTS700016", "AADSTS7000229"))
 _SWITCHED_OFF = frozenset(("AADSTS7000112", "AADSTS500014"))
 _DIRECTORY = re.compile(r"not found in the directory '([^']{1,120})'")
-
-_WORDS = {
-    READY: "consented",
-    TOO_WIDE: "consented, too wide",
-    MISSING_RIGHTS: "rights missing",
-    NOT_CONSENTED: "not consented",
-    DISABLED: "disabled by the customer",
-    NOT_CHECKED: "could not check",
-}
 
 
 @dataclass
@@ -122,6 +116,9 @@ def _refused(row: Row, result: Mapping[str, Any]) -> None:
     elif code in _SWITCHED_OFF:
         row.state, row.consented = DISABLED, False
         row.reason = "The customer has disabled the automation under Enterprise applications."
+    elif result.get("missing"):
+        row.state, row.consented = MISSING_RIGHTS, True
+        row.missing = [str(each) for each in result["missing"]]
 
 
 def _signed_in(row: Row, result: Mapping[str, Any], profile: str, further: Sequence[str]) -> None:
@@ -148,6 +145,29 @@ def _signed_in(row: Row, result: Mapping[str, Any], profile: str, further: Seque
         row.reason = f"More than the profile {profile} needs: {', '.join(row.too_wide)}."
     else:
         row.state = READY
+
+
+def consent_row(
+    host: str, known: Variables, preflight: Mapping[str, Any] | None, about: Mapping[str, Any]
+) -> Json | None:
+    """The row of the tenant of one PBX, from what its check has read; ``None`` where the inventory names no tenant.
+
+    :param preflight: of the step that signs in to the tenant; ``None`` where the check has not come that far.
+    :param about: `tenant_name` and `credential`, where they could be read.
+    """
+    customer = tenants_of([(host, known)])[0]
+    if not customer.tenant:
+        return None
+    result = dict(preflight) if preflight is not None else None
+    if result is not None and not result.get("failed"):
+        result.update(
+            tenant_name=about.get("tenant_name") or "", credential=about.get("credential") or {}, principal={}
+        )
+    row = row_of(customer, result, "")
+    row.name = row.name or visible(str(about.get("tenant_name") or ""))
+    if preflight is None:
+        row.reason = row.reason or "No PBX of this tenant was reached, so that the tenant was not asked."
+    return {name: value for name, value in row.as_dict().items() if name != "message"}
 
 
 def remember_names(rows: Iterable[Row], earlier: str) -> None:
@@ -195,7 +215,7 @@ def table(rows: Sequence[Row]) -> list[str]:
         name = visible(", ".join(row.hosts))
         lines.append(f"{name}: {row.reason}" + (f" Address: {row.consent_url}" if _needs_address(row) else ""))
     counts = summary(rows)
-    told = ", ".join(f"{counts[state]} {_WORDS[state]}" for state in STATES if counts[state])
+    told = ", ".join(f"{counts[state]} {WORDS[state]}" for state in STATES if counts[state])
     return [*lines, f"{counts['total']} {'tenant' if counts['total'] == 1 else 'tenants'}: {told or 'none'}"]
 
 
@@ -210,7 +230,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         held = f"{len(row.missing)} missing"
     elif row.too_wide:
         held = f"{len(row.too_wide)} too many"
-    return (row.tenant_id or "-", row.name or "-", hosts, _WORDS[row.state], held, _credential(row.credential))
+    return (row.tenant_id or "-", row.name or "-", hosts, WORDS[row.state], held, _credential(row.credential))
 
 
 def _credential(credential: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from .aggregates import cause
 from .certificates import FINE, OVERDUE, CertificateEnd
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS
 from .model import Report
+from .tenants import NOT_CHECKED, READY, TOO_WIDE, summary
 from .values import Difference, Limits, all_differences, canonical, flat_items, shorten, shown_items
 from .verdicts import COMPLIANT, LABELS, SEVERITY, VERDICTS
 from .wording import count, days_text, headline, run_facts, time_text
@@ -41,7 +42,7 @@ def render_markdown(report: Report) -> str:
     parts = [_head(report), _summary(report), _open(report)]
     if report.comparison is not None:
         parts.append(_comparison(report.comparison))
-    parts.extend((_certificates(report), _compliant(report), _run(report)))
+    parts.extend((_tenants(report), _certificates(report), _compliant(report), _run(report)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -108,6 +109,20 @@ def _compliant(report: Report) -> str:
     return "## Compliant PBXs\n\n" + ", ".join(names) if names else ""
 
 
+def _tenants(report: Report) -> str:
+    """What the tenants have consented to for the automation; each that has something to do."""
+    if not report.tenants:
+        return ""
+    lines = [f"## Consent to the automation\n\n{summary(report.tenants)}."]
+    for row in report.tenants:
+        if row["state"] in (READY, NOT_CHECKED):
+            continue
+        where = f" Address: {row['consent_url']}" if row["consent_url"] and row["state"] != TOO_WIDE else ""
+        said = row["reason"] or f"Missing: {', '.join(row['missing'])}."
+        lines.append(f"- {markdown_text(row['name'] or row['tenant_id'])}: {_text(said + where)}")
+    return lines[0] + ("\n\n" + "\n".join(lines[1:]) if lines[1:] else "")
+
+
 def _certificates(report: Report) -> str:
     """What expires, but for what a PBX above was told about."""
     seen = sum(1 for entry in report.hosts if entry["certificates"])
@@ -153,12 +168,15 @@ def _section(entries: list[dict[str, Any]]) -> str:
     said = (*entry["reasons"], *entry["attention"])
     lines.extend(f"- {_text(cause(entry, one) if more else one)}" for one in said)
     lines.extend(_drift(entry["changes"]))
+    differs = canonical(entry["changes"])
     for title, permissions in (
         ("Consent missing", entry["consent"]["missing"]),
         ("Consent unneeded", entry["consent"]["unneeded"]),
     ):
-        if permissions:
-            lines.extend(("", f"{title}: " + ", ".join(markdown_text(name) for name in permissions)))
+        # The table of differences has named most of those that are missing.
+        untold = [name for name in permissions if canonical(name) not in differs]
+        if untold:
+            lines.extend(("", f"{title}: " + ", ".join(markdown_text(name) for name in untold)))
     unmanaged = flat_items(entry["unmanaged"])
     if unmanaged:
         lines.extend(("", "Not managed, left unchanged:", ""))

@@ -75,7 +75,7 @@ def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
         told = any(one.thumbprint and one.thumbprint in said for said in entry["attention"])
         if one.days_left <= SOON_DAYS and not told:
             when = f"expired on {one.day}" if one.days_left < 0 else f"expires on {one.day}, in {_days(one.days_left)}"
-            yield f"The certificate {visible(one.thumbprint)} of the application {when}."
+            yield f"A certificate of the application {when}: {visible(one.thumbprint)}."
 
 
 def _foreign(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:

@@ -19,6 +19,7 @@ from .aggregates import aggregates
 from .attention import attention_of, attention_of_run, automation_credential
 from .certificates import FINE, CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
+from .tenants import tenants_of_hosts
 from .values import canonical, optional_text, plain, plain_text
 from .verdicts import ATTENTION, COMPLIANT, VERDICTS, check_verdict, default_reasons, default_remedies
 
@@ -116,6 +117,7 @@ class Report:
     run: dict[str, Any]
     comparison: dict[str, Any] | None = None
     trend: tuple[dict[str, Any], ...] = ()
+    tenants: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def build(
@@ -139,6 +141,10 @@ class Report:
         entries = tuple(_finished(latest[host], moment, inventory) for host in sorted(latest))
         report = cls(generated_at=moment, hosts=entries, run=_run(known, moment))
         return report.compared_with(compare_with) if compare_with is not None else report
+
+    def of_tenants(self, found: Iterable[Mapping[str, Any]]) -> Report:
+        """The same report with what the tenants have consented to; a row for each PBX, see `tenants_of_hosts`."""
+        return replace(self, tenants=tuple(plain(tenants_of_hosts(found, self.moment))))
 
     def compared_with(self, earlier: Mapping[str, Any]) -> Report:
         """The same report with a comparison to an earlier compliance.json."""
@@ -198,6 +204,8 @@ class Report:
             "run": self.run,
             "aggregates": self.aggregates,
         }
+        if self.tenants:
+            content["tenants"] = list(self.tenants)
         if self.comparison is not None:
             content["comparison"] = self.comparison
         if self.trend:

@@ -20,7 +20,7 @@ from .charts import timeline_chart, verdict_chart
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, REMOVED
 from .model import Report
 from .page_data import page_data, script_json
-from .page_sections import fleet_section, text_html, trend_section
+from .page_sections import fleet_section, sections_nav, tenants_section, text_html, trend_section
 from .values import Limits, shorten
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
 from .wording import count, days_text, headline, percent_text, run_facts, time_text
@@ -66,10 +66,13 @@ def _render(report: Report, limits: Limits) -> str:
         "certificates": _certificates(certificates, report),
         "comparison": _comparison(report) + trend_section(report),
         "fleet": fleet_section(report),
+        "tenants": tenants_section(report),
         "open_table": _open_table(report, limits),
         "total": count(report.summary["total"], "PBX", "PBXs"),
         "shortened": "" if limits == LEVELS[0] else "Long values are shortened to keep the page small. ",
     }
+    always = 'id="verdicts-heading" id="certificates-heading" id="pbxs"'
+    parts["nav"] = sections_nav(always + parts["comparison"] + parts["fleet"] + parts["tenants"])
     return _TOKEN.sub(lambda token: parts[token.group(1)], _asset("page.html"))
 
 
@@ -132,7 +135,7 @@ def _urgent(certificates: Sequence[CertificateEnd]) -> str:
     urgent.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
     items = "".join(
         f'<li class="{one.state}"><span class="who">{text_html(one.host)}</span> '
-        f'<span class="when">{_flag(one)}{escape(days_text(one.days_left))}</span> <span class="quiet">{one.day}</span></li>'
+        f'<span class="when">{escape(days_text(one.days_left))}</span> <span class="quiet">{one.day}</span></li>'
         for one in urgent[:_SOON_SHOWN]
     )
     more = len(urgent) - _SOON_SHOWN
@@ -142,10 +145,6 @@ def _urgent(certificates: Sequence[CertificateEnd]) -> str:
         else ""
     )
     return f'<h3>Renew first</h3><ul class="urgent">{items}</ul>{rest}'
-
-
-def _flag(certificate: CertificateEnd) -> str:
-    return "<strong>Expired:</strong> " if certificate.state == "overdue" else ""
 
 
 def _timeline_table(buckets: Sequence[Bucket]) -> str:

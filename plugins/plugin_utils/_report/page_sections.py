@@ -15,9 +15,20 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 
 from .charts import trend_chart
 from .model import Report
+from .tenants import MISSING_RIGHTS, NOT_CHECKED, NOT_CONSENTED, READY, WORDS, summary
 from .values import shorten
-from .wording import count, percent_text, time_text
+from .wording import count, credential_text, percent_text, time_text
 
+_SECTIONS = {
+    "verdicts-heading": "Verdicts",
+    "certificates-heading": "Certificates",
+    "since-heading": "Changes",
+    "trend-heading": "Trend",
+    "fleet-heading": "Across the fleet",
+    "rights-heading": "Who can do what",
+    "tenants-heading": "Consent",
+    "pbxs": "PBXs",
+}
 _CAUSES_SHOWN = 12
 _VERSIONS_SHOWN = 12
 _TENANTS_SHOWN = 40
@@ -98,6 +109,65 @@ def _more(number: int, what: str) -> str:
     return f'<p class="quiet">And {count(number, "more " + what)} in compliance.json.</p>' if number > 0 else ""
 
 
+def tenants_section(report: Report) -> str:
+    """What each tenant has consented to for the automation; where something has to be done stands open."""
+    if not report.tenants:
+        return ""
+    waiting = [row for row in report.tenants if row["state"] not in (READY, NOT_CHECKED)]
+    others = [row for row in report.tenants if row["state"] in (READY, NOT_CHECKED)]
+    rest = (
+        '<details class="as-table"><summary>The other tenants</summary>'
+        f"{_consents(others, 'The other tenants')}</details>"
+        if others
+        else ""
+    )
+    return (
+        '<section class="card" aria-labelledby="tenants-heading"><h2 id="tenants-heading">Consent to the automation</h2>'
+        f'<p class="lead-in">{escape(summary(report.tenants))}. What the token of this run says in each tenant.</p>'
+        f"{_consents(waiting, 'Tenants in which something has to be done') if waiting else ''}{rest}</section>"
+    )
+
+
+def _consents(rows: Sequence[Mapping[str, Any]], caption: str) -> str:
+    return (
+        f'<table class="plain stacked"><caption class="hidden">{caption}</caption><thead><tr>'
+        '<th scope="col">Tenant</th><th scope="col">PBXs</th><th scope="col">Consent</th><th scope="col">Rights</th>'
+        '<th scope="col">Credential</th></tr></thead><tbody>'
+        f"{''.join(_consent_row(row) for row in rows[:_TENANTS_SHOWN])}</tbody></table>{_more(len(rows) - _TENANTS_SHOWN, 'tenant')}"
+    )
+
+
+def _consent_row(row: Mapping[str, Any]) -> str:
+    mark = "" if row["state"] in (READY, NOT_CHECKED) else ' class="overdue-text"'
+    lists = (("", row["rights"]), ("Missing: ", row["missing"]), ("Not needed: ", row["too_wide"]))
+    rights = "<br>".join(f"{word}{_names(names)}" for word, names in lists if names)
+    reason = (
+        f'<br><span class="quiet">{text_html(shorten(row["reason"], _CAUSE_CHARACTERS))}</span>'
+        if row["reason"]
+        else ""
+    )
+    if row["state"] in (NOT_CONSENTED, MISSING_RIGHTS) and row["consent_url"].startswith("https://"):
+        reason += f'<br><a href="{escape(row["consent_url"])}" rel="noopener noreferrer">Address for the consent</a>'
+    credential = escape(credential_text(row["credential"])) if row["credential"] else ""
+    return (
+        f'<tr><th scope="row">{_tenant_name(row["name"], row["tenant_id"])}</th><td data-label="PBXs">{_names(row["hosts"])}</td>'
+        f'<td><span{mark}>{escape(WORDS[row["state"]])}</span>{reason}</td><td data-label="Rights">{rights}</td>'
+        f'<td data-label="Credential">{credential}</td></tr>'
+    )
+
+
+def _tenant_name(name: str, tenant_id: str) -> str:
+    return f'{text_html(name)}<br><span class="quiet">{text_html(tenant_id)}</span>' if name else text_html(tenant_id)
+
+
+def sections_nav(sections: str) -> str:
+    """Links to the sections that the page has, in their order."""
+    links = "".join(
+        f'<li><a href="#{name}">{title}</a></li>' for name, title in _SECTIONS.items() if f'id="{name}"' in sections
+    )
+    return f'<nav class="sections" aria-label="Sections"><ul>{links}</ul></nav>'
+
+
 def _rights(sums: Mapping[str, Any]) -> str:
     """Who can do what in which tenant."""
     if not sums["permissions"]:
@@ -124,7 +194,7 @@ def _tenants(tenants: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     return (
-        '<details class="as-table by-tenant"><summary>By tenant</summary><table class="plain by-tenant-table">'
+        '<details class="as-table by-tenant"><summary>By tenant</summary><table class="plain stacked">'
         '<caption class="hidden">Permissions of the applications by tenant</caption><thead><tr><th scope="col">Tenant</th>'
         '<th scope="col">PBXs</th><th scope="col">Permissions of their application</th><th scope="col">Keys outside the inventory</th>'
         f"</tr></thead><tbody>{''.join(rows[:_TENANTS_SHOWN])}</tbody></table></details>"
@@ -137,11 +207,10 @@ def _tenant_rows(tenant: Mapping[str, Any]) -> list[str]:
     for one in tenant["applications"]:
         key = (tuple(one["permissions"]), bool(one["foreign_credentials"]))
         groups.setdefault(key, []).extend(one["hosts"])
-    name = text_html(tenant["tenant_name"] or tenant["tenant_id"])
-    below = f'<br><span class="quiet">{text_html(tenant["tenant_id"])}</span>' if tenant["tenant_name"] else ""
+    name = _tenant_name(tenant["tenant_name"], tenant["tenant_id"])
     return [
-        f'<tr><th scope="row">{name}{below}</th><td>{_names(hosts)}</td><td>{_names(names) or "none"}</td>'
-        f"<td>{'yes, see the details of the PBX' if foreign else 'none'}</td></tr>"
+        f'<tr><th scope="row">{name}</th><td data-label="PBXs">{_names(hosts)}</td><td data-label="Permissions">{_names(names) or "none"}</td>'
+        f'<td data-label="Keys outside the inventory">{"yes, see the details of the PBX" if foreign else "none"}</td></tr>'
         for (names, foreign), hosts in groups.items()
     ]
 

@@ -1,0 +1,74 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""The tenants of a report: what each has consented to for the automation, as its own token of this run says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from .attention import automation_credential
+
+READY = "ready"
+TOO_WIDE = "too_wide"
+MISSING_RIGHTS = "missing_rights"
+NOT_CONSENTED = "not_consented"
+DISABLED = "disabled"
+NOT_CHECKED = "not_checked"
+STATES = (READY, TOO_WIDE, MISSING_RIGHTS, NOT_CONSENTED, DISABLED, NOT_CHECKED)
+
+WORDS = {
+    READY: "consented",
+    TOO_WIDE: "consented, too wide",
+    MISSING_RIGHTS: "rights missing",
+    NOT_CONSENTED: "not consented",
+    DISABLED: "disabled by the customer",
+    NOT_CHECKED: "could not check",
+}
+
+_WORST_FIRST = {
+    state: place for place, state in enumerate((NOT_CONSENTED, DISABLED, MISSING_RIGHTS, TOO_WIDE, NOT_CHECKED))
+}
+_LISTS = ("rights", "missing", "too_wide")
+_TEXTS = ("tenant_id", "name", "state", "app_id", "consent_url", "reason")
+
+
+def tenants_of_hosts(found: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """One row for each tenant and application of the automation, what has to be done first; see compliance.schema.json.
+
+    :param found: a row for each PBX, with its name in `hosts`. Of a PBX that was not reached, the tenant was not asked; what
+        another PBX of the tenant has found out then counts.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in found:
+        key = (str(one.get("tenant_id") or ""), str(one.get("app_id") or ""))
+        row = rows.setdefault(key, {"hosts": [], "state": NOT_CHECKED})
+        hosts = [*row["hosts"], *(str(host) for host in one.get("hosts") or ())]
+        if row["state"] == NOT_CHECKED:
+            row.update(_row(one, now))
+        row["hosts"] = sorted(set(hosts))
+    return sorted(
+        rows.values(), key=lambda row: (_WORST_FIRST.get(row["state"], len(STATES)), row["name"], row["tenant_id"])
+    )
+
+
+def _row(one: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    state = str(one.get("state") or "")
+    return {
+        **{name: str(one.get(name) or "") for name in _TEXTS},
+        "state": state if state in STATES else NOT_CHECKED,
+        "consented": one.get("consented") if isinstance(one.get("consented"), bool) else None,
+        **{name: sorted(str(each) for each in one.get(name) or ()) for name in _LISTS},
+        "credential": automation_credential(one["credential"], now) if one.get("credential") else None,
+    }
+
+
+def summary(rows: Iterable[Mapping[str, Any]]) -> str:
+    """`5 tenants: 3 consented, 2 not consented`."""
+    listed = [row["state"] for row in rows]
+    told = ", ".join(f"{listed.count(state)} {WORDS[state]}" for state in STATES if state in listed)
+    return f"{len(listed):,} {'tenant' if len(listed) == 1 else 'tenants'}: {told or 'none'}"
