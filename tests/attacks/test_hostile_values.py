@@ -42,6 +42,7 @@ from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.test_r
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tcx_lab import hostile
+from tcx_lab.pbx import state_of
 from tcx_lab.testing import Lab
 
 TEXTS = sorted(documented._TEXTS)
@@ -89,7 +90,8 @@ def _told(result: Any) -> Iterator[str]:
             yield from _told(each)
 
 
-def _check(scene: Scene, directory: Path, beside: dict[str, Any]) -> None:
+def _check(scene: Scene, directory: Path, beside: dict[str, Any] | None) -> None:
+    """:param beside: the entry of the other PBX, where it must not be touched by it."""
     look = _begin(scene, directory)
     results: dict[str, Any] = look.steps("pbx", "preflight")
     audit = _begin(scene, directory, sso_verify_people=True)
@@ -104,7 +106,7 @@ def _check(scene: Scene, directory: Path, beside: dict[str, Any]) -> None:
         variables = DataLoader().load_from_file(str(path))
         assert set(variables) <= set(known_variables()) | {"entra_tenant_id", "tcx_url"}, path.read_text("utf-8")
         assert not obeyed_characters(path.read_text("utf-8"))
-    assert _plain(entries[1]) == beside, "nobody notices who is beside him"
+    assert beside is None or _plain(entries[1]) == beside, "nobody notices who is beside him"
     assert not captured["pbx1"].get("failed")
 
 
@@ -150,6 +152,53 @@ def test_whatever_an_owner_writes_into_an_application(scene: Scene, tmp_path: Pa
     finally:
         application.clear()
         application.update(before)
+
+
+OF_A_PERSON = ("displayName", "userPrincipalName", "mail", "proxyAddresses", "userType")
+OF_AN_EXTENSION = ("FirstName", "LastName", "EmailAddress", "Number", "DisplayName")
+
+
+@given(
+    st.sampled_from([*(("tenant", each) for each in OF_A_PERSON), *(("pbx", each) for each in OF_AN_EXTENSION)]),
+    hostile_texts,
+)
+@example(("tenant", "displayName"), "{{ lookup('pipe','id') }}" + "".join(HOSTILE))
+@example(("tenant", "userPrincipalName"), "=1+1;" + "".join(HOSTILE))
+@example(("pbx", "EmailAddress"), "{{ lookup('pipe','id') }}" + "".join(HOSTILE))
+@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_people_are_called(scene: Scene, tmp_path: Path, where: tuple[str, str], text: str) -> None:
+    """In the tenant, where a user is an owner of the application and a member of a group of that name, and on the PBX."""
+    beside = _baseline(scene, tmp_path)
+    side, name = where
+    tenant, state = scene.tenant("acme"), state_of(scene.world, scene.pbx("pbx0"))
+    users = tenant.users if side == "tenant" else state.users
+    person, groups = next(iter(users.values())), list(tenant.groups.values())
+    application = scene.application("pbx0")
+    assert application is not None
+    before = [dict(each) for each in (person, *groups)], dict(tenant.owners)
+    person[name] = [text] if name == "proxyAddresses" else text
+    for each in groups:
+        each["displayName"] = text
+    tenant.owners[application["id"]] = [*tenant.owners.get(application["id"], ()), next(iter(tenant.users))]
+    try:
+        _check(scene, tmp_path, None if side == "tenant" else beside)
+        _check_groups(scene, tmp_path, text)
+    finally:
+        for each, known in zip((person, *groups), before[0], strict=True):
+            each.clear()
+            each.update(known)
+        tenant.owners.clear()
+        tenant.owners.update(before[1])
+
+
+def _check_groups(scene: Scene, directory: Path, text: str) -> None:
+    """A selection by name makes the PBX list the groups and users of the tenant."""
+    look = _begin(
+        scene, directory, tcx_console_user_sync={"scope": "groups", "groups": ["nobody", text], "users": [text]}
+    )
+    look.check_mode = True
+    for told in _told([look.steps("pbx", "settings", hosts=["pbx0"]), look.warnings]):
+        assert not obeyed_characters(told), told
 
 
 def _written(where: str, text: str, application: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    CLAIM_LISTS,
+    LOCK,
+    PROPERTIES,
+    SERVICE_PRINCIPAL,
+    URI_LISTS,
+    Property,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Application
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, as_flag
 from ansible_collections.tcx.m365.tests.integration.entra.bench import (
     APP,
     GRANT,
@@ -246,16 +255,73 @@ def test_both_front_ends_predict_it(customer: Customer, front: Front, state: str
 # --- what is reported is what was done ------------------------------------------------------------------------------------
 
 
-RACES: dict[str, Json] = {
-    "display_name": {"displayName": "theirs"},
-    "notes": {"notes": "theirs"},
-    "redirect_uris": {"web": {"redirectUris": ["https://theirs.example/cb"]}},
-    "id_tokens": {"web": {"implicitGrantSettings": {"enableIdTokenIssuance": False}}},
-    "sign_in_audience": {"signInAudience": "AzureADMultipleOrgs"},
-    "tags": {"tags": ["theirs"]},
-    "permissions": {"requiredResourceAccess": []},
-    "public_client": {"isFallbackPublicClient": True},
+WORDS = {
+    "display_name": "3CX Server-side",
+    "sign_in_audience": "AzureADMyOrg",
+    "public_client": False,
+    "home_page_url": "https://acme.example.com/home",
+    "logout_url": "https://acme.example.com/out",
 }
+THEIRS = {"sign_in_audience": "AzureADMultipleOrgs"}
+CALLBACKS = {"redirect_uris": URI}
+LOCKED = "servicePrincipalLockConfiguration"
+
+
+def _everything() -> Json:
+    """Every property that can be desired of an application, as options, from their declarations."""
+    return {
+        **{each.option: WORDS.get(each.option, True if each.compare is as_flag else "ours") for each in PROPERTIES},
+        **{each.option: [CALLBACKS.get(each.option, f"https://acme.example.com/{each.option}")] for each in URI_LISTS},
+        "tags": ["ours"],
+        "permissions": GUIDE,
+        "optional_claims": {each.option: [{"name": "ipaddr"}] for each in CLAIM_LISTS},
+        "service_principal_lock": {each.option: True for each in LOCK},
+        "service_principal": {each.option: each.option == "enabled" for each in SERVICE_PRINCIPAL},
+    }
+
+
+def _theirs(each: Property) -> Any:
+    """What somebody makes of a property of the application."""
+    ours = _everything()[each.option]
+    return THEIRS.get(each.option, not ours if isinstance(ours, bool) else "https://theirs.example/")
+
+
+RACES: dict[str, Callable[[Json, Json], None]] = {
+    **{
+        each.option: (lambda application, _sp, each=each: _put(application, each.path, _theirs(each)))
+        for each in PROPERTIES
+    },
+    **{
+        each.option: (lambda application, _sp, each=each: _put(application, each.path, ["https://theirs.example/cb"]))
+        for each in URI_LISTS
+    },
+    "tags": lambda application, _sp: application.update(tags=["theirs"]),
+    "permissions": lambda application, _sp: application.update(requiredResourceAccess=[]),
+    **{
+        f"optional_claims.{each.option}": (
+            lambda application, _sp, each=each: _put(application, ("optionalClaims", *each.path), [])
+        )
+        for each in CLAIM_LISTS
+    },
+    **{
+        f"service_principal_lock.{each.option}": (
+            lambda application, _sp, each=each: _put(application, (LOCKED, *each.path), False)
+        )
+        for each in LOCK
+    },
+    **{
+        f"service_principal: {each.option}": (
+            lambda _app, principal, each=each: _put(principal, each.path, each.option != "enabled")
+        )
+        for each in SERVICE_PRINCIPAL
+    },
+}
+
+
+def _put(entity: Json, path: tuple[str, ...], value: Any) -> None:
+    for name in path[:-1]:
+        entity = entity[name]
+    entity[path[-1]] = value
 
 
 @pytest.mark.parametrize("field", RACES)
@@ -263,30 +329,34 @@ def test_whatever_changes_between_look_and_write_is_repaired_and_reported(
     customer: Customer, field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody changes one property after it was found as desired, and before another one is written."""
-    _rollout(customer)
-    customer.change(customer.application(), web={**customer.application()["web"], "homePageUrl": None})
-    from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Application
-
+    first, _grant = _rollout(customer, **_everything())
+    assert not first.get("failed"), first
+    other = next(each for each in PROPERTIES if each.option == ("logout_url" if field == "notes" else "notes"))
+    application = _stored(customer)
+    _put(application, other.path, None)
     real = Application.exclusively
 
     def exclusively(self: Application) -> Any:
-        web = {**customer.application()["web"], **RACES[field].get("web", {})}
-        web.pop("redirectUriSettings", None)
-        customer.change(customer.application(), **{**RACES[field], **({"web": web} if "web" in RACES[field] else {})})
+        RACES[field](application, _principal(customer))
         return real(self)
 
     monkeypatch.setattr(Application, "exclusively", exclusively)
-    application, _grant = _rollout(customer, home_page_url="https://acme.example.com", notes="ours")
+    done, _grant = _rollout(customer, **_everything())
     monkeypatch.undo()
-    assert not application.get("failed"), application
-    reported = {change["field"] for change in application["changes"]}
-    assert reported == {"home_page_url", "notes", field}
-    shown = {change["field"]: change["before"] for change in application["changes"]}
-    if field == "redirect_uris":
-        assert shown[field] == ["https://theirs.example/cb"]
+    assert not done.get("failed"), done
+    target, _colon, name = field.rpartition(": ")
+    changed = {(each["target"], each["field"]): each["before"] for each in done["changes"]}
+    assert set(changed) == {("application", other.option), (target or "application", name)}
+    if name == "redirect_uris":
+        assert changed["application", name] == ["https://theirs.example/cb"]
         assert set(customer.application()["web"]["redirectUris"]) == {URI, "https://theirs.example/cb"}
-    again, _grant = _rollout(customer, home_page_url="https://acme.example.com", notes="ours")
+    again, _grant = _rollout(customer, **_everything())
     assert again["changes"] == []
+
+
+def _stored(customer: Customer) -> Json:
+    """The application itself, as the lab keeps it."""
+    return customer.tenant.applications[customer.application()["id"]]
 
 
 def test_a_failure_after_a_write_reports_what_was_written(bench: Bench, customer: Customer) -> None:

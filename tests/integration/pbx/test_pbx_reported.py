@@ -9,10 +9,27 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION, INTEGRATION, write
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
+    BINDINGS,
+    BY_OPTION,
+    CHOICE,
+    FLAG,
+    GUID,
+    INTEGRATION,
+    MAIL,
+    NUMBER,
+    PROPERTIES,
+    TEAMS,
+    TEXT,
+    Property,
+    shape,
+    write,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_plan import _place
 from ansible_collections.tcx.m365.tests.integration.pbx.bench import Bench
 
+ACCOUNT = "11111111-2222-4333-8444-555555555555"
+"""An id stands for itself."""
 DESIRED: dict[str, Any] = {
     "user_sync": {"enabled": True, "scope": "all", "photo": True, "office_phone": True, "starting_extension": "200"},
     "sign_in": {"enabled": True},
@@ -20,44 +37,81 @@ DESIRED: dict[str, Any] = {
     "contact_sync": {"enabled": True},
 }
 
-DRIFTS = {
-    "user_sync.enabled": False,
-    "user_sync.photo": False,
-    "user_sync.office_phone": False,
-    "user_sync.starting_extension": "300",
-    "sign_in.enabled": False,
-    "calendar_sync.enabled": False,
-    "contact_sync.enabled": False,
+_BY_KIND: dict[str, tuple[Any, Any]] = {FLAG: (True, False), NUMBER: (5070, 5080), TEXT: ("200", "300")}
+_MEANT: dict[str, tuple[Any, Any]] = {
+    # A name has to lead to the PBX.
+    "teams.sbc_fqdn": ("localhost", ""),
+    # What is kept besides is not taken away, so somebody who takes something away is noticed.
+    "user_sync.users": ([ACCOUNT], []),
+    "user_sync.groups": ([ACCOUNT], []),
+    "shared_mailboxes.mailboxes": ([ACCOUNT], []),
 }
+_STORES = {TEAMS: "teams", MAIL: "mail"}
 
 
-def _drift(bench: Bench, option: str, value: Any) -> None:
+def _values(each: Property) -> tuple[Any, Any]:
+    """What is desired of a property, and what somebody makes of it."""
+    if each.option in _MEANT:
+        return _MEANT[each.option]
+    if each.kind == CHOICE:
+        first, second, *_others = each.values
+        return second, first
+    if each.kind == BINDINGS:
+        origin, goal = each.sides
+        return [{"from": next(iter(origin)), "to": next(iter(goal))}], []
+    return _BY_KIND[each.kind]
+
+
+DECLARED = [each for each in PROPERTIES if each.kind != GUID]
+
+
+def _store(bench: Bench, each: Property) -> dict[str, Any]:
+    state = bench.state()
+    return state.m365 if each.resource == INTEGRATION else state.singleton(_STORES[each.resource])
+
+
+def _drift(bench: Bench, each: Property, value: Any) -> None:
     """Somebody changes one setting in the console."""
-    each = BY_OPTION[option]
-    assert each.resource == INTEGRATION
-    held = bench.state().m365
+    held = _store(bench, each)
     body: dict[str, Any] = {}
     _place(body, each.field, write(each, value), held)
     held.update(body)
 
 
-@pytest.mark.parametrize("option", DRIFTS)
-@pytest.mark.parametrize("other", ["", "user_sync.guests"], ids=["nothing else to do", "something else to do"])
-def test_a_setting_that_changes_after_the_check_is_repaired_and_reported(bench: Bench, option: str, other: str) -> None:
+@pytest.mark.parametrize("each", DECLARED, ids=[each.option for each in DECLARED])
+def test_a_setting_that_changes_after_the_check_is_repaired_and_reported(bench: Bench, each: Property) -> None:
+    """Every setting that is declared; something else is to be written as well, or nothing, by turns."""
+    desired, drifted = _values(each)
+    other = BY_OPTION["user_sync.guests" if each.option != "user_sync.guests" else "user_sync.photo"]
+    something = DECLARED.index(each) % 2 == 0
+    wanted = {each.option: desired, **({other.option: True} if something else {})}
     link = bench.link()
-    assert bench.run().settings(**link, **DESIRED)["changed"]
-    wanted = {**DESIRED, "user_sync": {**DESIRED["user_sync"], **({"guests": True} if other else {})}}
+    first = bench.run().settings(**link, **shape({each.option: desired}))
+    assert not first.get("failed"), first
     run = bench.run()
-    predicted = run.settings(check=True, **link, **wanted)
-    assert [change["field"] for change in predicted["changes"]] == ([other] if other else [])
-    _drift(bench, option, DRIFTS[option])
-    done = run.settings(**link, **wanted)
-    assert sorted(change["field"] for change in done["changes"]) == sorted([option, *([other] if other else [])])
-    (repaired,) = [change for change in done["changes"] if change["field"] == option]
-    assert repaired["before"] == DRIFTS[option]
+    predicted = run.settings(check=True, **link, **shape(wanted))
+    assert [change["field"] for change in predicted["changes"]] == ([other.option] if something else [])
+    _drift(bench, each, drifted)
+    done = run.settings(**link, **shape(wanted))
+    assert sorted(change["field"] for change in done["changes"]) == sorted(wanted)
+    (repaired,) = [change for change in done["changes"] if change["field"] == each.option]
+    assert repaired["before"] == drifted
     assert done["changed"] is True
-    again = bench.run().settings(**link, **wanted)
+    again = bench.run().settings(**link, **shape(wanted))
     assert again["changes"] == [], "a second look finds nothing that was left"
+
+
+@pytest.mark.parametrize("option", ["application_id", "tenant_id"])
+def test_a_link_that_is_turned_after_the_check_is_put_back_and_reported(bench: Bench, option: str) -> None:
+    link = bench.link()
+    assert not bench.run().settings(**link, **DESIRED).get("failed")
+    run = bench.run()
+    assert run.settings(check=True, **link, **DESIRED)["changes"] == []
+    _drift(bench, BY_OPTION[option], ACCOUNT)
+    done = run.settings(**link, **DESIRED)
+    assert [(each["field"], each["before"], each["after"]) for each in done["changes"]] == [
+        (option, ACCOUNT, link[option])
+    ]
 
 
 def test_what_was_written_before_a_failure_is_reported(bench: Bench) -> None:
