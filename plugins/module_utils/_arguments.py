@@ -98,6 +98,8 @@ class Reading:
         if value is None or value == {}:
             return None
         kind = option.get("type") or "str"
+        if value == [] and kind not in ("list", "raw"):
+            return None  # an empty list says something only where a list is meant
         reader = getattr(self, f"_{kind}", None)
         return value if reader is None else reader(option, value, path)
 

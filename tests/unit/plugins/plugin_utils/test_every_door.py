@@ -11,7 +11,7 @@ What either would refuse or change would make the role or the module another pro
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from ansible_collections.tcx.m365.plugins.action.fleet_compliance import ARGUMEN
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables, role_defaults
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
 READ_BY_US = ("preflight", "entra_app", "tcx_console", "sso_verify", "compliance")
@@ -83,3 +84,72 @@ def test_ansible_makes_nothing_else_of_the_arguments_of_a_module(module: str, op
         validated = ArgumentSpecValidator(dict(bare)).validate(read.given)
         assert not validated.error_messages, value
         assert validated.validated_parameters == read.parameters, value
+
+
+GUID = "6f1c0000-1111-4222-8333-444455556666"
+URI = "https://pbx.example.com:5001/oauth2office2"
+HOST: dict[str, Any] = {
+    "tcx_url": "https://pbx.example.com:5001",
+    "tcx_client_id": "900",
+    "tcx_client_secret": "s",
+    "entra_tenant_id": GUID,
+    "entra_client_id": GUID,
+    "entra_client_secret": "s",
+    "entra_app_unique_name": "3cx-acme",
+}
+STEPS: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "tcx_preflight": arguments_of.pbx_preflight_arguments,
+    "entra_preflight": lambda known: arguments_of.entra_preflight_arguments(known, {}),
+    "azure_app_registration": lambda known: arguments_of.application_arguments(known, {"unique_name": "3cx-acme"}, URI),
+    "graph_permission_grant": lambda known: arguments_of.grant_arguments(known, GUID),
+    "tcx_m365_settings": lambda known: arguments_of.settings_arguments(known, GUID),
+    "sso_probe": lambda known: arguments_of.probe_arguments(known, GUID, URI),
+    "graph_user_info": arguments_of.directory_arguments,
+    "tcx_m365_settings_info": lambda known: arguments_of.people_arguments(known, []),
+}
+"""What the playbook and the roles make of the variables of a host, by the module that gets it."""
+EMPTY: tuple[Any, ...] = (None, "", "  ", "\n", [], {})
+WRITTEN: tuple[Any, ...] = (
+    *SPELLINGS,
+    *EMPTY,
+    *("true", "No", 0, "0", 7, "one", [" one ", "two"], [""], {"enabled": "y", "users": "a, b"}, "a,,b", "\u00a0yes"),
+)
+REFUSED = "refused"
+
+
+def variables_of_modules() -> Iterator[tuple[str, str, str]]:
+    for module, source in families.SOURCES.items():
+        yield from ((module, option, variable) for option, variable in source.variables().items())
+
+
+def value_of(capability: Capability, arguments: Callable[[], Mapping[str, Any]], option: str) -> Any:
+    """What a task works with; both front ends make the same of it (see above)."""
+    try:
+        return capability.read(arguments(), {}).parameters[option]
+    except BadInput:
+        return REFUSED
+
+
+@pytest.mark.parametrize(("module", "option", "variable"), list(variables_of_modules()))
+def test_steps_and_modules_read_a_variable_alike(module: str, option: str, variable: str) -> None:
+    """The playbook and the roles by the table of steps, a play of one's own by the option of the module."""
+    capability = families.SOURCES[module].capability
+    assert set(STEPS) == set(families.SOURCES)
+    others = {name: value for name, value in HOST.items() if name != variable}
+    bare = {option: {**capability.argument_spec[option], "required": False}}
+    alone = Capability(capability.name, bare, capability.run, files=capability.files)
+
+    def by_steps(given: Mapping[str, Any]) -> Any:
+        return value_of(capability, lambda: STEPS[module](read_variables({**others, **given})), option)
+
+    absent = by_steps({})
+    for value in WRITTEN:
+        found = by_steps({variable: value})
+        # A role has its defaults as variables; what a host says stands above them either way.
+        assert by_steps({**role_defaults(), variable: value}) == found, value
+        direct = value_of(alone, lambda value=value: {option: value}, option)
+        if value in EMPTY:
+            assert found == absent, value
+            assert direct in (value_of(alone, dict, option), []), value
+        elif not (found == REFUSED and option in ("tenant_id", "application_id", "app_id")):
+            assert found == direct, value  # an id is refused here before a module would refuse it
