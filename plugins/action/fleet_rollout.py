@@ -131,6 +131,7 @@ class ActionModule(CollectionAction):
         work = functools.partial(fleet.work, connection=connection)
         unknown: dict[str, Mapping[str, Any]] = {}
         outcomes: dict[str, Mapping[str, Any]] = {}
+        broken: list[str] = []
         results = sweep(hosts, work, threads=threads, processes=processes, hear=_hear)
         narrator = Narrator(self._task, hosts, play_hosts, store)
         for done, (host, entry) in enumerate(results, start=1):
@@ -140,6 +141,7 @@ class ActionModule(CollectionAction):
             unknown[host] = entry.get("result") or {}
             found = _from_entry(entry, store, host)
             outcomes.update({} if found is None else {host: found})
+            broken += [host] if "crashed" in entry and fleet.undoes(host) else []
             if found is not None and not options["preflight_only"]:
                 narrator.tell(host, found)
             yield host, found
@@ -148,6 +150,9 @@ class ActionModule(CollectionAction):
             narrator.end_of_checks(host for host, each in outcomes.items() if each.get("failed"))
         else:
             narrator.end()
+        for host, found in self._undone(broken, outcomes, options, fleet):
+            outcomes[host] = found
+            yield host, found
         if gate is not None:
             yield from self._judge(outcomes, options, fleet, gate)
 
@@ -159,14 +164,28 @@ class ActionModule(CollectionAction):
         if not verdict.closed or options["on_stop"] != undoing.ROLLBACK or self._task.check_mode:
             return
         hosts = [host for host, each in results.items() if each.get("changed") and not each.get("rollback")]
+        yield from self._undone(hosts, results, options, fleet, verdict.sentence())
+
+    def _undone(
+        self,
+        hosts: list[str],
+        results: Mapping[str, Mapping[str, Any]],
+        options: dict[str, Any],
+        fleet: Fleet,
+        reason: str = "",
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The results of hosts on which what this run has changed was undone.
+
+        :param reason: why, for those that have not failed.
+        """
+        if not hosts:
+            return
         threads, processes = options["concurrency"], options["processes"]
         for host, entry in sweep(hosts, fleet.undo, threads=threads, processes=processes, hear=_hear):
             undone = {"failed": True, "msg": str(entry["crashed"])} if "crashed" in entry else entry.get("result")
             if undone is not None:
                 result = dict(results[host])
-                found = undoing.with_undone(
-                    {**result, "failed": True, "msg": result.get("msg") or verdict.sentence()}, undone
-                )
+                found = undoing.with_undone({**result, "failed": True, "msg": result.get("msg") or reason}, undone)
                 display.display(f"# {host}: {'undone' if found['rollback']['restored'] else 'NOT undone as a whole'}")
                 yield host, found
 

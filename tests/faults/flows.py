@@ -46,6 +46,18 @@ def _rolled_out(made: Ground) -> None:
     add_foreign(made)
 
 
+def _alone(made: Ground) -> None:
+    """Nobody else uses the application, so that it is deleted."""
+    done = made.run("rollout")
+    assert not judge.failure_of(done), judge.failure_of(done)
+
+
+def _offboarded(made: Ground) -> None:
+    _alone(made)
+    done = made.run("offboard", offboard_confirm=True)
+    assert not judge.failure_of(done), judge.failure_of(done)
+
+
 def _new_key(made: Ground) -> None:
     """The inventory has the new key, and so has the PBX."""
     _rolled_out(made)
@@ -79,7 +91,12 @@ FLOWS = {
         Flow("end of a rotation", "rotate_certificate", _overlap_over, later=15 * 86400.0),
         Flow("capture", "capture", _rolled_out),
         Flow("rollback", "rollback", _changed, {"snapshot": "latest"}),
-        Flow("offboarding", "offboard", _rolled_out, {"offboard_confirm": True}, ends=True),
+        Flow("rollback of a first rollout", "rollback", _alone, {"snapshot": "latest"}, ends=True),
+        Flow("rollback of an offboarding", "rollback", _offboarded, {"snapshot": "latest"}),
+        Flow("rollout that undoes itself", "rollout", variables={"on_failure": "rollback"}),
+        Flow("offboarding", "offboard", _alone, {"offboard_confirm": True}, ends=True),
+        Flow("offboarding of what others use", "offboard", _rolled_out, {"offboard_confirm": True}, ends=True),
+        Flow("return of a customer", "rollout", _offboarded),
     )
 }
 

@@ -45,6 +45,7 @@ class Kind:
     :param rule: of the lab; a function of the service where services show it in their own way. ``None``: the service has
         no such trouble.
     :param items: whether an item of a batch can have it, too.
+    :param methods: of the requests that can have it; every one where none is named.
     :param variables: of the run that meets it.
     :param around: what is in force on the controller during that run.
     """
@@ -52,13 +53,24 @@ class Kind:
     name: str
     rule: Callable[[str], Mapping[str, Any] | None] = lambda _service: None
     items: bool = False
+    methods: tuple[str, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
     around: Callable[[int, bool], AbstractContextManager[object]] | None = None
     handshake: bool = False
 
+    def meets(self, request: Request) -> bool:
+        """Whether it is a request of a kind that can have it."""
+        return not self.methods or request.facts.method in self.methods
+
 
 def _always(**rule: Any) -> Callable[[str], Mapping[str, Any] | None]:
     return lambda _service: rule
+
+
+def _ignored(status: int, *services: str) -> Callable[[str], Mapping[str, Any] | None]:
+    """The service says that it is done, and nothing has happened."""
+    body = _STALE if status == 404 else ""
+    return lambda service: {"action": "status", "status": status, "body": body} if service in services else None
 
 
 def _date(seconds: float) -> str:
@@ -114,6 +126,10 @@ KINDS = (
     Kind("401 superseded", lambda service: None if service == "login" else {"action": "drop_token"}, items=True),
     Kind("404 of a stale replica", _stale, items=True),
     Kind("409", _conflict, items=True),
+    Kind("PATCH 204 without effect", _ignored(204, "graph", "pbx"), items=True, methods=("PATCH",)),
+    Kind("DELETE 200 without effect", _ignored(200, "graph"), items=True, methods=("DELETE",)),
+    Kind("DELETE 204 without effect", _ignored(204, "graph"), items=True, methods=("DELETE",)),
+    Kind("DELETE 404 without effect", _ignored(404, "graph"), items=True, methods=("DELETE",)),
     Kind("TLS failure", _always(action="status"), handshake=True),
 )
 TOLD = frozenset(("404 of a stale replica", "409"))
@@ -146,8 +162,14 @@ class Case:
             return nullcontext()
         service, host = request.facts.service, request.facts.host
         rule = dict(self.kind.rule(service) or {})
-        before = [each for each in requests[: self.number] if (each.facts.service, each.facts.host) == (service, host)]
+        before = [
+            each
+            for each in requests[: self.number]
+            if (each.facts.service, each.facts.host) == (service, host) and self.kind.meets(each)
+        ]
         match = {"service": service, "host": host}
+        if self.kind.methods:
+            match["method"] = request.facts.method
         made.world.trouble.add({**rule, "match": match, "skip": len(before), "times": 0 if self.lasting else 1})
         return nullcontext()
 
@@ -157,8 +179,11 @@ def cases(flow: str, requests: list[Request], files: int) -> list[Case]:
     found = []
     for kind in KINDS:
         for request in requests:
-            possible = kind.items or not request.item
-            if possible and kind.rule(request.facts.service) is not None:
+            if (
+                kind.meets(request)
+                and (kind.items or not request.item)
+                and kind.rule(request.facts.service) is not None
+            ):
                 found += [Case(flow, kind, request.number, lasting) for lasting in (False, True)]
     found += [Case(flow, DISK, number, lasting) for number in range(files) for lasting in (False, True)]
     return found

@@ -50,6 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--flow", action="append", choices=sorted(FLOWS), default=[])
+    parser.add_argument("--kind", action="append", choices=[each.name for each in (*KINDS, DISK)], default=[])
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", default="1/1", help="K/N: every Nth case, from the Kth on")
@@ -60,6 +61,8 @@ def main() -> int:
         wanted = [field.case(name) for name in options.case]
         if not wanted:
             wanted = [case for flow in options.flow or FLOWS for case in field.prepared(flow).cases()]
+        if options.kind:
+            wanted = [case for case in wanted if case.kind.name in options.kind]
         if options.sample:
             wanted = random.Random(options.seed).sample(wanted, min(options.sample, len(wanted)))
         part, parts = map(int, options.part.split("/"))

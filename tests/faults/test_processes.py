@@ -10,6 +10,7 @@ A child does the work and is hit while a chosen request is under way; then the s
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -135,3 +136,31 @@ def test_a_home_that_cannot_be_written_to_stops_nobody(field: Field, home: str) 
         done = made.run("rollout")
     assert not judge.failure_of(done), judge.failure_of(done)
     assert made.signs_in(TARGET)
+
+
+UNDOABLE = ["first rollout", "rotation", "end of a rotation", "offboarding", "offboarding of what others use"]
+
+
+@pytest.mark.parametrize("flow", UNDOABLE)
+def test_a_run_that_was_killed_is_undone(field: Field, flow: str) -> None:
+    """Wherever it was killed: what it had done by then, and what it was about to do, is in its snapshot."""
+    prepared, made = field.prepared(flow), field.made
+    made.restore(prepared.begin)
+    begin = judge.picture(made)
+    writes = [each.number for each in prepared.requests if each.facts.method in ("PATCH", "DELETE", "POST")]
+    latest = made.directory / "snapshots" / "latest"
+    for number in writes[:: max(1, len(writes) // 6)]:
+        hit(field, flow, number, signal.SIGKILL)
+        for left in made.directory.glob("run-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        changed = judge.picture(made) != begin
+        killed = latest.readlink().name if latest.is_symlink() else ""
+        if not killed or json.loads((latest / f"{TARGET}.json").read_text())["operation"] != prepared.flow.operation:
+            assert not changed, f"after request {number} something was changed, and nothing was kept"
+            continue
+        done = made.run("rollback", snapshot=killed)
+        if flow == "rotation":  # the PBX has the new key by now, and nobody takes that away from it
+            assert made.signs_in(), f"after request {number}"
+            continue
+        assert not judge.failure_of(done), f"after request {number}: {judge.failure_of(done)}"
+        assert judge.picture(made) == begin, f"after request {number}"

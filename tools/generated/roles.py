@@ -48,8 +48,9 @@ BESIDES: Mapping[str, tuple[str, ...]] = {
         "entra_app_permissions_profile",
         "entra_app_guide_permissions",
         "snapshot_dir",
+        "on_failure",
     ),
-    "tcx_console": ("tcx_console_application_id", "tcx_console_tenant_id", "snapshot_dir"),
+    "tcx_console": ("tcx_console_application_id", "tcx_console_tenant_id", "snapshot_dir", "on_failure"),
     "sso_verify": (
         "sso_verify_enabled",
         "sso_verify_people",
@@ -57,6 +58,8 @@ BESIDES: Mapping[str, tuple[str, ...]] = {
         "entra_app_redirect_uris",
         "tcx_console_application_id",
         "tcx_console_tenant_id",
+        "snapshot_dir",
+        "on_failure",
     ),
 }
 """Variables that steer the steps of a role and are no option of its modules."""

@@ -119,7 +119,7 @@ def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
         if values or absent:
             raise BadInput("O(undo) stands alone: the settings that it sets back are in it")
         undo = tuple(entries(params["undo"], settings_undo.KINDS))
-        return Request(Desired({}), settings_undo.switches(undo), PresenceAccount(), False, within, undo)
+        return Request(Desired({}), settings_undo.switches(undo), settings_undo.account(undo), False, within, undo)
     _check(values, check_mode)
     sign_in = SignIn(*(tuple(dig(params, f"sign_in.{name}") or ()) for name in ("opt_out", "opt_in")))
     both = {name.casefold() for name in sign_in.opt_out} & {name.casefold() for name in sign_in.opt_in}

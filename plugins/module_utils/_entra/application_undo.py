@@ -323,7 +323,8 @@ def _never_written(entries: Sequence[Entry]) -> list[Entry]:
 def changed_since(entries: Sequence[Entry], observed: Observed, catalogs: Mapping[str, Catalog]) -> Undo:
     """What of an application that a run made is not as that run left it: then it is more than that run's, and stays.
 
-    Only what the run wrote can be compared; credentials, owners and redirect URIs that came later count as changes, too.
+    Only what the run wrote can be compared; credentials, owners and redirect URIs that came later count as changes, too. What
+    the run was about to write when it was killed, and never did, does not.
     """
     undo = Undo()
     application = observed.application or {}
@@ -346,6 +347,11 @@ def changed_since(entries: Sequence[Entry], observed: Observed, catalogs: Mappin
             have, rule = dig(observed.service_principal, _OF_PRINCIPAL[entry.field].path), as_flag
         else:
             continue
-        if not is_untouched(entry, have, rule):
+        if not (is_untouched(entry, have, rule) or is_undone(entry, have, rule) or _is_on_its_way(entry, have, rule)):
             undo.refuse(entry, have)
     return undo
+
+
+def _is_on_its_way(entry: Entry, have: Any, rule: Normalize) -> bool:
+    """Whether a list has only what was there before the run and what the run has added."""
+    return isinstance(have, list) and set(rule(have)) <= {*rule(entry.before), *rule(entry.after)}

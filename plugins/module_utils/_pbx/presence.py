@@ -41,6 +41,11 @@ class PresenceAccount:
         return bool(self.token or self.forget)
 
 
+ACCOUNT = "presence.account"
+AUTHORIZED, NOT_AUTHORIZED = "authorized", "not authorized"
+"""What a change says of it; the token itself is nowhere said."""
+
+
 def works(xapi: Xapi) -> bool:
     """Whether the PBX has a token of a presence account that still works."""
     try:
@@ -55,8 +60,8 @@ def plan(wanted: PresenceAccount, authorized: bool) -> Plan:
     made = Plan()
     if authorized is not wanted.forget:
         return made
-    states = ("authorized", "not authorized") if wanted.forget else ("not authorized", "authorized")
-    made.changes.append(Change("settings", "presence.account", *states))
+    states = (AUTHORIZED, NOT_AUTHORIZED) if wanted.forget else (NOT_AUTHORIZED, AUTHORIZED)
+    made.changes.append(Change("settings", ACCOUNT, *states))
     made.writes.append(Write("deauthorize" if wanted.forget else "authorize", wanted.token))
     return made
 
@@ -78,6 +83,9 @@ class Account(Resource[bool]):
 
     def expected(self, state: bool, plan: Plan) -> bool:
         return not self._wanted.forget if plan else state
+
+    def announce(self, plan: Plan) -> None:
+        self._xapi.context.announce(plan)
 
     def apply(self, plan: Plan, state: bool, note: Callable[[bool], None]) -> Applied[bool]:
         """Hand the token over, or have it forgotten; both can be repeated."""

@@ -13,6 +13,12 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import settings_plan
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.presence import (
+    ACCOUNT,
+    AUTHORIZED,
+    NOT_AUTHORIZED,
+    PresenceAccount,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     ACCOUNTS,
     BINDINGS,
@@ -48,14 +54,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._undo import NUMBER as A_
 _VALUES = {FLAG: A_FLAG, NUMBER: A_NUMBER, ACCOUNTS: NAMES, BINDINGS: ROWS}
 _SWITCHES = {"sign_in.opt_out": False, "sign_in.opt_in": True}
 _SECRETS = {
-    "presence.account": "the token of the presence account is nowhere kept",
+    ACCOUNT: "the token of the presence account is nowhere kept",
     "teams.certificate": "the former certificate and its private key are nowhere kept",
 }
 
 KINDS: Kinds = {
     **{(TARGET, option): _VALUES.get(each.kind, TEXT) for option, each in BY_OPTION.items()},
     **{(TARGET, option): NAMES for option in _SWITCHES},
-    (TARGET, "presence.account"): TEXT,
+    (TARGET, ACCOUNT): TEXT,
     (TARGET, "teams.certificate"): MAPPING,
 }
 
@@ -96,8 +102,14 @@ def switches(entries: Sequence[Entry]) -> SignIn:
     return SignIn(opt_out=turned.get("sign_in.opt_in", ()), opt_in=turned.get("sign_in.opt_out", ()))
 
 
+def account(entries: Sequence[Entry]) -> PresenceAccount:
+    """A token that the change has handed over is forgotten; one that it had forgotten is nowhere kept."""
+    given = [each for each in entries if each.field == ACCOUNT]
+    return PresenceAccount(forget=any((each.before, each.after) == (NOT_AUTHORIZED, AUTHORIZED) for each in given))
+
+
 def _besides(undo: Undo, entry: Entry) -> None:
-    if entry.field in _SECRETS and entry.before not in (None, "not authorized"):
+    if entry.field in _SECRETS and entry.before not in (None, NOT_AUTHORIZED):
         undo.refuse(entry, None, _SECRETS[entry.field])
 
 

@@ -72,12 +72,12 @@ def one_host(
         recorded = recorder.recording(ledger.recording(run_task, check_mode=check_mode), check_mode=check_mode)
         result = in_one_result(host, runner.run(known, recorded, names), names)
         result.update(recorder.told() if result["changed"] and not check_mode else {})
-        if not check_mode and undoing.is_wanted(known, result, operation) and recorder.changes():
-            result = undoing.with_undone(result, undoing.undo_run(host, known, recorded, recorder))
     except M365Error as error:
         result = ledger.with_written(failure(error))
     except _unforeseen.KINDS as error:
         result = ledger.with_written(failure(_unforeseen.of(error)))
+    if not check_mode and undoing.is_wanted(known, result, names):
+        result = undoing.undone(host, known, run_task, recorder, result)
     return {**result, "unknown_variables": known.unknown_entries()}
 
 
@@ -133,16 +133,22 @@ class Fleet:
             result["warnings"] = list(dict.fromkeys(warnings))
         return {"result": result}
 
+    def undoes(self, host: str) -> bool:
+        """Whether a PBX on which the work broke off without a result is set back: it has failed half-way as any other."""
+        try:
+            return not self._check_mode and undoing.is_wanted(self._variables.of(host), {"failed": True}, self._names)
+        except M365Error:
+            return False
+
     def undo(self, host: str, say: Say) -> dict[str, Any]:
         """``{"result": …}`` of a host on which what this run has changed is undone; ``{}`` where it has changed nothing."""
         warnings: list[str] = []
         try:
             known = self._variables.of(host)
             recorder = Recorder(host, known, self._store, self._operation)
-            if not recorder.changes():
+            if not recorder.told():
                 return {}
-            recorded = recorder.recording(self._run_task(say, warnings), check_mode=False)
-            return {"result": undoing.undo_run(host, known, recorded, recorder)}
+            return {"result": undoing.undo_run(host, known, self._run_task(say, warnings), recorder)}
         except M365Error as error:
             return {"result": failure(error)}
 

@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce, AnnouncingTask
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import run_id
 
 Json = dict[str, Any]
 
@@ -86,5 +87,5 @@ def broken_off(store: RunStore, host: str, reason: str) -> Json:
     ledger = Ledger(store, host)
     names = ", ".join(dict.fromkeys(f"{each['target']}.{each['field']}" for each in ledger.changes()))
     written = f"Written by then, and kept: {names}" if names else "Nothing had been written by then"
-    msg = f"{reason}. {written}. Run it again."
-    return ledger.with_written({"failed": True, "changed": False, "msg": msg})
+    result = {"failed": True, "changed": False, "msg": f"{reason}. {written}. Run it again."}
+    return ledger.with_written({**result, "snapshot": run_id(store)} if names else result)

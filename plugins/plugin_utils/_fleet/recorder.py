@@ -7,8 +7,9 @@
 """Keeps what a run changes on one PBX, so that it can be undone: in a file, before and after each write.
 
 What is about to be written is kept as ``pending`` before anything of it is sent, so that a run that is killed in the middle
-can be undone as well; undoing what was never carried out changes nothing. What was carried out takes its place afterwards,
-also where the task failed.
+can be undone as well; undoing what was never carried out changes nothing. A task announces what it writes piece by piece, and
+nobody knows what became of the pieces before the last, so all of them stay. What was carried out takes their place
+afterwards, also where the task failed.
 """
 
 from __future__ import annotations
@@ -90,12 +91,8 @@ class Recorder:
     def place(self) -> Snapshots:
         return Snapshots(snapshots.directory_of(self._variables))
 
-    def changes(self) -> list[Json]:
-        """What this run has changed on the PBX by now, and not undone."""
-        return list(self._read()["changes"])
-
     def told(self) -> Json:
-        """Where the changes are kept, for the result."""
+        """Where it is kept what this run has changed by now, or was about to, and not undone; for the result."""
         content = self._read()
         kept = bool(content["changes"] or content["pending"])
         return {"snapshot": self.run, "snapshot_path": self.place.path(self.run, self._host)} if kept else {}
@@ -107,10 +104,14 @@ class Recorder:
             if check or check_mode or capability.name not in WRITERS:
                 return run_task(capability, arguments, check=check)
 
+            announced: list[Json] = []
+
             def expect(plan: Plan) -> None:
-                self._expect(capability, arguments, plan)
+                announced.extend(visible_data(each) for each in plan.as_undo())
+                self._expect(capability, arguments, announced)
 
             try:
+                self._settle()
                 if not self._announces:
                     self.place.check_writable(self.run)
                 result = run_task(capability, arguments, check=check, announce=expect)
@@ -120,11 +121,20 @@ class Recorder:
 
         return run
 
-    def _expect(self, capability: Capability, arguments: Mapping[str, Any], plan: Plan) -> None:
+    def _settle(self) -> None:
+        """What an earlier task of this run has left as pending broke off: whether it was carried out is not known."""
+        content = self._read()
+        if content["pending"]:
+            content["changes"] = net([*content["changes"], *content["pending"]])
+            content["pending"] = []
+
+    def _expect(
+        self, capability: Capability, arguments: Mapping[str, Any], announced: Iterable[Mapping[str, Any]]
+    ) -> None:
         """:raises M365Error: it cannot be kept, so nothing may be written."""
         content = self._read()
         subject = self._object(capability, arguments, {})
-        content["pending"] = [{**visible_data(each), "object": subject} for each in plan.as_undo()]
+        content["pending"] = net({**each, "object": subject} for each in announced)
         self._name_application(content, arguments, {})
         self._write(content)
 

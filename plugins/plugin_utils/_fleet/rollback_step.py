@@ -41,6 +41,7 @@ _LISTS = frozenset(
     key for key, kind in application_undo.KINDS.items() if kind == NAMES and key[0] == application_undo.APPLICATION
 )
 _TRIED = "read the snapshot"
+_MOST_TOLD = 5
 
 
 def snapshot(work: Work, _found: Result) -> Json:
@@ -283,12 +284,14 @@ def refusals(results: Iterable[Mapping[str, Any]]) -> list[Json]:
 
 
 def sentence(refused: Sequence[Mapping[str, Any]]) -> str:
-    """What was left alone, and why, for people."""
+    """What was left alone, and why, for people; all of it stands in the result."""
     told = []
-    for each in refused:
+    for each in refused[:_MOST_TOLD]:
         name = f"{each['target']}.{each['field']}"
         if each["reason"] == "it was changed since":
             told.append(f"{name} (the run left {each['expected']!r}, now it is {each['found']!r})")
         else:
             told.append(f"{name} ({each['reason']})")
+    if len(refused) > _MOST_TOLD:
+        told.append(f"and {len(refused) - _MOST_TOLD} more")
     return "; ".join(told)

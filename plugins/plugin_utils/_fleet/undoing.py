@@ -9,36 +9,50 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Recorder
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import AnnouncingTask, Recorder
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import RunTask
 
 Json = dict[str, Any]
 
 KEEP, ROLLBACK = "keep", "rollback"
 
-_LEFT_ALONE = frozenset(OPERATIONS) - {"rollout"}
+_OF_A_ROLLOUT = frozenset(OPERATIONS["rollout"])
 
 
-def is_wanted(variables: Mapping[str, Any], result: Mapping[str, Any], operation: str) -> bool:
-    """Whether a PBX on which a task failed is set back: ``on_failure: rollback``, in a rollout or a role of it."""
-    asked = variables.get("on_failure") == ROLLBACK and operation not in _LEFT_ALONE
+def is_wanted(variables: Mapping[str, Any], result: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether a PBX on which a task failed is set back: ``on_failure: rollback``, in a rollout or a role of it.
+
+    :param names: the steps of the task. What goes on where it was interrupted (a rotation, an offboarding) is not undone.
+    """
+    asked = variables.get("on_failure") == ROLLBACK and _OF_A_ROLLOUT.issuperset(names)
     return bool(asked and result.get("failed"))
 
 
-def undo_run(host: str, variables: Variables, recorded: RunTask, recorder: Recorder) -> Json:
+def undone(host: str, variables: Variables, run_task: AnnouncingTask, recorder: Recorder, result: Json) -> Json:
+    """The result of a failed task, with what became of what the run has changed on the PBX, if that was anything."""
+    try:
+        kept = recorder.told()
+    except M365Error:
+        return result  # nothing is known of it, and the task has failed for that
+    if not kept:
+        return result
+    return with_undone({**kept, **result}, undo_run(host, variables, run_task, recorder))
+
+
+def undo_run(host: str, variables: Variables, run_task: AnnouncingTask, recorder: Recorder) -> Json:
     """Undo what this run has changed on a PBX: the result of a rollback.
 
-    :param recorded: what it does is kept as well, so that nothing of the run remains to be undone afterwards.
+    What it does is kept as well, so that nothing of the run remains to be undone afterwards.
     """
+    recorded = recorder.recording(run_task, check_mode=False)
     known = copy.copy(variables)
     known["snapshot"] = recorder.run
     names = list(OPERATIONS["rollback"])
@@ -55,7 +69,15 @@ def with_undone(result: Json, undone: Mapping[str, Any]) -> Json:
     if restored:
         said = f"What this run had changed on this PBX was undone ({count} changes)."
     else:
-        said = f"What this run had changed on this PBX was not undone as a whole: {undone.get('msg')}"
+        same = undone.get("msg") == result.get("msg")
+        why = ", for the same reason" if same else f" as a whole: {str(undone.get('msg')).rstrip('.')}"
+        said = f"What this run had changed on this PBX was not undone{why}.{_later(result)}"
     told = {"restored": restored, "changes": list(undone.get("changes") or ())}
     told["refused"] = list(undone.get("refused") or ())
     return {**result, "rollback": told, "msg": f"{result.get('msg', '')} {said}".strip()}
+
+
+def _later(result: Mapping[str, Any]) -> str:
+    """What undoes the rest, once it can be undone."""
+    run = result.get("snapshot")
+    return f" Undo the rest with tcx.m365.rollback -e snapshot={run}." if run else ""
