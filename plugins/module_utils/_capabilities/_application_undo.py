@@ -125,13 +125,18 @@ class _Judge:
         if plan and not self._check_mode:
             rights.require(token, rights.WRITE_APPLICATIONS, "change the application", target)
         why = self._foreign(entity)
-        if why:
+        if why and not self.is_unfinished(observed):
             raise NotOurs(
                 why,
                 tried="undo what was made of the application",
                 target=target,
                 remedy="Nothing of it was changed. If it is the right one, say so with entra_app_app_id.",
             )
+
+    def is_unfinished(self, observed: Observed) -> bool:
+        """Whether it has the name of this PBX's application and nothing else yet, so that nobody loses anything with it."""
+        named = unique_name_of(observed.application or {}) == self._desired.key.unique_name != ""
+        return named and application_undo.is_bare(observed)
 
     def claim(self) -> Claim:
         thumbprints = frozenset(each.thumbprint for each in self._desired.certificates or ())
@@ -254,6 +259,8 @@ class Withdrawn(AbsentApplication):
     def plan(self, state: Observed) -> Plan:
         if self.undo.refused or self._is_out(state):
             return Plan()
+        if self._judge.is_unfinished(state):
+            return application_plan.plan_absent(dataclasses.replace(self.desired, force=True), state, purge=False)
         return super().plan(state)
 
     def _is_out(self, state: Observed) -> bool:

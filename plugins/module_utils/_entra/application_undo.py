@@ -68,6 +68,8 @@ _OF_PRINCIPAL = {each.option: each for each in SERVICE_PRINCIPAL}
 _URIS = {each.option: each for each in URI_LISTS}
 _DECLARED = dict(declared.OPTIONS)
 
+_HOLDINGS = ("keyCredentials", "passwordCredentials", "requiredResourceAccess", "appRoles")
+
 KINDS: Kinds = {
     **{
         key: FLAG if each.compare is as_flag else ROWS if each.compare is as_set else TEXT
@@ -350,6 +352,14 @@ def changed_since(entries: Sequence[Entry], observed: Observed, catalogs: Mappin
         if not (is_untouched(entry, have, rule) or is_undone(entry, have, rule) or _is_on_its_way(entry, have, rule)):
             undo.refuse(entry, have)
     return undo
+
+
+def is_bare(observed: Observed) -> bool:
+    """Whether an application has nothing but its name: a run was killed between making it and marking it, and so it stayed."""
+    application = observed.application or {}
+    lists = [application.get(name) for name in ("tags", *_HOLDINGS)]
+    lists += [dig(application, each.path) for each in URI_LISTS]
+    return bool(application) and observed.service_principal is None and not any(lists)
 
 
 def _is_on_its_way(entry: Entry, have: Any, rule: Normalize) -> bool:
