@@ -191,7 +191,7 @@ class ActionModule(CollectionAction):
 
     def _verdict(self, results: Mapping[str, Mapping[str, Any]], options: dict[str, Any], gate: Gate) -> Verdict:
         checks_only = bool(options["preflight_only"])
-        gate.note(results, checks_only=checks_only)
+        gate.note(results, checks_only=checks_only, check_mode=bool(self._task.check_mode))
         verdict = gate.verdict(
             list(results),
             unhealthy_percentage=None if checks_only else options["max_unhealthy_percentage"],
@@ -226,7 +226,8 @@ class ActionModule(CollectionAction):
         """Keep what a host came to for the task that stops the rollout."""
         host = str(task_vars["inventory_hostname"])
         gate = Gate(store, _play_hosts(task_vars))
-        gate.note({host: found}, checks_only=bool(options["preflight_only"]))
+        check_mode = bool(self._task.check_mode)
+        gate.note({host: found}, checks_only=bool(options["preflight_only"]), check_mode=check_mode)
 
     def _alone(
         self,

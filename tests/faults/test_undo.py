@@ -16,6 +16,8 @@ from ansible_collections.tcx.m365.tests.attacks.inprocess import ROLES, Run
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import TARGET, Ground, ground, settle_neighbor
 from tcx_lab import ca
+from tcx_lab.graph import seed
+from tcx_lab.pbx import patch_pbx, state_of
 
 Json = dict[str, Any]
 
@@ -88,3 +90,104 @@ def test_what_goes_on_where_it_was_interrupted_is_not_undone(made: Ground, opera
     found = made.run(operation, offboard_confirm=True, entra_app_public_key=stranger(made), **UNDO)
     assert judge.failure_of(found)
     assert "rollback" not in found.target
+
+
+def adopted(made: Ground) -> Json:
+    """An application as 3CX's wizard makes it, without a unique name, which the first rollout adopts."""
+    state = state_of(made.world, made.pbx())
+    found = seed.create_application(
+        made.world,
+        made.tenant,
+        "3CX Phone System",
+        web={
+            "redirectUris": [f"{state.base_url}/oauth2office2"],
+            "implicitGrantSettings": {"enableIdTokenIssuance": True},
+        },
+    )
+    seed.add_certificate(made.world, made.tenant, found["id"], ca.key_pair_of(made.world, made.pbx()).certificate)
+    principal = seed.ensure_service_principal(made.world, made.tenant, found)
+    seed.grant_app_roles(made.world, made.tenant, principal["id"], {"User.Read.All", "Calendars.Read"})
+    patch_pbx(made.world, made.pbx(), {"ApplicationId": found["appId"], "TenantId": made.tenant.id})
+    assert not judge.failure_of(made.run("rollout"))
+    return found
+
+
+def leave(made: Ground, **variables: Any) -> None:
+    left = made.run("offboard", offboard_confirm=True, **variables)
+    assert not judge.failure_of(left), judge.failure_of(left)
+
+
+def linked(made: Ground) -> str:
+    return str(state_of(made.world, made.pbx()).m365["ApplicationId"])
+
+
+def test_a_customer_with_an_adopted_application_comes_back_to_it(made: Ground) -> None:
+    app_id = adopted(made)["appId"]
+    before = judge.picture(made)
+    leave(made)
+    planned = made.run("rollout", check=True)
+    assert ("deleted", "present") in [(each["before"], each["after"]) for each in planned.target["changes"]]
+    back = made.run("rollout")
+    assert not judge.failure_of(back), judge.failure_of(back)
+    assert linked(made) == app_id
+    assert judge.picture(made) == before
+    assert made.run("rollout").target["changed"] is False
+
+
+@pytest.mark.parametrize("why", ["no record of the offboarding", "another key pair", "a mark of another PBX"])
+def test_nothing_else_brings_an_adopted_application_back(made: Ground, why: str) -> None:
+    """A deleted application says nothing of its owners, so that a tag on it is not enough."""
+    app_id = adopted(made)["appId"]
+    leave(made)
+    if why == "no record of the offboarding":
+        shutil.rmtree(made.directory / "snapshots")
+    elif why == "another key pair":
+        ca.new_key_pair(made.world, made.pbx())
+    else:
+        for each in made.tenant.deleted_items.values():
+            each["tags"] = [f"{tag}x" if "pbx=" in tag else tag for tag in each.get("tags") or ()]
+    back = made.run("rollout")
+    assert not judge.failure_of(back), judge.failure_of(back)
+    assert linked(made) not in ("", app_id)
+    assert made.signs_in()
+
+
+def test_a_pbx_leaves_a_shared_application_once(made: Ground) -> None:
+    found = made.application("neighbor")
+    assert found is not None
+    shared = {"entra_app_unique_name": found["uniqueName"]}
+    assert not judge.failure_of(made.run("rollout", **shared))
+    leave(made, **shared)
+    after = judge.picture(made)
+    for check in (True, False):
+        again = made.run("offboard", check=check, offboard_confirm=True, **shared)
+        assert not judge.failure_of(again), judge.failure_of(again)
+        assert again.target["changed"] is False
+    assert judge.picture(made) == after
+    assert made.signs_in("neighbor")
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["at once", "after it was deleted"])
+def test_what_was_purged_does_not_come_back_and_that_is_told(made: Ground, before: bool) -> None:
+    assert not judge.failure_of(made.run("rollout"))
+    if before:
+        leave(made)
+    leave(made, offboard_purge=True)
+    for check in (True, False):
+        said = judge.failure_of(made.run("rollback", snapshot="latest", check=check))
+        assert "deleted permanently" in said
+        assert "Nothing was changed" in said
+    assert linked(made) == ""
+
+
+def test_a_renamed_host_is_told_that_it_was_another(made: Ground) -> None:
+    assert not judge.failure_of(made.run("rollout"))
+    (kept,) = made.directory.glob("snapshots/2*/target.json")
+    kept.with_name("former.json").write_text(kept.read_text().replace('"host": "target"', '"host": "former"'))
+    kept.with_name("former.json").chmod(0o600)
+    kept.unlink()
+    said = judge.failure_of(made.run("rollback", snapshot="latest"))
+    assert "this PBX was the host former" in said
+    other = made.run("rollback", "neighbor", snapshot="latest").results["neighbor"]
+    assert not other.get("failed")
+    assert "has changed nothing on this PBX" in other["notes"][0]

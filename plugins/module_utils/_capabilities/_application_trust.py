@@ -35,6 +35,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "require_evidence": {"type": "bool", "default": False},
     "shared_certificates": {"type": "list", "elements": "str", "default": []},
     "in_use": {"type": "bool", "default": False},
+    "deleted_app_id": {"type": "str"},
     "grants": {"type": "bool", "default": True},
     "create_with": {
         "type": "dict",
@@ -112,6 +113,7 @@ class Trust:
         self._evidence = bool(params["require_evidence"])
         self._pointed = desired.key.app_id.lower()
         finder.judge = self.judge
+        finder.returns = self.returns
 
     def judge(self, observed: Observed) -> None:
         """Refuse what must not be taken; raises :class:`adoption.NotConfirmed`."""
@@ -140,6 +142,13 @@ class Trust:
             candidate = replace(candidate, granted=self._granted_to(candidate))
         self.candidate = candidate
         self.decision = adoption.decide(candidate, claim, self._caller, tenant)
+
+    def returns(self, deleted: Mapping[str, Any]) -> bool:
+        """Whether a deleted application is the one that this PBX had when it was offboarded from here."""
+        claim = self.claim(deleted)
+        if not (claim.returns(deleted) and adoption.evidence(deleted, claim)):
+            return False
+        return not adoption.unknown_holders(Candidate(deleted), claim, self._caller)
 
     def check(self) -> None:
         """Refuse to prepare an application for permissions that would then be withheld; for a task that writes.
@@ -170,6 +179,7 @@ class Trust:
             wanted=frozenset(names.label(each.resource, each.name, catalogs) for each in self._wanted()),
             grants=bool(self._params["grants"]),
             now=self.client.now().isoformat(),
+            removed=str(self._params["deleted_app_id"] or "").lower(),
         )
 
     def prepared(self, desired: Desired) -> Desired:

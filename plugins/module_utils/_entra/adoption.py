@@ -112,6 +112,7 @@ class Claim:
     :param wanted: names of the permissions that are to be granted.
     :param grants: whether :attr:`wanted` is to be granted; otherwise nobody gains anything by them.
     :param now: an ISO date; a credential that expired before it lets nobody in.
+    :param removed: the application that the PBX had when it was offboarded from here, as the record of that run says.
     """
 
     named_by: str
@@ -123,6 +124,7 @@ class Claim:
     wanted: frozenset[str] = frozenset()
     grants: bool = True
     now: str = ""
+    removed: str = ""
 
     def is_named(self, application: Mapping[str, Any]) -> bool:
         """Whether an application has the unique name that the inventory gives. Anybody may take a free one."""
@@ -131,6 +133,11 @@ class Claim:
     def is_marked(self, application: Mapping[str, Any]) -> bool:
         """Whether an application is marked for this PBX. Every owner can set that mark."""
         return self.pbx is not None and self.pbx.identity in ownership.pbxs_of(application)
+
+    def returns(self, application: Mapping[str, Any]) -> bool:
+        """Whether an application is marked for this PBX and was deleted by its offboarding: what it held then was known."""
+        named = str(application.get("appId") or "").lower() == self.removed != ""
+        return named and ownership.is_marked(application) and self.is_marked(application)
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,8 @@ def decide(candidate: Candidate, claim: Claim, caller: Caller, tenant_id: str) -
     other = _belongs_to(application, claim, proof)
     if other:
         raise _refused(candidate, claim, other)
-    if candidate.is_deleted and not caller.made(application):
+    returns = claim.returns(application) and bool(proof) and not unknown
+    if candidate.is_deleted and not (caller.made(application) or returns):
         raise _refused(
             candidate,
             claim,

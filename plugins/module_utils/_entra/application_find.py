@@ -53,6 +53,7 @@ class Finder:
     :param owners: whether owners are asked for again after each write.
     :ivar judge: refuses an application that must not be taken; called for each that :meth:`find` finds, so that one which
         somebody else has put there in the meantime is not taken either.
+    :ivar returns: whether a deleted application is the one that is looked for, although no key leads to it.
     :ivar stale_app_id: the preferred ``app_id`` where it leads to no application of this tenant;
         :ivar stale_principal: its service principal, where the tenant has one all the same.
     """
@@ -66,6 +67,7 @@ class Finder:
         self.resources = list(resources)
         self.owners = owners
         self.judge: Callable[[Observed], None] | None = None
+        self.returns: Callable[[Json], bool] = lambda _deleted: False
         self.stale_app_id = ""
         self.stale_principal: Json | None = None
 
@@ -258,6 +260,8 @@ class Finder:
             matches = [each for each in candidates if str(each.get("appId")).lower() == key.app_id.lower()]
         elif key.unique_name:
             matches = [each for each in candidates if unique_name_of(each) == key.unique_name]
+            # One that was adopted has no unique name, and comes back to its PBX all the same.
+            matches = matches or [each for each in candidates if self.returns(each)]
         else:
             matches = [
                 each

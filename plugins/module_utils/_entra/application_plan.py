@@ -109,6 +109,8 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
             remedy="Check that it is the right one, then set O(force): true.",
         )
     if desired.pbx is not None and not desired.force:
+        if _has_left(desired, entity):
+            return plan
         _check_membership(desired, entity)
         if observed.application is not None and others_in(desired, observed):
             return _plan_leaving(desired, observed.application)
@@ -140,6 +142,15 @@ def others_in(desired: Desired, observed: Observed) -> list[str]:
         ]
         found += [f"the federated credential {each.get('name')}" for each in observed.federated]
     return found
+
+
+def _has_left(desired: Desired, application: Json) -> bool:
+    """Whether a PBX was taken out before of an application that the inventory has for it, and that others use."""
+    pbx, marked_for = desired.pbx, ownership.pbxs_of(application)
+    named = unique_name_of(application) == desired.key.unique_name != ""
+    if pbx is None or not marked_for or pbx.identity in marked_for or not (named or desired.stated):
+        return False
+    return not ownership.has_entries_of(application, pbx, [each.thumbprint for each in desired.certificates or ()])
 
 
 def _check_membership(desired: Desired, application: Json) -> None:

@@ -137,7 +137,7 @@ def _comes_back(undo: Undo, state: Entry | None, observed: Observed, *, back: bo
         undo.plan.changes.append(Change(APPLICATION, "state", "deleted", "present"))
         undo.plan.writes.append(Write(steps.RESTORE, {"id": observed.deleted["id"]}))
         return True
-    if state is not None and back:
+    if state is not None and (back or state.after == "purged"):
         undo.refuse(state, "absent", "it was deleted permanently, and nobody can restore it")
     return False
 

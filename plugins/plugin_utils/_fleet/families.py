@@ -105,7 +105,7 @@ SOURCES: Mapping[str, Source] = {
             APPLICATION,
             {"grants": "entra_app_manage_grants"},
             decided=frozenset({"unique_name", "app_id", "prefer", "state", "purge", "undo"})
-            | {"pbx", "pbx_names", "require_evidence", "in_use", "shared_certificates"},
+            | {"pbx", "pbx_names", "require_evidence", "in_use", "deleted_app_id", "shared_certificates"},
         ),
         Source(
             graph_permission_grant.CAPABILITY,

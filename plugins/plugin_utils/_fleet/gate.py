@@ -63,10 +63,15 @@ class Verdict:
         return {"unhealthy": list(self.bad), "total": self.total, "not_reached": list(self.not_reached)}
 
 
-def outcome(result: Mapping[str, Any]) -> str:
-    """What the result of one PBX means for its batch."""
+def outcome(result: Mapping[str, Any], *, planned: bool = False) -> str:
+    """What the result of one PBX means for its batch.
+
+    :param planned: of check mode: that a PBX does not work yet which the rollout would change says nothing.
+    """
     if result.get("failed"):
         return FAILED
+    if planned and result.get("changed"):
+        return FINE
     status = result.get("status") or {}
     return UNHEALTHY if status and not status.get("ok") else FINE
 
@@ -108,9 +113,9 @@ class Gate:
         self._store = store
         self._hosts = list(hosts)
 
-    def note(self, results: Mapping[str, Mapping[str, Any]], *, checks_only: bool) -> None:
+    def note(self, results: Mapping[str, Mapping[str, Any]], *, checks_only: bool, check_mode: bool = False) -> None:
         """Keep the outcomes of PBXs; of a pre-flight check only the failures, because the others go on."""
-        found = {host: outcome(result) for host, result in results.items()}
+        found = {host: outcome(result, planned=check_mode) for host, result in results.items()}
         if checks_only:
             found = {host: FAILED for host, each in found.items() if each == FAILED}
         with self._store.lock(_KIND, ""):

@@ -56,6 +56,23 @@ def interrupted_removal(work: Work, app_id: str) -> list[Json]:
     return [each for each in found if each["not_after"] is None or dates.parse(each["not_after"]) is not None]
 
 
+def removed_application(work: Work) -> str | None:
+    """The application that the customer had when this PBX was offboarded from here; nothing where it was linked since."""
+    variables = read_variables(work.variables)
+    for _run, content in Snapshots(directory_of(variables)).of_host(work.host):
+        try:
+            rollback_step.checked(content, work.host, variables)
+        except BadInput:
+            return None
+        changes = [*content["changes"], *content["pending"]]
+        linked = [each for each in changes if (each["target"], each["field"]) == ("settings", "application_id")]
+        if linked and not linked[-1]["after"]:
+            return str(linked[-1]["before"] or "") or None
+        if linked:
+            return None
+    return None
+
+
 def unlinked_application(work: Work) -> str:
     """The application that the last run took away from a PBX that points to none; empty where it took none away."""
     content = last(work.host, read_variables(work.variables))

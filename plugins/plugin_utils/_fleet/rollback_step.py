@@ -11,6 +11,8 @@ First comes back what was removed in the tenant, then the PBX is set back, and t
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable
 
@@ -110,6 +112,20 @@ def verify(work: Work) -> dict[str, Any]:
     return arguments
 
 
+def back(work: Work, found: Result) -> Result:
+    """A PBX is not set back to an application that nobody can restore."""
+    lost = [each for each in found.get("refused") or () if (each["target"], each["field"]) == ("application", "state")]
+    if found.get("failed") or not lost:
+        return found
+    error = Conflict(
+        f"the application {work.result('snapshot').get('app_id')} is not there any more: {lost[0]['reason']}",
+        tried=f"undo what the run {work.result('snapshot').get('run')} has changed",
+        target=work.host,
+        remedy="Nothing was changed. Roll the PBX out again, which makes a new application.",
+    )
+    return {**found, **failure(error)}
+
+
 def is_free(work: Work) -> bool:
     """An application that the PBX points to is not deleted, whatever a snapshot says of who made it."""
     if not part(work, "withdraw_application"):
@@ -171,11 +187,36 @@ def load(host: str, variables: Variables) -> Json:
     try:
         content = place.read(run, host)
     except FileNotFoundError:
+        _check_name(place, run, host, variables)
         return {"changed": False, "run": run, "parts": {}, "notes": [f"the run {run} has changed nothing on this PBX"]}
     try:
         return {"changed": False, "run": run, **checked(content, host, variables)}
     except BadInput as error:
         raise error.while_trying(_TRIED, place.path(run, host)) from None
+
+
+def _check_name(place: Snapshots, run: str, host: str, variables: Variables) -> None:
+    """Raise :class:`BadInput` for a PBX that the run knows by another name of the inventory: silence would look like success."""
+    address = address_of(str(variables.get("tcx_url") or ""))
+    former = _names_by_address(place.directory, run).get(address)
+    if former and former != host:
+        raise BadInput(
+            f"in the run {run} this PBX was the host {former}",
+            tried=_TRIED,
+            target=place.path(run, former),
+            remedy=f"Name the host {former} in the inventory of the rollback, with the same tcx_url and entra_tenant_id.",
+        )
+
+
+@functools.lru_cache(maxsize=4)
+def _names_by_address(directory: str, run: str) -> Mapping[str, str]:
+    """Address -> host of all PBXs of a run; read once for all hosts that are asked for."""
+    place, found = Snapshots(directory), {}
+    for name in place.hosts(run):
+        with contextlib.suppress(OSError, BadInput):
+            content = place.read(run, name)
+            found[address_of(str(content.get("tcx_url") or ""))] = str(content.get("host") or name)
+    return found
 
 
 def checked(content: Mapping[str, Any], host: str, variables: Variables) -> Json:

@@ -58,9 +58,14 @@ def run_id(store: RunStore) -> str:
     with store.lock(_KIND, ""):
         found = store.get(_KIND, "")
         if found is None:
-            found = f"{dt.datetime.now(dt.timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+            found = _new_id(dt.datetime.now(dt.timezone.utc))
             store.put(_KIND, "", found)
     return str(found)
+
+
+def _new_id(now: dt.datetime) -> str:
+    """The digits behind the time begin with what of the second has passed, so that runs of one second sort as well."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
 
 
 def is_run_id(text: str) -> bool:
@@ -148,8 +153,18 @@ class Snapshots:
     def of_host(self, host: str) -> Iterator[tuple[str, Json]]:
         """The runs that have changed something of a host, latest first; files that must not be believed are left out."""
         for run in reversed(self.runs()):
+            if not os.path.lexists(self.path(run, host)):
+                continue
             with contextlib.suppress(OSError, BadInput):
                 yield run, self.read(run, host)
+
+    def hosts(self, run: str) -> list[str]:
+        """The hosts that a run has changed something of, by the names of their files."""
+        try:
+            names = os.listdir(os.path.join(self.directory, run))
+        except OSError:
+            return []
+        return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
     def read(self, run: str, host: str) -> Json:
         """The content of one file; its form is checked by ``snapshot_content``.

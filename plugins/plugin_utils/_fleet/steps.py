@@ -44,6 +44,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step 
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.resume_step import (
     KEY_UNKNOWN,
     interrupted_removal,
+    removed_application,
     unlinked_application,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import directory_result, people_result
@@ -111,9 +112,17 @@ def _application(work: Work) -> dict[str, Any]:
     arguments = arguments_of.application_arguments(
         work.variables, work.result("preflight")["application"], redirect_uri(work)
     )
+    if _is_new(work) and not arguments.get("app_id"):
+        arguments["deleted_app_id"] = removed_application(work)
     if work.neighbors:
         arguments["shared_certificates"] = list(work.neighbors)
     return arguments
+
+
+def _is_new(work: Work) -> bool:
+    """Whether the PBX points to no application, and may get one that is there."""
+    linked = (work.result("pbx").get("status") or {}).get("application_id")
+    return not linked and work.variables.get("entra_app_mode") in (None, "", "auto")
 
 
 def _found(_work: Work, found: Result) -> Result:
@@ -483,6 +492,7 @@ _STEPS = (
         needs=("snapshot",),
         # Nothing is granted to an application that was not looked at, even where nothing of it is undone.
         when=rollback_step.has_part("restore_application", "restore_consent"),
+        finish=rollback_step.back,
     ),
     Step(
         "restore_consent",

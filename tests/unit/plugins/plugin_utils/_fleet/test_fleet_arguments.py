@@ -53,7 +53,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-TRUST = {"pbx", "pbx_names", "require_evidence", "in_use", "shared_certificates"}
+TRUST = {"pbx", "pbx_names", "require_evidence", "in_use", "deleted_app_id", "shared_certificates"}
 """What the pre-flight check and the steps decide: whose entries they are, and what may be taken for the PBX's."""
 
 

@@ -25,6 +25,18 @@ def test_a_result_counts_as(result: dict[str, Any], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({"changed": True, "status": {"ok": False}}, FINE),
+        ({"changed": False, "status": {"ok": False}}, UNHEALTHY),
+        ({"changed": True, "failed": True}, FAILED),
+    ],
+)
+def test_in_check_mode_what_is_not_rolled_out_yet_need_not_work(result: dict[str, Any], expected: str) -> None:
+    assert outcome(result, planned=True) == expected
+
+
+@pytest.mark.parametrize(
     ("limit", "closed"), [(None, False), (100.0, False), (50.0, False), (49.9, True), (25.0, True), (0.0, True)]
 )
 def test_a_limit_is_passed_by_more_than_it_says(limit: float | None, closed: bool) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import stat
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import snapshots
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import net
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import Snapshots, run_id
 
@@ -31,6 +33,15 @@ def test_a_run_has_one_id_for_all_of_its_forks(tmp_path: Path) -> None:
     first, second = run_id(RunStore(str(tmp_path))), run_id(RunStore(str(tmp_path)))
     assert first == second
     assert run_id(RunStore(None)) != first
+
+
+def test_runs_of_one_second_sort_by_when_they_began() -> None:
+    """The one that was last decides where an interrupted run goes on."""
+    moment = dt.datetime(2026, 11, 26, 17, 42, 0, tzinfo=dt.UTC)
+    ids = [snapshots._new_id(moment.replace(microsecond=each)) for each in (0, 7, 99_999, 100_000, 999_999)]
+    assert ids == sorted(ids)
+    assert all(snapshots.is_run_id(each) for each in ids)
+    assert len({snapshots._new_id(moment) for _each in range(8)}) > 1
 
 
 def test_files_and_directories_are_private(kept: Snapshots) -> None:
