@@ -57,7 +57,10 @@ def interrupted_removal(work: Work, app_id: str) -> list[Json]:
 
 
 def removed_application(work: Work) -> str | None:
-    """The application that the customer had when this PBX was offboarded from here; nothing where it was linked since."""
+    """The application that this PBX had when it was offboarded from here; nothing where it was linked since, or is to get a new one."""
+    points_to = (work.result("pbx").get("status") or {}).get("application_id")
+    if points_to or work.variables.get("entra_app_mode") not in (None, "", "auto"):
+        return None
     variables = read_variables(work.variables)
     for _run, content in Snapshots(directory_of(variables)).of_host(work.host):
         try:

@@ -102,6 +102,17 @@ def of_result(
     return standing(application.get("certificates") or (), identity.label, overlap_days(variables), now, removed)
 
 
+def with_standing(variables: Mapping[str, Any], found: Mapping[str, Any], *, check_mode: bool) -> Mapping[str, Any]:
+    """A result with where the rotation stands, for people and programs; what needs somebody is a warning."""
+    removed = [] if check_mode else found.get("removed_certificates") or []
+    stands = of_result(variables, found, removed)
+    if stands is None:
+        return found
+    told = {"warnings" if stands.is_alarm else "notes": [stands.sentence()]} if stands.sentence() else {}
+    added = {name: [*(found.get(name) or ()), *value] for name, value in told.items()}
+    return {**found, "rotation": stands.as_dict(), **added}
+
+
 def standing(
     certificates: Sequence[Mapping[str, Any]],
     label: str,

@@ -112,17 +112,11 @@ def _application(work: Work) -> dict[str, Any]:
     arguments = arguments_of.application_arguments(
         work.variables, work.result("preflight")["application"], redirect_uri(work)
     )
-    if _is_new(work) and not arguments.get("app_id"):
+    if not arguments.get("app_id"):
         arguments["deleted_app_id"] = removed_application(work)
     if work.neighbors:
         arguments["shared_certificates"] = list(work.neighbors)
     return arguments
-
-
-def _is_new(work: Work) -> bool:
-    """Whether the PBX points to no application, and may get one that is there."""
-    linked = (work.result("pbx").get("status") or {}).get("application_id")
-    return not linked and work.variables.get("entra_app_mode") in (None, "", "auto")
 
 
 def _found(_work: Work, found: Result) -> Result:
@@ -214,27 +208,16 @@ def _retire(work: Work) -> dict[str, Any]:
     return arguments
 
 
-def _with_standing(work: Work, found: Result) -> Result:
-    """With where the rotation stands, for people and programs; what needs somebody is a warning."""
-    removed = [] if work.check_mode else found.get("removed_certificates") or []
-    stands = rotation.of_result(work.variables, found, removed)
-    if stands is None:
-        return found
-    told = {"warnings" if stands.is_alarm else "notes": [stands.sentence()]} if stands.sentence() else {}
-    added = {name: [*(found.get(name) or ()), *value] for name, value in told.items()}
-    return {**found, "rotation": stands.as_dict(), **added}
-
-
 def _retired(work: Work, found: Result) -> Result:
     """A PBX that cannot sign in any more without what was retired gets it back, and the step fails."""
     if work.check_mode or not usable(found):
-        return _with_standing(work, found)
+        return rotation.with_standing(work.variables, found, check_mode=work.check_mode)
     arguments = arguments_of.pbx_connection(work.variables)
     arguments["wait_timeout"] = work.variables.get("tcx_console_wait_timeout")
     health = work.run_task(tcx_m365_settings.CAPABILITY, arguments)
     if health.get("failed"):
         return put_back(work.run_task, found, health, _application(work))
-    return _with_standing(work, found)
+    return rotation.with_standing(work.variables, found, check_mode=work.check_mode)
 
 
 def _configured(work: Work, found: Result) -> Result:
