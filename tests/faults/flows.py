@@ -169,6 +169,8 @@ class Field:
         flow = prepared.flow
         made.restore(prepared.begin)
         self._restore_files(flow.name)
+        if case.kind.handshake:
+            made.connections.clear()
         began = time.perf_counter()
         with case.inflict(made, prepared.requests):
             ran = made.run(flow.operation, **{**flow.variables, **case.kind.variables})
@@ -176,10 +178,11 @@ class Field:
         made.world.trouble.clear()
         said = judge.failure_of(ran)
         broken = self._broken(prepared, ran, took, told=case.lasting and case.kind.name in TOLD)
-        made.world.clock.advance(flow.later)
-        again = made.run(flow.operation, **flow.variables)
-        if judge.failure_of(again):
-            broken.append(f"the run after it fails: {judge.failure_of(again)}")
+        if said or flow.later:  # otherwise nothing may be left to do for the next one
+            made.world.clock.advance(flow.later)
+            again = made.run(flow.operation, **flow.variables)
+            if judge.failure_of(again):
+                broken.append(f"the run after it fails: {judge.failure_of(again)}")
         if judge.picture(made) != prepared.picture:
             broken.append(f"another state than without trouble: {_difference(judge.picture(made), prepared.picture)}")
         broken += self._lost(prepared) + self._silent(flow)

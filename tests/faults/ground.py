@@ -23,6 +23,7 @@ from unittest import mock
 
 from ansible_collections.tcx.m365.plugins.action import fleet_compliance
 from ansible_collections.tcx.m365.plugins.module_utils import _time
+from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
@@ -136,6 +137,8 @@ class Ground:
     directory: Path
     warp: Warp
     variables: Json = field(default_factory=dict)
+    connections: dict[int, Connections] = field(default_factory=dict)
+    """Of all runs: what is tried here is what services answer, and a TLS handshake for each run would be half of the time."""
 
     # --- the world ------------------------------------------------------------------------------------------------------
 
@@ -231,6 +234,7 @@ class Ground:
             else:
                 names = list(OPERATIONS[operation])
                 fleet = Fleet(given, store, names, crossings, operation=operation, check_mode=check)
+                fleet._connections = self.connections
 
                 def work(host: str, say: Say) -> Json:
                     return fleet.work(host, say, connection="local")
@@ -248,11 +252,9 @@ class Ground:
         return Ran(results, self.warp.monotonic() - began, said)
 
     def _checked(self, given: Any, store: RunStore, crossings: Crossings, hosts: tuple[str, ...]) -> dict[str, Json]:
-        connections: dict[int, Any] = {}
-
         def work(host: str, say: Say) -> Json:
             return fleet_compliance._check(
-                host, say, variables=given, store=store, crossings=crossings, connections=connections
+                host, say, variables=given, store=store, crossings=crossings, connections=self.connections
             )
 
         return dict(sweep(hosts, work, threads=1, processes=1))

@@ -12,6 +12,7 @@ python tests/faults/run.py --case 'NAME'          # one, as a failing test names
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import sys
 import tempfile
@@ -22,16 +23,33 @@ from pathlib import Path
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.flows import FLOWS, Field, Verdict
 from ansible_collections.tcx.m365.tests.faults.ground import ground
-from ansible_collections.tcx.m365.tests.faults.kinds import DISK, KINDS
+from ansible_collections.tcx.m365.tests.faults.kinds import DISK, KINDS, Case
+
+Row = tuple[str, str, str]
+"""Kind, flow, verdict."""
 
 _ORDER = (judge.HEALED, judge.CLEAR, judge.UNCLEAR, judge.CORRUPTED)
 
 
-def table(found: list[Verdict]) -> str:
+def row(verdict: Verdict) -> Row:
+    return verdict.case.kind.name, verdict.case.flow, verdict.verdict
+
+
+def rows_of(path: Path) -> list[Row]:
+    """The rows of a file that ``--verdicts`` has written."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, verdict, _said = line.split("\t", 2)
+        flow, _number, kind, _how = name.split(":")
+        found.append((kind, flow, verdict))
+    return found
+
+
+def table(found: list[Row]) -> str:
     """Kind by flow, in Markdown: healed / failed clearly / failed unclearly / corrupted."""
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for each in found:
-        counts[each.case.kind.name, each.case.flow][each.verdict] += 1
+    for kind_name, flow_name, verdict in found:
+        counts[kind_name, flow_name][verdict] += 1
     flows = [name for name in FLOWS if any(flow == name for _kind, flow in counts)]
     lines = ["| kind of trouble | " + " | ".join(flows) + " |", "|---" * (len(flows) + 1) + "|"]
     for kind in (*KINDS, DISK):
@@ -40,10 +58,21 @@ def table(found: list[Verdict]) -> str:
             count = counts.get((kind.name, flow))
             cells.append(" / ".join(str(count[name]) for name in _ORDER) if count else "")
         lines.append(f"| {kind.name} | " + " | ".join(cells) + " |")
-    total = Counter(each.verdict for each in found)
+    total = Counter(verdict for _kind, _flow, verdict in found)
     lines.append("")
     lines.append(f"{len(found)} cases: " + ", ".join(f"{total[name]} {name}" for name in _ORDER) + ".")
     return "\n".join(lines)
+
+
+def _judge(field: Field, wanted: list[Case], found: list[Verdict], *, tells: bool) -> None:
+    """Judge the cases; what has been found by then stays when it is interrupted."""
+    for number, case in enumerate(wanted, 1):
+        verdict = field.judge(case)
+        found.append(verdict)
+        if verdict.why or tells:
+            print(f"{verdict.verdict}: {case.name}\n    {'; '.join(verdict.why)}\n    {verdict.said}", flush=True)
+        if sys.stderr.isatty() and number % 20 == 0:
+            print(f"\r{number} of {len(wanted)}", end="", file=sys.stderr)
 
 
 def main() -> int:
@@ -55,7 +84,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", default="1/1", help="K/N: every Nth case, from the Kth on")
     parser.add_argument("--verdicts", type=Path, help="write one line for each case to this file")
+    parser.add_argument(
+        "--of", type=Path, action="append", default=[], help="print the table of such files, and run nothing"
+    )
     options = parser.parse_args()
+    if options.of:
+        print(table([each for path in options.of for each in rows_of(path)]))
+        return 0
     with tempfile.TemporaryDirectory(prefix="tcx-faults-") as place, ground(Path(place)) as made:
         field = Field(made)
         wanted = [field.case(name) for name in options.case]
@@ -63,21 +98,21 @@ def main() -> int:
             wanted = [case for flow in options.flow or FLOWS for case in field.prepared(flow).cases()]
         if options.kind:
             wanted = [case for case in wanted if case.kind.name in options.kind]
+        # In any order, so that what an interrupted run has done is a fair share.
+        random.Random(options.seed).shuffle(wanted)
+        total = len(wanted)
         if options.sample:
-            wanted = random.Random(options.seed).sample(wanted, min(options.sample, len(wanted)))
+            wanted = wanted[: options.sample]
         part, parts = map(int, options.part.split("/"))
         wanted = wanted[part - 1 :: parts]
         began, found = time.process_time(), []
-        for number, case in enumerate(wanted, 1):
-            verdict = field.judge(case)
-            found.append(verdict)
-            if verdict.why or options.case:
-                print(f"{verdict.verdict}: {case.name}\n    {'; '.join(verdict.why)}\n    {verdict.said}", flush=True)
-            if sys.stderr.isatty() and number % 20 == 0:
-                print(f"\r{number} of {len(wanted)}", end="", file=sys.stderr)
+        with contextlib.suppress(KeyboardInterrupt):
+            _judge(field, wanted, found, tells=bool(options.case))
         if options.verdicts:
             options.verdicts.write_text("".join(f"{each.case.name}\t{each.verdict}\t{each.said}\n" for each in found))
-        print(table(found))
+        print(table([row(each) for each in found]))
+        if len(found) < total:
+            print(f"A share of {total} cases, in an order from the seed {options.seed}.")
         print(f"{time.process_time() - began:.0f} s of CPU.")
     return 1 if any(each.verdict in (judge.UNCLEAR, judge.CORRUPTED) for each in found) else 0
 
