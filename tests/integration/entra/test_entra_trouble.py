@@ -263,13 +263,14 @@ WRITER = textwrap.dedent(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("controllers", ["one", "many", "many, and readings two seconds old"])
-def test_twenty_processes_add_to_one_application(
+def test_many_processes_add_to_one_application(
     bench: Bench, customer: Customer, tmp_path: Path, controllers: str
 ) -> None:
-    """Each adds a certificate and a redirect URI. All forty entries are there at the end, also without a common lock."""
+    """Each adds a certificate and a redirect URI. All entries are there at the end, also without a common lock."""
     bench.switch(replication_lag=2.0 if "old" in controllers else 0.0)
-    pairs = [bench.pair(f"pbx{number}") for number in range(20)]
-    uris = [f"https://pbx{number}.example.com/oauth2office2" for number in range(20)]
+    processes_in_all = 20 if "old" in controllers else 8
+    pairs = [bench.pair(f"pbx{number}") for number in range(processes_in_all)]
+    uris = [f"https://pbx{number}.example.com/oauth2office2" for number in range(processes_in_all)]
     processes = []
     for number, (pair, uri) in enumerate(zip(pairs, uris, strict=True)):
         scratch = tmp_path / (str(number) if controllers.startswith("many") else "shared")

@@ -132,14 +132,13 @@ def test_nobody_is_asked_by_default(company: Company) -> None:
     assert not [each for each in company.control.log(service="graph", source="client") if each["path"] == "/v1.0/users"]
 
 
-@FRONT_ENDS
-def test_who_was_renamed_has_not_left(company: Company, in_process: bool) -> None:
-    assert company.play(tcx_m365_in_process=in_process).code == 0
+def test_who_was_renamed_has_not_left(company: Company) -> None:
+    assert company.play().code == 0
     renamed = company.users()[0]
     old, new = renamed["mail"], "married." + renamed["mail"]
     proxies = [f"smtp:{old}", f"SMTP:{new}", f"SIP:{new}"]
     company.control.patch_user(company.tenant, renamed["id"], mail=new, userPrincipalName=new, proxyAddresses=proxies)
-    done = company.play(tcx_m365_in_process=in_process, sso_verify_fail_on_leavers=True)
+    done = company.play(sso_verify_fail_on_leavers=True)
     assert done.code == 0, done.output
     found = comparison(done)
     assert found["leavers"] == []
@@ -157,26 +156,24 @@ def test_check_mode_tells_the_same(company: Company) -> None:
     assert (leaver["email"], leaver["reason"]) == (gone["mail"], "disabled in Microsoft 365")
 
 
-@FRONT_ENDS
-def test_the_playbooks_tell_the_same_as_the_role(company: Company, tmp_path: Path, in_process: bool) -> None:
-    variables = {**VARIABLES, "tcx_m365_in_process": in_process}
-    assert company.controller.rollout("--limit", company.host, variables=variables).code == 0
+def test_the_playbooks_tell_the_same_as_the_role(company: Company, tmp_path: Path) -> None:
+    assert company.controller.rollout("--limit", company.host, variables=VARIABLES).code == 0
     disabled, *_staying = company.users()
     company.control.patch_user(company.tenant, disabled["id"], accountEnabled=False)
     company.control.patch_pbx(company.host, users=[{"Number": "299", "EmailAddress": "temp@agency.example"}])
     left = f"{disabled['mail']} (disabled in Microsoft 365)"
-    done = company.controller.rollout("--limit", company.host, variables=variables)
+    done = company.controller.rollout("--limit", company.host, variables=VARIABLES)
     assert done.code == 0, done.output
     assert done.changed() == []
     said = " ".join(done.output.split())  # warnings are wrapped
     assert left in said
     assert "users without a Microsoft 365 account: 100 admin@berlin.example, 299 temp@agency.example." in said
-    _run, report = company.controller.compliance("--limit", company.host, directory=tmp_path, **variables)
+    _run, report = company.controller.compliance("--limit", company.host, directory=tmp_path, **VARIABLES)
     [entry] = report["hosts"]
     assert entry["verdict"] == "attention"
     assert [left in sentence for sentence in entry["attention"]].count(True) == 1
     strict = company.controller.rollout(
-        "--limit", company.host, variables={**variables, "sso_verify_fail_on_leavers": True}
+        "--limit", company.host, variables={**VARIABLES, "sso_verify_fail_on_leavers": True}
     )
     assert strict.failed() == [company.host]
     assert left in strict.sentence(company.host)
