@@ -136,20 +136,14 @@ def _row(customer: CustomerTenant, app_name: str) -> Row:
         arguments = arguments_of.entra_connection(customer.variables)
     except M365Error as error:
         return row_of(customer, {"failed": True, "msg": str(error)}, app_name)
-    result = _access(arguments, home=False)
-    home = str((result.get("principal") or {}).get("home_tenant_id") or "")
-    credential = result.get("credential") or {}
-    if home and credential.get("kind") == "client_secret":
-        # When a secret expires, only the tenant tells in which the application is registered.
-        at_home = _access(HostArguments({**arguments, "tenant_id": home}, arguments.names), home=True)
-        result["credential"] = at_home.get("credential") or credential
+    result = _access(arguments)
     return row_of(customer, result, app_name)
 
 
-def _access(arguments: HostArguments, *, home: bool) -> dict[str, Any]:
+def _access(arguments: HostArguments) -> dict[str, Any]:
     return run_capability(
         automation.ACCESS,
-        HostArguments({**arguments, "home": home}, arguments.names),
+        arguments,
         check_mode=True,
         store=RunStore(None),  # a token of before a consent would say what was
         warn=_silent,

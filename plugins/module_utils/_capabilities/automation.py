@@ -12,6 +12,7 @@ makes its federated credential, :data:`ACCESS` signs in as it and says what it m
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +21,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _ent
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, adoption, key_plan, person
+from ansible_collections.tcx.m365.plugins.module_utils._entra import (
+    absence,
+    adoption,
+    key_plan,
+    own_application,
+    person,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights as entra_rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, SELECT, unique_name_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
@@ -59,7 +66,6 @@ FEDERATED_SPEC: ArgumentSpec = {
 }
 ACCESS_SPEC: ArgumentSpec = {
     **_entra_connection.ARGUMENT_SPEC,
-    "home": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 0},
 }
 
@@ -206,8 +212,7 @@ def federated(task: Task) -> Outcome:
 
 def access(task: Task) -> Outcome:
     """What the automation may do in a tenant: from its own token, never from what was written once."""
-    params = task.params
-    client = _entra_connection.client(params, task.context)
+    client = _entra_connection.client(task.params, task.context)
     token = client.tokens.get()
     values: Json = {
         "tenant_id": token.tenant_id or client.tenant_id,
@@ -221,8 +226,7 @@ def access(task: Task) -> Outcome:
     }
     _read_principal(client, values)
     _read_name(client, values)
-    if params["home"]:
-        _read_expiry(client, values)
+    _read_expiry(client, values)
     return Outcome(values)
 
 
@@ -261,12 +265,9 @@ def _read_principal(client: GraphClient, values: Json) -> None:
 
 def _read_name(client: GraphClient, values: Json) -> None:
     """The display name needs a right that a rollout does not; a verified domain shows with every application."""
-    roles = set(values["roles"])
-    if roles.intersection(entra_rights.READ_ORGANIZATION):
-        answer = client.send(Call("GET", "/organization?$select=id,displayName"))
-        if answer.ok:
-            values["tenant_name"] = next((str(each.get("displayName")) for each in answer.get().get("value") or ()), "")
-    if not values["tenant_name"] and roles.intersection(entra_rights.READ_APPLICATIONS):
+    with contextlib.suppress(M365Error):
+        values["tenant_name"] = own_application.tenant_name(client)
+    if not values["tenant_name"] and set(values["roles"]).intersection(entra_rights.READ_APPLICATIONS):
         answer = client.send(Call("GET", "/applications?$select=publisherDomain&$top=1"))
         if answer.ok:
             listed = answer.get().get("value") or ()
@@ -274,25 +275,15 @@ def _read_name(client: GraphClient, values: Json) -> None:
 
 
 def _read_expiry(client: GraphClient, values: Json) -> None:
-    """When the secret expires stands in the application, which only its home tenant shows."""
-    credential = client.connection.credential
-    if not isinstance(credential, ClientSecret):
+    """When a secret expires stands in the application, which only its home tenant shows."""
+    if not isinstance(client.connection.credential, ClientSecret):
         return
-    query = "$select=id,passwordCredentials"
-    answer = client.send(Call("GET", f"/applications(appId={encoded_literal(values['app_id'])})?{query}"))
-    if not answer.ok:
+    found = own_application.credential(client)
+    end = dates.parse(found["expires"])
+    if end is not None:
+        values["credential"].update(_expiry(end, client.now()))
+    elif found["reason"]:
         values["not_readable"].append("the automation's application")
-        return
-    hint = credential.secret[:3]
-    fitting = [
-        end
-        for each in answer.get().get("passwordCredentials") or ()
-        if str(each.get("hint") or "") == hint
-        for end in [dates.parse(each.get("endDateTime"))]
-        if end is not None
-    ]
-    if fitting:
-        values["credential"].update(_expiry(min(fitting), client.now()))
 
 
 def is_not_there_yet(result: Mapping[str, Any]) -> bool:
