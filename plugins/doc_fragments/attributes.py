@@ -109,3 +109,34 @@ attributes:
       - tcx.m365.pbx
       - tcx.m365.all
 """
+
+    # What runs inside the Ansible process on the controller, and nowhere else. A module adds the support of check_mode and diff_mode.
+    CONTROLLER = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  platform:
+    description: Where the module can run.
+    platforms: posix
+    support: full
+"""
+
+    # Of these, what works for all hosts of the play at once.
+    RUN_ONCE = r"""
+options: {}
+attributes:
+  bypass_host_loop:
+    description: Executes the action once for all hosts.
+    support: partial
+    details:
+      - Use C(run_once).
+"""

@@ -19,22 +19,12 @@ description:
   - The playbook C(tcx.m365.bootstrap) uses it; its variables are the options with the prefix C(bootstrap_).
 author:
   - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes.controller
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  async:
-    description: Supports being used with the C(async) keyword.
-    support: none
-  platform:
-    description: Where the module can run.
-    platforms: posix
     support: full
 options:
   state:

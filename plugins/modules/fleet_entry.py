@@ -18,23 +18,13 @@ description:
   - The playbook C(tcx.m365.quickstart) uses this module.
 author:
   - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes.controller
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  async:
-    description: Supports being used with the C(async) keyword.
-    support: none
-  platform:
-    description: Where the module can run.
-    platforms: posix
-    support: full
 options:
   directory:
     description:

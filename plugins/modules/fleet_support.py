@@ -19,29 +19,15 @@ description:
   - Read the files before you share them. The playbook C(tcx.m365.support_bundle) uses this module.
 author:
   - The tcx.m365 contributors (@tcx-m365)
+extends_documentation_fragment:
+  - tcx.m365.attributes.controller
+  - tcx.m365.attributes.run_once
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
     support: full
     details: It changes nothing but its own files, which it also writes in check mode.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  bypass_host_loop:
-    description: Executes the action once for all hosts.
-    support: partial
-    details:
-      - Use C(run_once).
-  async:
-    description: Supports being used with the C(async) keyword.
-    support: none
-  platform:
-    description: Where the module can run.
-    platforms: posix
-    support: full
 options:
   dest:
     description:
