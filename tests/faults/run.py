@@ -20,7 +20,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from ansible_collections.tcx.m365.tests.faults import judge
+from ansible_collections.tcx.m365.tests.faults import commands, judge
 from ansible_collections.tcx.m365.tests.faults.flows import FLOWS, Field, Verdict
 from ansible_collections.tcx.m365.tests.faults.ground import ground
 from ansible_collections.tcx.m365.tests.faults.kinds import DISK, KINDS, Case
@@ -52,12 +52,12 @@ def table(found: list[Row]) -> str:
         counts[kind_name, flow_name][verdict] += 1
     flows = [name for name in FLOWS if any(flow == name for _kind, flow in counts)]
     lines = ["| kind of trouble | " + " | ".join(flows) + " |", "|---" * (len(flows) + 1) + "|"]
-    for kind in (*KINDS, DISK):
+    for kind in (*(each.name for each in (*KINDS, DISK)), *commands.SIGNALS):
         cells = []
         for flow in flows:
-            count = counts.get((kind.name, flow))
+            count = counts.get((kind, flow))
             cells.append(" / ".join(str(count[name]) for name in _ORDER) if count else "")
-        lines.append(f"| {kind.name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
     total = Counter(verdict for _kind, _flow, verdict in found)
     lines.append("")
     lines.append(f"{len(found)} cases: " + ", ".join(f"{total[name]} {name}" for name in _ORDER) + ".")
@@ -75,6 +75,15 @@ def _judge(field: Field, wanted: list[Case], found: list[Verdict], *, tells: boo
             print(f"\r{number} of {len(wanted)}", end="", file=sys.stderr)
 
 
+def _hit_commands(field: Field, rows: list[Row]) -> None:
+    """Send each signal to the command of each flow that writes."""
+    for case in [each for flow in commands.HIT for each in commands.hits(field, flow)]:
+        verdict, why = commands.judged(field, case)
+        rows.append((case.signal, case.flow, verdict))
+        if why:
+            print(f"{verdict}: {case.name}\n    {'; '.join(why)}", flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--case", action="append", default=[])
@@ -82,6 +91,9 @@ def main() -> int:
     parser.add_argument("--kind", action="append", choices=[each.name for each in (*KINDS, DISK)], default=[])
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--commands", action="store_true", help="signals to whole commands as well; without other options they are"
+    )
     parser.add_argument("--part", default="1/1", help="K/N: every Nth case, from the Kth on")
     parser.add_argument("--verdicts", type=Path, help="write one line for each case to this file")
     parser.add_argument(
@@ -106,15 +118,19 @@ def main() -> int:
         part, parts = map(int, options.part.split("/"))
         wanted = wanted[part - 1 :: parts]
         began, found = time.process_time(), []
+        rows: list[Row] = []
         with contextlib.suppress(KeyboardInterrupt):
             _judge(field, wanted, found, tells=bool(options.case))
-        if options.verdicts:
+            if options.commands or not (options.case or options.flow or options.kind or options.sample):
+                _hit_commands(field, rows)
+        if options.verdicts:  # of the cases; commands that were hit are in the table alone
             options.verdicts.write_text("".join(f"{each.case.name}\t{each.verdict}\t{each.said}\n" for each in found))
-        print(table([row(each) for each in found]))
+        rows += [row(each) for each in found]
+        print(table(rows))
         if len(found) < total:
             print(f"A share of {total} cases, in an order from the seed {options.seed}.")
         print(f"{time.process_time() - began:.0f} s of CPU.")
-    return 1 if any(each.verdict in (judge.UNCLEAR, judge.CORRUPTED) for each in found) else 0
+    return 1 if any(verdict in (judge.UNCLEAR, judge.CORRUPTED) for _kind, _flow, verdict in rows) else 0
 
 
 if __name__ == "__main__":

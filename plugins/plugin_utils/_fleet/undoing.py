@@ -70,11 +70,17 @@ def with_undone(result: Json, undone: Mapping[str, Any]) -> Json:
         said = f"What this run had changed on this PBX was undone ({count} changes)."
     else:
         same = undone.get("msg") == result.get("msg")
-        why = ", for the same reason" if same else f" as a whole: {str(undone.get('msg')).rstrip('.')}"
+        why = ", for the same reason" if same else f" as a whole: {_reason(undone)}"
         said = f"What this run had changed on this PBX was not undone{why}.{_later(result)}"
     told = {"restored": restored, "changes": list(undone.get("changes") or ())}
     told["refused"] = list(undone.get("refused") or ())
     return {**result, "rollback": told, "msg": f"{result.get('msg', '')} {said}".strip()}
+
+
+def _reason(undone: Mapping[str, Any]) -> str:
+    """Why, without what to do about it: that has its own sentence here."""
+    remedy = str((undone.get("error") or {}).get("remedy") or "")
+    return str(undone.get("msg") or "").removesuffix(remedy).rstrip(" .")
 
 
 def _later(result: Mapping[str, Any]) -> str:
