@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import awx_in_process
 import package_parts
 import pytest
 from environments import CannotMake
@@ -37,6 +38,12 @@ def awx_modules() -> Path:
 
 
 @pytest.fixture(scope="session")
+def quick_modules(awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same modules, run in the process of Ansible."""
+    return awx_in_process.overlay(awx_modules, tmp_path_factory.mktemp("collections"))
+
+
+@pytest.fixture(scope="session")
 def rulebook_package() -> Path:
     """Where the schema and the parser of ansible-rulebook lie."""
     try:
@@ -46,24 +53,24 @@ def rulebook_package() -> Path:
 
 
 @pytest.fixture(scope="module")
-def setup(awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
+def setup(quick_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     """An empty controller."""
     place = tmp_path_factory.mktemp("repositories")
     write_fleet(place / "inventory", FLEET)
     with FakeController.start(
         {PLAYBOOKS_URL: make_project(place / "project"), INVENTORY_URL: place / "inventory"}
     ) as controller:
-        yield Setup(controller, tmp_path_factory.mktemp("home"), awx_modules)
+        yield Setup(controller, tmp_path_factory.mktemp("home"), quick_modules)
 
 
 @pytest.fixture(scope="session")
-def described(awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeController]:
+def described(quick_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeController]:
     """A controller to which the playbook has been applied once."""
     place = tmp_path_factory.mktemp("repositories")
     write_fleet(place / "inventory", FLEET)
     with FakeController.start(
         {PLAYBOOKS_URL: make_project(place / "project"), INVENTORY_URL: place / "inventory"}
     ) as controller:
-        outcome = Setup(controller, tmp_path_factory.mktemp("home"), awx_modules).run()
+        outcome = Setup(controller, tmp_path_factory.mktemp("home"), quick_modules).run()
         assert outcome.code == 0, outcome.output
         yield controller

@@ -343,7 +343,7 @@ class TestTexts:
         text = "{{ job.name }} found {{ job.artifacts.found | default('nothing') }}, {{ url }}"
         given = {"name": "n", "organization": site.ours, "notification_type": "slack"}
         given["messages"] = {"success": {"message": text}}
-        given["notification_configuration"] = {"token": "x", "channels": []}
+        given["notification_configuration"] = {"token": "x", "channels": ["#ops"]}
         notification = site.store.create("notification_templates", given)
         site.store.associate(site.template, "notification_templates_success", {"id": notification.id})
         site.store.runner = lambda _launch: jobs.Ended(artifacts={"found": 3})

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from fake_controller import FakeController
-from tower_kit import SECRET, Setup
+from tower_kit import REPOSITORY, SECRET, Setup
 
 # Variable of infra.aap_configuration -> module that its role calls, type at the controller, fields that its role adds.
 VARIABLES = {
@@ -31,6 +32,28 @@ VARIABLES = {
     "controller_workflows": ("workflow_job_template", "workflow_job_template", {"simplified_workflow_nodes"}),
     "controller_schedules": ("schedule", "schedule", set()),
     "controller_roles": ("role", "", set()),
+}
+
+
+#: Variable for Event-Driven Ansible -> what its role hands on to the module (documented: infra.aap_configuration, tasks of the
+#: roles eda_*; ansible.eda is in no package).
+EVENTS = {
+    "eda_credentials": {"name", "description", "organization", "credential_type", "inputs"},
+    "eda_decision_environments": {"name", "description", "organization", "image_url", "credential"},
+    "eda_projects": {"name", "description", "organization", "url", "scm_branch", "credential", "proxy", "sync"},
+    "eda_event_streams": {"name", "organization", "credential_name", "headers", "forward_events"},
+    "eda_rulebook_activations": {
+        *("name", "description", "organization", "project", "rulebook", "decision_environment", "awx_token"),
+        *(
+            "restart_policy",
+            "extra_vars",
+            "enabled",
+            "eda_credentials",
+            "k8s_service_name",
+            "event_streams",
+            "log_level",
+        ),
+    },
 }
 
 
@@ -54,7 +77,12 @@ def text(awx_modules: Path, described: FakeController, tmp_path_factory: pytest.
     home = tmp_path_factory.mktemp("home")
     setup = Setup(described, home, awx_modules)
     before = len(described.writes)
-    outcome = setup.run(controller_setup_export=str(home / "aap.yml"), modules=False)
+    outcome = setup.run(
+        controller_setup_export=str(home / "aap.yml"),
+        controller_setup_decision_environment="registry.example.com/tcx-m365-events:2.0.0",
+        controller_setup_event_hosts=["acme"],
+        modules=False,
+    )
     assert outcome.code == 0, outcome.output
     assert len(described.writes) == before
     return (home / "aap.yml").read_text("utf-8")
@@ -67,7 +95,7 @@ def content(text: str) -> dict[str, Any]:
 
 
 def test_every_variable_is_one_of_the_collection(content: dict[str, Any]) -> None:
-    assert set(content) == set(VARIABLES)
+    assert set(content) == set(VARIABLES) | set(EVENTS)
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
@@ -76,6 +104,34 @@ def test_fields_are_those_of_the_module(content: dict[str, Any], awx_modules: Pa
     known = options_of(awx_modules, module) | more
     for item in content[variable]:
         assert set(item) <= known, item["name"]
+
+
+@pytest.mark.parametrize("variable", EVENTS)
+def test_fields_of_events_are_those_of_the_role(content: dict[str, Any], variable: str) -> None:
+    assert content[variable]
+    for item in content[variable]:
+        assert set(item) <= EVENTS[variable], item["name"]
+
+
+def test_activations_name_what_there_is(content: dict[str, Any]) -> None:
+    """A stream takes the place of a source by its name, and everything else is found by name as well."""
+    named = {variable: {item["name"] for item in content[variable]} for variable in EVENTS}
+    for activation in content["eda_rulebook_activations"]:
+        rulebook = REPOSITORY / "extensions" / "eda" / "rulebooks" / activation["rulebook"]
+        (ruleset,) = yaml.safe_load(rulebook.read_text(encoding="utf-8"))
+        sources = {source["name"] for source in ruleset["sources"]}
+        assert {each["source_name"] for each in activation["event_streams"]} == sources
+        assert {each["event_stream"] for each in activation["event_streams"]} <= named["eda_event_streams"]
+        assert activation["project"] in named["eda_projects"]
+        assert activation["decision_environment"] in named["eda_decision_environments"]
+        assert set(activation["eda_credentials"]) <= named["eda_credentials"]
+    assert {each["credential_name"] for each in content["eda_event_streams"]} <= named["eda_credentials"]
+    assert {each["credential"] for each in content["eda_decision_environments"]} <= named["eda_credentials"]
+
+
+def test_activations_get_the_names_that_may_become_a_limit(content: dict[str, Any]) -> None:
+    for activation in content["eda_rulebook_activations"]:
+        assert json.loads(activation["extra_vars"])["tcx_m365_event_hosts"] == ["acme"]
 
 
 def test_nodes_are_those_of_the_module(content: dict[str, Any], awx_modules: Path) -> None:

@@ -119,6 +119,8 @@ def test_schedules(ready: Store, changes: dict[str, Any], said: str) -> None:
 def test_nodes_only_preset_what_the_template_asks_for(ready: Store, changes: dict[str, Any]) -> None:
     assert "not configured to prompt" in refusal(ready.create, "workflow_job_template_nodes", node_of(ready, **changes))
     ready.one("job_template", "site").values.update({f"ask_{name}_on_launch": True for name in changes})
+    for name in ("one", "two"):
+        ready.create("hosts", {"name": name, "inventory": ready.one("inventory", "fleet").id})
     assert ready.create("workflow_job_template_nodes", node_of(ready, **changes))
 
 

@@ -12,7 +12,7 @@ from fake_controller import FakeController, jobs, syncs
 from tower_kit import INVENTORY_URL, PLAYBOOKS_URL, Setup, make_project, write_fleet
 
 
-def test_the_constructed_inventory_is_replaced(awx_modules: Path, tmp_path: Path) -> None:
+def test_the_constructed_inventory_is_replaced(quick_modules: Path, tmp_path: Path) -> None:
     write_fleet(tmp_path / "inventory", {"tcx": {"hosts": {"acme": {"entra_tenant_id": "a-b", "tcx_canary": True}}}})
     repositories = {PLAYBOOKS_URL: make_project(tmp_path / "project"), INVENTORY_URL: tmp_path / "inventory"}
     (tmp_path / "home").mkdir()
@@ -30,7 +30,7 @@ def test_the_constructed_inventory_is_replaced(awx_modules: Path, tmp_path: Path
         given = {"name": "3CX compliance", "playbook": "playbooks/compliance.yml", "project": playbooks.id}
         template = store.create("job_templates", {**given, "inventory": fleet.id})
 
-        outcome = Setup(controller, tmp_path / "home", awx_modules).run()
+        outcome = Setup(controller, tmp_path / "home", quick_modules).run()
 
         assert outcome.code == 0, outcome.output
         assert [(item.name, item.values["kind"]) for item in store.of("inventory")] == [("3CX fleet", "")]

@@ -20,6 +20,7 @@ from typing import Any
 import environments
 import httpx
 import pytest
+from environments import COLLECTIONS
 from fake_controller import FakeController
 from tower_kit import REPOSITORY
 
@@ -55,7 +56,11 @@ class Listener:
             "tcx_m365_event_port": self.port,
             "tcx_m365_event_token": TOKEN,
             "tcx_m365_event_hosts": ["berlin", "munich"],
+            "tcx_m365_report_directory": str(place / "reports"),
+            "tcx_m365_report_delay": 0.2,
         }
+        self.reports = place / "reports"
+        self.reports.mkdir()
         (place / "vars.yml").write_text(json.dumps(variables), encoding="utf-8")
         (place / "inventory.yml").write_text("all: {hosts: {localhost: {}}}\n", encoding="utf-8")
         command = [program, "--rulebook", RULEBOOKS / f"{rulebook}.yml", "--inventory", place / "inventory.yml"]
@@ -64,6 +69,7 @@ class Listener:
         self.log = place / "log"
         path = os.pathsep.join([str(program.parent), os.environ.get("PATH", os.defpath)])
         environment = {**os.environ, "PATH": path, "HOME": str(place), "EDA_JOB_TEMPLATE_REFRESH_DELAY": "0.2"}
+        environment["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in command],
@@ -73,7 +79,7 @@ class Listener:
                 env=environment,
                 start_new_session=True,
             )
-        self._wait(self._listens)
+        self._wait(self._watches if rulebook == "report_directory" else self._listens)
 
     def _wait(self, condition: Any, seconds: float = 120) -> bool:
         end = time.monotonic() + seconds
@@ -87,6 +93,21 @@ class Listener:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _watches(self) -> bool:
+        return "Waiting for events" in self.log.read_text() or "waiting for events" in self.log.read_text()
+
+    def report(self, **totals: int) -> None:
+        """What a compliance run leaves in the directory."""
+        report = {
+            "schema_version": 2,
+            "generated_at": "2026-01-01T02:00:00Z",
+            "summary": {**SUMMARY, **totals},
+            "hosts": [],
+        }
+        path = self.reports / "compliance.json"
+        path.write_text(json.dumps(report), encoding="utf-8")
+        path.chmod(0o600)
 
     def send(self, payload: dict[str, Any], token: str = TOKEN) -> int:
         url = f"http://localhost:{self.port}/endpoint"
@@ -145,3 +166,12 @@ def test_only_known_names_become_a_limit(listener: Listener) -> None:
     listener.send({"host": "munich", "certificates": [{"thumbprint": "AB", "days_left": 200}]})
     listener.send({"host": "berlin", "certificates": certificates})
     assert listener.starts(("3CX rotate certificate", "berlin")), listener.log.read_text()
+
+
+@pytest.mark.parametrize("listener", ["report_directory"], indirect=True)
+def test_a_report_in_a_directory_starts_the_same(listener: Listener) -> None:
+    listener.report()
+    listener.report(unreachable=1)
+    assert listener.starts(("3CX compliance", "tcx")), listener.log.read_text()
+    listener.report(drifted=1)
+    assert listener.starts(("3CX compliance", "tcx"), WORKFLOW), listener.log.read_text()

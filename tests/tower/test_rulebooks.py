@@ -31,7 +31,7 @@ def rules(path: Path) -> list[dict[str, Any]]:
 
 
 def test_there_are_rulebooks() -> None:
-    assert {path.stem for path in RULEBOOKS} == {"certificate_end", "compliance_report"}
+    assert {path.stem for path in RULEBOOKS} == {"certificate_end", "compliance_report", "report_directory"}
 
 
 @pytest.mark.parametrize("path", RULEBOOKS, ids=lambda path: path.stem)
@@ -49,7 +49,7 @@ class TestRulebook:
         assert all(parser.parse_condition(rule["condition"]) for rule in rules(path))
 
     def test_conditions_ask_for_fields_that_a_report_has(self, path: Path) -> None:
-        schema = REPORT if path.stem == "compliance_report" else REPORT["$defs"]["host"]
+        schema = REPORT["$defs"]["host"] if path.stem == "certificate_end" else REPORT
         for rule in rules(path):
             named = re.findall(r"event\.payload\.([\w.]+)", json.dumps(rule))
             assert named

@@ -72,6 +72,7 @@ class Reader:
             "ANSIBLE_DEPRECATION_WARNINGS": "0",
             "LC_ALL": "C.UTF-8",
             "PYTHONWARNINGS": "ignore",
+            "SSL_CERT_FILE": os.devnull,
             "CONTROLLER_HOST": self.controller.url,
             "CONTROLLER_OAUTH_TOKEN": self.controller.api.token_of(None),
             "CONTROLLER_VERIFY_SSL": "false",
@@ -110,10 +111,10 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def reader(awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def reader(quick_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     home = tmp_path_factory.mktemp("home")
     with FakeController.start({REPOSITORY_URL: home / "telephony"}) as controller:
-        reader = Reader(controller, home, awx_modules)
+        reader = Reader(controller, home, quick_modules)
         controller.store.images = {IMAGE}
         controller.store.runner = reader.carry_out
         for command in commands():
@@ -156,9 +157,15 @@ def test_the_daily_launches_are_what_they_seem(reader: Reader) -> None:
         ("3CX rollout", "", "run"),
         ("3CX rotate certificate", "acme", "run"),
         ("3CX offboard", "acme", "run"),
+        ("3CX rollback", "acme", "run"),
+        ("3CX tenants", "", "run"),
+        ("3CX orphans", "", "check"),
+        ("3CX support bundle", "acme", "check"),
     ]
     assert json.loads(daily[3][3])["rollout_serial"] == "10%"
-    assert json.loads(daily[-1][3])["offboard_confirm"] == "true"
+    assert json.loads(daily[6][3])["offboard_confirm"] == "true"
+    rolled_back = json.loads(daily[7][3])
+    assert (rolled_back["snapshot"], rolled_back["snapshot_dir"]) == ("latest", "/reports/snapshots")
 
 
 def test_every_job_ended_well(reader: Reader) -> None:

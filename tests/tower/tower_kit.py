@@ -90,6 +90,31 @@ VARIABLES: dict[str, Any] = {
         {"name": "Operations", "type": "webhook", "configuration": {"url": "https://hooks.example.com/tcx"}},
         {"name": "Chat", "type": "slack", "configuration": {"token": SECRET, "channels": ["#telephony"]}},
         {
+            "name": "Mail",
+            "type": "email",
+            "configuration": {
+                "host": "mail.example.com",
+                "port": 587,
+                "username": "tower",
+                "password": SECRET,
+                "use_tls": True,
+                "use_ssl": False,
+                "sender": "tower@example.com",
+                "recipients": ["telephony@example.com"],
+            },
+        },
+        {
+            "name": "On call",
+            "type": "pagerduty",
+            "configuration": {
+                "subdomain": "example",
+                "token": SECRET,
+                "service_key": "0123456789abcdef",
+                "client_name": "3CX telephony",
+            },
+            "events": ["failure"],
+        },
+        {
             "name": "Cards",
             "type": "teams",
             "configuration": {"url": "https://hooks.example.com/teams"},
@@ -154,6 +179,8 @@ class Setup:
             "ANSIBLE_DEPRECATION_WARNINGS": "0",  # those of awx.awx are not ours
             "ANSIBLE_LOCALHOST_WARNING": "0",
             "LC_ALL": "C.UTF-8",
+            # Each request would read the certificate authorities of the system, for a controller without TLS.
+            "SSL_CERT_FILE": os.devnull,
             **self.controller.environment,
             **({} if "controller_setup_username" in variables else self.token),
             **(environment or {}),

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fake_controller import jobs, options, rights, showing, surveys, syncs
+from fake_controller import jobs, options, prompting, rights, showing, surveys, syncs
 from fake_controller.refusal import Refused
 from fake_controller.schema import BY_PATH
 from fake_controller.showing import ROOT
@@ -64,6 +64,7 @@ class Api:
                 self._route(f"{one}/update/", self.update, ["POST"]),
                 self._route(f"{one}/approve/", self.decide, ["POST"]),
                 self._route(f"{one}/deny/", self.decide, ["POST"]),
+                self._route(f"{one}/playbooks/", self.playbooks, ["GET"]),
                 self._route(f"{one}/job_events/", self.events, ["GET"]),
                 self._route(f"{one}/survey_spec/", self.survey, ["GET", "POST", "DELETE"]),
                 self._route(f"{one}/create_approval_template/", self.approval, ["POST"]),
@@ -136,8 +137,9 @@ class Api:
         if request.method == "OPTIONS":
             return options.of_list(BY_PATH.get(path))
         if request.method == "POST":
-            rights.demand_making(request.state.user, BY_PATH[self._known(path)])
-            item = self.store.create(self._known(path), await request.json())
+            given = await request.json()
+            rights.demand_making(self.store, request.state.user, BY_PATH[self._known(path)], given)
+            item = self.store.create(self._known(path), given)
             return JSONResponse(self.shown(item), 201)
         type_ = MIXED.get(path) or BY_PATH[self._known(path)].type
         return self._page(request, self._filtered(request, self.store.of(type_)))
@@ -167,8 +169,9 @@ class Api:
             return JSONResponse({"variables_needed_to_start": surveys.needed(item)})
         rights.demand_launching(self.store, request.state.user, item)
         given = await request.json() if await request.body() else {}
+        ignored = prompting.sift(self.store, item, given).ignored
         job = await to_thread.run_sync(jobs.launch, self.store, item, given)
-        return JSONResponse({job.kind.type: job.id, "ignored_fields": {}, **self.shown(job)}, 201)
+        return JSONResponse({job.kind.type: job.id, "ignored_fields": ignored, **self.shown(job)}, 201)
 
     async def update(self, request: Request) -> Response:
         item = self._item(request)
@@ -177,6 +180,12 @@ class Api:
             raise Refused(404, {"detail": "Not found."})
         made = await to_thread.run_sync(known[item.kind.type], self.store, item)
         return JSONResponse({made.kind.type: made.id, **self.shown(made)}, 202)
+
+    async def playbooks(self, request: Request) -> Response:
+        item = self._item(request)
+        if item.kind.type != "project":
+            raise Refused(404, {"detail": "Not found."})
+        return JSONResponse(sorted(self.store.playbooks.get(item.id, set())))
 
     async def decide(self, request: Request) -> Response:
         item = self._item(request)
@@ -235,8 +244,10 @@ class Api:
             raise Refused(404, {"detail": "Not found."})
         if request.method == "GET":
             return self._page(request, self.store.listed(item, name))
+        given = await request.json()
         rights.demand_changing(self.store, request.state.user, item)
-        self.store.associate(item, name, await request.json())
+        rights.demand_using(self.store, request.state.user, self.store.items.get(given.get("id") or 0))
+        self.store.associate(item, name, given)
         return Response(status_code=204)
 
     # -- showing
@@ -247,8 +258,11 @@ class Api:
     def _page(self, request: Request, items: list[Item]) -> Response:
         query = dict(request.query_params)
         size = min(int(query.get("page_size", self.page_size)), LONGEST_PAGE)
-        page = int(query.get("page", 1))
+        given = query.get("page", "1")
+        page = int(given) if given.isdigit() else 0
         items = [item for item in items if rights.sees(self.store, request.state.user, item)]
+        if page < 1 or (page - 1) * size >= max(len(items), 1):
+            raise Refused(404, {"detail": "Invalid page."})
         part = items[(page - 1) * size : page * size]
         more = urlencode({**query, "page": page + 1})
         following = f"{request.url.path}?{more}" if page * size < len(items) else None
@@ -295,6 +309,8 @@ class Api:
             current = self._step(current, name)
             if current is None:
                 return False
+        if isinstance(current, bool):
+            return current == (value.lower() in ("true", "1"))
         return (str(current.id) if isinstance(current, Item) else str(current)) in wanted
 
     def _step(self, item: Item, name: str) -> Any:

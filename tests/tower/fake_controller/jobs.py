@@ -16,15 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fake_controller import messages, surveys, syncs
+from fake_controller import messages, prompting, surveys, syncs
+from fake_controller.prompting import asked
 from fake_controller.refusal import Refused
-from fake_controller.schema import ASKED
 
 if TYPE_CHECKING:
     from fake_controller.store import Item, Store
 
-_SINGULAR = {"credentials": "credential"}
-"""What AWX calls a prompt where its switch has another number."""
 DONE = ("successful", "failed", "error", "canceled")
 PATHS = ("success_nodes", "failure_nodes", "always_nodes")
 #: Fields of a launch that a template may ask for, and those that it never takes from a workflow.
@@ -39,6 +37,8 @@ PROMPTS = (
     "timeout",
     "credentials",
 )
+#: What a workflow presets or is launched with goes before what its nodes preset.
+OF_WORKFLOWS = ("inventory", "limit", "scm_branch", "job_tags", "skip_tags")
 
 
 @dataclass(frozen=True)
@@ -70,30 +70,14 @@ def succeed(_launch: Launch) -> Ended:
     return Ended()
 
 
-def asked(template: Item, name: str) -> bool:
-    return bool(template.values.get(f"ask_{_SINGULAR.get(name, name)}_on_launch"))
-
-
 def launch(store: Store, template: Item, given: Mapping[str, Any], launch_type: str = "manual") -> Item:
     """Start a template as a person does; returns the job or the workflow job, which has ended or waits for approval."""
-    extra = given.get("extra_vars") or {}
-    extra = json.loads(extra) if isinstance(extra, str) else extra
-    workflow = template.kind.type == "workflow_job_template"
-    accepted, errors = surveys.accept(template, extra, () if workflow else ("prompts",))
-    prompts = {}
-    for name in ASKED:
-        key = {"credential": "credentials", "variables": "extra_vars"}.get(name, name)
-        if key == "extra_vars" or given.get(key) is None or given[key] == template.values.get(key):
-            continue
-        if asked(template, key):
-            prompts[key] = given[key]
-        elif workflow:
-            errors[key] = ["Field is not configured to prompt on launch."]
-    if errors:
-        raise Refused(400, dict(errors))
-    if workflow:
-        return _start_workflow(store, template, prompts, accepted, launch_type)
-    return start_job(store, template, prompts, accepted, launch_type=launch_type)
+    found = prompting.sift(store, template, given)
+    if found.errors:
+        raise Refused(400, dict(found.errors))
+    if template.kind.type == "workflow_job_template":
+        return _start_workflow(store, template, found.taken, found.variables, launch_type)
+    return start_job(store, template, found.taken, found.variables, launch_type=launch_type)
 
 
 def run_schedule(store: Store, schedule: Item) -> Item:
@@ -116,9 +100,7 @@ def start_job(
     workflow_job: Item | None = None,
 ) -> Item:
     """Start a job template, in slices when it has them and there are hosts for them."""
-    inventory = store.referred(template, "inventory")
-    known = sum(item.values["inventory"] == inventory.id for item in store.of("host")) if inventory else 0
-    slices = min(prompts.get("job_slice_count") or template.values["job_slice_count"], known)
+    slices = prompting.slices(store, template, prompts)
     variables = surveys.answers(template, accepted)
     if slices > 1:
         return _sliced(store, template, prompts, variables, slices, launch_type)
@@ -266,9 +248,9 @@ def _start_workflow(
         workflow_job_template=template.id,
         unified_job_template=template.id,
         extra_vars=json.dumps(variables),
-        limit=prompts.get("limit", template.values["limit"]),
         launch_type=launch_type,
         status="running",
+        **{name: prompts.get(name, template.values[name]) for name in OF_WORKFLOWS},
     )
     copies: dict[int, Item] = {}
     own = [
@@ -283,6 +265,7 @@ def _start_workflow(
             workflow_job=workflow.id,
             unified_job_template=node.values["unified_job_template"],
             identifier=node.values["identifier"],
+            all_parents_must_converge=node.values["all_parents_must_converge"],
             prompts=presets,
         )
     for node in own:
@@ -312,8 +295,11 @@ def advance(store: Store, workflow: Item) -> None:
 
 
 def _status(store: Store, node: Item) -> str:
+    """How the job of a node ended; a node whose template is gone has failed without one."""
     job = store.items.get(node.values["job"] or 0)
-    return job.values["status"] if job else ""
+    if job is None:
+        return "" if store.referred(node, "unified_job_template") else "failed"
+    return str(job.values["status"])
 
 
 def _parents(node: Item, nodes: list[Item]) -> list[Item]:
@@ -326,7 +312,7 @@ def _leads(store: Store, parent: Item, node: Item) -> bool:
 
 
 def _ready(store: Store, node: Item, nodes: list[Item]) -> bool:
-    if node.values["job"] or node.values["do_not_run"]:
+    if node.values["job"] or node.values["do_not_run"] or not store.referred(node, "unified_job_template"):
         return False
     parents = _parents(node, nodes)
     decided = all(each.values["do_not_run"] or _status(store, each) in DONE for each in parents)
@@ -344,7 +330,10 @@ def _mark_not_run(store: Store, nodes: list[Item]) -> None:
                 continue
             if all(each.values["do_not_run"] or _status(store, each) in DONE for each in parents):
                 ran = [each for each in parents if not each.values["do_not_run"]]
-                if not any(_leads(store, each, node) for each in ran):
+                leading = [_leads(store, each, node) for each in ran]
+                # "All" wants every node that leads here to have been run, and to have taken the path that leads here.
+                every = node.values["all_parents_must_converge"]
+                if not any(leading) or (every and (len(ran) < len(parents) or not all(leading))):
                     node.values["do_not_run"] = changed = True
 
 
@@ -359,6 +348,7 @@ def _start_node(store: Store, workflow: Item, node: Item, nodes: list[Item]) -> 
         node.values["job"] = _ask(store, workflow, template).id
         return
     prompts = dict(node.values["prompts"])
+    prompts.update({name: workflow.values[name] for name in OF_WORKFLOWS if workflow.values[name] is not None})
     extra, _errors = surveys.accept(template, prompts.pop("extra_vars", {}), ("prompts",))
     # Artifacts and the variables of the workflow pass by the question whether the template asks for variables.
     variables = {**extra, **node.values["ancestor_artifacts"], **json.loads(workflow.values["extra_vars"] or "{}")}
@@ -412,7 +402,8 @@ def _end_workflow(store: Store, workflow: Item, nodes: list[Item]) -> None:
     unhandled = [
         node
         for node in nodes
-        if _status(store, node) in ("failed", "error", "canceled")
+        if not node.values["do_not_run"]
+        and _status(store, node) in ("failed", "error", "canceled")
         and not node.lists["failure_nodes"]
         and not node.lists["always_nodes"]
     ]

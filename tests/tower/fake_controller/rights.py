@@ -10,7 +10,8 @@ instance group, and makes neither organizations nor credential types.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from fake_controller.refusal import Refused
 
@@ -69,8 +70,21 @@ def sees(store: Store, user: Item | None, item: Item) -> bool:
     return False
 
 
-def demand_making(user: Item | None, kind: Kind) -> None:
-    if user is not None and kind.type in OF_THE_SYSTEM:
+def demand_making(store: Store, user: Item | None, kind: Kind, given: Mapping[str, Any]) -> None:
+    """Whoever is no administrator of the system makes things in what he administers, and nowhere else."""
+    if user is None:
+        return
+    owners = [store.items.get(given.get(name) or 0) for name in OWNERS if name in kind.fields]
+    owner = next((each for each in owners if each is not None), None)
+    if kind.type in OF_THE_SYSTEM or owner is None or not administers(store, user, owner):
+        raise Refused(403, FORBIDDEN)
+
+
+def demand_using(store: Store, user: Item | None, item: Item | None) -> None:
+    """What is put into something of ours has to be ours, or lent to us."""
+    if user is None or item is None or item.kind.type in OPEN_TO_ALL:
+        return
+    if not administers(store, user, item) and not holds(store, user, item, "use", "admin"):
         raise Refused(403, FORBIDDEN)
 
 

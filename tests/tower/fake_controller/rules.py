@@ -9,20 +9,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 import yaml
 
 from fake_controller import credential_types, messages, surveys, syncs
+from fake_controller.prompting import FIELDS, KINDS_OF_JOBS, NOT_ASKED, asked, slices
 from fake_controller.refusal import Refused
 from fake_controller.schema import ASKED
 
 if TYPE_CHECKING:
     from fake_controller.store import Item, Store
-
-#: What makes a YAML file a playbook for AWX: a line of this form.
-PLAYBOOK = re.compile(r"^\s*-?\s*(?:hosts|include|(?:ansible\.builtin\.)?import_playbook)\s*:", re.MULTILINE)
 
 CONSTRUCTED_EDITABLE = ("source_vars", "update_cache_timeout", "limit", "verbosity")
 
@@ -141,17 +139,24 @@ def _inventory_source(store: Store, item: Item, given: Mapping[str, Any]) -> Non
         raise refuse("inventory", "Cannot create Inventory Source for Smart or Constructed Inventories")
     if not values["source"] or values["source"] == "constructed":
         raise refuse("source", f'"{values["source"]}" is not a valid choice.')
-    project = store.referred(item, "source_project")
-    if values["source"] == "scm" and project is None:
-        raise refuse("source_project", "Project required for scm type sources.")
-    if values["source"] != "scm" and (project or values["source_path"]):
-        raise Refused(400, {"detail": "Cannot set source_project source_path if not SCM type."})
-    if values["scm_branch"] and not (project and project.values["allow_override"]):
-        raise refuse("scm_branch", "Project does not allow overriding branch.")
+    _source_of_project(store, item)
     credential = store.referred(item, "credential")
     if credential and store.items[credential.values["credential_type"]].values["kind"] in ("insights", "vault"):
         said = "Credentials of type insights and vault are disallowed for scm inventory sources."
         raise Refused(400, {"credential": [said]})
+
+
+def _source_of_project(store: Store, item: Item) -> None:
+    values = item.values
+    project = store.referred(item, "source_project")
+    if values["source"] == "scm" and project is None:
+        raise refuse("source_project", "Project required for scm type sources.")
+    if project is not None and not project.values["scm_type"]:
+        raise refuse("source_project", "Cannot use manual project for SCM-based inventory.")
+    if values["source"] != "scm" and (project or values["source_path"]):
+        raise Refused(400, {"detail": "Cannot set source_project source_path if not SCM type."})
+    if values["scm_branch"] and not (project and project.values["allow_override"]):
+        raise refuse("scm_branch", "Project does not allow overriding branch.")
 
 
 def _execution_environment(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
@@ -167,19 +172,26 @@ def _notification(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
     if known is None:
         raise refuse("notification_type", f'"{item.values["notification_type"]}" is not a valid choice.')
     configuration = item.values["notification_configuration"]
+    type_ = item.values["notification_type"]
     missing = [name for name in known if name not in configuration]
     if missing:
         raise Refused(400, {"__all__": [f"Missing required fields for Notification Configuration: {missing}."]})
     for name, (kind, _default) in known.items():
-        if not isinstance(configuration[name], kind):
+        said = ""
+        if type(configuration[name]) is not kind:
             said = f"Configuration field '{name}' incorrect type, expected {kind.__name__}."
+        elif configuration[name] == []:
+            said = f"No values specified for field '{name}'"
+        elif name == "http_method" and configuration[name].lower() not in ("put", "post"):
+            said = "HTTP method must be either 'POST' or 'PUT'."
+        if said:
             raise Refused(400, {"__all__": [said]})
-    secret = SECRETS.get(item.values["notification_type"], "")
+    secret = SECRETS.get(type_, "")
     if configuration.get(secret) == credential_types.ENCRYPTED:
         if not item.id:
             raise Refused(400, {"__all__": [f"No value to keep for {secret}."]})
         configuration[secret] = store.items[item.id].values["notification_configuration"][secret]
-    messages.check(item.values["notification_type"], item.values["messages"])
+    messages.check(type_, item.values["messages"])
     before = store.items[item.id].values["messages"] if item.id else {}
     messages.keep_what_is_not_said(before, item.values["messages"])
 
@@ -193,7 +205,7 @@ def _job_template(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
         raise refuse("inventory", "You must either set a default value or ask to prompt on launch.")
     if not values["playbook"]:
         raise refuse("playbook", "Must select playbook for project.")
-    if values["playbook"] not in playbooks(store.repositories.get(project.values["scm_url"])):
+    if values["playbook"] not in store.playbooks.get(project.id, set()):
         raise refuse("playbook", "Playbook not found for project.")
     if not project.values["allow_override"] and (values["scm_branch"] or values["ask_scm_branch_on_launch"]):
         raise refuse("scm_branch", "Project does not allow overriding branch.")
@@ -213,9 +225,14 @@ def _launch(store: Store, item: Item, given: Mapping[str, Any]) -> None:
         _no_recursion(item, template)
     errors: dict[str, list[str]] = {}
     for name in ASKED:
-        preset = item.values.get(name)
-        if name in given and preset not in (None, "") and not template.values.get(f"ask_{name}_on_launch"):
-            errors[name] = ["Field is not configured to prompt on launch."]
+        key = FIELDS.get(name, name)
+        preset = item.values.get(key)
+        if key not in given or key == "extra_vars" or preset is None or preset == template.values.get(key):
+            continue
+        if not asked(template, key):
+            errors[key] = [NOT_ASKED]
+        elif key == "job_slice_count" and preset > 1 and slices(store, template, item.values) <= 1:
+            errors[key] = ["Job inventory does not have enough hosts for slicing"]
     exclude = ("required",) if item.kind.type == "workflow_job_template_node" else ()
     _accepted, refused = surveys.accept(template, item.values["extra_data"], exclude)
     if "extra_vars" in refused:
@@ -245,6 +262,14 @@ def _schedule(store: Store, item: Item, given: Mapping[str, Any]) -> None:
         errors.append("One or more rule required in rrule.")
     errors += [f"INTERVAL required in rrule: {one}" for one in each if "interval" not in one.lower()]
     errors += [f"SECONDLY is not supported: {one}" for one in each if "secondly" in one.lower()]
+    errors += [f"BYDAY with numeric prefix not supported: {one}" for one in each if re.search(r"BYDAY[:=]\d", one)]
+    errors += [
+        f"RRULE may not contain both COUNT and UNTIL: {one}" for one in each if "COUNT" in one and "UNTIL" in one
+    ]
+    counts = [int(number) for one in each for number in re.findall(r"COUNT=(\d+)", one)]
+    errors += ["COUNT > 999 is unsupported" for number in counts if number > 999]
+    zones = re.findall(r"DTSTART;TZID=([^:]+):", rule)
+    errors += [f"rrule parsing failed validation: {zone}" for zone in zones if zone not in available_timezones()]
     if "exdate:" in rule.lower() or "rdate:" in rule.lower():
         errors.append("EXDATE and RDATE are not allowed in rrule.")
     frequency = re.search(r"FREQ=(YEARLY|MONTHLY|WEEKLY|DAILY|HOURLY|MINUTELY)\b", rule)
@@ -280,7 +305,7 @@ def after_create(store: Store, item: Item) -> None:
         syncs.update_project(store, item)
 
 
-def before_change(store: Store, item: Item, accepted: Mapping[str, Any]) -> None:
+def before_change(store: Store, item: Item, accepted: dict[str, Any]) -> None:
     """Refuse changes that depend on what the object is used for."""
     if item.kind.type == "credential_type":
         used = any(other.values["credential_type"] == item.id for other in store.of("credential"))
@@ -291,12 +316,41 @@ def before_change(store: Store, item: Item, accepted: Mapping[str, Any]) -> None
         organization = accepted.get("organization", item.values["organization"])
         if organization and item.values["organization"] and organization != item.values["organization"]:
             raise refuse("organization", "Cannot change the organization of an execution environment")
+    _keep_last_prompt(item, accepted)
+
+
+#: Prompts that a node, a schedule or a workflow keeps in one field of the database.
+_TEXTS = ("scm_branch", "limit", "skip_tags", "job_tags")
+_KEPT_TOGETHER = (*_TEXTS, "job_type", "diff_mode", "verbosity", "forks", "job_slice_count", "timeout")
+
+
+def _keep_last_prompt(item: Item, accepted: dict[str, Any]) -> None:
+    """AWX stores prompts when there are any: the last one cannot be taken back, and those of a workflow go together."""
+    workflow = item.kind.type == "workflow_job_template"
+    if not workflow and item.kind.type not in ("workflow_job_template_node", "schedule"):
+        return
+    names = _TEXTS if workflow else _KEPT_TOGETHER
+    given = {name: accepted[name] for name in names if name in accepted}
+    before = {} if workflow else {name: item.values[name] for name in names}
+    if any(value is not None for value in {**before, **given}.values()):
+        if workflow:
+            accepted.update({name: given.get(name) for name in names})
+        return
+    for name in given:
+        accepted.pop(name)
 
 
 def before_associate(store: Store, item: Item, association: str, other: Item) -> None:
     """Refuse relations that AWX does not allow."""
     if association == "credentials":
+        kind = store.items[other.values["credential_type"]].values["kind"]
+        if kind not in KINDS_OF_JOBS:
+            raise Refused(400, {"error": f"Cannot assign a Credential of kind `{kind}`."})
         _one_of_each_type(store, item, other)
+    if association == "galaxy_credentials":
+        kind = store.items[other.values["credential_type"]]
+        if kind.values["kind"] != "galaxy":
+            raise Refused(400, {"msg": f"Credential must be a Galaxy credential, not {kind.name}."})
     if association == "input_inventories" and other.values["kind"] == "constructed":
         raise Refused(400, {"error": "You cannot add a constructed inventory to another constructed inventory."})
     if association.endswith("_nodes"):
@@ -304,10 +358,15 @@ def before_associate(store: Store, item: Item, association: str, other: Item) ->
 
 
 def _one_of_each_type(store: Store, item: Item, other: Item) -> None:
-    kind = other.values["credential_type"]
-    same = [one for one in store.listed(item, "credentials") if one.values["credential_type"] == kind]
+    """Passwords of Ansible Vault are told apart by their ids."""
+
+    def key(one: Item) -> tuple[int, str]:
+        return one.values["credential_type"], one.values["inputs"].get("vault_id", "")
+
+    same = [one for one in store.listed(item, "credentials") if key(one) == key(other)]
     if same and other not in same:
-        raise Refused(400, {"error": f"Cannot assign multiple {store.items[kind].name} credentials."})
+        name = store.items[other.values["credential_type"]].name
+        raise Refused(400, {"error": f"Cannot assign multiple {name} credentials."})
 
 
 def _acyclic(store: Store, parent: Item, child: Item) -> None:
@@ -330,18 +389,6 @@ def before_delete(store: Store, item: Item) -> None:
         template = store.referred(item, "unified_job_template")
         if template is not None and template.kind.type == "workflow_approval_template":
             store.items.pop(template.id, None)
-
-
-def playbooks(directory: Path | None) -> set[str]:
-    """What AWX offers as playbooks of a project."""
-    if directory is None:
-        return set()
-    found = set()
-    for pattern in ("*.yml", "playbooks/*.yml"):
-        for path in directory.glob(pattern):
-            if PLAYBOOK.search(path.read_text(encoding="utf-8")):
-                found.add(path.relative_to(directory).as_posix())
-    return found
 
 
 def _variables(field: str, text: str) -> None:

@@ -113,6 +113,8 @@ ASKED = (
     "instance_groups job_slice_count labels timeout scm_branch"
 ).split()
 
+ASKED_OF_WORKFLOWS = "inventory scm_branch limit variables labels tags skip_tags".split()
+
 
 def asks(names: list[str]) -> dict[str, Field]:
     return {f"ask_{each}_on_launch": flag() for each in names}
@@ -151,7 +153,6 @@ def _job_template() -> dict[str, Field]:
 
 
 def _workflow() -> dict[str, Field]:
-    asked = "inventory scm_branch limit variables labels tags skip_tags".split()
     presets = {each: Field(str, None, null=True) for each in ("limit", "scm_branch", "job_tags", "skip_tags")}
     return named(
         extra_vars=text(),
@@ -161,7 +162,7 @@ def _workflow() -> dict[str, Field]:
         allow_simultaneous=flag(),
         webhook_service=text(choices=("", "github", "gitlab")),
         **presets,
-        **asks(asked),
+        **asks(ASKED_OF_WORKFLOWS),
     )
 
 
@@ -269,7 +270,8 @@ HISTORY = (
             unified_job_template=reference("unified_job_template"),
             is_sliced_job=flag(),
             extra_vars=text(),
-            limit=Field(str, None, null=True),
+            inventory=reference("inventory"),
+            **{each: Field(str, None, null=True) for each in ("limit", "scm_branch", "job_tags", "skip_tags")},
         ),
         unique=(),
         history=True,
@@ -283,6 +285,7 @@ HISTORY = (
             "identifier": text(),
             "job": Field(int, None, null=True),
             "do_not_run": flag(),
+            "all_parents_must_converge": flag(),
             "prompts": data(),
             "ancestor_artifacts": data(),
         },

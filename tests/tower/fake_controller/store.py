@@ -70,6 +70,8 @@ class Store:
         #: Who runs the jobs, and which images the execution nodes can get (None: all).
         self.runner: jobs.Runner = jobs.succeed
         self.images: set[str] | None = None
+        #: The playbooks of each project, as its last update found them.
+        self.playbooks: dict[int, set[str]] = {}
         #: What was sent to somebody.
         self.sent: list[dict[str, Any]] = []
         self._add(BY_TYPE["instance_group"], {"name": "default"})
@@ -137,8 +139,8 @@ class Store:
         if item.values.get("managed"):
             raise Refused(403, {"detail": "Modifications not allowed for managed objects"})
         accepted = self._accepted(item.kind, given, item)
-        changed = Item(item.id, item.kind, {**item.values, **accepted}, item.lists, item.survey, item.automatic)
         rules.before_change(self, item, accepted)
+        changed = Item(item.id, item.kind, {**item.values, **accepted}, item.lists, item.survey, item.automatic)
         self._check(changed, given)
         item.values = changed.values
         return item
@@ -149,6 +151,7 @@ class Store:
         if any(spec.gone == "refuse" for _other, _name, spec in referring):
             raise Refused(403, {"detail": f"{item.kind.type}s that are in use cannot be deleted"})
         rules.before_delete(self, item)
+        _refuse_while_running(self, item)
         labels = self.listed(item, "labels") if item.kind.unified else []
         self.items.pop(item.id, None)
         for other in self.items.values():
@@ -264,6 +267,30 @@ class Store:
             return
         if not any(label.id in ids for other in self.items.values() for ids in other.lists.values()):
             self.items.pop(label.id, None)
+
+
+def _refuse_while_running(store: Store, item: Item) -> None:
+    """A workflow that waits for an approval is running."""
+    if item.kind.type not in ("job_template", "workflow_job_template", "project", "inventory", "organization"):
+        return
+    busy = [
+        {"type": job.kind.type, "id": job.id}
+        for job in store.of(UNIFIED_JOB)
+        if job.values["status"] in ("pending", "waiting", "running") and _belongs(store, job, item)
+    ]
+    if busy:
+        raise Refused(409, {"error": "Resource is being used by running jobs.", "active_jobs": busy})
+
+
+def _belongs(store: Store, job: Item, item: Item) -> bool:
+    template = store.referred(job, "unified_job_template") if "unified_job_template" in job.kind.fields else None
+    near = [template, store.referred(job, "inventory") if "inventory" in job.kind.fields else None]
+    further = [
+        store.referred(template, name)
+        for name in ("project", "organization")
+        if template and name in template.kind.fields
+    ]
+    return item in [*near, *further]
 
 
 def _matches(kind: Kind, type_: str) -> bool:

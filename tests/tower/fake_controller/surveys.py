@@ -35,8 +35,9 @@ def _bad(said: str) -> Refused:
 
 
 def choices(question: Mapping[str, Any]) -> list[str]:
+    """Lines as they are: a space at the end of a choice belongs to it."""
     given = question.get("choices", [])
-    return [each.strip() for each in (given.splitlines() if isinstance(given, str) else given) if each.strip()]
+    return [each for each in (given.splitlines() if isinstance(given, str) else given) if each.strip()]
 
 
 def check_spec(spec: Mapping[str, Any]) -> None:
@@ -58,7 +59,8 @@ def _check_question(index: int, question: Mapping[str, Any]) -> None:
     for name in ("type", "question_name", "variable", "required"):
         kind = bool if name == "required" else str
         if not isinstance(question.get(name), kind):
-            raise _bad(f"'{name}' in survey question {index} expected to be {kind.__name__}.")
+            label = "boolean" if kind is bool else "string"
+            raise _bad(f"'{name}' in survey question {index} expected to be {label}.")
     kind = TYPES.get(question["type"])
     if kind is None:
         raise _bad(f"'{question['type']}' in survey question {index} is not one of the allowed question types.")
@@ -69,11 +71,18 @@ def _check_question(index: int, question: Mapping[str, Any]) -> None:
         if question.get(name) is not None and not isinstance(question[name], int):
             raise _bad(f"The {name} limit in survey question {index} expected to be integer.")
     if question["type"].startswith("multi"):
-        known = choices(question)
-        if not known:
-            raise _bad(f"Survey question {index} of type {question['type']} must specify choices.")
-        if any(each not in known for each in str(default).splitlines()):
-            raise _bad("Default choice must be answered from the choices listed.")
+        _check_choices(index, question)
+
+
+def _check_choices(index: int, question: Mapping[str, Any]) -> None:
+    known, default = choices(question), question.get("default", "")
+    if not known:
+        raise _bad(f"Survey question {index} of type {question['type']} must specify choices.")
+    defaults = default.splitlines() if isinstance(default, str) else default
+    if question["type"] == "multiplechoice" and len(defaults) > 1:
+        raise _bad("Multiple Choice (Single Select) can only have one default value.")
+    if any(each not in known for each in defaults):
+        raise _bad("Default choice must be answered from the choices listed.")
 
 
 def questions_of(template: Item) -> list[dict[str, Any]]:
@@ -133,7 +142,7 @@ def _wrong_answer(question: Mapping[str, Any], value: Any) -> list[str]:
     name, kind = question["variable"], question["type"]
     if kind == "multiselect" and not isinstance(value, list):
         return [f"'{name}' value is expected to be a list."]
-    fits = isinstance(value, TYPES[kind]) and not (kind == "integer" and isinstance(value, bool))
+    fits = isinstance(value, TYPES[kind]) and not isinstance(value, bool)
     if kind not in ("multiplechoice", "multiselect") and not fits:
         expected = {"integer": "an integer", "float": "a numeric type"}.get(kind, "a string")
         return [f"Value {value} for '{name}' expected to be {expected}."]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Updates of projects and inventories: a checkout, and what the real ansible-inventory makes of it.
+"""Updates of projects and inventories: a checkout with its playbooks, and what the real ansible-inventory makes of it.
 
 Documented: `RunInventoryUpdate`, `Inventory.get_script_data`, `ExecutionEnvironmentMixin.resolve_execution_environment` of
 AWX 24.6. An update has no Vault password: no credential of that kind can be given to it.
@@ -10,7 +10,9 @@ AWX 24.6. An update has no Vault password: no credential of that kind can be giv
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from fake_controller.store import Item, Store
 
 FINISHED = "2026-01-01T02:00:00Z"
+#: What makes a YAML file a playbook for AWX: a line of this form.
+PLAYBOOK = re.compile(r"^\s*-?\s*(?:hosts|include|(?:ansible\.builtin\.)?import_playbook)\s*:", re.MULTILINE)
 PROGRAM = Path(sys.executable).with_name("ansible-inventory")
 
 
@@ -41,7 +45,19 @@ def update_project(store: Store, project: Item, launch_type: str = "manual") -> 
     update = record(store, "project_update", name=project.name, project=project.id, launch_type=launch_type)
     known = project.values["scm_url"] in store.repositories
     project.values["scm_revision"] = "0" * 40 if known else ""
+    if known:
+        store.playbooks[project.id] = playbooks_of(store.repositories[project.values["scm_url"]])
     return end(update, "successful" if known else "failed")
+
+
+def playbooks_of(directory: Path) -> set[str]:
+    """What AWX offers as playbooks of a project."""
+    return {
+        path.relative_to(directory).as_posix()
+        for pattern in ("*.yml", "playbooks/*.yml")
+        for path in directory.glob(pattern)
+        if PLAYBOOK.search(path.read_text(encoding="utf-8"))
+    }
 
 
 def image_of(store: Store, *choices: Item | None) -> Item:
@@ -90,8 +106,27 @@ def update_source(store: Store, source: Item, launch_type: str = "manual") -> It
     return end(update, "successful", output=error)
 
 
+#: What ansible-inventory has made of the same files before: most jobs of the tests read a fleet that nobody has changed.
+_read_before: dict[str, tuple[int, str, str]] = {}
+
+
 def _listed(store: Store, source: Item, inventory: Item) -> tuple[int, str, str]:
     """Run ansible-inventory; a source that yields no host at all because it cannot be parsed fails, as in AWX."""
+    if source.values["source"] != "scm":
+        return _run_inventory(store, source, inventory)
+    project = store.items[source.values["source_project"]]
+    where = store.repositories[project.values["scm_url"]] / source.values["source_path"]
+    digest = hashlib.sha256(str(where).encode())
+    for path in sorted(where.rglob("*")) if where.is_dir() else [where]:
+        if path.is_file():
+            digest.update(repr((str(path), path.read_bytes())).encode())
+    key = digest.hexdigest()
+    if key not in _read_before:
+        _read_before[key] = _run_inventory(store, source, inventory)
+    return _read_before[key]
+
+
+def _run_inventory(store: Store, source: Item, inventory: Item) -> tuple[int, str, str]:
     with tempfile.TemporaryDirectory(prefix="tcx-") as name:
         scratch = Path(name)
         inputs: list[str] = []
@@ -121,8 +156,11 @@ def _listed(store: Store, source: Item, inventory: Item) -> tuple[int, str, str]
 
 def _import(store: Store, source: Item, inventory: Item, found: dict[str, Any]) -> None:
     """Hosts and groups that another source or a person made are left alone; those of this source are replaced."""
+    disabled = set()
     for type_ in ("host", "group"):
         for item in store.of(type_):
+            if type_ == "host" and not item.values["enabled"]:
+                disabled.add(item.name)
             if item.values["inventory"] == inventory.id and source.id in item.lists["inventory_sources"]:
                 store.delete(item)
     hosts: dict[str, Item] = {}
@@ -130,6 +168,8 @@ def _import(store: Store, source: Item, inventory: Item, found: dict[str, Any]) 
     names = set(variables) | {host for group in found.values() for host in group.get("hosts", [])}
     for name in sorted(names):
         hosts[name] = _made(store, "host", name, inventory, variables.get(name, {}), source)
+        # Nothing but enabled_var of the source gives a host back that somebody has switched off.
+        hosts[name].values["enabled"] = name not in disabled
     groups = {
         name: _made(store, "group", name, inventory, group.get("vars", {}), source)
         for name, group in found.items()

@@ -1,0 +1,284 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the serializers and views of AWX 24.6 refuse or ignore beyond the points that were met by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fake_controller import FakeController, Store, jobs, surveys, syncs
+from fake_controller.server import PASSWORD, USERNAME
+from fake_controller.store import Item
+from test_awx_behavior import RULE, Site, question, refusal
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def credential(site: Site, name: str, type_: str, **inputs: str) -> Item:
+    kind = site.store.one("credential_type", type_).id
+    given = {"name": name, "organization": site.ours, "credential_type": kind, "inputs": inputs}
+    return site.store.create("credentials", given)
+
+
+class TestLaunches:
+    """A job template ignores what it does not ask for, and says so; some of what it asks for it refuses."""
+
+    def test_what_is_ignored_is_told(self, site: Site) -> None:
+        with FakeController.start({}) as controller:
+            controller.api.store = site.store
+            url = f"{controller.url}/api/v2/job_templates/{site.template.id}/launch/"
+            given = {"limit": "one", "extra_vars": {"colour": "red"}}
+            answer = httpx.post(url, json=given, auth=(USERNAME, PASSWORD)).json()
+        assert answer["ignored_fields"] == {"limit": "one", "extra_vars": {"colour": "red"}}
+        assert answer["limit"] == ""
+
+    def test_slices_need_hosts(self, site: Site) -> None:
+        site.ask("job_slice_count")
+        site.source()
+        assert "not have enough hosts for slicing" in refusal(site.launch, job_slice_count=4)
+        site.launch()
+        assert site.launch(job_slice_count=4).kind.type == "workflow_job"
+
+    def test_a_project_that_was_never_fetched(self, site: Site) -> None:
+        project = site.store.one("project", "playbooks")
+        project.values["scm_url"] = "https://git.example.com/nowhere.git"
+        syncs.update_project(site.store, project)
+        assert "Missing a revision to run due to failed project update." in refusal(site.launch)
+
+    def test_credentials_are_replaced_and_not_left_out(self, site: Site) -> None:
+        site.ask("credential")
+        one, two = (credential(site, name, "Vault", vault_password="x") for name in ("one", "two"))
+        registry = credential(site, "registry", "Container Registry", host="x")
+        site.store.associate(site.template, "credentials", {"id": one.id})
+        assert "without replacement is not supported" in refusal(site.launch, credentials=[])
+        assert "of kind `registry`" in refusal(site.launch, credentials=[one.id, registry.id])
+        assert site.launch(credentials=[two.id]).lists["credentials"] == [two.id]
+
+
+class TestCredentials:
+    def test_a_job_has_none_of_a_registry(self, site: Site) -> None:
+        given = {"id": credential(site, "registry", "Container Registry", host="x").id}
+        said = refusal(site.store.associate, site.template, "credentials", given)
+        assert "Cannot assign a Credential of kind `registry`." in said
+
+    def test_passwords_of_ansible_vault_have_ids(self, site: Site) -> None:
+        for name in ("one", "two"):
+            made = credential(site, name, "Vault", vault_password="x", vault_id=name)
+            site.store.associate(site.template, "credentials", {"id": made.id})
+        again = credential(site, "again", "Vault", vault_password="x", vault_id="one")
+        assert "Cannot assign multiple" in refusal(site.store.associate, site.template, "credentials", {"id": again.id})
+
+    def test_collections_come_with_credentials_of_galaxy(self, site: Site) -> None:
+        organization = site.store.one("organization", "Ours")
+        given = {"id": credential(site, "vault", "Vault").id}
+        said = refusal(site.store.associate, organization, "galaxy_credentials", given)
+        assert "Credential must be a Galaxy credential, not Vault." in said
+
+
+class TestPlaybooks:
+    """A template takes the playbooks that the last update of its project has seen."""
+
+    def test_a_new_file_is_not_there_before_an_update(self, site: Site, tmp_path: Path) -> None:
+        (tmp_path / "playbooks" / "more.yml").write_text("- hosts: all\n", "utf-8")
+        change = {"playbook": "more.yml"}
+        assert "Playbook not found for project." in refusal(site.store.change, site.template, change)
+        syncs.update_project(site.store, site.store.one("project", "playbooks"))
+        assert site.store.change(site.template, change).values["playbook"] == "more.yml"
+
+
+class TestWorkflowPresets:
+    """What a workflow presets goes before what its nodes preset, and the last of it cannot be taken back."""
+
+    def test_it_overrides_its_nodes(self, site: Site) -> None:
+        site.ask("limit")
+        site.node("canaries", limit="tcx_canary")
+        site.store.change(site.workflow, {"limit": "all"})
+        jobs.launch(site.store, site.workflow, {})
+        assert [each.values["limit"] for each in site.store.of("job")] == ["all"]
+
+    def test_an_empty_text_overrides_too(self, site: Site) -> None:
+        site.ask("limit")
+        site.node("canaries", limit="tcx_canary")
+        site.store.change(site.workflow, {"limit": ""})
+        jobs.launch(site.store, site.workflow, {})
+        assert [each.values["limit"] for each in site.store.of("job")] == [""]
+
+    def test_null_takes_nothing_back(self, site: Site) -> None:
+        site.ask("limit")
+        node = site.node("canaries", limit="tcx_canary")
+        site.store.change(site.workflow, {"limit": "all"})
+        for item in (site.workflow, node):
+            before = item.values["limit"]
+            assert site.store.change(item, {"limit": None}).values["limit"] == before
+
+    def test_it_refuses_what_it_does_not_ask_for(self, site: Site) -> None:
+        site.node("first")
+        assert "not configured to prompt" in refusal(jobs.launch, site.store, site.workflow, {"limit": "all"})
+
+
+class TestNodes:
+    def test_a_node_whose_template_is_gone_has_failed(self, site: Site) -> None:
+        first, second = site.node("first"), site.node("second")
+        site.store.associate(first, "failure_nodes", {"id": second.id})
+        first.values["unified_job_template"] = None
+        workflow = jobs.launch(site.store, site.workflow, {})
+        assert [each.values["name"] for each in site.store.of("job")] == ["site"]
+        assert workflow.values["status"] == "successful"
+        second.values["unified_job_template"] = None
+        assert jobs.launch(site.store, site.workflow, {}).values["status"] == "failed"
+
+    @pytest.mark.parametrize(("every", "ran"), [(False, 3), (True, 2)])
+    def test_convergence(self, site: Site, every: bool, ran: int) -> None:
+        """With "all", a node runs when each node before it has taken the path that leads to it."""
+        one, two = site.node("one"), site.node("two")
+        last = site.node("last", all_parents_must_converge=every)
+        site.store.associate(one, "success_nodes", {"id": last.id})
+        site.store.associate(two, "failure_nodes", {"id": last.id})
+        jobs.launch(site.store, site.workflow, {})
+        assert len(site.store.of("job")) == ran
+
+    def test_what_waits_for_an_approval_cannot_be_deleted(self, site: Site) -> None:
+        site.store.approve(site.node("approval", unified_job_template=None), {"name": "Go on?"})
+        jobs.launch(site.store, site.workflow, {})
+        with pytest.raises(jobs.Refused) as caught:
+            site.store.delete(site.workflow)
+        assert (caught.value.status, "being used by running jobs" in str(caught.value)) == (409, True)
+
+
+class TestHosts:
+    def test_who_was_switched_off_stays_so(self, site: Site) -> None:
+        site.source()
+        site.launch()
+        site.store.change(site.store.one("host", "one"), {"enabled": False})
+        site.launch()
+        assert set(syncs.script_data(site.store, site.inventory)["_meta"]["hostvars"]) == {"two"}
+
+
+class TestNotifications:
+    @pytest.mark.parametrize(
+        ("type_", "changes", "said"),
+        [
+            ("webhook", {"http_method": "GET"}, "HTTP method must be either 'POST' or 'PUT'."),
+            ("webhook", {"headers": "a: b"}, "incorrect type"),
+            ("email", {"port": True}, "Configuration field 'port' incorrect type"),
+            ("email", {"port": "587"}, "Configuration field 'port' incorrect type"),
+            ("email", {"recipients": []}, "No values specified for field 'recipients'"),
+            ("email", {"sender": None}, "incorrect type"),
+            ("pagerduty", {"service_key": 5}, "incorrect type"),
+        ],
+    )
+    def test_configurations(self, site: Site, type_: str, changes: dict[str, Any], said: str) -> None:
+        good: dict[str, dict[str, Any]] = {
+            "webhook": {"url": "https://example.com", "headers": {}},
+            "email": {"host": "h", "port": 25, "username": "", "password": "", "use_tls": False, "use_ssl": False},
+            "pagerduty": {"subdomain": "s", "token": "t", "service_key": "k", "client_name": "c"},
+        }
+        good["email"] |= {"sender": "a@b", "recipients": ["c@d"]}
+        given = {"name": "n", "organization": site.ours, "notification_type": type_}
+        make = site.store.create
+        bad = {**given, "notification_configuration": {**good[type_], **changes}}
+        assert said in refusal(make, "notification_templates", bad)
+        for name in good[type_]:
+            lacking = {key: value for key, value in good[type_].items() if key != name}
+            said = refusal(make, "notification_templates", {**given, "notification_configuration": lacking})
+            assert f"Missing required fields for Notification Configuration: ['{name}']" in said
+        assert make("notification_templates", {**given, "notification_configuration": good[type_]})
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("FREQ=MONTHLY;INTERVAL=1;BYDAY=1MO", "BYDAY with numeric prefix"),
+        ("FREQ=DAILY;INTERVAL=1;COUNT=3;UNTIL=20270101T000000Z", "both COUNT and UNTIL"),
+        ("FREQ=DAILY;INTERVAL=1;COUNT=1000", "COUNT > 999"),
+        ("FREQ=SECONDLY;INTERVAL=1", "SECONDLY is not supported"),
+    ],
+)
+def test_rules_of_schedules(site: Site, rule: str, said: str) -> None:
+    given = {"name": "n", "unified_job_template": site.template.id, "rrule": f"DTSTART:20260101T020000Z RRULE:{rule}"}
+    assert said in refusal(site.store.create, "schedules", given)
+
+
+def test_zones_of_schedules(site: Site) -> None:
+    rule = RULE.replace("DTSTART:20260101T020000Z", "DTSTART;TZID=Europe/Bielefeld:20260101T020000")
+    given = {"name": "n", "unified_job_template": site.template.id, "rrule": rule}
+    assert "Bielefeld" in refusal(site.store.create, "schedules", given)
+
+
+class TestSurveys:
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"required": "yes"}, "'required' in survey question 0 expected to be boolean."),
+            (
+                {"type": "multiplechoice", "choices": "a\nb", "default": "a\nb"},
+                "Multiple Choice (Single Select) can only have one default value.",
+            ),
+        ],
+    )
+    def test_refused(self, changes: dict[str, Any], said: str) -> None:
+        spec = {"name": "", "description": "", "spec": [question(**changes)]}
+        assert said in refusal(surveys.check_spec, spec)
+
+    def test_truth_is_no_number(self, site: Site) -> None:
+        site.survey(question(type="float", required=False, default=1.5))
+        assert "expected to be a numeric type" in str(site_errors(site, size=True))
+
+    def test_choices_are_taken_as_they_are(self, site: Site) -> None:
+        site.survey(question(type="multiplechoice", choices="a \nb", default="b", required=False))
+        assert "expected to be one of" in str(site_errors(site, size="a"))
+        assert json.loads(site.launch(extra_vars={"size": "a "}).values["extra_vars"]) == {"size": "a "}
+
+    def test_a_default_of_many_is_none(self, site: Site) -> None:
+        """It is a text in the survey, and an answer has to be a list."""
+        site.survey(question(type="multiselect", choices="a\nb", default="a", required=False))
+        assert json.loads(site.launch().values["extra_vars"]) == {}
+
+
+def site_errors(site: Site, **answers: Any) -> dict[str, list[str]]:
+    return surveys.accept(site.template, answers)[1]
+
+
+class TestOrganizations:
+    """Administrators of an organization make things in it alone, of what is theirs alone."""
+
+    @pytest.fixture
+    def theirs(self, site: Site) -> Any:
+        with FakeController.start({}) as controller:
+            controller.api.store = site.store
+            user = controller.api.know("orgadmin", PASSWORD)
+            site.store.grants.add((site.ours, "admin", "user", user.id))
+            with httpx.Client(base_url=f"{controller.url}/api/v2/", auth=("orgadmin", PASSWORD)) as client:
+                yield client
+
+    def test_where_they_make_things(self, site: Site, theirs: httpx.Client) -> None:
+        elsewhere = site.store.create("organizations", {"name": "Elsewhere"}).id
+        image = {"name": "image", "image": "registry.example.com/i:1"}
+        for path, given in (("inventories", {"name": "i"}), ("execution_environments", image)):
+            assert theirs.post(f"{path}/", json={**given, "organization": elsewhere}).status_code == 403
+            assert theirs.post(f"{path}/", json={**given, "organization": site.ours}).status_code == 201
+        assert theirs.post("execution_environments/", json={**image, "name": "for all"}).status_code == 403
+
+    def test_what_they_use(self, site: Site, theirs: httpx.Client) -> None:
+        other: Store = site.store
+        elsewhere = other.create("organizations", {"name": "Elsewhere"}).id
+        kind = other.one("credential_type", "Vault").id
+        given = {"name": "v", "organization": elsewhere, "credential_type": kind, "inputs": {}}
+        foreign = other.create("credentials", given)
+        url = f"job_templates/{site.template.id}/credentials/"
+        assert theirs.post(url, json={"id": foreign.id}).status_code == 403
+        assert theirs.post(url, json={"id": credential(site, "ours", "Vault").id}).status_code == 204
+
+    def test_pages_that_are_not_there(self, theirs: httpx.Client) -> None:
+        for page in ("2", "0", "x"):
+            answer = theirs.get("organizations/", params={"page": page})
+            assert (answer.status_code, answer.json()) == (404, {"detail": "Invalid page."})
