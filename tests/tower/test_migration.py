@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fake_controller import FakeController, jobs, syncs
+from fake_controller.store import Item
 from tower_kit import INVENTORY_URL, PLAYBOOKS_URL, Setup, make_project, write_fleet
 
 
-def test_the_constructed_inventory_is_replaced(quick_modules: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_constructed_inventory_is_replaced(quick_modules: Path, tmp_path: Path, interrupted: bool) -> None:
     write_fleet(tmp_path / "inventory", {"tcx": {"hosts": {"acme": {"entra_tenant_id": "a-b", "tcx_canary": True}}}})
     repositories = {PLAYBOOKS_URL: make_project(tmp_path / "project"), INVENTORY_URL: tmp_path / "inventory"}
     (tmp_path / "home").mkdir()
@@ -30,7 +33,13 @@ def test_the_constructed_inventory_is_replaced(quick_modules: Path, tmp_path: Pa
         given = {"name": "3CX compliance", "playbook": "playbooks/compliance.yml", "project": playbooks.id}
         template = store.create("job_templates", {**given, "inventory": fleet.id})
 
-        outcome = Setup(controller, tmp_path / "home", quick_modules).run()
+        setup = Setup(controller, tmp_path / "home", quick_modules)
+        if interrupted:
+            lacks_a_playbook(setup, playbooks, tmp_path / "project" / "playbooks" / "rollback.yml")
+            # A run that was ended a little later leaves it so.
+            store.change(fleet, {"name": "3CX fleet (replaced)"})
+
+        outcome = setup.run()
 
         assert outcome.code == 0, outcome.output
         assert [(item.name, item.values["kind"]) for item in store.of("inventory")] == [("3CX fleet", "")]
@@ -38,3 +47,16 @@ def test_the_constructed_inventory_is_replaced(quick_modules: Path, tmp_path: Pa
         assert jobs.launch(store, template, {}).values["status"] == "successful"
         data = syncs.script_data(store, store.one("inventory", "3CX fleet"))
         assert (data["tcx_canary"]["hosts"], data["tenant_a_b"]["hosts"]) == (["acme"], ["acme"])
+
+
+def lacks_a_playbook(setup: Setup, project: Item, path: Path) -> None:
+    """The repository of an earlier release has fewer playbooks: the run ends before it has moved anything, and says which."""
+    text = path.read_text("utf-8")
+    path.unlink()
+    store = setup.controller.store
+    syncs.update_project(store, project)
+    outcome = setup.run()
+    path.write_text(text, "utf-8")
+    assert outcome.code != 0
+    assert f"The project {project.name} has no playbooks/{path.name}" in outcome.output
+    assert store.one("inventory", "3CX fleet").values["kind"] == "constructed"

@@ -226,7 +226,11 @@ def ended(**fields: Field) -> dict[str, Field]:
 
 HISTORY = (
     Kind(
-        "project_update", "project_updates", ended(project=reference("project", gone="delete")), unique=(), history=True
+        "project_update",
+        "project_updates",
+        ended(project=reference("project", gone="delete"), scm_revision=text()),
+        unique=(),
+        history=True,
     ),
     Kind(
         "inventory_update",

@@ -37,6 +37,8 @@ def _related(store: Store, item: Item) -> dict[str, str]:
     related = {name: f"{url}{name}/" for name in item.kind.associations}
     if item.kind.survey:
         related.update(survey_spec=f"{url}survey_spec/", launch=f"{url}launch/")
+    if item.kind.type in ("project", "inventory_source"):
+        related["update"] = f"{url}update/"
     if item.kind.type == "job":
         related["job_events"] = f"{url}job_events/"
     for name, spec in item.kind.fields.items():

@@ -44,9 +44,12 @@ def update_project(store: Store, project: Item, launch_type: str = "manual") -> 
     """Fetch the repository of a project."""
     update = record(store, "project_update", name=project.name, project=project.id, launch_type=launch_type)
     known = project.values["scm_url"] in store.repositories
-    project.values["scm_revision"] = "0" * 40 if known else ""
+    project.values["scm_revision"] = ""
     if known:
-        store.playbooks[project.id] = playbooks_of(store.repositories[project.values["scm_url"]])
+        found = playbooks_of(store.repositories[project.values["scm_url"]])
+        store.playbooks[project.id] = found
+        project.values["scm_revision"] = hashlib.sha256(repr(sorted(found)).encode()).hexdigest()[:40]
+    update.values["scm_revision"] = project.values["scm_revision"]
     return end(update, "successful" if known else "failed")
 
 
