@@ -24,7 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, GUIDE, Scene
-from ansible_collections.tcx.m365.tests.attacks.inprocess import ROLES, Run
+from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab import ca, hostile
 from tcx_lab.hostile import Intruder

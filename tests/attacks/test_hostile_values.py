@@ -28,7 +28,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import va
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import RENDERERS
 from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
-from ansible_collections.tcx.m365.tests.attacks.inprocess import Run
+from ansible_collections.tcx.m365.tests.in_process import Run
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import (
     HOSTILE,

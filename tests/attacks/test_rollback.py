@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
-from ansible_collections.tcx.m365.tests.attacks.inprocess import Run
+from ansible_collections.tcx.m365.tests.in_process import Run
 from tcx_lab import hostile
 from tcx_lab.graph import seed
 from tcx_lab.hostile import Intruder

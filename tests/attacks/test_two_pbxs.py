@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
-from ansible_collections.tcx.m365.tests.attacks.inprocess import Run
+from ansible_collections.tcx.m365.tests.in_process import Run
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab import ca, hostile
 from tcx_lab.pbx import patch_pbx

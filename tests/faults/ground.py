@@ -21,15 +21,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ansible_collections.tcx.m365.plugins.action import fleet_compliance
 from ansible_collections.tcx.m365.plugins.module_utils import _time
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
+from ansible_collections.tcx.m365.tests.in_process import Inventory, Run
 from tcx_lab import ca, hostile, inventory
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph import patch_application
@@ -116,16 +112,6 @@ class Request:
     facts: Facts
     connection: int
     item: bool
-
-
-class _Given:
-    """The variables of the hosts, as a sweep asks for them."""
-
-    def __init__(self, by_host: dict[str, Json]) -> None:
-        self._by_host = by_host
-
-    def of(self, host: str) -> Any:
-        return read_variables({"entra_app_unique_name": f"3cx-{host}", **self._by_host[host]}, host=host)
 
 
 @dataclass
@@ -226,23 +212,13 @@ class Ground:
         more.setdefault("snapshot_dir", str(self.directory / "snapshots"))
         began = self.warp.monotonic()
         with tempfile.TemporaryDirectory(prefix="run-", dir=self.directory) as place:
-            store = RunStore(place)
-            given: Any = _Given(self.hosts(**more) if only is None else {k: {**v, **more} for k, v in only.items()})
-            crossings = Crossings({})
+            known = self.hosts(**more) if only is None else {host: {**each, **more} for host, each in only.items()}
+            inventory = Inventory({"tcx": {"vars": {}, "hosts": known}}, {})
+            run = Run(inventory, list(hosts or (TARGET,)), RunStore(place), check, crossings=Crossings({}))
             if operation == "compliance":
-                results = self._checked(given, store, crossings, hosts or (TARGET,))
+                results = run.checked(self.connections)
             else:
-                names = list(OPERATIONS[operation])
-                fleet = Fleet(given, store, names, crossings, operation=operation, check_mode=check)
-                fleet._connections = self.connections
-
-                def work(host: str, say: Say) -> Json:
-                    return fleet.work(host, say, connection="local")
-
-                found = sweep(
-                    hosts or (TARGET,), work, threads=1, processes=1, hear=lambda *each: said.append(str(each))
-                )
-                results = {host: entry.get("result", entry) for host, entry in found}
+                results = run.swept(operation, self.connections, said)
             left = [
                 path
                 for path in Path(place).rglob("*")
@@ -250,14 +226,6 @@ class Ground:
             ]
             said += [f"{path.name} holds a token in plain text" for path in left]
         return Ran(results, self.warp.monotonic() - began, said)
-
-    def _checked(self, given: Any, store: RunStore, crossings: Crossings, hosts: tuple[str, ...]) -> dict[str, Json]:
-        def work(host: str, say: Say) -> Json:
-            return fleet_compliance._check(
-                host, say, variables=given, store=store, crossings=crossings, connections=self.connections
-            )
-
-        return dict(sweep(hosts, work, threads=1, processes=1))
 
     @contextlib.contextmanager
     def recorded(self) -> Iterator[list[Request]]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.attacks.inprocess import ROLES, Run
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import TARGET, Ground, ground, settle_neighbor
+from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 from tcx_lab import ca
 from tcx_lab.graph import seed
 from tcx_lab.pbx import patch_pbx, state_of

@@ -6,23 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import one_host
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.tests.in_process import Run
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph.seed import register_automation_app
 from tcx_lab.testing import Lab
@@ -48,22 +40,21 @@ class Flow:
 
     def run(self, operation: str, *, check: bool = False, **changes: Any) -> Json:
         """The result that a task has for this host."""
-        names = list(OPERATIONS.get(operation, (operation,)))
-        variables = read_variables(self.variables(**changes), host=self.host)
-        task = Tasks(check)
-        self.warnings = task.warnings
-        none = Crossings({})
-        return one_host(self.host, variables, task.run, names, task.store, none, operation=operation, check_mode=check)
+        run = self.begin(check=check, **changes)
+        return run.steps(*OPERATIONS.get(operation, (operation,)), operation=operation)[self.host]
+
+    def begin(self, *, check: bool = False, **changes: Any) -> Run:
+        """A run of Ansible: its tasks share what they have learned."""
+        run = Run.of_host(self.host, self.variables(**changes), check_mode=check)
+        self.warnings = run.warnings
+        return run
 
     def rollout(self, **changes: Any) -> Json:
         return self.run("rollout", **changes)
 
     def compliance(self, **changes: Any) -> HostResult:
         """The entry of the report."""
-        variables = read_variables(self.variables(**changes), host=self.host)
-        task = Tasks(check=True)
-        taken = Runner(self.host, task.store, check_mode=True).run(variables, task.run, OPERATIONS["compliance"])
-        return host_result(self.host, variables, taken)
+        return self.begin(check=True, **changes).report()[0]
 
     def verdict_after_a_while(self, **changes: Any) -> str:
         """The verdict once replicas of the directory agree."""
@@ -91,39 +82,6 @@ class Flow:
 
     def clear_log(self) -> None:
         self.world.log.clear()
-
-
-class Tasks:
-    """One run of Ansible: its tasks share what they have learned."""
-
-    def __init__(self, check: bool) -> None:
-        self.check = check
-        self.store = RunStore(None)
-        self.warnings: list[str] = []
-
-    def run(
-        self,
-        capability: Capability,
-        arguments: Mapping[str, Any],
-        /,
-        *,
-        check: bool = False,
-        announce: Announce | None = None,
-    ) -> Json:
-        return run_capability(
-            capability,
-            arguments,
-            check_mode=self.check or check,
-            store=self.store,
-            warn=self.warnings.append,
-            notice=_silent,
-            trace=_silent,
-            announce=announce,
-        )
-
-
-def _silent(_text: str) -> None:
-    """What is told meanwhile is not looked at here."""
 
 
 @pytest.fixture(autouse=True)

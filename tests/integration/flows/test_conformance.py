@@ -16,7 +16,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.conformance import
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import conformance as pbx_conformance
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.conformance import QUESTIONS as OF_XAPI
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.tests.integration.flows.conftest import Flow, Tasks
+from ansible_collections.tcx.m365.tests.integration.flows.conftest import Flow
 from tcx_lab import records
 from tcx_lab.evidence import Grade, statements
 from tcx_lab.pbx import state_of
@@ -60,11 +60,11 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(flow: Flow, *, write: bool = True) -> tuple[Json, Json]:
     """The results of both modules."""
-    tasks = Tasks(check=False)
+    run = flow.begin()
     variables = flow.variables()
     graph = {**arguments_of.entra_connection(variables), "write": write, "deadline": 60}
     xapi = {**arguments_of.pbx_connection(variables), "write": write, "deadline": 60}
-    return tasks.run(entra_conformance.CAPABILITY, graph), tasks.run(tcx_conformance.CAPABILITY, xapi)
+    return run.task(entra_conformance.CAPABILITY, graph), run.task(tcx_conformance.CAPABILITY, xapi)
 
 
 def there(flow: Flow) -> Json:

@@ -18,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import SOURCES, variables
 from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
-from ansible_collections.tcx.m365.tests.attacks.inprocess import ROLES, Run
+from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab.testing import Lab
 

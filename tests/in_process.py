@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of a fleet without `ansible-playbook`: the same code, a hundred times as often."""
+"""The steps of a fleet without `ansible-playbook`: the same code, a hundred times as often.
+
+What a whole command adds (a process, its forks, its output) is tried where playbooks are run.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.action import fleet_compliance
+from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import one_host
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, OPERATIONS, STEPS
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import (
     Variables,
     read_variables,
@@ -57,14 +63,15 @@ class Run:
     """One run of a playbook: what its tasks share, and what they have said.
 
     :param hosts: those of the run; the others of the inventory are known all the same.
+    :param crossings: what is known of hosts that must not be crossed; without, the inventory is searched for them.
     """
 
     inventory: Inventory
     hosts: list[str]
     store: RunStore
-    directory: Path
     check_mode: bool = False
     warnings: list[str] = field(default_factory=list)
+    crossings: Crossings | None = None
 
     @classmethod
     def begin(
@@ -79,7 +86,13 @@ class Run:
         directory.mkdir(parents=True)
         places = {"snapshot_dir": str(directory / "snapshots"), "capture_dir": str(directory / "captured")}
         store = RunStore(str(directory))
-        return cls(Inventory(content, {**places, **extra}), list(hosts), store, directory, check_mode)
+        return cls(Inventory(content, {**places, **extra}), list(hosts), store, check_mode)
+
+    @classmethod
+    def of_host(cls, host: str, variables: Mapping[str, Any], *, check_mode: bool = False) -> Run:
+        """A run on one host with these variables, which shares nothing with others."""
+        inventory = Inventory({"tcx": {"vars": {}, "hosts": {host: variables}}}, {})
+        return cls(inventory, [host], RunStore(None), check_mode, crossings=Crossings({}))
 
     def task(
         self,
@@ -104,7 +117,7 @@ class Run:
 
     def steps(self, *names: str, hosts: Iterable[str] | None = None, operation: str = "rollout") -> dict[str, Json]:
         """One task `fleet_rollout` on the hosts of the run."""
-        crossings = Crossings.of(self.inventory, self.hosts, self.store)
+        crossings = self._crossings()
         return {
             host: one_host(
                 host,
@@ -118,6 +131,34 @@ class Run:
             )
             for host in (self.hosts if hosts is None else hosts)
         }
+
+    def swept(self, operation: str, connections: dict[int, Connections], said: list[str]) -> dict[str, Json]:
+        """A playbook on all hosts together, by the sweep that its task makes; :param said: what it tells meanwhile."""
+        names = list(OPERATIONS[operation])
+        fleet = Fleet(
+            self.inventory, self.store, names, self._crossings(), operation=operation, check_mode=self.check_mode
+        )
+        fleet._connections = connections
+
+        def work(host: str, say: Say) -> Json:
+            return fleet.work(host, say, connection="local")
+
+        found = sweep(self.hosts, work, threads=1, processes=1, hear=lambda *each: said.append(str(each)))
+        return {host: entry.get("result", entry) for host, entry in found}
+
+    def checked(self, connections: dict[int, Connections]) -> dict[str, Json]:
+        """The entries of a compliance report, by the sweep that its task makes."""
+        crossings = self._crossings()
+
+        def work(host: str, say: Say) -> Json:
+            return fleet_compliance._check(
+                host, say, variables=self.inventory, store=self.store, crossings=crossings, connections=connections
+            )
+
+        return dict(sweep(self.hosts, work, threads=1, processes=1))
+
+    def _crossings(self) -> Crossings:
+        return Crossings.of(self.inventory, self.hosts, self.store) if self.crossings is None else self.crossings
 
     def operation(self, name: str) -> dict[str, Json]:
         """A playbook: the checks of all hosts, then everything on those that passed them."""
