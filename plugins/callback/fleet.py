@@ -74,8 +74,9 @@ class CallbackModule(Default):
 
     def __init__(self) -> None:
         super().__init__()
-        self._totals = _prose.Totals()
-        self._check_mode = False
+        # A run may look first and write then; what was planned must not be told as done, nor the other way round.
+        self._planned, self._done = _prose.Totals(), _prose.Totals()
+        self._failures: dict[str, str] = {}
 
     def v2_runner_on_ok(self, result: Any) -> None:
         content = _core_compat.result_of(result)
@@ -95,11 +96,11 @@ class CallbackModule(Default):
         if is_fleet_result(content) or content.get("error"):
             self._show(result, dict(content, failed=True))
         else:
-            self._totals.add_failure(host)
+            self._done.add_failure(host)
             super().v2_runner_on_failed(result, ignore_errors)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._totals.add_failure(_core_compat.host_of_result(result))
+        self._done.add_failure(_core_compat.host_of_result(result))
         super().v2_runner_on_unreachable(result)
 
     def v2_on_file_diff(self, result: Any) -> None:
@@ -108,30 +109,46 @@ class CallbackModule(Default):
             super().v2_on_file_diff(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        if self._totals.outcomes:
-            self._display.banner("PLAN" if self._check_mode else "PBXS")
-            for line in self._totals.passed_lines():
+        planned = bool(self._planned.outcomes) and not self._was_written()
+        totals = self._planned if planned else self._done
+        if planned:
+            totals.outcomes.update(self._done.outcomes)
+        if totals.outcomes:
+            self._display.banner("PLAN" if planned else "PBXS")
+            for line in totals.passed_lines():
                 self._display.display(line)
-            if self._check_mode:
-                self._display.display(self._totals.plan())
-            self._display.display(self._totals.summary(check_mode=self._check_mode))
+            if planned:
+                self._display.display(totals.plan())
+            self._display.display(totals.summary(check_mode=planned))
         super().v2_playbook_on_stats(stats)
 
     def _show(self, result: Any, content: Mapping[str, Any]) -> None:
         host = _core_compat.host_of_result(result)
-        self._check_mode = self._check_mode or bool(getattr(_core_compat.task_of_result(result), "check_mode", False))
-        self._totals.add(host, content)
+        check_mode = bool(getattr(_core_compat.task_of_result(result), "check_mode", False))
+        if is_fleet_result(content) or host != "localhost":  # the controller itself is no PBX
+            (self._planned if check_mode else self._done).add(host, content)
         _core_compat.show_warnings(self, content)
         unchanged = not content.get("failed") and not content.get("changes")
         if _prose.is_passed(content) or (unchanged and not self.get_option("show_unchanged")):
             return
         detailed = (
-            self._check_mode
+            check_mode
             or bool(getattr(_core_compat.task_of_result(result), "diff", False))
             or self._display.verbosity > 0
         )
-        for line in _prose.host_lines(host, content, check_mode=self._check_mode, detailed=detailed):
+        content = self._once(host, content)
+        for line in _prose.host_lines(host, content, check_mode=check_mode, detailed=detailed):
             self._display.display(line, color=self._color(line, content))
+
+    def _was_written(self) -> bool:
+        """Whether a task outside of check mode came to an end on any PBX: then the run was more than a plan."""
+        return any(outcome != "failed" for outcome in self._done.outcomes.values())
+
+    def _once(self, host: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A failure that another PBX had with the same words is said in short."""
+        said = str(content.get("msg") or "")
+        first = self._failures.setdefault(said, host) if content.get("failed") and said else host
+        return content if first == host else dict(content, msg=f"the same as {first}")
 
     def _color(self, line: str, content: Mapping[str, Any]) -> str | None:
         if not line.startswith("#"):

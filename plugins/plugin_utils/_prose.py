@@ -105,6 +105,8 @@ class Totals:
                 counts[each.action] += 1
         if counts.pop(WRITE) and not any(counts.values()):
             return "No changes to a PBX or a tenant."
+        if not any(counts.values()) and self.outcomes and set(self.outcomes.values()) == {"failed"}:
+            return "No plan: none of the PBXs could be checked."
         if not any(counts.values()):
             return "No changes: every object that was checked is as the inventory describes it."
         always = (CREATE, CHANGE, REMOVE)

@@ -24,15 +24,26 @@ _OPEN_FIRST_DRIFT = """() => {
 }"""
 
 
+_ABOVE = 36
+"""Pixels of a card above its heading."""
+
+
 def take_pictures(page: Path, folder: Path) -> None:
-    """`report-light.png` and `report-dark.png`, 1280 pixels wide, with one PBX expanded; on a phone; a part of it for paper."""
+    """`report-light.png` and `report-dark.png`, the top of the page, 1280 pixels wide; `report-list.png`, the list with one PBX
+    expanded; `report-rights.png`, who can do what; on a phone; a part of it for paper."""
     folder.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
         with Chromium(theme=theme) as browser:
             browser.open(page)
-            browser.run(_OPEN_FIRST_DRIFT)
-            end = browser.run("() => document.querySelector('.details').getBoundingClientRect().bottom + scrollY")
-            browser.picture(folder / f"report-{theme}.png", height=round(end))
+            browser.picture(folder / f"report-{theme}.png", height=_top(browser, "trend-heading") - _ABOVE)
+    with Chromium() as browser:
+        browser.open(page)
+        browser.run(_OPEN_FIRST_DRIFT)
+        top = _top(browser, "pbxs") - _ABOVE
+        end = browser.run("() => document.querySelector('.details').getBoundingClientRect().bottom + scrollY")
+        browser.picture(folder / "report-list.png", height=round(end) - top, top=top)
+        top = _top(browser, "rights-heading") - _ABOVE
+        browser.picture(folder / "report-rights.png", height=_top(browser, "pbxs") - _ABOVE - top, top=top)
     with Chromium(width=390, height=844) as browser:
         browser.open(page)
         browser.picture(folder / "report-phone.png", height=1700)
@@ -44,6 +55,12 @@ def take_pictures(page: Path, folder: Path) -> None:
         )
         top = browser.run("() => document.querySelector('#pbxs').getBoundingClientRect().top + scrollY")
         browser.picture(folder / "report-print.png", height=1018, top=round(top))
+
+
+def _top(browser: Chromium, name: str) -> int:
+    """Where a heading stands on the page."""
+    top = browser.run("(name) => document.getElementById(name).getBoundingClientRect().top + scrollY", name)
+    return round(top)
 
 
 def main() -> int:

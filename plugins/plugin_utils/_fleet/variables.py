@@ -347,4 +347,7 @@ def _unreadable(name: str, error: AnsibleError) -> BadInput:
 
 
 def _first_line(error: AnsibleError) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".")
+    line = str(error).split("\n", 1)[0].rstrip(".")
+    # Releases before 2.19 say the cause and repeat it as their own message.
+    said, _dot, again = line.partition(". ")
+    return said if again == said else line

@@ -14,6 +14,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 from .aggregates import cause
 from .comparison import ADDED, CATEGORY_LABELS, NEW_DRIFT, NEW_FAILURES, REMOVED, RESOLVED
 from .model import Report
+from .tenants import NOT_CHECKED, READY, summary
 from .values import shorten
 from .verdicts import COMPLIANT, LABELS, WORST_FIRST
 from .wording import count, days_text, headline
@@ -37,6 +38,8 @@ def lines(report: Report) -> list[str]:
     """The headline and what an operator has to know, the most urgent first; foreign text is on one line and holds no control."""
     found = [headline(report.summary), *(report.run.get("attention") or ())]
     found += [_verdict(report, verdict) for verdict in WORST_FIRST if verdict != COMPLIANT and report.summary[verdict]]
+    if any(row["state"] not in (READY, NOT_CHECKED) for row in report.tenants):
+        found.append(f"Consent to the automation: {summary(report.tenants)}")
     found += _changes(report)
     found += _why(report)
     due = sorted(report.certificates_due, key=lambda one: (one.days_left or 0, one.host))
@@ -73,7 +76,8 @@ def _why(report: Report) -> list[str]:
             continue
         entry = entries[one["hosts"][0]]
         said = next(each for each in (*entry["reasons"], *entry["attention"]) if cause(entry, each) == one["text"])
-        told.append(f"{entry['host']}: {said}")
+        # Of a long sentence the ids go first: its end says more than they do.
+        told.append(f"{entry['host']}: {said if len(said) < _LINE else one['text']}")
     rest = len(report.aggregates["causes"]) - len(told)
     return [*told, f"And {count(rest, 'more cause')} in the report."] if rest > 0 else told
 

@@ -75,7 +75,7 @@ def _host(report: Report, entry: dict[str, Any], since: str, limits: Limits) -> 
         "missing": shown_items(entry["consent"]["missing"], limits),
         "unneeded": shown_items(entry["consent"]["unneeded"], limits),
         "unmanaged": _pairs(entry["unmanaged"], limits),
-        "status": _pairs(entry["status"], limits),
+        "status": _pairs(_in_words(entry["status"]), limits),
         "remedies": _texts(entry["remedies"], limits),
         "since": since,
     }
@@ -85,6 +85,15 @@ def _host(report: Report, entry: dict[str, Any], since: str, limits: Limits) -> 
 def _texts(texts: list[str], limits: Limits) -> list[str]:
     # A sentence gets more room than a value: its end often holds what to do.
     return [shorten(visible(text), 3 * limits.characters) for text in texts[: limits.items]]
+
+
+def _in_words(status: dict[str, Any]) -> dict[str, Any]:
+    """The status with a word for what its names and values mean to a program."""
+    words = {True: "yes", False: "no"}
+    return {
+        "works" if name == "ok" else name: words[value] if isinstance(value, bool) else value
+        for name, value in status.items()
+    }
 
 
 def _pairs(mapping: dict[str, Any], limits: Limits) -> list[list[Any]]:

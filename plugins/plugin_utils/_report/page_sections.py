@@ -116,7 +116,7 @@ def tenants_section(report: Report) -> str:
     waiting = [row for row in report.tenants if row["state"] not in (READY, NOT_CHECKED)]
     others = [row for row in report.tenants if row["state"] in (READY, NOT_CHECKED)]
     rest = (
-        '<details class="as-table"><summary>The other tenants</summary>'
+        '<details class="as-table ready-tenants"><summary>The other tenants</summary>'
         f"{_consents(others, 'The other tenants')}</details>"
         if others
         else ""
@@ -157,7 +157,11 @@ def _consent_row(row: Mapping[str, Any]) -> str:
 
 
 def _tenant_name(name: str, tenant_id: str) -> str:
-    return f'{text_html(name)}<br><span class="quiet">{text_html(tenant_id)}</span>' if name else text_html(tenant_id)
+    return (
+        f'{text_html(name)}<span class="quiet tenant-id">{text_html(tenant_id)}</span>'
+        if name
+        else text_html(tenant_id)
+    )
 
 
 def sections_nav(sections: str) -> str:
@@ -190,7 +194,10 @@ def _permission_row(one: Mapping[str, Any]) -> str:
 
 def _tenants(tenants: Sequence[Mapping[str, Any]]) -> str:
     """Applications with the same permissions in one row: that is what tells the one that can do more."""
-    rows = [row for tenant in tenants for row in _tenant_rows(tenant)]
+    by_name = sorted(
+        tenants, key=lambda tenant: (tenant["tenant_name"].casefold() or tenant["tenant_id"], tenant["tenant_id"])
+    )
+    rows = [row for tenant in by_name for row in _tenant_rows(tenant)]
     if not rows:
         return ""
     return (

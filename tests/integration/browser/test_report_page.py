@@ -130,7 +130,7 @@ def test_the_columns_sort_both_ways_and_say_so(browser: Chromium, samples: Sampl
     browser.open(samples.small)
     page = browser.page
     names = [entry["host"] for entry in samples.report.hosts]
-    head = page.get_by_role("columnheader", name="PBX")
+    head = page.locator(".fleet").get_by_role("columnheader", name="PBX")
     head.get_by_role("button").click()
     assert rows(browser) == names
     assert head.get_attribute("aria-sort") == "ascending"

@@ -42,3 +42,11 @@ def test_each_failure_is_shown_once_without_its_json(small: Controller) -> None:
     assert done.output.count("FAILED") == 1
     assert '"error":' not in done.output
     assert "1 PBX: 1 failed" in done.output
+
+
+def test_a_failure_of_everybody_is_told_in_full_once(small: Controller) -> None:
+    done = small.play("tcx.m365.offboard", **FLEET)
+    hosts = small.lab.inventory["tcx"]["hosts"]
+    assert done.code != 0
+    assert done.output.count("offboard_confirm=true") == 1
+    assert done.output.count("the same as ") == len(hosts) - 1

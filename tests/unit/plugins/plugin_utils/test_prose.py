@@ -131,6 +131,9 @@ def test_totals_of_a_run() -> None:
     assert totals.summary(check_mode=True) == "4 PBXs: 1 to change, 1 unchanged, 2 failed"
     assert totals.plan() == "Plan: 1 to create, 1 to change, 0 to remove (on 1 PBX)."
     assert Totals().plan().startswith("No changes")
+    nobody = Totals()
+    nobody.add("a", {"failed": True, "msg": "No."})
+    assert nobody.plan() == "No plan: none of the PBXs could be checked."
 
 
 def test_a_later_success_does_not_hide_a_failure_and_a_later_look_no_change() -> None:

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stdout callback on results as Ansible hands them over: what was planned is not told as done, nor the other way round."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.plugins.callback import fleet
+
+CHANGES = [{"target": "settings", "field": "sign_in.enabled", "before": False, "after": True}]
+DONE = {"changed": True, "changes": CHANGES, "steps": {"settings": "changed"}}
+
+
+class Terminal:
+    """The callback with a display that keeps what it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lines: list[str] = []
+        self.callback = fleet.CallbackModule()
+        display = SimpleNamespace(
+            verbosity=0,
+            display=lambda text, **_more: self.lines.append(text),
+            banner=lambda text, **_more: self.lines.append(f"== {text}"),
+        )
+        monkeypatch.setattr(self.callback, "_display", display)
+        monkeypatch.setattr(self.callback, "get_option", lambda _name: True)
+        monkeypatch.setattr(fleet.Default, "v2_playbook_on_stats", lambda _self, _stats: None)
+
+    def result(
+        self, content: dict[str, Any], *, host: str = "acme", check_mode: bool = False, action: str = "x"
+    ) -> None:
+        task = SimpleNamespace(check_mode=check_mode, diff=False, action=action)
+        given = SimpleNamespace(result=content, task=task, host=SimpleNamespace(get_name=lambda: host))
+        failed = bool(content.get("failed"))
+        (self.callback.v2_runner_on_failed if failed else self.callback.v2_runner_on_ok)(given)
+
+    def end(self) -> str:
+        self.callback.v2_playbook_on_stats(None)
+        return "\n".join(self.lines)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    return Terminal(monkeypatch)
+
+
+def test_a_run_that_looks_first_and_writes_then_says_what_was_written(terminal: Terminal) -> None:
+    terminal.result(DONE, check_mode=True)
+    assert terminal.lines[0] == "# acme: 3CX settings will be changed"
+    terminal.result(DONE)
+    assert "# acme: 3CX settings changed" in terminal.lines
+    assert terminal.end().endswith("== PBXS\n1 PBX: 1 changed")
+
+
+def test_a_plan_counts_what_the_checks_before_it_have_stopped(terminal: Terminal) -> None:
+    terminal.result(
+        {"failed": True, "msg": "No answer.", "changes": [], "steps": {"pbx": "failed"}}, check_mode=True, host="bolt"
+    )
+    terminal.result(DONE, check_mode=True)
+    said = terminal.end()
+    assert "Plan: 0 to create, 1 to change, 0 to remove (on 1 PBX)." in said
+    assert said.endswith("2 PBXs: 1 to change, 1 failed")
+
+
+def test_the_same_failure_of_another_pbx_is_short(terminal: Terminal) -> None:
+    for host in ("acme", "bolt"):
+        terminal.result({"failed": True, "msg": "Say yes.", "changes": [], "steps": {}}, host=host)
+    assert terminal.lines == ["# acme: FAILED: Say yes.", "# bolt: FAILED: the same as acme"]
+
+
+def test_a_failure_on_the_controller_is_told_and_no_pbx(terminal: Terminal) -> None:
+    terminal.result({"failed": True, "msg": "tcx_url is missing.", "error": {"kind": "bad_input"}}, host="localhost")
+    assert terminal.end() == "# localhost: FAILED: tcx_url is missing."
+
+
+def test_a_message_is_lines_of_text_that_no_terminal_obeys(terminal: Terminal) -> None:
+    terminal.result({"msg": ["TENANT  NAME", "1  \x1b[2JContoso\nnext"]}, action="ansible.builtin.debug")
+    assert terminal.lines[0] == "TENANT  NAME"
+    assert "\x1b" not in "".join(terminal.lines)
+    assert len(terminal.lines) == 3
