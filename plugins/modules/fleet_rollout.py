@@ -134,6 +134,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+duration_s:
+  description: How long the steps on this PBX took, in seconds, with what was waited for.
+  returned: when the PBX was worked on
+  type: float
+  sample: 3.2
 steps:
   description:
     - What became of each step that was taken, in order, V(ok), V(changed) or V(failed).

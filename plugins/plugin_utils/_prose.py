@@ -215,7 +215,7 @@ def host_lines(host: str, result: Mapping[str, Any], *, check_mode: bool, detail
         lines.append(_indented(f"# {name}: no changes{f' ({verified})' if verified else ''}", "", "    "))
     elif verified and not check_mode:
         label = "verified" if _is_as_meant(result) else "status"
-        lines.append(_indented(f"{label}: {verified}", "    "))
+        lines.append(_indented(f"{label}: {', '.join([verified, *_facts(result)])}", "    "))
     lines += [_indented(f"note: {visible(str(note))}", "    ") for note in result.get("notes") or ()]
     return lines
 
@@ -253,6 +253,16 @@ def verified_line(result: Mapping[str, Any]) -> str:
     if result.get("version"):
         parts.append(_release(visible(str(result["version"])), visible(str(result.get("edition") or ""))))
     return ", ".join(parts)
+
+
+def _facts(result: Mapping[str, Any]) -> list[str]:
+    """By what a person finds the application again, and how long it took."""
+    found = []
+    if result.get("application_id"):
+        found.append(f"application {visible(str(result['application_id']))}")
+    if isinstance(result.get("duration_s"), (int, float)):
+        found.append(f"{result['duration_s']:.1f} s")
+    return found
 
 
 def _is_as_meant(result: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,7 @@ def one_host(
     :param announces: the work is done in this process.
     """
     known = read_variables(variables)
+    started = time.monotonic()
     recorder = Recorder(host, known, store, operation, announces=announces)
     ledger = Ledger(store, host)
 
@@ -78,7 +80,8 @@ def one_host(
         result = ledger.with_written(failure(_unforeseen.of(error)))
     if not check_mode and undoing.is_wanted(known, result, names):
         result = undoing.undone(host, known, run_task, recorder, result)
-    return {**result, "unknown_variables": known.unknown_entries()}
+    took = round(time.monotonic() - started, 1)
+    return {**result, "duration_s": took, "unknown_variables": known.unknown_entries()}
 
 
 class Fleet:

@@ -48,6 +48,11 @@ def test_what_was_done_says_so_and_what_was_verified() -> None:
     assert told[-1] == "    verified: Microsoft 365 works on the PBX, sign-in is ready, 3CX 20.0.10 Enterprise"
 
 
+def test_what_was_done_names_the_application_and_how_long_it_took() -> None:
+    told = lines({**WORKS, "changed": True, "changes": FIRST, "application_id": "1234", "duration_s": 3.25})
+    assert " ".join(" ".join(told).split()).endswith("3CX 20.0.10 Enterprise, application 1234, 3.2 s")
+
+
 def test_a_pbx_without_changes_is_one_line() -> None:
     told = lines({**WORKS, "changed": False, "changes": []})
     assert told == ["# acme: no changes (Microsoft 365 works on the PBX, sign-in is ready, 3CX 20.0.10 Enterprise)"]
