@@ -41,7 +41,7 @@ options:
     version_added: 2.0.0
   shared_certificates:
     description:
-      - SHA-1 thumbprints of the certificates of other PBXs that use the same application. Other certificates are known only if
+      - SHA-1 thumbprints of the certificates of other PBXs that use the same application; they are never removed. Other certificates are known only if
         O(certificates) has them, or if they carry the mark of this collection and the automation registered the application.
     type: list
     elements: str
@@ -53,6 +53,12 @@ options:
         another one in its place. It counts with O(require_evidence=true).
     type: bool
     default: false
+    version_added: 2.0.0
+  deleted_app_id:
+    description:
+      - Application (client) ID of an application that was deleted when this PBX was offboarded from this controller. It is restored
+        if it carries the mark of the PBX and its certificate or redirect URI, and nothing else leads to an application.
+    type: str
     version_added: 2.0.0
   grants:
     description:

@@ -191,3 +191,40 @@ def test_a_renamed_host_is_told_that_it_was_another(made: Ground) -> None:
     other = made.run("rollback", "neighbor", snapshot="latest").results["neighbor"]
     assert not other.get("failed")
     assert "has changed nothing on this PBX" in other["notes"][0]
+
+
+@pytest.mark.parametrize("how", ["offboard", "rotate_certificate", "rollback"])
+def test_a_certificate_of_two_pbxs_stays_while_one_of_them_signs_in_with_it(
+    made: Ground, tmp_path: Path, how: str
+) -> None:
+    """One key pair at two PBXs is no good idea, and nobody who shares an application by intent is stopped for it."""
+    neighbor, pair = made.pbx("neighbor"), ca.key_pair_of(made.world, made.pbx())
+    former, neighbor.key_pair = neighbor.key_pair, pair
+    found = made.application("neighbor")
+    assert found is not None
+    try:
+        made.variables = {"entra_app_unique_name": found["uniqueName"]}
+
+        def play(operation: str, host: str, **variables: Any) -> None:
+            run = Run.begin(
+                {"tcx": {"vars": {}, "hosts": made.hosts()}},
+                [host],
+                tmp_path / f"{operation}-{host}-{len(list(tmp_path.iterdir()))}",
+                snapshot_dir=str(made.directory / "snapshots"),
+                **variables,
+            )
+            result = run.operation(operation)[host]
+            assert not result.get("failed"), result["msg"]
+
+        play("rollout", "neighbor")
+        play("rollout", TARGET)
+        assert made.signs_in()
+        if how == "rotate_certificate":
+            ca.new_key_pair(made.world, made.pbx())
+            play(how, TARGET)
+            made.world.clock.advance(15 * 86400)
+        play(how, TARGET, offboard_confirm=True, snapshot="latest")
+        assert made.signs_in("neighbor")
+        assert made.signs_in() == (how == "rotate_certificate")
+    finally:
+        neighbor.key_pair = former

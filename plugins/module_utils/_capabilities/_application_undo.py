@@ -39,6 +39,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import normalized_thumbprint
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Permission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound, NotOurs
@@ -53,7 +54,8 @@ _STATE = (application_plan.APPLICATION, "state")
 def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
     """Undo what ``undo`` lists."""
     params = task.params
-    listed = entries(params["undo"], application_undo.KINDS)
+    shared = [normalized_thumbprint(each) for each in params["shared_certificates"] or ()]
+    listed = application_undo.without_shared(entries(params["undo"], application_undo.KINDS), shared)
     catalogs = Catalogs(client)
     requests = _requests(listed)
     key = Key(app_id=desired.key.app_id) if desired.key.app_id else Key(unique_name=desired.key.unique_name)

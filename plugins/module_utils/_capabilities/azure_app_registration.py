@@ -372,7 +372,10 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
         lock=params["service_principal_lock"],
         certificates=None if given is None else _parsed(given),
         certificates_exclusive=params["certificates_exclusive"],
-        keep=frozenset(certificates.normalized_thumbprint(each) for each in params["certificates_keep"]),
+        keep=frozenset(
+            certificates.normalized_thumbprint(each)
+            for each in (*params["certificates_keep"], *(params["shared_certificates"] or ()))
+        ),
         prune_expired=params["certificates_prune_expired"],
         prune_duplicates=params["certificates_prune_duplicates"],
         overlap_days=overlap,

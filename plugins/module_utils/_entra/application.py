@@ -128,7 +128,7 @@ class Desired:
     :param uris: options of :data:`URI_LISTS`.
     :param claims: options of :data:`CLAIM_LISTS` -> list of claims in Graph's shape.
     :param lock: options of :data:`LOCK`.
-    :param keep: thumbprints that an exclusive list of certificates leaves alone.
+    :param keep: thumbprints that an exclusive list of certificates leaves alone, with those that other PBXs sign in with.
     :param overlap_days: how long a new certificate must have been there before an older one of ours is retired.
     :param owners: object ids.
     :param service_principal: ``enabled``, ``assignment_required``, ``visible``.

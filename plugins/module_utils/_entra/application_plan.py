@@ -192,7 +192,11 @@ def _plan_leaving(desired: Desired, application: Json) -> Plan:
     stakes = ownership.stakes(application, pbx, own)
     wanted = dict(application)
     keys = list(application.get("keyCredentials") or ())
-    kept = [entry for entry in keys if not ownership.is_own_certificate(entry, pbx, stakes, own)]
+    kept = [
+        entry
+        for entry in keys
+        if thumbprint_of(entry) in desired.keep or not ownership.is_own_certificate(entry, pbx, stakes, own)
+    ]
     if len(kept) != len(keys):
         details = key_plan.difference(keys, kept)
         plan.changes.append(Change(APPLICATION, "certificates", _names_of(keys), _names_of(kept), details=details))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
@@ -120,6 +121,18 @@ def plan(
     _owners(undo, by_key.get((APPLICATION, "owners")), observed)
     _principal(undo, by_key, observed, back=back)
     return undo
+
+
+def without_shared(entries: Sequence[Entry], shared: Sequence[str]) -> list[Entry]:
+    """The entries without the certificates that other PBXs sign in with: whoever added those, they stay."""
+    if any((each.target, each.field, each.after) == (APPLICATION, "state", "present") for each in entries):
+        return list(entries)  # what remains of an application that was made is decided as a whole
+    return [
+        replace(each, after=[name for name in each.after or () if name in (each.before or ()) or name not in shared])
+        if (each.target, each.field) == (APPLICATION, "certificates")
+        else each
+        for each in entries
+    ]
 
 
 def labels(entries: Sequence[Entry]) -> dict[str, list[str]]:

@@ -86,11 +86,16 @@ def undecided(identities: Mapping[str, Identity]) -> list[str]:
 
 
 def neighbors(identities: Mapping[str, Identity]) -> dict[str, list[str]]:
-    """By host, the thumbprints that the inventory has for other hosts of the same tenant and the same application."""
-    shared: dict[tuple[str, str], set[str]] = {}
-    for each in identities.values():
-        shared.setdefault(_place(each), set()).update(each.thumbprints)
-    others = {host: sorted(shared[_place(each)] - each.thumbprints) for host, each in identities.items() if each.tenant}
+    """By host, the thumbprints that the inventory has for other hosts of the same tenant and the same application; one that
+    it has for the host as well is the other's all the same."""
+    hosts: dict[tuple[str, str], list[str]] = {}
+    for host, each in identities.items():
+        hosts.setdefault(_place(each), []).append(host)
+    others = {
+        host: sorted({one for other in hosts[_place(each)] if other != host for one in identities[other].thumbprints})
+        for host, each in identities.items()
+        if each.tenant and len(hosts[_place(each)]) > 1
+    }
     return {host: found for host, found in others.items() if found}
 
 

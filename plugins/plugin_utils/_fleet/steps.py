@@ -268,6 +268,7 @@ def _delete(work: Work) -> dict[str, Any]:
         state="absent",
         purge=variables.get("offboard_purge"),
         force=variables.get("entra_app_force"),
+        shared_certificates=list(work.neighbors),
         **arguments_of.removal_identity(variables),
     )
     return arguments

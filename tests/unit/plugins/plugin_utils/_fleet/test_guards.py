@@ -167,6 +167,8 @@ def test_neighbors_are_those_with_one_application_in_one_tenant() -> None:
         "nowhere": host("", "3cx-shared", "EE"),
     }
     assert neighbors(fleet) == {"one": ["BB"], "two": ["AA"]}
+    fleet["three"] = host("t", "3cx-shared", "AA")
+    assert neighbors(fleet) == {"one": ["AA", "BB"], "two": ["AA"], "three": ["AA", "BB"]}
 
 
 GUID_OF_ACME, GUID_OF_BOLT = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
