@@ -114,6 +114,20 @@ def test_foreign_credentials_and_required_assignment_need_attention() -> None:
     assert found["application.enabled"]["result"] == "fail"
 
 
+def test_a_disabled_application_is_drift_and_a_failed_control() -> None:
+    change = {"target": "service_principal", "field": "enabled", "before": False, "after": True}
+    application = {**HEALTHY["application"], "changes": [change], "service_principal": {"enabled": False}}
+    taken = Taken({**HEALTHY, "application": application})
+    taken.arguments.update(ARGUMENTS)
+    found = host_result("acme", {}, taken)
+    assert found.verdict == "drifted"
+    assert found.reasons == [
+        "The application's service principal, which signing in needs, is switched off, which differs from the desired value."
+    ]
+    control = next(each for each in found.controls if each["id"] == "application.enabled")
+    assert (control["desired"], control["found"], control["result"]) == (True, False, "fail")
+
+
 def test_a_sign_in_that_would_not_work_is_broken_with_its_remedy_once() -> None:
     entra = {"ok": False, "verdict": "application_disabled", "message": "AADSTS7000112", "remedy": "Enable it."}
     taken = Taken({**HEALTHY, "sign_in": {"ok": False, "entra": entra, "pbx": {"ok": True}}})
