@@ -110,8 +110,8 @@
 
   function credentials(host) {
     const owners = { this_pbx: "this PBX", other_pbx: "another PBX", foreign: "not in the inventory" };
-    const rows = host.credentials.map((one) => el("tr", null, el("td", null, one.kind), el("td", null, bdi(one.name || "unnamed")),
-      el("td", null, one.expires || "never"), el("td", { class: one.owner === "foreign" ? "overdue-text" : "" }, owners[one.owner] || "")));
+    const rows = host.credentials.map((one) => el("tr", null, el("td", { class: "whole" }, one.kind), el("td", null, bdi(one.name || "unnamed")),
+      el("td", { class: "whole" }, one.expires || "never"), el("td", { class: one.owner === "foreign" ? "overdue-text" : "" }, owners[one.owner] || "")));
     const head = el("tr", null, ...["Kind", "Name", "Expires", "Whose"].map((name) => el("th", { scope: "col" }, name)));
     return block("Credentials of the application", false, el("table", { class: "certs" }, el("thead", null, head), el("tbody", null, ...rows)));
   }
