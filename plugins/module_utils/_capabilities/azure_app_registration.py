@@ -29,6 +29,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     certificates,
     declared,
     key_plan,
+    ownership,
     policy,
     redirect_uris,
     rights,
@@ -262,7 +263,7 @@ def _values(
     return {
         **application_view.ids(final),
         "tenant_id": client.tenant_id,
-        "admin_consent_url": _consent_url(client, final),
+        "admin_consent_url": _consent_url(client, desired, final),
         "certificates": application_view.certificate_list(final.application, now, thumbprints),
         "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
         "unmanaged": application_view.unmanaged(desired, final, now, catalogs.known),
@@ -272,12 +273,11 @@ def _values(
     }
 
 
-def _consent_url(client: GraphClient, final: Observed) -> str:
+def _consent_url(client: GraphClient, desired: Desired, final: Observed) -> str:
     """Where an administrator consents to what the application declares; empty while it has no id."""
     app_id = str((final.application or {}).get("appId") or PENDING)
-    uris = dig(final.application, "web.redirectUris") or [""]
-    endpoints = client.connection.endpoints
-    return "" if app_id == PENDING else endpoints.admin_consent_url(client.tenant_id, app_id, str(uris[0]))
+    uri = ownership.return_uri(final.application or {}, desired.pbx)
+    return "" if app_id == PENDING else client.connection.endpoints.admin_consent_url(client.tenant_id, app_id, uri)
 
 
 def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: GraphClient) -> None:

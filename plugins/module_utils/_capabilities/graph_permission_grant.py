@@ -92,7 +92,7 @@ def run(task: Task) -> Outcome:
             delegated=[each for each in found if each.kind == names.DELEGATED],
         )
 
-    rights_of = Rights(client, reader, reported_only=task.check_mode)
+    rights_of = Rights(client, reader, reported_only=task.check_mode, pbx=pbx_of(params))
     grants = Grants(
         reader,
         desired,
@@ -169,22 +169,27 @@ class Rights:
     :ivar missing: what is.
     """
 
-    def __init__(self, client: GraphClient, reader: GrantReader, *, reported_only: bool) -> None:
+    def __init__(
+        self, client: GraphClient, reader: GrantReader, *, reported_only: bool, pbx: ownership.Pbx | None
+    ) -> None:
         self._client = client
+        self._pbx = pbx
         self._reader = reader
         self.reported_only = reported_only
         self.missing: MissingRight | None = None
 
     def check(self, desired: DesiredGrant, plan: Plan) -> None:
         try:
-            _require_rights(self._client, self._reader, desired, plan)
+            _require_rights(self._client, self._reader, desired, plan, self._pbx)
         except MissingRight as error:
             self.missing = error
             if not self.reported_only:
                 raise
 
 
-def _require_rights(client: GraphClient, reader: GrantReader, desired: DesiredGrant, plan: Plan) -> None:
+def _require_rights(
+    client: GraphClient, reader: GrantReader, desired: DesiredGrant, plan: Plan, pbx: ownership.Pbx | None
+) -> None:
     token = client.tokens.get()
     kinds = grant_plan.kinds_written(plan)
     needed = {
@@ -193,15 +198,15 @@ def _require_rights(client: GraphClient, reader: GrantReader, desired: DesiredGr
     }
     for kind, any_of in needed.items():
         if kind in kinds and rights.lacking(token, any_of):
-            url = "" if desired.absent else _consent_url(client, reader, desired)
+            url = "" if desired.absent else _consent_url(client, reader, desired, pbx)
             rights.require(token, any_of, "grant permissions", desired.app_id, url)
     if "state" in plan.changed_fields("service_principal"):
         rights.require(token, rights.WRITE_APPLICATIONS, "create the service principal", desired.app_id)
 
 
-def _consent_url(client: GraphClient, reader: GrantReader, desired: DesiredGrant) -> str:
-    uris = ((reader.application or {}).get("web") or {}).get("redirectUris") or [""]
-    return client.connection.endpoints.admin_consent_url(client.tenant_id, desired.app_id, str(uris[0]))
+def _consent_url(client: GraphClient, reader: GrantReader, desired: DesiredGrant, pbx: ownership.Pbx | None) -> str:
+    uri = ownership.return_uri(reader.application or {}, pbx)
+    return client.connection.endpoints.admin_consent_url(client.tenant_id, desired.app_id, uri)
 
 
 def _values(task: Task, grants: Grants, done: Reconciled[Granted]) -> dict[str, Any]:

@@ -140,6 +140,16 @@ def redirect_uris(application: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def return_uri(application: Mapping[str, Any], pbx: Pbx | None) -> str:
+    """Where an administrator gets to after a consent: a redirect URI of the PBX that the task works for, and of nobody else.
+
+    Empty where there is none; without a PBX the first one, as the task itself lists them.
+    """
+    web = application.get("web")
+    uris = [str(uri) for uri in (web.get("redirectUris") if isinstance(web, Mapping) else None) or ()]
+    return next((uri for uri in uris if pbx is None or pbx.owns_uri(uri)), "")
+
+
 def has_entries_of(application: Mapping[str, Any], pbx: Pbx, own: Iterable[str] = ()) -> bool:
     """Whether an application has a certificate that the inventory names for this PBX, or a redirect URI of it."""
     wanted = frozenset(own)

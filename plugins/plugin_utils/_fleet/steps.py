@@ -32,14 +32,15 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import Miss
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import (
+    advice,
     captured,
     license_step,
     moves,
     rollback_step,
     rotation,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back, usable
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.resume_step import (
     KEY_UNKNOWN,
@@ -222,6 +223,7 @@ def _retired(work: Work, found: Result) -> Result:
 
 def _configured(work: Work, found: Result) -> Result:
     """The same for what an exclusive list of certificates has taken away from a PBX."""
+    found = advice.careful(work, found)
     application = work.result("application")
     unhealthy = (found.get("error") or {}).get("kind") == "unhealthy"
     if work.check_mode or not unhealthy:
@@ -415,6 +417,7 @@ _STEPS = (
         needs=("pbx",),
         wanted=lambda work: work.is_set("sso_verify_enabled", default=True),
         when=_probed,
+        finish=advice.careful,
     ),
     Step(
         "directory",

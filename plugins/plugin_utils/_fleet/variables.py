@@ -27,6 +27,7 @@ from ansible.template import Templar
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import READ_VARIABLES, Reading, read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._entra_connection import tenant_id_of
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import rendered
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
@@ -306,7 +307,16 @@ def _read(found: Variables, name: str, value: Any) -> Any:
     found.problems += [rendered(problem, {known.option: name}) for problem in reading.problems]
     if read is not None and not reading.problems:
         found.problems += _problems_of_id(known.option, name, str(read))
+        found.problems += _problems_of_names(name, read)
     return None if read in ({}, []) else read
+
+
+def _problems_of_names(name: str, read: Any) -> list[str]:
+    """A name that cannot be one would be passed over, and the PBX that has it refused without a word of it."""
+    if name != "tcx_fqdn" or not isinstance(read, list):
+        return []
+    strange = [str(each) for each in read if not authorities("", [str(each)])]
+    return [f"{name} {each!r} is no host name; give pbx.example.com or pbx.example.com:5001" for each in strange]
 
 
 def _problems_of_id(option: str, name: str, value: str) -> list[str]:

@@ -158,3 +158,12 @@ def test_permissions_of_a_shared_application_are_not_taken_away() -> None:
     shared = plans.plan_present(desired, _there(requiredResourceAccess=access), NOW)
     after = plans.simulate(_there(), shared).application or {}
     assert len(after["requiredResourceAccess"][0]["resourceAccess"]) == 2
+
+
+def test_an_administrator_gets_back_to_the_pbx_after_a_consent_and_to_nobody_else() -> None:
+    own, other = "https://acme.example.com:5001/oauth2office2", "https://evil.example/cb"
+    pbx = Pbx.of("https://acme.example.com:5001")
+    assert ownership.return_uri({"web": {"redirectUris": [other, own]}}, pbx) == own
+    assert ownership.return_uri({"web": {"redirectUris": [other]}}, pbx) == ""
+    assert ownership.return_uri({"web": {"redirectUris": [other, own]}}, None) == other
+    assert ownership.return_uri({"web": None}, None) == ownership.return_uri({}, pbx) == ""

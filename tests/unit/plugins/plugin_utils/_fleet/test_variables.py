@@ -214,3 +214,11 @@ def test_the_guide_is_a_profile() -> None:
     known = {**LITTLE, "entra_app_permissions_profile": "guide"}
     assert arguments_of.permissions(known) == ["User.Read.All", "Calendars.Read", "Contacts.Read", "Mail.Send"]
     assert arguments_of.features(known) is None
+
+
+@pytest.mark.parametrize("name", ["https://a.example", "*.evil.example", "a b", "a.example:x", "a.example/", "u@a.example"])
+def test_a_further_name_of_a_pbx_that_can_be_none_is_told(name: str) -> None:
+    (problem,) = read_variables({"tcx_fqdn": [name]}).problems
+    assert "tcx_fqdn" in problem
+    assert "no host name" in problem
+    assert not read_variables({"tcx_fqdn": "localhost, pbx.example:5001"}).problems
