@@ -40,6 +40,7 @@ EXCLUSIVE = {
 }
 HARSH = {
     **EXCLUSIVE,
+    "entra_app_force": True,
     "offboard_confirm": True,
     "offboard_purge": True,
     "sso_verify_people": True,

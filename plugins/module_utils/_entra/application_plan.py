@@ -101,14 +101,16 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
     if observed.application is None and not (purge and observed.deleted is not None):
         return plan
     entity = observed.application or observed.deleted or {}
-    if not (observed.marked or desired.force):
+    forced = _may_force_removal(desired)
+    if not (observed.marked or forced):
         raise NotOurs(
             f"it does not carry the tag {MARK}",
             tried="delete an application",
             target=desired.key.text(),
-            remedy="Check that it is the right one, then set O(force): true.",
+            remedy="Check that it is the right one, then set O(force): true"
+            + ("." if desired.pbx is None or desired.stated else " and state it in entra_app_app_id."),
         )
-    if desired.pbx is not None and not desired.force:
+    if desired.pbx is not None and not forced:
         if _has_left(desired, entity):
             return plan
         _check_membership(desired, entity)
@@ -129,10 +131,15 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
     return plan
 
 
+def _may_force_removal(desired: Desired) -> bool:
+    """``force`` is meant for an application that the operator names: a PBX, or a name, would else choose what it deletes."""
+    return desired.force and (desired.pbx is None or desired.stated)
+
+
 def others_in(desired: Desired, observed: Observed) -> list[str]:
     """Who else uses an application that a PBX leaves, in words; nobody else: it may be deleted."""
     application, pbx = observed.application or {}, desired.pbx
-    if pbx is None or desired.force:
+    if pbx is None or _may_force_removal(desired):
         return []
     found = ownership.stakes(application, pbx, [each.thumbprint for each in desired.certificates or ()]).others()
     if ownership.is_adopted(application):

@@ -216,7 +216,9 @@ def test_the_guide_is_a_profile() -> None:
     assert arguments_of.features(known) is None
 
 
-@pytest.mark.parametrize("name", ["https://a.example", "*.evil.example", "a b", "a.example:x", "a.example/", "u@a.example"])
+@pytest.mark.parametrize(
+    "name", ["https://a.example", "*.evil.example", "a b", "a.example:x", "a.example/", "u@a.example"]
+)
 def test_a_further_name_of_a_pbx_that_can_be_none_is_told(name: str) -> None:
     (problem,) = read_variables({"tcx_fqdn": [name]}).problems
     assert "tcx_fqdn" in problem
