@@ -79,7 +79,7 @@ class Reading:
         known = {alias: option for name, option in spec.items() for alias in (name, *option.get("aliases", ()))}
         unknown = [name for name in values if name not in known]
         if unknown:
-            self.problems.append(_unsupported(unknown, sorted(known), path))
+            self.problems.append(_unsupported(unknown, sorted(known), path, _nested(spec)))
         for name, option in known.items():
             if name not in values:
                 continue
@@ -269,10 +269,29 @@ def _without_fallbacks(spec: Spec) -> dict[str, dict[str, Any]]:
     return {name: {key: value for key, value in option.items() if key != "fallback"} for name, option in spec.items()}
 
 
-def _unsupported(unknown: Sequence[str], known: Sequence[str], path: str) -> str:
+_MANY = 3
+"""So many places of one name say nothing."""
+
+
+def _nested(spec: Spec) -> dict[str, list[str]]:
+    """The dotted places of the options one level deeper, by their own names."""
+    found: dict[str, list[str]] = {}
+    for name, option in spec.items():
+        for inner in option.get("options") or () if option.get("type") == "dict" else ():
+            found.setdefault(str(inner), []).append(f"{name}.{inner}")
+    return found
+
+
+def _unsupported(unknown: Sequence[str], known: Sequence[str], path: str, nested: Mapping[str, Sequence[str]]) -> str:
+    """:param nested: options of the dictionaries among the known ones, where a name that stands one level too high belongs."""
+
+    def hint(name: str) -> str:
+        deeper = nested.get(name, ())
+        return f"; did you mean {' or '.join(deeper)}?" if 0 < len(deeper) < _MANY else did_you_mean(name, known)
+
     kind = "key" if path else "parameter"
     where = f" in {marked(path.rstrip('.'))}" if path else ""
-    said = ", ".join(f"{name!s}{did_you_mean(str(name), known)}" for name in unknown)
+    said = ", ".join(f"{name!s}{hint(str(name))}" for name in unknown)
     end = "" if said.endswith("?") else "."
     return f"Unsupported {kind}{'s' if len(unknown) > 1 else ''}{where}: {said}{end} Supported: {', '.join(known)}"
 

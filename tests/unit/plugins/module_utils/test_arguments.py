@@ -159,3 +159,9 @@ def test_every_secret_is_known() -> None:
 def test_all_mistakes_stand_in_one_message() -> None:
     said = refusal(wait="maybe", user_sync={"photo": "perhaps"}, sign_in=True)
     assert all(word in said for word in ("wait must be", "user_sync.photo must be", "sign_in must be"))
+
+
+def test_an_option_that_stands_one_level_too_high_is_told_where_it_belongs() -> None:
+    assert "photo; did you mean user_sync.photo?" in refusal(photo=True)
+    assert "applicaton_id; did you mean application_id?" in refusal(applicaton_id="x")
+    assert "did you mean" not in refusal(enabled=True), "so many have it that none is meant"
