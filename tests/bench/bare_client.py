@@ -6,8 +6,9 @@
 
 Usage: bare_client.py SCRIPT CA_BUNDLE CONCURRENCY
 
-The script is JSON: for each host a list of {service, method, url, form | json}. An answer to a request whose path ends in
-/token gives the bearer token of the following calls to the services in its `for` list. Prints what was answered, as JSON.
+The script is JSON: for each host a list of {service, method, url, form | json}, perhaps with the services that the token in the
+answer is for, with a wait in seconds, and with what is to be learned from the answer: a text, and the place in the answer of what
+stands in for it in the following calls. Prints what was answered, as JSON.
 """
 
 from __future__ import annotations
@@ -32,17 +33,45 @@ async def main(script: list[list[dict[str, Any]]], bundle: str, concurrency: int
 
         async def host(calls: list[dict[str, Any]]) -> None:
             tokens: dict[str, str] = {}
+            known: dict[str, str] = {}
             async with gate:
                 for call in calls:
-                    statuses[str(await _send(session, call, tokens))] += 1
+                    await asyncio.sleep(call.get("wait", 0))
+                    statuses[str(await _send(session, _renamed(call, known), tokens, known))] += 1
 
         await asyncio.gather(*(host(calls) for calls in script))
     return dict(statuses)
 
 
-async def _send(session: aiohttp.ClientSession, call: dict[str, Any], tokens: dict[str, str]) -> int:
+def _renamed(call: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """The call with the ids of this run in place of the recorded ones."""
+    if not known:
+        return call
+    text = json.dumps(call)
+    for recorded, found in known.items():
+        text = text.replace(recorded, found)
+    return {**json.loads(text), "learn": call.get("learn", ())}
+
+
+def _learn(call: dict[str, Any], body: Any, known: dict[str, str]) -> None:
+    for recorded, place in call.get("learn", ()):
+        value = body
+        try:
+            for step in place:
+                if isinstance(step, int):  # answers of a batch come in any order
+                    value = next(each for each in value if each["id"] == str(step))
+                else:
+                    value = value[step]
+            known[recorded] = value
+        except (KeyError, TypeError, StopIteration):
+            continue  # this run got another answer; the counts of statuses say so
+
+
+async def _send(
+    session: aiohttp.ClientSession, call: dict[str, Any], tokens: dict[str, str], known: dict[str, str]
+) -> int:
     token = tokens.get(call["service"])
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **call.get("headers", {})}
     content: dict[str, Any] = {"data": call.get("form"), "json": call.get("json")}
     try:
         where = {"method": call["method"], "url": call["url"], "allow_redirects": False}
@@ -50,6 +79,7 @@ async def _send(session: aiohttp.ClientSession, call: dict[str, Any], tokens: di
             body = json.loads(await answer.read()) if "json" in answer.content_type else {}
             for service in call.get("token_for", ()):
                 tokens[service] = (body.get("Token") or body).get("access_token", "")
+            _learn(call, body, known)
             return answer.status
     except (aiohttp.ClientError, TimeoutError):
         return 0

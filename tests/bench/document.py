@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import budgets
 import plot
 from _paths import HERE, REPOSITORY
 
@@ -23,7 +24,13 @@ ORDER = (
     "compliance",
     "bare client",
     "first rollout",
+    "bare first rollout",
     "no-change rollout",
+    "bare no-change rollout",
+    "one PBX",
+    "empty task",
+    "without slow PBXs",
+    "with slow PBXs",
     "in process",
     "plain modules",
     "azure.azcollection",
@@ -31,6 +38,12 @@ ORDER = (
 NAMES = {
     "compliance": "compliance run",
     "bare client": "bare asynchronous client, the same calls",
+    "bare first rollout": "bare asynchronous client, the calls of a first rollout",
+    "bare no-change rollout": "bare asynchronous client, the calls of a no-change rollout",
+    "one PBX": "rollout of one PBX without a change",
+    "empty task": "`ansible-playbook` with one empty task",
+    "without slow PBXs": "compliance run without slow PBXs",
+    "with slow PBXs": "compliance run, 5 % of the PBXs answer after 20 s",
     "in process": "no-change rollout of these PBXs alone",
     "plain modules": "the same as plain modules",
     "azure.azcollection": "azure.azcollection with `ansible.builtin.uri`",
@@ -67,6 +80,7 @@ def write(results: Mapping[str, Any]) -> str:
     """Write both files; returns the ratios and the table for the terminal."""
     figures = Figures(results["series"])
     shown = {
+        "budgets": budgets.table(figures),
         "ratios": ratios(figures),
         "table": table(figures),
         "settings": forks(figures),
@@ -79,7 +93,7 @@ def write(results: Mapping[str, Any]) -> str:
     DOCUMENT.write_text(text, encoding="utf-8")
     if len(figures.sizes("compliance")) > 1:
         GROWTH.write_text(growth(figures), encoding="utf-8")
-    return "\n\n".join((shown["ratios"], shown["table"], shown["machine"], shown["loads"]))
+    return "\n\n".join((shown["budgets"], shown["ratios"], shown["table"], shown["machine"], shown["loads"]))
 
 
 def ratios(figures: Figures) -> str:

@@ -17,6 +17,7 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from environments import BUILD, main_core
 from subjects import CONCURRENCY, FORKS, FORKS_OF_MODULES, TROUBLE, Bench, Figure
 
 STORE = BUILD / "bench" / "results.json"
-PARTS = ("rollout", "compliance", "peers", "forks")
+PARTS = ("rollout", "compliance", "one", "slow", "peers", "forks")
+SLOW_PERCENT, SLOW_S = 5, 20.0
 SETTINGS = ((1, "linear"), (5, "linear"), (25, "linear"), (50, "linear"), (5, "free"), (5, "host_pinned"))
 
 
@@ -37,7 +39,7 @@ def main() -> int:
     results = Results(options)
     if not options.write:
         for part in options.only or PARTS:
-            {"rollout": rollouts, "compliance": sweeps, "peers": peers, "forks": settings}[part](options, results)
+            MEASURES[part](options, results)
     text = document.write(results.found)
     print(text)
     print(f"written: {document.DOCUMENT.relative_to(REPOSITORY)}", file=sys.stderr)
@@ -57,6 +59,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--modules-at", type=int, default=24, help="PBXs for the plain modules")
     parser.add_argument("--azcollection-at", type=int, default=6, help="PBXs for azure.azcollection; 0 leaves it out")
     parser.add_argument("--forks-at", type=int, default=100, help="PBXs for the comparison of forks and strategies")
+    parser.add_argument("--slow-at", type=int, default=200, help="PBXs for the comparison with slow ones")
     parser.add_argument("--only", action="append", choices=PARTS, help="measure these parts only")
     parser.add_argument("--write", action="store_true", help="measure nothing, write the document again")
     return parser.parse_args()
@@ -128,12 +131,17 @@ def rollouts(options: argparse.Namespace, results: Results) -> None:
     """First rollout and a second one that changes nothing, on a fresh lab each time."""
     for size in options.rollouts:
         first, again = f"first rollout/{size}", f"no-change rollout/{size}"
-        results.begin(first, again)
+        bare_first, bare_again = f"bare first rollout/{size}", f"bare no-change rollout/{size}"
+        results.begin(first, again, bare_first, bare_again)
         largest = size == max(options.rollouts)
         for run in range(options.runs_of_largest if largest else options.runs):
             with Bench.start(size, options.latency_ms, seed=run) as bench:
                 results.add(first, bench.rollout())
+                log = bench.recorded()
                 results.add(again, bench.rollout())
+                results.add(bare_again, bench.bare())
+                bench.forget()
+                results.add(bare_first, bench.bare(log))
 
 
 def sweeps(options: argparse.Namespace, results: Results) -> None:
@@ -147,6 +155,32 @@ def sweeps(options: argparse.Namespace, results: Results) -> None:
             for _run in range(options.runs):
                 results.add(ours, bench.compliance())
                 results.add(bare, bench.bare())
+
+
+def single(options: argparse.Namespace, results: Results) -> None:
+    """One PBX without a change, beside a playbook that does nothing for it."""
+    results.begin("one PBX/1", "empty task/1")
+    with Bench.start(2, options.latency_ms, **dict.fromkeys(TROUBLE, 0)) as bench:
+        bench.prepare()
+        bench.one(empty=False)  # what Python has compiled is there from now on
+        for _run in range(options.runs):
+            results.add("one PBX/1", bench.one(empty=False))
+            results.add("empty task/1", bench.one(empty=True))
+
+
+def slow(options: argparse.Namespace, results: Results) -> None:
+    """Compliance with and without 5 % of PBXs that answer their sign-in after 20 s: until the others are done."""
+    size = options.slow_at
+    results.begin(f"without slow PBXs/{size}", f"with slow PBXs/{size}")
+    with Bench.start(size, options.latency_ms) as bench:
+        bench.prepare()
+        bench.drift()
+        for _run in range(options.runs):
+            figure = bench.compliance()
+            results.add(f"without slow PBXs/{size}", replace(figure, others=bench.others_wall([])))
+            with bench.slow(SLOW_PERCENT, SLOW_S) as hosts:
+                figure = bench.compliance()
+                results.add(f"with slow PBXs/{size}", replace(figure, others=bench.others_wall(hosts)))
 
 
 def peers(options: argparse.Namespace, results: Results) -> None:
@@ -174,6 +208,15 @@ def settings(options: argparse.Namespace, results: Results) -> None:
             for (forks, strategy), name in names.items():
                 results.add(name, bench.rollout(forks=forks, strategy=strategy))
 
+
+MEASURES = {
+    "rollout": rollouts,
+    "compliance": sweeps,
+    "one": single,
+    "slow": slow,
+    "peers": peers,
+    "forks": settings,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -36,6 +36,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
             f"--{name.replace('_', '-')}", type=float, default=0, metavar="PERCENT", help=_TROUBLE[name]
         )
     parser.add_argument("--seed", type=int, default=None, help="another seed gives other ids, secrets and trouble")
+    parser.add_argument(
+        "--keep-bodies", type=int, default=100, metavar="PBXS", help="up to which size the log has what was sent"
+    )
     parser.add_argument("--latency-ms", type=float, default=0, help="delay of every answer to a client")
     parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="position of an assumption")
     parser.add_argument("--port-base", type=int, default=0, help="first of consecutive ports (default: free ones)")
@@ -82,7 +85,7 @@ def _built(options: argparse.Namespace) -> World:
     world.switches.update(dict(_switch(text) for text in options.switch))
     if options.permissions and world.automation is not None:
         graph.set_permissions(world, world.automation, [each.strip() for each in options.permissions.split(",")])
-    world.log.keep_bodies = len(world.pbxs) <= 100
+    world.log.keep_bodies = len(world.pbxs) <= options.keep_bodies
     return world
 
 
