@@ -40,6 +40,7 @@ def test_one_fork_is_enough_for_all(small: Controller) -> None:
     assert done.code == 0, done.output
     assert done.changed() == ALL
     assert all(f"changed: [{host}]" in done.output for host in ALL)
+    assert [done.recap[host]["ok"] for host in ALL] == [2, 1, 1], "the check is a task of the first host alone"
 
 
 @pytest.mark.smoke
@@ -63,6 +64,18 @@ def test_too_many_failures_of_the_look_stop_the_rollout_before_anything_is_writt
     assert done.failed() == ["berlin", "munich"]
     assert done.changed() == []
     assert small.writes() == []
+    assert "skipping: [lyon]" in done.output
+
+
+def test_a_pbx_behind_a_jump_host_keeps_a_check_of_its_own_for_each(small: Controller) -> None:
+    inventory = small.lab.inventory
+    inventory["tcx"]["hosts"]["lyon"]["tcx_m365_in_process"] = False
+    inventory["tcx"]["hosts"]["berlin"]["tcx_client_secret"] = "a wrong one"
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    done = small.rollout(variables={"rollout_max_fail_percentage": 30})
+    assert done.failed() == ["berlin"]
+    assert small.writes() == []
+    assert "TASK [Register" not in done.output, "the play ends between the two tasks"
 
 
 def test_a_host_that_is_tried_again_is_worked_on_again(small: Controller, tmp_path: Path) -> None:
