@@ -54,6 +54,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import has_changes, has_findings, lines, message
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.signing import PROGRAMS, sign
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Texts
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     ATTENTION,
     COMPLIANT,
@@ -158,6 +159,7 @@ class ActionModule(ActionBase):
         crossings = Crossings.of(variables, play_hosts, store)
         check = functools.partial(_check, variables=variables, store=store, crossings=crossings, connections={})
         found = []
+        texts = Texts()
         reached: dict[str, str] = {}
         shown = time.monotonic()
         for host, entry in sweep(batch, check, threads=options["concurrency"], processes=options["processes"]):
@@ -167,7 +169,7 @@ class ActionModule(ActionBase):
                 self._credentials.append(credential)
             self._tenants += filter(None, [entry.pop(_TENANT, None)])
             claimants(store, host, reached.setdefault(host, str(entry.pop(_REACHED, None) or "")))
-            found.append(_entry(host, entry))
+            found.append(texts.shared(_entry(host, entry)))
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
                 display.display(f"checked {len(found)} of {len(batch)} PBXs", stderr=True)

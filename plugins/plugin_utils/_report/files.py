@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
@@ -46,7 +46,27 @@ class ReportFile:
 
 def render_json(report: Report) -> str:
     """The content of compliance.json as text: two spaces, the keys in the documented order, UTF-8."""
-    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return "".join(_json_parts(report))
+
+
+def _json_parts(report: Report) -> Iterator[str]:
+    """The same, one PBX after the other: of a large fleet the whole text is as large as everything else of the run."""
+    lead = "{\n"
+    for key, value in report.to_dict().items():
+        yield f"{lead}  {json.dumps(key)}: "
+        lead = ",\n"
+        if key != "hosts" or not value:
+            yield _json(value, "  ")
+            continue
+        for number, entry in enumerate(value):
+            yield f"{',' if number else '['}\n    {_json(entry, '    ')}"
+        yield "\n  ]"
+    yield "\n}\n"
+
+
+def _json(value: Any, indent: str) -> str:
+    """JSON whose lines but the first are indented; a line feed inside of a string is an escape there."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False).replace("\n", f"\n{indent}")
     # Such characters stand inside of strings only, where JSON has an escape for each.
     return TRICKY.sub(lambda found: json.dumps(found.group())[1:-1], text)
 
@@ -73,11 +93,18 @@ def write_report(
     finished = report.compared_with(compare_with) if compare_with is not None else report
     folder = Path(directory)
     _make(folder)
-    # Everything is made before anything is written: an error on the way leaves the earlier report whole.
-    contents = {name: render(finished).encode("utf-8") for name, render in RENDERERS.items()}
-    for signature in SIGNATURES:
-        (folder / signature).unlink(missing_ok=True)
-    written = [_write(folder / name, content) for name, content in contents.items()]
+    # Everything is made before anything takes its place: an error on the way leaves the earlier report whole.
+    staged: list[_Staged] = []
+    try:
+        for name, render in RENDERERS.items():
+            staged.append(_stage(folder / name, _json_parts(finished) if name == JSON_FILE else (render(finished),)))
+        for signature in SIGNATURES:
+            (folder / signature).unlink(missing_ok=True)
+        written = [each.place() for each in staged]
+    except BaseException:
+        for each in staged:
+            each.drop()
+        raise
     manifest = "".join(f"{one.sha256}  {Path(one.path).name}\n" for one in sorted(written, key=lambda one: one.path))
     return [*written, _write(folder / MANIFEST, manifest.encode("ascii"))]
 
@@ -107,16 +134,44 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> ReportFile:
     return _write(Path(path), content)
 
 
+@dataclass(frozen=True)
+class _Staged:
+    """A file that is complete under another name."""
+
+    temporary: str
+    file: ReportFile
+
+    def place(self) -> ReportFile:
+        os.chmod(self.temporary, _FILE_MODE)
+        os.replace(self.temporary, self.file.path)
+        return self.file
+
+    def drop(self) -> None:
+        Path(self.temporary).unlink(missing_ok=True)
+
+
 def _write(path: Path, content: bytes) -> ReportFile:
+    staged = _stage(path, (content,))
+    try:
+        return staged.place()
+    except BaseException:
+        staged.drop()
+        raise
+
+
+def _stage(path: Path, parts: Iterable[str | bytes]) -> _Staged:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=str(path.parent))
+    digest, size = hashlib.sha256(), 0
     try:
         with os.fdopen(handle, "wb") as out:
-            out.write(content)
+            for part in parts:
+                content = part if isinstance(part, bytes) else part.encode("utf-8")
+                digest.update(content)
+                size += len(content)
+                out.write(content)
             out.flush()
             os.fsync(out.fileno())
-        os.chmod(temporary, _FILE_MODE)
-        os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-    return ReportFile(path=str(path), sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    return _Staged(temporary, ReportFile(path=str(path), sha256=digest.hexdigest(), size=size))

@@ -38,8 +38,9 @@ def render_page(report: Report) -> str:
     """The whole page, with values as long as the size allows."""
     page = ""
     for limits in LEVELS:
+        page = ""  # of a large fleet, two at a time would be the largest of all that a run holds
         page = _render(report, limits)
-        if len(page.encode("utf-8")) <= SIZE_LIMIT:
+        if (len(page) if page.isascii() else len(page.encode("utf-8"))) <= SIZE_LIMIT:
             break
     return page
 

@@ -104,6 +104,23 @@ _PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
+class Texts:
+    """Equal texts of many entries as one object: those of a fleet differ in names, and came from another process each."""
+
+    _LONGEST = 200
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def shared(self, value: Any) -> Any:
+        """A copy of plain JSON data whose short texts, keys included, are those of the entries before."""
+        if isinstance(value, str):
+            return self._known.setdefault(value, value) if len(value) <= self._LONGEST else value
+        if isinstance(value, dict):
+            return {self.shared(name): self.shared(item) for name, item in value.items()}
+        return [self.shared(item) for item in value] if isinstance(value, list) else value
+
+
 def canonical(value: Any) -> str:
     """One text per JSON value: equal texts, equal values. Tells 1, 1.0, true and "1" apart."""
     return _CANONICAL.encode(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import random
 import stat
@@ -20,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import COLUMNS, render_csv
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_junit import render_junit
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import markdown_text, render_markdown
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Texts
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import (
     GENERATED_AT,
     RUN,
@@ -302,3 +304,22 @@ def test_an_empty_fleet_has_a_report_too(tmp_path: Path) -> None:
     write_report(Report.build([], generated_at=NOW), tmp_path)
     assert "No PBX was part of this run." in (tmp_path / "compliance.md").read_text(encoding="utf-8")
     assert "No PBX was part of this run." in (tmp_path / "compliance.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [report(), sample_report(5), report(HostResult("a\x1b[2J\u202e", "failed", ['one\ntwo \u2028 {["\\']))],
+    ids=["none", "sample", "hostile"],
+)
+def test_json_written_one_pbx_after_the_other_is_what_json_dumps_would_write(made: Report) -> None:
+    whole = json.dumps(made.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    assert files.render_json(made) == files.TRICKY.sub(lambda found: json.dumps(found.group())[1:-1], whole)
+
+
+def test_equal_texts_of_many_entries_are_one_object_and_nothing_else_changes() -> None:
+    texts = Texts()
+    entries = [json.loads(json.dumps(one.to_dict())) for one in sample_hosts(5)]
+    shared = [texts.shared(entry) for entry in entries]
+    assert shared == entries
+    verdicts = [key for entry in shared for key in entry if key == "verdict"]
+    assert all(key is verdicts[0] for key in verdicts)
