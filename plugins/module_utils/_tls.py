@@ -16,10 +16,13 @@ import contextlib
 import functools
 import os
 import ssl
+import threading
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING, requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
+
+_one_at_a_time = threading.Lock()
 
 
 def bundle() -> str:
@@ -33,7 +36,9 @@ def context(verify: bool, ca_path: str) -> ssl.SSLContext:
 
     :raises BadInput: the bundle cannot be used.
     """
-    return _made(verify, ca_path, _changed(ca_path) if verify else 0)
+    # The threads of a sweep begin together, and each would read the bundle before the first of them has.
+    with _one_at_a_time:
+        return _made(verify, ca_path, _changed(ca_path) if verify else 0)
 
 
 def prepare() -> None:

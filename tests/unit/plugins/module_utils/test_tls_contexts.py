@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +96,26 @@ def test_a_proxy_with_tls_of_its_own_is_verified_with_the_same_bundle(tmp_path: 
     transport = Transport(proxy="https://proxy.example:3129", ca_path=str(tmp_path))
     manager = Connections().pool(transport, "https://pbx.example")
     assert manager.proxy_config.ssl_context is manager.connection_pool_kw["ssl_context"]
+
+
+def test_threads_that_begin_together_read_the_bundle_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made: list[ssl.VerifyMode] = []
+    new = _tls._new
+    start = threading.Barrier(8)
+
+    def slowly(cert_reqs: ssl.VerifyMode) -> ssl.SSLContext:
+        made.append(cert_reqs)
+        time.sleep(0.05)
+        return new(cert_reqs)
+
+    def connect() -> None:
+        start.wait()
+        _tls.context(True, str(tmp_path))
+
+    monkeypatch.setattr(_tls, "_new", slowly)
+    threads = [threading.Thread(target=connect) for _each in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(made) == 1
