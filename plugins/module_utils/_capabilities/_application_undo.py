@@ -262,7 +262,9 @@ class Withdrawn(AbsentApplication):
         if self.undo.refused or self._is_out(state):
             return Plan()
         if self._judge.is_unfinished(state):
-            return application_plan.plan_absent(dataclasses.replace(self.desired, force=True), state, purge=False)
+            return application_plan.plan_absent(
+                dataclasses.replace(self.desired, force=True, stated=True), state, purge=False
+            )
         return super().plan(state)
 
     def _is_out(self, state: Observed) -> bool:
