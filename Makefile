@@ -49,7 +49,7 @@ integration: ## Playbooks and modules against the lab, on every release of ansib
 sanity: ## ansible-test sanity on every release of ansible-core
 	@$(GATES) sanity
 
-docs: ## Check the documentation of plugins, roles and the collection
+docs: ## Check the documentation of plugins, roles and the collection, and build its site (.build/site)
 	@$(GATES) docs
 
 build: ## Build the collection and import it the way Galaxy does

@@ -158,6 +158,14 @@ DOCUMENTATION = (
         copy=True,
     ),
     Gate(
+        "site",
+        "the documentation site can be built, and its own links lead somewhere (antsibull-docs, sphinx)",
+        "lint",
+        ("python", "{root}/tools/docsite.py", "{build}/site"),
+        frozenset({"docs", "test"}),
+        copy=True,
+    ),
+    Gate(
         "nox",
         "community rules: action groups, unwanted files, characters, embedded YAML (antsibull-nox)",
         "nox",
