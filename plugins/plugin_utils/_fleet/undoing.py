@@ -12,6 +12,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import AnnouncingTask, Recorder
@@ -40,7 +41,7 @@ def undone(host: str, variables: Variables, run_task: AnnouncingTask, recorder: 
     """The result of a failed task, with what became of what the run has changed on the PBX, if that was anything."""
     try:
         kept = recorder.told()
-    except M365Error:
+    except (M365Error, *_unforeseen.KINDS):
         return result  # nothing is known of it, and the task has failed for that
     if not kept:
         return result
@@ -60,6 +61,8 @@ def undo_run(host: str, variables: Variables, run_task: AnnouncingTask, recorder
         return in_one_result(host, Runner(host, None, check_mode=False).run(known, recorded, names), names)
     except M365Error as error:
         return failure(error)
+    except _unforeseen.KINDS as error:
+        return failure(_unforeseen.of(error))
 
 
 def with_undone(result: Json, undone: Mapping[str, Any]) -> Json:
