@@ -25,7 +25,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.checked import Checked, stops
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, check_limit
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
@@ -69,6 +69,8 @@ class ActionModule(CollectionAction):
         try:
             known_as = variables_of_options(self._task)
             options = read_arguments(ARGUMENT_SPEC, plain(self._task.args), names=known_as).parameters
+            name = known_as.get("max_unhealthy_percentage", "max_unhealthy_percentage")
+            check_limit(options["max_unhealthy_percentage"], name)
         except M365Error as error:
             return dict(result, **failure(error))
         store = RunStore(constants.DEFAULT_LOCAL_TMP)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 
@@ -61,6 +62,15 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """As it stands in the result of the task that stops the rollout."""
         return {"unhealthy": list(self.bad), "total": self.total, "not_reached": list(self.not_reached)}
+
+
+def check_limit(limit: float | None, name: str) -> None:
+    """Raise :class:`BadInput` for a limit that is no share: below zero it would end every rollout.
+
+    :param name: of the option or variable that has it.
+    """
+    if limit is not None and not 0 <= limit <= 100:
+        raise BadInput(f"{name} is {limit:g}, and a percentage is from 0 to 100", tried="read the limit of the rollout")
 
 
 def outcome(result: Mapping[str, Any], *, planned: bool = False) -> str:

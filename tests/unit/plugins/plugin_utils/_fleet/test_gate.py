@@ -9,8 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import FAILED, FINE, UNHEALTHY, Gate, judge, outcome
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import (
+    FAILED,
+    FINE,
+    UNHEALTHY,
+    Gate,
+    check_limit,
+    judge,
+    outcome,
+)
 
 WORKS: dict[str, Any] = {"status": {"ok": True}}
 BROKEN: dict[str, Any] = {"status": {"ok": False, "message": "AADSTS700027"}}
@@ -47,6 +56,14 @@ def test_a_limit_is_passed_by_more_than_it_says(limit: float | None, closed: boo
     if closed:
         assert "2 of 4 PBXs (50 %) failed or do not work (a, b)" in found.sentence()
         assert "Not reached, and not changed: 2 PBXs (e, f)" in found.sentence()
+
+
+@pytest.mark.parametrize("limit", [-1, 100.5, float("nan"), float("inf")])
+def test_a_limit_that_is_no_share_is_refused(limit: float) -> None:
+    with pytest.raises(BadInput, match=r"rollout_max_unhealthy_percentage is .* from 0 to 100"):
+        check_limit(limit, "rollout_max_unhealthy_percentage")
+    for fine in (None, 0, 12.5, 100):
+        check_limit(fine, "rollout_max_unhealthy_percentage")
 
 
 def test_one_pbx_is_one() -> None:
