@@ -47,10 +47,8 @@ BESIDES: Mapping[str, tuple[str, ...]] = {
         "entra_app_public_key",
         "entra_app_permissions_profile",
         "entra_app_guide_permissions",
-        "snapshot_dir",
-        "on_failure",
     ),
-    "tcx_console": ("tcx_console_application_id", "tcx_console_tenant_id", "snapshot_dir", "on_failure"),
+    "tcx_console": ("tcx_console_application_id", "tcx_console_tenant_id"),
     "sso_verify": (
         "sso_verify_enabled",
         "sso_verify_people",
@@ -58,13 +56,11 @@ BESIDES: Mapping[str, tuple[str, ...]] = {
         "entra_app_redirect_uris",
         "tcx_console_application_id",
         "tcx_console_tenant_id",
-        "snapshot_dir",
-        "on_failure",
     ),
 }
 """Variables that steer the steps of a role and are no option of its modules."""
 
-EVERYWHERE = ("unknown_variables",)
+EVERYWHERE = ("snapshot_dir", "on_failure", "unknown_variables")
 
 _TEXTS = {"str": "Text.", "path": "A path."}
 _TYPES = {
