@@ -228,3 +228,14 @@ def test_a_certificate_of_two_pbxs_stays_while_one_of_them_signs_in_with_it(
         assert made.signs_in() == (how == "rotate_certificate")
     finally:
         neighbor.key_pair = former
+
+
+@pytest.mark.parametrize("operation", ["rollout", "offboard"])
+def test_a_directory_that_is_none_is_told_once(made: Ground, tmp_path: Path, operation: str) -> None:
+    if operation == "offboard":
+        assert not judge.failure_of(made.run("rollout"))
+    before = judge.picture(made)
+    (tmp_path / "file").write_text("in the way")
+    said = judge.failure_of(made.run(operation, offboard_confirm=True, snapshot_dir=str(tmp_path / "file")))
+    assert said.count("Could not keep what this run changes") == 1
+    assert judge.picture(made) == before

@@ -152,6 +152,8 @@ class Recorder:
         try:
             self._write(content)
         except M365Error as error:
+            if result.get("failed") and str(error) in str(result.get("msg")):
+                return result  # nothing was written, because this was told before
             said = f"{result['msg']} " if result.get("failed") and result.get("msg") else ""
             return {**failure(error), **result, "failed": True, "msg": f"{said}{error}"}
         return result
