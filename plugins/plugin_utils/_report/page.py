@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from .wording import count, days_text, headline, percent_text, run_facts, time_t
 # A page of 2,000 PBXs stays below 5 MB: the more there is to say, the shorter each value is told. The JSON has all of it.
 SIZE_LIMIT = 4_500_000
 LEVELS = (Limits(), Limits(140, 12, 40), Limits(80, 6, 20), Limits(48, 3, 8), Limits(32, 2, 3))
+_PART = 200
 _SOON_SHOWN = 12
 _NAMES_SHOWN = 60
 _ASSETS = Path(__file__).parent
@@ -37,12 +39,22 @@ _TOKEN = re.compile(r"\{\{(\w+)\}\}")
 def render_page(report: Report) -> str:
     """The whole page, with values as long as the size allows."""
     page = ""
-    for limits in LEVELS:
+    for limits in _levels(report):
         page = ""  # of a large fleet, two at a time would be the largest of all that a run holds
         page = _render(report, limits)
         if (len(page) if page.isascii() else len(page.encode("utf-8"))) <= SIZE_LIMIT:
             break
     return page
+
+
+def _levels(report: Report) -> Iterator[Limits]:
+    """Without those with which a part of a large fleet is far too long already: each page costs as much as all other formats."""
+    step = len(report.hosts) // _PART
+    part = replace(report, hosts=report.hosts[:: max(1, step)])
+    for limits in LEVELS[:-1]:
+        if step < 2 or step * len(script_json(page_data(part, limits))) <= 1.2 * SIZE_LIMIT:
+            yield limits
+    yield LEVELS[-1]
 
 
 def _render(report: Report, limits: Limits) -> str:

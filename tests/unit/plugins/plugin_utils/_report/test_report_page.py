@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.certificates import host_certificates, timeline
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences, shorten
@@ -239,3 +239,17 @@ def test_the_charts_have_a_name_a_description_and_a_table() -> None:
     assert text.count('role="img"') == 3
     assert '<th scope="row">Drifted</th><td class="num">5</td><td class="num">12.5 %</td>' in text
     assert '<th scope="row">Expired</th><td class="num">2</td>' in text
+
+
+def test_a_large_fleet_is_not_rendered_at_lengths_that_cannot_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = report(*(host(f"pbx-{number}", reasons=["said " * 400]) for number in range(50)))
+    tried: list[Limits] = []
+    render = page._render
+    monkeypatch.setattr(page, "_PART", 10)
+    monkeypatch.setattr(page, "SIZE_LIMIT", 1000)
+    monkeypatch.setattr(page, "_render", lambda made, limits: tried.append(limits) or render(made, limits))
+    whole = page.render_page(made)
+    assert tried == [page.LEVELS[-1]]
+    monkeypatch.setattr(page, "_PART", 1000)
+    assert page.render_page(made) == whole
+    assert len(tried) == 1 + len(page.LEVELS)
