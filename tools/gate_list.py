@@ -223,7 +223,7 @@ def integration_gates() -> tuple[Gate, ...]:
             "tower",
             "content for AWX and Automation Platform, and the jobs that it makes",
             "tower",
-            "tests/tower --dist loadfile --ignore=tests/tower/test_rulebook_runs.py",
+            "tests/tower --dist loadfile --ignore=tests/tower/test_rulebook_runs.py --ignore=tests/tower/test_mesh.py",
             groups,
         ),
         *gates[1:],
@@ -273,6 +273,14 @@ def integration_gates() -> tuple[Gate, ...]:
             groups,
             also=("eda",),
             programs=("java",),
+        ),
+        waiting_gate(
+            "mesh",
+            "a sliced rollout over a mesh of the real receptor",
+            "tower",
+            "tests/tower/test_mesh.py",
+            groups,
+            programs=("receptor",),
         ),
     )
 

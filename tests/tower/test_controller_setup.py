@@ -61,7 +61,7 @@ def described(entry: Any) -> Any:
 
 
 # What others may have: a schedule that only reads, and a host that a source has brought.
-FOREIGN = ("their report", "switched off")
+FOREIGN = ("their report", "switched off", "3CX rollout @ 10:00")
 
 
 class Story:
@@ -85,6 +85,7 @@ class Story:
         self.live("repaired again")
         self.after = state(setup)
         store = setup.controller.store
+        store.delete(store.one("job_template", "3CX rollout @ 10:00"))
         self.on = [each.values["enabled"] for each in store.of("host") if each.name == "switched off"]
         jobs.launch(store, store.one("job_template", "3CX compliance"), {})
         self.live("removal foreseen", "--check", controller_setup_state="absent")
@@ -123,8 +124,12 @@ class Story:
         node["canary-rollout"].values["limit"] = "all"
         node["nothing-differs"].lists["success_nodes"] = [node["rollout"].id]
         store.one("schedule", "3CX nightly compliance").values["enabled"] = False
-        # What no module can take back: a limit that goes before that of the canaries, and one of the nightly workflow.
-        workflow.values["limit"] = "tcx"
+        # A copy in the place of the original, and a way around the approval.
+        copied = {**rollout.values, "name": "3CX rollout @ 10:00", "survey_enabled": False}
+        copied.pop("organization")
+        node["rollout"].values["unified_job_template"] = store.create("job_templates", copied).id
+        node["compliance-before"].lists["always_nodes"] = [node["canary-rollout"].id]
+        # What no module can take back.
         store.one("schedule", "3CX nightly rollout with approval").values["job_type"] = "check"
         clock = {"rrule": "DTSTART:20260101T020000Z RRULE:FREQ=DAILY;INTERVAL=1"}
         for name, starts in (("smuggled schedule", rollout), ("their report", compliance)):
@@ -147,19 +152,19 @@ DRIFTED = {
     "approval",
     "canary-rollout",
     "nothing-differs",
+    "rollout",
+    "compliance-before",
     "3CX nightly compliance",
     "3CX nightly rollout with approval",
 }
-# Gone with the workflow that preset something, and made anew.
-REMADE = {
-    "compliance-before",
-    "something-differs",
-    "rollout",
-    "compliance-after",
-    "Telephony: execute",
-    "Telephony: approval",
+# Gone and made anew, and linked again.
+REMADE = {"something-differs"}
+# What goes with a workflow that presets something.
+OF_THE_WORKFLOW = {
+    *("compliance-before", "nothing-differs", "something-differs", "approval", "canary-rollout", "rollout"),
+    *("compliance-after", "3CX nightly rollout with approval"),
+    *("Telephony: execute", "Telephony: approval", "Telephony: read"),
 }
-REMADE |= {"Telephony: read"}
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +238,8 @@ def test_what_somebody_changed_is_repaired_and_only_that(story: Story) -> None:
     assert story.links["repaired"] == story.links["made"]
     outcome = story.outcomes["repaired again"]
     assert (outcome.code, outcome.items, story.writes["repaired again"]) == (0, [], [])
-    assert story.names["repaired"] == story.names["made"] | {"schedule/their report", "host/switched off"}
+    theirs = {"schedule/their report", "host/switched off", "job_template/3CX rollout @ 10:00"}
+    assert story.names["repaired"] == story.names["made"] | theirs
     store = story.setup.controller.store
     assert story.on == [True], "a host stays switched off over every sync, and the fleet is smaller than it seems"
     assert not store.ignored
@@ -275,9 +281,13 @@ def test_an_administrator_of_the_organization_is_enough_afterwards(setup: Setup,
     user = controller.api.know("orgadmin", PASSWORD)
     controller.store.grants.add((controller.store.one("organization", "3CX telephony").id, "admin", "user", user.id))
     controller.store.one("job_template", "3CX rollout").values["forks"] = 1
+    # It goes before the limit of the canaries, and no request takes it back: the workflow is made anew.
+    controller.store.one("workflow_job_template", "3CX rollout with approval").values["limit"] = "tcx"
     token = {"CONTROLLER_OAUTH_TOKEN": controller.api.token_of(user)}
     outcome = setup.run(environment=token)
-    assert (outcome.code, outcome.items) == (0, ["3CX rollout"]), outcome.output
+    assert outcome.code == 0, outcome.output
+    assert set(outcome.items) == {"3CX rollout", "3CX rollout with approval"} | OF_THE_WORKFLOW
+    assert controller.store.one("workflow_job_template", "3CX rollout with approval").values["limit"] is None
 
 
 def test_the_image_is_asked_for(setup: Setup, story: Story) -> None:
