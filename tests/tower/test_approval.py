@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,10 +110,35 @@ def test_a_failed_sync_opens_no_approval(night: Night) -> None:
     assert (workflow.values["status"], night.approvals, night.started) == ("failed", [], [])
 
 
-@pytest.mark.parametrize("verdict", ["denied", "timed_out"])
-def test_without_a_yes_nothing_is_changed(night: Night, verdict: str) -> None:
+@pytest.mark.parametrize(("verdict", "said"), [("denied", "Denied."), ("timed_out", "Nobody answered in time")])
+def test_without_a_yes_nothing_is_changed(night: Night, verdict: str, said: str) -> None:
     workflow = night.run(totals(compliant=11, drifted=1))
     jobs.decide(night.store, night.approvals[0], verdict)
     assert workflow.values["status"] == "failed"
     assert "3CX rollout" not in night.started
-    assert f"approval {verdict}" in {each["event"] for each in night.store.sent}
+    told = {each["to"]: each for each in night.store.sent if each["event"] == f"approval {verdict}"}
+    assert set(told) == {"Operations", "Chat", "Mail", "Cards"}
+    for name in ("Chat", "Mail"):
+        assert told[name]["subject"].startswith("Roll out to the PBXs that differ?")
+        assert said in told[name]["subject"]
+        assert "https://tower.example.com/" in told[name]["subject"]
+    assert json.loads(told["Operations"]["body"])["event"] == f"approval {verdict}"
+    (card,) = json.loads(told["Cards"]["body"])["attachments"]
+    assert verdict in card["content"]["body"][0]["text"]
+
+
+def test_who_asked_for_it_hears_of_every_beginning_and_end(night: Night) -> None:
+    """With the totals, when a job has left some; the mail and the pager only of what went wrong."""
+    night.run(totals(compliant=10, drifted=2))
+    events = [(each["to"], each["event"]) for each in night.store.sent]
+    assert ("Cards", "started") in events
+    assert ("Mail", "started") not in events
+    (card,) = json.loads(next(each["body"] for each in night.store.sent if each["event"] == "success"))["attachments"]
+    assert {"title": "drifted", "value": "2"} in card["content"]["body"][2]["facts"]
+
+    night.run(jobs.Ended(code=1))
+    failed = {each["to"]: each for each in night.store.sent if each["event"] == "error"}
+    assert set(failed) == {"Operations", "Chat", "Mail", "On call", "Cards"}
+    for name in ("Mail", "On call", "Chat"):
+        assert failed[name]["subject"].startswith("3CX ")
+        assert "https://tower.example.com/" in failed[name]["subject"]

@@ -128,7 +128,7 @@ class Story:
         copied = {**rollout.values, "name": "3CX rollout @ 10:00", "survey_enabled": False}
         copied.pop("organization")
         node["rollout"].values["unified_job_template"] = store.create("job_templates", copied).id
-        node["compliance-before"].lists["always_nodes"] = [node["canary-rollout"].id]
+        node["compliance-before"].lists["always_nodes"] = [node["rollout"].id]
         # What no module can take back.
         store.one("schedule", "3CX nightly rollout with approval").values["job_type"] = "check"
         clock = {"rrule": "DTSTART:20260101T020000Z RRULE:FREQ=DAILY;INTERVAL=1"}
