@@ -80,12 +80,12 @@ def write(results: Mapping[str, Any]) -> str:
     """Write both files; returns the ratios and the table for the terminal."""
     figures = Figures(results["series"])
     shown = {
-        "budgets": budgets.table(figures),
+        "budgets": budgets.table(Figures(_of_today(results))),
         "ratios": ratios(figures),
-        "table": table(figures),
+        "table": table(figures, results["machine"]["date"]),
         "settings": forks(figures),
         "machine": machine(results),
-        "loads": loads(results["series"]),
+        "loads": loads(_of_today(results)),
     }
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, value in {**shown, **{key: str(value) for key, value in results["options"].items()}}.items():
@@ -94,6 +94,14 @@ def write(results: Mapping[str, Any]) -> str:
     if len(figures.sizes("compliance")) > 1:
         GROWTH.write_text(growth(figures), encoding="utf-8")
     return "\n\n".join((shown["budgets"], shown["ratios"], shown["table"], shown["machine"], shown["loads"]))
+
+
+def _of_today(results: Mapping[str, Any]) -> dict[str, Sequence[Run]]:
+    """What the last measurement found: a budget is kept by what is there now."""
+    today = results["machine"]["date"]
+    return {
+        name: runs for name, runs in results["series"].items() if all(run.get("date", today) == today for run in runs)
+    }
 
 
 def ratios(figures: Figures) -> str:
@@ -168,8 +176,8 @@ def _rollout_memory(figures: Figures) -> str:
     return f"; {figures.of('first rollout', sizes[-1], 'memory_mib'):,.0f} MiB for the rollout of {sizes[-1]:,}."
 
 
-def table(figures: Figures) -> str:
-    """All medians."""
+def table(figures: Figures, today: str) -> str:
+    """All medians; those of an earlier day with their date."""
     head = (
         "| what | PBXs | runs | seconds | ms per PBX | CPU ms per PBX | peak memory, MiB | calls per PBX: "
         "Entra / Graph / 3CX | lab busy |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
@@ -179,8 +187,10 @@ def table(figures: Figures) -> str:
         for size in figures.sizes(what):
             runs = figures.runs(what, size)
             calls = [f"{median(run['calls'][service] for run in runs):.1f}" for service in ("login", "graph", "pbx")]
+            day = str(runs[-1].get("date", today))
+            count = str(len(runs)) if day == today else f"{len(runs)} ({day})"
             lines.append(
-                f"| {NAMES.get(what, what)} | {size:,} | {len(runs)} | {figures.of(what, size, 'wall'):.1f} "
+                f"| {NAMES.get(what, what)} | {size:,} | {count} | {figures.of(what, size, 'wall'):.1f} "
                 f"| {figures.of(what, size, 'wall_per_pbx') * 1000:,.0f} | {figures.of(what, size, 'cpu_per_pbx') * 1000:,.0f} "
                 f"| {figures.of(what, size, 'memory_mib'):,.0f} | {' / '.join(calls)} "
                 f"| {figures.of(what, size, 'lab_share') * 100:.0f} % |"

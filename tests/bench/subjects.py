@@ -67,6 +67,7 @@ class Figure:
             "lab_share": round(used.lab_cpu / used.wall, 3),
             "calls": self.calls,
             "load": self.load,
+            "date": time.strftime("%Y-%m-%d"),
             "others": round(self.others, 3),
         }
 
