@@ -154,20 +154,21 @@ def test_a_run_that_was_killed_is_undone(field: Field, flow: str) -> None:
     made.restore(prepared.begin)
     begin = judge.picture(made)
     writes = [each.number for each in prepared.requests if each.facts.method in ("PATCH", "DELETE", "POST")]
+    changing = [number + 1 for number in writes if prepared.requests[number].facts.method == "PATCH"]
     latest = made.directory / "snapshots" / "latest"
     before = newest(field, flow)
-    for number in writes[:: max(1, len(writes) // 6)]:
+    for number in sorted({*writes[:: max(1, len(writes) // 5)], *changing[:3]}):
         hit(field, flow, number, signal.SIGKILL)
         for left in made.directory.glob("run-*"):
             shutil.rmtree(left, ignore_errors=True)
-        changed = judge.picture(made) != begin
+        changed, works = judge.picture(made) != begin, made.signs_in()
         killed = latest.readlink().name if latest.is_symlink() else ""
         if killed == before:
             assert not changed, f"after request {number} something was changed, and nothing was kept"
             continue
         done = made.run("rollback", snapshot=killed)
         if flow == "rotation":  # the PBX has the new key by now, and nobody takes that away from it
-            assert made.signs_in(), f"after request {number}"
+            assert made.signs_in() or not works, f"after request {number}"
             continue
         assert not judge.failure_of(done), f"after request {number}: {judge.failure_of(done)}"
         assert judge.picture(made) == begin, f"after request {number}"
