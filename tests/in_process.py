@@ -64,6 +64,7 @@ class Run:
 
     :param hosts: those of the run; the others of the inventory are known all the same.
     :param crossings: what is known of hosts that must not be crossed; without, the inventory is searched for them.
+    :param directory: where a run of an inventory keeps its files.
     """
 
     inventory: Inventory
@@ -72,6 +73,7 @@ class Run:
     check_mode: bool = False
     warnings: list[str] = field(default_factory=list)
     crossings: Crossings | None = None
+    directory: Path = Path()
 
     @classmethod
     def begin(
@@ -86,7 +88,7 @@ class Run:
         directory.mkdir(parents=True)
         places = {"snapshot_dir": str(directory / "snapshots"), "capture_dir": str(directory / "captured")}
         store = RunStore(str(directory))
-        return cls(Inventory(content, {**places, **extra}), list(hosts), store, check_mode)
+        return cls(Inventory(content, {**places, **extra}), list(hosts), store, check_mode, directory=directory)
 
     @classmethod
     def of_host(cls, host: str, variables: Mapping[str, Any], *, check_mode: bool = False) -> Run:
