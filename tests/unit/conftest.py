@@ -2,9 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many examples the property tests try: the same ones in every gate, ever new ones when somebody goes looking."""
+"""How many examples the property tests try: the same ones in every gate, ever new ones when somebody goes looking.
+
+`ansible-test units` brings a configuration of its own and does not read pytest.ini: what tests of units need of the
+latter, the way to the lab's contracts, is here.
+"""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +24,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("gate")
+
+LAB = str(Path(__file__).resolve().parents[1] / "lab")
+if LAB not in sys.path:
+    sys.path.append(LAB)

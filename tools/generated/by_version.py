@@ -30,7 +30,7 @@ written, unless it is switched off or empty, because then it has the desired val
 """
 
 FOOT = """
-Each cell is a test: `tests/unit/plugins/module_utils/_pbx/test_pbx_properties.py` holds it against 3CX's API description of that release, and
+Each cell is a test: `tests/unit/contracts/test_pbx_properties.py` holds it against 3CX's API description of that release, and
 `tests/integration/pbx/test_pbx_versions.py` sets and reads back the option on a simulated PBX of that release.
 
 Without an entry of their own, because they are no properties of a settings object: `sign_in.opt_out` and `sign_in.opt_in`

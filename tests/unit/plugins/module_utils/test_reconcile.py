@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Optional
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
@@ -34,7 +35,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._time import Clock, Deadl
 from hypothesis import given
 from hypothesis import strategies as st
 
-State = frozenset[str] | None
+State = Optional[frozenset[str]]
 
 
 class SleepingClock(Clock):

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 SHORT = 1024
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
+NOW = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
 
 def _pem(days: int, *, begins: int = -400, key: Any = KEY) -> str:

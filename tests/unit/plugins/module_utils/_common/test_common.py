@@ -16,7 +16,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import dates, jwt
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
-NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC)
+NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.timezone.utc)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_no_tenant(tenant: str) -> None:
     ("text", "expected"),
     [
         ("2026-11-22T10:00:00Z", NOW),
-        ("2022-05-07T06:52:40.8313021Z", dt.datetime(2022, 5, 7, 6, 52, 40, 831302, tzinfo=dt.UTC)),
+        ("2022-05-07T06:52:40.8313021Z", dt.datetime(2022, 5, 7, 6, 52, 40, 831302, tzinfo=dt.timezone.utc)),
         ("2026-11-22T11:00:00+01:00", NOW),
         ("2026-11-22T10:00:00", NOW),
         ("2026-11-22T10:00:00.5Z", NOW.replace(microsecond=500000)),

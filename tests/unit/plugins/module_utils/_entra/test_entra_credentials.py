@@ -73,7 +73,7 @@ def test_identity_tells_credentials_apart_without_telling_them() -> None:
 
 @pytest.fixture
 def valid() -> Pair:
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.timezone.utc)
     return make_pair("automation", now - dt.timedelta(days=1), now + dt.timedelta(days=30))
 
 
@@ -121,7 +121,7 @@ def test_the_certificate_that_belongs_to_the_key_is_taken_from_a_chain(valid: Pa
 
 
 def test_what_can_never_work(valid: Pair, stranger: Pair, tmp_path: Path) -> None:
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.timezone.utc)
     old = make_pair(begins=now - dt.timedelta(days=9), ends=now - dt.timedelta(days=2))
     early = make_pair(begins=now + dt.timedelta(days=2), ends=now + dt.timedelta(days=9))
     curve = make_pair(begins=now - dt.timedelta(days=2), ends=now + dt.timedelta(days=9), curve=True)

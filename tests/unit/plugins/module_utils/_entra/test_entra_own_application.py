@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,7 +35,7 @@ class Graph:
         self._secrets = secrets
 
     def now(self) -> datetime:
-        return datetime(2026, 11, 22, tzinfo=UTC)
+        return datetime(2026, 11, 22, tzinfo=timezone.utc)
 
     def get(self, path: str) -> dict[str, Any]:
         self.asked.append(path)

@@ -193,7 +193,7 @@ def test_a_policy_that_forbids_the_lifetime() -> None:
     ],
 )
 def test_policies_that_allow_it(rules: dict[str, Any]) -> None:
-    created = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    created = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
     assert policy.verdict(rules, [], CERTIFICATE, created) is None
 
 

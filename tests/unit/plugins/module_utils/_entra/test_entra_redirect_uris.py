@@ -15,7 +15,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_plan import plan_present
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict
 
-NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC)
+NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.timezone.utc)
 URI = "https://acme.example.com:5001/oauth2office2"
 
 

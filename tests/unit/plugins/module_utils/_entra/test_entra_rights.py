@@ -13,7 +13,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Forbidden
-from tcx_lab.graph import rights as microsofts
 
 DENIED = {
     "error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}
@@ -29,13 +28,6 @@ def _refusal(method: str, path: str, token: Token) -> Forbidden:
     error = Answer(403, DENIED, {}, (Call(method, path), token)).error
     assert isinstance(error, Forbidden)
     return error
-
-
-@pytest.mark.parametrize("request_", rights.REQUESTS)
-def test_each_right_is_enough_by_microsofts_table(request_: str) -> None:
-    method, _blank, path = request_.partition(" ")
-    row = microsofts.simulated()[method, path.lower()]
-    assert {frozenset(each.split(" + ")) for each in rights.REQUESTS[request_]} <= set(row.any_of)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of the 3CX side share: the releases, 3CX's API descriptions, and random settings."""
+"""What the tests of the 3CX side share: each published release."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from tcx_lab.pbx.contract import Contract, missing
 
 RELEASES = ("20.0.5", "20.0.6", "20.0.7", "20.0.8", "20.0.9", "20.0.10")
 
@@ -18,12 +15,3 @@ RELEASES = ("20.0.5", "20.0.6", "20.0.7", "20.0.8", "20.0.9", "20.0.10")
 def release(request: pytest.FixtureRequest) -> str:
     """Each published release."""
     return str(request.param)
-
-
-@pytest.fixture
-def contract(release: str) -> Any:
-    """3CX's API description of that release."""
-    found = Contract.load(release)
-    if found is None:
-        pytest.skip(missing())
-    return found

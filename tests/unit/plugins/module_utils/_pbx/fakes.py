@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Union
 
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Clock, Deadline
 
-Answer = tuple[int, Any] | tuple[int, Any, dict[str, str]]
+Answer = Union[tuple[int, Any], tuple[int, Any, dict[str, str]]]
 Script = Callable[[str, str, dict[str, Any]], Answer]
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.timezone.utc)
 URL = "https://pbx.example.com:5001"
 REDIRECT = f"{URL}/oauth2office2"
 FACTS = Facts("20.0.10.731", "pbx.example.com", 5001, (3, 3), License(Edition.ENTERPRISE))

@@ -28,7 +28,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
 from tcx_lab.pbx.contract import Contract, ContractError
 
-ROOT = Path(__file__).parents[5]
+ROOT = Path(__file__).parents[3]
 
 SAMPLES = {
     "flag": True,
