@@ -315,6 +315,27 @@ def sanity_gates() -> tuple[Gate, ...]:
     )
 
 
+# As the community runs them; what ansible-test writes to the home directory stays in the build directory.
+COMMUNITY = tuple(
+    Gate(
+        f"ansible-test-{command}",
+        title,
+        "main",
+        ("ansible-test", command, "--local", "--python", ".".join(map(str, catalog()["main"].pythons[0])), *words),
+        frozenset({"integration", "test"}),
+        copy=True,
+        variables={"HOME": "{build}/home/ansible-test"},
+    )
+    for command, title, words in (
+        (
+            "units",
+            "units under ansible-test: a filter, and what tests of modules may import",
+            ("--num-workers", "1", "tests/unit/plugins/filter/", "tests/unit/plugins/module_utils/_capabilities/"),
+        ),
+        ("integration", "targets of ansible-test: modules and roles on a lab of their own", ()),
+    )
+)
+
 COVERAGE = (
     Gate(
         "coverage",
@@ -329,7 +350,17 @@ COVERAGE = (
 
 def all_gates() -> tuple[Gate, ...]:
     """What says quickly that something is wrong comes first, then the longest: what starts early ends the run early."""
-    return (*STATIC, *integration_gates(), *sanity_gates(), *BUILD, *DOCUMENTATION, *unit_gates(), *DEMO, *COVERAGE)
+    return (
+        *STATIC,
+        *integration_gates(),
+        *sanity_gates(),
+        *BUILD,
+        *DOCUMENTATION,
+        *unit_gates(),
+        *DEMO,
+        *COMMUNITY,
+        *COVERAGE,
+    )
 
 
 GROUPS = ("check", "test", "lint", "units", "integration", "sanity", "docs", "build", "coverage")

@@ -41,6 +41,9 @@ from typing import Any
 
 def collection_installed(name: Any) -> bool:
     """Whether Ansible's own importer finds the collection."""
+    namespace, _dot, rest = str(name).partition(".")
+    if not (namespace.isidentifier() and rest.isidentifier()):  # an importer would take ".." for a way upwards
+        return False
     try:
         return importlib.util.find_spec(f"ansible_collections.{name}") is not None
     except (ImportError, ValueError, AttributeError):
