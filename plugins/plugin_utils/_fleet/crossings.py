@@ -96,9 +96,11 @@ def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
     known = variables.some(host, _READ, without_extra=not of_run)
     url = _text(known, "tcx_url")
     name = _text(known, "entra_app_app_id") or _text(known, "entra_app_unique_name")
+    # Without an address its further names have no port to be compared by, and the host says itself what it lacks.
+    names = authorities(url, _list(known, "tcx_fqdn")) if url else ()
     return Identity(
         address=address_of(url),
-        names=frozenset(address_of(f"https://{each}") for each in authorities(url, _list(known, "tcx_fqdn"))),
+        names=frozenset(address_of(f"https://{each}") for each in names),
         tenant=_text(known, "entra_tenant_id").rstrip(".").lower(),
         application=name or f"3cx-{host}",
         is_stated=bool(name),
