@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities, authority
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse_all
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -97,7 +97,7 @@ def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
     url = _text(known, "tcx_url")
     name = _text(known, "entra_app_app_id") or _text(known, "entra_app_unique_name")
     # Without an address its further names have no port to be compared by, and the host says itself what it lacks.
-    names = authorities(url, _list(known, "tcx_fqdn")) if url else ()
+    names = authorities(url, _list(known, "tcx_fqdn")) if authority(url) else ()
     return Identity(
         address=address_of(url),
         names=frozenset(address_of(f"https://{each}") for each in names),
