@@ -39,6 +39,7 @@ options:
         send the tokens of its users there.
       - V(pbx.example.com:5001) says the port as well, where it differs from that of O(url). A PBX that reports another port than the
         inventory knows for its name is refused.
+      - Taken from the variable C(tcx_fqdn) of the host when not given, unless O(url) is that of another PBX.
     type: list
     elements: str
     default: []

@@ -35,6 +35,7 @@ Arguments = dict[str, Any]
 _SIGN_OF_ENTRA = "graph_endpoint"
 _SIGN_OF_PBX = "url"
 _SIGN_OF_AUTHORITY = "authority_host"
+_NAMES_OF_PBX = "tcx_fqdn"
 
 # One kind of credential in each row. A task that names one of a kind may take the rest of the same kind from the host.
 _ENTRA_KINDS = (
@@ -64,7 +65,7 @@ def connected(capability: Capability, given: Mapping[str, Any], variables: Mappi
     if _SIGN_OF_ENTRA in spec:
         found = _of_entra(named, arguments_of.entra_connection(variables))
     elif _SIGN_OF_PBX in spec:
-        found = _of_pbx(named, arguments_of.pbx_connection(variables))
+        found = _of_pbx(named, {**arguments_of.pbx_connection(variables), **_names_of_pbx(variables)})
     filled = {name: value for name, value in found.items() if name in spec}
     if _SIGN_OF_AUTHORITY in spec and _SIGN_OF_ENTRA not in spec:
         filled.update(_addresses_of_entra(spec, variables))
@@ -111,6 +112,12 @@ def _of_pbx(named: Mapping[str, Any], host: Mapping[str, Any]) -> Arguments:
     if "url" in named and address_of(str(named["url"])) != address_of(str(host.get("url") or "")):
         return {}
     return _without_mixing(named, host, _PBX_KINDS, none=False)
+
+
+def _names_of_pbx(variables: Mapping[str, Any]) -> Arguments:
+    """What the PBX of the host may call itself; no part of the connection, and as little that of another PBX."""
+    names = variables.get(_NAMES_OF_PBX)
+    return {"fqdn": names} if names is not None else {}
 
 
 def _without_mixing(
@@ -160,7 +167,7 @@ def host_variables(
     """
     prefix = "entra_" if _SIGN_OF_ENTRA in capability.argument_spec else "tcx_"
     sides = {"entra_": _entra_connection.ARGUMENT_SPEC, "tcx_": _pbx_connection.ARGUMENT_SPEC}
-    names = [prefix + option for prefix, spec in sides.items() for option in spec]
+    names = [*(prefix + option for prefix, spec in sides.items() for option in spec), _NAMES_OF_PBX]
     found: dict[str, Any] = {}
     for name in names:
         if name not in task_vars:

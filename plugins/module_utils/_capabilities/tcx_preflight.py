@@ -13,12 +13,13 @@ no further request, and the tasks after it find everything in the store. A thoro
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection, tcx_m365_settings
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_m365_settings import Work
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import audit, preflight, users
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import Finding, NotReady, Numbers
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import INTEGRATION, read_all
@@ -40,6 +41,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
 
 def run(task: Task) -> Outcome:
     """Look, judge, and fail with everything that blocks a rollout."""
+    _check_names(task.params["fqdn"])
     reading = _reading(task)
     request = tcx_m365_settings.parse(reading.params, check_mode=True)
     connection = _pbx_connection.connection(task.params, task.context)
@@ -70,6 +72,13 @@ def run(task: Task) -> Outcome:
     values["findings"] = [each.as_dict() for each in findings]
     values["notes"] = notes
     return Outcome(values)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """A name that cannot be one would be passed over, and the PBX that has it refused without a word of it."""
+    for each in names:
+        if not authorities("", [each]):
+            raise BadInput(f"O(fqdn) {each!r} is no host name; give pbx.example.com or pbx.example.com:5001")
 
 
 def _reading(task: Task) -> Task:

@@ -339,6 +339,14 @@ def test_a_name_that_the_inventory_does_not_know(bench: Bench, name: str) -> Non
         bench.lab.control.patch_pbx(NEWEST, lies={})
 
 
+@pytest.mark.parametrize("name", ["https://pbx.example.com", "*.example.com", "pbx.example.com:0:1", "localhost/x"])
+def test_a_name_that_can_be_none_is_refused_before_the_pbx_is_asked(bench: Bench, name: str) -> None:
+    bench.lab.control.clear_log()
+    found = bench.run().preflight(**GUIDE, fqdn=[name])
+    assert f"{name!r} is no host name" in found["msg"]
+    assert bench.lab.control.log(source="client") == []
+
+
 def test_an_edition_that_the_release_does_not_report(bench: Bench) -> None:
     options = {"contact_sync": {"enabled": True}, "fqdn": [bench.pbx("old-standard").fqdn]}
     done = bench.run().task("tcx_preflight", **{**bench.login("old-standard"), **options})

@@ -14,6 +14,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     sso_probe,
     tcx_m365_settings,
     tcx_m365_settings_info,
+    tcx_preflight,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import connected
 
@@ -58,6 +59,16 @@ def test_a_task_that_names_nothing_takes_everything_of_its_host() -> None:
 def test_what_the_task_gives_wins_and_null_is_not_given() -> None:
     assert pbx({"ca_path": "/mine", "client_secret": None})["ca_path"] == "/mine"
     assert pbx({"client_secret": None})["client_secret"] == "pbx-secret"
+
+
+def test_what_the_pbx_of_the_host_may_call_itself_is_known_for_that_pbx_alone() -> None:
+    host = {**HOST, "tcx_fqdn": ["phones.acme.example"]}
+    assert connected(tcx_preflight.CAPABILITY, {}, host)["fqdn"] == ["phones.acme.example"]
+    assert connected(tcx_preflight.CAPABILITY, {"fqdn": ["mine.example"]}, host)["fqdn"] == ["mine.example"]
+    assert connected(tcx_preflight.CAPABILITY, {"url": "https://bolt.example.com"}, host) == {
+        "url": "https://bolt.example.com"
+    }
+    assert "fqdn" not in pbx({}, host)
 
 
 @pytest.mark.parametrize(
