@@ -40,7 +40,7 @@ class Gate:
     programs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     cores: int = 1
-    minutes: float = 20
+    minutes: float = 40
     variables: dict[str, str] = field(default_factory=dict)
 
 
