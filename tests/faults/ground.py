@@ -263,9 +263,11 @@ def ground(directory: Path) -> Iterator[Ground]:
         assert lab.world is not None
         made = Ground(lab.world, lab, directory, warp)
         hostile.vendor_application(lab.world, made.tenant)
-        yield made
-        for pool in [pool for each in made.connections.values() for pool in each._pools.values()]:
-            pool.clear()  # the lab waits for connections that are open when it ends
+        try:
+            yield made
+        finally:
+            for pool in [pool for each in made.connections.values() for pool in each._pools.values()]:
+                pool.clear()  # the lab waits for connections that are open when it ends
 
 
 def settle_neighbor(made: Ground) -> None:

@@ -47,9 +47,10 @@ def source() -> ModuleType:
     return module
 
 
-def write(place: Path, report: Any = REPORT, mode: int = 0o600) -> Path:
+def write(place: Path, report: Any = None, mode: int = 0o600) -> Path:
     place.mkdir(exist_ok=True)
     path = place / "compliance.json"
+    report = REPORT if report is None else report
     path.write_text(report if isinstance(report, str) else json.dumps(report), encoding="utf-8")
     path.chmod(mode)
     return path
@@ -134,7 +135,7 @@ async def test_it_puts_events_into_the_queue_until_it_is_cancelled(source: Modul
     while queue.empty():
         write(tmp_path, {**REPORT, "generated_at": os.urandom(4).hex()})
         await asyncio.sleep(0.02)
-    found = [(await queue.get())["payload"] for _ in range(2)]
+    found = [(await queue.get())["payload"] for _each in range(2)]
     running.cancel()
     assert [sorted(each) for each in found] == [
         ["generated_at", "schema_version", "summary"],

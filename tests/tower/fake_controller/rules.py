@@ -178,7 +178,9 @@ def _notification(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
         raise Refused(400, {"__all__": [f"Missing required fields for Notification Configuration: {missing}."]})
     for name, (kind, _default) in known.items():
         said = ""
-        if type(configuration[name]) is not kind:
+        value = configuration[name]
+        # A boolean is a number to Python, and not to AWX.
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             said = f"Configuration field '{name}' incorrect type, expected {kind.__name__}."
         elif configuration[name] == []:
             said = f"No values specified for field '{name}'"

@@ -122,4 +122,4 @@ def test_text_that_ansible_would_not_evaluate_stays_as_it_is_beside_the_same_tex
 def test_text_without_a_template_takes_no_evaluation() -> None:
     found, asked = evaluated("https://pbx.example.com:5001", [{}] * 3)
     assert (found, asked) == (["https://pbx.example.com:5001"] * 3, 0)
-    assert type(found[0]) is str
+    assert found[0].__class__ is str
