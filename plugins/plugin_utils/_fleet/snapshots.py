@@ -19,6 +19,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -224,7 +225,12 @@ def _make_private(folder: str) -> None:
         _make_private(parent)
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
-    if os.path.lexists(folder) and not os.path.isdir(folder):
+    try:
+        is_directory = stat.S_ISDIR(os.stat(folder).st_mode)
+    except FileNotFoundError:
+        # Another host of this run has removed it while it was empty; a link that leads nowhere stays.
+        is_directory = not os.path.islink(folder)
+    if not is_directory:
         raise NotADirectoryError(20, "something else than a directory is in its place")
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import stat
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,30 @@ def test_another_host_that_changed_nothing_takes_the_directory_away(
         assert vanished == [True, True]
     assert kept.read(RUN, "acme") == {"host": "acme"}
     assert [each.name for each in Path(kept.directory, RUN).iterdir()] == ["acme.json"]
+
+
+def test_hosts_that_change_nothing_at_the_same_time_are_in_nobodys_way(kept: Snapshots) -> None:
+    """At any moment, that is: each makes the directory, looks at it and takes it away."""
+
+    def work(_host: int) -> None:
+        for _time in range(400):
+            kept.check_writable(RUN)
+            kept.forget_empty(RUN)
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(work, range(4)))
+    assert not Path(kept.directory, RUN).exists()
+
+
+@pytest.mark.parametrize("place", ["a file", "a link that leads nowhere"])
+def test_something_else_in_the_place_of_the_directory_is_told(kept: Snapshots, place: str) -> None:
+    Path(kept.directory).parent.mkdir(parents=True, exist_ok=True)
+    if place == "a file":
+        Path(kept.directory).write_text("mine")
+    else:
+        Path(kept.directory).symlink_to("nowhere")
+    with pytest.raises(BadInput, match=r"(?i)(not a|than a) directory"):
+        kept.check_writable(RUN)
 
 
 @pytest.mark.parametrize("host", ["../../evil", "a/b", ".hidden", "-rf", "x" * 300, "naïve", "latest", "%2e%2e"])
