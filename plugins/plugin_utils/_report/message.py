@@ -23,7 +23,7 @@ LONGEST = 2000
 """Characters: half of what the smallest of the usual services takes."""
 
 _NAMES = 5
-_CAUSES = 6
+_CAUSES = 5
 _LINE = 220
 _CHANGES = (NEW_DRIFT, NEW_FAILURES, RESOLVED, ADDED, REMOVED)
 
