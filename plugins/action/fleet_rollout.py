@@ -15,14 +15,13 @@ from typing import Any
 from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.checked import Checked, stops
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, check_limit
@@ -37,13 +36,11 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, identity_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "operation": {"type": "str", "choices": list(OPERATIONS), "default": "rollout"},
     "steps": {"type": "list", "elements": "str"},
     "preflight_only": {"type": "bool", "default": False, "aliases": ["look_only"]},
-    "whole_batch": {"type": "bool", "default": False},
     "concurrency": {"type": "int", "default": 50},
     "processes": {"type": "int", "default": 0},
     "max_unhealthy_percentage": {"type": "float"},
@@ -81,15 +78,9 @@ class ActionModule(CollectionAction):
             names = _steps(options)
             # The environment of a task may differ from host to host, and a process has only one.
             together = self._runs_in_process(task_vars) and not self._task_environment() and variables.of_all_hosts
-            once = self._is_for_all(options)
-            together = together and may_share(self._task, variables.play, task_vars, once=once)
-            if once:
-                return dict(result, **self._check_all(task_vars, options, store, variables, names, together=together))
             found = None
-            if together:
+            if together and may_share(self._task, variables.play, task_vars):
                 found = self._together(task_vars, options, store, variables, names)
-            elif not options["preflight_only"]:
-                found = Checked(store).take(str(task_vars["inventory_hostname"]))
             crossings = _crossings(names, variables, task_vars, store) if found is None else Crossings({})
         except M365Error as error:
             return dict(result, **failure(error))
@@ -99,41 +90,6 @@ class ActionModule(CollectionAction):
                 self._note_alone(task_vars, options, store, found)
             warn_once({str(task_vars["inventory_hostname"]): found}, store, display.warning)
         return dict(result, **found)
-
-    def _is_for_all(self, options: Mapping[str, Any]) -> bool:
-        """Whether this is the one task of the batch that checks all PBXs of it."""
-        return bool(options["whole_batch"] and options["preflight_only"] and self._task.run_once)
-
-    def _check_all(
-        self,
-        task_vars: Mapping[str, Any],
-        options: dict[str, Any],
-        store: RunStore,
-        variables: HostVariables,
-        names: list[str],
-        *,
-        together: bool,
-    ) -> dict[str, Any]:
-        """The result of the task that checks the whole batch. It does not fail: each PBX that did fails in the next task.
-
-        :raises BadInput: the PBXs cannot be worked on together, so that only this one would be checked.
-        """
-        if not together:
-            raise BadInput(
-                "whole_batch with run_once checks all PBXs of the batch, and they cannot be worked on together here",
-                tried="check every PBX before anything is written",
-                remedy="Leave out run_once, so that each host runs the task.",
-            )
-        batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
-        results = dict(self._sweep_all(batch, task_vars, options, store, variables, names))
-        failed = {host: found for host, found in results.items() if found is not None and found.get("failed")}
-        gone = set(_play_hosts(task_vars)) - {str(host) for host in task_vars.get("ansible_play_hosts", [])}
-        limit, any_fatal = _max_fail_percentage(self._task), bool(self._task.any_errors_fatal)
-        stopped = stops(len(failed), len(gone), len(batch), limit, any_fatal=any_fatal)
-        said = f"{len(failed)} of {count(len(batch), 'PBX', 'PBXs')} failed the check before anything was written"
-        why = f"Nothing was written to this PBX: {said}." if stopped else ""
-        Checked(store).keep(failed, [host for host in batch if host not in failed], why)
-        return {"changed": False, "msg": f"{said}.", "failed_checks": sorted(failed)}
 
     def _together(
         self,
@@ -150,32 +106,16 @@ class ActionModule(CollectionAction):
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
 
         def work(hosts: list[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
-            ended = {} if options["preflight_only"] else {host: Checked(store).take(host) for host in hosts}
-            yield from ((host, found) for host, found in ended.items() if found is not None)
-            left = [host for host in hosts if ended.get(host) is None]
-            if left:
-                yield from self._sweep_all(left, task_vars, options, store, variables, names)
+            operation = _operation(options)
+            crossings = _crossings(names, variables, task_vars, store)
+            check_mode = bool(self._task.check_mode)
+            fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
+            play_hosts = _play_hosts(task_vars)
+            gate = Gate(store, play_hosts) if operation == "rollout" else None
+            yield from self._sweep(hosts, options=options, fleet=fleet, store=store, gate=gate, play_hosts=play_hosts)
 
         together = SharedTask(store, identity_of(self._task))
         return together.result_of(str(task_vars["inventory_hostname"]), batch, work)
-
-    def _sweep_all(
-        self,
-        hosts: list[str],
-        task_vars: Mapping[str, Any],
-        options: dict[str, Any],
-        store: RunStore,
-        variables: HostVariables,
-        names: list[str],
-    ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        """Work on these hosts together; ``None`` where one has to be worked on alone."""
-        operation = _operation(options)
-        crossings = _crossings(names, variables, task_vars, store)
-        check_mode = bool(self._task.check_mode)
-        fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
-        play_hosts = _play_hosts(task_vars)
-        gate = Gate(store, play_hosts) if operation == "rollout" else None
-        yield from self._sweep(hosts, options=options, fleet=fleet, store=store, gate=gate, play_hosts=play_hosts)
 
     def _sweep(
         self,

@@ -70,17 +70,6 @@ options:
     type: bool
     default: false
     aliases: [look_only]
-  whole_batch:
-    description:
-      - With O(preflight_only) and C(run_once), check all PBXs of the batch in this one task.
-      - The task does not fail. A PBX that failed its check fails in the next task of this module without O(preflight_only), before anything is
-        sent to it. When so many failed that Ansible would end the play (C(max_fail_percentage), C(any_errors_fatal)), that
-        task writes nothing to the others either, and says so.
-      - Without C(run_once) this option does nothing, and each host runs the task itself. P(tcx.m365.shared_check#lookup)
-        tells which of the two fits.
-    type: bool
-    default: false
-    version_added: 2.0.0
   concurrency:
     description:
       - How many PBXs are worked on at the same time, whatever C(forks) says.
@@ -150,12 +139,6 @@ duration_s:
   returned: when the PBX was worked on
   type: float
   sample: 3.2
-failed_checks:
-  description: The PBXs of the batch that failed their check.
-  returned: with O(whole_batch) and C(run_once)
-  type: list
-  elements: str
-  version_added: 2.0.0
 steps:
   description:
     - What became of each step that was taken, in order, V(ok), V(changed) or V(failed).

@@ -22,16 +22,14 @@ _LOCKSTEP = frozenset(("linear", "ansible.builtin.linear", "ansible.legacy.linea
 _OF_ONE_HOST = ("when", "loop", "loop_with", "delegate_to", "run_once", "until")
 
 
-def may_share(task: Any, play: Any, task_vars: Mapping[str, Any], *, once: bool = False) -> bool:
+def may_share(task: Any, play: Any, task_vars: Mapping[str, Any]) -> bool:
     """Whether every host of the batch runs this task, with the same options, at the same time.
 
     :param task: the task as its worker has it.
-    :param once: it is one task for all of them on purpose (``run_once``).
     """
     if play is None or str(play.strategy) not in _LOCKSTEP or "ansible_loop_var" in task_vars:
         return False
-    alone = (name for name in _OF_ONE_HOST if not (once and name == "run_once"))
-    if any(getattr(task, name, None) for name in alone) or _core_compat.is_handler(task):
+    if any(getattr(task, name, None) for name in _OF_ONE_HOST) or _core_compat.is_handler(task):
         return False
     source, around = _core_compat.source_of(task), _core_compat.ancestors(task)
     if source is None or around is None or _differs_by_host(source, str(task.action)):
