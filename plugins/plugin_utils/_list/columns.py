@@ -68,26 +68,26 @@ def mapped(table: Table, columns: Mapping[str, object], ignored: Iterable[str] =
     :param columns: variable -> column. Where only the reverse makes sense it is read in reverse.
     :param ignored: columns that are left out without a word; ``*`` stands for all that nothing is taken from.
     """
-    found = Mapped()
+    mapping = Mapped()
     for left, right in columns.items():
-        _stated(table, str(left).strip(), str(right if right is not None else left).strip(), found)
-    used = set(found.columns.values())
+        _stated(table, str(left).strip(), str(right if right is not None else left).strip(), mapping)
+    used = set(mapping.columns.values())
     for variable, aliases in TAKEN.items():
-        if any(variable == known.partition(".")[0] for known in found.columns):
+        if any(variable == known.partition(".")[0] for known in mapping.columns):
             continue
         column = next(filter(None, map(table.column, (variable, *aliases))), "")
         if column and column not in used:
-            found.columns[variable] = column
+            mapping.columns[variable] = column
             used.add(column)
     silent = {key_of(name) for name in ignored if name != "*"}
     for column, place in table.columns.items():
         inside = any(name.startswith(f"{column}.") for name in used)
         if column not in used and not inside and key_of(column) not in silent:
-            _not_taken(column, place, found, all_silent="*" in ignored)
-    return found
+            _not_taken(column, place, mapping, all_silent="*" in ignored)
+    return mapping
 
 
-def _stated(table: Table, left: str, right: str, found: Mapped) -> None:
+def _stated(table: Table, left: str, right: str, mapping: Mapped) -> None:
     """One entry of ``columns``."""
     variable, column = left, table.column(right)
     if table.column(left) and _TARGET.match(right) and (not column or not _TARGET.match(left)):
@@ -98,39 +98,41 @@ def _stated(table: Table, left: str, right: str, found: Mapped) -> None:
         known = {key_of(name): name for name in (*table.columns, *table.nested)}
         near = known.get(nearest(key_of(right), known), "")
         meant = f"; did you mean {shown(near)}?" if near else ""
-        there = ", ".join(shown(name) for name in list(table.columns)[:30])
-        found.mistakes.append(
-            f"columns: there is no column {shown(right)} for {variable}{meant} The list has {there or 'no columns'}. {_WAY}"
+        listed = ", ".join(shown(name) for name in list(table.columns)[:30])
+        mapping.mistakes.append(
+            f"columns: there is no column {shown(right)} for {variable}{meant} The list has {listed or 'no columns'}. {_WAY}"
         )
     elif not _TARGET.match(variable):
-        found.mistakes.append(f"columns: {shown(variable)} is not the name of a variable. {_WAY}")
+        mapping.mistakes.append(f"columns: {shown(variable)} is not the name of a variable. {_WAY}")
     elif variable.startswith("ansible_"):
-        found.mistakes.append(f"columns: {variable} says how Ansible works, which a list does not decide; use compose")
+        mapping.mistakes.append(
+            f"columns: {variable} says how Ansible works, which a list does not decide; use compose"
+        )
     elif is_secret(variable):
-        found.mistakes.append(_secret(variable, column, table.columns.get(column, "")))
-    elif variable in found.columns:
-        found.mistakes.append(f"columns: {variable} is given twice")
+        mapping.mistakes.append(_secret(variable, column, table.columns.get(column, "")))
+    elif variable in mapping.columns:
+        mapping.mistakes.append(f"columns: {variable} is given twice")
     else:
-        found.columns[variable] = column
+        mapping.columns[variable] = column
 
 
-def _not_taken(column: str, place: str, found: Mapped, *, all_silent: bool) -> None:
+def _not_taken(column: str, place: str, mapping: Mapped, *, all_silent: bool) -> None:
     """A column that nobody has asked for: a mistake where it would change what is done, otherwise something to tell."""
     name = key_of(column)
     known = known_names()
     if is_secret(name):
-        found.mistakes.append(_secret(name, column, place))
+        mapping.mistakes.append(_secret(name, column, place))
     elif name.startswith("ansible_"):
-        found.mistakes.append(
+        mapping.mistakes.append(
             f"{place}: the column {shown(column)} says how Ansible works, which a list does not decide"
         )
     elif name in known or name.partition(".")[0] in families.variables():
-        found.mistakes.append(
+        mapping.mistakes.append(
             f"{place}: the column {shown(column)} is a variable that is taken only where columns names it; write "
             f"{name}: {column} there, or {column} below ignore_columns"
         )
     elif not all_silent or name.startswith(FAMILIES):
-        found.unused[column] = nearest(name, known) or _by_alias(name)
+        mapping.unused[column] = nearest(name, known) or _by_alias(name)
 
 
 def _secret(variable: str, column: str, place: str) -> str:

@@ -103,13 +103,13 @@ def _headers(line: int, names: list[str]) -> tuple[list[tuple[str, str]], list[s
 
 
 def _row(start: int, headers: list[str], cells: list[str]) -> Row:
-    found = {}
+    by_header = {}
     line = start
     for number, (header, value) in enumerate(zip(headers, cells), 1):
         if header:
-            found[header] = Cell(_plain(value.strip()), f"line {line}, column {number}")
+            by_header[header] = Cell(_plain(value.strip()), f"line {line}, column {number}")
         line += len(value.splitlines()) - 1 if "\n" in value or "\r" in value else 0
-    return Row(f"line {start}", found)
+    return Row(f"line {start}", by_header)
 
 
 def _plain(text: str) -> str:
@@ -141,12 +141,12 @@ def _rows(text: str, source: str, delimiter: str, skipped: int) -> list[tuple[in
 
 
 def _in_words(error: csv.Error, delimiter: str) -> str:
-    said = str(error)
-    if "unexpected end" in said:
+    message = str(error)
+    if "unexpected end" in message:
         return "a quotation mark that opens a value is never closed"
-    if "expected after" in said:
+    if "expected after" in message:
         return f'between a closing quotation mark and {shown(delimiter)} stands text; write a quotation mark inside a value twice ("")'
-    return said
+    return message
 
 
 def _found_delimiter(text: str, header_row: int) -> str:

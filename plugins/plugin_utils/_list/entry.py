@@ -76,10 +76,10 @@ def write(
 def _ours(path: str) -> None:
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
-            found = stream.read(len(HEADER))
+            beginning = stream.read(len(HEADER))
     except FileNotFoundError:
         return
-    if found != HEADER:
+    if beginning != HEADER:
         raise BadInput(
             f"{path} is there and was not written by this playbook",
             tried="write the entry of the inventory",
@@ -94,7 +94,7 @@ def _quoted(host: str) -> str:
 def planned(directory: str, host: str) -> Entry:
     """What :func:`write` would write, in check mode."""
     name = capture_file.file_name(host)
-    found = Entry(os.path.join(directory, name), os.path.join(directory, "host_vars", name), changed=True)
-    _ours(found.inventory)
-    _ours(found.variables)
-    return found
+    entry = Entry(os.path.join(directory, name), os.path.join(directory, "host_vars", name), changed=True)
+    _ours(entry.inventory)
+    _ours(entry.variables)
+    return entry

@@ -46,13 +46,13 @@ def write(directory: str, hosts: Iterable[str], known: Mapping[str, Mapping[str,
     :raises BadInput: nothing was captured for any of the hosts, or a captured file cannot be read.
     :raises OSError: a file cannot be written.
     """
-    rows = {host: found for host in hosts if (found := _captured(directory, host)) is not None}
+    rows = {host: captured for host in hosts if (captured := _captured(directory, host)) is not None}
     if not rows:
         raise BadInput(f"there are no captured variables in {directory}", tried="write the list of the fleet")
-    for host, found in rows.items():
+    for host, captured in rows.items():
         more = {name: value for name, value in known.get(host, {}).items() if value and not is_secret(name)}
-        rows[host] = {HOST: host, **more, **found}
-    columns = list(dict.fromkeys(name for found in rows.values() for name in found))
+        rows[host] = {HOST: host, **more, **captured}
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     name = f"customers.{'csv' if kind == 'csv' else 'yml'}"
     source = os.path.join(directory, name)
     text = _as_csv(columns, rows.values()) if kind == "csv" else _as_yaml(rows.values())
@@ -81,7 +81,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, str) and not _FORMULA.search(value) and value[:1] not in ('"', "'", "[", "{"):
         return value
     text = json.dumps(value, ensure_ascii=False)
-    return _FORMULA.sub(lambda found: f"{found[1]}\\u{ord(found[2]):04x}", text)
+    return _FORMULA.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", text)
 
 
 def _as_yaml(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -108,14 +108,14 @@ def _captured(directory: str, host: str) -> dict[str, Any] | None:
     path = os.path.join(directory, "host_vars", capture_file.file_name(host))
     try:
         with open(path, encoding="utf-8") as stream:
-            found = _Loader(stream).get_single_data()
+            variables = _Loader(stream).get_single_data()
     except FileNotFoundError:
         return None
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(
             f"{path} cannot be read: {' '.join(str(error).split())[:200]}", tried="write the list of the fleet"
         ) from None
-    return {str(name): value for name, value in (found or {}).items() if not is_secret(str(name))}
+    return {str(name): value for name, value in (variables or {}).items() if not is_secret(str(name))}
 
 
 class _Loader(yaml.SafeLoader):

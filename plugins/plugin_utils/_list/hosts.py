@@ -79,37 +79,37 @@ def hosts_of(table: Table, mapping: Mapped, required: Iterable[str]) -> tuple[li
     mistakes = []
     for variable in (HOST, *required):
         if not any(variable == known.partition(".")[0] for known in mapping.columns):
-            there = ", ".join(shown(name) for name in list(table.columns)[:30]) or "none"
-            mistakes.append(f"no column for {variable}; name it in columns. The list has {there}")
+            listed = ", ".join(shown(name) for name in list(table.columns)[:30]) or "none"
+            mistakes.append(f"no column for {variable}; name it in columns. The list has {listed}")
     missing = len(mistakes)
     hosts = []
     for row in table.rows if not missing else ():
-        found = Host("", row.place)
-        mistakes += _read(row, mapping, found)
+        host = Host("", row.place)
+        mistakes += _read(row, mapping, host)
         for variable in (HOST, *required):
-            if variable not in found.places:
+            if variable not in host.places:
                 column = mapping.columns.get(variable, variable)
                 place = row.cells[column].place if column in row.cells else row.place
                 mistakes.append(f"{place} ({_column(column)}): {variable} is empty")
-        hosts.append(found)
+        hosts.append(host)
     return hosts, mistakes
 
 
-def _read(row: Row, mapping: Mapped, found: Host) -> list[str]:
+def _read(row: Row, mapping: Mapped, host: Host) -> list[str]:
     mistakes = []
     for variable, column in mapping.columns.items():
         cell = row.cells.get(column)
         if cell is None or (cell.value in ("", None, [], {}) and not cell.problem):
             continue
         place = f"{cell.place} ({_column(column)})"
-        found.places[variable] = place
-        value, said = _judged(variable, cell)
-        if said:
-            mistakes.append(f"{place}: {said}")
+        host.places[variable] = place
+        value, mistake = _judged(variable, cell)
+        if mistake:
+            mistakes.append(f"{place}: {mistake}")
         elif variable == HOST:
-            found.name = value
+            host.name = value
         else:
-            _put(found.variables, variable.split("."), value)
+            _put(host.variables, variable.split("."), value)
     return mistakes
 
 
@@ -140,27 +140,27 @@ def customer(values: Mapping[str, Any], name: str = "") -> Host:
     :param name: of the host; by default the host name of its address.
     :raises BadInput: with everything that is missing or wrong.
     """
-    found = Host("", "the values")
+    host = Host("", "the values")
     # Without a terminal Ansible answers the questions of vars_prompt with the text None.
-    given = {key: value for key, value in values.items() if value not in (None, "", [], {}, "None")}
+    stated = {key: value for key, value in values.items() if value not in (None, "", [], {}, "None")}
     if name:
-        given[HOST] = name
+        stated[HOST] = name
     mistakes = []
-    for variable, value in given.items():
-        read, said = _judged(variable, Cell(value, variable))
-        found.variables[variable] = read
-        mistakes += [said] if said else []
-    mistakes += [f"{variable} is missing" for variable in ("tcx_url", "entra_tenant_id") if variable not in given]
+    for variable, value in stated.items():
+        read, mistake = _judged(variable, Cell(value, variable))
+        host.variables[variable] = read
+        mistakes += [mistake] if mistake else []
+    mistakes += [f"{variable} is missing" for variable in ("tcx_url", "entra_tenant_id") if variable not in stated]
     logins = (("tcx_client_id", "tcx_client_secret"), ("tcx_username", "tcx_password"))
-    if not any(all(part in given for part in login) for login in logins):
+    if not any(all(part in stated for part in login) for login in logins):
         mistakes.append("a login is missing: tcx_client_id with tcx_client_secret, or tcx_username with tcx_password")
     if mistakes:
         raise BadInput("; ".join(mistakes), tried="read the values of the customer", remedy=_GIVE)
-    address = address_of(found.variables["tcx_url"]).rpartition(":")[0]
+    address = address_of(host.variables["tcx_url"]).rpartition(":")[0]
     # Ansible takes an address such as 127.0.0.1 for the controller itself.
     derived = address if host_label(address) else f"pbx-{re.sub('[^0-9a-f]+', '-', address)}"
-    found.name = found.variables.pop(HOST, "") or derived
-    return found
+    host.name = host.variables.pop(HOST, "") or derived
+    return host
 
 
 def composed(host: Host, variables: Mapping[str, Any]) -> list[str]:
@@ -170,9 +170,9 @@ def composed(host: Host, variables: Mapping[str, Any]) -> list[str]:
         value = variables.get(variable)
         if variable == HOST or value in (None, "") or value == host.variables.get(variable):
             continue
-        read, said = _judged(variable, Cell(str(value), host.place))
-        if said:
-            mistakes.append(f"{host.place}: {variable} as compose makes it: {said}")
+        read, mistake = _judged(variable, Cell(str(value), host.place))
+        if mistake:
+            mistakes.append(f"{host.place}: {variable} as compose makes it: {mistake}")
         else:
             host.variables[variable] = read
     return mistakes
@@ -214,8 +214,8 @@ def _from_json(variable: str, text: str) -> Any:
 def _checked(value: Any, variable: str) -> Any:
     """Without characters that disguise a text; certificates and notes may have several lines."""
     if isinstance(value, str):
-        found = TRICKY.search(value.replace("\r\n", "\n"))
-        if found:
+        tricky = TRICKY.search(value.replace("\r\n", "\n"))
+        if tricky:
             raise _Wrong(f"{variable} holds a character that is not shown as itself, in {shown(value)}")
         return value.replace("\r\n", "\n")
     if isinstance(value, dict):
@@ -267,12 +267,12 @@ def _url(text: str) -> str:
 def _tenant(text: str) -> str:
     plain = text[1:-1] if text[:1] == "{" and text[-1:] == "}" else text
     try:
-        found = check_tenant(plain)
+        tenant = check_tenant(plain)
     except BadInput:
         raise _Wrong(f"{shown(text)} is neither a GUID nor a domain name (entra_tenant_id)") from None
-    if found == _NO_GUID:
+    if tenant == _NO_GUID:
         raise _Wrong(f"{shown(text)} is no tenant (entra_tenant_id)")
-    return found
+    return tenant
 
 
 def _guid(text: str) -> str:

@@ -71,8 +71,8 @@ class Table:
         for known in (*self.columns, *self.nested):
             if known == name:
                 return known
-        wanted = key_of(name)
-        return next((known for known in (*self.columns, *self.nested) if wanted and key_of(known) == wanted), "")
+        key = key_of(name)
+        return next((known for known in (*self.columns, *self.nested) if key and key_of(known) == key), "")
 
 
 def shown(value: object) -> str:
@@ -83,13 +83,13 @@ def shown(value: object) -> str:
 
 def refuse(source: str, mistakes: Iterable[str], remedy: str = "") -> BadList:
     """The error for a list with mistakes, all of them in one message."""
-    found = list(dict.fromkeys(mistakes))
-    count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
-    lines = [f"  - {mistake}" for mistake in found[:MOST_SHOWN]]
-    if len(found) > MOST_SHOWN:
-        lines.append(f"  - and {len(found) - MOST_SHOWN} more")
-    said = f"{source} has {count}, so no host was taken from it:\n" + "\n".join(lines)
-    return BadList(f"{said}\n{remedy}" if remedy else said)
+    unique = list(dict.fromkeys(mistakes))
+    count = "1 mistake" if len(unique) == 1 else f"{len(unique)} mistakes"
+    lines = [f"  - {mistake}" for mistake in unique[:MOST_SHOWN]]
+    if len(unique) > MOST_SHOWN:
+        lines.append(f"  - and {len(unique) - MOST_SHOWN} more")
+    message = f"{source} has {count}, so no host was taken from it:\n" + "\n".join(lines)
+    return BadList(f"{message}\n{remedy}" if remedy else message)
 
 
 def key_of(header: str) -> str:

@@ -102,14 +102,14 @@ def _from_yaml(node: yaml.Node, source: str, seen: set[int], depth: int) -> Node
         )
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
-        found: dict[str, Node] = {}
+        entries: dict[str, Node] = {}
         for key, value in node.value:
             name = str(key.value)
-            if name in found:
+            if name in entries:
                 where = f"line {key.start_mark.line + 1}, column {key.start_mark.column + 1}"
                 raise BadList(f"{source}, {where}: {shown(name)} stands twice in one mapping")
-            found[name] = _from_yaml(value, source, seen, depth + 1)
-        return Node(found, place)
+            entries[name] = _from_yaml(value, source, seen, depth + 1)
+        return Node(entries, place)
     if isinstance(node, yaml.SequenceNode):
         return Node([_from_yaml(value, source, seen, depth + 1) for value in node.value], place)
     return Node(_scalar(node), place)
@@ -133,19 +133,19 @@ class _Json:
         self._text = text
         self._source = source
         self._decoder = JSONDecoder(parse_constant=self._refused)
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+        self._lines = [0, *(line_feed.end() for line_feed in re.finditer("\n", text))]
         self._end = 0
 
     def whole(self) -> Node:
         """The one value that the text is."""
-        found, end = self.node(self.after_blanks(0), 0)
+        node, end = self.node(self.after_blanks(0), 0)
         if self.after_blanks(end) != len(self._text):
             raise JSONDecodeError("Extra data", self._text, end)
-        return found
+        return node
 
     def after_blanks(self, index: int) -> int:
-        found = _BLANKS.match(self._text, index)
-        return found.end() if found else index
+        blanks = _BLANKS.match(self._text, index)
+        return blanks.end() if blanks else index
 
     def node(self, index: int, depth: int) -> tuple[Node, int]:
         """The value that begins here, and where it ends."""
@@ -164,25 +164,25 @@ class _Json:
         return Node(value.strip() if isinstance(value, str) else value, place), end
 
     def _mapping(self, index: int, depth: int, place: str) -> tuple[Node, int]:
-        found: dict[str, Node] = {}
+        entries: dict[str, Node] = {}
         for start in self._items(index, "}"):
             if self._text[start : start + 1] != '"':
                 raise JSONDecodeError("Expecting a name in double quotes", self._text, start)
             name, end = self._decoder.raw_decode(self._text, start)
-            if name in found:
+            if name in entries:
                 raise BadList(f"{self._source}, {self._place(start)}: {shown(name)} stands twice in one object")
             colon = self.after_blanks(end)
             if self._text[colon : colon + 1] != ":":
                 raise JSONDecodeError("Expecting ':'", self._text, colon)
-            found[name], self._end = self.node(self.after_blanks(colon + 1), depth + 1)
-        return Node(found, place), self._end
+            entries[name], self._end = self.node(self.after_blanks(colon + 1), depth + 1)
+        return Node(entries, place), self._end
 
     def _sequence(self, index: int, depth: int, place: str) -> tuple[Node, int]:
-        found = []
+        items = []
         for start in self._items(index, "]"):
             node, self._end = self.node(start, depth + 1)
-            found.append(node)
-        return Node(found, place), self._end
+            items.append(node)
+        return Node(items, place), self._end
 
     def _items(self, index: int, closing: str) -> Iterator[int]:
         """Where each item begins. Whoever reads it says by ``_end`` where it ended; at last that is behind the bracket."""
@@ -242,7 +242,7 @@ def _step(node: Node, step: str, source: str, path: str) -> Node:
         item: Node = node.value[int(step)]
         return item
     known = (
-        f"; it has: {', '.join(shown(each) for each in list(node.value)[:20])}" if isinstance(node.value, dict) else ""
+        f"; it has: {', '.join(shown(name) for name in list(node.value)[:20])}" if isinstance(node.value, dict) else ""
     )
     raise BadList(f"{source}, {node.place}: path {shown(path)} finds no {shown(step)} here{known}")
 

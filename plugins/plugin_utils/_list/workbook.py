@@ -76,20 +76,20 @@ class _Book:
         self.texts = [_text(item) for item in shared.iter("si")] if shared is not None else []
         self.formats = list(self._formats())
 
-    def sheet(self, wanted: str) -> tuple[str, Element]:
+    def sheet(self, title: str) -> tuple[str, Element]:
         """Name and content of the sheet."""
         main = self._part("xl/workbook.xml")
-        names = [(str(each.get("name")), _relation(each)) for each in main.iter("sheet")]
+        names = [(str(element.get("name")), _relation(element)) for element in main.iter("sheet")]
         for name, relation in names:
-            if not wanted or name.strip().casefold() == wanted.strip().casefold():
+            if not title or name.strip().casefold() == title.strip().casefold():
                 return name, self._part(self._target(relation))
         known = ", ".join(shown(name) for name, _relation_id in names) or "none"
-        raise BadList(f"{self.source} has no sheet {shown(wanted)}; it has: {known}")
+        raise BadList(f"{self.source} has no sheet {shown(title)}; it has: {known}")
 
     def _target(self, relation: str) -> str:
-        for each in self._part("xl/_rels/workbook.xml.rels").iter("Relationship"):
-            if each.get("Id") == relation and each.get("TargetMode") != "External":
-                target = str(each.get("Target"))
+        for relationship in self._part("xl/_rels/workbook.xml.rels").iter("Relationship"):
+            if relationship.get("Id") == relation and relationship.get("TargetMode") != "External":
+                target = str(relationship.get("Target"))
                 return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
         raise BadList(f"{self.source} is not an Excel workbook (.xlsx): a sheet has no content")
 
@@ -98,7 +98,10 @@ class _Book:
         styles = self._part("xl/styles.xml", optional=True)
         if styles is None:
             return
-        own = {each.get("numFmtId"): str(each.get("formatCode")) for each in styles.iter("numFmt")}
+        own = {
+            number_format.get("numFmtId"): str(number_format.get("formatCode"))
+            for number_format in styles.iter("numFmt")
+        }
         for cells in styles.iter("cellXfs"):
             for style in cells.iter("xf"):
                 number = style.get("numFmtId") or "0"
@@ -168,8 +171,8 @@ def _text(item: Element) -> str:
         if child.tag == "t":
             parts.append(child.text or "")
         elif child.tag == "r":
-            parts += [each.text or "" for each in child if each.tag == "t"]
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), "".join(parts))
+            parts += [child_text.text or "" for child_text in child if child_text.tag == "t"]
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), "".join(parts))
 
 
 def _table(book: _Book, sheet: Element, source: str, header_row: int) -> Table:
@@ -189,11 +192,11 @@ def _table(book: _Book, sheet: Element, source: str, header_row: int) -> Table:
                     headers[column] = header
                     table.columns[header] = f"cell {place}"
             continue
-        found = {
+        by_header = {
             headers[column]: _cell(book, place, cell) for column, (place, cell) in cells.items() if column in headers
         }
-        if any(each.value != "" or each.problem for each in found.values()):
-            table.rows.append(Row(f"row {line}", found))
+        if any(cell.value != "" or cell.problem for cell in by_header.values()):
+            table.rows.append(Row(f"row {line}", by_header))
         if len(table.rows) > MOST_ROWS:
             raise BadList(f"{source} has more than {MOST_ROWS} rows")
     if not headers:
@@ -257,7 +260,7 @@ def _other(book: _Book, kind: str, saved: str, where: str) -> Cell:
         )
     if kind == "b":
         return Cell("true" if saved == "1" else "false", where)
-    return Cell(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), saved).strip(), where)
+    return Cell(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), saved).strip(), where)
 
 
 def _numeric(saved: str, code: str, where: str, from_1904: bool) -> Cell:

@@ -52,34 +52,37 @@ def aggregates(hosts: Sequence[Entry]) -> dict[str, Any]:
 
 def causes(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
     """The reasons and the points of attention, each with the PBXs that have it; what differs by PBX alone is left out of the text."""
-    found: dict[str, list[str]] = {}
+    hosts_by_cause: dict[str, list[str]] = {}
     for entry in hosts:
-        for text in dict.fromkeys(cause(entry, said) for said in (*entry["reasons"], *entry["attention"])):
-            found.setdefault(text, []).append(entry["host"])
-    return [{"text": text, "hosts": found[text]} for text in sorted(found, key=lambda text: (-len(found[text]), text))]
+        for text in dict.fromkeys(cause(entry, sentence) for sentence in (*entry["reasons"], *entry["attention"])):
+            hosts_by_cause.setdefault(text, []).append(entry["host"])
+    return [
+        {"text": text, "hosts": hosts_by_cause[text]}
+        for text in sorted(hosts_by_cause, key=lambda text: (-len(hosts_by_cause[text]), text))
+    ]
 
 
-def cause(entry: Entry, said: str) -> str:
+def cause(entry: Entry, sentence: str) -> str:
     """A sentence about a PBX without what differs by PBX alone, so that the same one about another PBX reads the same."""
     address = urlsplit(entry["url"]).netloc if "//" in entry["url"] else ""
     for own in (entry["url"], address, address.partition(":")[0]):
         if len(own) > 3:
-            said = said.replace(own, "[address]")
+            sentence = sentence.replace(own, "[address]")
     if len(entry["host"]) > 3:
-        said = re.sub(rf"(?<![\w.-]){re.escape(entry['host'])}(?![\w-])", "[PBX]", said)
+        sentence = re.sub(rf"(?<![\w.-]){re.escape(entry['host'])}(?![\w-])", "[PBX]", sentence)
     for pattern, word in ((_ID, "[ID]"), (_THUMBPRINT, "[thumbprint]"), (_TIME, "[date]")):
-        said = pattern.sub(word, said)
-    return said
+        sentence = pattern.sub(word, sentence)
+    return sentence
 
 
 def versions(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
     """How many PBXs run which version."""
-    found = Counter(entry["version"] for entry in hosts)
-    return [{"version": version, "pbxs": number} for version, number in _by_number(found)]
+    pbxs = Counter(entry["version"] for entry in hosts)
+    return [{"version": version, "pbxs": number} for version, number in _by_number(pbxs)]
 
 
-def _by_number(found: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+def _by_number(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def permissions(hosts: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -99,11 +102,11 @@ def permissions(hosts: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def tenants(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
     """Per tenant its applications that the report has seen: on which PBXs, with which permissions, and how many keys open them."""
-    found: dict[str, dict[str, Any]] = {}
+    by_id: dict[str, dict[str, Any]] = {}
     for entry in hosts:
         if not entry["tenant_id"]:
             continue
-        tenant = found.setdefault(
+        tenant = by_id.setdefault(
             entry["tenant_id"], {"tenant_id": entry["tenant_id"], "tenant_name": "", "applications": {}}
         )
         tenant["tenant_name"] = tenant["tenant_name"] or entry["tenant_name"]
@@ -117,7 +120,7 @@ def tenants(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
         application["permissions"].update(entry["granted_permissions"])
         foreign = sum(1 for one in entry["credentials"] if one.get("owner") == "foreign")
         application["foreign_credentials"] = max(application["foreign_credentials"], foreign)
-    return [_tenant(found[name]) for name in sorted(found)]
+    return [_tenant(by_id[name]) for name in sorted(by_id)]
 
 
 def _tenant(tenant: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def render_junit(report: Report) -> str:
     # The common schema of the format wants a time without zone; it is UTC.
     suite = SubElement(root, "testsuite", {**totals, "skipped": "0", "timestamp": report.generated_at.rstrip("Z")})
     properties = SubElement(suite, "properties")
-    about = [("Attention", said) for said in report.run.get("attention") or ()]
+    about = [("Attention", sentence) for sentence in report.run.get("attention") or ()]
     for name, value in [*run_facts(report), *about]:
         SubElement(properties, "property", {"name": xml_text(name), "value": xml_text(value)})
     for entry in report.hosts:

@@ -56,7 +56,7 @@ def table(header: list[str], rows: Iterable[list[str]], numbers: Iterable[int] =
 
 
 def _head(report: Report) -> str:
-    own = "".join(f"\n\n**{markdown_text(said)}**" for said in report.run.get("attention") or ())
+    own = "".join(f"\n\n**{markdown_text(sentence)}**" for sentence in report.run.get("attention") or ())
     return f"# Fleet compliance report\n\n{headline(report.summary)}{own}"
 
 
@@ -88,10 +88,10 @@ def _comparison(comparison: dict[str, Any]) -> str:
 
 def _open(report: Report) -> str:
     """Whatever is not compliant, the worst first; what is the same on several PBXs is told once, with their names."""
-    found = [entry for entry in report.hosts if entry["verdict"] != COMPLIANT]
-    found.sort(key=lambda entry: (-SEVERITY[entry["verdict"]], entry["host"]))
+    entries = [entry for entry in report.hosts if entry["verdict"] != COMPLIANT]
+    entries.sort(key=lambda entry: (-SEVERITY[entry["verdict"]], entry["host"]))
     groups: dict[str, list[dict[str, Any]]] = {}
-    for entry in found:
+    for entry in entries:
         groups.setdefault(canonical(_same(entry)), []).append(entry)
     sections = [_section(entries) for entries in groups.values()]
     return "## PBXs that need attention\n\n" + "\n\n".join(sections) if sections else ""
@@ -99,7 +99,7 @@ def _open(report: Report) -> str:
 
 def _same(entry: Mapping[str, Any]) -> list[Any]:
     """What two PBXs must have in common to be told together."""
-    texts = [[cause(entry, said) for said in entry[name]] for name in ("reasons", "attention", "remedies")]
+    texts = [[cause(entry, sentence) for sentence in entry[name]] for name in ("reasons", "attention", "remedies")]
     return [entry["verdict"], texts, entry["changes"], entry["consent"], entry["unmanaged"]]
 
 
@@ -118,8 +118,8 @@ def _tenants(report: Report) -> str:
         if row["state"] in (READY, NOT_CHECKED):
             continue
         where = f" Address: {row['consent_url']}" if row["consent_url"] and row["state"] != TOO_WIDE else ""
-        said = row["reason"] or f"Missing: {', '.join(row['missing'])}."
-        lines.append(f"- {markdown_text(row['name'] or row['tenant_id'])}: {_text(said + where)}")
+        reason = row["reason"] or f"Missing: {', '.join(row['missing'])}."
+        lines.append(f"- {markdown_text(row['name'] or row['tenant_id'])}: {_text(reason + where)}")
     return lines[0] + ("\n\n" + "\n".join(lines[1:]) if lines[1:] else "")
 
 
@@ -127,17 +127,17 @@ def _certificates(report: Report) -> str:
     """What expires, but for what a PBX above was told about."""
     seen = sum(1 for entry in report.hosts if entry["certificates"])
     read = f"The certificates of {seen:,} of {count(len(report.hosts), 'PBX', 'PBXs')} were read"
-    found = [
-        (one, any(one.thumbprint and one.thumbprint in said for said in entry["attention"]))
+    expiring = [
+        (one, any(one.thumbprint and one.thumbprint in sentence for sentence in entry["attention"]))
         for entry in report.hosts
         for one in report.certificates_of(entry)
         if one.state not in ("", FINE)
     ]
-    if not found:
+    if not expiring:
         return f"## Certificates\n\n{read}; none of them has expired or expires within 30 days."
-    heading = f"## Certificates\n\n{read}; {count(len(found), 'certificate')} expired, or will within 30 days."
+    heading = f"## Certificates\n\n{read}; {count(len(expiring), 'certificate')} expired, or will within 30 days."
     more = sorted(
-        (one for one, told in found if not told), key=lambda one: (one.days_left or 0, one.host, one.thumbprint)
+        (one for one, told in expiring if not told), key=lambda one: (one.days_left or 0, one.host, one.thumbprint)
     )
     rows = [
         [markdown_text(one.host), one.day, _expiry(one), markdown_text(one.thumbprint), markdown_text(one.name)]
@@ -165,8 +165,8 @@ def _section(entries: list[dict[str, Any]]) -> str:
         if more
         else [f"### {names}: {verdict}", ""]
     )
-    said = (*entry["reasons"], *entry["attention"])
-    lines.extend(f"- {_text(cause(entry, one) if more else one)}" for one in said)
+    sentences = (*entry["reasons"], *entry["attention"])
+    lines.extend(f"- {_text(cause(entry, one) if more else one)}" for one in sentences)
     lines.extend(_drift(entry["changes"]))
     differs = canonical(entry["changes"])
     for title, permissions in (
@@ -193,18 +193,18 @@ def _remedy(remedy: str, entries: list[dict[str, Any]]) -> str:
         return _text(remedy)
     own = f"--limit {shlex.quote(entries[0]['host'])}"
     everyone = f"--limit {shlex.quote(','.join(one['host'] for one in entries))}"
-    said = cause(entries[0], remedy.replace(own, _ALL))
-    return markdown_text(shorten(said, 4 * _LIMITS.characters).replace(_ALL, everyone))
+    command = cause(entries[0], remedy.replace(own, _ALL))
+    return markdown_text(shorten(command, 4 * _LIMITS.characters).replace(_ALL, everyone))
 
 
 def _drift(changes: list[dict[str, Any]]) -> list[str]:
-    found = all_differences(changes, _LIMITS)
-    if not found:
+    differing = all_differences(changes, _LIMITS)
+    if not differing:
         return []
-    rows = [[markdown_text(one.path), _before(one), _after(one)] for one in found[: _LIMITS.differences]]
+    rows = [[markdown_text(one.path), _before(one), _after(one)] for one in differing[: _LIMITS.differences]]
     lines = ["", table(["Setting", "Found", "Desired"], rows)]
-    if len(found) > len(rows):
-        lines.extend(("", f"{len(found) - len(rows)} more in compliance.json."))
+    if len(differing) > len(rows):
+        lines.extend(("", f"{len(differing) - len(rows)} more in compliance.json."))
     return lines
 
 

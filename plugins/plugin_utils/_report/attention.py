@@ -29,24 +29,24 @@ def attention_of(entry: Mapping[str, Any], now: datetime) -> list[str]:
     return list(dict.fromkeys([*_expiring(entry, now), *_foreign(entry, now), *_unknown(entry)]))
 
 
-def automation_credential(given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def automation_credential(credential: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """With which credential a run has signed in to Entra: `{app_id, kind, expires, days_left, reason}`.
 
     `expires` is None where the credential has no end, or where `reason` says why it is not known.
     """
-    expires = dates.parse(given.get("expires"))
+    expires = dates.parse(credential.get("expires"))
     return {
-        "app_id": str(given.get("app_id") or ""),
-        "kind": str(given.get("kind") or ""),
+        "app_id": str(credential.get("app_id") or ""),
+        "kind": str(credential.get("kind") or ""),
         "expires": dates.iso(expires) if expires else None,
         "days_left": dates.days_left(expires, now) if expires else None,
-        "reason": str(given.get("reason") or ""),
+        "reason": str(credential.get("reason") or ""),
     }
 
 
 def attention_of_run(credentials: Sequence[Mapping[str, Any]]) -> list[str]:
     """The sentences about the automation itself: without it nobody can check or repair anything."""
-    found = []
+    sentences = []
     for one in credentials:
         days = one["days_left"]
         if days is None or days > SOON_DAYS:
@@ -54,8 +54,8 @@ def attention_of_run(credentials: Sequence[Mapping[str, Any]]) -> list[str]:
         when = (
             f"expired on {one['expires'][:10]}" if days < 0 else f"expires on {one['expires'][:10]}, in {_days(days)}"
         )
-        found.append(f"The {credential_kind(one['kind'])} with which the automation signs in to Entra {when}.")
-    return list(dict.fromkeys(found))
+        sentences.append(f"The {credential_kind(one['kind'])} with which the automation signs in to Entra {when}.")
+    return list(dict.fromkeys(sentences))
 
 
 def credential_kind(kind: str) -> str:
@@ -72,7 +72,7 @@ def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
         if one.days_left is None or one.superseded or not one.counts or (one.days_left < 0 and works and not named):
             continue
         # The check may have said it already, in its own words.
-        told = any(one.thumbprint and one.thumbprint in said for said in entry["attention"])
+        told = any(one.thumbprint and one.thumbprint in sentence for sentence in entry["attention"])
         if one.days_left <= SOON_DAYS and not told:
             when = f"expired on {one.day}" if one.days_left < 0 else f"expires on {one.day}, in {_days(one.days_left)}"
             yield f"A certificate of the application {when}: {visible(one.thumbprint)}."
@@ -92,10 +92,10 @@ def _foreign(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 
 def _unknown(entry: Mapping[str, Any]) -> Iterator[str]:
-    for each in entry["unknown_variables"]:
-        nearest = each.get("nearest")
+    for variable in entry["unknown_variables"]:
+        nearest = variable.get("nearest")
         hint = f"; did you mean {visible(str(nearest))}?" if nearest else "."
-        yield f"Nothing reads the variable {visible(str(each.get('variable') or each.get('name') or ''))}{hint}"
+        yield f"Nothing reads the variable {visible(str(variable.get('variable') or variable.get('name') or ''))}{hint}"
 
 
 def _days(days: int) -> str:

@@ -92,7 +92,7 @@ def host_certificates(host: str, certificates: Sequence[dict[str, Any]], now: da
     days = [days_left(certificate, now) for certificate in certificates]
     desired = [bool(certificate.get("desired")) for certificate in certificates]
     last = max((left for left, named in zip(days, desired) if named and left is not None), default=None)
-    found = [
+    dated = [
         CertificateEnd(
             host=host,
             thumbprint=str(certificate.get("thumbprint") or ""),
@@ -104,14 +104,14 @@ def host_certificates(host: str, certificates: Sequence[dict[str, Any]], now: da
         )
         for certificate, end, left, named in zip(certificates, ends, days, desired)
     ]
-    return sorted(found, key=_end_order)
+    return sorted(dated, key=_end_order)
 
 
 def days_left(certificate: dict[str, Any], now: datetime) -> int | None:
     """Whole days as the check counted them, else counted from `not_after`; None when neither is known."""
-    given = certificate.get("days_left")
-    if isinstance(given, (int, float)) and not isinstance(given, bool):
-        return math.floor(given)
+    counted = certificate.get("days_left")
+    if isinstance(counted, (int, float)) and not isinstance(counted, bool):
+        return math.floor(counted)
     end = dates.parse(certificate.get("not_after"))
     return dates.days_left(end, now) if end else None
 

@@ -79,16 +79,16 @@ def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, A
     old_report, new_report = check_report(earlier), check_report(later, "The report")
     old = {entry["host"]: entry for entry in old_report["hosts"]}
     new = {entry["host"]: entry for entry in new_report["hosts"]}
-    found: dict[str, list[dict[str, Any]]] = {category: [] for category in CATEGORIES}
+    categories: dict[str, list[dict[str, Any]]] = {category: [] for category in CATEGORIES}
     for host in sorted(set(old) | set(new)):
         category = _category(_verdict(old, host), _verdict(new, host))
         if category:
-            found[category].append(_entry(host, old.get(host), new.get(host)))
+            categories[category].append(_entry(host, old.get(host), new.get(host)))
     return {
         "earlier_generated_at": str(old_report.get("generated_at") or ""),
         "earlier_summary": _summary(old),
-        "counts": {category: len(found[category]) for category in CATEGORIES},
-        **found,
+        "counts": {category: len(categories[category]) for category in CATEGORIES},
+        **categories,
     }
 
 

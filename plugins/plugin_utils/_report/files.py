@@ -68,7 +68,7 @@ def _json(value: Any, indent: str) -> str:
     """JSON whose lines but the first are indented; a line feed inside of a string is an escape there."""
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False).replace("\n", f"\n{indent}")
     # Such characters stand inside of strings only, where JSON has an escape for each.
-    return TRICKY.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    return TRICKY.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
 RENDERERS: dict[str, Callable[[Report], str]] = {
@@ -100,10 +100,10 @@ def write_report(
             staged.append(_stage(folder / name, _json_parts(finished) if name == JSON_FILE else (render(finished),)))
         for signature in SIGNATURES:
             (folder / signature).unlink(missing_ok=True)
-        written = [each.place() for each in staged]
+        written = [file.place() for file in staged]
     except BaseException:
-        for each in staged:
-            each.drop()
+        for file in staged:
+            file.drop()
         raise
     manifest = "".join(f"{one.sha256}  {Path(one.path).name}\n" for one in sorted(written, key=lambda one: one.path))
     return [*written, _write(folder / MANIFEST, manifest.encode("ascii"))]

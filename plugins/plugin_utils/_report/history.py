@@ -56,8 +56,8 @@ def kept_reports(directory: str | os.PathLike[str]) -> list[Path]:
         entries = [entry for entry in os.scandir(directory) if _KEPT.fullmatch(entry.name)]
     except OSError:
         return []
-    found = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return sorted(found, key=_age, reverse=True)
+    directories = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return sorted(directories, key=_age, reverse=True)
 
 
 def find_baseline(
@@ -199,7 +199,7 @@ def _point(link: Path, name: str) -> list[str]:
 def _prune(folder: Path, newest: Path, keep: int) -> list[str]:
     """Remove what is beyond `keep` runs; never the newest, whatever a clock that was ahead once has called another one."""
     problems = []
-    for old in [each for each in kept_reports(folder) if each != newest][keep - 1 :]:
+    for old in [directory for directory in kept_reports(folder) if directory != newest][keep - 1 :]:
         try:
             foreign = sorted({file.name for file in old.iterdir()} - _OURS)
             if foreign:

@@ -36,17 +36,17 @@ def message(report: Report) -> str:
 
 def lines(report: Report) -> list[str]:
     """The headline and what an operator has to know, the most urgent first; foreign text is on one line and holds no control."""
-    found = [headline(report.summary), *(report.run.get("attention") or ())]
-    found += [_verdict(report, verdict) for verdict in WORST_FIRST if verdict != COMPLIANT and report.summary[verdict]]
+    told = [headline(report.summary), *(report.run.get("attention") or ())]
+    told += [_verdict(report, verdict) for verdict in WORST_FIRST if verdict != COMPLIANT and report.summary[verdict]]
     if any(row["state"] not in (READY, NOT_CHECKED) for row in report.tenants):
-        found.append(f"Consent to the automation: {summary(report.tenants)}")
-    found += _changes(report)
-    found += _why(report)
+        told.append(f"Consent to the automation: {summary(report.tenants)}")
+    told += _changes(report)
+    told += _why(report)
     due = sorted(report.certificates_due, key=lambda one: (one.days_left or 0, one.host))
     if due:
         named = [f"{one.host} ({days_text(one.days_left)})" for one in due]
-        found.append(f"{count(len(due), 'certificate')} due: {_names(named)}")
-    return [shorten(visible(line), _LINE) for line in found]
+        told.append(f"{count(len(due), 'certificate')} due: {_names(named)}")
+    return [shorten(visible(line), _LINE) for line in told]
 
 
 def has_findings(report: Report) -> bool:
@@ -75,9 +75,9 @@ def _why(report: Report) -> list[str]:
             told.append(f"{len(one['hosts'])} \u00d7 {one['text']}")
             continue
         entry = entries[one["hosts"][0]]
-        said = next(each for each in (*entry["reasons"], *entry["attention"]) if cause(entry, each) == one["text"])
+        sentence = next(text for text in (*entry["reasons"], *entry["attention"]) if cause(entry, text) == one["text"])
         # Of a long sentence the ids go first: its end says more than they do.
-        told.append(f"{entry['host']}: {said if len(said) < _LINE else one['text']}")
+        told.append(f"{entry['host']}: {sentence if len(sentence) < _LINE else one['text']}")
     rest = len(report.aggregates["causes"]) - len(told)
     return [*told, f"And {count(rest, 'more cause')} in the report."] if rest > 0 else told
 

@@ -142,9 +142,9 @@ class Report:
         report = cls(generated_at=moment, hosts=entries, run=_run(known, moment))
         return report.compared_with(compare_with) if compare_with is not None else report
 
-    def of_tenants(self, found: Iterable[Mapping[str, Any]]) -> Report:
+    def of_tenants(self, tenants: Iterable[Mapping[str, Any]]) -> Report:
         """The same report with what the tenants have consented to; a row for each PBX, see `tenants_of_hosts`."""
-        return replace(self, tenants=tuple(plain(tenants_of_hosts(found, self.moment))))
+        return replace(self, tenants=tuple(plain(tenants_of_hosts(tenants, self.moment))))
 
     def compared_with(self, earlier: Mapping[str, Any]) -> Report:
         """The same report with a comparison to an earlier compliance.json."""
@@ -171,8 +171,8 @@ class Report:
     @property
     def certificates_due(self) -> list[CertificateEnd]:
         """The certificates that somebody has to renew: expired or within 30 days, in use, and not replaced."""
-        found = [one for entry in self.hosts for one in self.certificates_of(entry)]
-        return [one for one in found if one.state not in ("", FINE) and one.counts and not one.superseded]
+        certificates = [one for entry in self.hosts for one in self.certificates_of(entry)]
+        return [one for one in certificates if one.state not in ("", FINE) and one.counts and not one.superseded]
 
     @property
     def summary(self) -> dict[str, int]:
@@ -215,11 +215,11 @@ class Report:
 
 def _run(run: dict[str, Any], moment: str) -> dict[str, Any]:
     """What is known about the run, and what of it an operator has to act on."""
-    given = run.get("automation_credentials")
-    if not isinstance(given, list):
+    listed = run.get("automation_credentials")
+    if not isinstance(listed, list):
         return run
     now = parse_moment(moment)
-    credentials = [automation_credential(one, now) for one in given if isinstance(one, dict)]
+    credentials = [automation_credential(one, now) for one in listed if isinstance(one, dict)]
     return {**run, "automation_credentials": credentials, "attention": attention_of_run(credentials)}
 
 

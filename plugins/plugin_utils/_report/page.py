@@ -71,7 +71,7 @@ def _render(report: Report, limits: Limits) -> str:
         "data": script_json(page_data(report, limits)),
         "day": escape(time_text(report.generated_at)),
         "headline": escape(headline(report.summary)),
-        "own": "".join(f'<p class="own">{text_html(said)}</p>' for said in report.run.get("attention") or ()),
+        "own": "".join(f'<p class="own">{text_html(sentence)}</p>' for sentence in report.run.get("attention") or ()),
         "facts": _facts(report),
         "verdict_chart": verdict_chart(report.summary),
         "legend": _legend(report.summary),

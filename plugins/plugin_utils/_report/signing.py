@@ -48,7 +48,7 @@ def sign(directory: str | os.PathLike[str], program: str, key: str = "") -> str:
     except TimeoutError as error:
         raise OSError(f"{error}; a key with a passphrase cannot be used here") from None
     if status or not signature.is_file():
-        said = (errors or output).strip().splitlines()
-        raise OSError(f"{program} ended with {status}: {said[-1] if said else 'it gave no message'}")
+        output_lines = (errors or output).strip().splitlines()
+        raise OSError(f"{program} ended with {status}: {output_lines[-1] if output_lines else 'it gave no message'}")
     signature.chmod(0o640)
     return str(signature)

@@ -37,14 +37,14 @@ _LISTS = ("rights", "missing", "too_wide")
 _TEXTS = ("tenant_id", "name", "state", "app_id", "consent_url", "reason")
 
 
-def tenants_of_hosts(found: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
+def tenants_of_hosts(tenants: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
     """One row for each tenant and application of the automation, what has to be done first; see compliance.schema.json.
 
     :param found: a row for each PBX, with its name in `hosts`. Of a PBX that was not reached, the tenant was not asked; what
         another PBX of the tenant has found out then counts.
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for one in found:
+    for one in tenants:
         key = (str(one.get("tenant_id") or ""), str(one.get("app_id") or ""))
         row = rows.setdefault(key, {"hosts": [], "state": NOT_CHECKED})
         hosts = [*row["hosts"], *(str(host) for host in one.get("hosts") or ())]
@@ -62,7 +62,7 @@ def _row(one: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         **{name: str(one.get(name) or "") for name in _TEXTS},
         "state": state if state in STATES else NOT_CHECKED,
         "consented": one.get("consented") if isinstance(one.get("consented"), bool) else None,
-        **{name: sorted(str(each) for each in one.get(name) or ()) for name in _LISTS},
+        **{name: sorted(str(item) for item in one.get(name) or ()) for name in _LISTS},
         "credential": automation_credential(one["credential"], now) if one.get("credential") else None,
     }
 

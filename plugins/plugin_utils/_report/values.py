@@ -160,11 +160,11 @@ def differences(path: str, before: Any, after: Any, limits: Limits) -> list[Diff
     Shape: one entry per setting, in the order of the keys; never empty, so that no reported change gets lost.
     """
     if isinstance(before, dict) and isinstance(after, dict):
-        found: list[Difference] = []
+        differing: list[Difference] = []
         for key in sorted(set(before) | set(after)):
             if canonical(before.get(key)) != canonical(after.get(key)) or (key in before) != (key in after):
-                found.extend(differences(f"{path}.{visible(key)}", before.get(key), after.get(key), limits))
-        return found or [_pair(path, before, after, limits)]
+                differing.extend(differences(f"{path}.{visible(key)}", before.get(key), after.get(key), limits))
+        return differing or [_pair(path, before, after, limits)]
     if _listlike(before, after):
         return [_sets(path, before or [], after or [], limits)]
     return [_pair(path, before, after, limits)]
@@ -172,11 +172,11 @@ def differences(path: str, before: Any, after: Any, limits: Limits) -> list[Diff
 
 def all_differences(changes: Iterable[dict[str, Any]], limits: Limits) -> list[Difference]:
     """Every setting that the changes of one PBX are about, named `target.field`."""
-    found: list[Difference] = []
+    differing: list[Difference] = []
     for change in changes:
         path = visible(f"{change['target']}.{change['field']}".strip("."))
-        found.extend(differences(path, change["before"], change["after"], limits))
-    return found
+        differing.extend(differences(path, change["before"], change["after"], limits))
+    return differing
 
 
 def _listlike(before: Any, after: Any) -> bool:

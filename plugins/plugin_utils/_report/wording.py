@@ -83,7 +83,7 @@ def time_text(moment: str) -> str:
 
 
 def _fact(value: Any) -> str:
-    texts = [as_text(each) for each in value] if isinstance(value, list) else [as_text(value)]
+    texts = [as_text(item) for item in value] if isinstance(value, list) else [as_text(value)]
     return shorten(visible(", ".join(texts)), 120)
 
 
