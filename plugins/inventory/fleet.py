@@ -263,7 +263,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             self._add(self._hosts(path, cache))
         except M365Error as error:
-            raise AnsibleParserError(visible_lines(error.said if isinstance(error, BadList) else str(error))) from None
+            raise AnsibleParserError(
+                visible_lines(error.message if isinstance(error, BadList) else str(error))
+            ) from None
 
     def _check_names(self, config: Mapping[str, Any]) -> None:
         """Ansible reads no option that it does not know, and says nothing."""

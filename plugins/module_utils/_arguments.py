@@ -54,12 +54,12 @@ class Read:
     """Arguments as they were understood.
 
     :param parameters: one entry for each option, with defaults; ``None`` where nothing was given.
-    :param given: those that were given, normalized, without defaults.
+    :param explicit: those that were given, normalized, without defaults.
     :param secrets: values that no output may show.
     """
 
     parameters: dict[str, Any]
-    given: dict[str, Any]
+    explicit: dict[str, Any]
     secrets: set[str]
 
 
@@ -75,7 +75,7 @@ class Reading:
 
     def options(self, spec: Spec, values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         """What is given of ``values``, normalized. ``path`` is the dotted place of the dictionary."""
-        found: dict[str, Any] = {}
+        normalized: dict[str, Any] = {}
         known = {alias: option for name, option in spec.items() for alias in (name, *option.get("aliases", ()))}
         unknown = [name for name in values if name not in known]
         if unknown:
@@ -85,11 +85,11 @@ class Reading:
                 continue
             value = self.value(option, values[name], f"{path}{name}")
             if value is not None:
-                found[name] = value
+                normalized[name] = value
         for name, option in spec.items():
-            if option.get("required") and not any(each in found for each in (name, *option.get("aliases", ()))):
+            if option.get("required") and not any(alias in normalized for alias in (name, *option.get("aliases", ()))):
                 self.problems.append(f"{marked(path + name)} is not set")
-        return found
+        return normalized
 
     def value(self, option: Mapping[str, Any], value: Any, path: str) -> Any:
         """One value, normalized; ``None`` where it means "not given" or is a problem."""
@@ -160,7 +160,7 @@ class Reading:
         choices = option.get("choices")
         if choices is not None and text not in choices:
             shown = "" if option.get("no_log") else f", not {text!r}"
-            words = ", ".join(str(each) for each in choices)
+            words = ", ".join(str(choice) for choice in choices)
             self.problems.append(f"{marked(path)} must be one of {words}{shown}{did_you_mean(text, choices)}")
             return None
         return text
@@ -206,9 +206,9 @@ class Reading:
             return {name: item for name, item in items if item not in (None, "")}
         return value
 
-    def _wrong(self, path: str, wanted: str, value: Any) -> None:
+    def _wrong(self, path: str, expected: str, value: Any) -> None:
         shown = next((word for kind, word in _NAMES_OF_TYPES.items() if isinstance(value, kind)), type(value).__name__)
-        self.problems.append(f"{marked(path)} must be {wanted}, not {shown}")
+        self.problems.append(f"{marked(path)} must be {expected}, not {shown}")
 
 
 def read_arguments(
@@ -225,17 +225,17 @@ def read_arguments(
     :param names: by which names the operator knows the options.
     :raises BadInput: everything that is wrong, in one message.
     """
-    given = {name: value for name, value in arguments.items() if not _empty(value)}
-    set_fallbacks(spec, given)
+    values = {name: value for name, value in arguments.items() if not _empty(value)}
+    set_fallbacks(spec, values)
     reading = Reading(files)
-    found = reading.options(spec, given)
+    options = reading.options(spec, values)
     if reading.problems:
         raise bad_arguments(reading.problems, names or {})
-    validation = ArgumentSpecValidator(_without_fallbacks(spec), **(constraints or {})).validate(found)
+    validation = ArgumentSpecValidator(_without_fallbacks(spec), **(constraints or {})).validate(options)
     if validation.error_messages:
         raise bad_arguments(list(validation.error_messages), names or {})
     parameters: dict[str, Any] = validation.validated_parameters
-    return Read(parameters, found, secrets_in(spec, given) | secrets_in(spec, parameters))
+    return Read(parameters, options, secrets_in(spec, values) | secrets_in(spec, parameters))
 
 
 def bad_arguments(problems: Sequence[str], names: Names) -> BadInput:
@@ -247,17 +247,17 @@ def bad_arguments(problems: Sequence[str], names: Names) -> BadInput:
 
 def secrets_in(spec: Spec, values: Mapping[str, Any]) -> set[str]:
     """The values of all options that are marked ``no_log``, at any depth, with and without blanks around them."""
-    found: set[str] = set()
+    secrets: set[str] = set()
     for name, option in spec.items():
-        for each in (name, *option.get("aliases", ())):
-            value = values.get(each)
+        for alias in (name, *option.get("aliases", ())):
+            value = values.get(alias)
             if option.get("no_log") and isinstance(value, (str, int)) and not isinstance(value, bool):
-                found.add(str(value))
+                secrets.add(str(value))
             nested = option.get("options")
             for part in value if isinstance(value, list) else [value]:
                 if nested and isinstance(part, Mapping):
-                    found |= secrets_in(nested, part)
-    return {each for text in found for each in (text, text.strip()) if each}
+                    secrets |= secrets_in(nested, part)
+    return {form for text in secrets for form in (text, text.strip()) if form}
 
 
 def _of_elements(option: Mapping[str, Any]) -> dict[str, Any]:
@@ -275,11 +275,11 @@ _MANY = 3
 
 def _nested(spec: Spec) -> dict[str, list[str]]:
     """The dotted places of the options one level deeper, by their own names."""
-    found: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
     for name, option in spec.items():
         for inner in option.get("options") or () if option.get("type") == "dict" else ():
-            found.setdefault(str(inner), []).append(f"{name}.{inner}")
-    return found
+            places.setdefault(str(inner), []).append(f"{name}.{inner}")
+    return places
 
 
 def _unsupported(unknown: Sequence[str], known: Sequence[str], path: str, nested: Mapping[str, Sequence[str]]) -> str:
@@ -291,9 +291,9 @@ def _unsupported(unknown: Sequence[str], known: Sequence[str], path: str, nested
 
     kind = "key" if path else "parameter"
     where = f" in {marked(path.rstrip('.'))}" if path else ""
-    said = ", ".join(f"{name!s}{hint(str(name))}" for name in unknown)
-    end = "" if said.endswith("?") else "."
-    return f"Unsupported {kind}{'s' if len(unknown) > 1 else ''}{where}: {said}{end} Supported: {', '.join(known)}"
+    listed = ", ".join(f"{name!s}{hint(str(name))}" for name in unknown)
+    end = "" if listed.endswith("?") else "."
+    return f"Unsupported {kind}{'s' if len(unknown) > 1 else ''}{where}: {listed}{end} Supported: {', '.join(known)}"
 
 
 def _blanks(value: str) -> str:

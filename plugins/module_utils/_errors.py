@@ -49,7 +49,7 @@ class M365Error(Exception):
 
     def __init__(
         self,
-        said: str,
+        message: str,
         *,
         tried: str = "",
         target: str = "",
@@ -59,8 +59,8 @@ class M365Error(Exception):
         code: str = "",
         request_id: str = "",
     ) -> None:
-        super().__init__(said)
-        self.said = said
+        super().__init__(message)
+        self.message = message
         self.tried = tried
         self.target = target
         self.remedy = remedy or self.default_remedy
@@ -75,9 +75,9 @@ class M365Error(Exception):
         """Carry the last thing that a service said before this error ended a wait or a series of attempts."""
         if last is None or last is self:
             return self
-        if not last.said or last.said not in self.said:
+        if not last.message or last.message not in self.message:
             answered = sentence_of_answer(last)
-            self.said = f"{self.said.rstrip('.')}; the last answer: {answered}"
+            self.message = f"{self.message.rstrip('.')}; the last answer: {answered}"
         for name in ("status", "code", "target", "request_id"):
             setattr(self, name, getattr(self, name) or getattr(last, name))
         return self
@@ -85,7 +85,7 @@ class M365Error(Exception):
     def as_kind(self, kind: type[M365Error]) -> M365Error:
         """The same answer, judged otherwise: a plain "does not exist" about what was seen a moment ago."""
         judged = kind(
-            self.said,
+            self.message,
             target=self.target,
             service=self.service,
             status=self.status,
@@ -122,7 +122,7 @@ class M365Error(Exception):
             "request_id": self.request_id,
             "tried": rendered(self.tried, self.names),
             "target": self.target,
-            "said": rendered(self.said, self.names),
+            "said": rendered(self.message, self.names),
             "remedy": rendered(self.remedy, self.names),
         }
 
@@ -194,8 +194,8 @@ class Forbidden(M365Error):
 
     kind = "forbidden"
 
-    def __init__(self, said: str, *, missing: list[str] | None = None, **details: Any) -> None:
-        super().__init__(said, **details)
+    def __init__(self, message: str, *, missing: list[str] | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
         self.missing = list(missing or [])
 
     def as_result(self) -> dict[str, Any]:
@@ -300,7 +300,7 @@ class NotOurs(M365Error):
 def sentence(error: M365Error) -> str:
     """Compose what the operator reads.
 
-    ``Could not <tried> on <target>: <service> answered <status> <code>: <said> (request id <id>). <remedy>``
+    ``Could not <tried> on <target>: <service> answered <status> <code>: <message> (request id <id>). <remedy>``
     """
     head = ""
     if error.tried:
@@ -308,19 +308,23 @@ def sentence(error: M365Error) -> str:
         if error.target and error.target not in error.tried:
             head += f" ({visible(error.target)})"
         head += ": "
-    said = sentence_of_answer(error)
+    answer = sentence_of_answer(error)
     if error.request_id:
-        said = f"{said.rstrip('.')} (request id {error.request_id})"
-    if not said.endswith((".", "!", "?")):
-        said += "."
-    text = visible_lines(head + said)
+        answer = f"{answer.rstrip('.')} (request id {error.request_id})"
+    if not answer.endswith((".", "!", "?")):
+        answer += "."
+    text = visible_lines(head + answer)
     return f"{text} {error.remedy}" if error.remedy else text
 
 
 def sentence_of_answer(error: M365Error) -> str:
-    """``<service> answered <status> <code>: <said>``, or our own words where no service answered."""
-    said = visible(error.said.strip())
+    """``<service> answered <status> <code>: <message>``, or our own words where no service answered."""
+    message = visible(error.message.strip())
     if not error.service:
-        return said
-    codes = "".join(f" {part}" for part in (error.status, error.code) if part and str(part) not in said)
-    return f"{error.service} answered{codes}: {said}" if said else f"{error.service} answered{codes} without a reason"
+        return message
+    codes = "".join(f" {part}" for part in (error.status, error.code) if part and str(part) not in message)
+    return (
+        f"{error.service} answered{codes}: {message}"
+        if message
+        else f"{error.service} answered{codes} without a reason"
+    )

@@ -88,8 +88,8 @@ class Transport:
         """The proxy on the way to an address: the option's, else the environment's unless ``NO_PROXY`` names the host."""
         if self.direct:
             return None
-        found = self.proxy or requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
-        return _proxy.parse(found) if found else None
+        address = self.proxy or requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+        return _proxy.parse(address) if address else None
 
 
 @dataclass(frozen=True)
@@ -361,7 +361,7 @@ class Http:
         )
         try:
             chunks = answer.stream(_limits.CHUNK, decode_content=False)
-            found = Reply(
+            reply = Reply(
                 request.method,
                 request.url,
                 answer.status,
@@ -372,7 +372,7 @@ class Http:
             answer.close()
             raise
         answer.release_conn()
-        return found
+        return reply
 
     def _classify(self, error: BaseException, method: str) -> Exception:
         where = self._where()
@@ -436,7 +436,7 @@ class Http:
             self._pause(seconds, f"{self.service} is throttling this run", error)
 
     def _after_fault(self, reply: Reply, repeatable: bool, attempts: int) -> None:
-        said, tried = _first_words(reply), f"send a {reply.method} request to {self._where()}"
+        message, tried = _first_words(reply), f"send a {reply.method} request to {self._where()}"
         details: dict[str, Any] = {
             "service": self.service,
             "status": reply.status,
@@ -447,8 +447,8 @@ class Http:
         if not repeatable:
             if pause is not None:
                 self.hold(pause)  # whoever reads again to see what became of it waits first
-            raise Interrupted(said, **details).provisionally(tried)
-        fault = ServiceFault(said, **details)
+            raise Interrupted(message, **details).provisionally(tried)
+        fault = ServiceFault(message, **details)
         fault.provisionally(tried)
         if attempts >= self.policy.attempts:
             raise fault
@@ -531,9 +531,9 @@ def _request_id_in(content: Any) -> str:
         return ""
     error = content.get("error")
     parts = [error.get(name) for name in _INNER_ERRORS] if isinstance(error, dict) else []
-    inner: dict[str, Any] = next((each for each in parts if isinstance(each, dict)), {})
-    found = next((inner[name] for name in _REQUEST_IDS if inner.get(name)), "") or content.get("trace_id")
-    return str(found or "")[:100]
+    inner: dict[str, Any] = next((part for part in parts if isinstance(part, dict)), {})
+    identifier = next((inner[name] for name in _REQUEST_IDS if inner.get(name)), "") or content.get("trace_id")
+    return str(identifier or "")[:100]
 
 
 def _code(reply: Reply) -> str:

@@ -37,19 +37,19 @@ _BEFORE_SENDING = frozenset(_TLS) - {"UNEXPECTED_EOF_WHILE_READING"}
 
 def innermost(error: BaseException) -> BaseException:
     """The cause inside of nested transport errors."""
-    found = error
+    cause = error
     seen = 0
     while seen < 20:
         seen += 1
-        inner: Any = getattr(found, "reason", None)
+        inner: Any = getattr(cause, "reason", None)
         if not isinstance(inner, BaseException):
-            inner = next((arg for arg in found.args if isinstance(arg, BaseException)), None)
+            inner = next((arg for arg in cause.args if isinstance(arg, BaseException)), None)
         if inner is None:
-            inner = found.__cause__ if isinstance(found.__cause__, OSError) else None
-        if inner is None or inner is found:
+            inner = cause.__cause__ if isinstance(cause.__cause__, OSError) else None
+        if inner is None or inner is cause:
             break
-        found = inner
-    return found
+        cause = inner
+    return cause
 
 
 def reason(error: BaseException) -> str:

@@ -36,8 +36,8 @@ def abandoned() -> bool:
         return True
     while parent in _parents:
         process, parent = parent, _parents[parent]
-        found = _parent_of(process)
-        if found is not None and found != parent:
+        actual_parent = _parent_of(process)
+        if actual_parent is not None and actual_parent != parent:
             return True
     return False
 

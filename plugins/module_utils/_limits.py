@@ -148,12 +148,12 @@ def body(chunks: Iterable[bytes], headers: Mapping[str, str], most: int) -> byte
 
 
 def _joined(chunks: Iterable[bytes], most: int) -> bytes:
-    found = bytearray()
+    content = bytearray()
     for chunk in chunks:
-        found += chunk
-        if len(found) > most:
+        content += chunk
+        if len(content) > most:
             raise TooMuch(f"it is larger than {most} bytes")
-    return bytes(found)
+    return bytes(content)
 
 
 def _unpacked(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
@@ -183,12 +183,12 @@ def parse_json(content: bytes) -> Any:
     :raises ValueError: it is none, is nested too deeply, or holds a number that is none.
     """
     try:
-        found = json.loads(content, parse_constant=_no_number)
+        value = json.loads(content, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if content.count(b"[") + content.count(b"{") > DEPTH and _deeper(found, DEPTH):
+    if content.count(b"[") + content.count(b"{") > DEPTH and _deeper(value, DEPTH):
         raise ValueError("it is nested too deeply")
-    return found
+    return value
 
 
 def _no_number(name: str) -> Any:
@@ -198,7 +198,9 @@ def _no_number(name: str) -> Any:
 def _deeper(value: Any, depth: int) -> bool:
     level = [value] if isinstance(value, (dict, list)) else []
     for _level in range(depth):
-        inner = (item for each in level for item in (each.values() if isinstance(each, dict) else each))
+        inner = (
+            item for container in level for item in (container.values() if isinstance(container, dict) else container)
+        )
         level = [item for item in inner if isinstance(item, (dict, list))]
         if not level:
             return False

@@ -4,7 +4,7 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""Changes, plans and how wanted and actual values are compared.
+"""Changes, plans and how desired and actual values are compared.
 
 A planner is a pure function from (desired, observed) to a :class:`Plan`. ``changed``, the diff, the list of changes and
 the verdict of a compliance run all come from the plans that were carried out and from nothing else (``_reconcile.py``);
@@ -120,19 +120,19 @@ def carried_out(planned: Plan, left: Plan, *, ours: bool) -> list[Change]:
         read, and only what the plan was about to do counts.
     """
     remaining = {(change.target, change.field): change for change in left.changes}
-    found = []
+    changes = []
     for change in planned.changes:
         rest = remaining.pop((change.target, change.field), None)
         if rest is None:
-            found.append(change)
+            changes.append(change)
         elif isinstance(change.after, list) and isinstance(rest.before, list):
-            found.append(_reached(change, rest.before))
+            changes.append(_reached(change, rest.before))
         elif ours:
-            found.append(replace(change, after=rest.before))
+            changes.append(replace(change, after=rest.before))
     if ours:
-        # Held back on the way (a synchronization that waits for its selection): was as wanted, and is not any more.
-        found += [replace(rest, before=rest.after, after=rest.before) for rest in remaining.values()]
-    return [change for change in found if change.before != change.after]
+        # Held back on the way (a synchronization that waits for its selection): was as desired, and is not any more.
+        changes += [replace(rest, before=rest.after, after=rest.before) for rest in remaining.values()]
+    return [change for change in changes if change.before != change.after]
 
 
 def _reached(change: Change, now: list[Any]) -> Change:
@@ -148,11 +148,11 @@ def joined(parts: Iterable[Change]) -> list[Change]:
 
     What others did in between is not among them, and neither is what was put back.
     """
-    found: dict[tuple[str, str], Change] = {}
+    by_property: dict[tuple[str, str], Change] = {}
     for change in parts:
         key = (change.target, change.field)
-        found[key] = _then(found[key], change) if key in found else change
-    return [change for change in found.values() if change.before != change.after]
+        by_property[key] = _then(by_property[key], change) if key in by_property else change
+    return [change for change in by_property.values() if change.before != change.after]
 
 
 def _then(first: Change, second: Change) -> Change:
@@ -195,18 +195,18 @@ def _key(item: Any) -> str:
 
 def compare(
     target: str,
-    wanted: Mapping[str, Any],
+    desired: Mapping[str, Any],
     actual: Mapping[str, Any],
     rules: Mapping[str, Normalize],
     secret: Iterable[str] = (),
 ) -> list[Change]:
-    """The changes that make ``actual`` as ``wanted``; a wanted value of ``None`` means "not mentioned".
+    """The changes that make ``actual`` as ``desired``; a desired value of ``None`` means "not mentioned".
 
     :param rules: how to compare each field; :func:`as_is` where a field has none.
     """
     hidden = set(secret)
     changes = []
-    for name, want in wanted.items():
+    for name, want in desired.items():
         if want is None:
             continue
         have = actual.get(name)
@@ -217,16 +217,16 @@ def compare(
 
 
 def merged(
-    wanted: Iterable[str] | None, actual: Iterable[str] | None, exclusive: bool, rule: Normalize = as_is
+    desired: Iterable[str] | None, actual: Iterable[str] | None, exclusive: bool, rule: Normalize = as_is
 ) -> list[str]:
-    """The list that must stand in the service so that everything wanted is in it.
+    """The list that must stand in the service so that everything desired is in it.
 
-    Existing entries keep their place and spelling; what is not wanted is kept unless ``exclusive``.
+    Existing entries keep their place and spelling; what is not desired is kept unless ``exclusive``.
     """
     have = list(actual or ())
-    want = list(wanted or ())
-    wanted_keys = {rule(item) for item in want}
-    kept = [item for item in have if not exclusive or rule(item) in wanted_keys]
+    want = list(desired or ())
+    desired_keys = {rule(item) for item in want}
+    kept = [item for item in have if not exclusive or rule(item) in desired_keys]
     present = {rule(item) for item in kept}
     for item in want:
         if rule(item) not in present:
@@ -235,7 +235,7 @@ def merged(
     return kept
 
 
-def besides(wanted: Iterable[str] | None, actual: Iterable[str] | None, rule: Normalize = as_is) -> list[str]:
-    """What is there and not wanted: reported as unmanaged, never removed unless asked."""
-    wanted_keys = {rule(item) for item in wanted or ()}
-    return [item for item in actual or () if rule(item) not in wanted_keys]
+def besides(desired: Iterable[str] | None, actual: Iterable[str] | None, rule: Normalize = as_is) -> list[str]:
+    """What is there and not desired: reported as unmanaged, never removed unless asked."""
+    desired_keys = {rule(item) for item in desired or ()}
+    return [item for item in actual or () if rule(item) not in desired_keys]

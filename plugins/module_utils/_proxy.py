@@ -31,14 +31,14 @@ class Proxy:
     login: str = field(default="", repr=False)
 
 
-def parse(given: str) -> Proxy:
+def parse(address: str) -> Proxy:
     """The proxy of an option or an environment variable; one without a scheme is meant as ``http``.
 
     :raises BadInput: it is none. The sentence shows nothing of a login.
     """
-    scheme, separator, rest = given.strip().partition("://")
+    scheme, separator, rest = address.strip().partition("://")
     if not separator:
-        scheme, rest = "http", given.strip()
+        scheme, rest = "http", address.strip()
     # From the right: people forget to encode "@" and "/" in passwords, and no part of one may end up in the address.
     login, _at, place = rest.rpartition("@")
     place = place.split("/", 1)[0]
@@ -59,7 +59,7 @@ def secrets(option: str) -> set[str]:
     """What of the option ``proxy`` must not appear in any output: its password, as given and in clear."""
     rest = option.strip().partition("://")[2] or option.strip()
     password = rest.rpartition("@")[0].partition(":")[2]
-    return {each for each in (password, urllib.parse.unquote(password)) if each}
+    return {form for form in (password, urllib.parse.unquote(password)) if form}
 
 
 def fault(proxy: Proxy, reason: str, where: str) -> tuple[Unreachable, bool]:
@@ -71,10 +71,10 @@ def fault(proxy: Proxy, reason: str, where: str) -> tuple[Unreachable, bool]:
     tried = f"connect to {where}"
     refused = _TUNNEL_REFUSED.search(reason)
     if refused and refused.group(1) == "407":
-        said = "refused the login it was given" if proxy.login else "asks for a login"
+        refusal = "refused the login it was given" if proxy.login else "asks for a login"
         remedy = "Write it into the address of the proxy as http://USER:PASSWORD@HOST:PORT, special characters encoded."
         # Never tried again: such a login is often an account of the domain, which a few failures lock.
-        return Unreachable(f"the proxy {proxy.address} {said} (407)", tried=tried, remedy=remedy), False
+        return Unreachable(f"the proxy {proxy.address} {refusal} (407)", tried=tried, remedy=remedy), False
     if refused:
         status, words = int(refused.group(1)), " ".join(refused.groups()).strip()
         remedy = "Allow this address on the proxy, or name its host in NO_PROXY."
@@ -85,7 +85,7 @@ def fault(proxy: Proxy, reason: str, where: str) -> tuple[Unreachable, bool]:
         ), status in _PASSING
     if "certificate" in reason.lower():
         remedy = "Give the CA that issued it in O(ca_path), together with those of the service."
-        said = f"the TLS certificate of the proxy {proxy.address} did not verify: {reason}"
-        return Untrusted(said, tried=tried, remedy=remedy), False
+        message = f"the TLS certificate of the proxy {proxy.address} did not verify: {reason}"
+        return Untrusted(message, tried=tried, remedy=remedy), False
     remedy = "Check the option proxy or HTTPS_PROXY, and that the proxy is running."
     return Unreachable(f"the proxy {proxy.address} cannot be reached: {reason}", tried=tried, remedy=remedy), True

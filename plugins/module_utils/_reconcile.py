@@ -166,7 +166,7 @@ class Journal:
 
     def since(self, start: int) -> Plan:
         """One plan out of the rounds from ``start`` on."""
-        return Plan(joined(change for each in self.rounds[start:] for change in each.changes()), subject=self.subject)
+        return Plan(joined(change for cycle in self.rounds[start:] for change in cycle.changes()), subject=self.subject)
 
     @contextlib.contextmanager
     def told_in_errors(self) -> Iterator[None]:
@@ -208,7 +208,7 @@ class Round(Generic[S]):
         if self._unsure:
             seen = self._seen_in(reading, ours=False)
             known = {(change.target, change.field) for change in seen}
-            self._done = seen + [each for each in self._done if (each.target, each.field) not in known]
+            self._done = seen + [change for change in self._done if (change.target, change.field) not in known]
             self._resolved = True
 
     def _seen_in(self, state: S, *, ours: bool) -> list[Change]:
@@ -376,7 +376,7 @@ class _Pace:
         self._equal = self._equal + 1 if same else 1
         self._last = trouble
         if trouble is not None and self._equal >= EQUAL_FAULTS and (trouble.status or 0) >= 500:
-            trouble.said = f"{trouble.said.rstrip('.')} ({self._equal} times in a row)"
+            trouble.message = f"{trouble.message.rstrip('.')} ({self._equal} times in a row)"
             trouble.tried = f"change {self._what}"
             raise trouble
 
@@ -424,7 +424,7 @@ class _Pace:
 
 
 def _answer_of(error: M365Error) -> tuple[object, ...]:
-    return type(error), error.status, error.code, error.said
+    return type(error), error.status, error.code, error.message
 
 
 def _read_again(resource: Replicated[S], known: S, pace: _Pace) -> S:
@@ -454,16 +454,16 @@ class _Past(Generic[S]):
         if not resource.plan(reading).writes:
             return False
         image = resource.image(reading)
-        if any(image == resource.image(each) for each in self.read):
+        if any(image == resource.image(state) for state in self.read):
             return True
         # Answers and readings differ in form, so these states are recognized by what they list.
         listed = resource.entries(reading)
-        if listed != resource.entries(known) and any(listed == resource.entries(each) for each in self.told):
+        if listed != resource.entries(known) and any(listed == resource.entries(state) for state in self.told):
             return True
         return self._is_mixture(resource.objects(reading), resource.objects(known))
 
     def _is_mixture(self, reading: Mapping[str, object], known: Mapping[str, object]) -> bool:
         """Whether each object is shown as it has been before or is now."""
-        states = [known, *(self._resource.objects(each) for each in (*self.read, *self.told))]
-        names = {name for each in (reading, *states) for name in each}
-        return reading != known and all(any(reading.get(name) == each.get(name) for each in states) for name in names)
+        states = [known, *(self._resource.objects(state) for state in (*self.read, *self.told))]
+        names = {name for state in (reading, *states) for name in state}
+        return reading != known and all(any(reading.get(name) == state.get(name) for state in states) for name in names)

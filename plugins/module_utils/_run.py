@@ -120,8 +120,8 @@ class RunStore:
             return self._memory.get(name)
         path = os.path.join(self.directory, name)
         try:
-            found = os.stat(path)
-            version = (found.st_ino, found.st_mtime_ns)  # put() makes a new file each time
+            status = os.stat(path)
+            version = (status.st_ino, status.st_mtime_ns)  # put() makes a new file each time
             known = self._parsed.get(name)
             if known and known[0] == version:
                 return known[1]
@@ -129,7 +129,7 @@ class RunStore:
                 entry: dict[str, Any] = json.load(stream)
         except FileNotFoundError:
             return None
-        if found.st_size > _WORTH_KEEPING:
+        if status.st_size > _WORTH_KEEPING:
             self._parsed[name] = (version, entry)
         return entry
 

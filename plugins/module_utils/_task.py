@@ -212,7 +212,7 @@ class _Module(ModuleWithReader):
         arguments = {name: value for name, value in self.params.items() if name not in internal}
         self.no_log_values.update(secrets_in(self.capability.argument_spec, arguments))
         try:
-            self.params = {**internal, **self.capability.read(arguments, self.option_names).given}
+            self.params = {**internal, **self.capability.read(arguments, self.option_names).explicit}
         except BadInput as error:
             self.refusal = failure(error)
 

@@ -59,7 +59,7 @@ class Refused:
     target: str
     field: str
     expected: Any = None
-    found: Any = None
+    actual: Any = None
     why: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Refused:
             "target": self.target,
             "field": self.field,
             "expected": self.expected,
-            "found": self.found,
+            "found": self.actual,
             "reason": self.why or "it was changed since",
         }
 
@@ -79,11 +79,11 @@ class Undo:
     plan: Plan = dataclasses.field(default_factory=Plan)
     refused: list[Refused] = dataclasses.field(default_factory=list)
 
-    def refuse(self, entry: Entry, found: Any = None, why: str = "") -> None:
-        self.refused.append(Refused(entry.target, entry.field, entry.after, found, why))
+    def refuse(self, entry: Entry, actual: Any = None, why: str = "") -> None:
+        self.refused.append(Refused(entry.target, entry.field, entry.after, actual, why))
 
     def refusals(self) -> list[dict[str, Any]]:
-        return [each.as_dict() for each in self.refused]
+        return [refusal.as_dict() for refusal in self.refused]
 
 
 def entries(raw: Any, kinds: Kinds) -> list[Entry]:
@@ -94,7 +94,7 @@ def entries(raw: Any, kinds: Kinds) -> list[Entry]:
     """
     if not isinstance(raw, list):
         raise BadInput("it is not a list of changes", tried="read what is to be undone")
-    return [_entry(each, kinds) for each in raw]
+    return [_entry(change, kinds) for change in raw]
 
 
 def _entry(raw: Any, kinds: Kinds) -> Entry:
@@ -119,7 +119,7 @@ def _fits(value: Any, kind: str) -> bool:
     if kind == MAPPING:
         return isinstance(value, Mapping)
     item = str if kind == NAMES else Mapping
-    return isinstance(value, list) and all(isinstance(each, item) for each in value)
+    return isinstance(value, list) and all(isinstance(member, item) for member in value)
 
 
 def is_undone(entry: Entry, have: Any, rule: Normalize = as_is) -> bool:
@@ -139,5 +139,5 @@ def members(have: Sequence[Any], removed: Iterable[Any], added: Iterable[Any], r
     """
     gone = [rule(item) for item in added]
     kept = [item for item in have if rule(item) not in gone]
-    there = [rule(item) for item in kept]
-    return kept + [item for item in removed if rule(item) not in there]
+    present = [rule(item) for item in kept]
+    return kept + [item for item in removed if rule(item) not in present]

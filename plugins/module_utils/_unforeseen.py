@@ -24,9 +24,9 @@ KINDS = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, Run
 
 def of(error: BaseException) -> M365Error:
     """The error that is reported in place of this one, with what had been written by then."""
-    found = _typed(error)
-    found.carried_out = getattr(error, "carried_out", None)
-    return found
+    reported = _typed(error)
+    reported.carried_out = getattr(error, "carried_out", None)
+    return reported
 
 
 def _typed(error: BaseException) -> M365Error:

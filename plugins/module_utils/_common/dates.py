@@ -38,15 +38,15 @@ def parse(text: Any) -> dt.datetime | None:
         return None
     zone = (match["zone"] or "Z").upper()
     try:
-        found = dt.datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}").replace(
+        date = dt.datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}").replace(
             microsecond=int((match["fraction"] or "")[:6].ljust(6, "0")), tzinfo=dt.timezone.utc
         )
         if zone != "Z":
             offset = dt.timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-            found = found - offset if zone[0] == "+" else found + offset
+            date = date - offset if zone[0] == "+" else date + offset
     except (ValueError, OverflowError):
         return None
-    return found
+    return date
 
 
 def iso(when: dt.datetime) -> str:

@@ -79,11 +79,11 @@ def authorities(url: str, names: Iterable[str] = ()) -> tuple[str, ...]:
     """
     own = authority(url)
     port = urlsplit(url).port if own else None
-    found = [own]
-    for each in names:
-        name, colon, digits = str(each).strip().rpartition(":")
+    candidates = [own]
+    for further_name in names:
+        name, colon, digits = str(further_name).strip().rpartition(":")
         if colon and digits.isdigit():
-            found.append(joined(name, int(digits)))
+            candidates.append(joined(name, int(digits)))
         else:
-            found.append(joined(str(each).strip(), port))
-    return tuple(dict.fromkeys(each for each in found if each))
+            candidates.append(joined(str(further_name).strip(), port))
+    return tuple(dict.fromkeys(candidate for candidate in candidates if candidate))

@@ -48,20 +48,20 @@ class Python:
 
 def how_to_install(missing: Iterable[str], python: Python) -> str:
     """One or two sentences with the command for this Python."""
-    wanted = " ".join(f"'{name}{REQUIREMENTS.get(name, '')}'" for name in sorted(set(missing)))
+    requirements = " ".join(f"'{name}{REQUIREMENTS.get(name, '')}'" for name in sorted(set(missing)))
     prefix = python.prefix.replace("\\", "/").rstrip("/")
     pipx, uv = _PIPX.search(prefix), _UV.search(prefix)
     if pipx:
-        return f"Ansible was installed with pipx, so run: pipx inject {pipx[1]} {wanted}"
+        return f"Ansible was installed with pipx, so run: pipx inject {pipx[1]} {requirements}"
     if uv:
-        packages = " ".join(f"--with {each}" for each in wanted.split())
+        packages = " ".join(f"--with {requirement}" for requirement in requirements.split())
         return f"Ansible was installed with uv, so run: uv tool install {uv[1]} {packages}"
     if python.managed:
         return (
             "This Python belongs to the operating system. Make a virtual environment for Ansible: "
-            f"python3 -m venv ~/ansible && ~/ansible/bin/pip install ansible-core {wanted}, and run ~/ansible/bin/ansible-playbook"
+            f"python3 -m venv ~/ansible && ~/ansible/bin/pip install ansible-core {requirements}, and run ~/ansible/bin/ansible-playbook"
         )
-    return f"Run: {python.executable} -m pip install {wanted}"
+    return f"Run: {python.executable} -m pip install {requirements}"
 
 
 def sentence(missing: Iterable[str], python: Python) -> str:

@@ -40,9 +40,9 @@ def rendered(text: str, names: Names | None = None) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that was probably meant, or nothing."""
-    plain = {each.replace("_", ""): each for each in sorted(known)}
-    found = difflib.get_close_matches(word.replace("_", "").lower(), plain, n=1, cutoff=0.75)
-    return plain[found[0]] if found else ""
+    plain = {name.replace("_", ""): name for name in sorted(known)}
+    matches = difflib.get_close_matches(word.replace("_", "").lower(), plain, n=1, cutoff=0.75)
+    return plain[matches[0]] if matches else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

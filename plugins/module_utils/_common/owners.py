@@ -14,11 +14,11 @@ import stat
 REMEDY = "Check its content, then make it your own: chown it, and chmod go-w."
 
 
-def others_can_write(found: os.stat_result) -> bool:
+def others_can_write(status: os.stat_result) -> bool:
     """Whether somebody besides root and the user of this process owns a file or directory, or may write to it.
 
     In a directory with the sticky bit nobody can replace what is another user's.
     """
-    sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
-    shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return found.st_uid not in (os.geteuid(), 0) or bool(shared and not sticky)
+    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+    shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid not in (os.geteuid(), 0) or bool(shared and not sticky)

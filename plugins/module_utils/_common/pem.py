@@ -47,13 +47,13 @@ LEAST_RSA_BITS = 2048
 """What Microsoft Entra requires of a key to sign in with (documented: at least 2048 bits)."""
 
 
-def content_of(given: str, subject: str) -> tuple[bytes, str]:
+def content_of(value: str, subject: str) -> tuple[bytes, str]:
     """The bytes of what was given, and how to call them in a sentence: the file, or ``subject``.
 
     :param subject: the user's name for it (``entra_app_public_key``).
     :raises BadInput: it is empty, or neither PEM nor base64 nor a file that can be read.
     """
-    text = given.strip()
+    text = value.strip()
     if not text:
         raise BadInput(f"{subject} is empty")
     if _BEGIN.decode() in text:
@@ -140,8 +140,8 @@ def private_key_in(content: bytes, where: str, password: str = "") -> Any:
 
 def leaf(chain: list[Any]) -> Any:
     """The certificate of a chain that has issued none of the others, wherever it stands."""
-    issuers = [each.issuer for each in chain if each.issuer != each.subject]
-    return next((each for each in chain if each.subject not in issuers), chain[0])
+    issuers = [certificate.issuer for certificate in chain if certificate.issuer != certificate.subject]
+    return next((certificate for certificate in chain if certificate.subject not in issuers), chain[0])
 
 
 def validity(certificate: Any) -> tuple[dt.datetime, dt.datetime]:
@@ -196,19 +196,19 @@ def text_of_key(content: bytes, key: Any) -> str:
 def names(certificate: Any) -> tuple[str, ...]:
     """The DNS names and addresses a certificate is for; without alternative names, its common name."""
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         common = certificate.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME)
-        return tuple(str(each.value) for each in common)
-    addresses = [str(each) for each in found.get_values_for_type(x509.IPAddress)]
-    return (*found.get_values_for_type(x509.DNSName), *addresses)
+        return tuple(str(attribute.value) for attribute in common)
+    addresses = [str(address) for address in alternatives.get_values_for_type(x509.IPAddress)]
+    return (*alternatives.get_values_for_type(x509.DNSName), *addresses)
 
 
 def covers(names_of_it: Iterable[str], host: str) -> bool:
     """Whether names of a certificate are for a host; a star stands for exactly one label at the begin (RFC 6125)."""
     name = _canonical(host)
     _label, _dot, parent = name.partition(".")
-    return any(_canonical(each) in (name, f"*.{parent}") for each in names_of_it)
+    return any(_canonical(pattern) in (name, f"*.{parent}") for pattern in names_of_it)
 
 
 def from_base64(text: str) -> bytes | None:

@@ -21,10 +21,10 @@ def _names(path: Path) -> Sequence[str]:
 
 def dig(tree: Any, path: Path) -> Any:
     """The value at a path; ``None`` where a part of the path is missing, null or no mapping."""
-    found = tree
+    value = tree
     for name in _names(path):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def with_value(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:

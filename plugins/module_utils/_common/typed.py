@@ -60,26 +60,26 @@ def items(answer: Answer, name: str, service: str) -> list[Any]:
 
 def texts(answer: Answer, name: str, service: str) -> list[str]:
     """A list of texts; empty where it is not set."""
-    found = items(answer, name, service)
-    strange = [item for item in found if not isinstance(item, str)]
-    return _wrong(name, strange[0], "a list of texts", service) if strange else found
+    values = items(answer, name, service)
+    strange = [item for item in values if not isinstance(item, str)]
+    return _wrong(name, strange[0], "a list of texts", service) if strange else values
 
 
 def entities(answer: Answer, name: str, service: str) -> list[dict[str, Any]]:
     """A list of objects; empty where it is not set."""
-    found = items(answer, name, service)
-    strange = [item for item in found if not isinstance(item, dict)]
-    return _wrong(name, strange[0], "a list of objects", service) if strange else found
+    values = items(answer, name, service)
+    strange = [item for item in values if not isinstance(item, dict)]
+    return _wrong(name, strange[0], "a list of objects", service) if strange else values
 
 
 _KINDS = {str: "a text", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
 def _wrong(name: str, value: Any, expected: str, service: str) -> Any:
-    found = _KINDS.get(type(value), "null")
+    kind = _KINDS.get(type(value), "null")
     shown = f" ({str(value)[:40]!r})" if isinstance(value, (str, bool, int, float)) else ""
     raise BadAnswer(
-        f"{name} is {found}{shown} where {expected} is documented",
+        f"{name} is {kind}{shown} where {expected} is documented",
         service=service,
         remedy="Check that the address is that of the service itself, and that its release is supported.",
     )

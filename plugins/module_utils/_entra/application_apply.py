@@ -119,7 +119,7 @@ class Application(Replicated[Observed]):
         except M365Error as error:
             if not passing(error):
                 raise error.while_trying(f"change {self.what}") from None
-            self.client.context.trace(f"left for the next round: {error.said}")
+            self.client.context.trace(f"left for the next round: {error.message}")
             return Applied(state, False, error.while_trying(f"change {self.what}"))
 
     def read(self, known: Observed) -> Observed:
@@ -205,7 +205,7 @@ class Application(Replicated[Observed]):
         """
         if not isinstance(error, Rejected) or "keyCredentials" not in (write.payload or {}):
             return False
-        if _KEY_GONE in error.said:
+        if _KEY_GONE in error.message:
             return True
         reading = self.finder.again(state)
         return self.entries(reading) != self.entries(state)
@@ -264,7 +264,7 @@ class Application(Replicated[Observed]):
 
         Raises the error where nothing that has the name appears: then an object keeps it that we cannot see.
         """
-        if not (isinstance(error, Rejected) and error.said.startswith(_NAME_TAKEN)):
+        if not (isinstance(error, Rejected) and error.message.startswith(_NAME_TAKEN)):
             return False
         if self._found_again().application is None:
             raise error.while_trying(f"create {self.what}")
@@ -340,7 +340,7 @@ class Application(Replicated[Observed]):
         added = []
         for each, answer in zip(ids, self.client.batch(calls)):
             # "One or more added object references already exist": 400 without a code of its own (documented wording).
-            if answer.ok or isinstance(answer.error, Conflict) or "already exist" in answer.error.said:
+            if answer.ok or isinstance(answer.error, Conflict) or "already exist" in answer.error.message:
                 added.append(each)
             elif not passing(self._error_of(answer)):
                 raise answer.error.while_trying("add an owner", each)

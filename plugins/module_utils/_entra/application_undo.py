@@ -192,7 +192,7 @@ def _certificates(undo: Undo, entry: Entry, wanted: Json, now: dt.datetime) -> J
         try:
             target.append(_entry_back(thumbprint, entry.details.get(thumbprint), now))
         except BadInput as error:
-            undo.refuse(entry, None, f"the certificate {thumbprint} cannot be put back: {error.said}")
+            undo.refuse(entry, None, f"the certificate {thumbprint} cannot be put back: {error.message}")
     if key_plan.is_same(target, have):
         return wanted
     names = [[thumbprint_of(each) or str(each.get("keyId")) for each in side] for side in (have, target)]

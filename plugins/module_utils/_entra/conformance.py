@@ -290,7 +290,7 @@ def _twice_wording(made: Ground) -> str:
     answer = _twice_assigned(made)
     if answer.ok:
         raise Unknown("a second assignment was accepted")
-    said = answer.error.said.lower()
+    said = answer.error.message.lower()
     known = {"permission being assigned": "permission", "entitlementgrant": "entitlement"}
     word = next((word for text, word in known.items() if text in said), "")
     if not word:

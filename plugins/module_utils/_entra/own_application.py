@@ -73,7 +73,7 @@ def _secret(client: GraphClient, used: ClientSecret) -> dict[str, Any]:
     try:
         application = _registration(client, used.client_id)
     except M365Error as error:
-        return {"reason": f"not readable: {error.said or error}"}
+        return {"reason": f"not readable: {error.message or error}"}
     listed = [each for each in application.get("passwordCredentials") or () if isinstance(each, Mapping)]
     ends = sorted(
         str(each["endDateTime"]) for each in listed if each.get("hint") == used.hint(_HINT) and each.get("endDateTime")

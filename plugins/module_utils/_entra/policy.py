@@ -38,11 +38,11 @@ def check(client: GraphClient, desired: Desired, observed: Observed) -> None:
         calls.append(Call("GET", f"/applications/{observed.application['id']}/appManagementPolicies"))
     answers = client.batch(calls)
     if not answers[0].ok:
-        client.context.trace(f"the app management policy cannot be read: {answers[0].error.said}")
+        client.context.trace(f"the app management policy cannot be read: {answers[0].error.message}")
         return
     if len(answers) > 1 and not answers[1].ok:
         # An exemption of this application would go before the default: without it the default says nothing.
-        client.context.trace(f"the policies of the application cannot be read: {answers[1].error.said}")
+        client.context.trace(f"the policies of the application cannot be read: {answers[1].error.message}")
         return
     own = (answers[1].get().get("value") or []) if len(answers) > 1 else []
     entries = (application or {}).get("keyCredentials") or ()

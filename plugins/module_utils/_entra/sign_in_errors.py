@@ -92,7 +92,7 @@ def remember(error: M365Error) -> dict[str, Any]:
     """A refusal as plain data for the other tasks of the run."""
     return {
         "blocked": isinstance(error, Blocked),
-        "said": error.said,
+        "said": error.message,
         "remedy": error.remedy,
         "service": error.service,
         "status": error.status,

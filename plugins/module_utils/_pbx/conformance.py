@@ -103,7 +103,7 @@ def _put_back(xapi: Xapi, before: Mapping[str, Any]) -> None:
     done, error = xapi.context.deadline.until(probe, "the PBX to take back its settings", within=PUT_BACK_S)
     if not done:
         raise NotPutBack(
-            error.said if error is not None else "other settings were read back",
+            error.message if error is not None else "other settings were read back",
             tried="put back the settings of the users",
             target=xapi.connection.url,
             remedy="Compare them in Admin Console > Integrations > Microsoft 365.",

@@ -174,7 +174,7 @@ def _cannot_list(xapi: Xapi) -> str:
     try:
         xapi.act(LIST_USERS, "let the PBX list a user of Microsoft 365", {"options": options}, reads=True)
     except (NotFound, Rejected, ServiceFault) as error:
-        return error.said
+        return error.message
     return ""
 
 

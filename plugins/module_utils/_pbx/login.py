@@ -182,7 +182,7 @@ class Login:
             )
 
     def _remember(self, error: M365Error) -> None:
-        value = {"kind": error.kind, "said": error.said, "remedy": error.remedy, "code": error.code}
+        value = {"kind": error.kind, "said": error.message, "remedy": error.remedy, "code": error.code}
         self._context.store.put("refused", self._connection.key, value)
 
 

@@ -167,7 +167,7 @@ class Settings:
             try:
                 return True, names.look_up(self._xapi, desired.selections())
             except (Rejected, ServiceFault) as error:
-                return not health.may_pass(error.said, desired.parties), error
+                return not health.may_pass(error.message, desired.parties), error
 
         found: Names | M365Error
         _done, found = self._xapi.context.deadline.until(
@@ -175,7 +175,7 @@ class Settings:
         )
         if isinstance(found, Names):
             return found
-        found.remedy = found.remedy or health.remedy_for(found.said, desired.parties)
+        found.remedy = found.remedy or health.remedy_for(found.message, desired.parties)
         if within is not None:
             raise found
         self._xapi.context.warn(f"The selection of users cannot be compared. {found}")

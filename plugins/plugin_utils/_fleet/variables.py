@@ -327,7 +327,7 @@ def _problems_of_id(option: str, name: str, value: str) -> list[str]:
         try:
             check_tenant(value)
         except BadInput as error:
-            return [f"{rendered(error.said, {option: name})}. {error.remedy}".rstrip(".")]
+            return [f"{rendered(error.message, {option: name})}. {error.remedy}".rstrip(".")]
     return []
 
 

@@ -185,7 +185,7 @@ def _judged(variable: str, cell: Cell) -> tuple[Any, str]:
     except _Wrong as error:
         return None, str(error)
     except BadInput as error:
-        return None, rendered(error.said, {"url": "tcx_url"})
+        return None, rendered(error.message, {"url": "tcx_url"})
 
 
 def _value(variable: str, cell: Cell) -> Any:

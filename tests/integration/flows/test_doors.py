@@ -118,7 +118,7 @@ def _modules(run: Run, raw: Mapping[str, Any], *, sent: bool) -> list[Json]:
 
 def _validated(capability: Capability, arguments: Mapping[str, Any]) -> Json:
     """What the module gets on the host: read by the action, then by Ansible."""
-    validated = ArgumentSpecValidator(capability.argument_spec).validate(dict(capability.read(arguments, {}).given))
+    validated = ArgumentSpecValidator(capability.argument_spec).validate(dict(capability.read(arguments, {}).explicit))
     assert not validated.error_messages
     return {name: value for name, value in validated.validated_parameters.items() if value is not None}
 

@@ -141,7 +141,7 @@ class ClientCertificate(ConfidentialCredential):
                 content, self._where()
             )
         except BadInput as error:
-            if not self.password and "encrypted" in error.said:
+            if not self.password and "encrypted" in error.message:
                 error.remedy = "Give O(certificate_password)."
             raise
 

@@ -81,7 +81,7 @@ def test_ansible_makes_nothing_else_of_the_arguments_of_a_module(module: str, op
             read = Capability(capability.name, bare, capability.run, files=capability.files).read({option: value}, {})
         except BadInput:
             continue
-        validated = ArgumentSpecValidator(dict(bare)).validate(read.given)
+        validated = ArgumentSpecValidator(dict(bare)).validate(read.explicit)
         assert not validated.error_messages, value
         assert validated.validated_parameters == read.parameters, value
 

@@ -97,7 +97,7 @@ def test_what_somebody_else_has_changed_since_is_left_alone() -> None:
     ]
     now = Observed(application={"notes": "theirs", "web": {"redirectUris": ["https://new", "https://theirs"]}})
     undo = undone(changes, now)
-    assert [(each.field, each.found) for each in undo.refused] == [("notes", "theirs")]
+    assert [(each.field, each.actual) for each in undo.refused] == [("notes", "theirs")]
     after = simulate(now, undo.plan).application or {}
     assert after["notes"] == "theirs"
     assert after["web"]["redirectUris"] == ["https://theirs", "https://old"]

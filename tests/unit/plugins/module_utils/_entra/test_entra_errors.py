@@ -134,7 +134,7 @@ def test_a_refusal_is_remembered_with_its_words_and_what_to_do() -> None:
     first = sign_in_errors.of_token(_body(7000215), None).while_trying("sign in to Entra", "tenant x")
     second = sign_in_errors.again(sign_in_errors.remember(first))
     assert type(second) is type(first)
-    assert (second.said, second.code, second.target) == (first.said, first.code, "tenant x")
+    assert (second.message, second.code, second.target) == (first.message, first.code, "tenant x")
     assert "not tried again" in str(second)
     assert isinstance(
         sign_in_errors.again(sign_in_errors.remember(sign_in_errors.of_token(_body(53003), None))), Blocked

@@ -65,7 +65,7 @@ DELTA = said("The input was not valid.\n\ndelta:\nThe delta field is required.")
 def test_each_refusal_has_its_kind(status: int, body: Any, kind: type[M365Error], words: str) -> None:
     error = explain(reply(status, body), "opaque")
     assert error.__class__ is kind
-    assert words in error.said
+    assert words in error.message
     assert error.service == "3CX"
     assert error.status == status
 
@@ -91,8 +91,8 @@ def test_several_reasons_are_all_said() -> None:
         {"code": "", "message": "WARNINGS.XAPI.OUT_OF_THE_RANGE", "target": "StartingExtensionNumber"},
     ]
     error = explain(reply(400, {"error": {"code": "", "message": "x", "details": details}}), "")
-    assert "TenantId: a value is required" in error.said
-    assert "StartingExtensionNumber: the value is out of range" in error.said
+    assert "TenantId: a value is required" in error.message
+    assert "StartingExtensionNumber: the value is out of range" in error.message
 
 
 def test_html_of_a_front_end_is_no_reason() -> None:

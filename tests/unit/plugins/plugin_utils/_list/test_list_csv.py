@@ -78,7 +78,7 @@ def test_an_apostrophe_before_a_formula_sign_is_no_part_of_the_text() -> None:
 def test_what_is_no_csv(text: str, said: str) -> None:
     with pytest.raises(BadList) as caught:
         read(text)
-    assert said in caught.value.said
+    assert said in caught.value.message
 
 
 def test_short_rows_and_empty_last_columns_are_as_spreadsheets_write_them() -> None:

@@ -136,9 +136,9 @@ def test_all_mistakes_in_one_message_with_their_places() -> None:
         "line 2, column 1 (name) and line 3, column 1 (name): two customers are named 'ACME'",
         "line 2, column 2 (url) and line 3, column 2 (url): 'acme' and 'ACME' have one PBX, acme.example.com:443",
     ]
-    said = refuse("list.csv", mistakes).said
+    said = refuse("list.csv", mistakes).message
     assert said.startswith("list.csv has 6 mistakes, so no host was taken from it:\n  - line 4, column 3")
-    assert len(refuse("x", [str(number) for number in range(100)]).said.splitlines()) == 52
+    assert len(refuse("x", [str(number) for number in range(100)]).message.splitlines()) == 52
 
 
 @pytest.mark.parametrize(

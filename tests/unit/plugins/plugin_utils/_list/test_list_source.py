@@ -98,7 +98,7 @@ def test_a_list_and_what_it_is_called(server: Server) -> None:
 def test_answers_that_are_no_list(server: Server, path: str, said: str) -> None:
     with pytest.raises(BadList) as caught:
         server.get(f"{path}?token=s3cret")
-    assert said in caught.value.said
+    assert said in caught.value.message
     assert "s3cret" not in str(caught.value)
 
 
@@ -129,7 +129,7 @@ def test_a_header_that_cannot_be_sent_is_told_without_its_value(server: Server, 
     before = len(server.asked)
     with pytest.raises(BadList) as caught:
         source.from_address(f"{server.url}/list.csv", source.Request(headers={name: value}, ca_path=server.ca_path))
-    assert "option headers" in caught.value.said
+    assert "option headers" in caught.value.message
     assert "hunter2" not in str(caught.value)
     assert len(server.asked) == before
 

@@ -68,7 +68,7 @@ def test_customers_by_name() -> None:
 def test_what_is_no_list_in_yaml(text: str, said: str) -> None:
     with pytest.raises(BadList) as caught:
         tree.read_yaml(text, "x")
-    assert said in caught.value.said
+    assert said in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_is_no_list_in_yaml(text: str, said: str) -> None:
 def test_what_is_no_list_in_json(text: str, said: str) -> None:
     with pytest.raises(BadList) as caught:
         tree.read_json(text, "x")
-    assert said in caught.value.said
+    assert said in caught.value.message
 
 
 def test_a_path_that_leads_nowhere_names_what_is_there() -> None:

@@ -124,4 +124,4 @@ def test_a_bomb_is_not_unpacked() -> None:
 def test_what_is_no_workbook(content: bytes, said: str) -> None:
     with pytest.raises(BadList) as caught:
         workbook.read(content, "x")
-    assert said in caught.value.said
+    assert said in caught.value.message
