@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tcx_lab import ca, fleet, graph, inventory, people, simulated
+from tcx_lab import ca, fleet, graph, inventory, partner, people, simulated
 from tcx_lab.graph.errors import GraphError
 from tcx_lab.pbx import patch_pbx, state_of
 from tcx_lab.requestlog import count
@@ -55,6 +55,7 @@ class ControlApp:
                 Route("/_lab/latency", self._latency, methods=["POST"]),
                 Route("/_lab/switches", self._switches, methods=["GET", "PATCH"]),
                 Route("/_lab/automation", self._automation, methods=["GET", "PATCH"]),
+                Route("/_lab/partner", self._partner, methods=["PUT"]),
                 Route("/_lab/simulated", self._simulated),
                 Route("/_lab/reset", self._reset, methods=["POST"]),
                 Route("/_lab/drift", self._drift, methods=["POST"]),
@@ -151,6 +152,9 @@ class ControlApp:
                 raise HTTPException(400, 'send {"permissions": [names of application permissions]}')
             graph.set_permissions(self._world, automation, wanted)
         return JSONResponse({"client_id": automation.app_id, "permissions": list(automation.permissions)})
+
+    async def _partner(self, request: Request) -> Response:
+        return JSONResponse(partner.arrange(self._world, await _object(request)))
 
     async def _simulated(self, _request: Request) -> Response:
         return PlainTextResponse(simulated.page(), media_type="text/markdown; charset=utf-8")

@@ -294,6 +294,50 @@ class Switches:
         ),
     )
 
+    partner_center_errors: str = field(
+        default="coded",
+        metadata=switch(
+            "body of a refusal of Partner Center: code and description, an error object as Graph's, or nothing",
+            choices=("coded", "nested", "empty"),
+        ),
+    )
+    partner_center_mfa_status: int = field(
+        default=403,
+        metadata=switch("HTTP status of Partner Center for a token without a second factor", choices=(401, 403)),
+    )
+    partner_center_exists_status: int = field(
+        default=400,
+        metadata=switch(
+            "HTTP status of 'Permission entry already exists' (the text: https://github.com/KelvinTegelaar/CIPP-API, "
+            "Set-CIPPCPVConsent)",
+            choices=(400, 409),
+        ),
+    )
+    partner_center_removes: str = field(
+        default="service_principal",
+        metadata=switch(
+            "what DELETE of an application's consent takes away at the customer: the enterprise application, or its "
+            "delegated grants alone",
+            grade=Grade.OBSERVED,
+            source="https://github.com/KelvinTegelaar/CIPP-API, Set-CIPPCPVConsent",
+            choices=("service_principal", "grants"),
+        ),
+    )
+    partner_without_access: int = field(
+        default=50020,
+        metadata=switch(
+            "AADSTS code for a partner's person whom no relationship gives a role in the customer's tenant",
+            choices=(50020, 65001),
+        ),
+    )
+    partner_without_principal: int = field(
+        default=65001,
+        metadata=switch(
+            "AADSTS code for a partner's person where the application has no service principal in the customer's tenant",
+            choices=(65001, 700016, 90099),
+        ),
+    )
+
     # --- PBX (owned by pbx/) -------------------------------------------------------------------------------------------
     ad_users_patch: str = field(
         default="replace",

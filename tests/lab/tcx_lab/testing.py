@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import html
 import json
 import os
 import queue
+import re
 import selectors
 import subprocess
 import sys
@@ -77,6 +79,26 @@ class Lab:
     def client(self, **options: Any) -> httpx.Client:
         """An HTTP client that trusts this lab."""
         return httpx.Client(verify=_context(self.ca_path), timeout=30, trust_env=False, **options)
+
+    def browse(self, address: str, user: str) -> str:
+        """What a person does in a browser: opens a sign-in address, picks an account, accepts; returns where it is sent.
+
+        Raises LabError with the page when it ends at one.
+        """
+        with self.client() as http:
+            page = http.get(address)
+            fields = {"loginfmt": user}
+            for _page in range(3):
+                if page.status_code == 302:
+                    return page.headers["Location"]
+                action = re.search(r'action="([^"]+)"', page.text)
+                hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+                if action is None or page.is_error:
+                    break
+                sent = {name: html.unescape(value) for name, value in hidden.items()}
+                page = http.post(f"{self.endpoints['login']}{html.unescape(action[1])}", data={**sent, **fields})
+                fields = {"decision": "accept"}
+        raise LabError(page.text)
 
     @classmethod
     @contextlib.contextmanager
@@ -313,6 +335,12 @@ class Control:
         """A person with these Microsoft Entra roles signs in to the Azure CLI; returns what `az account get-access-token`
         prints. `options`: user (mailbox), scopes."""
         found: dict[str, Any] = self.call("POST", f"/tenants/{tenant}/sign_in", {"roles": list(roles), **options})
+        return found
+
+    def partner(self, home: str, *customers: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        """Make a Microsoft partner of a tenant, with customers: `tcx_lab.partner.arrange`."""
+        wanted = {"home": home, "customers": [dict(each) for each in customers], **options}
+        found: dict[str, Any] = self.call("PUT", "/partner", wanted)
         return found
 
     def reset(self) -> None:

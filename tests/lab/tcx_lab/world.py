@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import httpx
 
     from tcx_lab.ca import KeyPair, KeyPool
+    from tcx_lab.gdap import Partner
 
 #: The application (client) id of Microsoft Graph, the same in every tenant and cloud (recorded).
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -153,6 +154,7 @@ class World:
     pbxs: dict[str, Pbx] = field(default_factory=dict)  # by name
     endpoints: Endpoints = field(default_factory=Endpoints)
     automation: Automation | None = None
+    partner: Partner | None = None  # whose customers some of the tenants are: tcx_lab.partner.arrange
     latency: float = 0.0  # seconds added to every request that does not come from inside the lab
     rng: random.Random = field(init=False)
     trouble: Trouble = field(init=False)
@@ -213,7 +215,7 @@ class World:
         """Become another world of the same plan; ports, addresses and keys stay. Log, trouble and clock begin anew."""
         for name, pbx in fresh.pbxs.items():
             pbx.port = self.pbxs[name].port
-        for name in ("seed", "switches", "tenants", "pbxs", "automation", "latency", "rng"):
+        for name in ("seed", "switches", "tenants", "pbxs", "automation", "partner", "latency", "rng"):
             setattr(self, name, getattr(fresh, name))
         for tenant in self.tenants.values():
             tenant.directory = None  # it was made for the other world

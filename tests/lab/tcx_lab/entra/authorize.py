@@ -14,7 +14,7 @@ import uuid
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from tcx_lab.entra import errors, pages, tokens
+from tcx_lab.entra import consents, errors, pages, tokens
 from tcx_lab.entra.clients import Client, registration
 from tcx_lab.entra.errors import SignInError
 from tcx_lab.entra.tokens import Grant, Issued
@@ -199,6 +199,8 @@ class Authorizer:
             return self._ask_consent(call, request, user)
         if client is None:
             client = self._instantiate(request, tenant)
+        if decision == "accept":
+            consents.accept(self.world, client, user, request.scopes)
         self._check_assignment(client, user)
         return self._success(request, client, user)
 
@@ -267,12 +269,12 @@ class Authorizer:
         return Client(request.app, request.home, principal, tenant)
 
     def _consented(self, request: _Request, client: Client, user_id: str) -> bool:
-        if not self.world.switches.consent_required:
+        if not (self.world.switches.consent_required or self.world.partner is not None):
             return request.query.get("prompt") != "consent"
         resource = directory_of(self.world, client.tenant).find(SERVICE_PRINCIPALS, "appId", GRAPH_APP_ID)
         granted = tokens.delegated_scopes(self.world, client, resource, user_id) if resource is not None else []
-        wanted = {scope.rpartition("/")[2] for scope in request.scopes} - {".default"}
-        return wanted - _OPENID <= set(granted) and ("openid" in granted or not wanted & _OPENID)
+        openid = "openid" in granted or not _OPENID.intersection(request.scopes) or self.world.partner is not None
+        return openid and consents.is_complete(self.world, client, user_id, request.scopes)
 
     def _no_consent(self, request: _Request) -> SignInError:
         if not self.world.switches.user_consent:

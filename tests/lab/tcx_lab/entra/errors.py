@@ -358,6 +358,32 @@ def disabled_account() -> SignInError:
     return SignInError(50057, "invalid_grant", "The user account is disabled.")
 
 
+def several_resources(scopes: list[str]) -> SignInError:
+    """28000: one token is for one API (documented code; the text is ours)."""
+    return SignInError(
+        28000,
+        "invalid_request",
+        f"The scope '{' '.join(scopes)}' is not valid because it contains more than one resource.",
+    )
+
+
+def pre_consent_missing(client_id: str) -> SignInError:
+    """90099: a partner's person, and the application is not authorized in the tenant (documented code; the text is ours)."""
+    return SignInError(
+        90099,
+        "unauthorized_client",
+        f"The application '{client_id}' has not been authorized in the tenant. Applications must be authorized to access the "
+        "customer tenant before partner delegated administrators can use them.",
+    )
+
+
+def guest_account(user: str) -> SignInError:
+    """50177: the person is a guest in that tenant (code: other tools' sources; the text is ours)."""
+    return SignInError(
+        50177, "interaction_required", f"User account '{user}' is a guest in the tenant and cannot be used there."
+    )
+
+
 def foreign_account(user: str, tenant: str, client_id: str, name: str) -> SignInError:
     """50020: an account of another tenant (observed)."""
     return SignInError(

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from tcx_lab.entra import tokens
+from tcx_lab.entra import partner_center, tokens
 from tcx_lab.entra.clients import find_client
 from tcx_lab.entra.errors import SignInError
 from tcx_lab.graph.web import Answer, Call, Receive, Scope, Send, read_call, send_answer
@@ -54,6 +54,11 @@ class ManagementApp:
     def answer(self, call: Call) -> Answer:
         """Handle one request."""
         path = "/".join(part.lower() for part in call.segments)
+        if path.startswith("v1/customers/") and "/applicationconsents" in path:
+            return partner_center.handle(self.world, call)
+        return self._resource_manager(call, path)
+
+    def _resource_manager(self, call: Call, path: str) -> Answer:
         if path == "metadata/endpoints":
             return Answer(200, self._endpoints(call))
         if path == "subscriptions":

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tcx_lab.entra import clients, errors
+from tcx_lab.entra import abroad, clients, errors
 from tcx_lab.entra.clients import Client
 from tcx_lab.entra.keys import sign
 from tcx_lab.evidence import Grade, evidence
+from tcx_lab.gdap import held_roles
 from tcx_lab.graph import person
 from tcx_lab.graph.catalog import GRAPH_URLS, MANAGEMENT_APP_ID
 from tcx_lab.graph.store import ASSIGNMENTS, GRANTS, SERVICE_PRINCIPALS, Entity, directory_of
@@ -255,6 +256,8 @@ def _user_tokens(
     grant = (issued.codes if code else issued.refresh).get(form[name])
     if grant is None or grant.client_id != client_id or (code and grant.expires < world.clock.time()):
         raise errors.dead_grant()
+    if grant.tenant_id != tenant.id:
+        abroad.check(world, tenant, grant.user, client_id)
     client = clients.find_client(world, tenant, client_id)
     if code:
         _check_code(grant, form)
@@ -290,12 +293,18 @@ def _check_code(grant: Grant, form: dict[str, str]) -> None:
 def delegated(world: World, issued: Issued, client: Client, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
     """Tokens for a user: access token, and refresh and id tokens when their scopes ask for them."""
     wanted = [scope for scope in scopes if scope not in _OPENID]
-    name = wanted[0].rpartition("/")[0] if wanted and "://" in wanted[0] else world.endpoints.graph
+    addresses = {scope.rpartition("/")[0] for scope in wanted if "://" in scope}
+    if len(addresses) > 1:
+        raise errors.several_resources(wanted)
+    name = addresses.pop() if addresses else world.endpoints.graph
     resource = find_resource(world, client.tenant, name)
     granted = delegated_scopes(world, client, resource, grant.user["id"])
+    if world.partner is not None and not granted:
+        raise errors.consent_missing(client.app["appId"], client.app["displayName"])
     claims = _base_claims(world, client.tenant, name.rstrip("/")) | {
         "app_displayname": client.app["displayName"],
         "appid": client.app["appId"],
+        "amr": _methods(world, grant.user["id"]),
         "appidacr": "1",
         "name": grant.user.get("displayName"),
         "oid": grant.user["id"],
@@ -303,7 +312,7 @@ def delegated(world: World, issued: Issued, client: Client, grant: Grant, scopes
         "sub": _pairwise(grant.user["id"], client.app["appId"]),
         "unique_name": grant.user.get("userPrincipalName"),
         "upn": grant.user.get("userPrincipalName"),
-        "wids": _role_templates(client.tenant, grant.user["id"]),
+        "wids": _role_templates(world, client.tenant, grant.user["id"]),
     }
     lifetime = world.switches.token_lifetime
     body: dict[str, Any] = {
@@ -323,10 +332,17 @@ def delegated(world: World, issued: Issued, client: Client, grant: Grant, scopes
 
 
 @evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference (wids)")
-def _role_templates(tenant: Tenant, user_id: str) -> list[str]:
+def _role_templates(world: World, tenant: Tenant, user_id: str) -> list[str]:
     """The Entra roles of a person as a token tells them: by the ids of their templates."""
-    held = (person.ROLES.get(name) for name in tenant.directory_roles.get(user_id, ()))
+    held = (person.ROLES.get(name) for name in sorted(held_roles(world, tenant, user_id)))
     return [each for each in held if each] or [person.NO_ROLE]
+
+
+@evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference (amr)")
+def _methods(world: World, user_id: str) -> list[str]:
+    """How a person has signed in: with a second factor, unless a partner's person is said to have none."""
+    partner = world.partner
+    return ["pwd"] if partner is not None and user_id in partner.without_mfa else ["pwd", "mfa"]
 
 
 def person_token(world: World, tenant: Tenant, user: Entity, scopes: tuple[str, ...]) -> str:
@@ -334,6 +350,7 @@ def person_token(world: World, tenant: Tenant, user: Entity, scopes: tuple[str, 
     claims = _base_claims(world, tenant, world.endpoints.graph) | {
         "app_displayname": "Microsoft Azure CLI",
         "appid": person.AZURE_CLI,
+        "amr": _methods(world, user["id"]),
         "appidacr": "0",
         "idtyp": "user",
         "name": user.get("displayName"),
@@ -342,7 +359,7 @@ def person_token(world: World, tenant: Tenant, user: Entity, scopes: tuple[str, 
         "sub": _pairwise(user["id"], person.AZURE_CLI),
         "unique_name": user.get("userPrincipalName"),
         "upn": user.get("userPrincipalName"),
-        "wids": _role_templates(tenant, user["id"]),
+        "wids": _role_templates(world, tenant, user["id"]),
     }
     return sign("entra", claims)
 

@@ -20,6 +20,7 @@ from tcx_lab.graph import (
     batch,
     deleted,
     delta,
+    gdap,
     objects,
     owners,
     people,
@@ -339,10 +340,6 @@ def _policies(session: Session, rest: list[str]) -> Answer:
     return policies.handle(session, [rest[0].lower(), *rest[1:]] if rest else [])
 
 
-def _me(_session: Session, _rest: list[str]) -> Answer:
-    raise bad_request("/me request is only valid with delegated authentication flow.", "BadRequest")
-
-
 _PLAIN: dict[str, Callable[[Session, list[str]], Answer | Awaitable[Answer]]] = {
     "oauth2permissiongrants": assignments.grants,
     "users": people.users,
@@ -353,7 +350,8 @@ _PLAIN: dict[str, Callable[[Session, list[str]], Answer | Awaitable[Answer]]] = 
     "directory": _directory,
     "directoryobjects": _directory_objects,
     "policies": _policies,
-    "me": _me,
+    "me": gdap.me,
+    "tenantrelationships": gdap.relationships,
 }
 
 

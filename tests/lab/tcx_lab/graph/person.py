@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from tcx_lab.evidence import Grade, evidence
+from tcx_lab.gdap import held_roles
 from tcx_lab.graph.errors import forbidden
 from tcx_lab.graph.rights import APPLICATION_ADMINISTRATORS
 from tcx_lab.graph.session import Session
@@ -48,7 +49,7 @@ AZURE_CLI_SCOPES: Final = (
 
 
 def _held(session: Session) -> frozenset[str]:
-    return frozenset(session.tenant.directory_roles.get(session.caller_id, ()))
+    return held_roles(session.world, session.tenant, session.caller_id)
 
 
 @evidence(

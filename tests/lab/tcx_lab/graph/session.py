@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tcx_lab.gdap import held_roles
 from tcx_lab.graph import rights
 from tcx_lab.graph.errors import GraphError, bad_request, forbidden, not_found
 from tcx_lab.graph.odata import check_advanced, order, parse_filter, search, select, unknown_names
@@ -59,7 +60,7 @@ class Session:
     @property
     def administers_applications(self) -> bool:
         """Whether a person's Entra roles allow to change every application."""
-        held = self.tenant.directory_roles.get(self.caller_id, ())
+        held = held_roles(self.world, self.tenant, self.caller_id)
         return bool(rights.APPLICATION_ADMINISTRATORS.intersection(held))
 
     @property
