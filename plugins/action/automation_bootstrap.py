@@ -121,7 +121,7 @@ class ActionModule(CollectionAction):
             return _failure(failure(error), work.outcome)
         customers = tenants_of(fleet) if options["state"] == "present" else []
         app_id = str(outcome.values.get("app_id") or "")
-        consents = [_consent(each, app_id, where.login) for each in customers]
+        consents = [_consent(customer, app_id, where.login) for customer in customers]
         if customers and not check_mode:
             content = page(options["display_name"], outcome.values["permissions"], customers, app_id)
             if place.write(CONSENT, content):
@@ -136,18 +136,20 @@ class ActionModule(CollectionAction):
 
     def _sign_in_as(self, options: Mapping[str, Any], own: Variables, fleet: list[Variables]) -> HostArguments:
         """How the person signs in: with what this host has, at the addresses that the fleet has as well."""
-        given = arguments_of.entra_connection(own)
-        source = options["auth_source"] or ("access_token" if given.get("access_token") else "azure_cli")
+        connection = arguments_of.entra_connection(own)
+        source = options["auth_source"] or ("access_token" if connection.get("access_token") else "azure_cli")
         source = "azure_cli" if source == _OTHER_NAME else source
-        kept = {name: value for name, value in given.items() if name not in _CREDENTIALS}
+        kept = {name: value for name, value in connection.items() if name not in _CREDENTIALS}
         if source not in ("azure_cli", "managed_identity"):
-            kept.update({name: given[name] for name in _CREDENTIALS if name in given})
+            kept.update({name: connection[name] for name in _CREDENTIALS if name in connection})
         kept["auth_source"] = source
         for name in _ENDPOINTS:
-            found = {json.dumps(each.get(f"entra_{name}")) for each in fleet}
-            if name not in kept and len(found) == 1 and found != {"null"}:
-                kept[name] = json.loads(found.pop())
-        tenant = options["tenant_id"] or given.get("tenant_id") or (self._cli_tenant() if source == "azure_cli" else "")
+            endpoints_of_fleet = {json.dumps(variables.get(f"entra_{name}")) for variables in fleet}
+            if name not in kept and len(endpoints_of_fleet) == 1 and endpoints_of_fleet != {"null"}:
+                kept[name] = json.loads(endpoints_of_fleet.pop())
+        tenant = (
+            options["tenant_id"] or connection.get("tenant_id") or (self._cli_tenant() if source == "azure_cli" else "")
+        )
         if tenant:
             kept["tenant_id"] = tenant
         elif source == "azure_cli":
@@ -157,7 +159,7 @@ class ActionModule(CollectionAction):
                 remedy="Run: az login --tenant TENANT --allow-no-subscriptions. Or give bootstrap_tenant_id and a token for "
                 "Microsoft Graph as entra_access_token.",
             )
-        return HostArguments(kept, {**given.names, "tenant_id": "bootstrap_tenant_id"})
+        return HostArguments(kept, {**connection.names, "tenant_id": "bootstrap_tenant_id"})
 
     @staticmethod
     def _cli_tenant() -> str:
@@ -165,11 +167,11 @@ class ActionModule(CollectionAction):
         for command, name in ((["account", "show"], "tenantId"), (["account", "get-access-token"], "tenant")):
             try:
                 status, out, _err = run_program(["az", *command, "-o", "json"], 60.0)
-                found = str(json.loads(out).get(name) or "") if status == 0 else ""
+                tenant = str(json.loads(out).get(name) or "") if status == 0 else ""
             except (OSError, ValueError, AttributeError):
-                found = ""
-            if found:
-                return found
+                tenant = ""
+            if tenant:
+                return tenant
         return ""
 
     def _runner(self) -> Any:
@@ -219,15 +221,15 @@ def _check(options: Mapping[str, Any]) -> None:
 
 def _consent(customer: CustomerTenant, app_id: str, login: str) -> dict[str, Any]:
     """One line of the list of consents. Each cloud has applications of its own."""
-    found = {"tenant_id": customer.tenant, "hosts": customer.hosts, "url": "", "note": customer.problem}
+    row = {"tenant_id": customer.tenant, "hosts": customer.hosts, "url": "", "note": customer.problem}
     if customer.problem or customer.endpoints is None:
-        return found
+        return row
     if customer.endpoints.login != login:
         url = customer.consent_url(customer.client_id)
         note = f"in another cloud ({customer.endpoints.cloud}): run the bootstrap for it with entra_cloud and its own bootstrap_dir"
-        return {**found, "url": url, "note": note}
+        return {**row, "url": url, "note": note}
     url = customer.consent_url(app_id)
-    return {**found, "url": url, "note": "" if url else "the address is known when the application is there"}
+    return {**row, "url": url, "note": "" if url else "the address is known when the application is there"}
 
 
 def _success(outcome: Outcome, consents: list[dict[str, Any]], *, check_mode: bool) -> dict[str, Any]:

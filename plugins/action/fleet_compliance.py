@@ -111,30 +111,32 @@ class ActionModule(ActionBase):
         if problem:
             return dict(result, **problem)
         try:
-            given = {name: value for name, value in plain(self._task.args).items() if not _is_empty(value)}
+            arguments = {name: value for name, value in plain(self._task.args).items() if not _is_empty(value)}
             names = variables_of_options(self._task)
-            options = read_arguments(ARGUMENT_SPEC, given, names=names).parameters
+            options = read_arguments(ARGUMENT_SPEC, arguments, names=names).parameters
             events = listener(options)
         except M365Error as error:
             return dict(result, **failure(error))
         if options["keep"] < 0:
-            said = "compliance_keep is the number of reports to keep and cannot be negative; 0 keeps none."
-            return dict(result, failed=True, changed=False, msg=said)
+            message_text = "compliance_keep is the number of reports to keep and cannot be negative; 0 keeps none."
+            return dict(result, failed=True, changed=False, msg=message_text)
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         if not self._claim(store, batch):
             return dict(result, skipped=True, changed=False, skip_reason="another host of this batch writes the report")
         history = _history(options, store, str(task_vars.get("ansible_limit") or ""))
         started = time.monotonic()
-        found = self._sweep(batch, task_vars, store, options)
-        found += [_stopped(host).to_dict() for host in _lost(task_vars)]
-        report = self._report(found, options["report_dir"], store, task_vars, time.monotonic() - started)
+        entries = self._sweep(batch, task_vars, store, options)
+        entries += [_stopped(host).to_dict() for host in _lost(task_vars)]
+        report = self._report(entries, options["report_dir"], store, task_vars, time.monotonic() - started)
         report = _with_history(report, history, whole=_is_whole(report, task_vars))
         try:
             files = write_report(report, options["report_dir"])
         except OSError as error:
-            said = f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
-            return dict(result, failed=True, changed=False, msg=said)
+            message_text = (
+                f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
+            )
+            return dict(result, failed=True, changed=False, msg=message_text)
         whole = _is_whole(report, task_vars)
         signature = _sign(options) if whole else ""
         kept = _keep(report, options) if whole else ""
@@ -158,7 +160,7 @@ class ActionModule(ActionBase):
         play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
         crossings = Crossings.of(variables, play_hosts, store)
         check = functools.partial(_check, variables=variables, store=store, crossings=crossings, connections={})
-        found = []
+        entries = []
         texts = Texts()
         reached: dict[str, str] = {}
         shown = time.monotonic()
@@ -169,16 +171,16 @@ class ActionModule(ActionBase):
                 self._credentials.append(credential)
             self._tenants += filter(None, [entry.pop(_TENANT, None)])
             claimants(store, host, reached.setdefault(host, str(entry.pop(_REACHED, None) or "")))
-            found.append(texts.shared(_entry(host, entry)))
+            entries.append(texts.shared(_entry(host, entry)))
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
-                display.display(f"checked {len(found)} of {len(batch)} PBXs", stderr=True)
-        warn_once({entry["host"]: entry for entry in found}, store, display.warning)
-        return [_unless_claimed(entry, store, reached[entry["host"]]) for entry in found]
+                display.display(f"checked {len(entries)} of {len(batch)} PBXs", stderr=True)
+        warn_once({entry["host"]: entry for entry in entries}, store, display.warning)
+        return [_unless_claimed(entry, store, reached[entry["host"]]) for entry in entries]
 
     def _report(
         self,
-        found: list[dict[str, Any]],
+        entries: list[dict[str, Any]],
         directory: str,
         store: RunStore,
         task_vars: dict[str, Any],
@@ -194,8 +196,8 @@ class ActionModule(ActionBase):
                 "automation": [],
                 "tenants": [],
             }
-            now = {entry["host"] for entry in found}
-            hosts = [entry for entry in before["hosts"] if entry["host"] not in now] + found
+            now = {entry["host"] for entry in entries}
+            hosts = [entry for entry in before["hosts"] if entry["host"] not in now] + entries
             seconds += before["seconds"]
             credentials = before["credentials"] + [one for one in self._credentials if one not in before["credentials"]]
             automation = sorted(self._automation.union(before["automation"]))
@@ -245,25 +247,25 @@ def _check(
         crossings.check(host)
         runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host))
         taken = runner.run(known, run_task, OPERATIONS["compliance"])
-        found = {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
+        entry = {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
         # Where the tenant has refused the sign-in already, it is not tried again.
         about = {} if taken.of("preflight").get("failed") or "preflight" not in taken else _about(known, run_task)
     except M365Error as error:
         unknown = known.unknown_entries()
         return HostResult(host=host, verdict="failed", reasons=[str(error)], unknown_variables=unknown).to_dict()
-    name = about.get("tenant_name") or found["tenant_name"]
+    name = about.get("tenant_name") or entry["tenant_name"]
     run = {_CREDENTIAL: about.get("credential"), _REACHED: taken.of("pbx").get("redirect_uri")}
     row = consent_row(host, known, taken.get("preflight"), {**about, "tenant_name": name})
-    return {**found, "tenant_name": name, **run, _TENANT: row}
+    return {**entry, "tenant_name": name, **run, _TENANT: row}
 
 
 def _about(known: Variables, run_task: RunTask) -> dict[str, Any]:
     """The name of the tenant, and the end of the credential; the verdict does not depend on them."""
     try:
-        found = run_task(own_application.CAPABILITY, arguments_of.entra_connection(known), check=True)
+        result = run_task(own_application.CAPABILITY, arguments_of.entra_connection(known), check=True)
     except M365Error:
         return {}
-    return {} if found.get("failed") else found
+    return {} if result.get("failed") else result
 
 
 def _silent(_text: str) -> None:
@@ -313,17 +315,17 @@ def _history(options: Mapping[str, Any], store: RunStore, limit: str) -> dict[st
     """What this run is compared with; read once, before the first batch replaces the files."""
     key = os.path.abspath(options["report_dir"])
     with store.lock("history", key):
-        found: dict[str, Any] | None = store.get("history", key)
-        if found is None:
-            found = find_baseline(
+        baseline: dict[str, Any] | None = store.get("history", key)
+        if baseline is None:
+            baseline = find_baseline(
                 options["report_dir"], keep=options["keep"], limit=limit, now=dt.datetime.now(dt.timezone.utc)
             ).to_dict()
-            for problem in found["problems"]:
+            for problem in baseline["problems"]:
                 display.warning(f"An earlier report was passed over: {problem}")
             if options["compare"]:
-                found.update(content=_stated(options["compare"]), stated=True)
-            store.put("history", key, found)
-    return found
+                baseline.update(content=_stated(options["compare"]), stated=True)
+            store.put("history", key, baseline)
+    return baseline
 
 
 def _stated(path: str) -> dict[str, Any] | None:
@@ -392,22 +394,24 @@ def _failure_reason(report: Report, options: Mapping[str, Any]) -> str:
     refused = set(options["fail_on"])
     if options["fail_on_drift"]:
         refused.update(verdict for verdict in VERDICTS if verdict != COMPLIANT)
-    found = [f"{summary[verdict]} {verdict}" for verdict in VERDICTS if verdict in refused and summary[verdict]]
-    said = [f"Not every PBX is as it must be: {', '.join(found)}."] if found else []
+    counts = [f"{summary[verdict]} {verdict}" for verdict in VERDICTS if verdict in refused and summary[verdict]]
+    sentences = [f"Not every PBX is as it must be: {', '.join(counts)}."] if counts else []
     # The automation is no PBX; what expires of it needs attention all the same.
-    said += report.run.get("attention") or [] if ATTENTION in refused else []
-    return " ".join(said)
+    sentences += report.run.get("attention") or [] if ATTENTION in refused else []
+    return " ".join(sentences)
 
 
 def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dict[str, Any]:
     summary = report.summary
     counts = ", ".join(f"{summary[name]} {name}" for name in summary if name != "total" and summary[name])
-    said = f"{count(summary['total'], 'PBX', 'PBXs')}: {counts or 'none checked'}. Report: {os.path.abspath(paths[3])}"
+    sentence = (
+        f"{count(summary['total'], 'PBX', 'PBXs')}: {counts or 'none checked'}. Report: {os.path.abspath(paths[3])}"
+    )
     reason = _failure_reason(report, options)
     return {
         "changed": False,
         "failed": bool(reason) and options["enforce"],
-        "msg": f"{reason} {said}" if reason else said,
+        "msg": f"{reason} {sentence}" if reason else sentence,
         "summary": summary,
         "failure_reason": reason,
         "subject": f"3CX compliance: {headline(summary)}",

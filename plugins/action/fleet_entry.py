@@ -39,21 +39,21 @@ class ActionModule(ActionBase):
         try:
             options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
             host = customer(options["variables"], options["name"] or "")
-            found = self._answer(host, options["directory"]) if options["write"] else {"changed": False}
+            written = self._answer(host, options["directory"]) if options["write"] else {"changed": False}
         except M365Error as error:
             return dict(result, **failure(error))
         clear = {name: value for name, value in host.variables.items() if not is_secret(name)}
-        return dict(result, host=host.name, variables=clear, **found)
+        return dict(result, host=host.name, variables=clear, **written)
 
     def _answer(self, host: Host, directory: str) -> dict[str, Any]:
         written = self._write(host, os.path.abspath(os.path.expanduser(directory)))
         commands = written.commands()
-        said = f"The entry is in {written.variables}."
+        message = f"The entry is in {written.variables}."
         if commands:
-            said += f" No vault password was given, so it holds no secret. Add it by: {'; '.join(commands)}"
+            message += f" No vault password was given, so it holds no secret. Add it by: {'; '.join(commands)}"
         return {
             "changed": written.changed,
-            "msg": said,
+            "msg": message,
             "files": [written.inventory, written.variables],
             "missing": written.missing,
             "commands": commands,

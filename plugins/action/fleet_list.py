@@ -45,8 +45,8 @@ class ActionModule(ActionBase):
             written = self._write(options, known)
         except M365Error as error:
             return dict(result, **failure(error))
-        said = f"{written.source} lists {count(written.hosts, 'PBX', 'PBXs')}. Use it by -i {written.plugin}, after secrets are referred to there."
-        return dict(result, changed=written.changed, msg=said, files=[written.source, written.plugin])
+        message = f"{written.source} lists {count(written.hosts, 'PBX', 'PBXs')}. Use it by -i {written.plugin}, after secrets are referred to there."
+        return dict(result, changed=written.changed, msg=message, files=[written.source, written.plugin])
 
     def _write(self, options: Mapping[str, Any], known: Mapping[str, Any]) -> export.Exported:
         directory = os.path.abspath(os.path.expanduser(options["directory"]))

@@ -44,8 +44,8 @@ class ActionModule(ActionBase):
         except M365Error as error:
             problems.append(str(error))
             options = {"targets": []}
-        for place, given in enumerate(options["targets"], 1):
-            kind, problem = _to(given, options)
+        for place, target in enumerate(options["targets"], 1):
+            kind, problem = _to(target, options)
             if problem:
                 problems.append(f"Message {place} of compliance_notify ({kind}) was not sent: {problem}.")
             elif kind:
@@ -55,11 +55,11 @@ class ActionModule(ActionBase):
         return dict(result, changed=False, sent=sent, problems=problems)
 
 
-def _to(given: Any, options: Mapping[str, Any]) -> tuple[str, str]:
+def _to(raw_target: Any, options: Mapping[str, Any]) -> tuple[str, str]:
     """The kind of the target, empty where it did not want this message; and why it could not be sent."""
-    if not isinstance(given, Mapping):
+    if not isinstance(raw_target, Mapping):
         return "?", "an entry is a dictionary with type and url, or with type, host, from and to"
-    entry = {name: value for name, value in given.items() if value not in (None, "", [])}
+    entry = {name: value for name, value in raw_target.items() if value not in (None, "", [])}
     # What is wrong with an entry is told by name alone: its values are secrets.
     try:
         target = read_arguments(TARGET, entry).parameters
@@ -72,7 +72,7 @@ def _to(given: Any, options: Mapping[str, Any]) -> tuple[str, str]:
             else "type, only or secure has a value that it does not know"
         )
         return str(entry.get("type") or "?"), f"{hint}; an entry has {', '.join(known)}"
-    wanted = {"always": True, "findings": options["findings"], "changes": options["changes"]}
-    if not wanted[target["only"]]:
+    applies = {"always": True, "findings": options["findings"], "changes": options["changes"]}
+    if not applies[target["only"]]:
         return "", ""
     return target["type"], send(target, options["subject"], options["message"], options["facts"])

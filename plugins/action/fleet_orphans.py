@@ -60,20 +60,20 @@ class ActionModule(ActionBase):
         if problem:
             return dict(result, **problem)
         try:
-            given = {name: value for name, value in plain(self._task.args).items() if value not in (None, "")}
+            arguments = {name: value for name, value in plain(self._task.args).items() if value not in (None, "")}
             names = variables_of_options(self._task)
-            options = read_arguments(ARGUMENT_SPEC, given, names=names).parameters
-            found = self._found(task_vars, options["concurrency"])
+            options = read_arguments(ARGUMENT_SPEC, arguments, names=names).parameters
+            report = self._report(task_vars, options["concurrency"])
         except M365Error as error:
             return dict(result, **failure(error))
         try:
-            _write(found, options["dest"])
+            _write(report, options["dest"])
         except OSError as error:
-            said = f"Could not write {os.path.abspath(options['dest'])}: {error.strerror or error}."
-            return dict(result, failed=True, changed=False, msg=said)
-        return dict(result, **_answer(found, options))
+            message = f"Could not write {os.path.abspath(options['dest'])}: {error.strerror or error}."
+            return dict(result, failed=True, changed=False, msg=message)
+        return dict(result, **_answer(report, options))
 
-    def _found(self, task_vars: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    def _report(self, task_vars: Mapping[str, Any], threads: int) -> dict[str, Any]:
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         run = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
         # A limit chooses the tenants; whose application is in use is known only from the whole inventory.
@@ -102,12 +102,12 @@ def _pbx(host: str, _say: Say, *, variables: HostVariables, store: RunStore, run
     unknown = known.unknown_entries() if host in run else []
     answer: dict[str, Any] = {"problem": "", "points_to": None, "unknown_variables": unknown, **_stated(known)}
     try:
-        found = _run(tcx_m365_settings_info.CAPABILITY, arguments_of.pbx_connection(known), store)
+        reading = _run(tcx_m365_settings_info.CAPABILITY, arguments_of.pbx_connection(known), store)
     except M365Error as error:
         return {**answer, "problem": str(error)}
-    if found.get("failed"):
-        return {**answer, "problem": str(found.get("msg") or "")}
-    return {**answer, "points_to": str((found.get("status") or {}).get("application_id") or "")}
+    if reading.get("failed"):
+        return {**answer, "problem": str(reading.get("msg") or "")}
+    return {**answer, "points_to": str((reading.get("status") or {}).get("application_id") or "")}
 
 
 def _stated(known: Variables) -> dict[str, Any]:
@@ -142,18 +142,18 @@ def _tenant(
     tenant: str, _say: Say, *, hosts: Mapping[str, list[str]], variables: HostVariables, store: RunStore
 ) -> dict[str, Any]:
     """The marked applications of a tenant, read with the credential of one of its PBXs."""
-    said = ""
+    problem = ""
     for host in hosts[tenant][:_TRIES]:
         try:
             known = variables.of(host)
-            found = _run(azure_app_registration_info.CAPABILITY, arguments_of.entra_connection(known), store)
+            reading = _run(azure_app_registration_info.CAPABILITY, arguments_of.entra_connection(known), store)
         except M365Error as error:
-            said = str(error)
+            problem = str(error)
             continue
-        if not found.get("failed"):
-            return {"applications": found["applications"]}
-        said = str(found.get("msg") or "")
-    return {"problem": said}
+        if not reading.get("failed"):
+            return {"applications": reading["applications"]}
+        problem = str(reading.get("msg") or "")
+    return {"problem": problem}
 
 
 def _listed(tenant: str, entry: Mapping[str, Any]) -> Tenant:
@@ -172,15 +172,15 @@ def _silent(_text: str) -> None:
     """What could not be read stands in the result."""
 
 
-def _write(found: Mapping[str, Any], dest: str) -> None:
+def _write(report: Mapping[str, Any], dest: str) -> None:
     moment = dates.iso(dt.datetime.now(dt.timezone.utc).replace(microsecond=0))
-    text = json.dumps({**found, "generated_at": moment}, ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps({**report, "generated_at": moment}, ensure_ascii=False, indent=2) + "\n"
     write_file(os.path.abspath(dest), text.encode("utf-8"))
 
 
-def _answer(found: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    summary = found["summary"]
-    lines = table(found)
+def _answer(report: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    summary = report["summary"]
+    lines = table(report)
     failed = summary["tenants_not_read"] > 0 or (options["fail"] and summary[ORPHAN] > 0)
     return {
         "changed": False,
@@ -190,7 +190,7 @@ def _answer(found: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, A
         "summary": summary,
         "orphans": [
             {"tenant_id": tenant["tenant_id"], **one}
-            for tenant in found["tenants"]
+            for tenant in report["tenants"]
             for one in tenant["applications"]
             if one["state"] == ORPHAN
         ],

@@ -78,18 +78,18 @@ class ActionModule(CollectionAction):
             names = _steps(options)
             # The environment of a task may differ from host to host, and a process has only one.
             together = self._runs_in_process(task_vars) and not self._task_environment() and variables.of_all_hosts
-            found = None
+            host_result = None
             if together and may_share(self._task, variables.play, task_vars):
-                found = self._together(task_vars, options, store, variables, names)
-            crossings = _crossings(names, variables, task_vars, store) if found is None else Crossings({})
+                host_result = self._together(task_vars, options, store, variables, names)
+            crossings = _crossings(names, variables, task_vars, store) if host_result is None else Crossings({})
         except M365Error as error:
             return dict(result, **failure(error))
-        if found is None:
-            found = self._alone(task_vars, store, variables, names, crossings, _operation(options))
+        if host_result is None:
+            host_result = self._alone(task_vars, store, variables, names, crossings, _operation(options))
             if _operation(options) == "rollout":
-                self._note_alone(task_vars, options, store, found)
-            warn_once({str(task_vars["inventory_hostname"]): found}, store, display.warning)
-        return dict(result, **found)
+                self._note_alone(task_vars, options, store, host_result)
+            warn_once({str(task_vars["inventory_hostname"]): host_result}, store, display.warning)
+        return dict(result, **host_result)
 
     def _together(
         self,
@@ -141,20 +141,20 @@ class ActionModule(CollectionAction):
                 shown = time.monotonic()
                 display.display(f"{done} of {len(hosts)} PBXs done", stderr=True)
             unknown[host] = entry.get("result") or {}
-            found = _from_entry(entry, store, host)
-            outcomes.update({} if found is None else {host: found})
+            result = _from_entry(entry, store, host)
+            outcomes.update({} if result is None else {host: result})
             broken += [host] if "crashed" in entry and fleet.undoes(host) else []
-            if found is not None and not options["preflight_only"]:
-                narrator.tell(host, found)
-            yield host, found
+            if result is not None and not options["preflight_only"]:
+                narrator.tell(host, result)
+            yield host, result
         warn_once(unknown, store, display.warning)
         if options["preflight_only"]:
-            narrator.end_of_checks(host for host, each in outcomes.items() if each.get("failed"))
+            narrator.end_of_checks(host for host, result in outcomes.items() if result.get("failed"))
         else:
             narrator.end()
-        for host, found in self._undone(broken, outcomes, options, fleet):
-            outcomes[host] = found
-            yield host, found
+        for host, result in self._undone(broken, outcomes, options, fleet):
+            outcomes[host] = result
+            yield host, result
         if gate is not None:
             yield from self._judge(outcomes, options, fleet, gate)
 
@@ -165,7 +165,7 @@ class ActionModule(CollectionAction):
         verdict = self._verdict(results, options, gate)
         if not verdict.closed or options["on_stop"] != undoing.ROLLBACK or self._task.check_mode:
             return
-        hosts = [host for host, each in results.items() if each.get("changed") and not each.get("rollback")]
+        hosts = [host for host, result in results.items() if result.get("changed") and not result.get("rollback")]
         yield from self._undone(hosts, results, options, fleet, verdict.sentence())
 
     def _undone(
@@ -187,9 +187,13 @@ class ActionModule(CollectionAction):
             undone = {"failed": True, "msg": str(entry["crashed"])} if "crashed" in entry else entry.get("result")
             if undone is not None:
                 result = dict(results[host])
-                found = undoing.with_undone({**result, "failed": True, "msg": result.get("msg") or reason}, undone)
-                display.display(f"# {host}: {'undone' if found['rollback']['restored'] else 'NOT undone as a whole'}")
-                yield host, found
+                rolled_back = undoing.with_undone(
+                    {**result, "failed": True, "msg": result.get("msg") or reason}, undone
+                )
+                display.display(
+                    f"# {host}: {'undone' if rolled_back['rollback']['restored'] else 'NOT undone as a whole'}"
+                )
+                yield host, rolled_back
 
     def _verdict(self, results: Mapping[str, Mapping[str, Any]], options: dict[str, Any], gate: Gate) -> Verdict:
         checks_only = bool(options["preflight_only"])
@@ -223,13 +227,13 @@ class ActionModule(CollectionAction):
         return {"changed": False} if closed is None else {"changed": False, "failed": True, **closed}
 
     def _note_alone(
-        self, task_vars: Mapping[str, Any], options: dict[str, Any], store: RunStore, found: Mapping[str, Any]
+        self, task_vars: Mapping[str, Any], options: dict[str, Any], store: RunStore, result: Mapping[str, Any]
     ) -> None:
         """Keep what a host came to for the task that stops the rollout."""
         host = str(task_vars["inventory_hostname"])
         gate = Gate(store, _play_hosts(task_vars))
         check_mode = bool(self._task.check_mode)
-        gate.note({host: found}, checks_only=bool(options["preflight_only"]), check_mode=check_mode)
+        gate.note({host: result}, checks_only=bool(options["preflight_only"]), check_mode=check_mode)
 
     def _alone(
         self,
@@ -320,5 +324,5 @@ def _from_entry(entry: dict[str, Any], store: RunStore, host: str) -> dict[str, 
     if "crashed" in entry:
         how = "The PBX was given up" if entry.get("late") else "Unexpected error"
         return broken_off(store, host, f"{how}: {entry['crashed']}")
-    found: dict[str, Any] | None = entry.get("result")
-    return found
+    result: dict[str, Any] | None = entry.get("result")
+    return result

@@ -56,30 +56,30 @@ class ActionModule(ActionBase):
             return dict(result, **failure(error))
         hosts = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         if len(hosts) > options["max_hosts"]:
-            said = f"{len(hosts)} PBXs are more than a bundle should have (max_hosts: {options['max_hosts']}). Name some with --limit."
-            return dict(result, failed=True, msg=said)
+            message = f"{len(hosts)} PBXs are more than a bundle should have (max_hosts: {options['max_hosts']}). Name some with --limit."
+            return dict(result, failed=True, msg=message)
         content = self._content(hosts, task_vars)
         try:
             paths = _write(content, options["dest"])
         except OSError as error:
-            said = (
+            message = (
                 f"Could not write the support bundle to {os.path.abspath(options['dest'])}: {error.strerror or error}."
             )
-            return dict(result, failed=True, msg=said)
-        said = f"Read {paths[1]}, then paste it into the issue. Names, addresses and IDs are replaced by numbers."
-        return dict(result, changed=True, msg=said, files=paths)
+            return dict(result, failed=True, msg=message)
+        message = f"Read {paths[1]}, then paste it into the issue. Names, addresses and IDs are replaced by numbers."
+        return dict(result, changed=True, msg=message, files=paths)
 
     def _content(self, hosts: list[str], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"])
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         known = {host: variables.of(host) for host in hosts}
-        unknown = {host: {"unknown_variables": each.unknown_entries()} for host, each in known.items()}
+        unknown = {host: {"unknown_variables": own.unknown_entries()} for host, own in known.items()}
         warn_once(unknown, store, display.warning)
-        found = dict(sweep(hosts, lambda host, _say: _check(host, known[host], store), threads=10, processes=1))
+        checked = dict(sweep(hosts, lambda host, _say: _check(host, known[host], store), threads=10, processes=1))
         mask = support.mask_of({host: _readable(known[host]) for host in hosts})
         entries = []
         for host in hosts:
-            entry = found[host]
+            entry = checked[host]
             outcome = (
                 entry.get("result")
                 or HostResult(host, "failed", [f"Unexpected error: {entry.get('crashed')}."]).to_dict()
@@ -122,7 +122,7 @@ def _readable(variables: Any) -> dict[str, Any]:
 
 def _write(content: Mapping[str, Any], directory: str) -> list[str]:
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    found = []
+    paths = []
     for name, text in (
         ("support.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n"),
         ("support.md", support.as_markdown(content)),
@@ -133,8 +133,8 @@ def _write(content: Mapping[str, Any], directory: str) -> list[str]:
             os.unlink(path)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
-        found.append(path)
-    return found
+        paths.append(path)
+    return paths
 
 
 def _silent(_text: str) -> None:

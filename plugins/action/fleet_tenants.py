@@ -77,7 +77,7 @@ class ActionModule(CollectionAction):
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
         known = {host: variables.of(host) for host in hosts}
-        unknown = {host: {"unknown_variables": each.unknown_entries()} for host, each in known.items()}
+        unknown = {host: {"unknown_variables": own.unknown_entries()} for host, own in known.items()}
         warn_once(unknown, RunStore(constants.DEFAULT_LOCAL_TMP), display.warning)
         customers = tenants_of(known.items())
         started = time.monotonic()
@@ -125,8 +125,8 @@ class ActionModule(CollectionAction):
 def _ask(customers: list[CustomerTenant], indexes: list[int], options: Mapping[str, Any]) -> dict[int, Row]:
     """The rows of some tenants, asked together, each with tokens of this moment."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, options["concurrency"])) as pool:
-        found = pool.map(lambda index: _row(customers[index], options["app_name"]), indexes)
-        return dict(zip(indexes, found))
+        rows = pool.map(lambda index: _row(customers[index], options["app_name"]), indexes)
+        return dict(zip(indexes, rows))
 
 
 def _row(customer: CustomerTenant, app_name: str) -> Row:

@@ -58,8 +58,8 @@ def is_fleet_result(result: Mapping[str, Any]) -> bool:
 
 def _message_lines(task: Any, content: Mapping[str, Any]) -> list[str]:
     """What a task of the module debug says, line by line; nothing where it is no text, or a value that it shows."""
-    said = content.get("msg")
-    lines = said if isinstance(said, list) else [said]
+    message = content.get("msg")
+    lines = message if isinstance(message, list) else [message]
     if getattr(task, "action", "") not in _DEBUG or not all(isinstance(line, str) for line in lines):
         return []
     return [visible(part) for line in lines for part in str(line).split("\n")]
@@ -83,11 +83,11 @@ class CallbackModule(Default):
         if is_fleet_result(content):
             self._show(result, content)
             return
-        said = _message_lines(_core_compat.task_of_result(result), content)
-        if not said or self._display.verbosity > 0:
+        message_lines = _message_lines(_core_compat.task_of_result(result), content)
+        if not message_lines or self._display.verbosity > 0:
             super().v2_runner_on_ok(result)
             return
-        for line in said:
+        for line in message_lines:
             self._display.display(line)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -146,8 +146,8 @@ class CallbackModule(Default):
 
     def _once(self, host: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
         """A failure that another PBX had with the same words is said in short."""
-        said = str(content.get("msg") or "")
-        first = self._failures.setdefault(said, host) if content.get("failed") and said else host
+        message = str(content.get("msg") or "")
+        first = self._failures.setdefault(message, host) if content.get("failed") and message else host
         return content if first == host else dict(content, msg=f"the same as {first}")
 
     def _color(self, line: str, content: Mapping[str, Any]) -> str | None:

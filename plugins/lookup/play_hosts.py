@@ -89,8 +89,8 @@ def _sentence(patterns: list[str], known: Mapping[str, Any]) -> str:
     groups: Mapping[str, Any] = known.get("groups") or {}
     sources = [str(source).strip(",") for source in known.get("ansible_inventory_sources") or ()]
     inventory = f"the inventory {', '.join(sources) or '(none)'}"
-    wanted = ",".join(patterns)
-    place = f"the group {wanted}" if wanted.isidentifier() else f"the pattern {wanted}"
+    pattern = ",".join(patterns)
+    place = f"the group {pattern}" if pattern.isidentifier() else f"the pattern {pattern}"
     if not groups.get("all"):
         return f"No PBX to work on: {inventory} has no hosts or could not be read, so {place} is empty. {_REMEDY}"
     limit = f" with --limit {known['ansible_limit']}" if known.get("ansible_limit") else ""

@@ -60,8 +60,8 @@ class CollectionAction(ActionBase):
             )
 
     def _runs_in_process(self, task_vars: Mapping[str, Any]) -> bool:
-        wanted = self._templar.template(task_vars.get(IN_PROCESS_VARIABLE, True))
-        if str(wanted).lower() in ("false", "no", "0", "off") or MISSING:
+        setting = self._templar.template(task_vars.get(IN_PROCESS_VARIABLE, True))
+        if str(setting).lower() in ("false", "no", "0", "off") or MISSING:
             return False
         become = getattr(self._connection, "become", None)
         return self._is_local() and become is None
@@ -77,12 +77,12 @@ class CollectionAction(ActionBase):
         module_args = _with_absolute_paths(capability, arguments) if self._is_local() else dict(arguments)
         if names_of(arguments):
             module_args[OPTION_NAMES] = dict(names_of(arguments))
-        found: dict[str, Any] = self._execute_module(
+        result: dict[str, Any] = self._execute_module(
             module_name=f"tcx.m365.{capability.name}",
             module_args=module_args,
             task_vars=self._with_interpreter(task_vars),
         )
-        return found
+        return result
 
     def _run_in_process(
         self,
@@ -138,19 +138,19 @@ class CapabilityAction(CollectionAction):
 
     def _arguments(self, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
         """Those of the task; what it does not say of the connection comes from the variables of its host."""
-        given: Mapping[str, Any] = self._task.args
+        arguments: Mapping[str, Any] = self._task.args
         if not is_connected(self.CAPABILITY):
-            return given
-        variables = host_variables(self.CAPABILITY, given, task_vars, self._templar)
-        return with_tenant_id(self.CAPABILITY, connected(self.CAPABILITY, given, variables), variables)
+            return arguments
+        variables = host_variables(self.CAPABILITY, arguments, task_vars, self._templar)
+        return with_tenant_id(self.CAPABILITY, connected(self.CAPABILITY, arguments, variables), variables)
 
 
-def _with_absolute_paths(capability: Capability, given: Mapping[str, Any]) -> dict[str, Any]:
+def _with_absolute_paths(capability: Capability, stated: Mapping[str, Any]) -> dict[str, Any]:
     """Ansible starts a local module in the directory of the playbook, which here lies inside the collection.
 
     A relative path of a file means the directory in which Ansible was started, as it does in process.
     """
-    arguments = dict(given)
+    arguments = dict(stated)
     for name, option in capability.argument_spec.items():
         value = arguments.get(name)
         if option.get("type") == "path" and isinstance(value, str):

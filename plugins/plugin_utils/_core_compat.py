@@ -49,12 +49,12 @@ def variables_of_host(task: Any, hostvars: Any, host: str) -> dict[str, Any] | N
     if manager is None or inventory is None or play is None:
         return None
     try:
-        found: dict[str, Any] = manager.get_vars(
+        variables: dict[str, Any] = manager.get_vars(
             play=play, host=inventory.get_host(host), task=task, include_hostvars=False
         )
     except (AttributeError, TypeError):
         return None
-    return found
+    return variables
 
 
 def tells_variables(task: Any, hostvars: Any) -> bool:
@@ -64,8 +64,8 @@ def tells_variables(task: Any, hostvars: Any) -> bool:
 
 def extra_variables(hostvars: Any) -> Mapping[str, Any]:
     """What the command line gives with ``-e``; nothing where this release does not tell."""
-    found = getattr(getattr(hostvars, "_variable_manager", None), "extra_vars", None)
-    return found if isinstance(found, Mapping) else {}
+    variables = getattr(getattr(hostvars, "_variable_manager", None), "extra_vars", None)
+    return variables if isinstance(variables, Mapping) else {}
 
 
 def hosts_of_play(task: Any, hostvars: Any) -> list[str]:
@@ -93,12 +93,12 @@ def ancestors(task: Any) -> list[Any] | None:
     """The blocks and includes that a task stands in, from the inside; ``None`` where this release does not tell."""
     if not hasattr(task, "_parent"):
         return None
-    found = []
+    nodes = []
     node = getattr(task, "_parent", None)
     while node is not None:
-        found.append(node)
+        nodes.append(node)
         node = getattr(node, "_parent", None)
-    return found
+    return nodes
 
 
 def splits_hosts(node: Any) -> bool:
@@ -124,16 +124,16 @@ def is_handler(task: Any) -> bool:
 def source_of(task: Any) -> Mapping[str, Any] | None:
     """A task as it was written, with its templates; ``None`` where this release does not tell."""
     get = getattr(task, "get_ds", None)
-    found = get() if get is not None else None
-    return found if isinstance(found, Mapping) else None
+    source = get() if get is not None else None
+    return source if isinstance(source, Mapping) else None
 
 
 def result_of(task_result: Any) -> Mapping[str, Any]:
     """The result that a callback is given. Releases before 2.20 have no public name for it."""
-    found = getattr(task_result, "result", None)
-    if not isinstance(found, Mapping):
-        found = getattr(task_result, "_result", None)
-    return found if isinstance(found, Mapping) else {}
+    result = getattr(task_result, "result", None)
+    if not isinstance(result, Mapping):
+        result = getattr(task_result, "_result", None)
+    return result if isinstance(result, Mapping) else {}
 
 
 def host_of_result(task_result: Any) -> str:
@@ -162,22 +162,22 @@ def task_identity(task: Any) -> str:
 
     Without the id of the task its place in the file has to do; a task in a loop of includes is then one with the others.
     """
-    found = getattr(task, "_uuid", None)
-    return str(found) if found else f"{task.get_path()}|{task.get_name()}"
+    uuid = getattr(task, "_uuid", None)
+    return str(uuid) if uuid else f"{task.get_path()}|{task.get_name()}"
 
 
 def task_environment(action: Any, task: Any, templar: Any) -> dict[str, str]:
     """The ``environment`` keyword of task, block, role and play, which a module would find in its process."""
-    found: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
     compute = getattr(action, "_compute_environment_string", None)
     if compute is not None:
-        compute(found)
+        compute(environment)
     else:
         listed = task.environment or []
         for entry in listed if isinstance(listed, list) else [listed]:
             values = templar.template(entry)
-            found.update(values if isinstance(values, Mapping) else {})
-    return {str(name): str(value) for name, value in found.items()}
+            environment.update(values if isinstance(values, Mapping) else {})
+    return {str(name): str(value) for name, value in environment.items()}
 
 
 _HARMLESS = re.compile(r"[\w .:/@+,-]*")

@@ -53,42 +53,42 @@ _ENDPOINTS = ("cloud", "authority_host", "graph_endpoint")
 _PUBLIC_OF_ENTRA = ("tenant_id", "cloud", "authority_host")
 
 
-def connected(capability: Capability, given: Mapping[str, Any], variables: Mapping[str, Any]) -> Arguments:
+def connected(capability: Capability, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Arguments:
     """The arguments of a task with what its host has for the connection.
 
-    :param given: as written in the task.
+    :param arguments: as written in the task.
     :param variables: the templated variables of the host, those of the connection at least.
     """
     spec = capability.argument_spec
-    named = {name: value for name, value in given.items() if value is not None}
-    found: Mapping[str, Any] = {}
+    named = {name: value for name, value in arguments.items() if value is not None}
+    connection: Mapping[str, Any] = {}
     if _SIGN_OF_ENTRA in spec:
-        found = _of_entra(named, arguments_of.entra_connection(variables))
+        connection = _of_entra(named, arguments_of.entra_connection(variables))
     elif _SIGN_OF_PBX in spec:
-        found = _of_pbx(named, {**arguments_of.pbx_connection(variables), **_names_of_pbx(variables)})
-    filled = {name: value for name, value in found.items() if name in spec}
+        connection = _of_pbx(named, {**arguments_of.pbx_connection(variables), **_names_of_pbx(variables)})
+    filled = {name: value for name, value in connection.items() if name in spec}
     if _SIGN_OF_AUTHORITY in spec and _SIGN_OF_ENTRA not in spec:
         filled.update(_addresses_of_entra(spec, variables))
     return {**filled, **named}
 
 
-def with_tenant_id(capability: Capability, given: Mapping[str, Any], variables: Variables) -> Mapping[str, Any]:
+def with_tenant_id(capability: Capability, arguments: Mapping[str, Any], variables: Variables) -> Mapping[str, Any]:
     """A domain in the place of a tenant as the id of that tenant, for what a PBX keeps and compares as text.
 
     :raises BadInput: nobody has the domain. What is neither an id nor a domain stays, for the capability to refuse.
     """
     spec = capability.argument_spec
-    tenant = given.get("tenant_id")
+    tenant = arguments.get("tenant_id")
     if not isinstance(tenant, str) or "tenant_id" not in spec or _SIGN_OF_PBX not in spec or _SIGN_OF_AUTHORITY in spec:
-        return given
+        return arguments
     try:
         domain = check_tenant(tenant)
     except BadInput:
-        return given
+        return arguments
     if is_guid(domain):
-        return {**given, "tenant_id": domain}
+        return {**arguments, "tenant_id": domain}
     try:
-        return {**given, "tenant_id": resolve_tenant(variables, domain)}
+        return {**arguments, "tenant_id": resolve_tenant(variables, domain)}
     except M365Error as error:
         error.names = {**error.names, "tenant_id": "tenant_id"}
         raise
@@ -101,10 +101,10 @@ def is_connected(capability: Capability) -> bool:
 def _of_entra(named: Mapping[str, Any], host: Mapping[str, Any]) -> Arguments:
     """The tenant may be another: the automation signs in to many. Where tokens are asked for must be the same."""
     elsewhere = any(name in named and not _same(named[name], host.get(name)) for name in _ENDPOINTS)
-    found = _without_mixing(named, host, _ENTRA_KINDS, none=elsewhere)
+    connection = _without_mixing(named, host, _ENTRA_KINDS, none=elsewhere)
     if any(name in named for kind in _ENTRA_KINDS for name in kind - _IDENTITIES):
-        found.pop("auth_source", None)
-    return found
+        connection.pop("auth_source", None)
+    return connection
 
 
 def _of_pbx(named: Mapping[str, Any], host: Mapping[str, Any]) -> Arguments:
@@ -128,10 +128,10 @@ def _without_mixing(
     :param none: no credential of the host is to be used.
     """
     credentials = frozenset().union(*kinds)
-    found = {name: value for name, value in host.items() if name not in credentials}
+    connection = {name: value for name, value in host.items() if name not in credentials}
     other_identity = any(name in named and not _same(named[name], host.get(name)) for name in _IDENTITIES)
     if none or other_identity:
-        return found
+        return connection
     secrets = [name for name in named if name in credentials - _IDENTITIES]
     identities = [name for name in named if name in credentials & _IDENTITIES]
     fitting = [
@@ -140,18 +140,18 @@ def _without_mixing(
         if all(name in kind for name in secrets) and (secrets or all(name in kind for name in identities))
     ]
     allowed = frozenset().union(*fitting)
-    found.update({name: value for name, value in host.items() if name in allowed})
-    return found
+    connection.update({name: value for name, value in host.items() if name in allowed})
+    return connection
 
 
 def _addresses_of_entra(spec: Mapping[str, Any], variables: Mapping[str, Any]) -> Arguments:
     """For a module that asks Entra without a credential."""
     host = arguments_of.entra_connection(variables)
-    found = {name: host[name] for name in _PUBLIC_OF_ENTRA if name in spec and name in host}
-    found.update(
+    addresses = {name: host[name] for name in _PUBLIC_OF_ENTRA if name in spec and name in host}
+    addresses.update(
         {name: variables[name] for name in spec if name.startswith("entra_") and variables.get(name) is not None}
     )
-    return found
+    return addresses
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -159,7 +159,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def host_variables(
-    capability: Capability, given: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any
+    capability: Capability, arguments: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any
 ) -> Variables:
     """The variables of the connection that the host of a task has, templated.
 
@@ -168,11 +168,11 @@ def host_variables(
     prefix = "entra_" if _SIGN_OF_ENTRA in capability.argument_spec else "tcx_"
     sides = {"entra_": _entra_connection.ARGUMENT_SPEC, "tcx_": _pbx_connection.ARGUMENT_SPEC}
     names = [*(prefix + option for prefix, spec in sides.items() for option in spec), _NAMES_OF_PBX]
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in names:
         if name not in task_vars:
             continue
         value = templated(templar, task_vars[name], task_vars)
-        if not (isinstance(value, AnsibleError) and given.get(name.removeprefix(prefix)) is not None):
-            found[name] = value
-    return read_variables(found, defaults={})
+        if not (isinstance(value, AnsibleError) and arguments.get(name.removeprefix(prefix)) is not None):
+            values[name] = value
+    return read_variables(values, defaults={})

@@ -25,11 +25,11 @@ def variables_of_options(task: Any) -> Names:
     """
     source = _core_compat.source_of(task) or {}
     action = str(task.action)
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for written in ("args", action, action.rsplit(".", 1)[-1]):
-        given = source.get(written)
-        for option, value in given.items() if isinstance(given, Mapping) else ():
+        options = source.get(written)
+        for option, value in options.items() if isinstance(options, Mapping) else ():
             match = _VARIABLE.match(value) if isinstance(value, str) else None
             if match:
-                found[str(option)] = match[1]
-    return found
+                names[str(option)] = match[1]
+    return names

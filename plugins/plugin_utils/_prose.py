@@ -93,7 +93,9 @@ class Totals:
         words = {name: name for name in ("changed", "written", "unchanged", "failed")}
         words["changed"] = "to change" if check_mode else "changed"
         total = len(self.outcomes)
-        counts = [(sum(1 for each in self.outcomes.values() if each == name), word) for name, word in words.items()]
+        counts = [
+            (sum(1 for outcome in self.outcomes.values() if outcome == name), word) for name, word in words.items()
+        ]
         told = ", ".join(f"{number:,} {word}" for number, word in counts if number)
         return f"{total:,} {'PBX' if total == 1 else 'PBXs'}: {told or 'nothing done'}"
 
@@ -101,8 +103,8 @@ class Totals:
         """``Plan: 3 to create, 1 to change, 0 to remove.``, counted in objects, and the PBXs that this touches."""
         counts = dict.fromkeys(_DONE, 0)
         for plans in self.plans.values():
-            for each in plans:
-                counts[each.action] += 1
+            for plan in plans:
+                counts[plan.action] += 1
         if counts.pop(WRITE) and not any(counts.values()):
             return "No changes to a PBX or a tenant."
         if not any(counts.values()) and self.outcomes and set(self.outcomes.values()) == {"failed"}:
@@ -171,23 +173,25 @@ def _object_name(result: Mapping[str, Any], target: str, changes: list[Mapping[s
     candidates += [fields[key].get("after") for key in ("unique_name", "display_name") if key in fields]
     # What is to be made has no id yet.
     candidates += [result.get("application_id")] if action != CREATE else []
-    found = next((str(each) for each in candidates if each), "")
-    return f"{name} {visible(found)}" if found else name
+    label = next((str(candidate) for candidate in candidates if candidate), "")
+    return f"{name} {visible(label)}" if label else name
 
 
 def _change_lines(change: Mapping[str, Any]) -> list[str]:
     """Lines of a diff: ``+`` is added, ``-`` is removed, ``~`` changes its value."""
     lines = []
-    for each in differences(visible(str(change.get("field", ""))), change.get("before"), change.get("after"), LIMITS):
-        if each.is_set:
-            lines += [f"+ {each.path}: {item}" for item in each.added]
-            lines += [f"- {each.path}: {item}" for item in each.removed]
-        elif each.before in ("not set", "(empty)"):
-            lines.append(f"+ {each.path}: {each.after}")
-        elif each.after in ("not set", "(empty)"):
-            lines.append(f"- {each.path}: {each.before}")
+    for difference in differences(
+        visible(str(change.get("field", ""))), change.get("before"), change.get("after"), LIMITS
+    ):
+        if difference.is_set:
+            lines += [f"+ {difference.path}: {item}" for item in difference.added]
+            lines += [f"- {difference.path}: {item}" for item in difference.removed]
+        elif difference.before in ("not set", "(empty)"):
+            lines.append(f"+ {difference.path}: {difference.after}")
+        elif difference.after in ("not set", "(empty)"):
+            lines.append(f"- {difference.path}: {difference.before}")
         else:
-            lines.append(f"~ {each.path}: {each.before} -> {each.after}")
+            lines.append(f"~ {difference.path}: {difference.before} -> {difference.after}")
     return lines
 
 
@@ -202,11 +206,11 @@ def host_lines(host: str, result: Mapping[str, Any], *, check_mode: bool, detail
     adopted = adoption(result)
     lines = [f"# {name}: {adopted}"] if adopted else []
     if detailed:
-        for each in plans:
-            lines.append(f"# {name}: {each.name} {words[each.action]}")
-            lines += [_indented(line, "    ") for line in each.lines]
+        for plan in plans:
+            lines.append(f"# {name}: {plan.name} {words[plan.action]}")
+            lines += [_indented(line, "    ") for line in plan.lines]
     elif plans:
-        told = ", ".join(f"{each.name} {words[each.action]}" for each in plans)
+        told = ", ".join(f"{plan.name} {words[plan.action]}" for plan in plans)
         lines.append(_indented(f"# {name}: {told}", "", "    "))
     if result.get("failed"):
         return [*lines, *failure_lines(name, result, written=bool(plans) and not check_mode)]
@@ -246,8 +250,8 @@ def verified_line(result: Mapping[str, Any]) -> str:
     if status.get("ok"):
         parts.append("Microsoft 365 works on the PBX")
     elif status.get("message"):
-        said = visible(str(status["message"]))
-        parts.append(said if said.startswith("the PBX ") else f"the PBX reports: {said}")
+        message = visible(str(status["message"]))
+        parts.append(message if message.startswith("the PBX ") else f"the PBX reports: {message}")
     if steps.get("sign_in") == "ok":
         parts.append("sign-in is ready")
     if result.get("version"):
@@ -257,12 +261,12 @@ def verified_line(result: Mapping[str, Any]) -> str:
 
 def _facts(result: Mapping[str, Any]) -> list[str]:
     """By what a person finds the application again, and how long it took."""
-    found = []
+    facts = []
     if result.get("application_id"):
-        found.append(f"application {visible(str(result['application_id']))}")
+        facts.append(f"application {visible(str(result['application_id']))}")
     if isinstance(result.get("duration_s"), (int, float)):
-        found.append(f"{result['duration_s']:.1f} s")
-    return found
+        facts.append(f"{result['duration_s']:.1f} s")
+    return facts
 
 
 def _is_as_meant(result: Mapping[str, Any]) -> bool:

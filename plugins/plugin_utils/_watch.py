@@ -32,13 +32,13 @@ class Watch:
     """One host of a sweep.
 
     :param until: the monotonic time by which it must have ended or begun the next step.
-    :param given_up: nobody waits for this host any more, so it must not write any more.
+    :param abandoned: nobody waits for this host any more, so it must not write any more.
     :param relieved: it has waited for long, and another thread has taken the place of its own.
     """
 
     host: str
     until: float = field(default_factory=lambda: time.monotonic() + FIRST_S + GRACE_S)
-    given_up: bool = False
+    abandoned: bool = False
     relieved: bool = False
     since: float = field(default_factory=time.monotonic)
 
@@ -68,6 +68,6 @@ def begin(seconds: float) -> None:
     watch = _current.watch
     if watch is None:
         return
-    if watch.given_up:
+    if watch.abandoned:
         raise Abandoned("this PBX took longer than its deadline and was given up; nothing more is written")
     watch.until = time.monotonic() + seconds + GRACE_S

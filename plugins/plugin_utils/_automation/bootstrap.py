@@ -121,25 +121,25 @@ class Bootstrap:
     @property
     def permissions(self) -> list[str]:
         """What the application asks for in every tenant."""
-        wanted = (*rights.profile(self.options["profile"]), *(self.options["permissions"] or ()))
-        return list(dict.fromkeys(wanted))
+        permissions = (*rights.profile(self.options["profile"]), *(self.options["permissions"] or ()))
+        return list(dict.fromkeys(permissions))
 
     def present(self) -> Outcome:
         """Make sure that the application is there; raises :class:`Failed`."""
         desired = self._federated() if self.options["credential"] == FEDERATED else None
-        found = self._find(desired)
-        application = found["application"] or {}
+        existing = self._find(desired)
+        application = existing["application"] or {}
         if desired is None:
             self._keep_key()
         if not application and not self.check_mode:
-            self._create(found)
-        registered = self._register(found)
-        self._remember(found, registered)
-        if not self.check_mode and (not application or found["deleted"]):
+            self._create(existing)
+        registered = self._register(existing)
+        self._remember(existing, registered)
+        if not self.check_mode and (not application or existing["deleted"]):
             self._find(desired)  # nobody else has put anything there in the meantime
         if desired is not None:
             self._federate(registered, desired)
-        consented = self._consent(found, registered)
+        consented = self._consent(existing, registered)
         signed_in = self._verify(registered)
         if desired is None and signed_in:
             self._retire(registered)
@@ -148,14 +148,18 @@ class Bootstrap:
         self.outcome.values.update(
             app_id=app_id,
             object_id=registered.get("object_id") or "",
-            tenant_id=found["tenant_id"],
-            caller=found["caller"],
+            tenant_id=existing["tenant_id"],
+            caller=existing["caller"],
             permissions=self.permissions,
             home_consented=consented,
             signed_in=signed_in,
             certificates=[
-                {"thumbprint": each.thumbprint, "not_after": each.not_after, "seen": each.seen or None}
-                for each in self.record.certificates
+                {
+                    "thumbprint": certificate.thumbprint,
+                    "not_after": certificate.not_after,
+                    "seen": certificate.seen or None,
+                }
+                for certificate in self.record.certificates
             ],
         )
         return self.outcome
@@ -183,40 +187,40 @@ class Bootstrap:
         return result
 
     def _with(self, **options: Any) -> HostArguments:
-        given = {name: value for name, value in options.items() if value is not None}
-        return HostArguments({**self.connection, **given}, self.connection.names)
+        stated = {name: value for name, value in options.items() if value is not None}
+        return HostArguments({**self.connection, **stated}, self.connection.names)
 
     def _federated(self) -> Federated:
-        given = {name: str(self.options[f"federated_{name}"] or "").strip() for name in FEDERATED_OPTIONS}
-        if not any(given.values()) and self.record.federated:
+        stated = {name: str(self.options[f"federated_{name}"] or "").strip() for name in FEDERATED_OPTIONS}
+        if not any(stated.values()) and self.record.federated:
             return Federated(**self.record.federated[-1])
-        return preset(self.options["federated_platform"], given, self.options["cloud"])
+        return preset(self.options["federated_platform"], stated, self.options["cloud"])
 
     def _find(self, desired: Federated | None) -> Json:
         known = [*self.record.federated, *([desired.body()] if desired else [])]
         stated = self.options["app_id"]
-        found = self._step(
+        existing = self._step(
             automation.LOOKUP,
             self._with(
                 app_id=stated or self.record.app_id or None,
                 stated=bool(stated),
                 unique_name=self.options["unique_name"],
                 display_name=self.options["display_name"],
-                thumbprints=[each.thumbprint for each in self.record.certificates],
+                thumbprints=[certificate.thumbprint for certificate in self.record.certificates],
                 owners=self.record.owners,
                 federated=known,
             ),
         )
-        if self.record.tenant_id and self.record.tenant_id != found["tenant_id"]:
+        if self.record.tenant_id and self.record.tenant_id != existing["tenant_id"]:
             raise BadInput(
                 f"{self.place.file(RECORD)} belongs to the tenant {self.record.tenant_id}, and this run signed in to "
-                f"{found['tenant_id']}",
+                f"{existing['tenant_id']}",
                 tried="use what was made before",
                 remedy="Correct bootstrap_tenant_id, or give this tenant a bootstrap_dir of its own. Nothing was changed.",
             )
-        for each in found["unknown"]:
-            self.outcome.warnings.append(f"the automation's application has {each}, which did not come from here")
-        return found
+        for unknown in existing["unknown"]:
+            self.outcome.warnings.append(f"the automation's application has {unknown}, which did not come from here")
+        return existing
 
     def _keep_key(self) -> None:
         """A certificate whose private key is here: the one of the record, or a new one."""
@@ -283,7 +287,7 @@ class Bootstrap:
         end = dates.parse(certificate.not_after)
         return end is not None and end <= dt.datetime.now(dt.timezone.utc)
 
-    def _create(self, found: Json) -> None:
+    def _create(self, existing: Json) -> None:
         """An empty application, recorded at once: what may be refused comes later, and the next run has to know it."""
         created = self._step(
             azure_app_registration.CAPABILITY,
@@ -295,11 +299,11 @@ class Bootstrap:
             ),
         )
         self.outcome.take(created)
-        self._remember(found, created)
-        found["application"] = {"app_id": created["app_id"], "object_id": created["object_id"], "marked": True}
+        self._remember(existing, created)
+        existing["application"] = {"app_id": created["app_id"], "object_id": created["object_id"], "marked": True}
 
-    def _register(self, found: Json) -> Json:
-        application = found["application"]
+    def _register(self, existing: Json) -> Json:
+        application = existing["application"]
         stated = bool(self.options["app_id"])
         current = self.record.current() if self.options["credential"] == CERTIFICATE else None
         key: Json = {"app_id": application["app_id"]} if application else {"unique_name": self.options["unique_name"]}
@@ -329,25 +333,27 @@ class Bootstrap:
     def _take_back(self, result: Json) -> None:
         """A certificate that was certainly not registered is forgotten: another one may be accepted."""
         refused = (result.get("error") or {}).get("kind") in ("rejected", "forbidden", "bad_input", "not_confirmed")
-        registered = any(each.get("field") == "certificates" for each in result.get("changes") or ())
+        registered = any(change.get("field") == "certificates" for change in result.get("changes") or ())
         if self._new is None or not refused or registered:
             return
         made, self._new = self._new, None
-        self.record.certificates = [each for each in self.record.certificates if each.thumbprint != made.thumbprint]
+        self.record.certificates = [
+            certificate for certificate in self.record.certificates if certificate.thumbprint != made.thumbprint
+        ]
         for suffix in ("pem", "vault"):
             self.place.remove(f"automation-{made.thumbprint[:8].lower()}.{suffix}")
         self.place.write_record(self.record)
         if "ifetime" in str((result.get("error") or {}).get("code")):
             result["msg"] = f"{result['msg']} Give bootstrap_certificate_days as many days as the policy allows."
 
-    def _remember(self, found: Json, registered: Json) -> None:
+    def _remember(self, existing: Json, registered: Json) -> None:
         if self.check_mode:
             return
         record = self.record
-        if found["caller_id"] and record.app_id != registered["app_id"] and not self.options["app_id"]:
-            record.owners = sorted({*record.owners, found["caller_id"]})
+        if existing["caller_id"] and record.app_id != registered["app_id"] and not self.options["app_id"]:
+            record.owners = sorted({*record.owners, existing["caller_id"]})
         record.state = "present"
-        record.tenant_id = found["tenant_id"]
+        record.tenant_id = existing["tenant_id"]
         record.cloud = self.options["cloud"]
         record.app_id, record.object_id = registered["app_id"], registered["object_id"]
         record.unique_name, record.profile = self.options["unique_name"], self.options["profile"]
@@ -358,7 +364,7 @@ class Bootstrap:
     def _federate(self, registered: Json, desired: Federated) -> None:
         entry = {name: getattr(desired, name) for name in ("name", "issuer", "subject", "audience")}
         if not self.check_mode and self.record.federated[-1:] != [entry]:
-            self.record.federated = [*(each for each in self.record.federated if each != entry), entry]
+            self.record.federated = [*(earlier for earlier in self.record.federated if earlier != entry), entry]
             self.place.write_record(self.record)
         if registered.get("app_id") in (None, "", PENDING):
             self.outcome.changes += [
@@ -376,13 +382,13 @@ class Bootstrap:
         )
         self.outcome.take(self._step(automation.FEDERATED, arguments))
 
-    def _consent(self, found: Json, registered: Json) -> bool | None:
+    def _consent(self, existing: Json, registered: Json) -> bool | None:
         """Whether the home tenant has consented; ``None`` where it is left to a person."""
         if not self.options["home_consent"]:
             return None
-        if found["may_consent"] is False:
+        if existing["may_consent"] is False:
             self.outcome.notes.append(
-                f"{found['caller'] or 'The caller'} may not grant permissions of Microsoft Graph in the home tenant: let a "
+                f"{existing['caller'] or 'The caller'} may not grant permissions of Microsoft Graph in the home tenant: let a "
                 f"Privileged Role Administrator open {registered.get('admin_consent_url') or 'the consent address'}"
             )
             return False
@@ -424,7 +430,7 @@ class Bootstrap:
                 "not verified: add --vault-password-file or --ask-vault-pass"
             )
             return None
-        given = {
+        arguments = {
             **{name: value for name, value in self.connection.items() if name not in ("auth_source", "access_token")},
             "tenant_id": self.record.tenant_id,
             "client_id": registered["app_id"],
@@ -433,7 +439,7 @@ class Bootstrap:
         }
         end = time.monotonic() + self.options["wait_timeout"]
         while True:
-            result = self.run(automation.ACCESS, HostArguments(given, {}), fresh=True)
+            result = self.run(automation.ACCESS, HostArguments(arguments, {}), fresh=True)
             if not result.get("failed"):
                 break
             if not automation.is_not_there_yet(result) or time.monotonic() + _POLL_S >= end:
@@ -454,35 +460,37 @@ class Bootstrap:
     def _retire(self, registered: Json) -> None:
         """Remove older certificates of ours, after the current one was seen to sign in for the whole overlap."""
         current = self.record.current()
-        older = [each for each in self.record.certificates if each is not current]
+        older = [certificate for certificate in self.record.certificates if certificate is not current]
         if not older or current is None:
             return
         since = dates.parse(current.seen) or dt.datetime.now(dt.timezone.utc)
         end = since + dt.timedelta(days=self.options["rotate_overlap_days"])
         if dt.datetime.now(dt.timezone.utc) < end:
-            shown = ", ".join(each.thumbprint for each in older)
+            shown = ", ".join(certificate.thumbprint for certificate in older)
             self.outcome.notes.append(
                 f"the earlier certificate {shown} stays until {end:%Y-%m-%d}: run the bootstrap again then, and give every "
                 "controller the new one before"
             )
             return
-        gone = {each.thumbprint for each in older}
-        there = [str(each["thumbprint"]) for each in registered.get("certificates") or ()]
-        if gone.intersection(there):
+        gone = {certificate.thumbprint for certificate in older}
+        registered_thumbprints = [
+            str(certificate["thumbprint"]) for certificate in registered.get("certificates") or ()
+        ]
+        if gone.intersection(registered_thumbprints):
             result = self._step(
                 azure_app_registration.CAPABILITY,
                 self._with(
                     app_id=registered["app_id"],
                     certificates=[current.certificate],
                     certificates_exclusive=True,
-                    certificates_keep=[each for each in there if each not in gone],
+                    certificates_keep=[thumbprint for thumbprint in registered_thumbprints if thumbprint not in gone],
                     wait_timeout=self.options["wait_timeout"],
                 ),
             )
             self.outcome.take(result)
-        for each in older:
-            if each.file and self.place.remove(each.file):
-                self.outcome.file(self.place.file(each.file), before="private key", after="")
+        for certificate in older:
+            if certificate.file and self.place.remove(certificate.file):
+                self.outcome.file(self.place.file(certificate.file), before="private key", after="")
         self.record.certificates = [current]
         self.place.write_record(self.record)
 
@@ -490,22 +498,22 @@ class Bootstrap:
 
     def variables(self, app_id: str, desired: Federated | None) -> Json:
         """The variables for the inventory; the private key is in none of them in clear text."""
-        found: Json = {"entra_client_id": app_id}
+        variables: Json = {"entra_client_id": app_id}
         if self.options["cloud"] != "public":
-            found["entra_cloud"] = self.options["cloud"]
+            variables["entra_cloud"] = self.options["cloud"]
         if desired is not None:
-            found.update(_federated_variables(self.options["federated_platform"]))
+            variables.update(_federated_variables(self.options["federated_platform"]))
         else:
             current = self.record.current()
-            found["entra_auth_source"] = "certificate"  # whatever else the inventory has for other applications
+            variables["entra_auth_source"] = "certificate"  # whatever else the inventory has for other applications
             if current is not None and current.file.endswith(".vault"):
-                found["entra_certificate"] = Vaulted(self.place.text(current.file) or "")
+                variables["entra_certificate"] = Vaulted(self.place.text(current.file) or "")
             elif current is not None:
-                found["entra_certificate_path"] = self.place.file(current.file)
-        found["bootstrap_profile"] = self.options["profile"]
+                variables["entra_certificate_path"] = self.place.file(current.file)
+        variables["bootstrap_profile"] = self.options["profile"]
         if self.options["permissions"]:
-            found["bootstrap_permissions"] = list(self.options["permissions"])
-        return found
+            variables["bootstrap_permissions"] = list(self.options["permissions"])
+        return variables
 
     def _write(self, registered: Json, desired: Federated | None) -> None:
         app_id = str(registered.get("app_id") or PENDING)
@@ -529,21 +537,22 @@ class Bootstrap:
         return self.vault.decrypt(content.strip()) if self.vault.decrypt is not None else None
 
     def _forget(self) -> None:
-        names = [each.file for each in self.record.certificates if each.file] + [VARIABLES, CONSENT]
-        there = [name for name in names if self.place.text(name) is not None]
-        for name in there:
+        key_files = [certificate.file for certificate in self.record.certificates if certificate.file]
+        names = [*key_files, VARIABLES, CONSENT]
+        existing = [name for name in names if self.place.text(name) is not None]
+        for name in existing:
             self.outcome.file(self.place.file(name), before="written by the bootstrap", after="")
         if self.check_mode:
             return
-        for name in there:
+        for name in existing:
             self.place.remove(name)
         if self.options["purge"]:
             self.place.remove(RECORD)
         elif self.record.app_id and self.record.state != "absent":
             # What was deleted can be restored, and then only by those who know that it was theirs.
             self.record.state = "absent"
-            for each in self.record.certificates:
-                each.file = ""
+            for certificate in self.record.certificates:
+                certificate.file = ""
             self.place.write_record(self.record)
 
 

@@ -46,12 +46,12 @@ class CustomerTenant:
 
 def tenants_of(hosts: Iterable[tuple[str, Variables]]) -> list[CustomerTenant]:
     """The tenants of hosts, each once for each caller and cloud, in the order of the inventory."""
-    found: dict[tuple[str, ...], CustomerTenant] = {}
+    tenants: dict[tuple[str, ...], CustomerTenant] = {}
     for host, known in hosts:
         one = _of(host, known)
         key = (one.tenant, one.client_id, one.endpoints.login if one.endpoints else "", "" if one.tenant else host)
-        found.setdefault(key, one).hosts.append(host)
-    return list(found.values())
+        tenants.setdefault(key, one).hosts.append(host)
+    return list(tenants.values())
 
 
 def _of(host: str, known: Variables) -> CustomerTenant:
@@ -93,8 +93,10 @@ def page(app_name: str, permissions: Sequence[str], tenants: Sequence[CustomerTe
         "| PBXs | Tenant | Address |",
         "|---|---|---|",
     ]
-    for each in tenants:
-        url = each.consent_url(app_id)
-        lines.append(f"| {visible(', '.join(each.hosts))} | {each.tenant or '-'} | {url or visible(each.problem)} |")
+    for tenant in tenants:
+        url = tenant.consent_url(app_id)
+        lines.append(
+            f"| {visible(', '.join(tenant.hosts))} | {tenant.tenant or '-'} | {url or visible(tenant.problem)} |"
+        )
     lines += ["", "## Text to send", "", "```text", message(app_name, permissions, "ADDRESS", "TENANT").rstrip(), "```"]
     return "\n".join(lines) + "\n"

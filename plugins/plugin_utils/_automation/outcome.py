@@ -57,5 +57,5 @@ def lines_of(outcome: Outcome, *, check_mode: bool, consents: Sequence[Mapping[s
         lines += [f"    {name}: {value}" for name, value in values["variables"].items()]
     if consents:
         lines.append("Consent of each tenant:")
-        lines += [f"    {', '.join(each['hosts'])}: {each['url'] or each['note']}" for each in consents]
-    return lines + [f"Note: {each}" for each in outcome.notes]
+        lines += [f"    {', '.join(consent['hosts'])}: {consent['url'] or consent['note']}" for consent in consents]
+    return lines + [f"Note: {note}" for note in outcome.notes]

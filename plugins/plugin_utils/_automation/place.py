@@ -86,7 +86,7 @@ class Record:
 
     def current(self) -> KeptCertificate | None:
         """The certificate that the automation signs in with: the newest."""
-        return max(self.certificates, key=lambda each: (each.made, each.not_after), default=None)
+        return max(self.certificates, key=lambda certificate: (certificate.made, certificate.not_after), default=None)
 
 
 class Place:
@@ -109,8 +109,8 @@ class Place:
         """
         path = self.file(RECORD)
         try:
-            for each in (path, self.path):
-                _believed(each)
+            for location in (path, self.path):
+                _believed(location)
             with open(path, encoding="utf-8") as stream:
                 return _record(json.load(stream))
         except FileNotFoundError:
@@ -223,7 +223,7 @@ def _record(content: Json) -> Record:
     """The record of a file; raises ``ValueError`` and its kin for anything else."""
     if content.get("schema_version") != _SCHEMA:
         raise ValueError("schema_version")
-    certificates = [KeptCertificate(**each) for each in content.pop("certificates")]
+    certificates = [KeptCertificate(**certificate) for certificate in content.pop("certificates")]
     return Record(**content, certificates=certificates)
 
 

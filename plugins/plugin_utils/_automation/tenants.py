@@ -100,8 +100,8 @@ def row_of(customer: CustomerTenant, result: Mapping[str, Any] | None, app_name:
     if row.app_id and customer.tenant:
         row.consent_url = customer.consent_url(row.app_id)
     if row.consent_url and not row.settled:
-        wanted = list(dict.fromkeys([*rights.profile(name), *further]))
-        row.message = message(app_name, wanted, row.consent_url, row.name or row.tenant_id)
+        permissions = list(dict.fromkeys([*rights.profile(name), *further]))
+        row.message = message(app_name, permissions, row.consent_url, row.name or row.tenant_id)
     return row
 
 
@@ -110,29 +110,29 @@ def _refused(row: Row, result: Mapping[str, Any]) -> None:
     code = str(error.get("code") or "")
     row.reason = visible(str(result.get("msg") or ""))
     if code in _NO_CONSENT:
-        found = _DIRECTORY.search(str(error.get("said") or ""))
-        row.state, row.consented, row.name = NOT_CONSENTED, False, visible(found[1]) if found else ""
+        directory = _DIRECTORY.search(str(error.get("said") or ""))
+        row.state, row.consented, row.name = NOT_CONSENTED, False, visible(directory[1]) if directory else ""
         row.reason = "No administrator of the tenant has consented to the automation's application."
     elif code in _SWITCHED_OFF:
         row.state, row.consented = DISABLED, False
         row.reason = "The customer has disabled the automation under Enterprise applications."
     elif result.get("missing"):
         row.state, row.consented = MISSING_RIGHTS, True
-        row.missing = [str(each) for each in result["missing"]]
+        row.missing = [str(permission) for permission in result["missing"]]
 
 
 def _signed_in(row: Row, result: Mapping[str, Any], profile: str, further: Sequence[str]) -> None:
     principal = result.get("principal") or {}
     row.name = visible(str(result.get("tenant_name") or ""))
-    row.rights = [str(each) for each in result.get("roles") or ()]
+    row.rights = [str(role) for role in result.get("roles") or ()]
     row.credential = dict(result.get("credential") or {})
     row.home_tenant_id = str(principal.get("home_tenant_id") or "")
     row.publisher_verified = principal.get("publisher_verified")
     if not result.get("app_only"):
         row.reason = "A person is signed in, so the rights of the automation are not known."
         return
-    found = rights.judged(row.rights, profile, further)
-    row.missing, row.too_wide, row.optional = list(found.missing), list(found.too_wide), list(found.optional)
+    judgment = rights.judged(row.rights, profile, further)
+    row.missing, row.too_wide, row.optional = list(judgment.missing), list(judgment.too_wide), list(judgment.optional)
     row.consented = bool(row.rights)
     if not row.rights:
         row.state = NOT_CONSENTED
@@ -178,7 +178,7 @@ def remember_names(rows: Iterable[Row], earlier: str) -> None:
     """
     try:
         listed = json.loads(earlier)["tenants"]
-        known = {str(each["tenant_id"]): str(each["name"]) for each in listed}
+        known = {str(tenant["tenant_id"]): str(tenant["name"]) for tenant in listed}
     except (ValueError, KeyError, TypeError):
         return
     for row in rows:
@@ -207,8 +207,8 @@ def table(rows: Sequence[Row]) -> list[str]:
     """The table as lines of text; below it, one line for each tenant that waits for somebody."""
     head = ("TENANT", "NAME", "PBXS", "CONSENT", "RIGHTS", "CREDENTIAL")
     cells = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(each[column]) for each in cells) for column in range(len(head))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(each, widths)).rstrip() for each in cells]
+    widths = [max(len(texts[column]) for texts in cells) for column in range(len(head))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(texts, widths)).rstrip() for texts in cells]
     for row in rows:
         if row.state == READY:
             continue

@@ -19,16 +19,16 @@ _CONSENT = "consent"
 _STATED = ("tcx_console_application_id", "entra_app_app_id")
 
 
-def careful(work: Work, found: Result) -> Result:
+def careful(work: Work, result: Result) -> Result:
     """The result of a step, with other advice where nothing but the word of the PBX says which application it is about."""
     named = _named_by_the_pbx(work)
     if not named:
-        return found
-    known = dict(found)
-    error, entra = found.get("error"), found.get("entra")
-    if found.get("failed") and isinstance(error, dict) and error.get("remedy"):
+        return result
+    known = dict(result)
+    error, entra = result.get("error"), result.get("entra")
+    if result.get("failed") and isinstance(error, dict) and error.get("remedy"):
         remedy = _with_caution(named, str(error["remedy"]))
-        known.update(msg=str(found.get("msg") or "").replace(str(error["remedy"]), remedy))
+        known.update(msg=str(result.get("msg") or "").replace(str(error["remedy"]), remedy))
         known["error"] = {**error, "remedy": remedy}
     if isinstance(entra, dict) and entra.get("remedy"):
         known["entra"] = {**entra, "remedy": _with_caution(named, str(entra["remedy"]))}

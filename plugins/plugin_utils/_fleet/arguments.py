@@ -54,7 +54,7 @@ def _of(capability: str, variables: Mapping[str, Any], only: tuple[str, ...] = (
 
 def _of_longer(name: str, prefixes: tuple[str, ...]) -> bool:
     """``entra_app_tags`` belongs to ``entra_app_`` and not to ``entra_``."""
-    return any(name.startswith(each) for each in (APPLICATION, CONSOLE) if each not in prefixes)
+    return any(name.startswith(prefix) for prefix in (APPLICATION, CONSOLE) if prefix not in prefixes)
 
 
 def entra_connection(variables: Mapping[str, Any]) -> HostArguments:
@@ -69,8 +69,8 @@ def pbx_connection(variables: Mapping[str, Any]) -> HostArguments:
 
 def settings(variables: Mapping[str, Any]) -> HostArguments:
     """The settings of the console that ``tcx_m365_settings`` writes and ``tcx_preflight`` judges."""
-    found = _of("tcx_preflight", variables, (CONSOLE,))
-    return HostArguments(found, found.names)
+    arguments = _of("tcx_preflight", variables, (CONSOLE,))
+    return HostArguments(arguments, arguments.names)
 
 
 def certificates(variables: Mapping[str, Any]) -> list[str] | None:
@@ -174,11 +174,11 @@ def trial_arguments(variables: Mapping[str, Any], pbx: Mapping[str, Any]) -> Hos
     """The arguments of ``tcx_m365_settings`` for what the license of a PBX may lack, given what the PBX said."""
     known = read_variables(variables)
     arguments = pbx_connection(known)
-    wanted = settings(known)
+    desired = settings(known)
     status = pbx.get("status") or {}
     linked, healthy = bool(pbx.get("linked_tenant_id")), bool(status.get("ok"))
-    arguments.update(on_trial(wanted, list(pbx.get("gated") or ()), linked=linked, healthy=healthy))
-    arguments.names.update(wanted.names)
+    arguments.update(on_trial(desired, list(pbx.get("gated") or ()), linked=linked, healthy=healthy))
+    arguments.names.update(desired.names)
     arguments["wait"] = False
     return arguments
 
@@ -214,9 +214,9 @@ def _guide(known: Variables) -> bool:
 
 
 def _with_certificates(arguments: HostArguments, variables: Mapping[str, Any]) -> HostArguments:
-    found = certificates(variables)
-    if found is not None:
-        arguments["certificates"] = found
+    texts = certificates(variables)
+    if texts is not None:
+        arguments["certificates"] = texts
         if read_variables(variables).get("entra_app_certificates") is None:
             arguments.names["certificates"] = "entra_app_public_key"
     return arguments

@@ -119,7 +119,10 @@ def file_name(host: str) -> str:
 
     Any other name is percent-encoded; two hosts never get the same file.
     """
-    name = "".join(each if each.isalnum() or each in "-_." + _SAFE_IN_NAMES else _encoded(each) for each in host)
+    name = "".join(
+        character if character.isalnum() or character in "-_." + _SAFE_IN_NAMES else _encoded(character)
+        for character in host
+    )
     if name[:1] in (".", "-", " ", ""):
         name = f"%{ord(name[0]):02X}{name[1:]}" if name else "%"
     if name.endswith(" "):
@@ -164,8 +167,8 @@ def _make(folder: str) -> None:
 def _content(path: str) -> bytes | None:
     """What the file holds; ``None`` when it is none, or others can read it, so that it is written anew."""
     try:
-        found = os.lstat(path)
-        if os.path.islink(path) or found.st_mode & 0o777 & ~FILE_MODE:
+        status = os.lstat(path)
+        if os.path.islink(path) or status.st_mode & 0o777 & ~FILE_MODE:
             return None
         with open(path, "rb") as stream:
             return stream.read()

@@ -56,10 +56,10 @@ def write(
     :raises BadInput: the file cannot be written.
     """
     directory = os.path.abspath(os.path.expanduser(str(variables.get("capture_dir") or DEFAULT_DIRECTORY)))
-    found = host_variables(variables, linked, registered, granted)
-    remarks = _remarks(found, registered)
+    exported = host_variables(variables, linked, registered, granted)
+    remarks = _remarks(exported, registered)
     try:
-        written = write_host_variables(directory, host, found, remarks)
+        written = write_host_variables(directory, host, exported, remarks)
     except OSError as error:
         raise BadInput(
             f"{error.strerror or error}",
@@ -67,7 +67,7 @@ def write(
             target=directory,
             remedy="Give capture_dir a directory that you may write to.",
         ) from error
-    return {"changed": written.changed, "captured": {"path": written.path, "variables": found}}
+    return {"changed": written.changed, "captured": {"path": written.path, "variables": exported}}
 
 
 def host_variables(
@@ -82,19 +82,19 @@ def host_variables(
     :param registered: what ``azure_app_registration_info`` returned; empty when the PBX points to no application.
     :param granted: what ``graph_permission_grant_info`` returned.
     """
-    found: dict[str, Any] = {name: variables[name] for name in _ADDRESSES if variables.get(name)}
+    exported: dict[str, Any] = {name: variables[name] for name in _ADDRESSES if variables.get(name)}
     edition = str(linked.get("edition") or "")
     for group, options in (linked.get("settings") or {}).items():
-        value = _given(_licensed(group, options, edition)) if isinstance(options, Mapping) else None
+        value = _with_values(_licensed(group, options, edition)) if isinstance(options, Mapping) else None
         if value:
-            found[f"tcx_console_{group}"] = value
+            exported[f"tcx_console_{group}"] = value
     applications: Sequence[Mapping[str, Any]] = registered.get("applications") or ()
     for application in applications:
         if _is_confirmed(application, variables, granted):
-            found.update(_application(application, granted))
-    if not all(_is_complete(application, found, variables) for application in applications or [{}]):
-        found["entra_app_manage"] = False
-    return found
+            exported.update(_application(application, granted))
+    if not all(_is_complete(application, exported, variables) for application in applications or [{}]):
+        exported["entra_app_manage"] = False
+    return exported
 
 
 def _is_confirmed(application: Mapping[str, Any], variables: Mapping[str, Any], granted: Mapping[str, Any]) -> bool:
@@ -112,11 +112,11 @@ def _is_confirmed(application: Mapping[str, Any], variables: Mapping[str, Any], 
         unique_name=str(variables.get("entra_app_unique_name") or ""),
         thumbprints=_thumbprints(variables),
     )
-    delegated = [_name(each) for each in granted.get("delegated_permissions") or ()]
+    delegated = [_name(permission) for permission in granted.get("delegated_permissions") or ()]
     held = frozenset([*_permissions(granted), *delegated])
-    found = Candidate(_as_graph(application), granted=held)
+    candidate = Candidate(_as_graph(application), granted=held)
     try:
-        decision = decide(found, claim, caller, "")
+        decision = decide(candidate, claim, caller, "")
     except NotConfirmed:
         return False
     # A mark lets a rollout use what has been marked before, however wide; a file that states it needs more than that.
@@ -126,8 +126,8 @@ def _is_confirmed(application: Mapping[str, Any], variables: Mapping[str, Any], 
 def _as_graph(application: Mapping[str, Any]) -> dict[str, Any]:
     """What an application is judged by, in the shape of Graph."""
     certificates = [
-        {"usage": "Verify", "customKeyIdentifier": str(each.get("thumbprint") or "")}
-        for each in application.get("certificates") or ()
+        {"usage": "Verify", "customKeyIdentifier": str(certificate.get("thumbprint") or "")}
+        for certificate in application.get("certificates") or ()
     ]
     return {
         "appId": application.get("app_id"),
@@ -140,21 +140,21 @@ def _as_graph(application: Mapping[str, Any]) -> dict[str, Any]:
 
 def _thumbprints(variables: Mapping[str, Any]) -> frozenset[str]:
     try:
-        return frozenset(each.thumbprint for each in parse_all(arguments_of.certificates(variables)))
+        return frozenset(certificate.thumbprint for certificate in parse_all(arguments_of.certificates(variables)))
     except (M365Error, OSError):
         return frozenset()
 
 
 def _permissions(granted: Mapping[str, Any]) -> list[str]:
-    return [_name(each) for each in granted.get("application_permissions") or ()]
+    return [_name(permission) for permission in granted.get("application_permissions") or ()]
 
 
-def _remarks(found: Mapping[str, Any], registered: Mapping[str, Any]) -> dict[str, list[str]]:
+def _remarks(exported: Mapping[str, Any], registered: Mapping[str, Any]) -> dict[str, list[str]]:
     """What a reader has to know before he takes a variable over, by its name. No foreign text but plain names and GUIDs."""
     remarks: dict[str, list[str]] = {}
-    settings = {name.removeprefix(CONSOLE): value for name, value in found.items() if name.startswith(CONSOLE)}
-    needed = {each.name for each in requested_by_features(features_of(settings))}
-    wider = [name for name in found.get("entra_app_permissions") or () if name not in needed]
+    settings = {name.removeprefix(CONSOLE): value for name, value in exported.items() if name.startswith(CONSOLE)}
+    needed = {permission.name for permission in requested_by_features(features_of(settings))}
+    wider = [name for name in exported.get("entra_app_permissions") or () if name not in needed]
     if wider:
         plain = [name for name in wider if _PLAIN.fullmatch(name)]
         others = [f"{len(wider) - len(plain)} of other APIs"] if len(plain) < len(wider) else []
@@ -162,7 +162,7 @@ def _remarks(found: Mapping[str, Any], registered: Mapping[str, Any]) -> dict[st
             f"More than the settings in this file need: {', '.join([*plain, *others])}.",
             "Take out what nobody needs: whoever holds the key of the PBX can use it.",
         ]
-    if registered.get("applications") and "entra_app_app_id" not in found:
+    if registered.get("applications") and "entra_app_app_id" not in exported:
         named = str(registered["applications"][0].get("app_id") or "")
         remarks["entra_app_manage"] = [
             f"The PBX names the application {named if is_guid(named) else 'of another kind'}, and nothing in the tenant",
@@ -174,19 +174,19 @@ def _remarks(found: Mapping[str, Any], registered: Mapping[str, Any]) -> dict[st
 
 def _application(application: Mapping[str, Any], granted: Mapping[str, Any]) -> dict[str, Any]:
     """Of its permissions those that are declared and granted: whatever is only one of the two is kept as it is."""
-    found: dict[str, Any] = {"entra_app_mode": "adopt", "entra_app_app_id": application["app_id"]}
-    found.update({f"entra_app_{name}": _given(application[name]) for name in _APPLICATION})
+    exported: dict[str, Any] = {"entra_app_mode": "adopt", "entra_app_app_id": application["app_id"]}
+    exported.update({f"entra_app_{name}": _with_values(application[name]) for name in _APPLICATION})
     names = _permissions(granted)
-    declared = {_name(each) for each in application.get("permissions") or ()}
-    found["entra_app_permissions"] = [name for name in names if name in declared]
-    return {name: value for name, value in found.items() if value is not None}
+    declared = {_name(permission) for permission in application.get("permissions") or ()}
+    exported["entra_app_permissions"] = [name for name in names if name in declared]
+    return {name: value for name, value in exported.items() if value is not None}
 
 
 def _name(permission: Any) -> str:
     return str(permission["name"] if isinstance(permission, Mapping) else permission)
 
 
-def _is_complete(application: Mapping[str, Any], found: Mapping[str, Any], variables: Mapping[str, Any]) -> bool:
+def _is_complete(application: Mapping[str, Any], exported: Mapping[str, Any], variables: Mapping[str, Any]) -> bool:
     """Whether a rollout with these variables would leave the application as it is.
 
     One that others have made gets our mark, a PBX without a redirect URI gets one, and so on: who wants that takes
@@ -197,14 +197,14 @@ def _is_complete(application: Mapping[str, Any], found: Mapping[str, Any], varia
     return bool(
         marks <= set(application.get("tags") or ())
         and application.get("service_principal")
-        and found.get("entra_app_redirect_uris")
-        and found.get("entra_app_permissions")
+        and exported.get("entra_app_redirect_uris")
+        and exported.get("entra_app_permissions")
     )
 
 
 def _licensed(group: str, options: Mapping[str, Any], edition: str) -> dict[str, Any]:
     """Without what the license does not include: it has no effect, and could not be set again."""
-    known = next((each for each in Edition if each.label == edition), None)
+    known = next((candidate for candidate in Edition if candidate.label == edition), None)
     return {
         name: value
         for name, value in options.items()
@@ -212,14 +212,14 @@ def _licensed(group: str, options: Mapping[str, Any], edition: str) -> dict[str,
     }
 
 
-def _given(value: Any) -> Any:
+def _with_values(value: Any) -> Any:
     """Without what has no value, which in an inventory means "not mentioned", and without texts that were changed.
 
     What a terminal obeys is written as an escape in every result, so such a text is not what the service has.
     """
     if isinstance(value, Mapping):
-        items = {name: _given(item) for name, item in value.items()}
+        items = {name: _with_values(item) for name, item in value.items()}
         return {name: item for name, item in items.items() if item not in (None, "", {})}
     if isinstance(value, (list, tuple)):
-        return [item for item in map(_given, value) if item is not None]
+        return [item for item in map(_with_values, value) if item is not None]
     return None if isinstance(value, str) and _ESCAPED.search(value) else value

@@ -31,8 +31,11 @@ _REMEDY = (
 def usable(removed: Result) -> list[Mapping[str, Any]]:
     """The certificates that a task removed and that could have been used; nobody misses an expired one."""
     now = dt.datetime.now(dt.timezone.utc)
-    ends = [(each, dates.parse(each.get("not_after"))) for each in removed.get("removed_certificates") or ()]
-    return [each for each, end in ends if end is None or end > now]
+    ends = [
+        (certificate, dates.parse(certificate.get("not_after")))
+        for certificate in removed.get("removed_certificates") or ()
+    ]
+    return [certificate for certificate, end in ends if end is None or end > now]
 
 
 def put_back(
@@ -48,8 +51,8 @@ def put_back(
     :param application: the arguments of ``azure_app_registration`` for this PBX.
     """
     needed = usable(removed)
-    gone = [each["thumbprint"] for each in needed]
-    texts = [each["certificate"] for each in needed if each.get("certificate")]
+    gone = [certificate["thumbprint"] for certificate in needed]
+    texts = [certificate["certificate"] for certificate in needed if certificate.get("certificate")]
     arguments = {**application, "certificates": [*(application.get("certificates") or ()), *texts]}
     for option in ("certificates_exclusive", "certificates_rotate_overlap_days", "certificates_prune_expired"):
         arguments.pop(option, None)
@@ -62,7 +65,7 @@ def put_back(
         ended = "they have been put back"
     cannot_sign_in = (unhealthy.get("error") or {}).get("kind") == "unhealthy"
     tells = "The PBX cannot sign in" if cannot_sign_in else "It could not be verified that the PBX signs in"
-    said = f"{tells} without the certificates that were removed ({', '.join(gone)}); {ended}."
+    sentence = f"{tells} without the certificates that were removed ({', '.join(gone)}); {ended}."
     changes = [*(removed.get("changes") or ()), *((back or {}).get("changes") or ())]
     error = dict(unhealthy.get("error") or {})
     remedy = _REMEDY if cannot_sign_in else str(error.get("remedy") or "")
@@ -73,6 +76,6 @@ def put_back(
         "changed": bool(changes) or bool(unhealthy.get("changed")),
         "changes": [*(unhealthy.get("changes") or ()), *changes],
         "diff": parts,
-        "msg": f"{said} {unhealthy.get('msg', '')} {remedy if cannot_sign_in else ''}".strip(),
+        "msg": f"{sentence} {unhealthy.get('msg', '')} {remedy if cannot_sign_in else ''}".strip(),
         "error": error,
     }

@@ -52,7 +52,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         certificates=list(application.get("certificates") or ()),
         credentials=list(application.get("credentials") or ()),
         granted_permissions=_granted(grant),
-        consents=[dict(each) for each in grant.get("consents") or ()],
+        consents=[dict(consent) for consent in grant.get("consents") or ()],
         redirect_uris=_redirect_uris(taken),
         owners=list(application.get("owners") or ()),
         unmanaged=unmanaged(taken),
@@ -74,9 +74,9 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
 
 
 def _attention(taken: Taken) -> list[str]:
-    found = [sentence for result in taken.values() for sentence in result.get("attention") or ()]
-    found += [str(sentence) for sentence in taken.of("application").get("findings") or ()]
-    return found + [note for step in ("pbx", *USERS) for note in taken.of(step).get("notes") or ()]
+    attention = [sentence for result in taken.values() for sentence in result.get("attention") or ()]
+    attention += [str(sentence) for sentence in taken.of("application").get("findings") or ()]
+    return attention + [note for step in ("pbx", *USERS) for note in taken.of(step).get("notes") or ()]
 
 
 def _rotation(variables: Mapping[str, Any], application: Result) -> list[str]:
@@ -110,8 +110,8 @@ def _verdict(
 
 def _without_remedy(failed: Result, remedy: str) -> str:
     """What a failed step says, without the advice at its end: the report has a place of its own for that."""
-    said = str(failed.get("msg") or "the check failed without a message")
-    return (said[: -len(remedy)].rstrip() if remedy and said.endswith(remedy) else said) or said
+    message = str(failed.get("msg") or "the check failed without a message")
+    return (message[: -len(remedy)].rstrip() if remedy and message.endswith(remedy) else message) or message
 
 
 def _troubles(sign_in: Result, status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -121,32 +121,32 @@ def _troubles(sign_in: Result, status: Mapping[str, Any]) -> tuple[list[str], li
         troubles.append(f"3CX reports: {status.get('message') or 'the Microsoft 365 integration does not work'}")
         remedies.append(remedy_for(str(status.get("message") or "")))
     for name, side in _SIDES:
-        found = sign_in.get(side) or {}
-        if sign_in and not found.get("ok", True) and found.get("verdict") not in _NOT_ASKED:
+        probe = sign_in.get(side) or {}
+        if sign_in and not probe.get("ok", True) and probe.get("verdict") not in _NOT_ASKED:
             troubles.append(
-                f"A sign-in would not work; {name} answered: {found.get('message') or found.get('verdict')}"
+                f"A sign-in would not work; {name} answered: {probe.get('message') or probe.get('verdict')}"
             )
-            remedies.append(str(found.get("remedy") or ""))
+            remedies.append(str(probe.get("remedy") or ""))
     return troubles, list(dict.fromkeys(filter(None, remedies)))
 
 
 def _unknown(sign_in: Result) -> tuple[list[str], list[str]]:
     """Who could not be asked whether a sign-in works, which is no proof that it does not; and what to do about it."""
-    found = [(name, sign_in.get(side) or {}) for name, side in _SIDES]
-    silent = [(name, each) for name, each in found if each.get("verdict") in _NOT_ASKED]
+    probes = [(name, sign_in.get(side) or {}) for name, side in _SIDES]
+    silent = [(name, probe) for name, probe in probes if probe.get("verdict") in _NOT_ASKED]
     sentences = [
-        f"Whether a sign-in works could not be found out from {name}: {each.get('message') or each['verdict']}"
-        for name, each in silent
+        f"Whether a sign-in works could not be found out from {name}: {probe.get('message') or probe['verdict']}"
+        for name, probe in silent
     ]
-    return sentences, list(dict.fromkeys(str(each["remedy"]) for _name, each in silent if each.get("remedy")))
+    return sentences, list(dict.fromkeys(str(probe["remedy"]) for _name, probe in silent if probe.get("remedy")))
 
 
 def _granted(grant: Result) -> list[str]:
     """The permissions that are granted today: in check mode the step also lists those that a rollout would grant."""
     missing = set(grant.get("granted") or ())
-    found = [name_of(each) for each in grant.get("application_permissions") or ()]
-    delegated = [name_of(each) for each in grant.get("delegated_permissions") or ()]
-    names = [name for name in found if name not in missing]
+    granted = [name_of(permission) for permission in grant.get("application_permissions") or ()]
+    delegated = [name_of(permission) for permission in grant.get("delegated_permissions") or ()]
+    names = [name for name in granted if name not in missing]
     return names + [f"{name} (delegated)" for name in delegated if name not in missing]
 
 

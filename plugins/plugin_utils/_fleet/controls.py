@@ -75,8 +75,8 @@ def controls(arguments: Mapping[str, Json], results: Mapping[str, Json]) -> list
     ]
 
 
-def control(name: str, title: str, desired: Any, found: Any, result: str, reason: str = "") -> Control:
-    return {"id": name, "title": title, "desired": desired, "found": found, "result": result, "reason": reason}
+def control(name: str, title: str, desired: Any, observed: Any, result: str, reason: str = "") -> Control:
+    return {"id": name, "title": title, "desired": desired, "found": observed, "result": result, "reason": reason}
 
 
 def _steps(results: Mapping[str, Json]) -> Iterator[Control]:
@@ -98,14 +98,14 @@ def _tls(pbx: Json) -> Iterator[Control]:
     if not isinstance(certificate, Mapping):
         return
     days = certificate.get("days_left")
-    found = certificate.get("not_after")
+    expires = certificate.get("not_after")
     title = "TLS certificate of the PBX"
     if isinstance(days, (int, float)) and days < 0:
-        yield control("pbx.tls_certificate", title, "valid", found, FAIL, "it has expired")
+        yield control("pbx.tls_certificate", title, "valid", expires, FAIL, "it has expired")
     elif isinstance(days, (int, float)) and days <= 30:
-        yield control("pbx.tls_certificate", title, "valid", found, ATTENTION, f"it expires in {int(days)} days")
+        yield control("pbx.tls_certificate", title, "valid", expires, ATTENTION, f"it expires in {int(days)} days")
     else:
-        yield control("pbx.tls_certificate", title, "valid", found, PASS)
+        yield control("pbx.tls_certificate", title, "valid", expires, PASS)
 
 
 def _application(desired: Json, result: Json | None) -> Iterator[Control]:
@@ -122,7 +122,7 @@ def _application(desired: Json, result: Json | None) -> Iterator[Control]:
 
 def _thumbprints(result: Json | None) -> list[str]:
     certificates = (result or {}).get("certificates") or ()
-    return [str(each.get("thumbprint")) for each in certificates if each.get("desired")]
+    return [str(certificate.get("thumbprint")) for certificate in certificates if certificate.get("desired")]
 
 
 def _credentials(result: Json | None) -> Iterator[Control]:
@@ -131,7 +131,9 @@ def _credentials(result: Json | None) -> Iterator[Control]:
         return
     title = "Credentials that the inventory does not know"
     foreign = [
-        f"{each.get('kind')} {each.get('name') or 'unnamed'}" for each in credentials if each.get("owner") == "foreign"
+        f"{credential.get('kind')} {credential.get('name') or 'unnamed'}"
+        for credential in credentials
+        if credential.get("owner") == "foreign"
     ]
     if foreign:
         yield control(
@@ -169,14 +171,14 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
         ("application_permissions", "Granted application permissions"),
         ("delegated_permissions", "Granted delegated permissions"),
     ):
-        names = [name_of(each) for each in known.get(kind) or ()]
-        asked = [name_of(each) for each in desired.get("permissions" if kind[0] == "a" else kind) or ()]
+        names = [name_of(permission) for permission in known.get(kind) or ()]
+        asked = [name_of(permission) for permission in desired.get("permissions" if kind[0] == "a" else kind) or ()]
         if not names and not asked:
             continue
-        found = [name for name in names if name not in missing]
+        granted = [name for name in names if name not in missing]
         lacking = [name for name in asked or names if name in missing]
         reason = f"missing: {', '.join(lacking)}" if lacking else ""
-        yield control(f"consent.{kind}", title, asked or names, found, FAIL if lacking else PASS, reason)
+        yield control(f"consent.{kind}", title, asked or names, granted, FAIL if lacking else PASS, reason)
     yield from _who_consented(known)
     unneeded = [str(name) for name in known.get("unneeded") or ()]
     if unneeded:
@@ -186,9 +188,9 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
 
 def _who_consented(known: Json) -> Iterator[Control]:
     """For whom each permission is granted, and since when; who has granted it is in the audit log of the tenant alone."""
-    for said in known.get("not_readable") or ():
+    for reason in known.get("not_readable") or ():
         yield control(
-            "consent.delegated_permissions", "Granted delegated permissions", None, None, NOT_CHECKED, str(said)
+            "consent.delegated_permissions", "Granted delegated permissions", None, None, NOT_CHECKED, str(reason)
         )
     if known.get("consents"):
         yield control("consent.granted_by", "Who has consented", None, None, NOT_CHECKED, _AUDIT_LOG)
@@ -259,7 +261,7 @@ def readable(result: Json | None) -> bool:
 def changed(result: Json | None, target: str) -> dict[str, Any]:
     """What is there today where it is not as desired, by field."""
     changes: Sequence[Json] = (result or {}).get("changes") or ()
-    return {str(each.get("field")): each.get("before") for each in changes if each.get("target") == target}
+    return {str(change.get("field")): change.get("before") for change in changes if change.get("target") == target}
 
 
 def _compared(name: str, title: str, desired: Any, before: Any, differs: bool) -> Control:
@@ -271,6 +273,6 @@ def _compared(name: str, title: str, desired: Any, before: Any, differs: bool) -
 def _difference(desired: Any, before: Any) -> str:
     if not isinstance(desired, list):
         return ""
-    there: Iterable[Any] = before if isinstance(before, (list, tuple)) else ()
-    missing = [str(each) for each in desired if each not in there]
+    present: Iterable[Any] = before if isinstance(before, (list, tuple)) else ()
+    missing = [str(item) for item in desired if item not in present]
     return f"missing: {', '.join(missing)}" if missing else ""

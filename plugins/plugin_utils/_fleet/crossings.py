@@ -71,15 +71,15 @@ class Crossings:
         universe = sorted({*hosts, *variables.all_of_play()})
         key = "|".join([*sorted(hosts), "", *universe])
         with store.lock(_KIND, key):
-            found = store.get(_KIND, key)
-            if found is None:
+            compared = store.get(_KIND, key)
+            if compared is None:
                 run = frozenset(hosts)
                 identities = {host: _identity(variables, host, of_run=host in run) for host in universe}
                 for host in undecided(identities):
                     identities[host] = _resolved(variables, host, identities[host], of_run=host in run)
-                found = {"refused": conflicts(identities), "neighbors": neighbors(identities)}
-                store.put(_KIND, key, found)
-        return cls(found["refused"], found["neighbors"])
+                compared = {"refused": conflicts(identities), "neighbors": neighbors(identities)}
+                store.put(_KIND, key, compared)
+        return cls(compared["refused"], compared["neighbors"])
 
     def check(self, host: str) -> None:
         """Raise :class:`BadInput` when the host must not be worked on."""
@@ -100,7 +100,7 @@ def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
     names = authorities(url, _list(known, "tcx_fqdn")) if authority(url) else ()
     return Identity(
         address=address_of(url),
-        names=frozenset(address_of(f"https://{each}") for each in names),
+        names=frozenset(address_of(f"https://{further_name}") for further_name in names),
         tenant=_text(known, "entra_tenant_id").rstrip(".").lower(),
         application=name or f"3cx-{host}",
         is_stated=bool(name),
@@ -126,14 +126,14 @@ def _text(known: Mapping[str, Any], name: str) -> str:
 
 def _list(known: Mapping[str, Any], name: str) -> list[str]:
     try:
-        return [str(each) for each in known.get(name) or ()]
+        return [str(item) for item in known.get(name) or ()]
     except M365Error:
         return []
 
 
 def _thumbprints(known: Mapping[str, Any]) -> frozenset[str]:
     try:
-        return frozenset(each.thumbprint for each in parse_all(arguments_of.certificates(known)))
+        return frozenset(certificate.thumbprint for certificate in parse_all(arguments_of.certificates(known)))
     except (M365Error, ValueError, OSError):
         return frozenset()
 

@@ -58,14 +58,14 @@ class Source:
 
     def variables(self) -> dict[str, str]:
         """Option -> variable, in the order of the spec."""
-        found = {}
+        names = {}
         for option in self.capability.argument_spec:
             if option in self.decided:
                 continue
             name = self.renamed.get(option) or self._by_rule(option)
             if name:
-                found[option] = name
-        return found
+                names[option] = name
+        return names
 
     def _by_rule(self, option: str) -> str:
         if option.startswith(ENTRA):
@@ -85,8 +85,8 @@ class Source:
 _DAYS = "preflight_certificate_warning_days"
 
 SOURCES: Mapping[str, Source] = {
-    each.capability.name: each
-    for each in (
+    source.capability.name: source
+    for source in (
         Source(
             tcx_preflight.CAPABILITY,
             CONSOLE,
@@ -161,9 +161,9 @@ class Known:
 @functools.lru_cache(maxsize=1)
 def variables() -> Mapping[str, Known]:
     """Every variable that sets an option or steers the steps, by name."""
-    found = {name: Known(name, spec) for name, spec in BESIDES.items()}
+    known = {name: Known(name, spec) for name, spec in BESIDES.items()}
     for source in SOURCES.values():
         spec = source.capability.argument_spec
         for option, name in source.variables().items():
-            found.setdefault(name, Known(option, spec[option], option in source.capability.files))
-    return found
+            known.setdefault(name, Known(option, spec[option], option in source.capability.files))
+    return known

@@ -78,7 +78,7 @@ def one_host(
         result = ledger.with_written(failure(error))
     except _unforeseen.KINDS as error:
         result = ledger.with_written(failure(_unforeseen.of(error)))
-    if not check_mode and undoing.is_wanted(known, result, names):
+    if not check_mode and undoing.applies(known, result, names):
         result = undoing.undone(host, known, run_task, recorder, result)
     took = round(time.monotonic() - started, 1)
     return {**result, "duration_s": took, "unknown_variables": known.unknown_entries()}
@@ -139,7 +139,7 @@ class Fleet:
     def undoes(self, host: str) -> bool:
         """Whether a PBX on which the work broke off without a result is set back: it has failed half-way as any other."""
         try:
-            return not self._check_mode and undoing.is_wanted(self._variables.of(host), {"failed": True}, self._names)
+            return not self._check_mode and undoing.applies(self._variables.of(host), {"failed": True}, self._names)
         except M365Error:
             return False
 

@@ -51,13 +51,13 @@ class Verdict:
     def sentence(self) -> str:
         """Why the rollout ends, and whom it did not reach."""
         share = 100 * len(self.bad) / self.total if self.total else 0
-        said = (
+        reason = (
             f"The rollout stops after this batch: {len(self.bad)} of {count(self.total, 'PBX', 'PBXs')} ({share:.0f} %) failed or do not work "
             f"({_names(self.bad)}), {self.limit}."
         )
         if not self.not_reached:
-            return f"{said} No PBX is left."
-        return f"{said} Not reached, and not changed: {count(len(self.not_reached), 'PBX', 'PBXs')} ({_names(self.not_reached)})."
+            return f"{reason} No PBX is left."
+        return f"{reason} Not reached, and not changed: {count(len(self.not_reached), 'PBX', 'PBXs')} ({_names(self.not_reached)})."
 
     def as_dict(self) -> dict[str, Any]:
         """As it stands in the result of the task that stops the rollout."""
@@ -101,8 +101,8 @@ def judge(
     :param unhealthy_percentage: more failed or unhealthy PBXs than this end the rollout; ``None``: no limit.
     :param fail_percentage: Ansible's own limit, which ends it as well; it is told here, because Ansible does not.
     """
-    bad = tuple(sorted(host for host, each in outcomes.items() if each != FINE))
-    failed = [host for host, each in outcomes.items() if each == FAILED]
+    bad = tuple(sorted(host for host, state in outcomes.items() if state != FINE))
+    failed = [host for host, state in outcomes.items() if state == FAILED]
     total = len(outcomes)
     known = set(reached)
     rest = tuple(host for host in hosts if host not in known)
@@ -125,12 +125,12 @@ class Gate:
 
     def note(self, results: Mapping[str, Mapping[str, Any]], *, checks_only: bool, check_mode: bool = False) -> None:
         """Keep the outcomes of PBXs; of a pre-flight check only the failures, because the others go on."""
-        found = {host: outcome(result, planned=check_mode) for host, result in results.items()}
+        outcomes = {host: outcome(result, planned=check_mode) for host, result in results.items()}
         if checks_only:
-            found = {host: FAILED for host, each in found.items() if each == FAILED}
+            outcomes = {host: FAILED for host, state in outcomes.items() if state == FAILED}
         with self._store.lock(_KIND, ""):
             known = self._read()
-            known["batch"] = {**known["batch"], **found}
+            known["batch"] = {**known["batch"], **outcomes}
             self._store.put(_KIND, "", known)
 
     def verdict(
@@ -144,7 +144,7 @@ class Gate:
         with self._store.lock(_KIND, ""):
             known = self._read()
             outcomes = {**dict.fromkeys(batch, FINE), **known["batch"]}
-            found = judge(
+            verdict = judge(
                 outcomes,
                 self._hosts,
                 [*known["reached"], *outcomes],
@@ -152,10 +152,10 @@ class Gate:
                 fail_percentage=fail_percentage,
             )
             if last:
-                closed = {"msg": found.sentence(), **found.as_dict()} if found.closed else None
+                closed = {"msg": verdict.sentence(), **verdict.as_dict()} if verdict.closed else None
                 reached = [*known["reached"], *outcomes]
                 self._store.put(_KIND, "", {"batch": {}, "reached": reached, "closed": closed})
-            return found
+            return verdict
 
     def closed(self) -> dict[str, Any] | None:
         """Why the last batch has ended the rollout; ``None`` where it has not."""

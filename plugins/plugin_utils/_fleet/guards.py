@@ -62,41 +62,43 @@ def address_of(url: str) -> str:
 
 def conflicts(identities: Mapping[str, Identity]) -> dict[str, str]:
     """The hosts that must not be worked on, each with the sentence that says why and names all of them."""
-    found: dict[str, str] = {}
+    refused: dict[str, str] = {}
     for judge in (_one_pbx, _one_certificate, _one_name, _one_application):
-        for hosts, said in judge(identities):
+        for hosts, reason in judge(identities):
             for host in hosts:
-                found.setdefault(host, said)
-    return found
+                refused.setdefault(host, reason)
+    return refused
 
 
 def undecided(identities: Mapping[str, Identity]) -> list[str]:
     """The hosts about which nothing can be said before the domains of their tenants are resolved: those that have a
     certificate or an application in common, in tenants of which one is written as an ID and another as a domain."""
-    found: set[str] = set()
+    hosts_to_resolve: set[str] = set()
     shared = [
-        *_by(identities, lambda each: each.thumbprints),
-        *_by(identities, lambda each: [each.application.casefold()] if each.application else []),
+        *_by(identities, lambda identity: identity.thumbprints),
+        *_by(identities, lambda identity: [identity.application.casefold()] if identity.application else []),
     ]
     for _key, hosts in shared:
         written = {identities[host].tenant.casefold() for host in hosts}
         if len(written) > 1 and not all(_is_id(tenant) for tenant in written):
-            found.update(host for host in hosts if not _is_id(identities[host].tenant))
-    return sorted(found)
+            hosts_to_resolve.update(host for host in hosts if not _is_id(identities[host].tenant))
+    return sorted(hosts_to_resolve)
 
 
 def neighbors(identities: Mapping[str, Identity]) -> dict[str, list[str]]:
     """By host, the thumbprints that the inventory has for other hosts of the same tenant and the same application; one that
     it has for the host as well is the other's all the same."""
     hosts: dict[tuple[str, str], list[str]] = {}
-    for host, each in identities.items():
-        hosts.setdefault(_place(each), []).append(host)
+    for host, identity in identities.items():
+        hosts.setdefault(_place(identity), []).append(host)
     others = {
-        host: sorted({one for other in hosts[_place(each)] if other != host for one in identities[other].thumbprints})
-        for host, each in identities.items()
-        if each.tenant and len(hosts[_place(each)]) > 1
+        host: sorted(
+            {one for other in hosts[_place(identity)] if other != host for one in identities[other].thumbprints}
+        )
+        for host, identity in identities.items()
+        if identity.tenant and len(hosts[_place(identity)]) > 1
     }
-    return {host: found for host, found in others.items() if found}
+    return {host: thumbprints for host, thumbprints in others.items() if thumbprints}
 
 
 def _place(identity: Identity) -> tuple[str, str]:
@@ -108,14 +110,14 @@ Judgment = tuple[list[str], str]
 
 def _one_pbx(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
     """Nor is one PBX a further name of another: it could have the sign-ins of that one sent to itself."""
-    for address, hosts in _by(identities, lambda each: {each.address, *each.names} - {""}):
+    for address, hosts in _by(identities, lambda identity: {identity.address, *identity.names} - {""}):
         where = "tcx_url" if all(identities[host].address == address for host in hosts) else "tcx_url or tcx_fqdn"
         yield hosts, f"{_names(hosts)} of the inventory are one PBX: {where} of each is {address}"
 
 
 def _one_certificate(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
     """One certificate at one application that is shared on purpose is no conflict."""
-    for thumbprint, hosts in _by(identities, lambda each: each.thumbprints):
+    for thumbprint, hosts in _by(identities, lambda identity: identity.thumbprints):
         if not _share(identities, hosts):
             yield (
                 hosts,
@@ -127,8 +129,8 @@ def _one_certificate(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
 def _one_name(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
     """A name that one host states and another has derived from its own name was not meant to be shared."""
 
-    def key(each: Identity) -> list[str]:
-        return [f"{each.tenant.casefold()} {each.application.casefold()}"] if each.application else []
+    def key(identity: Identity) -> list[str]:
+        return [f"{identity.tenant.casefold()} {identity.application.casefold()}"] if identity.application else []
 
     for _key, hosts in _by(identities, key):
         if not all(identities[host].is_stated for host in hosts):
@@ -141,8 +143,8 @@ def _one_name(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
 
 def _one_application(identities: Mapping[str, Identity]) -> Iterable[Judgment]:
     """An application is registered in one tenant."""
-    stated = {host: each for host, each in identities.items() if _is_id(each.application)}
-    for application, hosts in _by(stated, lambda each: [each.application.casefold()]):
+    stated = {host: identity for host, identity in identities.items() if _is_id(identity.application)}
+    for application, hosts in _by(stated, lambda identity: [identity.application.casefold()]):
         if len({identities[host].tenant.casefold() for host in hosts}) > 1:
             yield hosts, f"{_names(hosts)} of the inventory state the application {application} in different tenants"
 
@@ -158,11 +160,11 @@ def _share(identities: Mapping[str, Identity], hosts: list[str]) -> bool:
 
 def _by(identities: Mapping[str, Identity], keys: Callable[[Identity], Iterable[str]]) -> list[tuple[str, list[str]]]:
     """What more than one host has, with these hosts."""
-    found: dict[str, list[str]] = {}
+    by_key: dict[str, list[str]] = {}
     for host in sorted(identities):
         for key in set(keys(identities[host])):
-            found.setdefault(key, []).append(host)
-    return [(key, hosts) for key, hosts in sorted(found.items()) if len(hosts) > 1]
+            by_key.setdefault(key, []).append(host)
+    return [(key, hosts) for key, hosts in sorted(by_key.items()) if len(hosts) > 1]
 
 
 def _names(hosts: list[str]) -> str:

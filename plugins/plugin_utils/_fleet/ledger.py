@@ -85,7 +85,7 @@ class Ledger:
 def broken_off(store: RunStore, host: str, reason: str) -> Json:
     """The result for a PBX whose work has left none."""
     ledger = Ledger(store, host)
-    names = ", ".join(dict.fromkeys(f"{each['target']}.{each['field']}" for each in ledger.changes()))
+    names = ", ".join(dict.fromkeys(f"{change['target']}.{change['field']}" for change in ledger.changes()))
     written = f"Written by then, and kept: {names}" if names else "Nothing had been written by then"
     result = {"failed": True, "changed": False, "msg": f"{reason}. {written}. Run it again."}
     return ledger.with_written({**result, "snapshot": run_id(store)} if names else result)

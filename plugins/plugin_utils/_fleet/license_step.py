@@ -49,32 +49,32 @@ def on_trial(settings: Mapping[str, Any], options: list[str], *, linked: bool, h
     tried: dict[str, Any] = {}
     for option in options:
         family, _dot, name = option.partition(".")
-        given = settings.get(family) or {}
+        values = settings.get(family) or {}
         if family in _WHOLE and (linked or family == "teams"):
-            selects = family == "shared_mailboxes" and given.get("mailboxes")
+            selects = family == "shared_mailboxes" and values.get("mailboxes")
             if not selects or healthy:  # the PBX looks up mailboxes in Microsoft 365
-                tried[family] = {key: value for key, value in given.items() if key not in _ACTIONS}
+                tried[family] = {key: value for key, value in values.items() if key not in _ACTIONS}
         else:
-            tried.setdefault(family, {})[name] = given.get(name)
+            tried.setdefault(family, {})[name] = values.get(name)
     return tried
 
 
-def judged(found: Result, pbx: Result, url: str) -> Result:
+def judged(result: Result, pbx: Result, url: str) -> Result:
     """The result of the step: a refusal for the license ends the rollout here, any other does not."""
-    error = found.get("error") or {}
-    if not found.get("failed"):
+    error = result.get("error") or {}
+    if not result.get("failed"):
         forget(url)
-        return found
+        return result
     if error.get("kind") in _INCONCLUSIVE:
-        kept = {name: found[name] for name in ("changes", "diff") if name in found}
-        return {"changed": bool(found.get("changed")), **kept}
+        kept = {name: result[name] for name in ("changes", "diff") if name in result}
+        return {"changed": bool(result.get("changed")), **kept}
     if error.get("kind") != Unlicensed.kind or error.get("code") != REFUSED_CODE:
-        return found
-    accepted = {change.get("field") for change in found.get("changes") or ()}
+        return result
+    accepted = {change.get("field") for change in result.get("changes") or ()}
     refused = [option for option in pbx["gated"] if option not in accepted]
     remember(url, pbx, refused)
     told = failure(_unlicensed(pbx, refused, url, error))
-    return {**told, **{name: found[name] for name in ("changed", "changes", "diff") if name in found}}
+    return {**told, **{name: result[name] for name in ("changed", "changes", "diff") if name in result}}
 
 
 def recalled(pbx: Result, url: str) -> Result:

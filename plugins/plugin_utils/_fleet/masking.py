@@ -71,11 +71,11 @@ class Mask:
     def __init__(self, values: Mapping[str, Iterable[str]]) -> None:
         self._words: dict[str, str] = {}
         self._counts: dict[str, int] = {}
-        known = [(kind, value) for kind, found in values.items() for value in found if _tells_something(kind, value)]
+        known = [(kind, value) for kind, listed in values.items() for value in listed if _tells_something(kind, value)]
         # The longest first: a short one may be a part of it.
-        for kind, value in sorted(known, key=lambda each: (-len(each[1]), each[1])):
+        for kind, value in sorted(known, key=lambda pair: (-len(pair[1]), pair[1])):
             self._word(kind, value)
-        self._known = [value for _kind, value in sorted(known, key=lambda each: (-len(each[1]), each[1]))]
+        self._known = [value for _kind, value in sorted(known, key=lambda pair: (-len(pair[1]), pair[1]))]
 
     def _word(self, kind: str, value: str) -> str:
         key = value.lower()
@@ -105,21 +105,21 @@ class Mask:
         """The name of a variable, whole or not at all: people put the names of customers into it."""
         return "<variable>" if self.text(variable.replace("_", " ")) != variable.replace("_", " ") else variable
 
-    def _reported(self, found: re.Match[str]) -> str:
-        return found[1] + self._word("text", found[2])
+    def _reported(self, match: re.Match[str]) -> str:
+        return match[1] + self._word("text", match[2])
 
-    def _quoted(self, found: re.Match[str]) -> str:
-        inner = found[1] or found[2]
+    def _quoted(self, match: re.Match[str]) -> str:
+        inner = match[1] or match[2]
         schema = "." in inner and " " not in inner and _is_of_the_schema(inner)
         if schema or inner.lower() in _COMMON or _HARMLESS.fullmatch(inner):
-            return found[0]
-        return found[0] if _PUBLIC_NAMES.fullmatch(inner) or _FILES.fullmatch(inner) else self._word("name", inner)
+            return match[0]
+        return match[0] if _PUBLIC_NAMES.fullmatch(inner) or _FILES.fullmatch(inner) else self._word("name", inner)
 
-    def _numbered(self, kind: str, found: re.Match[str]) -> str:
-        return self._word(kind, found[0])
+    def _numbered(self, kind: str, match: re.Match[str]) -> str:
+        return self._word(kind, match[0])
 
-    def _host_name(self, found: re.Match[str]) -> str:
-        name = found[0]
+    def _host_name(self, match: re.Match[str]) -> str:
+        name = match[0]
         if _PUBLIC_NAMES.fullmatch(name) or _FILES.fullmatch(name) or _is_of_the_schema(name):
             return name
         return self._word("host", name)
@@ -129,15 +129,15 @@ class Mask:
 
         :param services: host, with its port where the address has one -> "3CX", "Graph" or "Entra", as the inventory names them.
         """
-        found = _LINE.match(line)
-        if not found:
+        match = _LINE.match(line)
+        if not match:
             return None
-        shape = {"method": found["method"], "status": int(found["status"]), "seconds": float(found["seconds"])}
-        if found["id"] and _GUID.fullmatch(found["id"]):
-            shape["request_id"] = found["id"]
-        if found["url"].startswith("(hidden"):
+        shape = {"method": match["method"], "status": int(match["status"]), "seconds": float(match["seconds"])}
+        if match["id"] and _GUID.fullmatch(match["id"]):
+            shape["request_id"] = match["id"]
+        if match["url"].startswith("(hidden"):
             return {**shape, "service": "", "path": "(hidden)"}
-        url = urllib.parse.urlsplit(found["url"])
+        url = urllib.parse.urlsplit(match["url"])
         service = services.get(url.netloc) or PUBLIC_SERVICES.get(url.hostname or "", "another")
         query = sorted({name for name, _value in urllib.parse.parse_qsl(url.query, keep_blank_values=True)})
         return {
@@ -148,7 +148,7 @@ class Mask:
         }
 
     def _shape(self, path: str) -> str:
-        return "/".join(self._segment(each) for each in urllib.parse.unquote(path).split("/"))
+        return "/".join(self._segment(segment) for segment in urllib.parse.unquote(path).split("/"))
 
     def _segment(self, text: str) -> str:
         """A word of the service's interface, or ``{id}``."""

@@ -23,46 +23,46 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import r
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Result, Work
 
 
-def stays(work: Work, found: Result) -> Result:
+def stays(work: Work, result: Result) -> Result:
     """The result of a first reading of the PBX; a failure where the PBX works with another tenant."""
-    if found.get("failed"):
-        return found
+    if result.get("failed"):
+        return result
     try:
-        _check(work.variables, found, linked_tenant(found))
+        _check(work.variables, result, linked_tenant(result))
     except M365Error as error:
         return failure(error)
-    return found
+    return result
 
 
-def linked_tenant(found: Mapping[str, Any]) -> str:
+def linked_tenant(result: Mapping[str, Any]) -> str:
     """The tenant that a PBX names, by the check of the PBX or by the reading of its settings."""
-    return str(found.get("linked_tenant_id") or dig(found, "settings.tenant_id") or "")
+    return str(result.get("linked_tenant_id") or dig(result, "settings.tenant_id") or "")
 
 
-def unlinked(work: Work, found: Result) -> Result:
+def unlinked(work: Work, result: Result) -> Result:
     """The result of unlinking a PBX, with what it leaves in a tenant that is not the one in the inventory."""
     linked = work.result("linked")
     tenant, application = linked_tenant(linked), str(dig(linked, "status.application_id") or "")
     here = read_variables(work.variables).console_tenant
-    if found.get("failed") or not (here and application and is_guid(tenant)) or tenant.lower() == here.lower():
-        return found
+    if result.get("failed") or not (here and application and is_guid(tenant)) or tenant.lower() == here.lower():
+        return result
     warning = (
         f"The PBX was linked to the application {application} of the tenant {tenant}, and the inventory names the tenant {here}: "
         "in the other tenant nothing was removed."
     )
-    return {**found, "warnings": [*(found.get("warnings") or ()), warning]}
+    return {**result, "warnings": [*(result.get("warnings") or ()), warning]}
 
 
-def _check(variables: Mapping[str, Any], found: Result, tenant: str) -> None:
+def _check(variables: Mapping[str, Any], result: Result, tenant: str) -> None:
     known = read_variables(variables)
-    if not tenant or not dig(found, "status.ok"):
+    if not tenant or not dig(result, "status.ok"):
         return  # before the tenant of the inventory is resolved, which may ask Microsoft Entra
     here = known.console_tenant
     check_tenant_move(
         {
             "pbx_tenant_id": tenant,
             "pbx_healthy": True,
-            "pbx_app_id": dig(found, "status.application_id"),
+            "pbx_app_id": dig(result, "status.application_id"),
             "pbx": known.get("tcx_url"),
             "tenant_id": here,
             "move_tenant": known.get("entra_app_move_tenant"),

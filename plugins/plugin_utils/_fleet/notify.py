@@ -65,9 +65,9 @@ def listener(options: Mapping[str, Any]) -> dict[str, Any]:
     :raises BadInput: a token would be sent in the clear, or to nobody that asks for one; the address is not repeated.
     """
     url = options["events_url"] or ""
-    found = {"url": url, "hosts": options["events_hosts"], "ca_path": options["events_ca_path"] or ""}
+    target = {"url": url, "hosts": options["events_hosts"], "ca_path": options["events_ca_path"] or ""}
     if not url:
-        return found
+        return target
     tried = "read where the events of the report are sent"
     try:
         parts = urlsplit(url)
@@ -87,7 +87,7 @@ def listener(options: Mapping[str, Any]) -> dict[str, Any]:
         )
     if not options["events_token"]:
         raise BadInput("compliance_events_url is given, and compliance_events_token is not", tried=tried)
-    return found
+    return target
 
 
 def _why(error: Exception) -> str:
@@ -99,8 +99,8 @@ def _why(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPException):
         return f"the mail server refused it ({type(error).__name__})"
     if isinstance(error, OSError):
-        said = error.strerror or getattr(error, "verify_message", None)
-        return f"it could not be reached ({said or type(error).__name__})"
+        reason = error.strerror or getattr(error, "verify_message", None)
+        return f"it could not be reached ({reason or type(error).__name__})"
     return "the address or a name in it is malformed"
 
 

@@ -66,18 +66,18 @@ def judge(tenants: Iterable[Tenant], pbxs: Sequence[Pbx]) -> dict[str, Any]:
 
     An application is `{app_id, object_id, unique_name, display_name, created, permissions, state, used_by}`.
     """
-    found = [_tenant(tenant, pbxs) for tenant in sorted(tenants, key=lambda one: one.tenant_id)]
-    states = [application["state"] for tenant in found for application in tenant["applications"]]
+    judged = [_tenant(tenant, pbxs) for tenant in sorted(tenants, key=lambda one: one.tenant_id)]
+    states = [application["state"] for tenant in judged for application in tenant["applications"]]
     summary = {
-        "tenants": len(found),
-        "tenants_not_read": sum(bool(tenant["problem"]) for tenant in found),
+        "tenants": len(judged),
+        "tenants_not_read": sum(bool(tenant["problem"]) for tenant in judged),
         "pbxs": len(pbxs),
         "pbxs_not_read": sum(pbx.points_to is None for pbx in pbxs),
         "applications": len(states),
         **{state: states.count(state) for state in STATES},
     }
     silent = [{"host": pbx.host, "problem": pbx.problem} for pbx in pbxs if pbx.points_to is None]
-    return {"schema_version": SCHEMA_VERSION, "summary": summary, "tenants": found, "not_read": silent}
+    return {"schema_version": SCHEMA_VERSION, "summary": summary, "tenants": judged, "not_read": silent}
 
 
 def _tenant(tenant: Tenant, pbxs: Sequence[Pbx]) -> dict[str, Any]:
@@ -105,10 +105,10 @@ def _application(application: Mapping[str, Any], tenant: str, pbxs: Sequence[Pbx
     return {**{name: application.get(name) for name in kept}, "state": state, "used_by": users or named}
 
 
-def table(found: Mapping[str, Any]) -> list[str]:
+def table(report: Mapping[str, Any]) -> list[str]:
     """What a person reads, line by line: every application that is not in use, and who could not be read."""
     rows = [("STATE", "TENANT", "APPLICATION", "NAME", "CREATED")]
-    for tenant in found["tenants"]:
+    for tenant in report["tenants"]:
         rows += [
             (
                 one["state"],
@@ -123,11 +123,11 @@ def table(found: Mapping[str, Any]) -> list[str]:
     lines = _aligned(rows) if len(rows) > 1 else []
     lines += [
         f"Tenant {one['tenant_id']} could not be read: {visible(one['problem'])}"
-        for one in found["tenants"]
+        for one in report["tenants"]
         if one["problem"]
     ]
-    lines += [f"PBX {one['host']} could not be read: {visible(one['problem'])}" for one in found["not_read"]]
-    return [*lines, sentence(found["summary"])]
+    lines += [f"PBX {one['host']} could not be read: {visible(one['problem'])}" for one in report["not_read"]]
+    return [*lines, sentence(report["summary"])]
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

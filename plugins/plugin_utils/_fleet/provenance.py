@@ -32,7 +32,7 @@ def provenance(task_vars: Mapping[str, Any], automation_app_ids: Iterable[str]) 
     :param automation_app_ids: client IDs with which the run signed in to Entra.
     """
     sources = [str(source) for source in task_vars.get("ansible_inventory_sources") or ()]
-    found = {
+    facts = {
         "collection_version": collection_version(),
         "ansible_version": str(ansible_version),
         "controller": platform.node(),
@@ -42,7 +42,7 @@ def provenance(task_vars: Mapping[str, Any], automation_app_ids: Iterable[str]) 
         "inventory_commit": next((commit for source in sources if (commit := commit_of(Path(source)))), ""),
         "automation_app_id": sorted(set(filter(None, automation_app_ids))),
     }
-    return {name: value for name, value in found.items() if value not in ("", [])}
+    return {name: value for name, value in facts.items() if value not in ("", [])}
 
 
 def collection_version() -> str:
@@ -77,8 +77,8 @@ def _commit(git: Path, head: str) -> str:
         return ""
     loose = git / name
     if loose.is_file():
-        found = loose.read_text(encoding="ascii").strip()
-        return found if _COMMIT.fullmatch(found) else ""
+        commit = loose.read_text(encoding="ascii").strip()
+        return commit if _COMMIT.fullmatch(commit) else ""
     packed = git / "packed-refs"
     lines = packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else []
     return next((line.split(" ")[0] for line in lines if line.endswith(f" {name}")), "")

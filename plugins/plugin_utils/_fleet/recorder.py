@@ -38,7 +38,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import RunTas
 Json = dict[str, Any]
 
 WRITERS = frozenset(
-    each.CAPABILITY.name for each in (azure_app_registration, graph_permission_grant, tcx_m365_settings)
+    module.CAPABILITY.name for module in (azure_app_registration, graph_permission_grant, tcx_m365_settings)
 )
 """The capabilities whose changes can be undone."""
 
@@ -107,7 +107,7 @@ class Recorder:
             announced: list[Json] = []
 
             def expect(plan: Plan) -> None:
-                announced.extend(visible_data(each) for each in plan.as_undo())
+                announced.extend(visible_data(change) for change in plan.as_undo())
                 self._expect(capability, arguments, announced)
 
             try:
@@ -134,7 +134,7 @@ class Recorder:
         """:raises M365Error: it cannot be kept, so nothing may be written."""
         content = self._read()
         subject = self._object(capability, arguments, {})
-        content["pending"] = net({**each, "object": subject} for each in announced)
+        content["pending"] = net({**change, "object": subject} for change in announced)
         self._name_application(content, arguments, {})
         self._write(content)
 
@@ -147,15 +147,15 @@ class Recorder:
             return result
         subject = self._object(capability, arguments, result)
         self._name_application(content, arguments, result)
-        content["changes"] = net([*content["changes"], *({**each, "object": subject} for each in undo)])
+        content["changes"] = net([*content["changes"], *({**change, "object": subject} for change in undo)])
         content["pending"] = []
         try:
             self._write(content)
         except M365Error as error:
             if result.get("failed") and str(error) in str(result.get("msg")):
                 return result  # nothing was written, because this was told before
-            said = f"{result['msg']} " if result.get("failed") and result.get("msg") else ""
-            return {**failure(error), **result, "failed": True, "msg": f"{said}{error}"}
+            message = f"{result['msg']} " if result.get("failed") and result.get("msg") else ""
+            return {**failure(error), **result, "failed": True, "msg": f"{message}{error}"}
         return result
 
     def _read(self) -> Json:
@@ -185,8 +185,8 @@ class Recorder:
         """Which object an entry is about: an application by its id, a PBX by its address."""
         if capability.name == tcx_m365_settings.CAPABILITY.name:
             return address_of(str(self._variables.get("tcx_url") or ""))
-        found = str(result.get("app_id") or arguments.get("app_id") or self._read()["application"]["app_id"] or "")
-        return "" if found == PENDING else found.lower()
+        app_id = str(result.get("app_id") or arguments.get("app_id") or self._read()["application"]["app_id"] or "")
+        return "" if app_id == PENDING else app_id.lower()
 
     def _name_application(self, content: Json, arguments: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         named = content["application"]
@@ -199,14 +199,16 @@ class Recorder:
 def net(changes: Iterable[Mapping[str, Any]]) -> list[Json]:
     """What remains of changes made one after the other, by object; nothing of an application that came and went."""
     by_object: dict[str, list[Change]] = {}
-    for each in changes:
-        made = Change(each["target"], each["field"], each["before"], each["after"], details=each.get("details") or {})
-        by_object.setdefault(str(each.get("object") or ""), []).append(made)
-    found = []
+    for change in changes:
+        made = Change(
+            change["target"], change["field"], change["before"], change["after"], details=change.get("details") or {}
+        )
+        by_object.setdefault(str(change.get("object") or ""), []).append(made)
+    remaining = []
     for name, parts in by_object.items():
         left = joined(parts)
-        states = [each for each in parts if (each.target, each.field) == ("application", "state")]
+        states = [part for part in parts if (part.target, part.field) == ("application", "state")]
         if len(states) > 1 and states[0].before != "present" and states[-1].after != "present":
             continue
-        found += [{**each.as_undo(), "object": name} for each in left]
-    return found
+        remaining += [{**change.as_undo(), "object": name} for change in left]
+    return remaining

@@ -39,13 +39,15 @@ def changes(taken: Taken) -> list[dict[str, Any]]:
 
 def unmanaged(taken: Taken) -> dict[str, Any]:
     """What is there besides what the inventory lists."""
-    return {name: value for each in taken.values() for name, value in (each.get("unmanaged") or {}).items() if value}
+    return {
+        name: value for result in taken.values() for name, value in (result.get("unmanaged") or {}).items() if value
+    }
 
 
 def status(taken: Taken) -> dict[str, Any]:
     """Health of the integration, as the last step that asked the PBX saw it."""
-    found = [result["status"] for result in taken.values() if result.get("status")]
-    return dict(found[-1]) if found else {}
+    reported = [result["status"] for result in taken.values() if result.get("status")]
+    return dict(reported[-1]) if reported else {}
 
 
 def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, Any]:
@@ -56,26 +58,26 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
     result: dict[str, Any] = dict(taken.of(names[0])) if len(names) == 1 else {}
     result.pop("undo", None)  # it is in the snapshot, which is for programs
     result.update(
-        changed=any(each.get("changed") for each in written(taken).values()),
+        changed=any(step_result.get("changed") for step_result in written(taken).values()),
         changes=changes(taken),
-        steps={name: _outcome(name, each) for name, each in taken.items()},
+        steps={name: _outcome(name, step_result) for name, step_result in taken.items()},
         application_id=taken.of("application").get("app_id") or "",
         application_name=_name(taken.of("application")),
         version=taken.first("version"),
         edition=taken.first("edition"),
         status=status(taken),
         unmanaged=unmanaged(taken),
-        adopted=any(each.get("adopted") for each in taken.values()),
-        notes=list(dict.fromkeys(note for each in taken.values() for note in each.get("notes") or ())),
-        diff=[part for each in written(taken).values() for part in _parts(host, each.get("diff"))],
+        adopted=any(step_result.get("adopted") for step_result in taken.values()),
+        notes=list(dict.fromkeys(note for step_result in taken.values() for note in step_result.get("notes") or ())),
+        diff=[part for step_result in written(taken).values() for part in _parts(host, step_result.get("diff"))],
     )
-    for each in taken.values():
-        result.update({name: each[name] for name in _PASSED_ON if each.get(name)})
-    refused = [dict(each) for result_of in taken.values() for each in result_of.get("refused") or ()]
+    for step_result in taken.values():
+        result.update({name: step_result[name] for name in _PASSED_ON if step_result.get(name)})
+    refused = [dict(refusal) for step_result in taken.values() for refusal in step_result.get("refused") or ()]
     if refused:
-        result["refused"] = list({(each["target"], each["field"]): each for each in refused}.values())
+        result["refused"] = list({(refusal["target"], refusal["field"]): refusal for refusal in refused}.values())
     # Ansible shows warnings without their host, and the same one once.
-    warnings = [f"{host}: {warning}" for each in taken.values() for warning in each.get("warnings") or ()]
+    warnings = [f"{host}: {warning}" for step_result in taken.values() for warning in step_result.get("warnings") or ()]
     if warnings:
         result["warnings"] = warnings
     if taken.failed is None and not any(name in taken for name in names):

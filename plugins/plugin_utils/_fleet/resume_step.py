@@ -44,16 +44,20 @@ def interrupted_removal(work: Work, app_id: str) -> list[Json]:
     content = last(work.host, read_variables(work.variables))
     if str((content.get("application") or {}).get("app_id") or "") != app_id.lower():
         return []
-    found = []
+    removed = []
     for change in content.get("pending") or ():
         if (change["target"], change["field"]) != ("application", "certificates"):
             continue
-        for thumbprint in [each for each in change["before"] or () if each not in (change["after"] or ())]:
+        for thumbprint in [former for former in change["before"] or () if former not in (change["after"] or ())]:
             rows = (change.get("details") or {}).get(thumbprint)
             row = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], Mapping) else {}
             ends = row.get("endDateTime")
-            found.append({"thumbprint": thumbprint, "not_after": ends, "certificate": pem_of(row)})
-    return [each for each in found if each["not_after"] is None or dates.parse(each["not_after"]) is not None]
+            removed.append({"thumbprint": thumbprint, "not_after": ends, "certificate": pem_of(row)})
+    return [
+        certificate
+        for certificate in removed
+        if certificate["not_after"] is None or dates.parse(certificate["not_after"]) is not None
+    ]
 
 
 def removed_application(work: Work) -> str | None:
@@ -68,7 +72,7 @@ def removed_application(work: Work) -> str | None:
         except BadInput:
             return None
         changes = [*content["changes"], *content["pending"]]
-        linked = [each for each in changes if (each["target"], each["field"]) == ("settings", "application_id")]
+        linked = [change for change in changes if (change["target"], change["field"]) == ("settings", "application_id")]
         if linked and not linked[-1]["after"]:
             return str(linked[-1]["before"] or "") or None
         if linked:

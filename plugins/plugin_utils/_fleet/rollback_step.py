@@ -46,7 +46,7 @@ _TRIED = "read the snapshot"
 _MOST_TOLD = 5
 
 
-def snapshot(work: Work, _found: Result) -> Json:
+def snapshot(work: Work, _result: Result) -> Json:
     """The result of the step ``snapshot``."""
     return load(work.host, read_variables(work.variables))
 
@@ -76,9 +76,9 @@ def application(work: Work) -> dict[str, Any]:
 
 def undo_application(step: str) -> Callable[[Work], dict[str, Any]]:
     def arguments(work: Work) -> dict[str, Any]:
-        found = application(work)
-        found["undo"] = part(work, step)
-        return found
+        options = application(work)
+        options["undo"] = part(work, step)
+        return options
 
     return arguments
 
@@ -86,15 +86,15 @@ def undo_application(step: str) -> Callable[[Work], dict[str, Any]]:
 def undo_consent(step: str) -> Callable[[Work], dict[str, Any]]:
     def arguments(work: Work) -> dict[str, Any]:
         restores = step == "restore_consent"
-        found = arguments_of.entra_connection(work.variables)
-        found.update(
+        options = arguments_of.entra_connection(work.variables)
+        options.update(
             app_id=work.result("snapshot").get("app_id"),
             state="present" if restores else "absent",
             unknown_credentials=list(work.result("restore_application").get("unknown_credentials") or ()),
             **arguments_of.pbx_identity(work.variables),
             **consent(part(work, step), "before" if restores else "after"),
         )
-        return found
+        return options
 
     return arguments
 
@@ -113,18 +113,22 @@ def verify(work: Work) -> dict[str, Any]:
     return arguments
 
 
-def back(work: Work, found: Result) -> Result:
+def back(work: Work, result: Result) -> Result:
     """A PBX is not set back to an application that nobody can restore."""
-    lost = [each for each in found.get("refused") or () if (each["target"], each["field"]) == ("application", "state")]
-    if found.get("failed") or not lost:
-        return found
+    lost = [
+        refusal
+        for refusal in result.get("refused") or ()
+        if (refusal["target"], refusal["field"]) == ("application", "state")
+    ]
+    if result.get("failed") or not lost:
+        return result
     error = Conflict(
         f"the application {work.result('snapshot').get('app_id')} is not there any more: {lost[0]['reason']}",
         tried=f"undo what the run {work.result('snapshot').get('run')} has changed",
         target=work.host,
         remedy="Nothing was changed. Roll the PBX out again, which makes a new application.",
     )
-    return {**found, **failure(error)}
+    return {**result, **failure(error)}
 
 
 def is_free(work: Work) -> bool:
@@ -135,30 +139,30 @@ def is_free(work: Work) -> bool:
     points_to = str((settings.get("status") or {}).get("application_id") or "")
     for change in settings.get("changes") or ():
         points_to = str(change["after"]) if change["field"] == "application_id" else points_to
-    made = any(each["field"] == "state" for each in part(work, "withdraw_application"))
+    made = any(change["field"] == "state" for change in part(work, "withdraw_application"))
     return not (made and points_to and points_to == work.result("snapshot").get("app_id"))
 
 
-def withdrawn(work: Work, found: Result) -> Result:
+def withdrawn(work: Work, result: Result) -> Result:
     """A PBX that cannot sign in without a certificate that the run had added gets it back, and the step fails."""
-    if work.check_mode or found.get("failed") or not usable(found):
-        return found
+    if work.check_mode or result.get("failed") or not usable(result):
+        return result
     arguments = verify(work)
     arguments["wait"] = True
     health = work.run_task(tcx_m365_settings.CAPABILITY, arguments)
-    return put_back(work.run_task, found, health, application(work)) if health.get("failed") else found
+    return put_back(work.run_task, result, health, application(work)) if health.get("failed") else result
 
 
-def restored(work: Work, found: Result) -> Result:
+def restored(work: Work, result: Result) -> Result:
     """What somebody else has changed since is named, and the task fails: the PBX is not as it was."""
-    if found.get("failed"):
-        return found
+    if result.get("failed"):
+        return result
     refused = refusals(work.results.values())
     if part(work, "withdraw_application") and "withdraw_application" not in work.results:
         app_id = work.result("snapshot").get("app_id")
         refused.append({"target": "application", "field": "state", "reason": f"the PBX points to it ({app_id})"})
     if not refused:
-        return found
+        return result
     run = work.result("snapshot").get("run")
     error = Conflict(
         f"it was not undone as a whole; left as it is: {sentence(refused)}",
@@ -166,7 +170,7 @@ def restored(work: Work, found: Result) -> Result:
         target=work.host,
         remedy="Everything else of that run is undone. Change what is left by hand, or roll out again.",
     )
-    return {**found, **failure(error), "changes": [], "refused": refused}
+    return {**result, **failure(error), "changes": [], "refused": refused}
 
 
 def load(host: str, variables: Variables) -> Json:
@@ -212,12 +216,12 @@ def _check_name(place: Snapshots, run: str, host: str, variables: Variables) -> 
 @functools.lru_cache(maxsize=4)
 def _names_by_address(directory: str, run: str) -> Mapping[str, str]:
     """Address -> host of all PBXs of a run; read once for all hosts that are asked for."""
-    place, found = Snapshots(directory), {}
+    place, names = Snapshots(directory), {}
     for name in place.hosts(run):
         with contextlib.suppress(OSError, BadInput):
             content = place.read(run, name)
-            found[address_of(str(content.get("tcx_url") or ""))] = str(content.get("host") or name)
-    return found
+            names[address_of(str(content.get("tcx_url") or ""))] = str(content.get("host") or name)
+    return names
 
 
 def checked(content: Mapping[str, Any], host: str, variables: Variables) -> Json:
@@ -236,20 +240,20 @@ def checked(content: Mapping[str, Any], host: str, variables: Variables) -> Json
     changes = [*done, *pending]
     entries(changes, _KINDS)
     address, tenant = address_of(str(variables.get("tcx_url") or "")), variables.tenant
-    for name, have, said in (
+    for name, have, recorded in (
         ("host", host, content.get("host")),
         ("tcx_url", address, address_of(str(content.get("tcx_url") or ""))),
         ("entra_tenant_id", tenant, content.get("entra_tenant_id")),
     ):
-        if have != said:
+        if have != recorded:
             raise BadInput(
-                f"it is not one of this PBX: {name} is {said!r}, and {have!r} in the inventory",
+                f"it is not one of this PBX: {name} is {recorded!r}, and {have!r} in the inventory",
                 remedy="Correct the inventory, or undo the changes by hand.",
             )
     app_id = str(named.get("app_id") or "")
     if app_id and not is_guid(app_id):
         raise BadInput("the id of its application is not a GUID")
-    others = {str(each.get("object") or "") for each in changes} - {"", address, app_id.lower()}
+    others = {str(change.get("object") or "") for change in changes} - {"", address, app_id.lower()}
     if others:
         raise BadInput(f"it speaks of another object as well: {min(others)!r}")
     return {
@@ -265,7 +269,7 @@ def parts(changes: Sequence[Mapping[str, Any]]) -> dict[str, list[Json]]:
 
     Lists are undone in two halves: what was removed comes back before the PBX is set back, what was added goes after it.
     """
-    found: dict[str, list[Json]] = {
+    by_step: dict[str, list[Json]] = {
         "restore_application": [],
         "restore_consent": [],
         "restore_settings": [],
@@ -277,63 +281,65 @@ def parts(changes: Sequence[Mapping[str, Any]]) -> dict[str, list[Json]]:
         target, field = change["target"], change["field"]
         entry = {name: change[name] for name in ("target", "field", "before", "after", "details") if name in change}
         if target == SETTINGS:
-            found["restore_settings"].append(entry)
+            by_step["restore_settings"].append(entry)
         elif (target, field) in _GRANTS:
-            found["restore_consent"] += _half(entry, removed=True)
-            found["withdraw_consent"] += [] if made else _half(entry, removed=False)
+            by_step["restore_consent"] += _half(entry, removed=True)
+            by_step["withdraw_consent"] += [] if made else _half(entry, removed=False)
         elif target in _APPLICATION and field not in _ONCE:
-            _place(found, entry, made=made)
-    return {name: each for name, each in found.items() if each}
+            _place(by_step, entry, made=made)
+    return {name: changes_of_step for name, changes_of_step in by_step.items() if changes_of_step}
 
 
-def _place(found: dict[str, list[Json]], entry: Json, *, made: bool) -> None:
+def _place(by_step: dict[str, list[Json]], entry: Json, *, made: bool) -> None:
     key = (entry["target"], entry["field"])
     if made:
-        found["withdraw_application"].append(entry)
+        by_step["withdraw_application"].append(entry)
     elif key == ("application", "state"):
-        found["restore_application"].append(entry)
+        by_step["restore_application"].append(entry)
     elif key in _LISTS:
-        found["restore_application"] += _half(entry, removed=True)
-        found["withdraw_application"] += _half(entry, removed=False)
+        by_step["restore_application"] += _half(entry, removed=True)
+        by_step["withdraw_application"] += _half(entry, removed=False)
     elif key != (application_undo.PRINCIPAL, "state"):
-        found["withdraw_application"].append(entry)
+        by_step["withdraw_application"].append(entry)
 
 
 def _half(entry: Json, *, removed: bool) -> list[Json]:
     before, after = entry["before"] or [], entry["after"] or []
-    gone = [each for each in before if each not in after]
-    come = [each for each in after if each not in before]
+    gone = [item for item in before if item not in after]
+    come = [item for item in after if item not in before]
     if removed:
         return [{**entry, "before": gone, "after": []}] if gone else []
     return [{**entry, "before": [], "after": come}] if come else []
 
 
 def _state(changes: Iterable[Mapping[str, Any]], *, after: str) -> bool:
-    return any((each["target"], each["field"], each["after"]) == ("application", "state", after) for each in changes)
+    return any(
+        (change["target"], change["field"], change["after"]) == ("application", "state", after) for change in changes
+    )
 
 
 def consent(entries_of: Iterable[Mapping[str, Any]], side: str) -> Json:
     """The options of ``graph_permission_grant`` that name the permissions of one side of the entries."""
     named: Json = {"permissions": [], "delegated_permissions": []}
-    for each in entries_of:
-        named[each["field"]] += list(each[side] or ())
+    for entry in entries_of:
+        named[entry["field"]] += list(entry[side] or ())
     return {name: values or None for name, values in named.items()}
 
 
 def refusals(results: Iterable[Mapping[str, Any]]) -> list[Json]:
     """What the steps did not undo."""
-    return [dict(each) for result in results for each in result.get("refused") or ()]
+    return [dict(refusal) for result in results for refusal in result.get("refused") or ()]
 
 
 def sentence(refused: Sequence[Mapping[str, Any]]) -> str:
     """What was left alone, and why, for people; all of it stands in the result."""
     told = []
-    for each in refused[:_MOST_TOLD]:
-        name = f"{each['target']}.{each['field']}"
-        if each["reason"] == "it was changed since":
-            told.append(f"{name} (the run left {each['expected']!r}, now it is {each['found']!r})")
+    for refusal in refused[:_MOST_TOLD]:
+        name = f"{refusal['target']}.{refusal['field']}"
+        if refusal["reason"] == "it was changed since":
+            told.append(f"{name} (the run left {refusal['expected']!r}, now it is {refusal['found']!r})")
         else:
-            told.append(f"{name} ({each['reason']})")
+            told.append(f"{name} ({refusal['reason']})")
     if len(refused) > _MOST_TOLD:
         told.append(f"and {len(refused) - _MOST_TOLD} more")
     return "; ".join(told)

@@ -102,15 +102,15 @@ def of_result(
     return standing(application.get("certificates") or (), identity.label, overlap_days(variables), now, removed)
 
 
-def with_standing(variables: Mapping[str, Any], found: Mapping[str, Any], *, check_mode: bool) -> Mapping[str, Any]:
+def with_standing(variables: Mapping[str, Any], result: Mapping[str, Any], *, check_mode: bool) -> Mapping[str, Any]:
     """A result with where the rotation stands, for people and programs; what needs somebody is a warning."""
-    removed = [] if check_mode else found.get("removed_certificates") or []
-    stands = of_result(variables, found, removed)
+    removed = [] if check_mode else result.get("removed_certificates") or []
+    stands = of_result(variables, result, removed)
     if stands is None:
-        return found
+        return result
     told = {"warnings" if stands.is_alarm else "notes": [stands.sentence()]} if stands.sentence() else {}
-    added = {name: [*(found.get(name) or ()), *value] for name, value in told.items()}
-    return {**found, "rotation": stands.as_dict(), **added}
+    added = {name: [*(result.get(name) or ()), *value] for name, value in told.items()}
+    return {**result, "rotation": stands.as_dict(), **added}
 
 
 def standing(
@@ -126,23 +126,26 @@ def standing(
     :param label: of this PBX in the names of certificates (``ownership.label_of``).
     :param removed: ``removed_certificates`` of a run that has verified the sign-in afterwards.
     """
-    new = [each for each in certificates if each.get("desired")]
-    since = [begun for each in new for begun in [_since(each)] if begun is not None]
+    new = [certificate for certificate in certificates if certificate.get("desired")]
+    since = [begun for certificate in new for begun in [_since(certificate)] if begun is not None]
     if not new or not since:
         return None
-    labels = {ownership.entry_owner({"displayName": each.get("display_name")}) for each in certificates}
+    labels = {ownership.entry_owner({"displayName": certificate.get("display_name")}) for certificate in certificates}
     own = {label} if labels - {None, "", label} else {label, ""}
     old = [
-        each
-        for each in certificates
-        if not each.get("desired")
-        and ownership.entry_owner({"displayName": each.get("display_name")}) in own
-        and not _ended(each, now)
+        certificate
+        for certificate in certificates
+        if not certificate.get("desired")
+        and ownership.entry_owner({"displayName": certificate.get("display_name")}) in own
+        and not _ended(certificate, now)
     ]
-    retired = tuple(str(each.get("thumbprint")) for each in removed)
-    names = (tuple(str(each["thumbprint"]) for each in new), tuple(str(each["thumbprint"]) for each in old))
+    retired = tuple(str(certificate.get("thumbprint")) for certificate in removed)
+    names = (
+        tuple(str(certificate["thumbprint"]) for certificate in new),
+        tuple(str(certificate["thumbprint"]) for certificate in old),
+    )
     begun, ends = max(since).date(), (max(since) + dt.timedelta(days=overlap_days)).date()
-    put_back = [each for each in old if (_since(each) or now) > max(since)]
+    put_back = [certificate for certificate in old if (_since(certificate) or now) > max(since)]
     if not old:
         state = RETIRED if retired else SWITCHED
     elif put_back:

@@ -98,15 +98,15 @@ class Runner:
         known = {name: entry["result"] for name, entry in kept.items()}
         work = Work(self._host, variables, run_task, self._check_mode, known, self._neighbors)
         taken = Taken()
-        wanted = [name for name in names if name not in STEPS or STEPS[name].wanted(work)]
+        enabled = [name for name in names if name not in STEPS or STEPS[name].enabled(work)]
         afresh = (
-            frozenset(wanted) if all(STEPS[name].kind == CHECK for name in wanted if name in STEPS) else frozenset()
+            frozenset(enabled) if all(STEPS[name].kind == CHECK for name in enabled if name in STEPS) else frozenset()
         )
-        for step in in_order(wanted):
+        for step in in_order(enabled):
             if not step.when(work):
                 continue
             reusable = kept.get(step.name) if step.kind == CHECK and step.name not in afresh else None
-            if reusable and not reusable["fresh"] and step.name in wanted:
+            if reusable and not reusable["fresh"] and step.name in enabled:
                 reusable = None
             result, digest = self._result(step, work, reusable, taken)
             taken[step.name] = work.results[step.name] = result
@@ -133,8 +133,8 @@ class Runner:
         return result, digest
 
     def _load(self) -> Kept:
-        found: Kept = (self._store.get(_KIND, self._key) if self._store else None) or {}
-        return dict(found)
+        kept: Kept = (self._store.get(_KIND, self._key) if self._store else None) or {}
+        return dict(kept)
 
     def _save(self, kept: Kept) -> None:
         if self._store is None:

@@ -45,8 +45,8 @@ class SharedTask:
                     self._work(host, batch, work)
         entry = self._entry(host) or {}
         self._put(host, {})
-        found: Result | None = entry.get("result")
-        return found
+        result: Result | None = entry.get("result")
+        return result
 
     def _work(self, host: str, batch: Iterable[str], work: WorkOnAll) -> None:
         hosts = [host] + [other for other in batch if other != host and self._entry(other) is None]

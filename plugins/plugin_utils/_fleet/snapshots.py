@@ -57,11 +57,11 @@ def directory_of(variables: Mapping[str, Any]) -> str:
 def run_id(store: RunStore) -> str:
     """The id of this run, the same for all of its hosts and tasks; those of later runs are greater."""
     with store.lock(_KIND, ""):
-        found = store.get(_KIND, "")
-        if found is None:
-            found = _new_id(dt.datetime.now(dt.timezone.utc))
-            store.put(_KIND, "", found)
-    return str(found)
+        run = store.get(_KIND, "")
+        if run is None:
+            run = _new_id(dt.datetime.now(dt.timezone.utc))
+            store.put(_KIND, "", run)
+    return str(run)
 
 
 def _new_id(now: dt.datetime) -> str:
@@ -181,16 +181,16 @@ class Snapshots:
             with os.fdopen(descriptor, "rb") as stream:
                 _check_owner(os.fstat(stream.fileno()), path)
                 content = stream.read(_MOST_BYTES + 1)
-            found = json.loads(content) if len(content) <= _MOST_BYTES else None
+            snapshot = json.loads(content) if len(content) <= _MOST_BYTES else None
         except FileNotFoundError:
             raise
         except (OSError, ValueError, RecursionError) as error:
             raise BadInput(
                 _reason(error) if isinstance(error, OSError) else "it is not JSON", tried=_TRIED_READ, target=path
             ) from None
-        if not isinstance(found, dict):
+        if not isinstance(snapshot, dict):
             raise BadInput("it is no snapshot", tried=_TRIED_READ, target=path)
-        return found
+        return snapshot
 
     def _point_to(self, run: str) -> None:
         """``latest`` is a link to the directory of the run; it is exchanged, never absent."""
@@ -260,8 +260,8 @@ def _replace(path: str, content: bytes) -> None:
         raise
 
 
-def _check_owner(found: os.stat_result, path: str, tried: str = _TRIED_READ, remedy: str = owners.REMEDY) -> None:
-    if owners.others_can_write(found):
+def _check_owner(status: os.stat_result, path: str, tried: str = _TRIED_READ, remedy: str = owners.REMEDY) -> None:
+    if owners.others_can_write(status):
         raise BadInput(
             "others can write it, so that what is in it is not believed", tried=tried, target=path, remedy=remedy
         )

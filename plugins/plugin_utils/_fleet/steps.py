@@ -70,10 +70,10 @@ _OFFBOARD_REMEDY = (
 
 def application_id(work: Work) -> str:
     """The application of this PBX as far as this run knows: the one just written, else the one the PBX points to."""
-    found = work.result("application").get("app_id")
+    app_id = work.result("application").get("app_id")
     for step in ("settings", "pbx"):
-        found = found or (work.result(step).get("status") or {}).get("application_id")
-    return str(found or "")
+        app_id = app_id or (work.result(step).get("status") or {}).get("application_id")
+    return str(app_id or "")
 
 
 def redirect_uri(work: Work) -> str:
@@ -93,16 +93,16 @@ def _pbx(work: Work) -> dict[str, Any]:
     return arguments
 
 
-def _known_of(work: Work, found: Result) -> Result:
+def _known_of(work: Work, result: Result) -> Result:
     """In check mode nothing is tried, so what this PBX has refused in an earlier rollout is told."""
-    found = moves.stays(work, found)
-    if work.check_mode and not found.get("failed"):
-        return license_step.recalled(found, _address(work))
-    return found
+    result = moves.stays(work, result)
+    if work.check_mode and not result.get("failed"):
+        return license_step.recalled(result, _address(work))
+    return result
 
 
-def _tried(work: Work, found: Result) -> Result:
-    return license_step.judged(found, work.result("pbx"), _address(work))
+def _tried(work: Work, result: Result) -> Result:
+    return license_step.judged(result, work.result("pbx"), _address(work))
 
 
 def _address(work: Work) -> str:
@@ -120,10 +120,10 @@ def _application(work: Work) -> dict[str, Any]:
     return arguments
 
 
-def _found(_work: Work, found: Result) -> Result:
+def _candidate(_work: Work, result: Result) -> Result:
     """What a check of the application has found. The step that writes says everything else again."""
     told = ("failed", "msg", "error", "exception", "changed", "app_id", "adopted", "adoption", "unknown_credentials")
-    return {name: found[name] for name in told if name in found}
+    return {name: result[name] for name in told if name in result}
 
 
 def _writes(work: Work) -> bool:
@@ -209,35 +209,35 @@ def _retire(work: Work) -> dict[str, Any]:
     return arguments
 
 
-def _retired(work: Work, found: Result) -> Result:
+def _retired(work: Work, result: Result) -> Result:
     """A PBX that cannot sign in any more without what was retired gets it back, and the step fails."""
-    if work.check_mode or not usable(found):
-        return rotation.with_standing(work.variables, found, check_mode=work.check_mode)
+    if work.check_mode or not usable(result):
+        return rotation.with_standing(work.variables, result, check_mode=work.check_mode)
     arguments = arguments_of.pbx_connection(work.variables)
     arguments["wait_timeout"] = work.variables.get("tcx_console_wait_timeout")
     health = work.run_task(tcx_m365_settings.CAPABILITY, arguments)
     if health.get("failed"):
-        return put_back(work.run_task, found, health, _application(work))
-    return rotation.with_standing(work.variables, found, check_mode=work.check_mode)
+        return put_back(work.run_task, result, health, _application(work))
+    return rotation.with_standing(work.variables, result, check_mode=work.check_mode)
 
 
-def _configured(work: Work, found: Result) -> Result:
+def _configured(work: Work, result: Result) -> Result:
     """The same for what an exclusive list of certificates has taken away from a PBX."""
-    found = advice.careful(work, found)
+    result = advice.careful(work, result)
     application = work.result("application")
-    unhealthy = (found.get("error") or {}).get("kind") == "unhealthy"
+    unhealthy = (result.get("error") or {}).get("kind") == "unhealthy"
     if work.check_mode or not unhealthy:
-        return found
+        return result
     if not usable(application):
         # A run that was killed may have removed them, and had no time to find out that the PBX needs them.
-        lost = KEY_UNKNOWN in str(found.get("msg"))
+        lost = KEY_UNKNOWN in str(result.get("msg"))
         removed = interrupted_removal(work, str(application.get("app_id") or "")) if lost else []
         back = {"removed_certificates": removed}
-        return put_back(work.run_task, back, found, _application(work)) if usable(back) else found
-    return put_back(work.run_task, {**application, "changes": [], "diff": None}, found, _application(work))
+        return put_back(work.run_task, back, result, _application(work)) if usable(back) else result
+    return put_back(work.run_task, {**application, "changes": [], "diff": None}, result, _application(work))
 
 
-def _confirmed(work: Work, _found: Result) -> Result:
+def _confirmed(work: Work, _result: Result) -> Result:
     if work.is_set("offboard_confirm"):
         return {"changed": False, "confirmed": True}
     return failure(BadInput(_OFFBOARD_UNCONFIRMED, remedy=_OFFBOARD_REMEDY))
@@ -276,21 +276,21 @@ def _delete(work: Work) -> dict[str, Any]:
     return arguments
 
 
-def _deletable(work: Work, found: Result) -> Result:
+def _deletable(work: Work, result: Result) -> Result:
     """A right that is missing is told while the PBX is still linked."""
-    missing = found.get("missing_rights")
+    missing = result.get("missing_rights")
     if work.check_mode or not missing:
-        return found
+        return result
     return failure(MissingRight.of(list(missing), "delete the application", linked_id(work)))
 
 
-def _gone(work: Work, found: Result) -> Result:
+def _gone(work: Work, result: Result) -> Result:
     """With what goes, or has gone, in a sentence."""
-    goes = found.get("goes") or {}
-    if found.get("failed") or not goes:
-        return found
+    goes = result.get("goes") or {}
+    if result.get("failed") or not goes:
+        return result
     parts = [
-        f"{title} {', '.join(str(each) for each in goes[name])}"
+        f"{title} {', '.join(str(item) for item in goes[name])}"
         for name, title in (
             ("certificates", "certificates"),
             ("redirect_uris", "redirect URIs"),
@@ -303,7 +303,7 @@ def _gone(work: Work, found: Result) -> Result:
     restorable = goes.get("application") and not work.is_set("offboard_purge")
     back = " For 30 days it can be restored: by a rollout, or by tcx.m365.rollback." if restorable else ""
     note = f"{what} {ended}{', with ' + '; '.join(parts) if parts else ''}.{back}"
-    return {**found, "notes": [*(found.get("notes") or ()), note[:1].upper() + note[1:]]}
+    return {**result, "notes": [*(result.get("notes") or ()), note[:1].upper() + note[1:]]}
 
 
 def _registered(work: Work) -> dict[str, Any]:
@@ -316,7 +316,7 @@ def _is_registered(work: Work) -> bool:
     return bool(work.result("registered").get("applications"))
 
 
-def _exported(work: Work, _found: Result) -> Result:
+def _exported(work: Work, _result: Result) -> Result:
     return captured.write(
         work.host, work.variables, work.result("linked"), work.result("registered"), work.result("granted")
     )
@@ -352,7 +352,7 @@ _STEPS = (
         needs=("pbx", "preflight"),
         when=lambda work: _writes(work) and manages(work),
         forced_check=True,
-        finish=_found,
+        finish=_candidate,
     ),
     Step(
         "grantable",
@@ -362,7 +362,7 @@ _STEPS = (
         needs=("candidate",),
         when=_is_held,
         forced_check=True,
-        finish=_found,
+        finish=_candidate,
     ),
     Step(
         "license",
@@ -379,7 +379,7 @@ _STEPS = (
         _application,
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight", "candidate", "grantable", "license"),
-        wanted=manages,
+        enabled=manages,
         keeps=("app_id", "admin_consent_url", "removed_certificates", "unknown_credentials"),
     ),
     Step(
@@ -388,7 +388,7 @@ _STEPS = (
         _grant,
         graph_permission_grant.CAPABILITY,
         needs=("pbx", "preflight"),
-        wanted=lambda work: manages(work) and work.is_set("entra_app_manage_grants", default=True),
+        enabled=lambda work: manages(work) and work.is_set("entra_app_manage_grants", default=True),
         keeps=("admin_consent_url",),
     ),
     Step(
@@ -406,7 +406,7 @@ _STEPS = (
         _retire,
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight"),
-        wanted=manages,
+        enabled=manages,
         finish=_retired,
     ),
     Step(
@@ -415,7 +415,7 @@ _STEPS = (
         _sign_in,
         sso_probe.CAPABILITY,
         needs=("pbx",),
-        wanted=lambda work: work.is_set("sso_verify_enabled", default=True),
+        enabled=lambda work: work.is_set("sso_verify_enabled", default=True),
         when=_probed,
         finish=advice.careful,
     ),
@@ -424,8 +424,8 @@ _STEPS = (
         VERIFY,
         lambda work: arguments_of.directory_arguments(work.variables),
         graph_user_info.CAPABILITY,
-        wanted=_people_compared,
-        finish=lambda work, found: directory_result(found, strict=_strict(work)),
+        enabled=_people_compared,
+        finish=lambda work, result: directory_result(result, strict=_strict(work)),
     ),
     Step(
         "people",
@@ -433,9 +433,9 @@ _STEPS = (
         _people,
         tcx_m365_settings_info.CAPABILITY,
         needs=("directory",),
-        wanted=_people_compared,
+        enabled=_people_compared,
         when=lambda work: "users" in work.result("directory"),
-        finish=lambda work, found: people_result(found, strict=_strict(work)),
+        finish=lambda work, result: people_result(result, strict=_strict(work)),
     ),
     Step("linked", CHECK, _linked, tcx_m365_settings_info.CAPABILITY, finish=moves.stays),
     Step(
@@ -462,7 +462,7 @@ _STEPS = (
         _delete,
         azure_app_registration.CAPABILITY,
         needs=("confirmed", "linked", "deletable"),
-        wanted=manages,
+        enabled=manages,
         finish=_gone,
     ),
     Step(

@@ -31,13 +31,13 @@ _ENDPOINTS = {"tcx_url": "3CX", "entra_graph_endpoint": "Graph", "entra_authorit
 
 def versions() -> dict[str, str]:
     """What runs here. None of it tells whose machine it is."""
-    found = {
+    runtime = {
         "tcx.m365": collection_version(),
         "ansible-core": str(ansible_version),
         "python": sys.version.split()[0],
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
-    return {**found, **{package: _version_of(package) for package in _PACKAGES}}
+    return {**runtime, **{package: _version_of(package) for package in _PACKAGES}}
 
 
 def _version_of(package: str) -> str:
@@ -52,11 +52,11 @@ def mask_of(hosts: Mapping[str, Mapping[str, Any]]) -> Mask:
 
     :param hosts: the variables of each, as they are meant.
     """
-    found: dict[str, list[str]] = {HOST: list(hosts), "value": []}
+    values: dict[str, list[str]] = {HOST: list(hosts), "value": []}
     for variables in hosts.values():
-        found["value"] += list(_texts(list(variables.values())))
-        found["value"] += [name for each in _ENDPOINTS for name in [_host_of(variables.get(each))] if name]
-    return Mask(found)
+        values["value"] += list(_texts(list(variables.values())))
+        values["value"] += [name for option in _ENDPOINTS for name in [_host_of(variables.get(option))] if name]
+    return Mask(values)
 
 
 def entry(result: Mapping[str, Any], trace: Sequence[str], variables: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
@@ -70,18 +70,18 @@ def entry(result: Mapping[str, Any], trace: Sequence[str], variables: Mapping[st
     return {
         "pbx": mask.text(str(result["host"])),
         "verdict": result["verdict"],
-        "version": _said(result.get("version"), mask),
-        "edition": _said(result.get("edition"), mask),
-        "reasons": [mask.text(str(each)) for each in result.get("reasons") or ()],
-        "attention": [mask.text(str(each)) for each in result.get("attention") or ()],
-        "changes": [f"{each['target']}.{each['field']}" for each in result.get("changes") or ()],
-        "controls": {str(each["id"]): str(each["result"]) for each in result.get("controls") or ()},
+        "version": _release_text(result.get("version"), mask),
+        "edition": _release_text(result.get("edition"), mask),
+        "reasons": [mask.text(str(reason)) for reason in result.get("reasons") or ()],
+        "attention": [mask.text(str(sentence)) for sentence in result.get("attention") or ()],
+        "changes": [f"{change['target']}.{change['field']}" for change in result.get("changes") or ()],
+        "controls": {str(control["id"]): str(control["result"]) for control in result.get("controls") or ()},
         # Which variables are set decides what happens; what they are set to is nobody's business.
-        "variables": sorted({_named(name, mask) for name, value in variables.items() if _is_given(name, value)}),
+        "variables": sorted({_named(name, mask) for name, value in variables.items() if _is_stated(name, value)}),
         "unknown_variables": [
-            _named(str(each.get("variable")), mask) for each in result.get("unknown_variables") or ()
+            _named(str(unknown.get("variable")), mask) for unknown in result.get("unknown_variables") or ()
         ],
-        "requests": [each for each in requests if each],
+        "requests": [request for request in requests if request],
     }
 
 
@@ -94,22 +94,22 @@ def as_markdown(content: Mapping[str, Any]) -> str:
     """The bundle as it is pasted into an issue."""
     lines = ["## Versions", ""]
     lines += [f"- {name}: {value}" for name, value in {**content["versions"], **content["run"]}.items()]
-    for each in content["pbxs"]:
-        lines += ["", f"## {each['pbx'].strip('<>')}: {each['verdict']}", ""]
-        lines += [f"- release {each['version'] or 'unknown'}, edition {each['edition'] or 'unknown'}"]
-        lines += [f"- {_inline(sentence)}" for sentence in (*each["reasons"], *each["attention"])]
-        lines += [f"- would change: {', '.join(each['changes'])}"] if each["changes"] else []
-        lines += [f"- controls: {', '.join(f'{name} {found}' for name, found in each['controls'].items())}"]
-        lines += [f"- variables: {', '.join(each['variables'])}", "", "```text"]
-        lines += [_request_line(request) for request in each["requests"]] or ["nothing was asked"]
+    for pbx in content["pbxs"]:
+        lines += ["", f"## {pbx['pbx'].strip('<>')}: {pbx['verdict']}", ""]
+        lines += [f"- release {pbx['version'] or 'unknown'}, edition {pbx['edition'] or 'unknown'}"]
+        lines += [f"- {_inline(sentence)}" for sentence in (*pbx["reasons"], *pbx["attention"])]
+        lines += [f"- would change: {', '.join(pbx['changes'])}"] if pbx["changes"] else []
+        lines += [f"- controls: {', '.join(f'{name} {verdict}' for name, verdict in pbx['controls'].items())}"]
+        lines += [f"- variables: {', '.join(pbx['variables'])}", "", "```text"]
+        lines += [_request_line(request) for request in pbx["requests"]] or ["nothing was asked"]
         lines += ["```"]
     return "\n".join(lines) + "\n"
 
 
 def _request_line(request: Mapping[str, Any]) -> str:
     query = "?" + "&".join(request["parameters"]) if request.get("parameters") else ""
-    found = f"{request['service']:5} {request['method']:6} {request['path']}{query} -> {request['status']}"
-    return f"{found} in {request['seconds']:.2f} s {request.get('request_id', '')}".rstrip()
+    line = f"{request['service']:5} {request['method']:6} {request['path']}{query} -> {request['status']}"
+    return f"{line} in {request['seconds']:.2f} s {request.get('request_id', '')}".rstrip()
 
 
 def _inline(text: str) -> str:
@@ -117,11 +117,11 @@ def _inline(text: str) -> str:
     return " ".join(text.replace("`", "'").replace("<", "‹").replace(">", "›").split())
 
 
-def _is_given(name: str, value: Any) -> bool:
+def _is_stated(name: str, value: Any) -> bool:
     return not name.startswith("ansible_") and value != role_defaults().get(name)
 
 
-def _said(value: Any, mask: Mask) -> str:
+def _release_text(value: Any, mask: Mask) -> str:
     """A release or an edition: a PBX says whatever it likes. A release has the form of an address."""
     text = str(value or "")
     return text if _RELEASE.fullmatch(text) else _inline(mask.text(text))[:_LONGEST]

@@ -85,9 +85,9 @@ def sweep(
         yield host, crashed("the process that worked on this PBX was terminated unexpectedly")
 
 
-def crashed(said: str) -> dict[str, Any]:
+def crashed(reason: str) -> dict[str, Any]:
     """What stands for the result of a host whose work broke in a way nobody foresaw; with ``late`` where it was given up."""
-    return {"crashed": said}
+    return {"crashed": reason}
 
 
 def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) -> Generator[_Event, None, None]:
@@ -119,7 +119,8 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
             checked = time.monotonic()
             if _lifeline.abandoned():
                 return
-            for pipe in [each for each, last in heard.items() if time.monotonic() - last > SILENCE_S]:
+            silent = [pipe for pipe, last in heard.items() if time.monotonic() - last > SILENCE_S]
+            for pipe in silent:
                 del heard[pipe]
                 workers[pipe].kill()
     finally:
@@ -189,7 +190,7 @@ class _Crew:
         with self._lock:
             late = [watch for watch in self._watches.values() if watch.overdue]
             for watch in late:
-                watch.given_up = True
+                watch.abandoned = True
                 del self._watches[watch.host]
         for watch in late:
             if not watch.relieved:
@@ -200,7 +201,7 @@ class _Crew:
         """Let other threads go on in the place of those that wait: for replication, a throttled tenant, a slow PBX."""
         with self._lock:
             now = time.monotonic()
-            slow = [each for each in self._watches.values() if not each.relieved and now - each.since > SLOW_S]
+            slow = [watch for watch in self._watches.values() if not watch.relieved and now - watch.since > SLOW_S]
             relieved = slow[: min(self._spare, len(self._waiting))]
             for watch in relieved:
                 watch.relieved = True
@@ -213,7 +214,7 @@ class _Crew:
         with self._lock:
             self._waiting.clear()
             for watch in self._watches.values():
-                watch.given_up = True
+                watch.abandoned = True
 
     def _start(self) -> None:
         threading.Thread(target=self._run, daemon=True, name="tcx.m365 sweep").start()
@@ -228,7 +229,7 @@ class _Crew:
             with outcome:
                 outcome.result = self._work(watch.host, functools.partial(self._say, watch))
             with self._lock:
-                if watch.given_up:
+                if watch.abandoned:
                     return
                 self._watches.pop(watch.host, None)
                 self._spare += watch.relieved
@@ -245,7 +246,7 @@ class _Crew:
             return watch
 
     def _say(self, watch: Watch, kind: str, content: str) -> None:
-        if not watch.given_up:
+        if not watch.abandoned:
             self._events.put((watch.host, kind, content))
 
 

@@ -68,12 +68,12 @@ class Results:
         key = _key(text, variables)
         if key is None:
             return evaluate()
-        found = self._known.get(key, _MISSING)
-        if found is _MISSING:
-            found = evaluate()
-            if len(self._known) < _MOST and _is_plain(found):
-                self._known[key] = found
-        return found
+        value = self._known.get(key, _MISSING)
+        if value is _MISSING:
+            value = evaluate()
+            if len(self._known) < _MOST and _is_plain(value):
+                self._known[key] = value
+        return value
 
 
 def _key(text: str, variables: Mapping[str, Any]) -> Key | None:
@@ -99,15 +99,15 @@ def _names(text: str) -> tuple[str, ...] | None:
         tree = jinja2.Environment(autoescape=True).parse(text)  # only looked at, never rendered
     except jinja2.TemplateError:
         return None
-    found = set()
+    names = set()
     for node in tree.find_all(nodes.Node):
         if not isinstance(node, _NODES):
             return None
         if isinstance(node, (nodes.Filter, nodes.Test)) and node.name not in _FILTERS | _TESTS:
             return None
         if isinstance(node, nodes.Name):
-            found.add(node.name)
-    return tuple(sorted(found))
+            names.add(node.name)
+    return tuple(sorted(names))
 
 
 def _is_plain(value: Any) -> bool:

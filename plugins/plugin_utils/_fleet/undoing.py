@@ -28,7 +28,7 @@ KEEP, ROLLBACK = "keep", "rollback"
 _OF_A_ROLLOUT = frozenset(OPERATIONS["rollout"])
 
 
-def is_wanted(variables: Mapping[str, Any], result: Mapping[str, Any], names: Iterable[str]) -> bool:
+def applies(variables: Mapping[str, Any], result: Mapping[str, Any], names: Iterable[str]) -> bool:
     """Whether a PBX on which a task failed is set back: ``on_failure: rollback``, in a rollout or a role of it.
 
     :param names: the steps of the task. What goes on where it was interrupted (a rotation, an offboarding) is not undone.
@@ -70,14 +70,14 @@ def with_undone(result: Json, undone: Mapping[str, Any]) -> Json:
     restored = not undone.get("failed")
     count = len(undone.get("changes") or ())
     if restored:
-        said = f"What this run had changed on this PBX was undone ({count} changes)."
+        sentence = f"What this run had changed on this PBX was undone ({count} changes)."
     else:
         same = undone.get("msg") == result.get("msg")
         why = ", for the same reason" if same else f" as a whole: {_reason(undone)}"
-        said = f"What this run had changed on this PBX was not undone{why}.{_later(result)}"
+        sentence = f"What this run had changed on this PBX was not undone{why}.{_later(result)}"
     told = {"restored": restored, "changes": list(undone.get("changes") or ())}
     told["refused"] = list(undone.get("refused") or ())
-    return {**result, "rollback": told, "msg": f"{result.get('msg', '')} {said}".strip()}
+    return {**result, "rollback": told, "msg": f"{result.get('msg', '')} {sentence}".strip()}
 
 
 def _reason(undone: Mapping[str, Any]) -> str:

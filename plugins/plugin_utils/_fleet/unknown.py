@@ -94,7 +94,7 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
     # Of this host alone: "hostvars" and "vars" template what they hold when they are read, and hold the whole fleet.
     own = {name: value for name, value in variables.items() if name not in _OF_EVERYBODY}
     templates = "\n".join(_templates(own))
-    found = []
+    unread = []
     for name in sorted(suspects):
         if re.search(rf"\b{re.escape(name)}\b", templates):
             continue
@@ -102,8 +102,8 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
         if near and not name.startswith(FAMILIES) and not _differs_by_a_slip(name, near):
             continue
         if near or name.startswith(FAMILIES):
-            found.append(Unknown(host, name, near))
-    return found
+            unread.append(Unknown(host, name, near))
+    return unread
 
 
 def _differs_by_a_slip(name: str, near: str) -> bool:
@@ -121,31 +121,31 @@ def warn_once(results: Mapping[str, Mapping[str, Any]], store: RunStore, warn: C
 
     :param results: by host, each with ``unknown_variables``.
     """
-    found = [
+    unread = [
         Unknown.of(host, entry) for host, result in results.items() for entry in result.get("unknown_variables") or ()
     ]
-    for sentence in warnings(_not_yet_said(found, store)):
+    for sentence in warnings(_not_warned_of(unread, store)):
         warn(sentence)
 
 
-def _not_yet_said(unknown: Iterable[Unknown], store: RunStore) -> list[Unknown]:
-    found = []
-    for each in unknown:
-        key = f"{each.host}|{each.name}"
+def _not_warned_of(unknown: Iterable[Unknown], store: RunStore) -> list[Unknown]:
+    fresh = []
+    for variable in unknown:
+        key = f"{variable.host}|{variable.name}"
         with store.lock(_KIND, key):
             if store.get(_KIND, key) is None:
                 store.put(_KIND, key, True)
-                found.append(each)
-    return found
+                fresh.append(variable)
+    return fresh
 
 
 def warnings(unknown: Iterable[Unknown]) -> list[str]:
     """One sentence for each name, with the hosts that have it."""
     hosts: dict[str, list[str]] = {}
     near: dict[str, str] = {}
-    for each in unknown:
-        hosts.setdefault(each.name, []).append(each.host)
-        near[each.name] = each.nearest
+    for variable in unknown:
+        hosts.setdefault(variable.name, []).append(variable.host)
+        near[variable.name] = variable.nearest
     sentences = []
     for name, having in sorted(hosts.items()):
         shown = ", ".join(sorted(having)[:MOST_HOSTS])
@@ -159,27 +159,27 @@ def warnings(unknown: Iterable[Unknown]) -> list[str]:
 def common_families() -> tuple[str, ...]:
     """Beginnings of the other variables that a playbook or a step reads. Others use them as well, so that a name is spoken of
     only where one of ours is near."""
-    found = {name.partition("_")[0] + "_" for name in families.variables() if "_" in name}
+    prefixes = {name.partition("_")[0] + "_" for name in families.variables() if "_" in name}
     for path in _texts("playbooks"):
-        found.update(_READ_BY_A_PLAYBOOK.findall(path.read_text(encoding="utf-8")))
+        prefixes.update(_READ_BY_A_PLAYBOOK.findall(path.read_text(encoding="utf-8")))
     for path in sorted((_ROOT / "plugins" / "lookup").glob("*.py")):
-        found.update(_READ_BY_A_LOOKUP.findall(path.read_text(encoding="utf-8")))
-    return tuple(sorted(each for each in found if not each.startswith(("ansible_", *FAMILIES))))
+        prefixes.update(_READ_BY_A_LOOKUP.findall(path.read_text(encoding="utf-8")))
+    return tuple(sorted(prefix for prefix in prefixes if not prefix.startswith(("ansible_", *FAMILIES))))
 
 
 @functools.lru_cache(maxsize=1)
 def known_names() -> frozenset[str]:
     """Every name of our families that a table, a playbook, a role or a plugin reads or sets."""
-    found = set(families.variables())
+    names = set(families.variables())
     name = rf"(?:{'|'.join((*FAMILIES, *common_families()))})[a-z0-9_]*"
     in_yaml = re.compile(rf"\b{name}\b")
     in_python = re.compile(rf"""["']({name})["']""")
     for path in (*_texts("playbooks"), *_texts("roles")):
-        found.update(in_yaml.findall(path.read_text(encoding="utf-8")))
+        names.update(in_yaml.findall(path.read_text(encoding="utf-8")))
     for folder in ("action", "plugin_utils", "callback", "lookup"):
         for path in sorted((_ROOT / "plugins" / folder).rglob("*.py")):
-            found.update(in_python.findall(path.read_text(encoding="utf-8")))
-    return frozenset(name for name in found if not name.endswith("_"))
+            names.update(in_python.findall(path.read_text(encoding="utf-8")))
+    return frozenset(name for name in names if not name.endswith("_"))
 
 
 def _texts(folder: str) -> list[Path]:

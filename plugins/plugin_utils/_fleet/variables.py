@@ -99,13 +99,13 @@ class Variables(dict[str, Any]):
 
     def unknown_entries(self) -> list[dict[str, str]]:
         """The variables that nothing reads, as they stand in results and reports."""
-        return [each.as_dict() for each in self.unknown]
+        return [variable.as_dict() for variable in self.unknown]
 
     def check(self) -> None:
         """Raise :class:`BadInput` with everything that is wrong, before anything is sent."""
         problems = list(self.problems)
         if self.unknown and self.get("unknown_variables") == "fail":
-            problems += [each.sentence for each in self.unknown]
+            problems += [variable.sentence for variable in self.unknown]
         if problems:
             raise BadInput("; ".join(problems), tried=READ_VARIABLES, target=self.host)
 
@@ -134,7 +134,7 @@ class Variables(dict[str, Any]):
 
 
 def read_variables(
-    given: Mapping[str, Any],
+    values: Mapping[str, Any],
     *,
     host: str = "",
     resolve: ResolveTenant | None = None,
@@ -142,21 +142,21 @@ def read_variables(
 ) -> Variables:
     """The variables as they are meant, above the defaults of the roles.
 
-    :param given: templated values by name; an ``AnsibleError`` where the template failed. :class:`Variables` stay as
+    :param values: templated values by name; an ``AnsibleError`` where the template failed. :class:`Variables` stay as
         they are.
     :param defaults: instead of those of the roles.
     """
-    if isinstance(given, Variables):
-        return given
-    found = Variables(role_defaults() if defaults is None else defaults, host=host, resolve=resolve)
+    if isinstance(values, Variables):
+        return values
+    variables = Variables(role_defaults() if defaults is None else defaults, host=host, resolve=resolve)
     known = families.variables()
-    for name, value in given.items():
+    for name, value in values.items():
         if _is_empty(value):
             continue
-        read = value if isinstance(value, AnsibleError) or name not in known else _read(found, name, value)
+        read = value if isinstance(value, AnsibleError) or name not in known else _read(variables, name, value)
         if read is not None:
-            found[name] = read
-    return found
+            variables[name] = read
+    return variables
 
 
 def is_true(value: Any) -> bool:
@@ -229,32 +229,32 @@ class HostVariables:
         with self._lock:
             known = self._raw(host)
             extra = _core_compat.extra_variables(self._hostvars) if without_extra else {}
-            wanted = [name for name in names if name in known and name not in extra]
-            return read_variables(self._given(known, wanted), host=host, resolve=resolve_tenant, defaults={})
+            stated = [name for name in names if name in known and name not in extra]
+            return read_variables(self._templated(known, stated), host=host, resolve=resolve_tenant, defaults={})
 
     def all_of_play(self) -> list[str]:
         """Every host that the pattern of the play names, whatever ``--limit`` leaves of them."""
         return _core_compat.hosts_of_play(self._task, self._hostvars)
 
     def _raw(self, host: str) -> dict[str, Any]:
-        found = _core_compat.variables_of_host(self._task, self._hostvars, host)
-        if found is not None:
-            return found
+        raw = _core_compat.variables_of_host(self._task, self._hostvars, host)
+        if raw is not None:
+            return raw
         own = self._task_vars.get("inventory_hostname") == host
         return dict(self._task_vars if own else self._hostvars[host])
 
-    def _given(self, known: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    def _templated(self, known: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
         known["hostvars"] = self._hostvars
         templar = Templar(loader=self._loader, variables=known)
         return {name: templated(templar, known[name], known, self._results) for name in names}
 
     def _read(self, host: str, known: dict[str, Any]) -> Variables:
         ours = [name for name in known if name.startswith(PREFIXES) or name in _STEERING]
-        found = read_variables(self._given(known, ours), host=host, resolve=resolve_tenant)
-        found.setdefault("entra_app_unique_name", f"3cx-{host}")
-        if found.get("unknown_variables") != "ignore":
-            found.unknown = unknown_variables(host, known)
-        return found
+        variables = read_variables(self._templated(known, ours), host=host, resolve=resolve_tenant)
+        variables.setdefault("entra_app_unique_name", f"3cx-{host}")
+        if variables.get("unknown_variables") != "ignore":
+            variables.unknown = unknown_variables(host, known)
+        return variables
 
 
 def templated(templar: Templar, value: Any, known: Mapping[str, Any], results: Results | None = None) -> Any:
@@ -266,16 +266,16 @@ def templated(templar: Templar, value: Any, known: Mapping[str, Any], results: R
     omitted = known.get("omit")
     try:
         if not isinstance(value, str):
-            found = plain(templar.template(value))
+            result = plain(templar.template(value))
         elif has_template(value):
-            found = (results or Results()).of(value, known, lambda: plain(templar.template(value)))
+            result = (results or Results()).of(value, known, lambda: plain(templar.template(value)))
         else:
-            found = plain(value)
+            result = plain(value)
     except _core_compat.OMITTED:
         return None
     except AnsibleError as error:
         return error
-    return None if omitted is not None and found == omitted else found
+    return None if omitted is not None and result == omitted else result
 
 
 def identity_of(task: Any) -> str:
@@ -286,9 +286,9 @@ def identity_of(task: Any) -> str:
 def resolve_tenant(variables: Variables, domain: str) -> str:
     """The id of the tenant that has this domain, asked once in a run for each authority and domain."""
     spec = _entra_connection.ARGUMENT_SPEC
-    given = {name: variables.get(families.ENTRA + name) for name in spec if name != "tenant_id"}
+    values = {name: variables.get(families.ENTRA + name) for name in spec if name != "tenant_id"}
     names = {name: families.ENTRA + name for name in spec}
-    read = read_arguments(spec, given, constraints={}, files=(), names=names)
+    read = read_arguments(spec, values, constraints={}, files=(), names=names)
     context = Context(
         deadline=Deadline(float(read.parameters["deadline"])), store=RunStore(constants.DEFAULT_LOCAL_TMP)
     )
@@ -299,15 +299,15 @@ def resolve_tenant(variables: Variables, domain: str) -> str:
         raise
 
 
-def _read(found: Variables, name: str, value: Any) -> Any:
+def _read(variables: Variables, name: str, value: Any) -> Any:
     """The normalized value; ``None`` where it says nothing, or is a problem, which is then kept."""
     known = families.variables()[name]
     reading = Reading((known.option,) if known.whole else ())
     read = reading.value(known.spec, value, known.option)
-    found.problems += [rendered(problem, {known.option: name}) for problem in reading.problems]
+    variables.problems += [rendered(problem, {known.option: name}) for problem in reading.problems]
     if read is not None and not reading.problems:
-        found.problems += _problems_of_id(known.option, name, str(read))
-        found.problems += _problems_of_names(name, read)
+        variables.problems += _problems_of_id(known.option, name, str(read))
+        variables.problems += _problems_of_names(name, read)
     return None if read in ({}, []) else read
 
 
@@ -315,8 +315,8 @@ def _problems_of_names(name: str, read: Any) -> list[str]:
     """A name that cannot be one would be passed over, and the PBX that has it refused without a word of it."""
     if name != "tcx_fqdn" or not isinstance(read, list):
         return []
-    strange = [str(each) for each in read if not authorities("", [str(each)])]
-    return [f"{name} {each!r} is no host name; give pbx.example.com or pbx.example.com:5001" for each in strange]
+    strange = [str(fqdn) for fqdn in read if not authorities("", [str(fqdn)])]
+    return [f"{name} {fqdn!r} is no host name; give pbx.example.com or pbx.example.com:5001" for fqdn in strange]
 
 
 def _problems_of_id(option: str, name: str, value: str) -> list[str]:
@@ -340,14 +340,14 @@ _VAULT = re.compile(r"vault secret|vault password|decrypt", re.IGNORECASE)
 
 def _unreadable(name: str, error: AnsibleError) -> BadInput:
     """The error for a variable that cannot be templated; of one that is encrypted, Ansible says it in five ways."""
-    said = " ".join(str(each) for each in (error, error.__cause__ or "", getattr(error, "orig_exc", "") or ""))
-    if not _VAULT.search(said):
+    message = " ".join(str(text) for text in (error, error.__cause__ or "", getattr(error, "orig_exc", "") or ""))
+    if not _VAULT.search(message):
         return BadInput(
             f"the variable {name} cannot be read: {_first_line(error)}",
             tried=_TRIED,
             remedy="Give it a value in the inventory.",
         )
-    missing = "no vault secrets found" in said.lower()
+    missing = "no vault secrets found" in message.lower()
     why = "no vault password was given" if missing else "none of the vault passwords that were given opens it"
     return BadInput(
         f"the variable {name} is encrypted by Ansible Vault, and {why}",
@@ -359,5 +359,5 @@ def _unreadable(name: str, error: AnsibleError) -> BadInput:
 def _first_line(error: AnsibleError) -> str:
     line = str(error).split("\n", 1)[0].rstrip(".")
     # Releases before 2.19 say the cause and repeat it as their own message.
-    said, _dot, again = line.partition(". ")
-    return said if again == said else line
+    message, _dot, again = line.partition(". ")
+    return message if again == message else line

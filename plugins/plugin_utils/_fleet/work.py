@@ -66,7 +66,7 @@ class Step:
     :param kind: ``check``, ``write`` or ``verify``.
     :param arguments: what the capability is asked; of a step without a capability, what its result rests on.
     :param needs: the steps that must have been taken before; they are taken by themselves.
-    :param wanted: whether the variables of this PBX ask for the step; judged before anything is taken.
+    :param enabled: whether the variables of this PBX ask for the step; judged before anything is taken.
     :param when: whether it applies to this PBX, after what earlier steps have found.
     :param forced_check: the capability runs in check mode, whatever the mode of the run.
     :param finish: makes the step's result of the capability's.
@@ -78,7 +78,7 @@ class Step:
     arguments: Callable[[Work], dict[str, Any]]
     capability: Capability | None = None
     needs: tuple[str, ...] = ()
-    wanted: Callable[[Work], bool] = lambda _work: True
+    enabled: Callable[[Work], bool] = lambda _work: True
     when: Callable[[Work], bool] = lambda _work: True
     forced_check: bool = False
     finish: Callable[[Work, Result], Result] | None = None
@@ -86,10 +86,10 @@ class Step:
 
     def take(self, work: Work, arguments: Mapping[str, Any]) -> Result:
         """The result of the step, with the arguments that :attr:`arguments` gave."""
-        found: Result = {}
+        result: Result = {}
         if self.capability is not None:
             if self.forced_check:
-                found = work.run_task(self.capability, arguments, check=True)
+                result = work.run_task(self.capability, arguments, check=True)
             else:
-                found = work.run_task(self.capability, arguments)
-        return self.finish(work, found) if self.finish is not None else found
+                result = work.run_task(self.capability, arguments)
+        return self.finish(work, result) if self.finish is not None else result

@@ -72,7 +72,7 @@ def read(text: str, source: str, *, delimiter: str = "", header_row: int = 1) ->
     stated = _SEPARATOR_LINE.match(text)
     if stated:
         text, delimiter, skipped = text[stated.end() :], delimiter or stated[1], 1
-    delimiter = delimiter or _found_delimiter(text, header_row)
+    delimiter = delimiter or _detected_delimiter(text, header_row)
     if len(delimiter) != 1:
         raise BadList(f"delimiter {shown(delimiter)} is not one character")
     rows = _rows(text, source, delimiter, skipped)
@@ -149,7 +149,7 @@ def _in_words(error: csv.Error, delimiter: str) -> str:
     return message
 
 
-def _found_delimiter(text: str, header_row: int) -> str:
+def _detected_delimiter(text: str, header_row: int) -> str:
     """The separator that makes most columns of the header."""
     lines = text.splitlines()[: header_row + 20]
     best, most = ",", 0

@@ -40,7 +40,7 @@ _TEXTS = ("tenant_id", "name", "state", "app_id", "consent_url", "reason")
 def tenants_of_hosts(tenants: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
     """One row for each tenant and application of the automation, what has to be done first; see compliance.schema.json.
 
-    :param found: a row for each PBX, with its name in `hosts`. Of a PBX that was not reached, the tenant was not asked; what
+    :param tenants: a row for each PBX, with its name in `hosts`. Of a PBX that was not reached, the tenant was not asked; what
         another PBX of the tenant has found out then counts.
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
