@@ -105,6 +105,7 @@ class Task:
     :param warn: shows a warning to the operator.
     :param notice: shows a sentence while the task is running, before a wait.
     :param trace: shows a line at the highest verbosity.
+    :param names: by which names the operator knows the options; warnings are shown with them.
     """
 
     def __init__(
@@ -116,8 +117,10 @@ class Task:
         warn: Callable[[str], None],
         notice: Callable[[str], None],
         trace: Callable[[str], None],
+        names: Names = MappingProxyType({}),
     ) -> None:
         self.params = dict(params)
+        self.names = names
         self.check_mode = check_mode
         # Shown at -vvv with the other options of the task, but for the password in it.
         self.secrets: set[str] = _proxy.secrets(self.params.get("proxy") or "")
@@ -130,7 +133,7 @@ class Task:
         self.context = Context(
             deadline=Deadline(float(self.params.get("deadline") or DEFAULT_DEADLINE_S), notice=shown),
             store=store,
-            warn=lambda text: warn(visible(text)),
+            warn=lambda text: warn(visible(rendered(text, names))),
             notice=shown,
             trace=lambda text: trace(visible_lines(text)),
             hide=self.secrets.add,
@@ -238,9 +241,10 @@ def run_as_module(capability: Capability) -> None:
         module.params,
         check_mode=module.check_mode,
         store=RunStore(None),
-        warn=lambda text: module.warn(rendered(text, module.option_names)),
+        warn=module.warn,
         notice=module.debug,
         trace=module.debug,
+        names=module.option_names,
     )
     task.context.run_program = functools.partial(_run_command, module)
     try:

@@ -17,7 +17,7 @@ from typing import Any, Callable
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import secrets_in
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible_data
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
@@ -76,9 +76,10 @@ def run_capability(
         read.parameters,
         check_mode=check_mode,
         store=store,
-        warn=lambda text: warn(rendered(text, names)),
+        warn=warn,
         notice=notice,
         trace=trace,
+        names=names,
     )
     task.context.run_program = run_program
     task.context.provisional = provisional

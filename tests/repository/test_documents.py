@@ -115,6 +115,8 @@ def test_a_symptom_is_what_we_say(said: str) -> None:
         return
     sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "plugins").rglob("*.py")))
     joined = re.sub(r'"\s*\n\s*f?"', "", sources)
+    # Of a PBX: its options are the variables without their prefix.
+    joined = re.sub(r"O\(([\w.]+)\)", r"tcx_\1", joined) + joined
     assert said.removeprefix("AADSTS").lower() in joined.lower()
 
 

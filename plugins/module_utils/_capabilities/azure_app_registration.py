@@ -21,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 )
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import Trust
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     adoption,
@@ -290,19 +291,19 @@ def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: Grap
     kept = key_plan.kept_for_now(desired, entries, client.now())
     if kept:
         task.context.warn(
-            f"certificates_exclusive keeps {', '.join(kept)} for now: none of the desired certificates was registered before "
+            f"O(certificates_exclusive) keeps {', '.join(kept)} for now: none of the desired certificates was registered before "
             "this run, so one of the others may be what the PBX signs in with. Run again once it signs in with a desired one, "
             "or set O(force): true."
         )
     for thumbprint in key_plan.duplicates(entries):
         task.context.warn(
-            f"the certificate {thumbprint} is registered more than once; certificates_prune_duplicates: true removes the others"
+            f"the certificate {thumbprint} is registered more than once; O(certificates_prune_duplicates): true removes the others"
         )
     now = client.now()
     for each in application_view.certificate_list(final.application, now):
         if each["days_left"] is not None and each["days_left"] < 0:
             task.context.warn(
-                f"the certificate {each['thumbprint']} expired on {each['not_after']}; certificates_prune_expired: true removes it"
+                f"the certificate {each['thumbprint']} expired on {each['not_after']}; O(certificates_prune_expired): true removes it"
             )
 
 
@@ -354,13 +355,13 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
     overlap = params["certificates_rotate_overlap_days"]
     if overlap is not None and overlap < 1:
         raise BadInput(
-            "certificates_rotate_overlap_days must be 1 or more",
+            "O(certificates_rotate_overlap_days) must be 1 or more",
             remedy="A certificate is added in one run and the older one removed in a later one.",
         )
     redirect_uris.check({each.option: params[each.option] for each in URI_LISTS})
     for option in ("home_page_url", "logout_url"):
         if params[option] and urlsplit(params[option]).scheme not in ("http", "https"):
-            raise BadInput(f"{option} {params[option]!r} is not an address")
+            raise BadInput(f"{marked(option)} {params[option]!r} is not an address")
     given = params["certificates"]
     return Desired(
         key=key,

@@ -59,7 +59,7 @@ def run(task: Task) -> Outcome:
         findings = _judge(task, work, now)
         if task.params["thorough"]:
             findings += _judge_thoroughly(task, work, now)
-    findings = preflight.in_order(findings)
+    findings = [each.rendered(task.names) for each in preflight.in_order(findings)]
     notes = [each.as_note() for each in findings if each.level == preflight.WARNING]
     for note in notes:
         task.context.warn(note)
@@ -91,6 +91,7 @@ def _reading(task: Task) -> Task:
         warn=task.context.warn,
         notice=task.context.notice,
         trace=task.context.trace,
+        names=task.names,
     )
     reading.context, reading.secrets = task.context, task.secrets
     return reading

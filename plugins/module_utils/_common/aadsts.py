@@ -85,23 +85,23 @@ _UNKNOWN_APPLICATION = Meaning(
     "application_not_found",
     "{application} is not registered in {tenant}: compare the application ID and the tenant ID.",
     passes=True,
-    caller="Check client_id and tenant_id. In a customer's tenant the automation's application needs admin consent first: let an "
+    caller="Check O(client_id) and O(tenant_id). In a customer's tenant the automation's application needs admin consent first: let an "
     "administrator of {tenant} open {url}",
 )
 _TENANT = Meaning(
     "tenant_not_found",
     "Compare the tenant ID with the Overview page of the Microsoft Entra admin center.",
-    caller="Check tenant_id, and that cloud is the one that the tenant belongs to.",
+    caller="Check O(tenant_id), and that O(cloud) is the one that the tenant belongs to.",
 )
 _CLOUD = Meaning(
     "another_cloud",
     "Compare the tenant ID: {tenant} belongs to another cloud than the one that was asked.",
-    caller="The tenant belongs to another cloud: set cloud.",
+    caller="The tenant belongs to another cloud: set O(cloud).",
 )
 _AMBIGUOUS = Meaning(
     "ambiguous_application",
     "The request names two applications: compare the application ID with the application that has the credential.",
-    caller="The request names two applications: check that client_id is the application that the credential belongs to.",
+    caller="The request names two applications: check that O(client_id) is the application that the credential belongs to.",
 )
 _POLICY = Meaning(
     "blocked_by_policy",
@@ -128,7 +128,7 @@ _SECRET = Meaning(
     "The credential of the PBX was refused: run the Microsoft 365 wizard of its console again, or upload its public_key.pem to "
     "{application} where it has one (a PBX upgraded from 3CX V18).",
     passes=True,
-    caller="Give the value of the client secret, not its ID, and check that it belongs to this client_id.",
+    caller="Give the value of the client secret, not its ID, and check that it belongs to this O(client_id).",
 )
 _CERTIFICATE = Meaning(
     "certificate_mismatch",
@@ -167,7 +167,7 @@ TABLE: Mapping[str, Meaning] = {
         "resource_not_found",
         "Microsoft Graph is not known in {tenant}: check the tenant ID.",
         passes=True,
-        caller="The tenant does not know this Graph address: check cloud and graph_endpoint.",
+        caller="The tenant does not know this Graph address: check O(cloud) and O(graph_endpoint).",
     ),
     # consent
     "65001": _CONSENT,
@@ -189,7 +189,7 @@ TABLE: Mapping[str, Meaning] = {
         "{application} got no credential: run the Microsoft 365 wizard of the PBX's console again, or upload its public_key.pem "
         "where it has one (a PBX upgraded from 3CX V18).",
         passes=True,
-        caller="Give client_secret, certificate_path or federated_token_file.",
+        caller="Give O(client_secret), O(certificate_path) or O(federated_token_file).",
     ),
     "7000222": Meaning(
         "credential_expired",

@@ -222,7 +222,7 @@ class Finder:
             application = _or_none(found["app_id"])
             if named is not None and (application is None or named["id"] != application["id"]):
                 raise Conflict(
-                    f"unique_name {self.key.unique_name} belongs to the application {named.get('appId')}",
+                    f"O(unique_name) {self.key.unique_name} belongs to the application {named.get('appId')}",
                     tried="find the application",
                     target=self.key.app_id,
                     remedy="Give one of the two keys, or the pair that belongs together.",

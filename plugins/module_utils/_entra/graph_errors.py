@@ -34,7 +34,7 @@ _REMEDIES = {
     "CredentialInvalidLifetimeAsPerAppPolicy": "The tenant's app management policy limits the lifetime of certificates; "
     "use one with a shorter lifetime, or exempt this application from the policy.",
     "CredentialTypeNotAllowedAsPerAppPolicy": "The tenant's app management policy forbids this kind of credential.",
-    "KeyCredentialsInvalidEndDate": "One of the application's certificates has expired; set certificates_prune_expired: true.",
+    "KeyCredentialsInvalidEndDate": "One of the application's certificates has expired; set O(certificates_prune_expired): true.",
     "KeyCredentialsInvalidStartDate": "Check the clock of this machine and the dates of the certificate.",
     "InvalidAppIdInPath": "Check the application id.",
 }

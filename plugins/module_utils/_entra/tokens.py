@@ -174,7 +174,7 @@ class Tokens:
         ends = (jwt.claims(value) or {}).get("exp")
         if isinstance(ends, (int, float)) and ends <= time.time():
             raise BadCredential(
-                f"access_token expired {time.time() - ends:.0f} s ago", remedy="Obtain a new one and run again."
+                f"O(access_token) expired {time.time() - ends:.0f} s ago", remedy="Obtain a new one and run again."
             )
         return _token(value, float(ends) if isinstance(ends, (int, float)) else time.time() + 3600)
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, marked, rendered
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unlicensed
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health as pbx_health
@@ -46,9 +47,7 @@ SMALL_ROLES = frozenset(("group_owners", "managers", "group_admins", "receptioni
 """Roles of a department (observed names); they see no setting of the system (observed: 403 on every listing)."""
 
 
-REFUSED_REMEDY = (
-    "Leave these options off for this PBX, or upgrade its license; running the rollout again does not help before that."
-)
+REFUSED_REMEDY = "Leave these settings off for this PBX, or upgrade its license; running the rollout again does not help before that."
 """Both ways out."""
 
 
@@ -68,6 +67,10 @@ class Finding:
 
     def as_dict(self) -> dict[str, str]:
         return {"topic": self.topic, "level": self.level, "said": self.said, "remedy": self.remedy}
+
+    def rendered(self, names: Names) -> Finding:
+        """The same with the options as the operator knows them."""
+        return replace(self, said=rendered(self.said, names), remedy=rendered(self.remedy, names))
 
     def as_note(self) -> str:
         """One line for the operator."""
@@ -149,7 +152,7 @@ def needs(options: Iterable[str]) -> str:
     found = []
     for option in options:
         edition = BY_OPTION[option].edition
-        found.append(f"{option} needs {edition.label}" if edition is not None else option)
+        found.append(f"{marked(option)} needs {edition.label}" if edition is not None else marked(option))
     return "; ".join(found)
 
 
@@ -166,7 +169,7 @@ def judge_edition(facts: Facts, wanted: Mapping[str, Any], current: Mapping[str,
         f"is to be switched on: {needs(options)}"
     )
     remedy = (
-        "If the license is smaller, leave these options off for this PBX, or upgrade the license; running the rollout again "
+        "If the license is smaller, leave these settings off for this PBX, or upgrade the license; running the rollout again "
         "does not help. From 20.0.10 on, this is known beforehand."
     )
     return [Finding(LICENSE, WARNING, said, remedy)]
@@ -333,7 +336,7 @@ def judge_limit(state: Mapping[str, Any], coming: int | None) -> list[Finding]:
     if not coming or users is None or not limit or users + coming <= limit:
         return []
     said = f"the license is for {limit} users, the PBX has {users}, and {coming} more would come from Microsoft 365"
-    return [Finding(LICENSE, WARNING, said, "Upgrade the license, or narrow user_sync.scope.")]
+    return [Finding(LICENSE, WARNING, said, "Upgrade the license, or narrow O(user_sync.scope).")]
 
 
 def judge_addresses(duplicates: Iterable[Mapping[str, Any]], *, wanted: bool) -> list[Finding]:
@@ -406,7 +409,7 @@ def _first_free(numbers: Numbers) -> str:
 
 
 def _more_numbers(numbers: Numbers) -> str:
-    other = "a lower user_sync.starting_extension" if numbers.start else "longer extension numbers"
+    other = "a lower O(user_sync.starting_extension)" if numbers.start else "longer extension numbers"
     return f"Free some numbers, or use {other}."
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, Unlicensed, Unsupported
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION, FLAG, Property
@@ -43,11 +44,11 @@ def check(wanted: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
     if unpaid:
         said = f"the license of this PBX is {facts.license.label}, and {_all_of(unpaid)}"
         also = f"; besides, it runs {facts.version}, and {_all_of(lacking)}" if lacking else ""
-        error = Unlicensed(said + also, remedy="Upgrade the license, or leave these options off for this PBX.")
+        error = Unlicensed(said + also, remedy="Upgrade the license, or leave these settings off for this PBX.")
     elif lacking:
         error = Unsupported(
             f"this PBX runs {facts.version}, and {_all_of(lacking)}",
-            remedy="Update the PBX, or leave these options out for it.",
+            remedy="Update the PBX, or leave these settings out for it.",
         )
     if error is not None:
         raise error.while_trying("prepare the Microsoft 365 settings; nothing was written", url)
@@ -57,10 +58,10 @@ def check(wanted: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
 def _lacking(each: Property, value: Any, release: Release) -> list[str]:
     found = []
     if release < each.since and value:
-        found.append(f"{each.option} needs {each.since}")
+        found.append(f"{marked(each.option)} needs {each.since}")
     first = each.values_since.get(value) if isinstance(value, str) else None
     if first is not None and release < first:
-        found.append(f"{each.option}: {value} needs {first}")
+        found.append(f"{marked(each.option)}: {value} needs {first}")
     return found
 
 
@@ -69,10 +70,10 @@ def _unpaid(each: Property, value: Any, facts: Facts) -> list[str]:
     if each.edition is None or edition is None or not value:
         return []
     if edition < each.edition:
-        return [f"{each.option} needs {each.edition.label}"]
+        return [f"{marked(each.option)} needs {each.edition.label}"]
     calls = facts.license.simultaneous_calls
     if each.option == "teams.enabled" and each.kind == FLAG and calls is not None and calls < TEAMS_LEAST_CALLS:
-        return [f"{each.option} needs {TEAMS_LEAST_CALLS} simultaneous calls (this one has {calls})"]
+        return [f"{marked(each.option)} needs {TEAMS_LEAST_CALLS} simultaneous calls (this one has {calls})"]
     return []
 
 

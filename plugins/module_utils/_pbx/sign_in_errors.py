@@ -31,14 +31,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SE
 
 LICENSE_REMEDY = (
     "XAPI for service principals needs an Enterprise license of 8 simultaneous calls or more; without it give an "
-    "administrator's username and password instead of client_id and client_secret."
+    "administrator's O(username) and O(password) instead of O(client_id) and O(client_secret)."
 )
 CLIENT_REMEDY = (
-    "Compare client_id and client_secret with Admin Console > Integrations > API; a secret is shown only once, when it is "
-    "made. It was tried once and will not be tried again in this run, because 3CX blocks addresses after a few failures."
+    "Compare O(client_id) and O(client_secret) with Admin Console > Integrations > API; a secret is shown only once, when it "
+    "is made. It was tried once and will not be tried again in this run, because 3CX blocks addresses after a few failures."
 )
 LOGIN_REMEDY = (
-    "Check username and password at the PBX's login page. They were tried once and will not be tried again in this run, "
+    "Check O(username) and O(password) at the PBX's login page. They were tried once and will not be tried again in this run, "
     "because 3CX blocks addresses after a few failures."
 )
 UNEXPECTED_REMEDY = (
@@ -50,7 +50,7 @@ BLOCKED_REMEDY = (
     "(only listed addresses may administer); then run again."
 )
 CAPTCHA_REMEDY = (
-    "A scripted login cannot solve a reCAPTCHA: use a service principal (client_id, client_secret), or switch reCAPTCHA off "
+    "A scripted login cannot solve a reCAPTCHA: use a service principal (O(client_id), O(client_secret)), or switch reCAPTCHA off "
     "in Admin Console > Integrations > Google."
 )
 
@@ -84,7 +84,9 @@ def refused_client(reply: Reply) -> M365Error:
     if reply.status == 403:
         return Blocked(f"this address may not sign in ({said})", remedy=BLOCKED_REMEDY, **details)
     if reply.status in (400, 401):
-        return BadCredential(f"client_id and client_secret were refused ({said})", remedy=CLIENT_REMEDY, **details)
+        return BadCredential(
+            f"O(client_id) and O(client_secret) were refused ({said})", remedy=CLIENT_REMEDY, **details
+        )
     return _not_judged(said, details)
 
 

@@ -126,7 +126,7 @@ def check_mapping(xapi: Xapi) -> None:
             service="3CX",
             tried=tried,
             target=xapi.connection.url,
-            remedy="Run the script mapusers.ps1 in the tenant (option teams.scripts_dir saves it).",
+            remedy="Run the script mapusers.ps1 in the tenant (O(teams.scripts_dir) saves it).",
         )
 
 

@@ -25,6 +25,7 @@ from ansible_collections.tcx.m365.plugins.module_utils import _stores
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Unlicensed
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import REFUSED_REMEDY, needs
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import SOURCES
 
 Result = Mapping[str, Any]
 
@@ -73,7 +74,7 @@ def judged(result: Result, pbx: Result, url: str) -> Result:
     accepted = {change.get("field") for change in result.get("changes") or ()}
     refused = [option for option in pbx["gated"] if option not in accepted]
     remember(url, pbx, refused)
-    told = failure(_unlicensed(pbx, refused, url, error))
+    told = failure(_unlicensed(pbx, refused, url, error), SOURCES["tcx_preflight"].variables())
     return {**told, **{name: result[name] for name in ("changed", "changes", "diff") if name in result}}
 
 
@@ -81,7 +82,8 @@ def recalled(pbx: Result, url: str) -> Result:
     """The result of the check of a PBX in check mode: a failure where it would refuse again what it has refused before."""
     known = refused_by(url, pbx)
     refused = [option for option in pbx.get("gated") or () if option in known]
-    return failure(_unlicensed(pbx, refused, url, {"code": REFUSED_CODE})) if refused else pbx
+    told = _unlicensed(pbx, refused, url, {"code": REFUSED_CODE})
+    return failure(told, SOURCES["tcx_preflight"].variables()) if refused else pbx
 
 
 def _unlicensed(pbx: Result, refused: list[str], url: str, error: Mapping[str, Any]) -> Unlicensed:

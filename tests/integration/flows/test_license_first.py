@@ -51,7 +51,7 @@ def test_a_check_remembers_the_refusal_and_does_not_advise_the_rollout(munich: F
         verdict = found["error"]["kind"] if isinstance(found, dict) else found.verdict
         remedy = found["error"]["remedy"] if isinstance(found, dict) else " ".join(found.remedies)
         assert verdict == "unlicensed"
-        assert "Leave these options off" in remedy
+        assert "Leave these settings off" in remedy
         assert "upgrade" in remedy
 
 

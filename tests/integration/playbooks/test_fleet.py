@@ -68,7 +68,7 @@ def test_each_failure_is_explained_in_a_sentence_and_stops_nobody_else(demo: Con
     assert "username and password were refused" in done.sentence("fabrikam-nantes")
     assert "login page" in done.sentence("fabrikam-nantes")
     unlicensed = done.sentence("northwind-hotline")
-    assert "contact_sync.enabled needs Professional" in unlicensed
+    assert "tcx_console_contact_sync.enabled needs Professional" in unlicensed
     assert "nothing was written" in unlicensed
 
 

@@ -205,7 +205,7 @@ def test_what_an_unknown_edition_may_lack_is_told(
     found = preflight.judge_edition(facts, wanted, current)
     assert levels(found) == expected
     for each in found:
-        assert "contact_sync.enabled needs Professional" in each.as_note()
+        assert "O(contact_sync.enabled) needs Professional" in each.as_note()
         assert "3CXPSSTD" in each.as_note()
         assert "does not help" in each.as_note()
 
