@@ -168,7 +168,7 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
     result.version, result.edition = rng.choice(_VERSIONS), rng.choice(_EDITIONS)
     result.certificates = _certificates(rng, number)
     result.status = {
-        "ok": verdict == "compliant",
+        "ok": verdict in ("compliant", "unlicensed"),
         "application_id": result.application_id,
         "subscription": "active",
         "message": "",
@@ -184,11 +184,10 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
     elif verdict == "unlicensed":
         result.edition = "Standard"
         result.reasons = [
-            "Contact sync is wanted, but the license of the PBX is Standard; it needs Professional or Enterprise."
+            "Could not prepare the Microsoft 365 settings; nothing was written "
+            f"({result.url}): the license of this PBX is Standard, and tcx_console_contact_sync.enabled needs Professional."
         ]
-        result.remedies = [
-            "Upgrade the license of the PBX, or set contact_sync.enabled to false for it in the inventory."
-        ]
+        result.remedies = ["Upgrade the license, or leave these settings off for this PBX."]
     elif verdict == "broken":
         result.status["message"] = "AADSTS7000112: Application is disabled."
         result.reasons = [f"3CX reports: {result.status['message']}"]
@@ -209,7 +208,9 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
 def _evidence(rng: random.Random, number: int, result: HostResult) -> None:
     """What an auditor asks for: who may do what, with which keys, and how each control came out."""
     result.tenant_name = f"{result.host.split('-')[0].capitalize()} {result.host.split('-')[1].capitalize()} Ltd"
-    result.granted_permissions = ["User.Read.All", *(["Calendars.Read"] if number % 3 else [])]
+    found = {change["field"]: (change["before"], change["after"]) for change in result.changes}
+    usual = ["User.Read.All", *(["Calendars.Read"] if number % 3 else [])]
+    result.granted_permissions, permissions = found.get("permissions", (usual, usual))
     result.consents = [
         {"permission": name, "kind": "application", "granted_on": "2026-03-02T09:30:00Z", "user": None}
         for name in result.granted_permissions
@@ -223,16 +224,23 @@ def _evidence(rng: random.Random, number: int, result: HostResult) -> None:
     if number % 40 == 24:
         secret = {"kind": "secret", "name": "migration script", "expires": "2027-06-30T00:00:00Z", "owner": "foreign"}
         result.credentials.append(secret)
-    signs_in = result.verdict not in ("broken", "drifted")
+    result.redirect_uris, uris = found.get("redirect_uris", (result.redirect_uris, result.redirect_uris))
+    sign_in, works = found.get("sign_in.enabled", (True, True)), result.status["ok"]
     result.controls = [
-        _control("redirect_uri", "Redirect URI of the PBX", result.redirect_uris, result.redirect_uris, True),
-        _control("consent", "Granted permissions", result.granted_permissions, result.granted_permissions, True),
-        _control("sign_in", "Sign-in with Microsoft", True, signs_in, signs_in),
+        _control("application.redirect_uris", "Redirect URIs of type Web", uris, result.redirect_uris),
+        _control(
+            "consent.application_permissions",
+            "Granted application permissions",
+            permissions,
+            result.granted_permissions,
+        ),
+        _control("settings.sign_in.enabled", "Sign-in with Microsoft: enabled", sign_in[1], sign_in[0]),
+        _control("integration.works", "Microsoft 365 works on the PBX", True, works),
     ]
 
 
-def _control(name: str, title: str, desired: Any, found: Any, good: bool) -> dict[str, Any]:
-    result = "pass" if good else "fail"
+def _control(name: str, title: str, desired: Any, found: Any) -> dict[str, Any]:
+    result = "pass" if desired == found else "fail"
     return {"id": name, "title": title, "desired": desired, "found": found, "result": result, "reason": ""}
 
 
@@ -241,24 +249,25 @@ def _drift(number: int, result: HostResult) -> None:
     if number % 2:
         old = callback.replace(":5001", ":443")
         result.changes.append({"target": "application", "field": "redirect_uris", "before": [old], "after": [callback]})
-        result.reasons.append(
-            "The redirect URI of the Entra application is not the one of the PBX, so that nobody can sign in."
-        )
-        result.remedies.append(f"ansible-playbook tcx.m365.rollout --limit {result.host}")
+        result.reasons.append("The application lacks the redirect URI of the PBX, so that nobody can sign in.")
     if number % 3 == 0:
         granted = [name for name in _PERMISSIONS if name != "Contacts.Read"] + ["Mail.ReadWrite"]
         result.changes.append(
             {"target": "grants", "field": "permissions", "before": granted, "after": [*granted, "Contacts.Read"]}
         )
-        result.reasons.append("Consent to Contacts.Read is missing, so that contacts are not synchronized.")
+        result.reasons.append("Consent to Contacts.Read is missing.")
         result.consent = {"missing": ["Contacts.Read"], "unneeded": ["Mail.ReadWrite"]}
-        result.remedies.append("Revoke Mail.ReadWrite by hand, or set exclusive: true for the grants of this PBX.")
     sync = {"enabled": True, "scope": "groups", "photo": True, "groups": ["Phone users"]}
     result.changes.append(
-        {"target": "pbx", "field": "user_sync", "before": {**sync, "photo": False, "groups": []}, "after": sync}
+        {"target": "settings", "field": "user_sync", "before": {**sync, "photo": False, "groups": []}, "after": sync}
     )
-    result.changes.append({"target": "pbx", "field": "sign_in.enabled", "before": False, "after": True})
-    result.reasons.append("User sync and sign-in of the PBX are not set as the inventory wants them.")
+    result.changes.append({"target": "settings", "field": "sign_in.enabled", "before": False, "after": True})
+    result.reasons.append("Signing in with Microsoft is switched off, which differs from the desired value.")
+    result.remedies = [
+        "To make the PBX follow the inventory: ansible-playbook tcx.m365.rollout "
+        f"-i {RUN['inventory'][0]} --limit {result.host}",
+        "If the PBX is right and the inventory is not, correct the inventory instead.",
+    ]
 
 
 def hostile_hosts() -> list[HostResult]:
