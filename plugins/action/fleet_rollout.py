@@ -18,7 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_ar
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
-from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
@@ -26,7 +26,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import C
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, check_limit
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator, tell_way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
@@ -88,6 +88,7 @@ class ActionModule(CollectionAction):
             host_result = self._alone(task_vars, store, variables, names, crossings, _operation(options))
             if _operation(options) == "rollout":
                 self._note_alone(task_vars, options, store, host_result)
+            tell_way_back(store, [host_result], _extra(task_vars), ends=True, once=True)
             warn_once({str(task_vars["inventory_hostname"]): host_result}, store, display.warning)
         return dict(result, **host_result)
 
@@ -112,7 +113,15 @@ class ActionModule(CollectionAction):
             fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
             play_hosts = _play_hosts(task_vars)
             gate = Gate(store, play_hosts) if operation == "rollout" else None
-            yield from self._sweep(hosts, options=options, fleet=fleet, store=store, gate=gate, play_hosts=play_hosts)
+            narrator = Narrator(self._task, hosts, play_hosts, store)
+            results: dict[str, Mapping[str, Any]] = {}
+            for host, host_result in self._sweep(
+                hosts, options=options, fleet=fleet, store=store, gate=gate, narrator=narrator
+            ):
+                results.update({} if host_result is None else {host: host_result})
+                yield host, host_result
+            ends = bool(options["steps"]) or _ends(results, options, narrator, gate)
+            tell_way_back(store, results.values(), _extra(task_vars), ends=ends, once=bool(options["steps"]))
 
         together = SharedTask(store, identity_of(self._task))
         return together.result_of(str(task_vars["inventory_hostname"]), batch, work)
@@ -125,7 +134,7 @@ class ActionModule(CollectionAction):
         fleet: Fleet,
         store: RunStore,
         gate: Gate | None,
-        play_hosts: list[str],
+        narrator: Narrator,
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
         shown = time.monotonic()
         threads, processes = options["concurrency"], options["processes"]
@@ -135,7 +144,6 @@ class ActionModule(CollectionAction):
         outcomes: dict[str, Mapping[str, Any]] = {}
         broken: list[str] = []
         results = sweep(hosts, work, threads=threads, processes=processes, hear=_hear)
-        narrator = Narrator(self._task, hosts, play_hosts, store)
         for done, (host, entry) in enumerate(results, start=1):
             if time.monotonic() - shown > PROGRESS_S:
                 shown = time.monotonic()
@@ -180,20 +188,10 @@ class ActionModule(CollectionAction):
 
         :param reason: why, for those that have not failed.
         """
-        if not hosts:
-            return
-        threads, processes = options["concurrency"], options["processes"]
-        for host, entry in sweep(hosts, fleet.undo, threads=threads, processes=processes, hear=_hear):
-            undone = {"failed": True, "msg": str(entry["crashed"])} if "crashed" in entry else entry.get("result")
-            if undone is not None:
-                result = dict(results[host])
-                rolled_back = undoing.with_undone(
-                    {**result, "failed": True, "msg": result.get("msg") or reason}, undone
-                )
-                display.display(
-                    f"# {host}: {'undone' if rolled_back['rollback']['restored'] else 'NOT undone as a whole'}"
-                )
-                yield host, rolled_back
+        options = {"threads": options["concurrency"], "processes": options["processes"], "hear": _hear}
+        for host, rolled_back in fleet.undone(hosts, results, reason, **options):
+            display.display(f"# {host}: {'undone' if rolled_back['rollback']['restored'] else 'NOT undone as a whole'}")
+            yield host, rolled_back
 
     def _verdict(self, results: Mapping[str, Mapping[str, Any]], options: dict[str, Any], gate: Gate) -> Verdict:
         checks_only = bool(options["preflight_only"])
@@ -221,7 +219,7 @@ class ActionModule(CollectionAction):
             if gate.closed() and options["on_stop"] == undoing.ROLLBACK:
                 display.warning(
                     "The batch is not undone, because its PBXs were worked on one by one. "
-                    f"Undo it with: ansible-playbook tcx.m365.rollback -e snapshot={run_id(store)}"
+                    f"{_way_back.sentence(run_id(store), '', _way_back.Started.of(_extra(task_vars)))}"
                 )
         closed = gate.closed()
         return {"changed": False} if closed is None else {"changed": False, "failed": True, **closed}
@@ -307,6 +305,18 @@ def _max_fail_percentage(task: Any) -> float | None:
     """Ansible's own limit on failures in the play."""
     limit = getattr(_core_compat.play_of(task), "max_fail_percentage", None)
     return float(limit) if isinstance(limit, (int, float)) else None
+
+
+def _ends(
+    results: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any], narrator: Narrator, gate: Gate | None
+) -> bool:
+    """Whether nothing comes after this task: it works on the last batch, or the play ends here."""
+    stopped = gate.stopped() if gate is not None else bool(results) and all(r.get("failed") for r in results.values())
+    return stopped or (narrator.is_last and not options["preflight_only"])
+
+
+def _extra(task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _core_compat.extra_variables(task_vars.get("hostvars"))
 
 
 def _play_hosts(task_vars: Mapping[str, Any]) -> list[str]:

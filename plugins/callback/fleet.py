@@ -45,7 +45,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
-from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _prose
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _prose, _way_back
 
 _DEBUG = ("debug", "ansible.builtin.debug", "ansible.legacy.debug")
 _COLORS = {"+": "COLOR_DIFF_ADD", "-": "COLOR_DIFF_REMOVE", "~": "COLOR_CHANGED"}
@@ -77,9 +77,16 @@ class CallbackModule(Default):
         # A run may look first and write then; what was planned must not be told as done, nor the other way round.
         self._planned, self._done = _prose.Totals(), _prose.Totals()
         self._failures: dict[str, str] = {}
+        self._left: dict[str, Mapping[str, Any]] = {}
+        self._extra: Mapping[str, Any] = {}
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._extra = _core_compat.extra_variables_of_play(play)
+        super().v2_playbook_on_play_start(play)
 
     def v2_runner_on_ok(self, result: Any) -> None:
         content = _core_compat.result_of(result)
+        self._note(_core_compat.host_of_result(result), content)
         if is_fleet_result(content):
             self._show(result, content)
             return
@@ -93,6 +100,7 @@ class CallbackModule(Default):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         content = _core_compat.result_of(result)
         host = _core_compat.host_of_result(result)
+        self._note(host, content)
         if is_fleet_result(content) or content.get("error"):
             self._show(result, dict(content, failed=True))
         else:
@@ -120,7 +128,18 @@ class CallbackModule(Default):
             if planned:
                 self._display.display(totals.plan())
             self._display.display(totals.summary(check_mode=planned))
+        if self._left:
+            kept_in = next(filter(None, map(_way_back.directory, self._left.values())), "")
+            run = str(next(iter(self._left.values()))["snapshot"])
+            self._display.display(_way_back.sentence(run, kept_in, _way_back.Started.of(self._extra)))
         super().v2_playbook_on_stats(stats)
+
+    def _note(self, host: str, content: Mapping[str, Any]) -> None:
+        """Keep what the run has changed on a PBX and not undone, for the end."""
+        if _way_back.is_left(content):
+            self._left[host] = content
+        elif content.get("rollback"):
+            self._left.pop(host, None)
 
     def _show(self, result: Any, content: Mapping[str, Any]) -> None:
         host = _core_compat.host_of_result(result)

@@ -73,6 +73,15 @@ def exchange(seconds: float, silence: float, most: int) -> Iterator[None]:
         _current.end = None
 
 
+def check_in_time() -> None:
+    """Before a request is sent on a new connection: who looks an address up for long may come when nobody waits any more.
+
+    :raises TooLate: the time of the exchange is over.
+    """
+    if _current.end is not None and _current.end <= time.monotonic():
+        raise TooLate
+
+
 class Timed(io.RawIOBase):
     """The stream of a socket, bound to the exchange of the thread that reads it.
 

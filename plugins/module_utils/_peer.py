@@ -15,7 +15,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._limits import timed_response
+from ansible_collections.tcx.m365.plugins.module_utils._limits import check_in_time, timed_response
 
 
 class Peers:
@@ -37,10 +37,17 @@ class Peers:
 
         def connect(self: Any) -> None:
             connection.connect(self)
+            check_in_time()
             peers._note(self)
 
+        plain = classes["http"].ConnectionCls
+
+        def connect_plainly(self: Any) -> None:
+            plain.connect(self)
+            check_in_time()
+
         manager.pool_classes_by_scheme = {
-            "http": _pool_of(classes["http"], {}),
+            "http": _pool_of(classes["http"], {"connect": connect_plainly}),
             "https": _pool_of(classes["https"], {"connect": connect}),
         }
         return manager

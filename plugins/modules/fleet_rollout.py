@@ -220,6 +220,11 @@ rollback:
     restored:
       description: Whether the PBX and its tenant are as they were before the run.
       type: bool
+    under_way:
+      description:
+        - Whether a write of the run was under way when the PBX was given up, and was not there when the rest was undone. It may arrive
+          later; C(snapshot) undoes it then.
+      type: bool
     changes:
       description: What was changed to get there.
       type: list

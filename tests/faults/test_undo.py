@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.faults import judge
-from ansible_collections.tcx.m365.tests.faults.ground import TARGET, Ground, ground, settle_neighbor
+from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground, settle_neighbor
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 from tcx_lab import ca
 from tcx_lab.graph import seed
@@ -239,3 +240,33 @@ def test_a_directory_that_is_none_is_told_once(made: Ground, tmp_path: Path, ope
     said = judge.failure_of(made.run(operation, offboard_confirm=True, snapshot_dir=str(tmp_path / "file")))
     assert said.count("Could not keep what this run changes") == 1
     assert judge.picture(made) == before
+
+
+def slice_of(
+    made: Ground, tmp_path: Path, *hosts: str, operation: str = "rollout", **variables: Any
+) -> dict[str, Json]:
+    """A run of some hosts that shares the directory of snapshots with others, and nothing else, as a slice does."""
+    run = Run.begin(
+        {"tcx": {"vars": {}, "hosts": made.hosts()}},
+        hosts,
+        tmp_path / uuid.uuid4().hex,
+        snapshot_dir=str(made.directory / "snapshots"),
+        **variables,
+    )
+    return run.operation(operation)
+
+
+def test_latest_is_the_slice_that_wrote_last_and_the_others_are_named(made: Ground, tmp_path: Path) -> None:
+    first = slice_of(made, tmp_path, NEIGHBOR, tcx_console_contact_sync={"enabled": True})[NEIGHBOR]["snapshot"]
+    second = slice_of(made, tmp_path, TARGET)[TARGET]["snapshot"]
+    assert first != second
+    undone = slice_of(made, tmp_path, TARGET, NEIGHBOR, operation="rollback", snapshot="latest")
+    assert linked(made) == ""
+    assert not undone[NEIGHBOR].get("failed")
+    assert undone[NEIGHBOR]["changed"] is False
+    assert undone[NEIGHBOR]["notes"] == [
+        f"the run {second} has changed nothing on this PBX; the last one that has is {first} (rollout)"
+    ]
+    theirs = slice_of(made, tmp_path, TARGET, NEIGHBOR, operation="rollback", snapshot=first)
+    assert theirs[NEIGHBOR]["changed"] is True
+    assert theirs[TARGET]["changed"] is False

@@ -82,11 +82,13 @@ def outputs() -> dict[str, str]:
     """The output of each run, by its name."""
     with tempfile.TemporaryDirectory() as place, Lab.start(FLEET) as lab:
         controller, plain = Controller(lab, Path(place)), Plain(place)
+        inventory = Path(place, "inventory.yml")
+        inventory.write_text(lab.inventory_path.read_text(encoding="utf-8"), encoding="utf-8")
         found = {}
         for name, playbooks, arguments, variables in _runs(lab):
             several = Path(place, "several.yml")
             several.write_text(json.dumps([{"import_playbook": each} for each in playbooks]), encoding="utf-8")
-            outcome = controller.play(str(several), *arguments, variables={**WANTED, **variables})
+            outcome = controller.play(str(several), *arguments, variables={**WANTED, **variables}, inventory=inventory)
             assert outcome.code == 0, outcome.output
             parts = re.split(r"(?m)^(?=PLAY \[)", outcome.output.partition("PLAY RECAP")[0])[1:]
             for playbook, part in zip(playbooks, parts, strict=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,9 +191,24 @@ def test_a_wrong_secret_is_told_and_changes_nothing(site: Site) -> None:
     assert site.lab.control.writes() == []
 
 
+def keep_snapshots(site: Site, directory: Path) -> None:
+    """As ``controller_setup_snapshot_dir`` does, where a directory is exposed to jobs."""
+    for template in ("3CX rollout", "3CX rotate certificate", "3CX rollback"):
+        values = site.store.one("job_template", template).values
+        values["extra_vars"] = json.dumps({**json.loads(values["extra_vars"]), "snapshot_dir": str(directory)})
+
+
+def way_back(result: Result) -> str:
+    """The ID that a job names for whoever wants it undone."""
+    found = re.search(r"Undo this job with the job template of tcx\.m365\.rollback \(snapshot: (\S+)\)", result.output)
+    assert found, result.output
+    return found[1]
+
+
 def test_the_life_of_a_fleet_in_jobs(site: Site, tmp_path: Path) -> None:
     """Each job template in the order of the workflow, with its survey answered and its limits used."""
     report = {"compliance_report_dir": str(tmp_path / "reports")}
+    keep_snapshots(site, tmp_path / "snapshots")
 
     before = site.launch("3CX compliance", answers=report)
     assert before.code != 0, "something differs, and the default of the survey makes that a failed job"
@@ -229,6 +245,11 @@ def test_the_life_of_a_fleet_in_jobs(site: Site, tmp_path: Path) -> None:
     rotated = site.launch("3CX rotate certificate", limit="berlin", answers={"rotate_certificate_overlap_days": 1})
     assert rotated.code == 0, rotated.output
     assert site.reached() == {"berlin"}
+    assert "snapshot" not in rotated.output, "it has changed nothing"
+
+    undone = site.launch("3CX rollback", limit="berlin", answers={"snapshot": way_back(canary)})
+    assert undone.code == 0, undone.output
+    assert site.world.pbxs["berlin"].tenant_id not in json.dumps(site.lab.control.pbx("berlin")["integration"])
 
 
 def test_offboarding_without_a_limit_or_a_yes_reaches_nobody(site: Site) -> None:

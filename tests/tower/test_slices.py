@@ -177,4 +177,8 @@ def test_slices_end_like_the_whole(fleets: tuple[Fleet, Fleet]) -> None:
     assert all(pbx["application"] for pbx in expected["pbxs"].values())
     assert all(grants for grants in expected["grants"].values())
     assert end_state(sliced.world) == expected
+    # The directory of snapshots is the default, which ends with the job: nobody is sent to undo what nothing is left of.
+    said = [next(line for line in result.output.splitlines() if "snapshot" in line) for result in results]
+    assert all("cannot undo this job" in each and "exposed to jobs" in each for each in said), said
+    assert said[0] != said[1], "each slice is a run with an ID of its own"
     assert sliced.again()["compliant"] == len(PLAN.pbxs)

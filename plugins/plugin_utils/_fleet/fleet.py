@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.utils.display import Display
@@ -29,7 +29,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import An
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result, Step
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, is_true, read_variables
 
 TRACE_VERBOSITY = 4
@@ -151,9 +151,24 @@ class Fleet:
             recorder = Recorder(host, known, self._store, self._operation)
             if not recorder.told():
                 return {}
-            return {"result": undoing.undo_run(host, known, self._run_task(say, warnings), recorder)}
+            undone = undoing.undo_run(host, known, self._run_task(say, warnings), recorder)
+            return {"result": {**undone, "under_way": not undone.get("failed") and bool(recorder.told())}}
         except M365Error as error:
             return {"result": failure(error)}
+
+    def undone(
+        self, hosts: Sequence[str], results: Mapping[str, Mapping[str, Any]], reason: str = "", **options: Any
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The results of hosts after what this run has changed on them was undone; none of those that it had not changed.
+
+        :param results: of their tasks; :param reason: why, for those that have not failed.
+        :param options: of the sweep.
+        """
+        for host, entry in sweep(hosts, self.undo, **options) if hosts else ():
+            undone = {"failed": True, "msg": str(entry["crashed"])} if "crashed" in entry else entry.get("result")
+            if undone is not None:
+                result = dict(results[host])
+                yield host, undoing.with_undone({**result, "failed": True, "msg": result.get("msg") or reason}, undone)
 
     def _run_task(self, say: Say, warnings: list[str]) -> AnnouncingTask:
         shared = self._connections.setdefault(os.getpid(), Connections(size=64))

@@ -151,11 +151,17 @@ class Gate:
                 unhealthy_percentage=unhealthy_percentage,
                 fail_percentage=fail_percentage,
             )
+            known["stopped"] = bool(verdict.limit)
             if last:
                 closed = {"msg": verdict.sentence(), **verdict.as_dict()} if verdict.closed else None
                 reached = [*known["reached"], *outcomes]
-                self._store.put(_KIND, "", {"batch": {}, "reached": reached, "closed": closed})
+                known.update(batch={}, reached=reached, closed=closed)
+            self._store.put(_KIND, "", known)
             return verdict
+
+    def stopped(self) -> bool:
+        """Whether the last verdict was that the rollout ends, by whatever limit."""
+        return bool(self._read()["stopped"])
 
     def closed(self) -> dict[str, Any] | None:
         """Why the last batch has ended the rollout; ``None`` where it has not."""
@@ -166,7 +172,7 @@ class Gate:
         return bool(self._read()["batch"])
 
     def _read(self) -> dict[str, Any]:
-        return dict(self._store.get(_KIND, "") or {"batch": {}, "reached": [], "closed": None})
+        return dict(self._store.get(_KIND, "") or {"batch": {}, "reached": [], "closed": None, "stopped": False})
 
 
 def _names(hosts: Sequence[str]) -> str:

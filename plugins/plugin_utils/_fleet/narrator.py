@@ -17,6 +17,8 @@ from typing import Any
 from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils import _way_back
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import run_id
 from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines, is_passed
 
 _FOR_PEOPLE = frozenset(("default", "yaml", "debug", "dense", "awx_display", "unixy"))
@@ -26,6 +28,7 @@ display = Display()
 
 
 _KIND = "narrator"
+_WRITTEN = "narrator_written"
 
 
 class Narrator:
@@ -38,8 +41,8 @@ class Narrator:
         self._check_mode = bool(task.check_mode)
         # With --diff the callback shows the lines of each object itself.
         self._detailed = (self._check_mode or display.verbosity > 0) and not getattr(task, "diff", False)
-        self._listens = constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in _FOR_PEOPLE and bool(hosts)
-        self._last = bool(hosts and play_hosts) and set(play_hosts[-1:]) <= {*hosts, *_failed_before(store)}
+        self._listens = is_heard() and bool(hosts)
+        self.is_last = bool(hosts and play_hosts) and set(play_hosts[-1:]) <= {*hosts, *_failed_before(store)}
         self._size = len(hosts)
         self._store = store
         self._totals = Totals()
@@ -74,8 +77,36 @@ class Narrator:
         if self._check_mode:
             display.display(self._totals.plan())
         display.display(self._totals.summary(check_mode=self._check_mode))
-        if self._last and len(everyone.outcomes) > len(self._totals.outcomes):
+        if self.is_last and len(everyone.outcomes) > len(self._totals.outcomes):
             display.display(f"In all batches: {everyone.summary(check_mode=self._check_mode)}")
+
+
+def is_heard() -> bool:
+    """Whether a person reads what the stdout callback shows, and the callback leaves it to us to tell."""
+    return constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in _FOR_PEOPLE
+
+
+def tell_way_back(
+    store: RunStore, results: Iterable[Mapping[str, Any]], extra: Mapping[str, Any], *, ends: bool, once: bool = False
+) -> None:
+    """Say how what the run has changed is undone, after the last batch that changed something.
+
+    :param extra: the variables of ``-e``.
+    :param ends: nothing of the playbook comes after this; what is said of earlier batches waits for it.
+    :param once: of a task of a play that somebody else has written: nobody knows which one is the last, so the first says it.
+    """
+    if not is_heard():
+        return
+    with store.lock(_WRITTEN, ""):
+        known = dict(store.get(_WRITTEN, "") or {})
+        left = [_way_back.directory(each) for each in results if _way_back.is_left(each)]
+        waits = bool(left or known.get("waits")) and not (once and known.get("said"))
+        known["directory"] = next((each for each in left if each), known.get("directory", ""))
+        known["waits"] = waits and not ends
+        known["said"] = known.get("said") or (waits and ends)
+        store.put(_WRITTEN, "", known)
+    if waits and ends:
+        display.display(_way_back.sentence(run_id(store), known["directory"], _way_back.Started.of(extra)))
 
 
 def _failed_before(store: RunStore) -> list[str]:

@@ -193,11 +193,19 @@ def load(host: str, variables: Variables) -> Json:
         content = place.read(run, host)
     except FileNotFoundError:
         _check_name(place, run, host, variables)
-        return {"changed": False, "run": run, "parts": {}, "notes": [f"the run {run} has changed nothing on this PBX"]}
+        note = f"the run {run} has changed nothing on this PBX{_another(place, host)}"
+        return {"changed": False, "run": run, "parts": {}, "notes": [note]}
     try:
         return {"changed": False, "run": run, **checked(content, host, variables)}
     except BadInput as error:
         raise error.while_trying(_TRIED, place.path(run, host)) from None
+
+
+def _another(place: Snapshots, host: str) -> str:
+    """The run that somebody may have meant who says ``latest``: each slice of a job of a controller is a run of its own."""
+    for run, content in place.of_host(host):
+        return f"; the last one that has is {run} ({str(content.get('operation') or '')[:100]})"
+    return ""
 
 
 def _check_name(place: Snapshots, run: str, host: str, variables: Variables) -> None:

@@ -70,12 +70,16 @@ def with_undone(result: Json, undone: Mapping[str, Any]) -> Json:
     restored = not undone.get("failed")
     count = len(undone.get("changes") or ())
     if restored:
-        sentence = f"What this run had changed on this PBX was undone ({count} changes)."
+        sentence = f"What this run had changed on this PBX was undone ({count} changes).{_late(result, undone)}"
     else:
         same = undone.get("msg") == result.get("msg")
         why = ", for the same reason" if same else f" as a whole: {_reason(undone)}"
         sentence = f"What this run had changed on this PBX was not undone{why}.{_later(result)}"
-    told = {"restored": restored, "changes": list(undone.get("changes") or ())}
+    told = {
+        "restored": restored,
+        "under_way": bool(undone.get("under_way")),
+        "changes": list(undone.get("changes") or ()),
+    }
     told["refused"] = list(undone.get("refused") or ())
     return {**result, "rollback": told, "msg": f"{result.get('msg', '')} {sentence}".strip()}
 
@@ -84,6 +88,16 @@ def _reason(undone: Mapping[str, Any]) -> str:
     """Why, without what to do about it: that has its own sentence here."""
     remedy = str((undone.get("error") or {}).get("remedy") or "")
     return str(undone.get("msg") or "").removesuffix(remedy).rstrip(" .")
+
+
+def _late(result: Mapping[str, Any], undone: Mapping[str, Any]) -> str:
+    """What to do about a write that nobody knows the end of: it was not there when the rest was undone."""
+    if not undone.get("under_way"):
+        return ""
+    return (
+        " A write that was under way may still arrive at the service: find out with "
+        f"tcx.m365.rollback -e snapshot={result.get('snapshot')} --check."
+    )
 
 
 def _later(result: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ class Terminal:
         monkeypatch.setattr(self.callback, "_display", display)
         monkeypatch.setattr(self.callback, "get_option", lambda _name: True)
         monkeypatch.setattr(fleet.Default, "v2_playbook_on_stats", lambda _self, _stats: None)
+        monkeypatch.setattr(fleet.Default, "v2_runner_on_failed", lambda _self, _result, _ignored: None)
 
     def result(
         self, content: dict[str, Any], *, host: str = "acme", check_mode: bool = False, action: str = "x"
@@ -83,3 +84,17 @@ def test_a_message_is_lines_of_text_that_no_terminal_obeys(terminal: Terminal) -
     assert terminal.lines[0] == "TENANT  NAME"
     assert "\x1b" not in "".join(terminal.lines)
     assert len(terminal.lines) == 3
+
+
+def test_the_end_says_how_the_run_is_undone(terminal: Terminal) -> None:
+    kept = {"snapshot": "20261201T080000Z-5f0c3a52", "snapshot_path": "/kept/20261201T080000Z-5f0c3a52/acme.json"}
+    terminal.result({**DONE, **kept})
+    terminal.result({"failed": True, "msg": "It was given up.", **kept}, host="bolt")
+    assert terminal.end().splitlines()[-1].endswith(" -e snapshot=20261201T080000Z-5f0c3a52")
+
+
+def test_a_run_of_which_nothing_is_left_does_not(terminal: Terminal) -> None:
+    kept = {"snapshot": "20261201T080000Z-5f0c3a52"}
+    terminal.result({**DONE, **kept})
+    terminal.result({**DONE, **kept, "failed": True, "msg": "No.", "rollback": {"restored": True}})
+    assert "snapshot" not in terminal.end()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import http.server
 import json
+import socket
 import time
 import tracemalloc
 import zlib
@@ -69,6 +70,24 @@ def test_one_byte_at_a_time_does_not_stretch_the_deadline(server: ScriptedServer
         talk.send("GET", "/x")
     assert isinstance(caught.value, (errors.Interrupted, errors.DeadlineExceeded))
     assert talk.deadline.remaining() < 0.5
+
+
+def test_a_write_whose_address_was_found_too_late_is_not_sent(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No time-out of ours reaches the resolver; who has given the PBX up by then may have undone the rest already."""
+    look_up = socket.getaddrinfo
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.25)
+        return look_up(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    server.then(answer(200))
+    with pytest.raises(errors.M365Error, match="no complete answer"):
+        conversation(server.url, timeout=0.1).send("PATCH", "/a", body={}, once=True)
+    conversation(server.url, timeout=5).send("GET", "/b")
+    assert [(method, path) for method, path, _headers, _body in server.seen] == [("GET", "/b")]
 
 
 def test_an_answer_in_pieces_that_is_complete_in_time_is_taken(server: ScriptedServer) -> None:
