@@ -344,6 +344,8 @@ COVERAGE = (
         ("python", "tools/measure_coverage.py"),
         frozenset({"coverage"}),
         cores=2,
+        minutes=180,
+        variables={"PYTHONPATH": "{build}/collections:{root}/tests/lab"},
     ),
 )
 
