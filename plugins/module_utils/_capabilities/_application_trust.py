@@ -62,17 +62,17 @@ def pbx_of(params: Mapping[str, Any]) -> Pbx | None:
     """The PBX that the task works for, if it says so; raises :class:`BadInput` for an address that is none."""
     if not params.get("pbx"):
         return None
-    found = Pbx.of(params["pbx"], params.get("pbx_names") or ())
-    if found is None:
+    pbx = Pbx.of(params["pbx"], params.get("pbx_names") or ())
+    if pbx is None:
         raise BadInput(f"tcx_url {params['pbx']!r} is not the address of a PBX", remedy="Give https://HOST:PORT.")
-    return found
+    return pbx
 
 
 def caller_of(client: GraphClient) -> Caller:
     """Who runs the automation: by its token, and by what it signs in with."""
     token = client.tokens.get()
     ids = (token.claims.get("appid"), token.claims.get("azp"), client.connection.credential.client_id)
-    known = frozenset(str(each).strip().lower() for each in ids if each)
+    known = frozenset(str(identifier).strip().lower() for identifier in ids if identifier)
     return Caller(known, str(token.claims.get("oid") or ""), app_only=token.app_only)
 
 
@@ -88,7 +88,7 @@ def _mark_key(client: GraphClient, application: Mapping[str, Any], pbx: Pbx) -> 
 class Trust:
     """Judges the applications that a task finds.
 
-    :param wanted: the permissions that are asked for; called after the first reading, when their ids are known.
+    :param requested: the permissions that are asked for; called after the first reading, when their ids are known.
     :ivar decision: about the one that was found last; ``None`` before, and where there is none.
     """
 
@@ -98,9 +98,9 @@ class Trust:
         client: GraphClient,
         finder: Finder,
         desired: Desired,
-        wanted: Callable[[], Sequence[Permission]],
+        requested: Callable[[], Sequence[Permission]],
     ) -> None:
-        self._wanted = wanted
+        self._requested = requested
         self._observed = Observed()
         self.client = client
         self.finder = finder
@@ -173,10 +173,14 @@ class Trust:
             named_by,
             pbx=desired.pbx,
             unique_name=desired.key.unique_name,
-            thumbprints=frozenset(each.thumbprint for each in desired.certificates or ()),
-            neighbors=frozenset(normalized_thumbprint(each) for each in self._params["shared_certificates"] or ()),
+            thumbprints=frozenset(certificate.thumbprint for certificate in desired.certificates or ()),
+            neighbors=frozenset(
+                normalized_thumbprint(thumbprint) for thumbprint in self._params["shared_certificates"] or ()
+            ),
             known_owners=frozenset(desired.owners or ()),
-            wanted=frozenset(names.label(each.resource, each.name, catalogs) for each in self._wanted()),
+            wanted=frozenset(
+                names.label(permission.resource, permission.name, catalogs) for permission in self._requested()
+            ),
             grants=bool(self._params["grants"]),
             now=self.client.now().isoformat(),
             removed=str(self._params["deleted_app_id"] or "").lower(),
@@ -220,11 +224,11 @@ class Trust:
         )
         claim = self.claim(final.application)
         words = self.adoption_words(done=False)
-        found = adoption.credentials(candidate, claim, self._caller)
+        credentials = adoption.credentials(candidate, claim, self._caller)
         unknown = adoption.unknown_holders(candidate, claim, self._caller)
         return {
-            "credentials": [each.as_dict() for each in found],
-            "owners": [_owner(each) for each in final.owner_objects],
+            "credentials": [credential.as_dict() for credential in credentials],
+            "owners": [_owner(owner) for owner in final.owner_objects],
             "redirect_uris": ownership.redirect_uris(final.application),
             "audience": final.application.get("signInAudience"),
             "adopted": bool(words),
@@ -242,10 +246,10 @@ class Trust:
         return adoption.adoption_in_words(self.candidate, claim, self._caller, done=done)
 
     def _plain(self, desired: Desired, *, ours: bool) -> dict[str, Any]:
-        given = {name: value for name, value in (self._params["create_with"] or {}).items() if value is not None}
+        chosen = {name: value for name, value in (self._params["create_with"] or {}).items() if value is not None}
         if not ours:
-            given = {}
-        return {**desired.plain, **{name: value for name, value in given.items() if desired.plain.get(name) is None}}
+            chosen = {}
+        return {**desired.plain, **{name: value for name, value in chosen.items() if desired.plain.get(name) is None}}
 
     def _must_read_grants(self, candidate: Candidate) -> bool:
         """An adoption is judged by, and told with, what the application has been granted."""
@@ -275,16 +279,18 @@ class Trust:
 def findings(candidate: Candidate, claim: Claim, unknown: list[str]) -> list[str]:
     """What of an application an operator has to know, although no option asks for it."""
     principal, application = candidate.service_principal or {}, candidate.application
-    found = [f"The application has {each} that the inventory does not know." for each in unknown if "owner" in each]
+    remarks = [
+        f"The application has {holder} that the inventory does not know." for holder in unknown if "owner" in holder
+    ]
     if application.get("isDisabled"):
-        found.append("The application is disabled in Microsoft Entra: nobody can sign in with it.")
+        remarks.append("The application is disabled in Microsoft Entra: nobody can sign in with it.")
     if principal and principal.get("accountEnabled") is False:
-        found.append(
+        remarks.append(
             "The enterprise application is disabled, so that nobody can sign in: enable it with "
             "entra_app_service_principal: {enabled: true}, or under Enterprise applications, Properties."
         )
     if principal.get("appRoleAssignmentRequired"):
-        found.append(
+        remarks.append(
             "The enterprise application requires assignment: only users who are assigned to it can sign in (AADSTS50105)."
         )
     if claim.pbx is not None:
@@ -295,10 +301,10 @@ def findings(candidate: Candidate, claim: Claim, unknown: list[str]) -> list[str
             and not claim.pbx.owns_uri(uri)
             and not ownership.stakes(application, claim.pbx).pbxs
         ]
-        found += [
-            f"The redirect URI {each} is on another host than the PBX: sign-ins can be sent there." for each in stale
+        remarks += [
+            f"The redirect URI {uri} is on another host than the PBX: sign-ins can be sent there." for uri in stale
         ]
-    return found
+    return remarks
 
 
 def _owner(owner: Mapping[str, Any]) -> Json:

@@ -54,18 +54,18 @@ _STATE = (application_plan.APPLICATION, "state")
 def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
     """Undo what ``undo`` lists."""
     params = task.params
-    shared = [normalized_thumbprint(each) for each in params["shared_certificates"] or ()]
+    shared = [normalized_thumbprint(thumbprint) for thumbprint in params["shared_certificates"] or ()]
     listed = application_undo.without_shared(entries(params["undo"], application_undo.KINDS), shared)
     catalogs = Catalogs(client)
     requests = _requests(listed)
     key = Key(app_id=desired.key.app_id) if desired.key.app_id else Key(unique_name=desired.key.unique_name)
-    resources = sorted({each.resource for each in requests.values()})
-    finder = Finder(client, key, catalogs, resources, owners=any(each.field == "owners" for each in listed))
+    resources = sorted({request.resource for request in requests.values()})
+    finder = Finder(client, key, catalogs, resources, owners=any(entry.field == "owners" for entry in listed))
     judge = _Judge(task, client, desired, only_looks=not listed)
     finder.judge = judge.never
     desired = dataclasses.replace(desired, key=key, stated=judge.stated)
     within = float(params["wait_timeout"])
-    made = any((each.target, each.field) == _STATE and each.after == "present" for each in listed)
+    made = any((entry.target, entry.field) == _STATE and entry.after == "present" for entry in listed)
     if made:
         resource: Withdrawn | Reverted = Withdrawn(finder, desired, listed, judge, within=within)
     else:
@@ -86,7 +86,7 @@ def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
 
 def _requests(listed: Sequence[Entry]) -> dict[tuple[str, str], names.RequestedPermission]:
     """The permissions that the entries name, as far as their names can be understood."""
-    found = {}
+    requests = {}
     kinds = dict(declared.OPTIONS)
     for option, labels in application_undo.labels(listed).items():
         for label in labels:
@@ -94,8 +94,8 @@ def _requests(listed: Sequence[Entry]) -> dict[tuple[str, str], names.RequestedP
                 (request,) = names.requested([label], kinds[option])
             except BadInput:
                 continue
-            found[option, label] = request
-    return found
+            requests[option, label] = request
+    return requests
 
 
 class _Judge:
@@ -141,7 +141,7 @@ class _Judge:
         return named and application_undo.is_bare(observed)
 
     def claim(self) -> Claim:
-        thumbprints = frozenset(each.thumbprint for each in self._desired.certificates or ())
+        thumbprints = frozenset(certificate.thumbprint for certificate in self._desired.certificates or ())
         owners = frozenset(self._desired.owners or ())
         now = self._client.now().isoformat()
         return Claim(
@@ -209,9 +209,9 @@ class Reverted(Application):
         self._permissions: dict[tuple[str, str], Permission] = {}
 
     def observe(self) -> Observed:
-        observed = _found(self.finder)
-        found = {key: self._resolved(request) for key, request in self._requests.items()}
-        self._permissions = {key: each for key, each in found.items() if each is not None}
+        observed = _application_of(self.finder)
+        resolved = {key: self._resolved(request) for key, request in self._requests.items()}
+        self._permissions = {key: permission for key, permission in resolved.items() if permission is not None}
         self.undo = self._undo(observed)
         return observed
 
@@ -277,9 +277,11 @@ class Withdrawn(AbsentApplication):
         if observed.application is None:
             return Undo()
         undo = application_undo.changed_since(self._listed, observed, self.finder.catalogs.known)
-        known = {thumbprint for each in self._listed if each.field == "certificates" for thumbprint in each.after or ()}
+        known = {
+            thumbprint for entry in self._listed if entry.field == "certificates" for thumbprint in entry.after or ()
+        }
         holders = self._judge.unknown(observed, frozenset(known))
-        state = next(each for each in self._listed if (each.target, each.field) == _STATE)
+        state = next(entry for entry in self._listed if (entry.target, entry.field) == _STATE)
         if holders:
             undo.refuse(state, "present", f"it holds {', '.join(holders)}, which came later")
         elif undo.refused:
@@ -287,7 +289,7 @@ class Withdrawn(AbsentApplication):
         return undo
 
 
-def _found(finder: Finder) -> Observed:
+def _application_of(finder: Finder) -> Observed:
     try:
         return finder.find()
     except NotFound:

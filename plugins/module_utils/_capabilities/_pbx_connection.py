@@ -41,8 +41,8 @@ def connection(params: Mapping[str, Any], context: Context) -> Connection:
     url = base_url(params["url"])
     for name, partner in (("client_id", "client_secret"), ("username", "password")):
         if bool(params[name]) != bool(params[partner]):
-            given, missing = (name, partner) if params[name] else (partner, name)
-            raise BadInput(f"{marked(given)} is given and {marked(missing)} is not", remedy=f"Give both for {url}.")
+            present, missing = (name, partner) if params[name] else (partner, name)
+            raise BadInput(f"{marked(present)} is given and {marked(missing)} is not", remedy=f"Give both for {url}.")
     for name in ("client_secret", "password", "security_code"):
         if params[name]:
             context.hide(params[name])

@@ -21,11 +21,11 @@ def transport(params: Mapping[str, Any], *, trust: str = "") -> Transport:
 
     :param trust: prefix of the first two, where a module talks to two services.
     """
-    found = Transport(
+    settings = Transport(
         verify=params[f"{trust}validate_certs"],
         ca_path=params[f"{trust}ca_path"] or None,
         proxy=params["proxy"] or None,
         timeout=float(params["timeout"]),
     )
-    found.check()
-    return found
+    settings.check()
+    return settings

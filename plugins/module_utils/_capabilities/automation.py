@@ -42,7 +42,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec
 
 Json = dict[str, Any]
 
-NOT_THERE_YET = ("AADSTS700016", "AADSTS7000229", "AADSTS700027", "AADSTS7000215", "AADSTS700213", "AADSTS700211")
+NOT_KNOWN_YET = ("AADSTS700016", "AADSTS7000229", "AADSTS700027", "AADSTS7000215", "AADSTS700213", "AADSTS700211")
 """With which a sign-in is refused while what was just written has not reached the sign-in service."""
 
 LOOKUP_SPEC: ArgumentSpec = {
@@ -85,14 +85,14 @@ def lookup(task: Task) -> Outcome:
         "deleted": False,
         "unknown": [],
     }
-    found, deleted = _known(client, params) if params["app_id"] else (None, False)
-    found = found or _named(client, params)
-    if found is not None:
-        values.update(application=_shown(found), deleted=deleted)
+    application, deleted = _known(client, params) if params["app_id"] else (None, False)
+    application = application or _named(client, params)
+    if application is not None:
+        values.update(application=_shown(application), deleted=deleted)
         if not deleted:
-            values["unknown"] = _unknown(client, found, params, values["caller_id"])
+            values["unknown"] = _unknown(client, application, params, values["caller_id"])
         if values["unknown"] and not params["stated"]:
-            raise _not_certain(found, values["unknown"])
+            raise _not_certain(application, values["unknown"])
     return Outcome(values)
 
 
@@ -105,12 +105,12 @@ def _known(client: GraphClient, params: Mapping[str, Any]) -> tuple[Json | None,
     if not is_guid(app_id):
         raise BadInput(f"bootstrap_app_id {app_id!r} is not a GUID", remedy="Give the application (client) ID.")
     answer = client.send(Call("GET", f"/applications(appId={encoded_literal(app_id)})?$select={SELECT}"))
-    found = answer.entity_or_none()
-    if found is not None:
-        return found, False
-    for each in client.pages(absence.DELETED_APPLICATIONS):
-        if str(each.get("appId") or "").lower() == app_id:
-            return each, True
+    application = answer.entity_or_none()
+    if application is not None:
+        return application, False
+    for deleted in client.pages(absence.DELETED_APPLICATIONS):
+        if str(deleted.get("appId") or "").lower() == app_id:
+            return deleted, True
     if params["stated"]:
         raise BadInput(
             f"the tenant {client.tenant_id} has no application {app_id}",
@@ -129,15 +129,22 @@ def _named(client: GraphClient, params: Mapping[str, Any]) -> Json | None:
     clause = f"displayName%20eq%20{encoded_literal(shown)}"
     matches = list(client.pages(f"/applications?$filter={clause}&$select={SELECT}&$top=100"))
     answer = client.send(Call("GET", f"/applications(uniqueName={encoded_literal(unique)})?$select={SELECT}"))
-    if answer.ok and answer.get().get("id") not in [each["id"] for each in matches]:
+    if answer.ok and answer.get().get("id") not in [match["id"] for match in matches]:
         matches.append(answer.entity("appId"))
-    gone = [each for each in client.pages(absence.DELETED_APPLICATIONS) if unique_name_of(each) == unique]
-    ours = [each for each in matches if set(_thumbprints(each)).intersection(params["thumbprints"])]
+    gone = [
+        application
+        for application in client.pages(absence.DELETED_APPLICATIONS)
+        if unique_name_of(application) == unique
+    ]
+    ours = [match for match in matches if set(_thumbprints(match)).intersection(params["thumbprints"])]
     if len(ours) == 1 and len(matches) == 1 and not gone:
         return ours[0]
     if not matches and not gone:
         return None
-    listed = "; ".join([_described(each) for each in matches] + [f"{_described(each)}, deleted" for each in gone])
+    listed = "; ".join(
+        [_described(application) for application in matches]
+        + [f"{_described(application)}, deleted" for application in gone]
+    )
     raise Ambiguous(
         f"the tenant has an application with this name already, and nothing shows that it was made here: {listed}",
         tried="create the automation's application",
@@ -147,40 +154,44 @@ def _named(client: GraphClient, params: Mapping[str, Any]) -> Json | None:
     )
 
 
-def _unknown(client: GraphClient, found: Json, params: Mapping[str, Any], caller_id: str) -> list[str]:
+def _unknown(client: GraphClient, application: Json, params: Mapping[str, Any], caller_id: str) -> list[str]:
     """Who else can act as the application: what it holds that was not put there from here."""
-    path = f"/applications/{found['id']}"
+    path = f"/applications/{application['id']}"
     owners = list(client.pages(f"{path}/owners?$select=id,displayName,userPrincipalName"))
     federated = list(client.pages(f"{path}/federatedIdentityCredentials"))
-    known = {str(each).upper() for each in params["thumbprints"]}
-    people = {caller_id, *(str(each) for each in params["owners"])}
-    pairs = {(str(each.get("issuer")), str(each.get("subject"))) for each in params["federated"]}
-    unknown = [f"the certificate {each}" for each in _thumbprints(found) if each.upper() not in known]
-    unknown += [
-        f"the client secret {each.get('displayName') or each.get('keyId')}"
-        for each in found.get("passwordCredentials") or ()
+    known = {str(thumbprint).upper() for thumbprint in params["thumbprints"]}
+    people = {caller_id, *(str(owner) for owner in params["owners"])}
+    pairs = {(str(credential.get("issuer")), str(credential.get("subject"))) for credential in params["federated"]}
+    unknown = [
+        f"the certificate {thumbprint}" for thumbprint in _thumbprints(application) if thumbprint.upper() not in known
     ]
     unknown += [
-        f"the federated credential {each.get('name')}"
-        for each in federated
-        if (str(each.get("issuer")), str(each.get("subject"))) not in pairs
+        f"the client secret {secret.get('displayName') or secret.get('keyId')}"
+        for secret in application.get("passwordCredentials") or ()
     ]
-    unknown += [f"the owner {adoption.owner_in_words(each)}" for each in owners if str(each.get("id")) not in people]
+    unknown += [
+        f"the federated credential {credential.get('name')}"
+        for credential in federated
+        if (str(credential.get("issuer")), str(credential.get("subject"))) not in pairs
+    ]
+    unknown += [f"the owner {adoption.owner_in_words(owner)}" for owner in owners if str(owner.get("id")) not in people]
     return unknown
 
 
-def _not_certain(found: Json, unknown: Iterable[str]) -> M365Error:
+def _not_certain(application: Json, unknown: Iterable[str]) -> M365Error:
     return adoption.NotConfirmed(
-        f"the application {found.get('appId')} has {', '.join(unknown)}, which did not come from here",
+        f"the application {application.get('appId')} has {', '.join(unknown)}, which did not come from here",
         tried="use the automation's application",
-        target=str(found.get("displayName") or ""),
+        target=str(application.get("displayName") or ""),
         remedy="Whoever holds one of them acts in every tenant that consents. Remove what is not yours, or state the "
         "application with bootstrap_app_id. Nothing was changed.",
     )
 
 
 def _thumbprints(application: Json) -> list[str]:
-    return [thumbprint_of(each) for each in key_plan.certificates_in(application.get("keyCredentials") or ())]
+    return [
+        thumbprint_of(certificate) for certificate in key_plan.certificates_in(application.get("keyCredentials") or ())
+    ]
 
 
 def _described(application: Json) -> str:
@@ -196,7 +207,9 @@ def _shown(application: Json) -> Json:
         "display_name": application.get("displayName"),
         "unique_name": unique_name_of(application),
         "marked": MARK in (application.get("tags") or ()),
-        "certificates": [{"thumbprint": thumbprint_of(each), "not_after": each.get("endDateTime")} for each in entries],
+        "certificates": [
+            {"thumbprint": thumbprint_of(entry), "not_after": entry.get("endDateTime")} for entry in entries
+        ],
     }
 
 
@@ -207,7 +220,7 @@ def federated(task: Task) -> Outcome:
     desired = Federated(params["name"], params["issuer"], params["subject"], params["audience"])
     resource = FederatedCredential(client, params["object_id"], desired, float(params["wait_timeout"]))
     done = reconcile(resource, check_mode=task.check_mode)
-    return Outcome({"federated_credentials": [dict(each) for each in done.after]}, done.plan)
+    return Outcome({"federated_credentials": [dict(credential) for credential in done.after]}, done.plan)
 
 
 def access(task: Task) -> Outcome:
@@ -233,13 +246,13 @@ def access(task: Task) -> Outcome:
 def _credential(client: GraphClient) -> Json:
     """What the automation signs in with, and when it expires, as far as it can be told without asking."""
     credential = client.connection.credential
-    found: Json = {"kind": credential.source, "expires": None, "days_left": None, "thumbprint": None}
+    values: Json = {"kind": credential.source, "expires": None, "days_left": None, "thumbprint": None}
     if isinstance(credential, ClientCertificate):
         thumbprint, end = credential.described()
-        found.update(_expiry(end, client.now()), thumbprint=thumbprint)
+        values.update(_expiry(end, client.now()), thumbprint=thumbprint)
     elif isinstance(credential, (FederatedToken, GitHubOidc)):
-        found["expires"] = "never"
-    return found
+        values["expires"] = "never"
+    return values
 
 
 def _expiry(end: dt.datetime, now: dt.datetime) -> Json:
@@ -253,12 +266,12 @@ def _read_principal(client: GraphClient, values: Json) -> None:
     if not answer.ok:
         values["not_readable"].append("the service principal of the automation")
         return
-    found = answer.get()
-    publisher = found.get("verifiedPublisher") or {}
+    principal = answer.get()
+    publisher = principal.get("verifiedPublisher") or {}
     values["principal"] = {
-        "object_id": found.get("id"),
-        "display_name": found.get("displayName"),
-        "home_tenant_id": str(found.get("appOwnerOrganizationId") or "").lower(),
+        "object_id": principal.get("id"),
+        "display_name": principal.get("displayName"),
+        "home_tenant_id": str(principal.get("appOwnerOrganizationId") or "").lower(),
         "publisher_verified": bool(publisher.get("verifiedPublisherId")),
     }
 
@@ -271,25 +284,25 @@ def _read_name(client: GraphClient, values: Json) -> None:
         answer = client.send(Call("GET", "/applications?$select=publisherDomain&$top=1"))
         if answer.ok:
             listed = answer.get().get("value") or ()
-            values["tenant_name"] = next((str(each.get("publisherDomain") or "") for each in listed), "")
+            values["tenant_name"] = next((str(application.get("publisherDomain") or "") for application in listed), "")
 
 
 def _read_expiry(client: GraphClient, values: Json) -> None:
     """When a secret expires stands in the application, which only its home tenant shows."""
     if not isinstance(client.connection.credential, ClientSecret):
         return
-    found = own_application.credential(client)
-    end = dates.parse(found["expires"])
+    credential = own_application.credential(client)
+    end = dates.parse(credential["expires"])
     if end is not None:
         values["credential"].update(_expiry(end, client.now()))
-    elif found["reason"]:
+    elif credential["reason"]:
         values["not_readable"].append("the automation's application")
 
 
-def is_not_there_yet(result: Mapping[str, Any]) -> bool:
+def may_be_early(result: Mapping[str, Any]) -> bool:
     """Whether a refused sign-in may only be early: application, consent or certificate are not everywhere yet."""
     error = result.get("error") or {}
-    return error.get("kind") == BadCredential.kind and error.get("code") in NOT_THERE_YET
+    return error.get("kind") == BadCredential.kind and error.get("code") in NOT_KNOWN_YET
 
 
 LOOKUP = Capability(name="automation_lookup", argument_spec=LOOKUP_SPEC, run=lookup)

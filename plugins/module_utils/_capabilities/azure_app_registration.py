@@ -94,8 +94,8 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "optional_claims": {
         "type": "dict",
         "options": {
-            each.option: {"type": "list", "elements": "dict", "options": _CLAIM, "no_log": False}
-            for each in CLAIM_LISTS
+            claims.option: {"type": "list", "elements": "dict", "options": _CLAIM, "no_log": False}
+            for claims in CLAIM_LISTS
         },
     },
     "service_principal_lock": {
@@ -143,7 +143,9 @@ def run(task: Task) -> Outcome:
     desired = _desired(params, key)
     client = _entra_connection.client(params, task.context)
     catalogs = Catalogs(client)
-    finder = Finder(client, key, catalogs, [each.resource for each in requested or ()], owners=bool(desired.owners))
+    finder = Finder(
+        client, key, catalogs, [permission.resource for permission in requested or ()], owners=bool(desired.owners)
+    )
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
     if params["undo"] is not None:
         return _application_undo.run(task, client, desired)
@@ -259,7 +261,7 @@ def _values(
     # Names of what somebody else has declared, for the report: what cannot be read keeps its id.
     with contextlib.suppress(M365Error):
         catalogs.read(declared.resources(dig(final.application, "requiredResourceAccess") or ()), optional=True)
-    thumbprints = [each.thumbprint for each in desired.certificates or ()]
+    thumbprints = [certificate.thumbprint for certificate in desired.certificates or ()]
     now = client.now()
     return {
         **application_view.ids(final),
@@ -300,10 +302,10 @@ def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: Grap
             f"the certificate {thumbprint} is registered more than once; O(certificates_prune_duplicates): true removes the others"
         )
     now = client.now()
-    for each in application_view.certificate_list(final.application, now):
-        if each["days_left"] is not None and each["days_left"] < 0:
+    for certificate in application_view.certificate_list(final.application, now):
+        if certificate["days_left"] is not None and certificate["days_left"] < 0:
             task.context.warn(
-                f"the certificate {each['thumbprint']} expired on {each['not_after']}; O(certificates_prune_expired): true removes it"
+                f"the certificate {certificate['thumbprint']} expired on {certificate['not_after']}; O(certificates_prune_expired): true removes it"
             )
 
 
@@ -343,12 +345,12 @@ def _requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPer
 
 def requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPermission]:
     """Application and delegated permissions and those of the features, each once."""
-    found = [
+    requested = [
         *names.requested(params["permissions"], names.APPLICATION),
         *names.requested(params["delegated_permissions"], names.DELEGATED),
         *names.requested_by_features(params["features"]),
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(requested))
 
 
 def _desired(params: Mapping[str, Any], key: Key) -> Desired:
@@ -358,24 +360,24 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
             "O(certificates_rotate_overlap_days) must be 1 or more",
             remedy="A certificate is added in one run and the older one removed in a later one.",
         )
-    redirect_uris.check({each.option: params[each.option] for each in URI_LISTS})
+    redirect_uris.check({uris.option: params[uris.option] for uris in URI_LISTS})
     for option in ("home_page_url", "logout_url"):
         if params[option] and urlsplit(params[option]).scheme not in ("http", "https"):
             raise BadInput(f"{marked(option)} {params[option]!r} is not an address")
-    given = params["certificates"]
+    certificate_texts = params["certificates"]
     return Desired(
         key=key,
-        plain={each.option: params[each.option] for each in PROPERTIES},
-        uris={each.option: params[each.option] for each in URI_LISTS},
+        plain={prop.option: params[prop.option] for prop in PROPERTIES},
+        uris={uris.option: params[uris.option] for uris in URI_LISTS},
         uris_exclusive=params["redirect_uris_exclusive"],
         tags=params["tags"],
         claims=_claims(params["optional_claims"]),
         lock=params["service_principal_lock"],
-        certificates=None if given is None else _parsed(given),
+        certificates=None if certificate_texts is None else _parsed(certificate_texts),
         certificates_exclusive=params["certificates_exclusive"],
         keep=frozenset(
-            certificates.normalized_thumbprint(each)
-            for each in (*params["certificates_keep"], *(params["shared_certificates"] or ()))
+            certificates.normalized_thumbprint(thumbprint)
+            for thumbprint in (*params["certificates_keep"], *(params["shared_certificates"] or ()))
         ),
         prune_expired=params["certificates_prune_expired"],
         prune_duplicates=params["certificates_prune_duplicates"],
@@ -388,26 +390,29 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
     )
 
 
-def _parsed(given: list[str]) -> list[certificates.Certificate]:
-    found = certificates.parse_all(given)
-    certificates.check_keys(found)
-    return found
+def _parsed(texts: list[str]) -> list[certificates.Certificate]:
+    parsed = certificates.parse_all(texts)
+    certificates.check_keys(parsed)
+    return parsed
 
 
-def _claims(given: Mapping[str, Any] | None) -> dict[str, list[dict[str, Any]] | None] | None:
-    if given is None:
+def _claims(claims_by_option: Mapping[str, Any] | None) -> dict[str, list[dict[str, Any]] | None] | None:
+    if claims_by_option is None:
         return None
-    return {option: None if claims is None else [_claim(claim) for claim in claims] for option, claims in given.items()}
-
-
-def _claim(given: Mapping[str, Any]) -> dict[str, Any]:
-    found = {
-        "name": given["name"],
-        "essential": given.get("essential"),
-        "source": given.get("source"),
-        "additionalProperties": given.get("additional_properties"),
+    return {
+        option: None if claims is None else [_claim(claim) for claim in claims]
+        for option, claims in claims_by_option.items()
     }
-    return {name: value for name, value in found.items() if value is not None}
+
+
+def _claim(claim: Mapping[str, Any]) -> dict[str, Any]:
+    graph_claim = {
+        "name": claim["name"],
+        "essential": claim.get("essential"),
+        "source": claim.get("source"),
+        "additionalProperties": claim.get("additional_properties"),
+    }
+    return {name: value for name, value in graph_claim.items() if value is not None}
 
 
 CAPABILITY = Capability(

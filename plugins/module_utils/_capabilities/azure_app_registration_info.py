@@ -54,12 +54,12 @@ def run(task: Task) -> Outcome:
     client = _entra_connection.client(params, task.context)
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
     catalogs = Catalogs(client)
-    found = list(_observed(client, key, catalogs, [each.resource for each in requested]))
-    resources = {each for one in found for each in declared.resources(_access(one))}
-    catalogs.read(sorted(resources | {each.resource for each in requested}), optional=True)
+    applications = list(_observed(client, key, catalogs, [permission.resource for permission in requested]))
+    resources = {resource for one in applications for resource in declared.resources(_access(one))}
+    catalogs.read(sorted(resources | {permission.resource for permission in requested}), optional=True)
     desired = replace(desired, permissions=catalogs.resolve(requested))
     values = {
-        "applications": [_shown(params, client, desired, each, catalogs) for each in found],
+        "applications": [_shown(params, client, desired, application, catalogs) for application in applications],
         "tenant_id": client.tenant_id,
         "auth_source": client.connection.credential.source,
     }
@@ -69,18 +69,18 @@ def run(task: Task) -> Outcome:
 def _observed(client: GraphClient, key: Key, catalogs: Catalogs, resources: list[str]) -> Iterator[Observed]:
     if key.app_id or key.unique_name:
         try:
-            found = Finder(client, key, catalogs, resources, owners=True).find()
+            observed = Finder(client, key, catalogs, resources, owners=True).find()
         except NotFound:
             return
-        if found.application is not None:
-            yield found
+        if observed.application is not None:
+            yield observed
         return
     clause = f"$filter=displayName%20eq%20{encoded_literal(key.display_name)}&" if key.display_name else ""
     finder = Finder(client, key, catalogs, resources, owners=True)
     for application in client.pages(f"/applications?{clause}$select={SELECT}&$top=100"):
         # Without a key those are listed that this collection looks after.
-        wanted = application.get("displayName") == key.display_name if key.display_name else _is_ours(application)
-        if wanted:
+        listed = application.get("displayName") == key.display_name if key.display_name else _is_ours(application)
+        if listed:
             yield finder.again(Observed(application=application))
 
 
@@ -100,13 +100,13 @@ def _shown(
     What was not asked about counts as asked for, but a certificate without our mark.
     """
     now = client.now()
-    found = application_view.shape(observed, now, catalogs.known)
+    shown = application_view.shape(observed, now, catalogs.known)
     besides = application_view.unmanaged(desired, observed, now, catalogs.known)
     asked = {name: besides[name] if params[name] is not None else [] for name in ("redirect_uris", "permissions")}
     foreign = besides["certificates"]
     if params["certificates"] is None:
-        foreign = [each for each in foreign if not each["managed"]]
-    return {**found, "unmanaged": {**asked, "certificates": foreign}}
+        foreign = [certificate for certificate in foreign if not certificate["managed"]]
+    return {**shown, "unmanaged": {**asked, "certificates": foreign}}
 
 
 CAPABILITY = Capability(name="azure_app_registration_info", argument_spec=ARGUMENT_SPEC, run=run)

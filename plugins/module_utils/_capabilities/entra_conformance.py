@@ -26,7 +26,7 @@ def run(task: Task) -> Outcome:
     plan = Plan()
     if task.params["write"]:
         plan.changes.append(Change("conformance", "throw-away application", None, "made and removed"))
-    return Outcome({"answers": [each.as_dict() for each in findings]}, plan, can_be_undone=False)
+    return Outcome({"answers": [finding.as_dict() for finding in findings]}, plan, can_be_undone=False)
 
 
 CAPABILITY = Capability(name="entra_conformance", argument_spec=ARGUMENT_SPEC, run=run)

@@ -87,7 +87,11 @@ def run(task: Task) -> Outcome:
     Catalogs(client).check(requested)
     if not certificates and "app_id" not in key:
         notes.append(f"The application gets no certificate, so that the PBX cannot sign in with it. {where_to_click()}")
-    notes += [note for note in (_expires_soon(each, now, params["warning_days"]) for each in certificates) if note]
+    notes += [
+        note
+        for note in (_expires_soon(certificate, now, params["warning_days"]) for certificate in certificates)
+        if note
+    ]
     for note in notes:
         task.context.warn(note)
     values = {
@@ -95,7 +99,7 @@ def run(task: Task) -> Outcome:
         "tenant_id": token.tenant_id or params["tenant_id"] or "",
         "roles": sorted(token.roles),
         "app_only": token.app_only,
-        "certificates": [_described(each, now) for each in certificates],
+        "certificates": [_described(certificate, now) for certificate in certificates],
         "notes": notes,
     }
     return Outcome(values)
@@ -118,7 +122,7 @@ def application_key(params: Mapping[str, Any]) -> dict[str, Any]:
         )
     key: dict[str, Any] = {"pbx": params.get("pbx"), "pbx_names": params.get("pbx_names")}
     if stated:
-        return _given({**key, "app_id": stated})
+        return _only_set({**key, "app_id": stated})
     key["require_evidence"] = True
     if mode != "adopt":
         key["unique_name"] = params["unique_name"]
@@ -127,16 +131,19 @@ def application_key(params: Mapping[str, Any]) -> dict[str, Any]:
         # A pointer that leads nowhere must not stop a rollout; one that cannot be followed in this tenant does.
         key["prefer"] = "app_id" if mode == "auto" and params["unique_name"] else None
         key["in_use"] = params.get("pbx_healthy") or None
-    return _given(key)
+    return _only_set(key)
 
 
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+def _only_set(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
 def check_own(app_id: str | None, token: Token, client_id: str) -> None:
     """Raise :class:`adoption.NotConfirmed` where the inventory names the automation's own application."""
-    ids = {str(each or "").strip().lower() for each in (token.claims.get("appid"), token.claims.get("azp"), client_id)}
+    ids = {
+        str(identifier or "").strip().lower()
+        for identifier in (token.claims.get("appid"), token.claims.get("azp"), client_id)
+    }
     adoption.never((app_id or "").strip(), None, adoption.Caller(frozenset(ids - {""})), token.tenant_id)
 
 
@@ -154,23 +161,23 @@ def check_tenant_move(
     :returns: what stays behind in the other tenant, where the inventory says that the PBX is to move; else empty.
     :raises adoption.NotConfirmed: it does not say so.
     """
-    there = str(params.get("pbx_tenant_id") or "").strip().strip("{}").rstrip(".").lower()
+    linked = str(params.get("pbx_tenant_id") or "").strip().strip("{}").rstrip(".").lower()
     here = {tenant_id.lower(), str(params["tenant_id"] or "").strip().rstrip(".").lower()} - {""}
-    if not there or not here or there in here or not params.get("pbx_healthy"):
+    if not linked or not here or linked in here or not params.get("pbx_healthy"):
         return ""
-    there = _tenant_of(there, resolve)
-    if there in here:
+    linked = _tenant_of(linked, resolve)
+    if linked in here:
         return ""
     shown = tenant_id or params["tenant_id"]
     if not params.get("move_tenant"):
         raise adoption.NotConfirmed(
-            f"the PBX works with the tenant {there} today, and {variable} is {shown}",
+            f"the PBX works with the tenant {linked} today, and {variable} is {shown}",
             tried="check which tenant the PBX belongs to",
             target=str(params.get("pbx") or ""),
             remedy=f"Correct {variable}. If the PBX is to move to the other tenant, set entra_app_move_tenant: true.",
         )
     return (
-        f"The PBX moves from the tenant {there} to {shown}. In {there} stay the application {params['pbx_app_id']}, its "
+        f"The PBX moves from the tenant {linked} to {shown}. In {linked} stay the application {params['pbx_app_id']}, its "
         "certificates and its permissions: run tcx.m365.offboard there, or delete it by hand"
     )
 
@@ -220,21 +227,21 @@ def _certificates(params: Mapping[str, Any], now: dt.datetime) -> list[Certifica
     """
     tls = normalized_thumbprint(params["pbx_tls_thumbprint"]) if params["pbx_tls_thumbprint"] else ""
     try:
-        found = parse_all(params["certificates"])
+        certificates = parse_all(params["certificates"])
         # First, because a TLS certificate often has other flaws, whose correction would lead astray.
-        _refuse_tls_certificate(found, tls)
-        check_usable(found, now)
+        _refuse_tls_certificate(certificates, tls)
+        check_usable(certificates, now)
     except (NoFile, PrivateKeyGiven):
         raise
     except BadInput as error:
         error.remedy = f"{V20} {V18}"
         raise
-    return found
+    return certificates
 
 
-def _refuse_tls_certificate(found: Sequence[Certificate], tls: str) -> None:
-    for certificate in found:
-        if tls and tls in certificate.given_with:
+def _refuse_tls_certificate(certificates: Sequence[Certificate], tls: str) -> None:
+    for certificate in certificates:
+        if tls and tls in certificate.alongside:
             raise BadInput(
                 f"the certificate {certificate.thumbprint} was given together with, or is, the TLS certificate that the PBX "
                 "shows to browsers; the PBX does not sign in to Microsoft with it",

@@ -72,7 +72,7 @@ def run(task: Task) -> Outcome:
         client,
         app_id,
         catalogs,
-        [each.resource for each in requested],
+        [permission.resource for permission in requested],
         application_too=desired.exclusive or desired.absent,
         predicting=task.check_mode,
         delegated=_concerns_delegated(params),
@@ -83,13 +83,13 @@ def run(task: Task) -> Outcome:
     adoption.never(app_id, None, caller_of(client), client.tenant_id)
 
     def resolve(desired: DesiredGrant) -> DesiredGrant:
-        found = catalogs.resolve(requested)
+        permissions = catalogs.resolve(requested)
         if desired.exclusive and reader.application is not None and not desired.force:
             desired = _revoking(task, client, desired, reader.application)
         return replace(
             desired,
-            application=[each for each in found if each.kind == names.APPLICATION],
-            delegated=[each for each in found if each.kind == names.DELEGATED],
+            application=[permission for permission in permissions if permission.kind == names.APPLICATION],
+            delegated=[permission for permission in permissions if permission.kind == names.DELEGATED],
         )
 
     rights_of = Rights(client, reader, reported_only=task.check_mode, pbx=pbx_of(params))
@@ -132,7 +132,7 @@ def _observe(
 ) -> Granted:
     if pending:
         # In check mode the application may only be planned; all that can be known then is what the APIs offer.
-        catalogs.read([each.resource for each in requested])
+        catalogs.read([permission.resource for permission in requested])
         return Granted(PENDING, marked=True)
     try:
         return reader.read()

@@ -45,17 +45,19 @@ def run(task: Task) -> Outcome:
         client,
         app_id,
         catalogs,
-        [each.resource for each in requested],
+        [permission.resource for permission in requested],
         application_too=True,
         delegated=bool(params["delegated_permissions"]),
     )
     granted = reader.read()
     access = list((reader.application or {}).get("requiredResourceAccess") or ())
     catalogs.read(declared.resources(access), optional=True)
-    needed = {names.label(each.resource, each.name, catalogs.known) for each in catalogs.resolve(requested)}
+    needed = {
+        names.label(permission.resource, permission.name, catalogs.known) for permission in catalogs.resolve(requested)
+    }
     declares = {kind: sorted(declared.labels(access, kind, catalogs.known)) for _option, kind in declared.OPTIONS}
     if not requested:
-        needed = {name for found in declares.values() for name in found}
+        needed = {name for labels in declares.values() for name in labels}
     application = grant_plan.application_names(granted, reader.names)
     delegated = grant_plan.delegated_names(granted, reader.names)
     values = {
@@ -63,7 +65,7 @@ def run(task: Task) -> Outcome:
         "delegated_permissions": delegated,
         "declared": declares[names.APPLICATION],
         "declared_delegated": declares[names.DELEGATED],
-        "unneeded": [each for each in [*application, *delegated] if each not in needed],
+        "unneeded": [permission for permission in [*application, *delegated] if permission not in needed],
         "missing": sorted(needed - {*application, *delegated}),
         "consents": grant_plan.consents(granted, reader.names),
         "service_principal_id": granted.principal_id,

@@ -28,7 +28,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
 def run(task: Task) -> Outcome:
     """Read, and change nothing."""
     params = task.params
-    wanted = users.UserSelection(
+    selection = users.UserSelection(
         names=_names("users", params["users"]),
         groups=_names("groups", params["groups"]),
         enabled=params["enabled"],
@@ -36,28 +36,28 @@ def run(task: Task) -> Outcome:
         photo=params["photo"],
     )
     client = _entra_connection.client(params, task.context)
-    users.check_rights(client.tokens.get(), wanted, client.tenant_id)
-    found = users.Reader(client).read(wanted)
+    users.check_rights(client.tokens.get(), selection, client.tenant_id)
+    listing = users.Reader(client).read(selection)
     values = {
-        "users": [person.as_dict() for person in found.people],
-        "missing": list(found.missing),
-        "groups": [group.as_dict() for group in found.groups],
+        "users": [person.as_dict() for person in listing.people],
+        "missing": list(listing.missing),
+        "groups": [group.as_dict() for group in listing.groups],
         "tenant_id": client.tenant_id,
         "auth_source": client.connection.credential.source,
     }
     return Outcome(values)
 
 
-def _names(option: str, given: Iterable[str] | None) -> tuple[str, ...] | None:
+def _names(option: str, names: Iterable[str] | None) -> tuple[str, ...] | None:
     """Each name once, whatever its case; ``None`` where the option was not given."""
-    if given is None:
+    if names is None:
         return None
-    found: dict[str, str] = {}
-    for name in (each.strip() for each in given):
+    unique: dict[str, str] = {}
+    for name in (name.strip() for name in names):
         if not name:
             raise BadInput(f"an entry of {option} is empty", remedy="Leave it out.")
-        found.setdefault(name.casefold(), name)
-    return tuple(found.values())
+        unique.setdefault(name.casefold(), name)
+    return tuple(unique.values())
 
 
 CAPABILITY = Capability(name="graph_user_info", argument_spec=ARGUMENT_SPEC, run=run)

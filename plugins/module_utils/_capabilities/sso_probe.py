@@ -69,9 +69,9 @@ def run(task: Task) -> Outcome:
     return Outcome(values)
 
 
-def _tenant(given: str) -> str:
+def _tenant(tenant: str) -> str:
     """``common`` is allowed here: that an application is not multi-tenant is one of the answers."""
-    return given if given in ("common", "organizations") else ids.check_tenant(given)
+    return tenant if tenant in ("common", "organizations") else ids.check_tenant(tenant)
 
 
 def _addresses(params: dict[str, Any]) -> tuple[str, str]:

@@ -38,7 +38,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     BINDINGS,
     BY_OPTION,
     argument_spec,
-    wanted_from,
+    desired_from,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, IntegrationSettings, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_undo import RestoredSettings
@@ -113,7 +113,7 @@ def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
     :raises BadInput: what cannot be right, and why.
     """
     absent = params["state"] == "absent"
-    values = wanted_from(params)
+    values = desired_from(params)
     within = float(params["wait_timeout"]) if params["wait"] else 0.0
     if params["undo"] is not None:
         if values or absent:
@@ -148,11 +148,11 @@ def _files(params: Mapping[str, Any]) -> SbcFiles | None:
         return None
     if not (certificate and key):
         raise BadInput("O(teams.certificate) and O(teams.private_key) need each other")
-    found = teams.load(certificate, key, now=datetime.now(timezone.utc))
+    files = teams.load(certificate, key, now=datetime.now(timezone.utc))
     fqdn = dig(params, "teams.sbc_fqdn")
-    if fqdn and not found.covers(fqdn):
-        raise BadInput(f"O(teams.certificate) is for {', '.join(found.names) or 'no name'}, not for {fqdn}")
-    return found
+    if fqdn and not files.covers(fqdn):
+        raise BadInput(f"O(teams.certificate) is for {', '.join(files.names) or 'no name'}, not for {fqdn}")
+    return files
 
 
 def _check(values: Mapping[str, Any], check_mode: bool) -> None:
@@ -206,9 +206,9 @@ class Work:
 
     def _outcome(self) -> Outcome:
         facts = self.facts = pbx_facts.observe(self.xapi)
-        wanted = requirements.applicable(self.request.desired.values, facts.release)
-        requirements.check(wanted, facts, url=self.xapi.connection.url)
-        desired = dataclasses.replace(self.request.desired, values=wanted)
+        applicable = requirements.applicable(self.request.desired.values, facts.release)
+        requirements.check(applicable, facts, url=self.xapi.connection.url)
+        desired = dataclasses.replace(self.request.desired, values=applicable)
         within = None if self.task.check_mode else self.request.within
         restored = None if self.request.undo is None else RestoredSettings(self.xapi, self.request.undo)
         settings = self._reconcile(
@@ -271,31 +271,31 @@ class Work:
         if known is not None:
             return known
         waits = not self.task.check_mode
-        found = health.verify(
+        status = health.verify(
             self.xapi,
             application_id=observed.application_id,
             within=self.request.within if waits else 0.0,
             parties=self.request.desired.parties,
             notifications=self.notifications,
         )
-        if found.ok and not waits:
-            health.remember(self.xapi, found)
-        if not found.ok and waits and self.task.params["wait"]:
-            raise found.error(self.request.within, self.request.desired.parties).while_trying(
+        if status.ok and not waits:
+            health.remember(self.xapi, status)
+        if not status.ok and waits and self.task.params["wait"]:
+            raise status.error(self.request.within, self.request.desired.parties).while_trying(
                 "verify that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
             )
-        self._warn(found, facts)
-        return found
+        self._warn(status, facts)
+        return status
 
-    def _warn(self, found: Health, facts: Facts) -> None:
+    def _warn(self, status: Health, facts: Facts) -> None:
         if self.silent:
             return
-        if found.ok and found.subscription is False:
-            self.task.context.warn(health.subscription_warning(found, facts.fqdn))
-        if not found.ok:
+        if status.ok and status.subscription is False:
+            self.task.context.warn(health.subscription_warning(status, facts.fqdn))
+        if not status.ok:
             self.task.context.warn(
-                f"The Microsoft 365 integration of {self.xapi.connection.url} is not healthy: {found.message}. "
-                f"{health.remedy_for(found.message, self.request.desired.parties)}"
+                f"The Microsoft 365 integration of {self.xapi.connection.url} is not healthy: {status.message}. "
+                f"{health.remedy_for(status.message, self.request.desired.parties)}"
             )
 
 

@@ -86,43 +86,43 @@ def _status(task: Task, xapi: Xapi, observed: Observed) -> dict[str, Any] | None
         return None
     if not observed.linked:
         return Health(False, observed.application_id, None, health.NOT_LINKED).as_dict()
-    found = health.check(xapi, application_id=observed.application_id)
-    if found.ok:
-        health.remember(xapi, found)
-    return found.as_dict()
+    status = health.check(xapi, application_id=observed.application_id)
+    if status.ok:
+        health.remember(xapi, status)
+    return status.as_dict()
 
 
-def _gather(task: Task, xapi: Xapi, facts: Facts, wanted: set[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if "license" in wanted:
-        found["license"] = audit.license_state(xapi, facts)
-    if "extensions" in wanted:
-        found["first_free_extension"] = audit.first_free_extension(xapi)
-    if wanted & {"users", "duplicates"}:
+def _gather(task: Task, xapi: Xapi, facts: Facts, parts: set[str]) -> dict[str, Any]:
+    report: dict[str, Any] = {}
+    if "license" in parts:
+        report["license"] = audit.license_state(xapi, facts)
+    if "extensions" in parts:
+        report["first_free_extension"] = audit.first_free_extension(xapi)
+    if parts & {"users", "duplicates"}:
         people = users.every(xapi)
-        if "duplicates" in wanted:
-            found["duplicates"] = audit.duplicates(people)
-        if "users" in wanted:
-            found["users"] = _users(task, xapi, people)
-    if "certificate" in wanted:
-        found["certificate"] = audit.certificate(xapi)
-    if "sessions" in wanted:
-        found["sessions"] = audit.sessions(xapi, facts)
-    return found
+        if "duplicates" in parts:
+            report["duplicates"] = audit.duplicates(people)
+        if "users" in parts:
+            report["users"] = _users(task, xapi, people)
+    if "certificate" in parts:
+        report["certificate"] = audit.certificate(xapi)
+    if "sessions" in parts:
+        report["sessions"] = audit.sessions(xapi, facts)
+    return report
 
 
 def _users(task: Task, xapi: Xapi, people: list[users.User]) -> dict[str, Any]:
-    given = task.params["directory_users"]
-    found: dict[str, Any] = {"all": [user.as_dict() for user in people], "comparison": None, "changes": None}
+    listed = task.params["directory_users"]
+    report: dict[str, Any] = {"all": [user.as_dict() for user in people], "comparison": None, "changes": None}
     try:
-        known = audit.directory(xapi) if given is None else [DirectoryUser.of(each) for each in given]
-        found["comparison"] = audit.compare_users(people, known)
+        known = audit.directory(xapi) if listed is None else [DirectoryUser.of(user) for user in listed]
+        report["comparison"] = audit.compare_users(people, known)
     except M365Error as error:
         # The users of the PBX are still worth having when Microsoft 365 cannot be asked.
         task.context.warn(str(error))
     if task.params["users_before"] is not None:
-        found["changes"] = audit.before_after(task.params["users_before"], found["all"])
-    return found
+        report["changes"] = audit.before_after(task.params["users_before"], report["all"])
+    return report
 
 
 CAPABILITY = Capability(name="tcx_m365_settings_info", argument_spec=ARGUMENT_SPEC, run=run)

@@ -59,26 +59,26 @@ def run(task: Task) -> Outcome:
         findings = _judge(task, work, now)
         if task.params["thorough"]:
             findings += _judge_thoroughly(task, work, now)
-    findings = [each.rendered(task.names) for each in preflight.in_order(findings)]
-    notes = [each.as_note() for each in findings if each.level == preflight.WARNING]
+    findings = [finding.rendered(task.names) for finding in preflight.in_order(findings)]
+    notes = [finding.as_note() for finding in findings if finding.level == preflight.WARNING]
     for note in notes:
         task.context.warn(note)
-    if any(each.level == preflight.ERROR for each in findings):
+    if any(finding.level == preflight.ERROR for finding in findings):
         raise NotReady(findings, connection.url)
     values["tls_certificate"] = TlsCertificate.of(work.xapi.certificate).as_dict(now) if work.xapi.certificate else None
     values["linked_tenant_id"] = work.observed.tenant_id
     values["gated"] = preflight.gated(work.facts, work.request.desired.values, _current(work))
     values["presence_redirect_uri"] = work.facts.presence_redirect_uri
-    values["findings"] = [each.as_dict() for each in findings]
+    values["findings"] = [finding.as_dict() for finding in findings]
     values["notes"] = notes
     return Outcome(values)
 
 
 def _check_names(names: Sequence[str]) -> None:
     """A name that cannot be one would be passed over, and the PBX that has it refused without a word of it."""
-    for each in names:
-        if not authorities("", [each]):
-            raise BadInput(f"O(fqdn) {each!r} is no host name; give pbx.example.com or pbx.example.com:5001")
+    for name in names:
+        if not authorities("", [name]):
+            raise BadInput(f"O(fqdn) {name!r} is no host name; give pbx.example.com or pbx.example.com:5001")
 
 
 def _reading(task: Task) -> Task:
@@ -127,22 +127,22 @@ def _judge_thoroughly(task: Task, work: Work, now: dt.datetime) -> list[Finding]
     """What costs further requests: the license, all users, the next number, and who would come."""
     settings = {**read_all(INTEGRATION, work.observed.entities[INTEGRATION], work.facts.release)}
     settings.update(work.request.desired.values)
-    wanted = bool(settings.get("user_sync.enabled"))
+    syncs = bool(settings.get("user_sync.enabled"))
     people = users.every(work.xapi)
-    coming = _coming(task, work, people, settings) if wanted else 0
+    coming = _coming(task, work, people, settings) if syncs else 0
     state = audit.license_state(work.xapi, work.facts)
     numbers = Numbers(
         length=work.facts.number_length,
         start=str(settings.get("user_sync.starting_extension") or ""),
-        taken=frozenset(each.number for each in people),
+        taken=frozenset(user.number for user in people),
         first_free=audit.first_free_extension(work.xapi),
         coming=coming,
     )
     return [
         *preflight.judge_license(state, now, task.params["warning_days"]),
         *preflight.judge_limit(state, coming),
-        *preflight.judge_addresses(audit.duplicates(people), wanted=wanted),
-        *preflight.judge_room(numbers, wanted=wanted),
+        *preflight.judge_addresses(audit.duplicates(people), syncs=syncs),
+        *preflight.judge_room(numbers, syncs=syncs),
     ]
 
 

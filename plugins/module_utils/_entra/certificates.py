@@ -53,7 +53,7 @@ class Certificate:
     :param der: its bytes.
     :param thumbprint: SHA-1 of ``der``, 40 upper-case hexadecimal digits.
     :param key_flaw: why its key can never be used to sign in, as the end of a sentence; empty when it can.
-    :param given_with: thumbprints of all certificates that stood in the same text or file.
+    :param alongside: thumbprints of all certificates that stood in the same text or file.
     """
 
     der: bytes
@@ -63,7 +63,7 @@ class Certificate:
     not_after: dt.datetime
 
     key_flaw: str = ""
-    given_with: frozenset[str] = frozenset()
+    alongside: frozenset[str] = frozenset()
 
     def ended(self, now: dt.datetime) -> bool:
         return self.not_after <= now
@@ -138,9 +138,9 @@ def _chain(value: str, subject: str) -> list[Any]:
 def _described(found: Any, chain: list[Any]) -> Certificate:
     der = found.public_bytes(serialization.Encoding.DER)
     begin, end = pem.validity(found)
-    given_with = frozenset(thumbprint(each.public_bytes(serialization.Encoding.DER)) for each in chain)
+    alongside = frozenset(thumbprint(each.public_bytes(serialization.Encoding.DER)) for each in chain)
     return Certificate(
-        der, thumbprint(der), found.subject.rfc4514_string(), begin, end, pem.flaw_of_key(found), given_with
+        der, thumbprint(der), found.subject.rfc4514_string(), begin, end, pem.flaw_of_key(found), alongside
     )
 
 

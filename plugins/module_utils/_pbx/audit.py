@@ -58,29 +58,29 @@ _SESSION = ("Username", "LoginType", "Created")
 def license_state(xapi: Xapi, facts: Facts) -> dict[str, Any]:
     """State and dates of the license; the license key is never read."""
     select = _STATUS + (_LIMITS if facts.release >= LIMITS_SINCE else ())
-    found = xapi.get("/SystemStatus", "read the state of the license", select=select)
+    status = xapi.get("/SystemStatus", "read the state of the license", select=select)
     return {
         "edition": facts.license.label,
-        "product_code": found.get("ProductCode") or facts.license.product_code,
-        "active": found.get("LicenseActive"),
-        "activated": found.get("Activated"),
-        "expires": found.get("ExpirationDate"),
-        "maintenance_expires": found.get("MaintenanceExpiresAt"),
+        "product_code": status.get("ProductCode") or facts.license.product_code,
+        "active": status.get("LicenseActive"),
+        "activated": status.get("Activated"),
+        "expires": status.get("ExpirationDate"),
+        "maintenance_expires": status.get("MaintenanceExpiresAt"),
         "maintenance_expired": facts.license.maintenance_expired,
-        "supported": found.get("Support"),
-        "simultaneous_calls": found.get("MaxSimCalls"),
-        "users": found.get("UserExtensions"),
-        "users_limit": found.get("MaxUserExtensions"),
+        "supported": status.get("Support"),
+        "simultaneous_calls": status.get("MaxSimCalls"),
+        "users": status.get("UserExtensions"),
+        "users_limit": status.get("MaxUserExtensions"),
     }
 
 
 def first_free_extension(xapi: Xapi) -> str | None:
     """The first extension number nobody has, or ``None`` when all are taken."""
     try:
-        found = xapi.get("/Users/Pbx.GetFirstAvailableExtensionNumber()", "find a free extension number")
+        answer = xapi.get("/Users/Pbx.GetFirstAvailableExtensionNumber()", "find a free extension number")
     except (NotFound, Rejected):
         return None
-    return found.get("Number")
+    return answer.get("Number")
 
 
 def duplicates(users: Iterable[User]) -> list[dict[str, Any]]:
@@ -100,9 +100,9 @@ def sessions(xapi: Xapi, facts: Facts) -> dict[str, Any]:
     if facts.release < SSO_SINCE:
         return {"known": False, "sso": []}
     tried = "read how users have signed in"
-    found = xapi.entities("/SecurityTokens", tried, select=_SESSION, where="LoginType eq 'Sso'")
-    sso = [{"username": each.get("Username"), "created": each.get("Created")} for each in found]
-    return {"known": True, "sso": sorted(sso, key=lambda each: str(each["created"]))}
+    tokens = xapi.entities("/SecurityTokens", tried, select=_SESSION, where="LoginType eq 'Sso'")
+    sso = [{"username": token.get("Username"), "created": token.get("Created")} for token in tokens]
+    return {"known": True, "sso": sorted(sso, key=lambda sign_in: str(sign_in["created"]))}
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,9 @@ def directory(xapi: Xapi) -> list[DirectoryUser]:
     options = {"TypeOfUser": "Users"}
     listing = names.pages(xapi, LIST_USERS, "Users", "list users of Microsoft 365", options)
     return [
-        DirectoryUser(str(each["Email"]), frozenset((str(each["Email"]).casefold(),)))
-        for each in listing
-        if each.get("Email")
+        DirectoryUser(str(entry["Email"]), frozenset((str(entry["Email"]).casefold(),)))
+        for entry in listing
+        if entry.get("Email")
     ]
 
 
@@ -151,7 +151,7 @@ def compare_users(users: Iterable[User], known: Iterable[DirectoryUser]) -> dict
         Microsoft 365 and are not in it), ``missing`` (in Microsoft 365 and not on the PBX), ``local`` (in both, and not marked
         as synchronized).
     """
-    people, everyone = list(known), sorted(users, key=lambda each: each.number)
+    people, everyone = list(known), sorted(users, key=lambda user: user.number)
     match = _Matches(people, everyone)
     report: dict[str, list[Any]] = {
         key: [] for key in ("synced", "without_photo", "leavers", "renamed", "strangers", "local", "missing")
@@ -174,7 +174,9 @@ def compare_users(users: Iterable[User], known: Iterable[DirectoryUser]) -> dict
             report["local"].append(user.email)
         if renamed and person is not None:
             report["renamed"].append(dict(user.as_dict(), renamed_to=person.label))
-    report["missing"] = sorted(each.label for each in people if each.label not in seen and each.enabled is not False)
+    report["missing"] = sorted(
+        person.label for person in people if person.label not in seen and person.enabled is not False
+    )
     return report
 
 
@@ -183,11 +185,11 @@ class _Matches:
 
     def __init__(self, people: Iterable[DirectoryUser], users: Iterable[User]) -> None:
         everybody = list(people)
-        self._by_address = {address: each for each in everybody for address in each.addresses}
-        self._by_alias = {alias: each for each in everybody for alias in each.aliases}
+        self._by_address = {address: person for person in everybody for address in person.addresses}
+        self._by_alias = {alias: person for person in everybody for alias in person.aliases}
         mails = {user.email.casefold() for user in users if user.email}
         # Who has an extension of their own has got the address of a colleague who left, and was not renamed.
-        self._at_home = {each.label for each in everybody if each.addresses & mails}
+        self._at_home = {person.label for person in everybody if person.addresses & mails}
 
     def person(self, user: User) -> tuple[DirectoryUser | None, bool]:
         """The account, and whether it has another name by now."""
@@ -207,8 +209,8 @@ class _Matches:
 
 def before_after(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     """What a synchronization has done, from two lists of users as :meth:`User.as_dict` makes them. Pure."""
-    old = {str(each["number"]): each for each in before}
-    new = {str(each["number"]): each for each in after}
+    old = {str(user["number"]): user for user in before}
+    new = {str(user["number"]): user for user in after}
     both = [number for number in new if number in old]
     return {
         "added": sorted(new[number]["email"] or number for number in new if number not in old),

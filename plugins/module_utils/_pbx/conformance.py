@@ -31,16 +31,16 @@ def _read(xapi: Xapi) -> dict[str, Any]:
 
 
 def _unset_ids(xapi: Xapi) -> str:
-    found = _read(xapi)
-    if found.get("ApplicationId"):
+    integration = _read(xapi)
+    if integration.get("ApplicationId"):
         raise Unknown("the PBX is linked to an application")
-    return "empty" if "ApplicationId" in found else "omitted"
+    return "empty" if "ApplicationId" in integration else "omitted"
 
 
 def _page_limit(xapi: Xapi) -> int:
     page = xapi.get("/Users", TRIED, select=["Id"], params={"$count": "true"})
     rows = len(page.get("value") or ())
-    total = page.get("@odata.count") or sum(1 for _each in xapi.entities("/Users", TRIED, select=["Id"]))
+    total = page.get("@odata.count") or sum(1 for _user in xapi.entities("/Users", TRIED, select=["Id"]))
     if rows == total and total <= 100:
         raise Unknown("the PBX has too few users to tell")
     return 0 if rows == total else rows

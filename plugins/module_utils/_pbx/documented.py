@@ -122,8 +122,8 @@ def check(answer: Mapping[str, Any]) -> None:
 
 
 def _check_one(name: str, value: Any) -> None:
-    found: tuple[Any, str] = _TYPES.get(name, (None, ""))
-    expected, words = found
+    documented: tuple[Any, str] = _TYPES.get(name, (None, ""))
+    expected, words = documented
     if expected is None or value is None:
         return
     if not isinstance(value, expected) or (expected is int and (isinstance(value, bool) or not 0 <= value < 2**31)):
@@ -138,10 +138,10 @@ def _check_one(name: str, value: Any) -> None:
 
 
 def _wrong(name: str, value: Any, expected: str) -> BadAnswer:
-    found = _WORDS.get(type(value), "null")
+    kind = _WORDS.get(type(value), "null")
     shown = f" ({str(value)[:40]!r})" if isinstance(value, (str, bool, int, float)) else ""
     return BadAnswer(
-        f"{name} is {found}{shown} where {expected} is documented",
+        f"{name} is {kind}{shown} where {expected} is documented",
         service=SERVICE,
         remedy="Check that the address is that of the PBX itself, and that its release is supported.",
     )

@@ -46,10 +46,10 @@ class Facts:
 
     @property
     def release(self) -> Release:
-        found = Release.parse(self.version)
-        if found is None:
+        release = Release.parse(self.version)
+        if release is None:
             raise Rejected(f"unrecognized 3CX version {self.version!r}", service="3CX")
-        return found
+        return release
 
     @property
     def host(self) -> str:
@@ -131,8 +131,8 @@ def observe(xapi: Xapi) -> Facts:
         facts = Facts.from_value(stored)
         xapi.release, xapi.version = facts.release, facts.version
         return facts
-    found = xapi.get(_PARAMETERS, "read the system parameters of the PBX")
-    facts = of(found, xapi.version, url)
+    parameters = xapi.get(_PARAMETERS, "read the system parameters of the PBX")
+    facts = of(parameters, xapi.version, url)
     if facts.release < FIRST:
         raise Unsupported(
             f"the PBX runs {facts.version}",

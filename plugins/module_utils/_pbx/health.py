@@ -108,9 +108,9 @@ def check(xapi: Xapi, *, application_id: str = "", notifications: bool = True) -
     :param application_id: what the PBX must report as its application, if that is known.
     :param notifications: whether it is asked if change notifications reach it.
     """
-    found = xapi.get(DIRECTORY, "ask the PBX for the state of its Microsoft 365 integration")
-    reported = str(found.get("ApplicationId") or "")
-    trouble = str(found.get("ExceptionMessage") or "")
+    directory = xapi.get(DIRECTORY, "ask the PBX for the state of its Microsoft 365 integration")
+    reported = str(directory.get("ApplicationId") or "")
+    trouble = str(directory.get("ExceptionMessage") or "")
     if not trouble and not reported:
         trouble = NOT_LINKED
     if not trouble and application_id and reported.casefold() != application_id.casefold():
@@ -145,9 +145,9 @@ def verify(
     return health
 
 
-def remember(xapi: Xapi, found: Health) -> None:
+def remember(xapi: Xapi, health: Health) -> None:
     """Spare the next task of this run the verification."""
-    value = dict(found.as_dict(), proven_at=time.time())
+    value = dict(health.as_dict(), proven_at=time.time())
     xapi.context.store.put("pbx_health", xapi.connection.url, value)
 
 
@@ -180,10 +180,10 @@ def _cannot_list(xapi: Xapi) -> str:
 
 def subscription_parts(health: Health, fqdn: str) -> tuple[str, str]:
     """Why users are synchronized nightly only, and what to do about it."""
-    said = (
+    message = (
         f"Microsoft's change notifications do not reach {fqdn} ({health.message}): users are synchronized nightly only"
     )
-    return said, "Open the HTTPS port of the PBX to the Internet, with a public certificate."
+    return message, "Open the HTTPS port of the PBX to the Internet, with a public certificate."
 
 
 def subscription_warning(health: Health, fqdn: str) -> str:

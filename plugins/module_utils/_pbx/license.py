@@ -48,22 +48,22 @@ class License:
         return f"unknown ({self.product_code})" if self.product_code else "unknown"
 
     @classmethod
-    def of(cls, found: Mapping[str, Any]) -> License:
+    def of(cls, answer: Mapping[str, Any]) -> License:
         """From ``License`` of the system parameters (documented: ``IsEnterprise`` and ``IsProfessional`` since 20.0.10)."""
         edition: Edition | None = None
-        if "IsEnterprise" in found or "IsProfessional" in found:
+        if "IsEnterprise" in answer or "IsProfessional" in answer:
             edition = (
                 Edition.ENTERPRISE
-                if found.get("IsEnterprise")
+                if answer.get("IsEnterprise")
                 else Edition.PROFESSIONAL
-                if found.get("IsProfessional")
+                if answer.get("IsProfessional")
                 else Edition.STANDARD
             )
         return cls(
             edition=edition,
-            product_code=str(found.get("ProductCode") or ""),
-            simultaneous_calls=found.get("MaxSimCalls"),
-            maintenance_expired=found.get("IsMaintainceExpired"),
+            product_code=str(answer.get("ProductCode") or ""),
+            simultaneous_calls=answer.get("MaxSimCalls"),
+            maintenance_expired=answer.get("IsMaintainceExpired"),
         )
 
     def as_value(self) -> dict[str, Any]:

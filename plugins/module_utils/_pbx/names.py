@@ -47,38 +47,38 @@ class Account:
 class Names:
     """Names that were looked up; empty before the PBX is linked, when nobody can look them up."""
 
-    found: dict[tuple[str, str], Account] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
 
     def account(self, directory: str, name: str) -> Account:
         """The account of a name; a name nobody has looked up, or an id, stands for itself."""
-        known = self.found.get((directory, name.casefold()))
+        known = self.accounts.get((directory, name.casefold()))
         return known or Account(name, frozenset((name.casefold(),)))
 
 
-def to_look_up(wanted: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+def to_look_up(names_by_directory: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     """By directory, the names that are no ids."""
     needed = {}
-    for directory, names in wanted.items():
+    for directory, names in names_by_directory.items():
         unknown = list(dict.fromkeys(name for name in names if not is_guid(name.strip())))
         if unknown:
             needed[directory] = unknown
     return needed
 
 
-def look_up(xapi: Xapi, wanted: Mapping[str, Iterable[str]]) -> Names:
+def look_up(xapi: Xapi, names_by_directory: Mapping[str, Iterable[str]]) -> Names:
     """Ask the PBX for all names at once.
 
-    :param wanted: names by directory (:data:`USERS`, :data:`MAILBOXES`, :data:`GROUPS`).
+    :param names_by_directory: names by directory (:data:`USERS`, :data:`MAILBOXES`, :data:`GROUPS`).
     :raises NotFound: lists every name that Microsoft 365 does not have, and every one that several objects have.
     """
     names, unknown = Names(), []
-    for directory, needed in to_look_up(wanted).items():
+    for directory, needed in to_look_up(names_by_directory).items():
         candidates = _by_principal_name(xapi, needed) if directory == USERS else {}
         for name in needed:
             account = candidates.get(name.casefold())
             matches = [account] if account else _search(xapi, directory, name)
             if len(matches) == 1:
-                names.found[directory, name.casefold()] = matches[0]
+                names.accounts[directory, name.casefold()] = matches[0]
             elif matches:
                 ids = ", ".join(match.id for match in matches)
                 unknown.append(f"{_KINDS[directory]} {name!r} (ambiguous, give one of these ids: {ids})")
@@ -98,30 +98,30 @@ def _by_principal_name(xapi: Xapi, needed: list[str]) -> dict[str, Account]:
     """One call for all of them. The answer does not say which account belongs to which name where the mail address differs
     from the principal name, so those are left to the search."""
     answer = _ask_principal_names(xapi, needed)
-    found = {}
-    wanted = {name.casefold() for name in needed}
+    accounts = {}
+    folded = {name.casefold() for name in needed}
     for account in answer:
-        for alias in account.aliases & wanted:
-            found[alias] = account
-    left = [name for name in needed if name.casefold() not in found]
-    if len(answer) > len({account.id for account in found.values()}):
+        for alias in account.aliases & folded:
+            accounts[alias] = account
+    left = [name for name in needed if name.casefold() not in accounts]
+    if len(answer) > len({account.id for account in accounts.values()}):
         for name in left:
             single = _ask_principal_names(xapi, [name]) if len(needed) > 1 else answer
             if len(single) == 1:
-                found[name.casefold()] = single[0]
-    return found
+                accounts[name.casefold()] = single[0]
+    return accounts
 
 
 def _ask_principal_names(xapi: Xapi, names: list[str]) -> list[Account]:
     tried = "look up users of Microsoft 365 by principal name"
-    found = xapi.act(BY_PRINCIPAL_NAME, tried, {"principalNames": names}, reads=True)
-    return [_account(item) for item in typed.entities(found, "value", SERVICE)]
+    answer = xapi.act(BY_PRINCIPAL_NAME, tried, {"principalNames": names}, reads=True)
+    return [_account(item) for item in typed.entities(answer, "value", SERVICE)]
 
 
 def _search(xapi: Xapi, directory: str, name: str) -> list[Account]:
-    wanted = name.casefold()
+    folded = name.casefold()
     items = _groups(xapi, name) if directory == GROUPS else _users(xapi, directory, name)
-    accounts = {account.id: account for account in map(_account, items) if wanted in account.aliases}
+    accounts = {account.id: account for account in map(_account, items) if folded in account.aliases}
     return list(accounts.values())
 
 
@@ -143,9 +143,9 @@ def pages(xapi: Xapi, path: str, key: str, tried: str, options: Mapping[str, Any
     seen: set[str] = set()
     while True:
         asked = dict(options, Count=_PAGE, **({"NextPageToken": token} if token else {}))
-        found = xapi.act(path, tried, {"options": asked}, reads=True)
-        yield from found.get(key) or ()
-        token = found.get("NextPageToken")
+        page = xapi.act(path, tried, {"options": asked}, reads=True)
+        yield from page.get(key) or ()
+        token = page.get("NextPageToken")
         if not token:
             return
         if token in seen or len(seen) >= MOST_PAGES:

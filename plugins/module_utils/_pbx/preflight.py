@@ -56,25 +56,25 @@ class Finding:
     """One thing that was checked.
 
     :param level: ``ok``, ``warning`` or ``error``.
-    :param said: what was found, and on what.
+    :param message: what was found, and on what.
     :param remedy: what to do about it; empty when all is well.
     """
 
     topic: str
     level: str
-    said: str
+    message: str
     remedy: str = ""
 
     def as_dict(self) -> dict[str, str]:
-        return {"topic": self.topic, "level": self.level, "said": self.said, "remedy": self.remedy}
+        return {"topic": self.topic, "level": self.level, "said": self.message, "remedy": self.remedy}
 
     def rendered(self, names: Names) -> Finding:
         """The same with the options as the operator knows them."""
-        return replace(self, said=rendered(self.said, names), remedy=rendered(self.remedy, names))
+        return replace(self, message=rendered(self.message, names), remedy=rendered(self.remedy, names))
 
     def as_note(self) -> str:
         """One line for the operator."""
-        return f"{_sentence(self.said)} {self.remedy}".strip()
+        return f"{_sentence(self.message)} {self.remedy}".strip()
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Numbers:
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """By topic; within one topic as they were made."""
-    return sorted(findings, key=lambda each: TOPICS.index(each.topic))
+    return sorted(findings, key=lambda finding: TOPICS.index(finding.topic))
 
 
 class NotReady(M365Error):
@@ -108,15 +108,15 @@ class NotReady(M365Error):
 
     def __init__(self, findings: Iterable[Finding], url: str) -> None:
         self.findings = list(findings)
-        errors = [each for each in self.findings if each.level == ERROR]
-        if any(each.topic == LICENSE for each in errors):
+        errors = [finding for finding in self.findings if finding.level == ERROR]
+        if any(error.topic == LICENSE for error in errors):
             self.kind = Unlicensed.kind
-        said = " ".join(each.as_note() for each in errors)
-        super().__init__(said, tried="pass the pre-flight checks; nothing was written", target=url)
+        message = " ".join(error.as_note() for error in errors)
+        super().__init__(message, tried="pass the pre-flight checks; nothing was written", target=url)
 
     def values(self) -> dict[str, Any]:
         """The findings, those that are well included."""
-        return {"findings": [each.as_dict() for each in self.findings]}
+        return {"findings": [finding.as_dict() for finding in self.findings]}
 
 
 # --- what a rollout reads anyway ----------------------------------------------------------------------------------------
@@ -136,35 +136,35 @@ def judge_maintenance(facts: Facts) -> list[Finding]:
     return [Finding(LICENSE, OK, "the license is under maintenance")]
 
 
-def gated(facts: Facts, wanted: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+def gated(facts: Facts, desired: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """The options that are to be switched on and that the PBX may refuse, because nothing tells the edition of its license."""
     if facts.license.edition is not None:
         return []
     return [
         option
-        for option, value in wanted.items()
+        for option, value in desired.items()
         if option in BY_OPTION and BY_OPTION[option].edition is not None and value and current.get(option) != value
     ]
 
 
 def needs(options: Iterable[str]) -> str:
     """Which editions they need, as a part of a sentence."""
-    found = []
+    needed = []
     for option in options:
         edition = BY_OPTION[option].edition
-        found.append(f"{marked(option)} needs {edition.label}" if edition is not None else marked(option))
-    return "; ".join(found)
+        needed.append(f"{marked(option)} needs {edition.label}" if edition is not None else marked(option))
+    return "; ".join(needed)
 
 
-def judge_edition(facts: Facts, wanted: Mapping[str, Any], current: Mapping[str, Any]) -> list[Finding]:
+def judge_edition(facts: Facts, desired: Mapping[str, Any], current: Mapping[str, Any]) -> list[Finding]:
     """Settings that the license may lack, where the release does not report its edition (before 20.0.10).
 
     Only a write tells then: a rollout tries these before it writes anything in Microsoft Entra, and check mode says it.
     """
-    options = gated(facts, wanted, current)
+    options = gated(facts, desired, current)
     if not options:
         return []
-    said = (
+    message = (
         f"3CX {facts.version} does not report the edition of its license ({facts.license.label}), so the PBX may refuse what "
         f"is to be switched on: {needs(options)}"
     )
@@ -172,7 +172,7 @@ def judge_edition(facts: Facts, wanted: Mapping[str, Any], current: Mapping[str,
         "If the license is smaller, leave these settings off for this PBX, or upgrade the license; running the rollout again "
         "does not help. From 20.0.10 on, this is known beforehand."
     )
-    return [Finding(LICENSE, WARNING, said, remedy)]
+    return [Finding(LICENSE, WARNING, message, remedy)]
 
 
 def judge_role(role: str) -> list[Finding]:
@@ -183,11 +183,11 @@ def judge_role(role: str) -> list[Finding]:
     if role == OWNER:
         return [Finding(ROLE, OK, "the API client is System Owner")]
     if role == ADMINISTRATOR:
-        said = "the API client is System Administrator, which 3CX refuses for some settings"
-        return [Finding(ROLE, WARNING, said, remedy)]
+        message = "the API client is System Administrator, which 3CX refuses for some settings"
+        return [Finding(ROLE, WARNING, message, remedy)]
     if role in SMALL_ROLES:
-        said = f"the API client has the role {role} of a department, which may not write settings of the system"
-        return [Finding(ROLE, ERROR, said, remedy)]
+        message = f"the API client has the role {role} of a department, which may not write settings of the system"
+        return [Finding(ROLE, ERROR, message, remedy)]
     return [Finding(ROLE, WARNING, f"the API client has the role {role}, and whether it is enough is unknown", remedy)]
 
 
@@ -202,29 +202,29 @@ def judge_name(facts: Facts, url: str, names: Iterable[str]) -> list[Finding]:
         return [] if facts.is_at(url, known) else [_other_port(facts, url, known)]
     shown = visible(facts.fqdn)[:120] or "nothing"
     if not facts.host:
-        said = f"the PBX reports {shown!r} as its FQDN, which is not a host name"
+        message = f"the PBX reports {shown!r} as its FQDN, which is not a host name"
         remedy = (
             "Correct the FQDN of the PBX. Nothing was written: sign-ins would be sent to an address that it made up."
         )
     else:
-        said = f"the PBX calls itself {shown}, which is neither the host of tcx_url nor a name in tcx_fqdn"
+        message = f"the PBX calls itself {shown}, which is neither the host of tcx_url nor a name in tcx_fqdn"
         remedy = f"If {facts.host} is the PBX, add it to tcx_fqdn or use it in tcx_url. Sign-ins would be sent there."
-    return [Finding(NAME, ERROR, said, remedy)]
+    return [Finding(NAME, ERROR, message, remedy)]
 
 
 def _other_port(facts: Facts, url: str, names: list[str]) -> Finding:
     """An error where the inventory knows the port of that name; of a name without one only the PBX can tell it."""
     level = ERROR if facts.has_known_port(url, names) else WARNING
-    said = f"the PBX reports the HTTPS port {facts.https_port}, which is neither that of tcx_url nor one in tcx_fqdn"
+    message = f"the PBX reports the HTTPS port {facts.https_port}, which is neither that of tcx_url nor one in tcx_fqdn"
     remedy = (
         f"Microsoft sends sign-ins to {facts.base}: if the users of the PBX reach it there, add "
         f"{facts.host}:{facts.https_port} to tcx_fqdn."
     )
-    return Finding(NAME, level, said, remedy)
+    return Finding(NAME, level, message, remedy)
 
 
 def judge_certificate(
-    found: TlsCertificate | None, redirect_uri: str, now: dt.datetime, warning_days: int
+    certificate: TlsCertificate | None, redirect_uri: str, now: dt.datetime, warning_days: int
 ) -> list[Finding]:
     """The certificate that browsers and Microsoft see, whether or not this task verifies it.
 
@@ -232,35 +232,37 @@ def judge_certificate(
 
     :param redirect_uri: where Microsoft sends the users' browsers back to.
     """
-    if found is None:
+    if certificate is None:
         return []
     host = urlsplit(redirect_uri).hostname or ""
-    made = [*_certificate_dates(found, now, warning_days)]
-    if not found.covers(host):
-        said = f"the TLS certificate of the PBX is for {', '.join(found.names) or 'no name'}, and the redirect URI leads to {host}"
-        made.append(Finding(CERTIFICATE, WARNING, said, f"Give the PBX a certificate for {host}, or correct its FQDN."))
-    if found.self_signed:
+    made = [*_certificate_dates(certificate, now, warning_days)]
+    if not certificate.covers(host):
+        message = f"the TLS certificate of the PBX is for {', '.join(certificate.names) or 'no name'}, and the redirect URI leads to {host}"
+        made.append(
+            Finding(CERTIFICATE, WARNING, message, f"Give the PBX a certificate for {host}, or correct its FQDN.")
+        )
+    if certificate.self_signed:
         remedy = "Give the PBX a public certificate, or Microsoft's change notifications will not reach it."
         made.append(Finding(CERTIFICATE, WARNING, "the TLS certificate of the PBX is self-signed", remedy))
     if not made:
-        said = f"the TLS certificate of the PBX is valid until {dates.day(found.not_after)}"
-        made.append(Finding(CERTIFICATE, OK, said))
+        message = f"the TLS certificate of the PBX is valid until {dates.day(certificate.not_after)}"
+        made.append(Finding(CERTIFICATE, OK, message))
     return made
 
 
-def _certificate_dates(found: TlsCertificate, now: dt.datetime, warning_days: int) -> list[Finding]:
+def _certificate_dates(certificate: TlsCertificate, now: dt.datetime, warning_days: int) -> list[Finding]:
     remedy = "Renew it; the console shows it under Settings > Network."
-    if found.not_after <= now:
-        said = f"the TLS certificate of the PBX expired on {dates.day(found.not_after)}"
-        return [Finding(CERTIFICATE, ERROR, said, remedy)]
-    if found.not_before > now:
-        said = f"the TLS certificate of the PBX is not valid before {dates.day(found.not_before)}"
-        return [Finding(CERTIFICATE, ERROR, said, "Install one that is valid now, or set the clocks.")]
-    days = dates.days_left(found.not_after, now)
+    if certificate.not_after <= now:
+        message = f"the TLS certificate of the PBX expired on {dates.day(certificate.not_after)}"
+        return [Finding(CERTIFICATE, ERROR, message, remedy)]
+    if certificate.not_before > now:
+        message = f"the TLS certificate of the PBX is not valid before {dates.day(certificate.not_before)}"
+        return [Finding(CERTIFICATE, ERROR, message, "Install one that is valid now, or set the clocks.")]
+    days = dates.days_left(certificate.not_after, now)
     if days >= warning_days:
         return []
-    said = f"the TLS certificate of the PBX expires in {days} days, on {dates.day(found.not_after)}"
-    return [Finding(CERTIFICATE, WARNING, said, remedy)]
+    message = f"the TLS certificate of the PBX expires in {days} days, on {dates.day(certificate.not_after)}"
+    return [Finding(CERTIFICATE, WARNING, message, remedy)]
 
 
 def judge_clock(offset: float | None) -> list[Finding]:
@@ -270,22 +272,22 @@ def judge_clock(offset: float | None) -> list[Finding]:
     if abs(offset) <= CLOCK_TOLERANCE_S:
         return [Finding(CLOCK, OK, f"the clocks of the PBX and of this machine differ by {abs(offset):.0f} s")]
     direction = "ahead of" if offset > 0 else "behind"
-    said = f"the clock of the PBX is {abs(offset):.0f} s {direction} that of this machine, and Entra tolerates 300 s"
-    return [Finding(CLOCK, WARNING, said, "Set both by NTP, or the PBX's sign-in to Entra fails.")]
+    message = f"the clock of the PBX is {abs(offset):.0f} s {direction} that of this machine, and Entra tolerates 300 s"
+    return [Finding(CLOCK, WARNING, message, "Set both by NTP, or the PBX's sign-in to Entra fails.")]
 
 
-def judge_health(found: Health, facts: Facts, url: str) -> list[Finding]:
+def judge_health(health: Health, facts: Facts, url: str) -> list[Finding]:
     """Whether a PBX that is linked works today; one that is not linked yet has nothing to show."""
-    if not found.ok and found.message == pbx_health.NOT_LINKED:
+    if not health.ok and health.message == pbx_health.NOT_LINKED:
         return [Finding(INTEGRATION, OK, "the PBX is not linked to an application yet")]
-    if not found.ok:
-        said = f"the Microsoft 365 integration of {url} is not healthy: {found.message}"
-        return [Finding(INTEGRATION, WARNING, said, pbx_health.remedy_for(found.message))]
-    made = [Finding(INTEGRATION, OK, f"the PBX works with application {found.application_id}")]
-    if found.subscription:
+    if not health.ok:
+        message = f"the Microsoft 365 integration of {url} is not healthy: {health.message}"
+        return [Finding(INTEGRATION, WARNING, message, pbx_health.remedy_for(health.message))]
+    made = [Finding(INTEGRATION, OK, f"the PBX works with application {health.application_id}")]
+    if health.subscription:
         made.append(Finding(SUBSCRIPTION, OK, f"Microsoft's change notifications reach {facts.fqdn}"))
-    if found.subscription is False:
-        made.append(Finding(SUBSCRIPTION, WARNING, *pbx_health.subscription_parts(found, facts.fqdn)))
+    if health.subscription is False:
+        made.append(Finding(SUBSCRIPTION, WARNING, *pbx_health.subscription_parts(health, facts.fqdn)))
     return made
 
 
@@ -335,44 +337,49 @@ def judge_limit(state: Mapping[str, Any], coming: int | None) -> list[Finding]:
     users, limit = state.get("users"), state.get("users_limit")
     if not coming or users is None or not limit or users + coming <= limit:
         return []
-    said = f"the license is for {limit} users, the PBX has {users}, and {coming} more would come from Microsoft 365"
-    return [Finding(LICENSE, WARNING, said, "Upgrade the license, or narrow O(user_sync.scope).")]
+    message = f"the license is for {limit} users, the PBX has {users}, and {coming} more would come from Microsoft 365"
+    return [Finding(LICENSE, WARNING, message, "Upgrade the license, or narrow O(user_sync.scope).")]
 
 
-def judge_addresses(duplicates: Iterable[Mapping[str, Any]], *, wanted: bool) -> list[Finding]:
+def judge_addresses(duplicates: Iterable[Mapping[str, Any]], *, syncs: bool) -> list[Finding]:
     """Mail addresses that several extensions have: a user of Microsoft 365 is mapped by address.
 
-    :param wanted: users are, or are about to be, synchronized; otherwise nobody is mapped.
+    :param syncs: users are, or are about to be, synchronized; otherwise nobody is mapped.
     """
-    level = ERROR if wanted else WARNING
+    level = ERROR if syncs else WARNING
     remedy = "Give each extension an address of its own, or users are mapped to the wrong one."
     made = [
-        Finding(ADDRESSES, level, f"extensions {_all(each['numbers'])} all have the address {each['email']}", remedy)
-        for each in duplicates
+        Finding(
+            ADDRESSES,
+            level,
+            f"extensions {_all(duplicate['numbers'])} all have the address {duplicate['email']}",
+            remedy,
+        )
+        for duplicate in duplicates
     ]
     return made or [Finding(ADDRESSES, OK, "no two extensions have the same mail address")]
 
 
-def judge_room(numbers: Numbers, *, wanted: bool) -> list[Finding]:
+def judge_room(numbers: Numbers, *, syncs: bool) -> list[Finding]:
     """Whether users who will come find a free extension number.
 
     XAPI lists the numbers of users; those of queues and groups are known to the PBX alone, so the count is an upper bound.
 
-    :param wanted: users are, or are about to be, synchronized.
+    :param syncs: users are, or are about to be, synchronized.
     """
     free = _free_from(numbers)
     from_ = f" from {numbers.start} on" if numbers.start else ""
     if free == 0 or numbers.first_free is None:
-        nobody_comes = numbers.coming == 0 or not wanted
-        said = f"no extension number is free{from_ if free == 0 else ''}"
-        return [Finding(NUMBERS, WARNING if nobody_comes else ERROR, said, _more_numbers(numbers))]
+        nobody_comes = numbers.coming == 0 or not syncs
+        message = f"no extension number is free{from_ if free == 0 else ''}"
+        return [Finding(NUMBERS, WARNING if nobody_comes else ERROR, message, _more_numbers(numbers))]
     first = _first_free(numbers)
-    said = f"the next free extension number{from_} is {first}"
+    message = f"the next free extension number{from_} is {first}"
     if free is not None and numbers.coming is not None and numbers.coming > free:
-        said = f"{numbers.coming} users of Microsoft 365 have no extension yet, and {free} numbers are free{from_}"
-        return [Finding(NUMBERS, ERROR if wanted else WARNING, said, _more_numbers(numbers))]
+        message = f"{numbers.coming} users of Microsoft 365 have no extension yet, and {free} numbers are free{from_}"
+        return [Finding(NUMBERS, ERROR if syncs else WARNING, message, _more_numbers(numbers))]
     count = f"; {free} are free at most" if free is not None else ""
-    return [Finding(NUMBERS, OK, said + count)]
+    return [Finding(NUMBERS, OK, message + count)]
 
 
 def _free_from(numbers: Numbers) -> int | None:
@@ -380,7 +387,7 @@ def _free_from(numbers: Numbers) -> int | None:
     if numbers.length is None:
         return None
     return sum(last - first + 1 for first, last in _ranges(numbers)) - sum(
-        1 for each in numbers.taken if any(_within(each, span) for span in _ranges(numbers))
+        1 for number in numbers.taken if any(_within(number, span) for span in _ranges(numbers))
     )
 
 
@@ -413,8 +420,8 @@ def _more_numbers(numbers: Numbers) -> str:
     return f"Free some numbers, or use {other}."
 
 
-def _maintenance_ended(said: str) -> Finding:
-    return Finding(LICENSE, WARNING, said, "Renew it: without, the PBX gets no updates.")
+def _maintenance_ended(message: str) -> Finding:
+    return Finding(LICENSE, WARNING, message, "Renew it: without, the PBX gets no updates.")
 
 
 def _all(parts: Iterable[str]) -> str:

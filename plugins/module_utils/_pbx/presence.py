@@ -55,14 +55,14 @@ def works(xapi: Xapi) -> bool:
     return True
 
 
-def plan(wanted: PresenceAccount, authorized: bool) -> Plan:
+def plan(desired: PresenceAccount, authorized: bool) -> Plan:
     """Pure."""
     made = Plan()
-    if authorized is not wanted.forget:
+    if authorized is not desired.forget:
         return made
-    states = (AUTHORIZED, NOT_AUTHORIZED) if wanted.forget else (NOT_AUTHORIZED, AUTHORIZED)
+    states = (AUTHORIZED, NOT_AUTHORIZED) if desired.forget else (NOT_AUTHORIZED, AUTHORIZED)
     made.changes.append(Change("settings", ACCOUNT, *states))
-    made.writes.append(Write("deauthorize" if wanted.forget else "authorize", wanted.token))
+    made.writes.append(Write("deauthorize" if desired.forget else "authorize", desired.token))
     return made
 
 
@@ -71,29 +71,29 @@ class Account(Resource[bool]):
 
     what = "the presence account"
 
-    def __init__(self, xapi: Xapi, wanted: PresenceAccount) -> None:
+    def __init__(self, xapi: Xapi, desired: PresenceAccount) -> None:
         self._xapi = xapi
-        self._wanted = wanted
+        self._desired = desired
 
     def observe(self) -> bool:
         return works(self._xapi)
 
     def plan(self, state: bool) -> Plan:
-        return plan(self._wanted, state)
+        return plan(self._desired, state)
 
     def expected(self, state: bool, plan: Plan) -> bool:
-        return not self._wanted.forget if plan else state
+        return not self._desired.forget if plan else state
 
     def announce(self, plan: Plan) -> None:
         self._xapi.context.announce(plan)
 
     def apply(self, plan: Plan, state: bool, note: Callable[[bool], None]) -> Applied[bool]:
         """Hand the token over, or have it forgotten; both can be repeated."""
-        if self._wanted.forget:
+        if self._desired.forget:
             self._xapi.act(_ACTIONS + "DeauthorizePresence", "make the PBX forget the presence account", reads=True)
         else:
             tried = "hand the token of the presence account to the PBX"
-            self._xapi.act(_ACTIONS + "AuthorizePresence", tried, {"accessToken": self._wanted.token}, reads=True)
+            self._xapi.act(_ACTIONS + "AuthorizePresence", tried, {"accessToken": self._desired.token}, reads=True)
         state = self.expected(state, plan)
         note(state)
         return Applied(state)
@@ -102,9 +102,11 @@ class Account(Resource[bool]):
         return works(self._xapi)
 
     def not_kept(self, _left: Plan) -> M365Error:
-        wanted = "still works" if self._wanted.forget else "does not work: the PBX took the token, and its test fails"
+        complaint = (
+            "still works" if self._desired.forget else "does not work: the PBX took the token, and its test fails"
+        )
         return Unhealthy(
-            f"the presence account {wanted}",
+            f"the presence account {complaint}",
             service="3CX",
             tried="change the presence account",
             target=self._xapi.connection.url,

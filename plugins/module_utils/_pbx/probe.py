@@ -104,8 +104,8 @@ def judge(reply: Reply, redirect_uri: str, parties: Parties = NOBODY) -> Verdict
     message = _MESSAGE.search(text)
     meaning = aadsts.TABLE.get(code)
     verdict, remedy = (meaning.verdict, parties.fill(meaning.remedy)) if meaning else ("refused", aadsts.LOOK_UP)
-    said = " ".join(message.group(0).split()) if message else f"AADSTS{code}"
-    return Verdict(code == aadsts.WOULD_WORK, verdict, f"AADSTS{code}", said, remedy)
+    description = " ".join(message.group(0).split()) if message else f"AADSTS{code}"
+    return Verdict(code == aadsts.WOULD_WORK, verdict, f"AADSTS{code}", description, remedy)
 
 
 def _without_code(reply: Reply) -> Verdict:
@@ -121,8 +121,8 @@ def _words(reply: Reply, redirect_uri: str) -> str:
     location = reply.headers.get("Location") or ""
     if location and origin(location) == origin(redirect_uri):
         parts = urlsplit(location)
-        given = parse_qs(parts.fragment or parts.query)
-        return " ".join(given.get("error_description", []) + given.get("error", []))
+        parameters = parse_qs(parts.fragment or parts.query)
+        return " ".join(parameters.get("error_description", []) + parameters.get("error", []))
     return html.unescape(unquote_plus(location) + " " + reply.text)
 
 
@@ -158,9 +158,9 @@ def error_of(entra: Verdict, pbx: Verdict | None) -> M365Error:
         bad.append(("the PBX", pbx))
     if all(verdict.trouble is not None for _who, verdict in bad) and bad[0][1].trouble is not None:
         return bad[0][1].trouble
-    said = "; ".join(_clause(who, verdict) for who, verdict in bad)
+    clauses = "; ".join(_clause(who, verdict) for who, verdict in bad)
     remedy = " ".join(verdict.remedy for _who, verdict in bad if verdict.remedy)
-    return Unhealthy(f"a sign-in with Microsoft would not work: {said}", code=bad[0][1].code, remedy=remedy)
+    return Unhealthy(f"a sign-in with Microsoft would not work: {clauses}", code=bad[0][1].code, remedy=remedy)
 
 
 def _clause(who: str, verdict: Verdict) -> str:

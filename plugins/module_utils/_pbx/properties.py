@@ -282,12 +282,12 @@ PROPERTIES: tuple[Property, ...] = (
     _teams("area_code", "AreaCode", TEXT, "Area code of the dial plan."),
 )
 
-BY_OPTION: dict[str, Property] = {each.option: each for each in PROPERTIES}
+BY_OPTION: dict[str, Property] = {setting.option: setting for setting in PROPERTIES}
 
 
 def of_resource(resource: str) -> list[Property]:
     """The properties that live in one resource of XAPI."""
-    return [each for each in PROPERTIES if each.resource == resource]
+    return [setting for setting in PROPERTIES if setting.resource == resource]
 
 
 def argument_spec(extra: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -296,25 +296,25 @@ def argument_spec(extra: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str,
     :param extra: further suboptions by group, for what is not a property (``{"sign_in": {"opt_out": {...}}}``).
     """
     spec: dict[str, dict[str, Any]] = {}
-    for each in PROPERTIES:
-        if not each.group:
-            spec[each.name] = each.spec()
+    for setting in PROPERTIES:
+        if not setting.group:
+            spec[setting.name] = setting.spec()
             continue
-        group = spec.setdefault(each.group, {"type": "dict", "options": {}})
-        group["options"][each.name] = each.spec()
+        group = spec.setdefault(setting.group, {"type": "dict", "options": {}})
+        group["options"][setting.name] = setting.spec()
     for name, options in extra.items():
         spec.setdefault(name, {"type": "dict", "options": {}})["options"].update(options)
     return spec
 
 
-def wanted_from(params: Mapping[str, Any]) -> dict[str, Any]:
+def desired_from(params: Mapping[str, Any]) -> dict[str, Any]:
     """What is mentioned, by option: ``{"user_sync.photo": True}``. An option left out (null) is not in it."""
-    wanted = {}
-    for each in PROPERTIES:
-        value = dig(params, each.option)
+    desired = {}
+    for setting in PROPERTIES:
+        value = dig(params, setting.option)
         if value is not None:
-            wanted[each.option] = value
-    return wanted
+            desired[setting.option] = value
+    return desired
 
 
 def shape(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -326,29 +326,29 @@ def shape(values: Mapping[str, Any]) -> dict[str, Any]:
     return shaped
 
 
-def read(each: Property, entity: Mapping[str, Any]) -> Any:
+def read(setting: Property, entity: Mapping[str, Any]) -> Any:
     """The value of a property in our words."""
-    value = dig(entity, each.field)
-    if each.kind == FLAG:
-        return value == each.values[True] if each.values else bool(value)
-    if each.kind in (TEXT, GUID):
+    value = dig(entity, setting.field)
+    if setting.kind == FLAG:
+        return value == setting.values[True] if setting.values else bool(value)
+    if setting.kind in (TEXT, GUID):
         return value or ""
-    if each.kind == CHOICE:
-        return _word(each.values, value)
-    if each.kind == ACCOUNTS:
+    if setting.kind == CHOICE:
+        return _word(setting.values, value)
+    if setting.kind == ACCOUNTS:
         return list(value or ())
-    if each.kind == BINDINGS:
-        origin, goal = each.sides
+    if setting.kind == BINDINGS:
+        origin, goal = setting.sides
         return [{"from": _word(origin, pair.get("From")), "to": _word(goal, pair.get("To"))} for pair in value or ()]
     return value
 
 
-def write(each: Property, value: Any) -> Any:
+def write(setting: Property, value: Any) -> Any:
     """The value of a property in XAPI's words; the reverse of :func:`read`."""
-    if each.values:
-        return each.values[value]
-    if each.kind == BINDINGS:
-        origin, goal = each.sides
+    if setting.values:
+        return setting.values[value]
+    if setting.kind == BINDINGS:
+        origin, goal = setting.sides
         return [
             {"From": origin.get(pair["from"], pair["from"]), "To": goal.get(pair["to"], pair["to"])} for pair in value
         ]
@@ -362,9 +362,11 @@ def _word(words: Mapping[Any, str], value: Any) -> Any:
 
 def read_all(resource: str, entity: Mapping[str, Any], release: Release) -> dict[str, Any]:
     """All properties of a resource that a release has, by option."""
-    return {each.option: read(each, entity) for each in of_resource(resource) if release >= each.since}
+    return {setting.option: read(setting, entity) for setting in of_resource(resource) if release >= setting.since}
 
 
 def select(resource: str) -> Sequence[str]:
     """The top-level fields to ask XAPI for: complex properties come whole."""
-    return list(dict.fromkeys([each.field.split(".")[0] for each in of_resource(resource)] + BESIDES.get(resource, [])))
+    return list(
+        dict.fromkeys([setting.field.split(".")[0] for setting in of_resource(resource)] + BESIDES.get(resource, []))
+    )

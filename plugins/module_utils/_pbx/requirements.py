@@ -21,30 +21,30 @@ TEAMS_LEAST_CALLS = 16
 """Direct Routing needs an Enterprise license of this size (documented: 3CX's manual)."""
 
 
-def applicable(wanted: Mapping[str, Any], release: Release) -> dict[str, Any]:
+def applicable(desired: Mapping[str, Any], release: Release) -> dict[str, Any]:
     """What is wanted, without what is switched off here and does not exist there: it is as desired already."""
     kept = {}
-    for option, value in wanted.items():
+    for option, value in desired.items():
         missing = release < BY_OPTION[option].since
         if not (missing and not value):
             kept[option] = value
     return kept
 
 
-def check(wanted: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
+def check(desired: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
     """Raise one error that names every option this PBX cannot have.
 
     :raises Unlicensed: the edition lacks something (also when the release lacks something else).
     :raises Unsupported: the release lacks something.
     :raises BadInput: an extension number of the wrong length.
     """
-    lacking = [text for option, value in wanted.items() for text in _lacking(BY_OPTION[option], value, facts.release)]
-    unpaid = [text for option, value in wanted.items() for text in _unpaid(BY_OPTION[option], value, facts)]
+    lacking = [text for option, value in desired.items() for text in _lacking(BY_OPTION[option], value, facts.release)]
+    unpaid = [text for option, value in desired.items() for text in _unpaid(BY_OPTION[option], value, facts)]
     error: M365Error | None = None
     if unpaid:
-        said = f"the license of this PBX is {facts.license.label}, and {_all_of(unpaid)}"
+        message = f"the license of this PBX is {facts.license.label}, and {_all_of(unpaid)}"
         also = f"; besides, it runs {facts.version}, and {_all_of(lacking)}" if lacking else ""
-        error = Unlicensed(said + also, remedy="Upgrade the license, or leave these settings off for this PBX.")
+        error = Unlicensed(message + also, remedy="Upgrade the license, or leave these settings off for this PBX.")
     elif lacking:
         error = Unsupported(
             f"this PBX runs {facts.version}, and {_all_of(lacking)}",
@@ -52,28 +52,28 @@ def check(wanted: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
         )
     if error is not None:
         raise error.while_trying("prepare the Microsoft 365 settings; nothing was written", url)
-    _check_number(wanted.get("user_sync.starting_extension"), facts)
+    _check_number(desired.get("user_sync.starting_extension"), facts)
 
 
-def _lacking(each: Property, value: Any, release: Release) -> list[str]:
-    found = []
-    if release < each.since and value:
-        found.append(f"{marked(each.option)} needs {each.since}")
-    first = each.values_since.get(value) if isinstance(value, str) else None
+def _lacking(setting: Property, value: Any, release: Release) -> list[str]:
+    lacking = []
+    if release < setting.since and value:
+        lacking.append(f"{marked(setting.option)} needs {setting.since}")
+    first = setting.values_since.get(value) if isinstance(value, str) else None
     if first is not None and release < first:
-        found.append(f"{marked(each.option)}: {value} needs {first}")
-    return found
+        lacking.append(f"{marked(setting.option)}: {value} needs {first}")
+    return lacking
 
 
-def _unpaid(each: Property, value: Any, facts: Facts) -> list[str]:
+def _unpaid(setting: Property, value: Any, facts: Facts) -> list[str]:
     edition = facts.license.edition
-    if each.edition is None or edition is None or not value:
+    if setting.edition is None or edition is None or not value:
         return []
-    if edition < each.edition:
-        return [f"{marked(each.option)} needs {each.edition.label}"]
+    if edition < setting.edition:
+        return [f"{marked(setting.option)} needs {setting.edition.label}"]
     calls = facts.license.simultaneous_calls
-    if each.option == "teams.enabled" and each.kind == FLAG and calls is not None and calls < TEAMS_LEAST_CALLS:
-        return [f"{marked(each.option)} needs {TEAMS_LEAST_CALLS} simultaneous calls (this one has {calls})"]
+    if setting.option == "teams.enabled" and setting.kind == FLAG and calls is not None and calls < TEAMS_LEAST_CALLS:
+        return [f"{marked(setting.option)} needs {TEAMS_LEAST_CALLS} simultaneous calls (this one has {calls})"]
     return []
 
 

@@ -66,12 +66,12 @@ class Desired:
 
     def selections(self) -> dict[str, list[str]]:
         """The names of all selections, by directory."""
-        found: dict[str, list[str]] = {}
+        by_directory: dict[str, list[str]] = {}
         for option, value in self.values.items():
-            each = BY_OPTION[option]
-            if each.kind == ACCOUNTS:
-                found.setdefault(each.directory, []).extend(value)
-        return found
+            setting = BY_OPTION[option]
+            if setting.kind == ACCOUNTS:
+                by_directory.setdefault(setting.directory, []).extend(value)
+        return by_directory
 
 
 @dataclass
@@ -169,16 +169,16 @@ class Settings:
             except (Rejected, ServiceFault) as error:
                 return not health.may_pass(error.message, desired.parties), error
 
-        found: Names | M365Error
-        _done, found = self._xapi.context.deadline.until(
+        outcome: Names | M365Error
+        _done, outcome = self._xapi.context.deadline.until(
             probe, "the PBX cannot look up names in Microsoft 365 yet", within=within or 0.0
         )
-        if isinstance(found, Names):
-            return found
-        found.remedy = found.remedy or health.remedy_for(found.message, desired.parties)
+        if isinstance(outcome, Names):
+            return outcome
+        outcome.remedy = outcome.remedy or health.remedy_for(outcome.message, desired.parties)
         if within is not None:
-            raise found
-        self._xapi.context.warn(f"The selection of users cannot be compared. {found}")
+            raise outcome
+        self._xapi.context.warn(f"The selection of users cannot be compared. {outcome}")
         return Names()
 
 
@@ -240,25 +240,25 @@ class IntegrationSettings(Resource[Observed]):
 
     def _link_first(self, state: Observed, note: Callable[[Observed], None]) -> Observed:
         """Link the PBX alone, with synchronization held back, so that it can look up the names of the selection."""
-        wanted = self.desired.values
-        values = {option: value for option, value in wanted.items() if option in LINK}
-        values.update({option: False for option in _HELD if wanted.get(option)})
+        desired = self.desired.values
+        values = {option: value for option, value in desired.items() if option in LINK}
+        values.update({option: False for option in _HELD if desired.get(option)})
         plan = self.settings.plan(Desired(values), state)
         self.settings.write(plan)
         note(self.expected(state, plan))
         within = self._within or 0.0
         parties = self.desired.parties
-        found = health.verify(
-            self._xapi, application_id=str(wanted.get("application_id") or ""), within=within, parties=parties
+        status = health.verify(
+            self._xapi, application_id=str(desired.get("application_id") or ""), within=within, parties=parties
         )
-        if not found.ok:
+        if not status.ok:
             tried = "link the PBX before its selection of users is written"
-            raise found.error(within, parties).while_trying(tried, self._xapi.connection.url)
+            raise status.error(within, parties).while_trying(tried, self._xapi.connection.url)
         return self.settings.observe(self.desired, within=within, fresh=True)
 
 
 def links(desired: Desired, observed: Observed) -> bool:
     """Whether the PBX is, or is about to be, without a link through which it could look up names."""
-    wanted = {option: value for option, value in desired.values.items() if option in LINK}
-    changes = settings_plan.plan(wanted, observed.entities, Names())
+    link = {option: value for option, value in desired.values.items() if option in LINK}
+    changes = settings_plan.plan(link, observed.entities, Names())
     return bool(changes) or not observed.linked

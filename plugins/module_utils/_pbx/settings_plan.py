@@ -54,41 +54,41 @@ OFF: dict[str, Any] = {
 """``state: absent``: everything off and unlinked; the other settings stay, so that they need not be thought out again."""
 
 
-def plan(wanted: Mapping[str, Any], observed: Entities, names: Names, exclusive: Iterable[str] = ()) -> Plan:
+def plan(desired: Mapping[str, Any], observed: Entities, names: Names, exclusive: Iterable[str] = ()) -> Plan:
     """The changes that bring the PBX to its desired state, and one write per resource.
 
-    :param wanted: values by option; what is not mentioned is not touched.
+    :param desired: values by option; what is not mentioned is not touched.
     :param names: accounts behind the names of selections.
     :param exclusive: options of lists that hold nothing but what is desired.
     """
     made = Plan()
-    for option, want in wanted.items():
-        each = BY_OPTION[option]
-        entity = observed[each.resource]
-        have = read(each, entity)
-        shown, stored = _target(each, want, have, names, option in set(exclusive))
-        if stored == have or _same(each, stored, have):
+    for option, want in desired.items():
+        setting = BY_OPTION[option]
+        entity = observed[setting.resource]
+        have = read(setting, entity)
+        shown, stored = _target(setting, want, have, names, option in set(exclusive))
+        if stored == have or _same(setting, stored, have):
             continue
-        made.changes.append(Change(TARGET, option, have, shown, details=details(each, entity, shown, stored)))
-        place(made, each, write(each, stored), entity)
+        made.changes.append(Change(TARGET, option, have, shown, details=details(setting, entity, shown, stored)))
+        place(made, setting, write(setting, stored), entity)
     return made
 
 
-def details(each: Property, entity: Mapping[str, Any], shown: Any, stored: Any) -> dict[str, Any]:
+def details(setting: Property, entity: Mapping[str, Any], shown: Any, stored: Any) -> dict[str, Any]:
     """What it takes to undo a change besides the shown values: the ids behind names, the word behind a boolean."""
-    if each.kind == ACCOUNTS:
+    if setting.kind == ACCOUNTS:
         return {name: identifier for name, identifier in zip(shown, stored) if name != identifier}
-    if each.kind == FLAG and each.values:
-        return {STORED: dig(entity, each.field)}
+    if setting.kind == FLAG and setting.values:
+        return {STORED: dig(entity, setting.field)}
     return {}
 
 
 def simulate(observed: Entities, plan: Plan) -> dict[str, dict[str, Any]]:
     """What will be there once a plan has been carried out: each body replaces the top-level fields that it names."""
-    found = {resource: dict(entity) for resource, entity in observed.items()}
-    for each in plan.writes:
-        found[each.payload["resource"]].update(copy.deepcopy(each.payload["body"]))
-    return found
+    entities = {resource: dict(entity) for resource, entity in observed.items()}
+    for planned in plan.writes:
+        entities[planned.payload["resource"]].update(copy.deepcopy(planned.payload["body"]))
+    return entities
 
 
 def add(plan: Plan, resource: str, fields: Mapping[str, Any]) -> None:
@@ -99,63 +99,63 @@ def add(plan: Plan, resource: str, fields: Mapping[str, Any]) -> None:
 
 def _body(plan: Plan, resource: str) -> dict[str, Any]:
     """The body of the one write of a resource."""
-    for each in plan.writes:
-        if each.payload["resource"] == resource:
-            found: dict[str, Any] = each.payload["body"]
-            return found
+    for planned in plan.writes:
+        if planned.payload["resource"] == resource:
+            planned_body: dict[str, Any] = planned.payload["body"]
+            return planned_body
     body: dict[str, Any] = {}
     plan.writes.append(Write("patch", {"resource": resource, "body": body}))
     return body
 
 
-def place(plan: Plan, each: Property, stored: Any, entity: Mapping[str, Any]) -> None:
+def place(plan: Plan, setting: Property, stored: Any, entity: Mapping[str, Any]) -> None:
     """Have the value of a property, in XAPI's words, written with its resource."""
-    _place(_body(plan, each.resource), each.field, stored, entity)
+    _place(_body(plan, setting.resource), setting.field, stored, entity)
 
 
-def unmanaged(wanted: Mapping[str, Any], observed: Entities, names: Names) -> dict[str, list[Any]]:
+def unmanaged(desired: Mapping[str, Any], observed: Entities, names: Names) -> dict[str, list[Any]]:
     """What stands in the lists of the PBX besides what is desired, by option; lists that nobody mentioned are left out."""
-    found = {}
-    for option, want in wanted.items():
-        each = BY_OPTION[option]
-        if each.kind not in (ACCOUNTS, BINDINGS):
+    besides = {}
+    for option, want in desired.items():
+        setting = BY_OPTION[option]
+        if setting.kind not in (ACCOUNTS, BINDINGS):
             continue
-        have = read(each, observed[each.resource])
-        if each.kind == ACCOUNTS:
-            known = _aliases(each, want, names)
+        have = read(setting, observed[setting.resource])
+        if setting.kind == ACCOUNTS:
+            known = _aliases(setting, want, names)
             extra = [entry for entry in have if entry.casefold() not in known]
         else:
             listed = {pair["from"] for pair in want}
             extra = [pair for pair in have if pair["from"] not in listed]
         if extra:
-            found[option] = extra
-    return found
+            besides[option] = extra
+    return besides
 
 
-def _same(each: Property, want: Any, have: Any) -> bool:
-    rule = RULES.get(each.kind)
+def _same(setting: Property, want: Any, have: Any) -> bool:
+    rule = RULES.get(setting.kind)
     return rule is not None and bool(rule(want) == rule(have))
 
 
-def _target(each: Property, want: Any, have: Any, names: Names, exclusive: bool) -> tuple[Any, Any]:
+def _target(setting: Property, want: Any, have: Any, names: Names, exclusive: bool) -> tuple[Any, Any]:
     """(as the operator reads it, as it will be stored)."""
-    if each.kind == ACCOUNTS:
-        return _selection(each, want, have, names, exclusive)
-    if each.kind == BINDINGS:
+    if setting.kind == ACCOUNTS:
+        return _selection(setting, want, have, names, exclusive)
+    if setting.kind == BINDINGS:
         merged = _bindings(want, have, exclusive)
         return merged, merged
     return want, want
 
 
 def _selection(
-    each: Property, want: list[str], have: list[str], names: Names, exclusive: bool
+    setting: Property, want: list[str], have: list[str], names: Names, exclusive: bool
 ) -> tuple[list[str], list[str]]:
-    known = _aliases(each, want, names)
+    known = _aliases(setting, want, names)
     kept = [entry for entry in have if not exclusive or entry.casefold() in known]
     present = {entry.casefold() for entry in kept}
     shown, stored = list(kept), list(kept)
     for name in want:
-        account = names.account(each.directory, name)
+        account = names.account(setting.directory, name)
         if present.isdisjoint(account.aliases | {account.id.casefold()}):
             shown.append(name)
             stored.append(account.id)
@@ -163,11 +163,11 @@ def _selection(
     return shown, stored
 
 
-def _aliases(each: Property, want: Iterable[str], names: Names) -> dict[str, str]:
+def _aliases(setting: Property, want: Iterable[str], names: Names) -> dict[str, str]:
     """Everything that a wanted entry may be stored as."""
     known = {}
     for name in want:
-        account = names.account(each.directory, name)
+        account = names.account(setting.directory, name)
         for alias in (*account.aliases, account.id.casefold(), name.casefold()):
             known[alias] = name
     return known

@@ -59,7 +59,7 @@ _SECRETS = {
 }
 
 KINDS: Kinds = {
-    **{(TARGET, option): _VALUES.get(each.kind, TEXT) for option, each in BY_OPTION.items()},
+    **{(TARGET, option): _VALUES.get(setting.kind, TEXT) for option, setting in BY_OPTION.items()},
     **{(TARGET, option): NAMES for option in _SWITCHES},
     (TARGET, ACCOUNT): TEXT,
     (TARGET, "teams.certificate"): MAPPING,
@@ -68,7 +68,7 @@ KINDS: Kinds = {
 
 def resources(entries: Sequence[Entry]) -> list[str]:
     """The resources of XAPI that have to be read, the integration always."""
-    named = [BY_OPTION[each.field].resource for each in entries if each.field in BY_OPTION]
+    named = [BY_OPTION[entry.field].resource for entry in entries if entry.field in BY_OPTION]
     return list(dict.fromkeys([INTEGRATION, *named]))
 
 
@@ -76,23 +76,23 @@ def plan(entries: Sequence[Entry], observed: Entities) -> Undo:
     """What sets the entries back, one write per resource; what somebody else has changed since is refused."""
     undo = Undo()
     for entry in entries:
-        each = BY_OPTION.get(entry.field)
-        if each is None:
+        setting = BY_OPTION.get(entry.field)
+        if setting is None:
             _besides(undo, entry)
             continue
-        entity = observed[each.resource]
-        have = read(each, entity)
-        if each.kind == ACCOUNTS:
+        entity = observed[setting.resource]
+        have = read(setting, entity)
+        if setting.kind == ACCOUNTS:
             target: Any = _accounts(entry, have)
-        elif each.kind == BINDINGS:
+        elif setting.kind == BINDINGS:
             target = _bindings(undo, entry, have)
         else:
-            target = _single(undo, entry, each, entity)
+            target = _single(undo, entry, setting, entity)
         if target == have or target is None:
             continue
-        details = settings_plan.details(each, entity, target, target)
+        details = settings_plan.details(setting, entity, target, target)
         undo.plan.changes.append(Change(TARGET, entry.field, have, target, details=details))
-        settings_plan.place(undo.plan, each, _stored(entry, each, target), entity)
+        settings_plan.place(undo.plan, setting, _stored(entry, setting, target), entity)
     return undo
 
 
@@ -104,8 +104,10 @@ def switches(entries: Sequence[Entry]) -> SignIn:
 
 def account(entries: Sequence[Entry]) -> PresenceAccount:
     """A token that the change has handed over is forgotten; one that it had forgotten is nowhere kept."""
-    given = [each for each in entries if each.field == ACCOUNT]
-    return PresenceAccount(forget=any((each.before, each.after) == (NOT_AUTHORIZED, AUTHORIZED) for each in given))
+    accounts = [entry for entry in entries if entry.field == ACCOUNT]
+    return PresenceAccount(
+        forget=any((entry.before, entry.after) == (NOT_AUTHORIZED, AUTHORIZED) for entry in accounts)
+    )
 
 
 def _besides(undo: Undo, entry: Entry) -> None:
@@ -113,13 +115,13 @@ def _besides(undo: Undo, entry: Entry) -> None:
         undo.refuse(entry, None, _SECRETS[entry.field])
 
 
-def _single(undo: Undo, entry: Entry, each: Property, entity: Mapping[str, Any]) -> Any:
+def _single(undo: Undo, entry: Entry, setting: Property, entity: Mapping[str, Any]) -> Any:
     """The value before; ``None`` where nothing is to be written."""
-    rule: Callable[[Any], Any] = settings_plan.RULES.get(each.kind, lambda value: value)
-    have = read(each, entity)
+    rule: Callable[[Any], Any] = settings_plan.RULES.get(setting.kind, lambda value: value)
+    have = read(setting, entity)
     if STORED in entry.details:
         # Behind one word of ours stand several of XAPI: the mail server of the customer is not that of 3CX.
-        undone = dig(entity, each.field) == entry.details[STORED]
+        undone = dig(entity, setting.field) == entry.details[STORED]
     else:
         undone = is_undone(entry, have, rule)
     if undone:
@@ -127,26 +129,26 @@ def _single(undo: Undo, entry: Entry, each: Property, entity: Mapping[str, Any])
     if not is_untouched(entry, have, rule):
         undo.refuse(entry, have)
         return None
-    if each.kind in (CHOICE, NUMBER) and not entry.before:
+    if setting.kind in (CHOICE, NUMBER) and not entry.before:
         undo.refuse(entry, have, "it had no value before, and 3CX takes none")
         return None
-    return "" if entry.before is None and each.kind != FLAG else entry.before
+    return "" if entry.before is None and setting.kind != FLAG else entry.before
 
 
-def _stored(entry: Entry, each: Property, target: Any) -> Any:
+def _stored(entry: Entry, setting: Property, target: Any) -> Any:
     """The value as XAPI stores it."""
     if STORED in entry.details:
         return entry.details[STORED]
     # A word that a later release has added is kept as it was read.
-    return target if each.values and target not in each.values else write(each, target)
+    return target if setting.values and target not in setting.values else write(setting, target)
 
 
 def _accounts(entry: Entry, have: list[str]) -> list[str]:
     ids = {name: str(entry.details.get(name) or name) for name in (*(entry.before or ()), *(entry.after or ()))}
     before = [ids[name] for name in entry.before or ()]
     after = [ids[name] for name in entry.after or ()]
-    removed = [each for each in before if each not in after]
-    added = [each for each in after if each not in before]
+    removed = [identifier for identifier in before if identifier not in after]
+    added = [identifier for identifier in after if identifier not in before]
     return members(have, removed, added, as_folded)
 
 
@@ -154,18 +156,18 @@ def _bindings(undo: Undo, entry: Entry, have: list[dict[str, str]]) -> list[dict
     """Bindings are told apart by what they come from, and each is set back by itself."""
     before = {str(pair.get("from")): str(pair.get("to")) for pair in entry.before or ()}
     after = {str(pair.get("from")): str(pair.get("to")) for pair in entry.after or ()}
-    found = {pair["from"]: pair["to"] for pair in have}
+    bindings = {pair["from"]: pair["to"] for pair in have}
     for origin in dict.fromkeys([*before, *after]):
-        was, became, now = before.get(origin), after.get(origin), found.get(origin)
+        was, became, now = before.get(origin), after.get(origin), bindings.get(origin)
         if was in (became, now):
             continue
         if now != became:
             undo.refuse(entry, [{"from": origin, "to": now}] if now else [])
         elif was is None:
-            del found[origin]
+            del bindings[origin]
         else:
-            found[origin] = was
-    return [{"from": origin, "to": goal} for origin, goal in found.items()]
+            bindings[origin] = was
+    return [{"from": origin, "to": goal} for origin, goal in bindings.items()]
 
 
 class RestoredSettings(IntegrationSettings):
@@ -180,9 +182,9 @@ class RestoredSettings(IntegrationSettings):
         self._entries = list(entries)
 
     def observe(self) -> Observed:
-        found = Observed({resource: self.settings.read(resource) for resource in resources(self._entries)})
-        self.undo = plan(self._entries, found.entities)
-        return found
+        observed = Observed({resource: self.settings.read(resource) for resource in resources(self._entries)})
+        self.undo = plan(self._entries, observed.entities)
+        return observed
 
     def plan(self, state: Observed) -> Plan:
         return plan(self._entries, state.entities).plan

@@ -68,7 +68,7 @@ def page_answered(reply: Reply) -> M365Error:
 def refused_client(reply: Reply) -> M365Error:
     """``POST /connect/token`` of a service principal was not answered with a token."""
     code, words = _oauth(reply)
-    said = words or code or "no reason was given"
+    reason = words or code or "no reason was given"
     details: dict[str, Any] = {"service": SERVICE, "status": reply.status, "code": code}
     if reply.is_page and reply.status == 200:
         return page_answered(reply)
@@ -78,45 +78,45 @@ def refused_client(reply: Reply) -> M365Error:
             remedy="The address must be that of a 3CX V20 (20.0.5 or later); V18 and older have no XAPI.",
             **details,
         )
-    known = _known_client(code, said, details)
+    known = _known_client(code, reason, details)
     if known is not None:
         return known
     if reply.status == 403:
-        return Blocked(f"this address may not sign in ({said})", remedy=BLOCKED_REMEDY, **details)
+        return Blocked(f"this address may not sign in ({reason})", remedy=BLOCKED_REMEDY, **details)
     if reply.status in (400, 401):
         return BadCredential(
-            f"O(client_id) and O(client_secret) were refused ({said})", remedy=CLIENT_REMEDY, **details
+            f"O(client_id) and O(client_secret) were refused ({reason})", remedy=CLIENT_REMEDY, **details
         )
-    return _not_judged(said, details)
+    return _not_judged(reason, details)
 
 
-def _not_judged(said: str, details: dict[str, Any]) -> M365Error:
+def _not_judged(reason: str, details: dict[str, Any]) -> M365Error:
     """The credential was neither taken nor refused."""
     if details["status"] >= 500:
-        return ServiceFault(said, **details)
+        return ServiceFault(reason, **details)
     if details["status"] == 200:
         return BadAnswer("the answer to the sign-in holds no token that can be used", **details)
-    return Rejected(f"unexpected answer to a token request: {said}", remedy=UNEXPECTED_REMEDY, **details)
+    return Rejected(f"unexpected answer to a token request: {reason}", remedy=UNEXPECTED_REMEDY, **details)
 
 
-def _known_client(code: str, said: str, details: dict[str, Any]) -> M365Error | None:
+def _known_client(code: str, reason: str, details: dict[str, Any]) -> M365Error | None:
     """The secret is right, and the client still gets no token."""
-    if "licen" in said.lower():
-        return Unlicensed(said, remedy=LICENSE_REMEDY, **details)
+    if "licen" in reason.lower():
+        return Unlicensed(reason, remedy=LICENSE_REMEDY, **details)
     if code == "unauthorized_client":
         remedy = "Tick 3CX Configuration API Access in Admin Console > Integrations > API. " + LICENSE_REMEDY
-        return Forbidden(said, remedy=remedy, **details)
-    if code == "invalid_grant" and "active" in said.lower():
+        return Forbidden(reason, remedy=remedy, **details)
+    if code == "invalid_grant" and "active" in reason.lower():
         remedy = (
             "3CX honors one access token per client, and this PBX gives no other before it expires: a run of yours within the "
             "last hour may hold it, so run again later. If it is another program's, give the automation a service principal "
             "of its own."
         )
-        return Conflict(f"the access token of this client is in use: {said}", remedy=remedy, **details)
+        return Conflict(f"the access token of this client is in use: {reason}", remedy=remedy, **details)
     return None
 
 
-def refused_administrator(reply: Reply, code_given: bool) -> M365Error:
+def refused_administrator(reply: Reply, with_code: bool) -> M365Error:
     """``POST /webclient/api/Login/GetAccessToken`` was not answered with ``AuthSuccess``."""
     content = reply.json()
     text = reply.text.lower()
@@ -130,15 +130,15 @@ def refused_administrator(reply: Reply, code_given: bool) -> M365Error:
     if reply.status == 403:
         return Blocked("this address may not sign in", remedy=BLOCKED_REMEDY, **details)
     if reply.status == 200 and isinstance(content, dict) and content.get("Status") and "fail" not in text:
-        return _second_factor(str(content["Status"]), code_given, details)
+        return _second_factor(str(content["Status"]), with_code, details)
     if "security_code" in text:
-        return _second_factor("INVALID_SECURITY_CODE", code_given, details)
+        return _second_factor("INVALID_SECURITY_CODE", with_code, details)
     refused = BadCredential("username and password were refused", remedy=LOGIN_REMEDY, **details)
     return page_answered(reply) if reply.is_page and reply.status == 200 else refused
 
 
-def _second_factor(status: str, code_given: bool, details: dict[str, Any]) -> M365Error:
-    if code_given:
+def _second_factor(status: str, with_code: bool, details: dict[str, Any]) -> M365Error:
+    if with_code:
         return BadCredential(
             "the password is right, the security code was refused",
             code=status,

@@ -72,7 +72,9 @@ def load(certificate: str, private_key: str, *, now: datetime) -> SbcFiles:
     if flaw:
         raise BadInput(f"O(teams.certificate) {flaw}")
     return SbcFiles(
-        "".join(pem.text_of(each) for each in sorted(chain, key=lambda each: each is not leaf)),
+        "".join(
+            pem.text_of(certificate) for certificate in sorted(chain, key=lambda certificate: certificate is not leaf)
+        ),
         pem.text_of_key(key_content, key),
         leaf.fingerprint(hashes.SHA256()).hex(),
         not_after,
@@ -103,8 +105,8 @@ def check_fqdn(xapi: Xapi, fqdn: str) -> None:
     :raises Rejected: it does not; nothing was written.
     """
     tried = "check that the name of the SBC leads to the PBX; nothing was written"
-    found = xapi.get(f"{PATH}/Pbx.CheckFqdnRecord(fqdn={encoded_literal(fqdn)})", tried)
-    if not found.get("value"):
+    answer = xapi.get(f"{PATH}/Pbx.CheckFqdnRecord(fqdn={encoded_literal(fqdn)})", tried)
+    if not answer.get("value"):
         raise Rejected(
             f"{fqdn} does not lead to this PBX",
             service="3CX",

@@ -36,16 +36,16 @@ class TlsCertificate:
     @classmethod
     def of(cls, der: bytes) -> TlsCertificate:
         """From the bytes of the handshake."""
-        found = x509.load_der_x509_certificate(der)
-        begin, end = pem.validity(found)
+        certificate = x509.load_der_x509_certificate(der)
+        begin, end = pem.validity(certificate)
         return cls(
             thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
-            subject=found.subject.rfc4514_string(),
-            issuer=found.issuer.rfc4514_string(),
-            names=pem.names(found),
+            subject=certificate.subject.rfc4514_string(),
+            issuer=certificate.issuer.rfc4514_string(),
+            names=pem.names(certificate),
             not_before=begin,
             not_after=end,
-            self_signed=found.issuer == found.subject,
+            self_signed=certificate.issuer == certificate.subject,
         )
 
     def covers(self, host: str) -> bool:

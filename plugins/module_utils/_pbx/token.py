@@ -58,8 +58,8 @@ def lifetime(answer: Mapping[str, Any], release: Release | None, server_date: st
     ``exp`` of the token comes first: ``expires_in`` counts minutes before 20.0.9 and seconds since. ``exp`` is compared
     with the PBX's own clock (``iat``, else the ``Date`` of the answer), because ours may differ.
     """
-    found = jwt.claims(str(answer.get("access_token", ""))) or {}
-    ends, starts = found.get("exp"), found.get("iat")
+    claims = jwt.claims(str(answer.get("access_token", ""))) or {}
+    ends, starts = claims.get("exp"), claims.get("iat")
     if isinstance(ends, (int, float)):
         if not isinstance(starts, (int, float)):
             starts = dates.from_http(server_date) or now

@@ -58,18 +58,18 @@ class User:
     second_factor: bool
 
     @classmethod
-    def of(cls, found: Mapping[str, Any]) -> User:
+    def of(cls, entity: Mapping[str, Any]) -> User:
         """From ``Pbx.User``; ``ContactImage`` is empty when there is no photo (observed)."""
         return cls(
-            id=typed.number(found, "Id", "3CX"),
-            number=str(found.get("Number") or ""),
-            name=str(found.get("DisplayName") or ""),
-            email=str(found.get("EmailAddress") or ""),
-            enabled=bool(found.get("Enabled")),
-            photo=bool(found.get("ContactImage")),
-            synced=SYNCED_TAG in (found.get("Tags") or ()),
-            sign_in=bool(found.get("MS365SignInEnabled")),
-            second_factor=bool(found.get("Require2FA") or found.get("Enable2FA")),
+            id=typed.number(entity, "Id", "3CX"),
+            number=str(entity.get("Number") or ""),
+            name=str(entity.get("DisplayName") or ""),
+            email=str(entity.get("EmailAddress") or ""),
+            enabled=bool(entity.get("Enabled")),
+            photo=bool(entity.get("ContactImage")),
+            synced=SYNCED_TAG in (entity.get("Tags") or ()),
+            sign_in=bool(entity.get("MS365SignInEnabled")),
+            second_factor=bool(entity.get("Require2FA") or entity.get("Enable2FA")),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class User:
 
 def every(xapi: Xapi) -> list[User]:
     """All extensions."""
-    return [User.of(found) for found in xapi.entities("/Users", "list the users of the PBX", select=FIELDS)]
+    return [User.of(entity) for entity in xapi.entities("/Users", "list the users of the PBX", select=FIELDS)]
 
 
 def find(xapi: Xapi, names: Iterable[str]) -> dict[str, User]:
@@ -96,16 +96,16 @@ def find(xapi: Xapi, names: Iterable[str]) -> dict[str, User]:
     :returns: those that exist.
     :raises Ambiguous: several users have one of the addresses.
     """
-    wanted = list(dict.fromkeys(names))
-    found: dict[str, User] = {}
-    for entity in _filtered(xapi, wanted):
+    unique = list(dict.fromkeys(names))
+    by_name: dict[str, User] = {}
+    for entity in _filtered(xapi, unique):
         user = User.of(entity)
-        for name in wanted:
+        for name in unique:
             if name.casefold() == user.email.casefold() or name == user.number:
-                if name in found and found[name].id != user.id:
-                    raise _double(name, (found[name], user), xapi.connection.url)
-                found[name] = user
-    return found
+                if name in by_name and by_name[name].id != user.id:
+                    raise _double(name, (by_name[name], user), xapi.connection.url)
+                by_name[name] = user
+    return by_name
 
 
 def _double(name: str, people: tuple[User, User], url: str) -> Ambiguous:
@@ -153,15 +153,15 @@ class SignIn:
         return [*self.opt_out, *self.opt_in]
 
 
-def plan_sign_in(wanted: SignIn, found: Mapping[str, User]) -> Plan:
+def plan_sign_in(desired: SignIn, users: Mapping[str, User]) -> Plan:
     """Pure: whose switch has to be turned. Users that do not exist (yet) count as not being as desired."""
     made = Plan()
-    for option, names, value in (("opt_out", wanted.opt_out, False), ("opt_in", wanted.opt_in, True)):
-        right = [name for name in names if name in found and found[name].sign_in is value]
+    for option, names, value in (("opt_out", desired.opt_out, False), ("opt_in", desired.opt_in, True)):
+        right = [name for name in names if name in users and users[name].sign_in is value]
         wrong = [name for name in names if name not in right]
         if wrong:
             made.changes.append(Change("settings", f"sign_in.{option}", right, list(names)))
-            ids = sorted({found[name].id for name in wrong if name in found})
+            ids = sorted({users[name].id for name in wrong if name in users})
             made.writes.append(Write("update_users", {"ids": ids, "user": {"MS365SignInEnabled": value}}))
     return made
 
@@ -174,34 +174,34 @@ class SignInSwitches(Resource["dict[str, User]"]):
 
     what = "who may sign in with Microsoft"
 
-    def __init__(self, xapi: Xapi, wanted: SignIn, found: dict[str, User], *, within: float | None) -> None:
+    def __init__(self, xapi: Xapi, desired: SignIn, users: dict[str, User], *, within: float | None) -> None:
         self._xapi = xapi
-        self._wanted = wanted
-        self._found = found
+        self._desired = desired
+        self._users = users
         self._within = within
 
     def observe(self) -> dict[str, User]:
-        if self._within is None or self._is_complete(self._found):
-            return self._found
+        if self._within is None or self._is_complete(self._users):
+            return self._users
 
         def probe() -> tuple[bool, dict[str, User]]:
-            there = self.read({})
-            return self._is_complete(there), there
+            users = self.read({})
+            return self._is_complete(users), users
 
         deadline = self._xapi.context.deadline
-        found: dict[str, User] = deadline.until(probe, "users are not synchronized yet", within=self._within)[1]
-        return found
+        users: dict[str, User] = deadline.until(probe, "users are not synchronized yet", within=self._within)[1]
+        return users
 
     def plan(self, state: dict[str, User]) -> Plan:
-        return plan_sign_in(self._wanted, state)
+        return plan_sign_in(self._desired, state)
 
     def expected(self, state: dict[str, User], plan: Plan) -> dict[str, User]:
-        found = dict(state)
+        users = dict(state)
         for write in plan.writes:
             switch = bool(write.payload["user"]["MS365SignInEnabled"])
             ids = write.payload["ids"]
-            found = {name: replace(user, sign_in=switch) if user.id in ids else user for name, user in found.items()}
-        return found
+            users = {name: replace(user, sign_in=switch) if user.id in ids else user for name, user in users.items()}
+        return users
 
     def announce(self, plan: Plan) -> None:
         self._xapi.context.announce(plan)
@@ -220,15 +220,15 @@ class SignInSwitches(Resource["dict[str, User]"]):
         return Applied(state)
 
     def read(self, _known: dict[str, User]) -> dict[str, User]:
-        return find(self._xapi, self._wanted.names)
+        return find(self._xapi, self._desired.names)
 
     def not_kept(self, left: Plan) -> M365Error:
         url = self._xapi.connection.url
-        missing = [name for name in self._wanted.names if name not in self.read({})]
+        missing = [name for name in self._desired.names if name not in self.read({})]
         return unknown(missing, url=url) if missing else super().not_kept(left).while_trying("", url)
 
-    def _is_complete(self, found: Mapping[str, User]) -> bool:
-        return all(name in found for name in self._wanted.names)
+    def _is_complete(self, users: Mapping[str, User]) -> bool:
+        return all(name in users for name in self._desired.names)
 
 
 def unknown(names: Iterable[str], *, url: str) -> NotFound:

@@ -28,8 +28,8 @@ class Release:
     @classmethod
     def parse(cls, text: str | None) -> Release | None:
         """The release of a version text, or ``None`` where there is none in it."""
-        found = _RELEASE.match(text or "")
-        return cls(*(int(part) for part in found.groups())) if found else None
+        match = _RELEASE.match(text or "")
+        return cls(*(int(part) for part in match.groups())) if match else None
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.update}"

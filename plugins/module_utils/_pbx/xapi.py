@@ -111,10 +111,10 @@ class Xapi:
             params: dict[str, Any] = {"$top": PAGE, "$skip": seen, "$orderby": order}
             if where:
                 params["$filter"] = where
-            found = typed.entities(self.get(path, tried, select=select, params=params), "value", SERVICE)
-            yield from found
-            seen += len(found)
-            if len(found) < PAGE:
+            page = typed.entities(self.get(path, tried, select=select, params=params), "value", SERVICE)
+            yield from page
+            seen += len(page)
+            if len(page) < PAGE:
                 return
             if seen >= MOST_PAGES * PAGE:
                 raise BadAnswer(
@@ -139,7 +139,7 @@ class Xapi:
                 raise explain(reply, token.access, served=self._served == token.access)
             self._served = token.access
         except M365Error as error:
-            raise self._said_where(error).while_trying(tried, self.connection.url) from None
+            raise self._with_advice(error).while_trying(tried, self.connection.url) from None
         token.proven = True
         self.clock_offset = token.clock_offset
         self.role = str((claims(token.access) or {}).get("MaxRole") or "")
@@ -176,7 +176,7 @@ class Xapi:
             self.release = Release.parse(version)
         self.date = reply.headers.get("Date") or self.date
 
-    def _said_where(self, error: M365Error) -> M365Error:
+    def _with_advice(self, error: M365Error) -> M365Error:
         if isinstance(error, Unreachable) and not isinstance(error, Untrusted):
             error.remedy = (
                 "Check the address and port (self-hosted PBXs use 5001, hosted ones 443), the firewall, and whether the PBX "
@@ -190,12 +190,12 @@ class Xapi:
         """The JSON of an answer; a login page of something in between is no empty answer."""
         content = reply.json()
         if isinstance(content, dict):
-            found: Entity = plain(content)
+            entity: Entity = plain(content)
             try:
-                documented.check(found)
+                documented.check(entity)
             except BadAnswer as error:
                 raise error.while_trying(tried, self.connection.url) from None
-            return found
+            return entity
         if not reply.body and reply.method != "GET":
             return {}
         raise not_xapi(reply).while_trying(tried, self.connection.url)

@@ -69,7 +69,7 @@ _MEANINGS: dict[str, tuple[type[M365Error], str]] = {
 
 
 @dataclass(frozen=True)
-class Said:
+class Refusal:
     """What is in the body of a refusal."""
 
     message: str
@@ -77,12 +77,12 @@ class Said:
     """(field, ``WARNINGS.`` word) of each reason; the field may be empty."""
 
 
-def said_in(reply: Reply) -> Said:
+def refusal_in(reply: Reply) -> Refusal:
     """Read a refusal; tolerant of empty bodies and of HTML."""
     content = reply.json()
     error = content.get("error") if isinstance(content, dict) else None
     if not isinstance(error, dict):
-        return Said("", [])
+        return Refusal("", [])
     message = str(error.get("message") or "")
     words = []
     details = error.get("details")
@@ -93,13 +93,13 @@ def said_in(reply: Reply) -> Said:
         words += [(target, word) for word in _WARNING.findall(str(detail.get("message") or ""))]
     if not words:
         words = [("", word) for word in _WARNING.findall(message)]
-    return Said(message, words)
+    return Refusal(message, words)
 
 
 def without_reason(reply: Reply) -> bool:
     """Whether an answer says nothing about what was asked: it is empty, or a page of a web server."""
-    said = said_in(reply)
-    return not said.message and not said.words
+    refusal = refusal_in(reply)
+    return not refusal.message and not refusal.words
 
 
 def not_xapi(reply: Reply) -> M365Error:
@@ -129,17 +129,17 @@ def explain(reply: Reply, access: str, *, served: bool = False) -> M365Error:
     :param access: the token it was asked with; its claims tell a missing role from a missing license.
     :param served: the PBX has answered another request with this very token, so neither token nor license are at fault.
     """
-    said = said_in(reply)
+    refusal = refusal_in(reply)
     if reply.is_page and 400 <= reply.status < 500:
         return not_xapi(reply)
     details: dict[str, Any] = {"service": SERVICE, "status": reply.status}
-    if said.words:
-        return _warned(said, details)
+    if refusal.words:
+        return _warned(refusal, details)
     if reply.status == 401:
         return _token_refused(details)
     if reply.status == 403:
-        return _forbidden(said, access, details, served)
-    return _other(reply, said, details)
+        return _forbidden(refusal, access, details, served)
+    return _other(reply, refusal, details)
 
 
 def _token_refused(details: dict[str, Any]) -> M365Error:
@@ -151,12 +151,12 @@ def _token_refused(details: dict[str, Any]) -> M365Error:
     )
 
 
-def _other(reply: Reply, said: Said, details: dict[str, Any]) -> M365Error:
+def _other(reply: Reply, refusal: Refusal, details: dict[str, Any]) -> M365Error:
     if reply.status == 404:
-        said_so = said.message or "the PBX does not have it: its release lacks it, or its services are starting"
-        return NotFound(said_so, remedy="Run again in some minutes; where it stays, update the PBX.", **details)
+        message = refusal.message or "the PBX does not have it: its release lacks it, or its services are starting"
+        return NotFound(message, remedy="Run again in some minutes; where it stays, update the PBX.", **details)
     if reply.status in (409, 412):
-        return Conflict(said.message or "no reason was given", **details)
+        return Conflict(refusal.message or "no reason was given", **details)
     if reply.status < 400:
         where = without_login(reply.headers.get("Location") or "another place")[:200]
         return Rejected(
@@ -165,12 +165,12 @@ def _other(reply: Reply, said: Said, details: dict[str, Any]) -> M365Error:
             **details,
         )
     if reply.status >= 500:
-        return ServiceFault(said.message or f"the PBX failed without a reason ({reply.status}, empty)", **details)
-    return _rejected(said, details)
+        return ServiceFault(refusal.message or f"the PBX failed without a reason ({reply.status}, empty)", **details)
+    return _rejected(refusal, details)
 
 
-def _rejected(said: Said, details: dict[str, Any]) -> M365Error:
-    if "delta" in said.message:
+def _rejected(refusal: Refusal, details: dict[str, Any]) -> M365Error:
+    if "delta" in refusal.message:
         return Unsupported(
             "the request was not understood: this release lacks a property of it, or has it with another type",
             remedy="Update the PBX, or leave the newest options out.",
@@ -178,30 +178,30 @@ def _rejected(said: Said, details: dict[str, Any]) -> M365Error:
         )
     remedy = (
         ""
-        if said.message
+        if refusal.message
         else "Look in the event log of the PBX (Admin Console > Dashboard > Event Log), and run again."
     )
-    return Rejected(said.message or "no reason was given", remedy=remedy, **details)
+    return Rejected(refusal.message or "no reason was given", remedy=remedy, **details)
 
 
-def _warned(said: Said, details: dict[str, Any]) -> M365Error:
-    kind, _meaning = _MEANINGS.get(said.words[0][1], (Rejected, ""))
+def _warned(refusal: Refusal, details: dict[str, Any]) -> M365Error:
+    kind, _meaning = _MEANINGS.get(refusal.words[0][1], (Rejected, ""))
     parts = []
-    for target, word in said.words:
+    for target, word in refusal.words:
         meaning = _MEANINGS.get(word, (Rejected, ""))[1]
         parts.append(": ".join(filter(None, (target, meaning or word))) + (f" ({word})" if meaning else ""))
-    if any(word == "WARNINGS.XAPI.CAPTCHA_ERROR" for _target, word in said.words):
+    if any(word == "WARNINGS.XAPI.CAPTCHA_ERROR" for _target, word in refusal.words):
         kind = Blocked
     remedy = "Switch the option off, or upgrade the license of this PBX." if kind is Unlicensed else ""
-    return kind("; ".join(parts), code=said.words[0][1], remedy=remedy, **details)
+    return kind("; ".join(parts), code=refusal.words[0][1], remedy=remedy, **details)
 
 
-def _forbidden(said: Said, access: str, details: dict[str, Any], served: bool) -> M365Error:
+def _forbidden(refusal: Refusal, access: str, details: dict[str, Any], served: bool) -> M365Error:
     role = str((jwt.claims(access) or {}).get("MaxRole") or "")
     if served:
         refused = "this request is refused, although others with the same token were answered"
         return Forbidden(
-            said.message or (f"{refused}; the role is {role}" if role else refused),
+            refusal.message or (f"{refused}; the role is {role}" if role else refused),
             missing=list(OWNER_ROLES),
             remedy="Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
             "Integrations > API > Role. Console Restrictions of the PBX, or a firewall in front of it, can refuse changes as "
@@ -210,13 +210,13 @@ def _forbidden(said: Said, access: str, details: dict[str, Any], served: bool) -
         )
     if role in OWNER_ROLES:
         return Unlicensed(
-            said.message or f"the role is {role}, which may do everything, and XAPI still refuses",
+            refusal.message or f"the role is {role}, which may do everything, and XAPI still refuses",
             remedy=LICENSE_REMEDY + " Console Restrictions that leave out this address look the same.",
             **details,
         )
     having = f"the role is {role}" if role else "the role is not enough"
     return Forbidden(
-        said.message or having,
+        refusal.message or having,
         missing=list(OWNER_ROLES),
         remedy="Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
         "Integrations > API > Role.",

@@ -442,7 +442,7 @@ class Bootstrap:
             result = self.run(automation.ACCESS, HostArguments(arguments, {}), fresh=True)
             if not result.get("failed"):
                 break
-            if not automation.is_not_there_yet(result) or time.monotonic() + _POLL_S >= end:
+            if not automation.may_be_early(result) or time.monotonic() + _POLL_S >= end:
                 raise Failed(result)
             time.sleep(_POLL_S)
         used = (result.get("credential") or {}).get("thumbprint")

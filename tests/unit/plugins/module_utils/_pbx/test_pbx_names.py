@@ -48,7 +48,7 @@ def tenant(asked: list[tuple[str, Any]]) -> Xapi:
 def look_up(wanted: dict[str, list[str]]) -> tuple[dict[str, str], list[str]]:
     asked: list[tuple[str, Any]] = []
     found = names.look_up(tenant(asked), wanted)
-    return {name: account.id for (_directory, name), account in found.found.items()}, [
+    return {name: account.id for (_directory, name), account in found.accounts.items()}, [
         action for action, _body in asked
     ]
 

@@ -94,14 +94,14 @@ def test_neither_name_nor_port_becomes_a_redirect_uri_by_the_word_of_a_pbx(
 def test_the_end_of_the_certificate(not_after: dt.datetime, level: str, words: str) -> None:
     (found,) = preflight.judge_certificate(certificate(not_after=not_after), REDIRECT, NOW, 30)
     assert (found.topic, found.level) == ("certificate", level)
-    assert words in found.said
+    assert words in found.message
     assert bool(found.remedy) == (level != "ok")
 
 
 def test_a_certificate_of_tomorrow_is_an_error() -> None:
     (found,) = preflight.judge_certificate(certificate(not_before=days(1)), REDIRECT, NOW, 30)
     assert found.level == "error"
-    assert "not valid before 2026-11-24" in found.said
+    assert "not valid before 2026-11-24" in found.message
 
 
 @pytest.mark.parametrize(
@@ -124,15 +124,15 @@ def test_the_name_of_the_certificate(names: tuple[str, ...], redirect_uri: str, 
     found = preflight.judge_certificate(certificate(names=names), redirect_uri, NOW, 30)
     assert levels(found) == (["ok"] if covered else ["warning"])
     if not covered:
-        assert "redirect URI leads to" in found[0].said
+        assert "redirect URI leads to" in found[0].message
 
 
 def test_all_that_is_wrong_with_a_certificate_is_told() -> None:
     shown = certificate(not_after=days(-1), names=("old.example.com",), self_signed=True)
     found = preflight.judge_certificate(shown, REDIRECT, NOW, 30)
     assert levels(found) == ["error", "warning", "warning"]
-    assert "old.example.com" in found[1].said
-    assert "self-signed" in found[2].said
+    assert "old.example.com" in found[1].message
+    assert "self-signed" in found[2].message
 
 
 def test_without_tls_nothing_is_said() -> None:
@@ -164,7 +164,7 @@ def test_a_certificate_is_read_from_the_bytes_of_a_handshake() -> None:
 def test_the_clock(offset: float, level: str, words: str) -> None:
     (found,) = preflight.judge_clock(offset)
     assert found.level == level
-    assert words in found.said
+    assert words in found.message
 
 
 def test_a_clock_that_nobody_knows_is_not_judged() -> None:
@@ -272,7 +272,7 @@ STATE: dict[str, Any] = {
 def test_the_license(changed: dict[str, Any], expected: list[str], words: str) -> None:
     found = preflight.judge_license({**STATE, **changed}, NOW, 30)
     assert levels(found) == expected
-    assert words in found[0].said
+    assert words in found[0].message
 
 
 @pytest.mark.parametrize(("expired", "expected"), [(None, []), (False, ["ok"]), (True, ["warning"])])
@@ -301,11 +301,11 @@ def test_room_in_the_license(users: int | None, limit: int | None, coming: int |
 
 def test_double_addresses_name_extensions_and_address() -> None:
     double = [{"email": "a@x.example", "numbers": ["301", "302"]}, {"email": "b@x.example", "numbers": ["1", "2", "3"]}]
-    found = preflight.judge_addresses(double, wanted=True)
+    found = preflight.judge_addresses(double, syncs=True)
     assert levels(found) == ["error", "error"]
-    assert "extensions 301, 302 all have the address a@x.example" in found[0].said
-    assert levels(preflight.judge_addresses(double, wanted=False)) == ["warning", "warning"]
-    assert levels(preflight.judge_addresses([], wanted=True)) == ["ok"]
+    assert "extensions 301, 302 all have the address a@x.example" in found[0].message
+    assert levels(preflight.judge_addresses(double, syncs=False)) == ["warning", "warning"]
+    assert levels(preflight.judge_addresses([], syncs=True)) == ["ok"]
 
 
 def numbers(start: str, taken: range, coming: int | None = None, **more: Any) -> Numbers:
@@ -341,9 +341,9 @@ def numbers(start: str, taken: range, coming: int | None = None, **more: Any) ->
     ],
 )
 def test_room_for_new_extensions(given: Numbers, wanted: bool, level: str, words: str) -> None:
-    (found,) = preflight.judge_room(given, wanted=wanted)
+    (found,) = preflight.judge_room(given, syncs=wanted)
     assert (found.topic, found.level) == ("numbers", level)
-    assert words in found.said
+    assert words in found.message
 
 
 # --- all together -------------------------------------------------------------------------------------------------------
