@@ -178,7 +178,7 @@ class Trust:
                 normalized_thumbprint(thumbprint) for thumbprint in self._params["shared_certificates"] or ()
             ),
             known_owners=frozenset(desired.owners or ()),
-            wanted=frozenset(
+            requested=frozenset(
                 names.label(permission.resource, permission.name, catalogs) for permission in self._requested()
             ),
             grants=bool(self._params["grants"]),

@@ -94,8 +94,8 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "optional_claims": {
         "type": "dict",
         "options": {
-            claims.option: {"type": "list", "elements": "dict", "options": _CLAIM, "no_log": False}
-            for claims in CLAIM_LISTS
+            claim_list.option: {"type": "list", "elements": "dict", "options": _CLAIM, "no_log": False}
+            for claim_list in CLAIM_LISTS
         },
     },
     "service_principal_lock": {
@@ -360,7 +360,7 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
             "O(certificates_rotate_overlap_days) must be 1 or more",
             remedy="A certificate is added in one run and the older one removed in a later one.",
         )
-    redirect_uris.check({uris.option: params[uris.option] for uris in URI_LISTS})
+    redirect_uris.check({uri_list.option: params[uri_list.option] for uri_list in URI_LISTS})
     for option in ("home_page_url", "logout_url"):
         if params[option] and urlsplit(params[option]).scheme not in ("http", "https"):
             raise BadInput(f"{marked(option)} {params[option]!r} is not an address")
@@ -368,7 +368,7 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
     return Desired(
         key=key,
         plain={prop.option: params[prop.option] for prop in PROPERTIES},
-        uris={uris.option: params[uris.option] for uris in URI_LISTS},
+        uris={uri_list.option: params[uri_list.option] for uri_list in URI_LISTS},
         uris_exclusive=params["redirect_uris_exclusive"],
         tags=params["tags"],
         claims=_claims(params["optional_claims"]),

@@ -59,21 +59,23 @@ def application(client: GraphClient, key: Key, name: str) -> Json | None:
     if name == "unique_name" and not key.display_name:
         again = Call("GET", f"/applications(uniqueName={encoded_literal(key.unique_name)})?$select={SELECT}")
         return client.send(again).entity_or_none()
-    wanted = ("appId", key.app_id) if name == "app_id" else ("displayName", key.display_name)
-    clause = f"{wanted[0]}%20eq%20{encoded_literal(wanted[1])}"
+    key_and_value = ("appId", key.app_id) if name == "app_id" else ("displayName", key.display_name)
+    clause = f"{key_and_value[0]}%20eq%20{encoded_literal(key_and_value[1])}"
     page = client.get(f"/applications?$filter={clause}&$select={SELECT}&$top=100")
     expected = key.app_id if name == "app_id" else key.unique_name
-    found = (each for each in client.pages("", first=page) if expected in (each.get("appId"), unique_name_of(each)))
-    listed = next(found, None)
+    matches = (
+        entry for entry in client.pages("", first=page) if expected in (entry.get("appId"), unique_name_of(entry))
+    )
+    listed = next(matches, None)
     # A list does not show everything, the bytes of certificates among it (documented).
     return client.get(f"/applications/{listed['id']}?$select={SELECT}") if listed else None
 
 
 def _of(client: GraphClient, page: Answer, app_id: str) -> Json | None:
     """The entry of an application; of several that were deleted one after the other the latest."""
-    found = [
-        each
-        for each in client.pages("", first=page.get())
-        if str(each.get("appId", "")).lower() == app_id.lower() and each.get("id")
+    entries = [
+        entry
+        for entry in client.pages("", first=page.get())
+        if str(entry.get("appId", "")).lower() == app_id.lower() and entry.get("id")
     ]
-    return max(found, key=lambda each: str(each.get("deletedDateTime") or ""), default=None)
+    return max(entries, key=lambda entry: str(entry.get("deletedDateTime") or ""), default=None)

@@ -109,8 +109,8 @@ class Claim:
     :param thumbprints: of the certificates that the inventory has for this PBX.
     :param neighbors: of those that it has for other PBXs with the same application.
     :param known_owners: object ids that the inventory names as owners.
-    :param wanted: names of the permissions that are to be granted.
-    :param grants: whether :attr:`wanted` is to be granted; otherwise nobody gains anything by them.
+    :param requested: names of the permissions that are to be granted.
+    :param grants: whether :attr:`requested` is to be granted; otherwise nobody gains anything by them.
     :param now: an ISO date; a credential that expired before it lets nobody in.
     :param removed: the application that the PBX had when it was offboarded from here, as the record of that run says.
     """
@@ -121,7 +121,7 @@ class Claim:
     thumbprints: frozenset[str] = frozenset()
     neighbors: frozenset[str] = frozenset()
     known_owners: frozenset[str] = frozenset()
-    wanted: frozenset[str] = frozenset()
+    requested: frozenset[str] = frozenset()
     grants: bool = True
     now: str = ""
     removed: str = ""
@@ -245,11 +245,11 @@ def decide_missing(app_id: str, principal: Mapping[str, Any] | None, *, in_use: 
 
 def never(app_id: str, principal: Mapping[str, Any] | None, caller: Caller, tenant_id: str) -> None:
     """Raise :class:`NotConfirmed` for an application that is never touched, whoever names it."""
-    found = app_id.strip().lower()
+    lowered = app_id.strip().lower()
     home = str((principal or {}).get("appOwnerOrganizationId") or "").lower()
-    if found and found in caller.client_ids:
+    if lowered and lowered in caller.client_ids:
         why = "it is the automation's own application: what could sign in with it could sign in to every customer"
-    elif home == MICROSOFT or _FIRST_PARTY.fullmatch(found):
+    elif home == MICROSOFT or _FIRST_PARTY.fullmatch(lowered):
         why = "it is an application of Microsoft"
     elif home and tenant_id and home != tenant_id.lower():
         why = f"it is registered in another tenant ({home})"
@@ -265,25 +265,25 @@ def never(app_id: str, principal: Mapping[str, Any] | None, caller: Caller, tena
 
 def evidence(application: Mapping[str, Any], claim: Claim) -> list[str]:
     """What of an application nobody but this PBX, or whoever set it up for this PBX, would have put there."""
-    found = [
+    proofs = [
         f"the certificate {thumbprint_of(entry)}"
         for entry in application.get("keyCredentials") or ()
         if entry.get("usage") == "Verify" and thumbprint_of(entry) in claim.thumbprints
     ]
     if claim.pbx is not None:
         uris = ownership.redirect_uris(application)
-        found += [f"the redirect URI {uri}" for uri in uris if claim.pbx.owns_uri(uri)]
-    return found
+        proofs += [f"the redirect URI {uri}" for uri in uris if claim.pbx.owns_uri(uri)]
+    return proofs
 
 
 def unknown_holders(candidate: Candidate, claim: Claim, caller: Caller) -> list[str]:
     """Credentials and owners that neither the inventory names nor the automation put there, in words."""
     holders = [
-        each.words()
-        for each in credentials(candidate, claim, caller)
-        if each.owner == "foreign" and each.hint != "expired"
+        credential.words()
+        for credential in credentials(candidate, claim, caller)
+        if credential.owner == "foreign" and credential.hint != "expired"
     ]
-    known = {each.lower() for each in claim.known_owners} | {caller.principal_id.lower()}
+    known = {owner.lower() for owner in claim.known_owners} | {caller.principal_id.lower()}
     for where, owners in (("", candidate.owners), (" of its service principal", candidate.principal_owners)):
         holders += [
             f"the owner{where} {owner_in_words(owner)}"
@@ -295,7 +295,7 @@ def unknown_holders(candidate: Candidate, claim: Claim, caller: Caller) -> list[
 
 def credentials(candidate: Candidate, claim: Claim, caller: Caller) -> list[Credential]:
     """Everything that lets somebody sign in as the application, and whose it is."""
-    found: list[Credential] = []
+    holdings: list[Credential] = []
     now, made = claim.now, caller.made(candidate.application)
     for on, entity in (
         ("application", candidate.application),
@@ -304,14 +304,14 @@ def credentials(candidate: Candidate, claim: Claim, caller: Caller) -> list[Cred
         for entry in entity.get("keyCredentials") or ():
             if entry.get("usage") == "Verify":
                 name = thumbprint_of(entry) or str(entry.get("displayName") or entry.get("keyId") or "")
-                found.append(_credential("certificate", name, entry, _owner(entry, claim, made=made), on, now))
+                holdings.append(_credential("certificate", name, entry, _owner(entry, claim, made=made), on, now))
         for entry in entity.get("passwordCredentials") or ():
             name = str(entry.get("displayName") or entry.get("keyId") or "")
-            found.append(_credential("secret", name, entry, "foreign", on, now))
+            holdings.append(_credential("secret", name, entry, "foreign", on, now))
     for entry in candidate.federated:
         name = f"{entry.get('name') or entry.get('id')} ({entry.get('issuer')}, {entry.get('subject')})"
-        found.append(Credential("federated", name, None, "foreign"))
-    return found
+        holdings.append(Credential("federated", name, None, "foreign"))
+    return holdings
 
 
 def owner_in_words(owner: Mapping[str, Any]) -> str:
@@ -329,11 +329,11 @@ def owner_name(owner: Mapping[str, Any]) -> str:
 def adoption_in_words(candidate: Candidate, claim: Claim, caller: Caller, *, done: bool) -> str:
     """What the operator reads and approves: ``would ADOPT application X (name, owners, roles, credentials)``."""
     application = candidate.application
-    owners = ", ".join(owner_in_words(each) for each in candidate.owners) or "none"
+    owners = ", ".join(owner_in_words(owner) for owner in candidate.owners) or "none"
     roles = ", ".join(sorted(candidate.granted)) if candidate.granted else "none"
     if candidate.granted is None:
         roles = "not read"
-    held = ", ".join(each.words() for each in credentials(candidate, claim, caller)) or "none"
+    held = ", ".join(credential.words() for credential in credentials(candidate, claim, caller)) or "none"
     return (
         f"{'ADOPTED' if done else 'would ADOPT'} application {application.get('appId')} "
         f"({application.get('displayName')!r}; owners: {owners}; granted: {roles}; credentials: {held})"
@@ -380,17 +380,17 @@ def _belongs_to(application: Mapping[str, Any], claim: Claim, proof: Iterable[st
 
 def _check_tag(candidate: Candidate, claim: Claim, unknown: tuple[str, ...]) -> None:
     """Raise where an application has our mark and nothing else that speaks for this PBX."""
-    said = f"it carries the tag {MARK}, which every owner can set, but neither the certificate of this PBX nor a redirect URI of it"
+    reason = f"it carries the tag {MARK}, which every owner can set, but neither the certificate of this PBX nor a redirect URI of it"
     if unknown:
-        raise _refused(candidate, claim, f"{said}, and it holds {_listed(unknown)}")
+        raise _refused(candidate, claim, f"{reason}, and it holds {_listed(unknown)}")
     if not (claim.is_named(candidate.application) or claim.is_marked(candidate.application)):
-        raise _refused(candidate, claim, said)
+        raise _refused(candidate, claim, reason)
 
 
 def _check_width(candidate: Candidate, claim: Claim) -> None:
     """Raise where an application has been granted more than any feature of a PBX needs."""
     granted = candidate.granted or frozenset()
-    wider = sorted(granted - claim.wanted - GRANTABLE)
+    wider = sorted(granted - claim.requested - GRANTABLE)
     if wider:
         raise _refused(
             candidate,
@@ -402,7 +402,7 @@ def _check_width(candidate: Candidate, claim: Claim) -> None:
 def check_consent(candidate: Candidate, claim: Claim, unknown: tuple[str, ...]) -> None:
     """Raise :class:`NotConfirmed` where permissions would be granted to an application that strangers hold."""
     granted = candidate.granted or frozenset()
-    missing = sorted(claim.wanted - granted)
+    missing = sorted(claim.requested - granted)
     if unknown and missing and claim.grants:
         raise _refused(
             candidate,

@@ -134,12 +134,12 @@ class Application(Replicated[Observed]):
 
     def entries(self, state: Observed) -> frozenset[str]:
         application = state.application or {}
-        found = {f"key {each.get('keyId')}" for each in application.get("keyCredentials") or ()}
-        found |= {f"permission {each}" for each in declared.pairs(application.get("requiredResourceAccess") or ())}
-        found |= {f"tag {each}" for each in application.get("tags") or ()}
-        for each in URI_LISTS:
-            found |= {f"{each.option} {uri}" for uri in dig(application, each.path) or ()}
-        return frozenset(found)
+        names = {f"key {entry.get('keyId')}" for entry in application.get("keyCredentials") or ()}
+        names |= {f"permission {pair}" for pair in declared.pairs(application.get("requiredResourceAccess") or ())}
+        names |= {f"tag {tag}" for tag in application.get("tags") or ()}
+        for uri_list in URI_LISTS:
+            names |= {f"{uri_list.option} {uri}" for uri in dig(application, uri_list.path) or ()}
+        return frozenset(names)
 
     # --- steps ---------------------------------------------------------------------------------------------------------
 
@@ -150,10 +150,12 @@ class Application(Replicated[Observed]):
                 created = self._create(write.payload)
                 if created is None:
                     # Somebody else was faster: what there is decides what is left to do.
-                    return Applied(self._found_again(), False)
+                    return Applied(self._created_after_all(), False)
                 state = Observed(application=created)
                 note(state)
-                left = {name: value for name, value in write.payload.items() if not _is_there(created, name, value)}
+                left = {
+                    name: value for name, value in write.payload.items() if not _is_taken_over(created, name, value)
+                }
                 if left:
                     rest.append(Write(steps.UPDATE, left))
             elif write.action == steps.RESTORE:
@@ -266,7 +268,7 @@ class Application(Replicated[Observed]):
         """
         if not (isinstance(error, Rejected) and error.message.startswith(_NAME_TAKEN)):
             return False
-        if self._found_again().application is None:
+        if self._created_after_all().application is None:
             raise error.while_trying(f"create {self.what}")
         return True
 
@@ -279,21 +281,21 @@ class Application(Replicated[Observed]):
                 if answer.ok:
                     return answer.entity("appId")
             except Interrupted:
-                self._found_again()
+                self._created_after_all()
                 raise
             if not isinstance(answer.error, Rejected) or candidate is not sent or "uniqueName" not in sent:
                 raise answer.error.while_trying(f"create {self.what}")
         raise answer.error.while_trying(f"create {self.what}")
 
-    def _found_again(self) -> Observed:
+    def _created_after_all(self) -> Observed:
         def probe() -> tuple[bool, Observed]:
-            found = self.finder.find()
-            return found.application is not None, found
+            seen = self.finder.find()
+            return seen.application is not None, seen
 
-        _done, found = self.client.context.deadline.until(
+        _done, outcome = self.client.context.deadline.until(
             probe, f"looking for {self.what} whose creation was interrupted", within=_REAPPEAR_S
         )
-        observed: Observed = found
+        observed: Observed = outcome
         return observed
 
     def _restore(self, state: Observed) -> Observed:
@@ -333,26 +335,26 @@ class Application(Replicated[Observed]):
             Call(
                 "POST",
                 f"/applications/{application['id']}/owners/$ref",
-                {"@odata.id": f"{graph}/v1.0/directoryObjects/{each}"},
+                {"@odata.id": f"{graph}/v1.0/directoryObjects/{owner_id}"},
             )
-            for each in ids
+            for owner_id in ids
         ]
         added = []
-        for each, answer in zip(ids, self.client.batch(calls)):
+        for owner_id, answer in zip(ids, self.client.batch(calls)):
             # "One or more added object references already exist": 400 without a code of its own (documented wording).
             if answer.ok or isinstance(answer.error, Conflict) or "already exist" in answer.error.message:
-                added.append(each)
+                added.append(owner_id)
             elif not passing(self._error_of(answer)):
-                raise answer.error.while_trying("add an owner", each)
+                raise answer.error.while_trying("add an owner", owner_id)
         return state.but(owners=(*state.owners, *added))
 
     def _remove_owners(self, ids: Sequence[str], state: Observed) -> Observed:
         application = state.application or {}
-        calls = [Call("DELETE", f"/applications/{application['id']}/owners/{each}/$ref") for each in ids]
-        for each, answer in zip(ids, self.client.batch(calls)):
+        calls = [Call("DELETE", f"/applications/{application['id']}/owners/{owner_id}/$ref") for owner_id in ids]
+        for owner_id, answer in zip(ids, self.client.batch(calls)):
             if not answer.ok and not isinstance(answer.error, NotFound):
-                raise answer.error.while_trying("remove an owner", each)
-        return state.but(owners=tuple(each for each in state.owners if each not in ids))
+                raise answer.error.while_trying("remove an owner", owner_id)
+        return state.but(owners=tuple(owner_id for owner_id in state.owners if owner_id not in ids))
 
 
 def update_call(payload: Json, state: Observed) -> Call:
@@ -367,7 +369,7 @@ def update_call(payload: Json, state: Observed) -> Call:
     return Call("PATCH", f"/applications/{application['id']}", body)
 
 
-def _is_there(created: Json, name: str, value: Any) -> bool:
+def _is_taken_over(created: Json, name: str, value: Any) -> bool:
     """Whether the service has taken a property over from the request that created the application."""
     if name == "keyCredentials":
         return key_plan.is_same(created.get(name) or (), value)

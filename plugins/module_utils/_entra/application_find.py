@@ -86,10 +86,10 @@ class Finder:
         :raises Ambiguous: the key fits several applications.
         :raises NotFound: ``app_id`` was given and there is no such application.
         """
-        found = self._find()
+        observed = self._find()
         if self.judge is not None:
-            self.judge(found)
-        return found
+            self.judge(observed)
+        return observed
 
     def _find(self) -> Observed:
         calls = self._lookups()
@@ -97,18 +97,18 @@ class Finder:
         answers = self.client.batch(
             [*calls.values(), Call("GET", absence.DELETED_APPLICATIONS), *self.catalogs.calls(missing)]
         )
-        found = dict(zip(calls, answers))
+        by_name = dict(zip(calls, answers))
         deleted_page = answers[len(calls)]
         self.catalogs.take(missing, answers[len(calls) + 1 :])
-        seen_late = self._read_again(found)
-        application = self._live(found)
+        seen_late = self._read_again(by_name)
+        application = self._live(by_name)
         if application is None:
             deleted = self._deleted(deleted_page)
             if deleted is not None:
                 live, gone = absence.principal(self.client, str(deleted["appId"]))
                 return Observed(deleted=deleted, service_principal=live, deleted_principal=gone)
             if self.key.app_id:
-                home = str((_or_none(found["service_principal"]) or {}).get("appOwnerOrganizationId") or "")
+                home = str((_or_none(by_name["service_principal"]) or {}).get("appOwnerOrganizationId") or "")
                 elsewhere = f": it is registered in another tenant ({home}), which has to change it" if home else ""
                 raise NotFound(
                     f"there is no such application in this tenant, and no deleted one{elsewhere}",
@@ -120,8 +120,8 @@ class Finder:
             application = self._to_adopt()
         if application is None:
             return Observed()
-        if "service_principal" in found and self.key.app_id and not seen_late:
-            return self._audited(self._with_principal(application, found["service_principal"]), found)
+        if "service_principal" in by_name and self.key.app_id and not seen_late:
+            return self._audited(self._with_principal(application, by_name["service_principal"]), by_name)
         return self.again(Observed(application=application), application_too=False, audit=True)
 
     def again(self, observed: Observed, *, application_too: bool = True, audit: bool = False) -> Observed:
@@ -147,32 +147,32 @@ class Finder:
             if seen is None:
                 return Observed()
             application = seen
-        found = self._with_principal(application, answers["service_principal"])
+        current = self._with_principal(application, answers["service_principal"])
         kept = {name: getattr(observed, name) for name in ("owners", "owner_objects", "principal_owners", "federated")}
-        return self._audited(found.but(**kept), answers)
+        return self._audited(current.but(**kept), answers)
 
     def _audited(self, observed: Observed, answers: dict[str, Answer]) -> Observed:
         """With the owners and federated credentials that were read; an object that is not there has none."""
-        found: dict[str, Any] = {}
+        owners: dict[str, Any] = {}
         for name, relation in _RELATIONS.items():
             if name in answers:
                 entity = _or_none(answers[name]) or {}
-                found[name] = tuple(entity.get(relation) or ())
-        if "owners" in found:
-            found["owner_objects"] = found["owners"]
-            found["owners"] = tuple(str(each["id"]) for each in found["owners"])
-        return observed.but(**found)
+                owners[name] = tuple(entity.get(relation) or ())
+        if "owners" in owners:
+            owners["owner_objects"] = owners["owners"]
+            owners["owners"] = tuple(str(owner["id"]) for owner in owners["owners"])
+        return observed.but(**owners)
 
-    def _read_again(self, found: dict[str, Answer]) -> bool:
+    def _read_again(self, answers: dict[str, Answer]) -> bool:
         """What a replica calls absent is looked for in a list before that decides anything; whether it was found there."""
         seen = False
         for name in ("app_id", "unique_name"):
-            if name in found and not found[name].ok and isinstance(found[name].error, NotFound):
+            if name in answers and not answers[name].ok and isinstance(answers[name].error, NotFound):
                 if name == "unique_name" and self._was_absent_before():
                     continue
                 application = absence.application(self.client, self.key, name)
                 if application is not None:
-                    found[name], seen = Answer(200, application, {}), True
+                    answers[name], seen = Answer(200, application, {}), True
         return seen
 
     def _was_absent_before(self) -> bool:
@@ -211,15 +211,15 @@ class Finder:
         clause = f"displayName%20eq%20{encoded_literal(self.key.display_name)}"
         return Call("GET", f"/applications?$filter={clause}&$select={SELECT}&$top=100")
 
-    def _live(self, found: dict[str, Answer]) -> Json | None:
-        named = self._named(found) if self.key.unique_name else None
+    def _live(self, answers: dict[str, Answer]) -> Json | None:
+        named = self._named(answers) if self.key.unique_name else None
         if self.key.app_id and self.key.prefer_app_id:
-            if _or_none(found["app_id"]) is None:
-                self.stale_app_id, self.stale_principal = self.key.app_id, _or_none(found["service_principal"])
-            self.key = self.key.settled(_or_none(found["app_id"]), named)
-            return _or_none(found["app_id"]) or named
+            if _or_none(answers["app_id"]) is None:
+                self.stale_app_id, self.stale_principal = self.key.app_id, _or_none(answers["service_principal"])
+            self.key = self.key.settled(_or_none(answers["app_id"]), named)
+            return _or_none(answers["app_id"]) or named
         if self.key.app_id:
-            application = _or_none(found["app_id"])
+            application = _or_none(answers["app_id"])
             if named is not None and (application is None or named["id"] != application["id"]):
                 raise Conflict(
                     f"O(unique_name) {self.key.unique_name} belongs to the application {named.get('appId')}",
@@ -231,21 +231,21 @@ class Finder:
         if self.key.unique_name:
             return named
         matches = [
-            each
-            for each in self.client.pages("", first=found["display_name"].get())
-            if each.get("displayName") == self.key.display_name
+            application
+            for application in self.client.pages("", first=answers["display_name"].get())
+            if application.get("displayName") == self.key.display_name
         ]
         return self._only(matches, f"the display name {self.key.display_name!r}")
 
-    def _named(self, found: dict[str, Answer]) -> Json | None:
-        if "unique_name" in found:
-            answer = found["unique_name"]
+    def _named(self, answers: dict[str, Answer]) -> Json | None:
+        if "unique_name" in answers:
+            answer = answers["unique_name"]
             if answer.ok or not unsupported_here(answer.error):
                 return _or_none(answer)
             self.no_unique_names()
         # Without the key every application has to be looked at: filters on other properties are not documented.
         everything = self.client.pages(f"/applications?$select={SELECT}&$top=999")
-        matches = [each for each in everything if unique_name_of(each) == self.key.unique_name]
+        matches = [application for application in everything if unique_name_of(application) == self.key.unique_name]
         return self._only(matches, f"the unique name {self.key.unique_name!r}")
 
     def _deleted(self, page: Answer) -> Json | None:
@@ -257,19 +257,21 @@ class Finder:
             return None
         candidates = list(self.client.pages("", first=page.get()))
         if key.app_id:
-            matches = [each for each in candidates if str(each.get("appId")).lower() == key.app_id.lower()]
+            matches = [
+                application for application in candidates if str(application.get("appId")).lower() == key.app_id.lower()
+            ]
         elif key.unique_name:
-            matches = [each for each in candidates if unique_name_of(each) == key.unique_name]
+            matches = [application for application in candidates if unique_name_of(application) == key.unique_name]
             # One that was adopted has no unique name, and comes back to its PBX all the same.
-            matches = matches or [each for each in candidates if self.returns(each)]
+            matches = matches or [application for application in candidates if self.returns(application)]
         else:
             matches = [
-                each
-                for each in candidates
-                if each.get("displayName") == key.display_name and MARK in (each.get("tags") or ())
+                application
+                for application in candidates
+                if application.get("displayName") == key.display_name and MARK in (application.get("tags") or ())
             ]
         # Of several that were deleted one after the other the latest is the one people miss.
-        return max(matches, key=lambda each: str(each.get("deletedDateTime") or ""), default=None)
+        return max(matches, key=lambda application: str(application.get("deletedDateTime") or ""), default=None)
 
     def _to_adopt(self) -> Json | None:
         calls = []
@@ -289,19 +291,21 @@ class Finder:
             return None
         matches: dict[str, Json] = {}
         for answer in self.client.batch(calls):
-            for each in self.client.pages("", CONSISTENT, first=answer.get()):
+            for application in self.client.pages("", CONSISTENT, first=answer.get()):
                 # One with another unique name belongs to somebody else, or to another PBX.
-                if not unique_name_of(each):
-                    matches.setdefault(str(each["id"]), each)
-        found = self._only(list(matches.values()), " and ".join(self.key.adopt).replace("_", " "))
-        if found is None:
+                if not unique_name_of(application):
+                    matches.setdefault(str(application["id"]), application)
+        adopted = self._only(list(matches.values()), " and ".join(self.key.adopt).replace("_", " "))
+        if adopted is None:
             return None
         # The index behind a filter lags, so the application itself is read.
-        return self.client.get(f"/applications/{found['id']}?$select={SELECT}")
+        return self.client.get(f"/applications/{adopted['id']}?$select={SELECT}")
 
     def _only(self, matches: list[Json], how: str) -> Json | None:
         if len(matches) > 1:
-            listed = ", ".join(f"{each.get('appId')} (object {each.get('id')})" for each in matches)
+            listed = ", ".join(
+                f"{application.get('appId')} (object {application.get('id')})" for application in matches
+            )
             raise Ambiguous(
                 f"{len(matches)} applications have {how}: {listed}",
                 tried="find the application",

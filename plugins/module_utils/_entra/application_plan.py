@@ -70,7 +70,7 @@ def plan_present(
     if observed.application is None:
         before = "deleted" if observed.deleted is not None else "absent"
         plan.changes.append(Change(APPLICATION, "state", before, "present"))
-    wanted, changes, removed = _application(desired, base, now, catalogs or {})
+    body, changes, removed = _application(desired, base, now, catalogs or {})
     if removed and not (observed.marked or desired.force):
         raise NotOurs(
             f"it would lose {', '.join(removed)}, and it does not carry the tag {MARK}",
@@ -80,11 +80,11 @@ def plan_present(
         )
     plan.changes += changes
     if observed.application is None and observed.deleted is None:
-        plan.writes.append(Write(CREATE, wanted))
+        plan.writes.append(Write(CREATE, body))
     else:
         if observed.application is None:
             plan.writes.append(Write(RESTORE, {"id": base["id"]}))
-        patch = _patch(base, wanted)
+        patch = _patch(base, body)
         if patch:
             plan.writes.append(Write(UPDATE, patch))
     _plan_owners(desired, observed, plan)
@@ -141,14 +141,16 @@ def others_in(desired: Desired, observed: Observed) -> list[str]:
     application, pbx = observed.application or {}, desired.pbx
     if pbx is None or _may_force_removal(desired):
         return []
-    found = ownership.stakes(application, pbx, [each.thumbprint for each in desired.certificates or ()]).others()
+    others = ownership.stakes(
+        application, pbx, [certificate.thumbprint for certificate in desired.certificates or ()]
+    ).others()
     if ownership.is_adopted(application):
         # It was somebody's before it was ours, so its secrets may be theirs still.
-        found += [
-            f"the client secret {each.get('displayName')}" for each in application.get("passwordCredentials") or ()
+        others += [
+            f"the client secret {secret.get('displayName')}" for secret in application.get("passwordCredentials") or ()
         ]
-        found += [f"the federated credential {each.get('name')}" for each in observed.federated]
-    return found
+        others += [f"the federated credential {credential.get('name')}" for credential in observed.federated]
+    return others
 
 
 def _has_left(desired: Desired, application: Json) -> bool:
@@ -157,7 +159,9 @@ def _has_left(desired: Desired, application: Json) -> bool:
     named = unique_name_of(application) == desired.key.unique_name != ""
     if pbx is None or not marked_for or pbx.identity in marked_for or not (named or desired.stated):
         return False
-    return not ownership.has_entries_of(application, pbx, [each.thumbprint for each in desired.certificates or ()])
+    return not ownership.has_entries_of(
+        application, pbx, [certificate.thumbprint for certificate in desired.certificates or ()]
+    )
 
 
 def _check_membership(desired: Desired, application: Json) -> None:
@@ -170,20 +174,20 @@ def _check_membership(desired: Desired, application: Json) -> None:
         return
     marked_for, name = ownership.pbxs_of(application), unique_name_of(application)
     named = name == desired.key.unique_name != ""
-    own = [each.thumbprint for each in desired.certificates or ()]
+    own = [certificate.thumbprint for certificate in desired.certificates or ()]
     confirmed = desired.stated or named or ownership.has_entries_of(application, pbx, own)
     if pbx.identity in marked_for and confirmed:
         return
     if not marked_for and (named or desired.stated or (confirmed and not name)):
         return
-    others = ", ".join(each for each in marked_for if each != pbx.identity) or (
+    others = ", ".join(identity for identity in marked_for if identity != pbx.identity) or (
         name and f"the one that has the unique name {name}"
     )
-    said = f"it is another PBX's ({others}), not that of {pbx.identity}"
+    reason = f"it is another PBX's ({others}), not that of {pbx.identity}"
     if not others:
-        said = f"it has neither a certificate nor a redirect URI of {pbx.identity}"
+        reason = f"it has neither a certificate nor a redirect URI of {pbx.identity}"
     raise NotOurs(
-        said,
+        reason,
         tried="remove the application of a PBX",
         target=str(application.get("appId") or desired.key.text()),
         remedy="Nothing of it was changed. Check what the PBX points to; entra_app_app_id names the right application.",
@@ -195,9 +199,9 @@ def _plan_leaving(desired: Desired, application: Json) -> Plan:
     plan, pbx = Plan(), desired.pbx
     if pbx is None:
         return plan
-    own = [each.thumbprint for each in desired.certificates or ()]
+    own = [certificate.thumbprint for certificate in desired.certificates or ()]
     stakes = ownership.stakes(application, pbx, own)
-    wanted = dict(application)
+    body = dict(application)
     keys = list(application.get("keyCredentials") or ())
     kept = [
         entry
@@ -207,19 +211,19 @@ def _plan_leaving(desired: Desired, application: Json) -> Plan:
     if len(kept) != len(keys):
         details = key_plan.difference(keys, kept)
         plan.changes.append(Change(APPLICATION, "certificates", _names_of(keys), _names_of(kept), details=details))
-        wanted["keyCredentials"] = kept
-    for each in URI_LISTS:
-        have = list(dig(wanted, each.path) or ())
+        body["keyCredentials"] = kept
+    for uri_list in URI_LISTS:
+        have = list(dig(body, uri_list.path) or ())
         left = [uri for uri in have if not pbx.owns_uri(uri)]
         if left != have:
-            plan.changes.append(Change(APPLICATION, each.option, have, left))
-            wanted = with_value(wanted, each.path, left)
+            plan.changes.append(Change(APPLICATION, uri_list.option, have, left))
+            body = with_value(body, uri_list.path, left)
     tags = list(application.get("tags") or ())
     if pbx.tag in tags:
         plan.changes.append(Change(APPLICATION, "tags", tags, [tag for tag in tags if tag != pbx.tag]))
-        wanted["tags"] = [tag for tag in tags if tag != pbx.tag]
+        body["tags"] = [tag for tag in tags if tag != pbx.tag]
     if plan.changes:
-        plan.writes.append(Write(UPDATE, _patch(application, wanted)))
+        plan.writes.append(Write(UPDATE, _patch(application, body)))
     return plan
 
 
@@ -235,22 +239,22 @@ def simulate(observed: Observed, plan: Plan) -> Observed:
 
 
 _EFFECTS: Mapping[str, Callable[[Observed, Any], Observed]] = {
-    CREATE: lambda there, body: there.but(
+    CREATE: lambda state, body: state.but(
         application={"id": PENDING, "appId": PENDING, **body}, service_principal=None
     ),
-    RESTORE: lambda there, _body: there.but(application=there.deleted, deleted=None),
-    UPDATE: lambda there, body: there.but(application={**(there.application or {}), **body}),
-    ADD_OWNERS: lambda there, ids: there.but(owners=(*there.owners, *ids)),
-    REMOVE_OWNERS: lambda there, ids: there.but(owners=tuple(each for each in there.owners if each not in ids)),
-    CREATE_PRINCIPAL: lambda there, body: there.but(service_principal={"id": PENDING, **body}),
-    RESTORE_PRINCIPAL: lambda there, _body: there.but(
-        service_principal=there.deleted_principal, deleted_principal=None
+    RESTORE: lambda state, _body: state.but(application=state.deleted, deleted=None),
+    UPDATE: lambda state, body: state.but(application={**(state.application or {}), **body}),
+    ADD_OWNERS: lambda state, ids: state.but(owners=(*state.owners, *ids)),
+    REMOVE_OWNERS: lambda state, ids: state.but(owners=tuple(owner for owner in state.owners if owner not in ids)),
+    CREATE_PRINCIPAL: lambda state, body: state.but(service_principal={"id": PENDING, **body}),
+    RESTORE_PRINCIPAL: lambda state, _body: state.but(
+        service_principal=state.deleted_principal, deleted_principal=None
     ),
-    UPDATE_PRINCIPAL: lambda there, body: there.but(service_principal={**(there.service_principal or {}), **body}),
-    DELETE: lambda there, _body: there.but(
-        application=None, deleted=there.application, service_principal=None, roles=(), scopes=()
+    UPDATE_PRINCIPAL: lambda state, body: state.but(service_principal={**(state.service_principal or {}), **body}),
+    DELETE: lambda state, _body: state.but(
+        application=None, deleted=state.application, service_principal=None, roles=(), scopes=()
     ),
-    PURGE: lambda there, _body: there.but(deleted=None),
+    PURGE: lambda state, _body: state.but(deleted=None),
 }
 
 
@@ -258,24 +262,24 @@ def _application(
     desired: Desired, base: Json, now: dt.datetime, catalogs: Mapping[str, Catalog]
 ) -> tuple[Json, list[Change], list[str]]:
     """The application as it should be, the changes that lead there, and what is removed by them."""
-    wanted, changes = _plain(desired, base)
+    body, changes = _plain(desired, base)
     removed: list[str] = []
     stakes = _stakes(desired, base)
-    wanted = _identity(desired, base, wanted, changes)
-    wanted = _uris(desired, wanted, changes, removed, stakes)
-    redirect_uris.check_result(base, wanted, desired.key.text())
-    wanted = _claims(desired, wanted, changes)
-    wanted = _lock(desired, wanted, changes)
-    wanted = _certificates(desired, wanted, now, changes, removed, stakes)
-    wanted = _permissions(desired, wanted, catalogs, changes, removed, stakes)
-    return wanted, changes, removed
+    body = _identity(desired, base, body, changes)
+    body = _uris(desired, body, changes, removed, stakes)
+    redirect_uris.check_result(base, body, desired.key.text())
+    body = _claims(desired, body, changes)
+    body = _lock(desired, body, changes)
+    body = _certificates(desired, body, now, changes, removed, stakes)
+    body = _permissions(desired, body, catalogs, changes, removed, stakes)
+    return body, changes, removed
 
 
 def _stakes(desired: Desired, base: Json) -> ownership.Stakes | None:
     """What others hold, where the task works for one PBX and is not told to remove all the same."""
     if desired.pbx is None or desired.force:
         return None
-    own = [each.thumbprint for each in desired.certificates or ()]
+    own = [certificate.thumbprint for certificate in desired.certificates or ()]
     return replace(ownership.stakes(base, desired.pbx, own), tagged=desired.removes)
 
 
@@ -285,17 +289,17 @@ def _plain(desired: Desired, base: Json) -> tuple[Json, list[Change]]:
         # An application must have a name, and the audience that Graph assumes is one nobody wants here.
         options["display_name"] = options.get("display_name") or desired.key.display_name or desired.key.unique_name
         options["sign_in_audience"] = options.get("sign_in_audience") or DEFAULT_AUDIENCE
-    wanted, changes = dict(base), []
-    for each in PROPERTIES:
-        want, have = options.get(each.option), dig(base, each.path)
-        if want is None or each.compare(want) == each.compare(have):
+    body, changes = dict(base), []
+    for prop in PROPERTIES:
+        want, have = options.get(prop.option), dig(base, prop.path)
+        if want is None or prop.compare(want) == prop.compare(have):
             continue
-        changes.append(Change(APPLICATION, each.option, have, want))
-        wanted = with_value(wanted, each.path, None if want == "" else want)
-    return wanted, changes
+        changes.append(Change(APPLICATION, prop.option, have, want))
+        body = with_value(body, prop.path, None if want == "" else want)
+    return body, changes
 
 
-def _identity(desired: Desired, base: Json, wanted: Json, changes: list[Change]) -> Json:
+def _identity(desired: Desired, base: Json, body: Json, changes: list[Change]) -> Json:
     """The key and the mark; both are written once."""
     name, has = desired.key.unique_name, unique_name_of(base)
     if name and has and name != has:
@@ -307,7 +311,7 @@ def _identity(desired: Desired, base: Json, wanted: Json, changes: list[Change])
         )
     if name and not has:
         changes.append(Change(APPLICATION, "unique_name", None, name))
-        wanted = {**wanted, "uniqueName": name}
+        body = {**body, "uniqueName": name}
     have = list(base.get("tags") or ())
     marks = [MARK]
     if desired.pbx is not None:
@@ -317,24 +321,24 @@ def _identity(desired: Desired, base: Json, wanted: Json, changes: list[Change])
     tags = merged([*desired.tags, *marks], have, exclusive=False)
     if tags != have:
         changes.append(Change(APPLICATION, "tags", have, tags))
-        wanted = {**wanted, "tags": tags}
-    return wanted
+        body = {**body, "tags": tags}
+    return body
 
 
 def _uris(
-    desired: Desired, wanted: Json, changes: list[Change], removed: list[str], stakes: ownership.Stakes | None
+    desired: Desired, body: Json, changes: list[Change], removed: list[str], stakes: ownership.Stakes | None
 ) -> Json:
-    for each in URI_LISTS:
-        want = desired.uris.get(each.option)
+    for uri_list in URI_LISTS:
+        want = desired.uris.get(uri_list.option)
         if want is None:
             continue
-        have = list(dig(wanted, each.path) or ())
+        have = list(dig(body, uri_list.path) or ())
         target = merged([*want, *_kept_for_others(desired, have, stakes)], have, desired.uris_exclusive)
         if target != have:
-            changes.append(Change(APPLICATION, each.option, have, target))
+            changes.append(Change(APPLICATION, uri_list.option, have, target))
             removed += [uri for uri in have if uri not in target]
-            wanted = with_value(wanted, each.path, target)
-    return wanted
+            body = with_value(body, uri_list.path, target)
+    return body
 
 
 def _kept_for_others(desired: Desired, have: Sequence[str], stakes: ownership.Stakes | None) -> list[str]:
@@ -352,18 +356,18 @@ def _is_pbx_uri(uri: str) -> bool:
     return uri.split("?", maxsplit=1)[0].rstrip("/").endswith(("/oauth2office2", "/oauth2presence"))
 
 
-def _claims(desired: Desired, wanted: Json, changes: list[Change]) -> Json:
-    for each in CLAIM_LISTS:
-        want = (desired.claims or {}).get(each.option)
+def _claims(desired: Desired, body: Json, changes: list[Change]) -> Json:
+    for claim_list in CLAIM_LISTS:
+        want = (desired.claims or {}).get(claim_list.option)
         if want is None:
             continue
-        path = ("optionalClaims", *each.path)
-        have = list(dig(wanted, path) or ())
+        path = ("optionalClaims", *claim_list.path)
+        have = list(dig(body, path) or ())
         target = _merged_claims(want, have)
         if target != have:
-            changes.append(Change(APPLICATION, f"optional_claims.{each.option}", have, target))
-            wanted = with_value(wanted, path, target)
-    return wanted
+            changes.append(Change(APPLICATION, f"optional_claims.{claim_list.option}", have, target))
+            body = with_value(body, path, target)
+    return body
 
 
 def _merged_claims(want: Sequence[Json], have: Sequence[Json]) -> list[Json]:
@@ -374,10 +378,10 @@ def _merged_claims(want: Sequence[Json], have: Sequence[Json]) -> list[Json]:
 
     target = {name(claim): claim for claim in have}
     for claim in want:
-        there = target.get(name(claim), {})
-        different = {key: value for key, value in claim.items() if _claim_part(value) != _claim_part(there.get(key))}
-        if different or not there:
-            target[name(claim)] = {**there, **claim}
+        present = target.get(name(claim), {})
+        different = {key: value for key, value in claim.items() if _claim_part(value) != _claim_part(present.get(key))}
+        if different or not present:
+            target[name(claim)] = {**present, **claim}
     return list(target.values())
 
 
@@ -385,33 +389,33 @@ def _claim_part(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else (value or None)
 
 
-def _lock(desired: Desired, wanted: Json, changes: list[Change]) -> Json:
+def _lock(desired: Desired, body: Json, changes: list[Change]) -> Json:
     path = "servicePrincipalLockConfiguration"
-    for each in LOCK:
-        want = (desired.lock or {}).get(each.option)
-        have = dig(wanted, (path, *each.path))
-        if want is None or each.compare(want) == each.compare(have):
+    for prop in LOCK:
+        want = (desired.lock or {}).get(prop.option)
+        have = dig(body, (path, *prop.path))
+        if want is None or prop.compare(want) == prop.compare(have):
             continue
-        changes.append(Change(APPLICATION, f"service_principal_lock.{each.option}", have, want))
-        wanted = with_value(wanted, (path, *each.path), want)
-        if dig(wanted, (path, "isEnabled")) is None:
-            wanted = with_value(wanted, (path, "isEnabled"), False)  # required inside of the object (metadata)
-    return wanted
+        changes.append(Change(APPLICATION, f"service_principal_lock.{prop.option}", have, want))
+        body = with_value(body, (path, *prop.path), want)
+        if dig(body, (path, "isEnabled")) is None:
+            body = with_value(body, (path, "isEnabled"), False)  # required inside of the object (metadata)
+    return body
 
 
 def _certificates(
     desired: Desired,
-    wanted: Json,
+    body: Json,
     now: dt.datetime,
     changes: list[Change],
     removed: list[str],
     stakes: ownership.Stakes | None,
 ) -> Json:
-    have = list(wanted.get("keyCredentials") or ())
+    have = list(body.get("keyCredentials") or ())
     touched = desired.certificates is not None or desired.prune_expired or desired.prune_duplicates
     target = key_plan.planned(desired, have, now, stakes) if touched else have
     if key_plan.is_same(target, have):
-        return wanted
+        return body
     before = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in have]
     after = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in target]
     changes.append(Change(APPLICATION, "certificates", before, after, details=key_plan.difference(have, target)))
@@ -421,20 +425,20 @@ def _certificates(
         for entry in have
         if entry not in target and not key_plan.ended(entry, now) and (thumbprint_of(entry) or "?") not in after
     ]
-    return {**wanted, "keyCredentials": target}
+    return {**body, "keyCredentials": target}
 
 
 def _permissions(
     desired: Desired,
-    wanted: Json,
+    body: Json,
     catalogs: Mapping[str, Catalog],
     changes: list[Change],
     removed: list[str],
     stakes: ownership.Stakes | None,
 ) -> Json:
     if desired.permissions is None:
-        return wanted
-    have = list(wanted.get("requiredResourceAccess") or ())
+        return body
+    have = list(body.get("requiredResourceAccess") or ())
     # A permission has no owner: of a shared application none is taken away.
     exclusive = desired.permissions_exclusive and (stakes is None or (stakes.tagged and not stakes.shared))
     target = declared.merged(desired.permissions, have, exclusive)
@@ -443,19 +447,19 @@ def _permissions(
         after = declared.labels(target, kind, catalogs)
         if sorted(before) != sorted(after):
             changes.append(Change(APPLICATION, option, before, after))
-            removed += [f"the declared permission {each}" for each in before if each not in after]
+            removed += [f"the declared permission {permission}" for permission in before if permission not in after]
     if declared.pairs(have) == declared.pairs(target):
-        return wanted
-    return {**wanted, "requiredResourceAccess": target}
+        return body
+    return {**body, "requiredResourceAccess": target}
 
 
-def _patch(base: Json, wanted: Json) -> Json:
+def _patch(base: Json, body: Json) -> Json:
     """The top-level properties that differ, each whole: whether a nested one is merged is not known."""
-    return {name: value for name, value in wanted.items() if name not in base or base[name] != value}
+    return {name: value for name, value in body.items() if name not in base or base[name] != value}
 
 
 def _plan_owners(desired: Desired, observed: Observed, plan: Plan) -> None:
-    missing = [each for each in dict.fromkeys(desired.owners or ()) if each not in observed.owners]
+    missing = [owner for owner in dict.fromkeys(desired.owners or ()) if owner not in observed.owners]
     if missing:
         before = list(observed.owners)
         plan.changes.append(Change(APPLICATION, "owners", before, [*before, *missing]))
@@ -475,12 +479,12 @@ def _plan_principal(desired: Desired, observed: Observed, plan: Plan) -> None:
         plan.changes.append(Change(PRINCIPAL, "state", "deleted", "present"))
         plan.writes.append(Write(RESTORE_PRINCIPAL, {"id": have["id"]}))
     changed: Json = {}
-    for each in SERVICE_PRINCIPAL:
-        want = desired.service_principal.get(each.option)
-        actual = dig(have, each.path) if have is not None else body.get(each.path[0])
-        if want is not None and each.compare(want) != each.compare(actual):
-            plan.changes.append(Change(PRINCIPAL, each.option, dig(have, each.path), want))
-            changed[each.path[0]] = want
+    for prop in SERVICE_PRINCIPAL:
+        want = desired.service_principal.get(prop.option)
+        actual = dig(have, prop.path) if have is not None else body.get(prop.path[0])
+        if want is not None and prop.compare(want) != prop.compare(actual):
+            plan.changes.append(Change(PRINCIPAL, prop.option, dig(have, prop.path), want))
+            changed[prop.path[0]] = want
     visible = desired.service_principal.get("visible")
     if visible is not None and visible != (VISIBLE_TAG in tags):
         plan.changes.append(Change(PRINCIPAL, "visible", not visible, visible))

@@ -146,7 +146,7 @@ class AbsentApplication(Replicated[Observed]):
         )
         live = by_id.entity_or_none() or by_app_id.entity_or_none()
         page = self.client.pages("", first=deleted.get())
-        gone = next((each for each in page if each.get("id") == identifier), None)
+        gone = next((application for application in page if application.get("id") == identifier), None)
         kept = known if live is not None else Observed()
         return Observed(application=live, deleted=gone, roles=kept.roles, scopes=kept.scopes)
 

@@ -55,26 +55,28 @@ APPLICATION, PRINCIPAL = steps.APPLICATION, steps.PRINCIPAL
 _LOCK, _CLAIMS = "servicePrincipalLockConfiguration", "optionalClaims"
 
 _SINGLE: Mapping[tuple[str, str], Property] = {
-    **{(APPLICATION, each.option): each for each in PROPERTIES},
+    **{(APPLICATION, prop.option): prop for prop in PROPERTIES},
     **{
-        (APPLICATION, f"service_principal_lock.{each.option}"): Property(each.option, (_LOCK, *each.path), each.compare)
-        for each in LOCK
+        (APPLICATION, f"service_principal_lock.{prop.option}"): Property(prop.option, (_LOCK, *prop.path), prop.compare)
+        for prop in LOCK
     },
     **{
-        (APPLICATION, f"optional_claims.{each.option}"): Property(each.option, (_CLAIMS, *each.path), as_set)
-        for each in CLAIM_LISTS
+        (APPLICATION, f"optional_claims.{claim_list.option}"): Property(
+            claim_list.option, (_CLAIMS, *claim_list.path), as_set
+        )
+        for claim_list in CLAIM_LISTS
     },
 }
-_OF_PRINCIPAL = {each.option: each for each in SERVICE_PRINCIPAL}
-_URIS = {each.option: each for each in URI_LISTS}
+_OF_PRINCIPAL = {prop.option: prop for prop in SERVICE_PRINCIPAL}
+_URIS = {uri_list.option: uri_list for uri_list in URI_LISTS}
 _DECLARED = dict(declared.OPTIONS)
 
 _HOLDINGS = ("keyCredentials", "passwordCredentials", "requiredResourceAccess", "appRoles")
 
 KINDS: Kinds = {
     **{
-        key: FLAG if each.compare is as_flag else ROWS if each.compare is as_set else TEXT
-        for key, each in _SINGLE.items()
+        key: FLAG if prop.compare is as_flag else ROWS if prop.compare is as_set else TEXT
+        for key, prop in _SINGLE.items()
     },
     **{(APPLICATION, name): NAMES for name in (*_URIS, *_DECLARED, "tags", "certificates", "owners")},
     **{(PRINCIPAL, name): FLAG for name in (*_OF_PRINCIPAL, "visible")},
@@ -97,25 +99,25 @@ def plan(
     :param permissions: those that the entries name, by option and label.
     """
     undo = Undo()
-    by_key = {(each.target, each.field): each for each in entries}
+    by_key = {(entry.target, entry.field): entry for entry in entries}
     state = by_key.get((APPLICATION, "state"))
     back = state is not None and state.before == "present"
     if observed.application is None and not _comes_back(undo, state, observed, back=back):
         return undo
     base = observed.application or observed.deleted or {}
-    wanted = dict(base)
+    body = dict(base)
     for key, entry in by_key.items():
         if key in _SINGLE:
-            wanted = _single(undo, entry, _SINGLE[key], wanted)
+            body = _single(undo, entry, _SINGLE[key], body)
         elif entry.field in _URIS and entry.target == APPLICATION:
-            wanted = _list(undo, entry, _URIS[entry.field].path, wanted)
+            body = _list(undo, entry, _URIS[entry.field].path, body)
         elif key == (APPLICATION, "tags"):
-            wanted = _list(undo, entry, ("tags",), wanted)
+            body = _list(undo, entry, ("tags",), body)
         elif key == (APPLICATION, "certificates"):
-            wanted = _certificates(undo, entry, wanted, now)
+            body = _certificates(undo, entry, body, now)
         elif entry.field in _DECLARED and entry.target == APPLICATION:
-            wanted = _permissions(undo, entry, wanted, permissions, catalogs)
-    patch = {name: value for name, value in wanted.items() if name not in base or base[name] != value}
+            body = _permissions(undo, entry, body, permissions, catalogs)
+    patch = {name: value for name, value in body.items() if name not in base or base[name] != value}
     if patch:
         undo.plan.writes.append(Write(steps.UPDATE, patch))
     _owners(undo, by_key.get((APPLICATION, "owners")), observed)
@@ -125,22 +127,22 @@ def plan(
 
 def without_shared(entries: Sequence[Entry], shared: Sequence[str]) -> list[Entry]:
     """The entries without the certificates that other PBXs sign in with: whoever added those, they stay."""
-    if any((each.target, each.field, each.after) == (APPLICATION, "state", "present") for each in entries):
+    if any((entry.target, entry.field, entry.after) == (APPLICATION, "state", "present") for entry in entries):
         return list(entries)  # what remains of an application that was made is decided as a whole
     return [
-        replace(each, after=[name for name in each.after or () if name in (each.before or ()) or name not in shared])
-        if (each.target, each.field) == (APPLICATION, "certificates")
-        else each
-        for each in entries
+        replace(entry, after=[name for name in entry.after or () if name in (entry.before or ()) or name not in shared])
+        if (entry.target, entry.field) == (APPLICATION, "certificates")
+        else entry
+        for entry in entries
     ]
 
 
 def labels(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """The permissions that the entries name, by option."""
     return {
-        each.field: list(dict.fromkeys([*each.added(), *each.removed()]))
-        for each in entries
-        if each.target == APPLICATION and each.field in _DECLARED
+        entry.field: list(dict.fromkeys([*entry.added(), *entry.removed()]))
+        for entry in entries
+        if entry.target == APPLICATION and entry.field in _DECLARED
     }
 
 
@@ -155,56 +157,60 @@ def _comes_back(undo: Undo, state: Entry | None, observed: Observed, *, back: bo
     return False
 
 
-def _single(undo: Undo, entry: Entry, each: Property, wanted: Json) -> Json:
-    have = dig(wanted, each.path)
-    if is_undone(entry, have, each.compare):
-        return wanted
-    if not is_untouched(entry, have, each.compare):
+def _single(undo: Undo, entry: Entry, prop: Property, body: Json) -> Json:
+    have = dig(body, prop.path)
+    if is_undone(entry, have, prop.compare):
+        return body
+    if not is_untouched(entry, have, prop.compare):
         undo.refuse(entry, have)
-        return wanted
-    if each.option == "display_name" and not entry.before:
-        return wanted  # an application must have a name, and had none only before it was made
+        return body
+    if prop.option == "display_name" and not entry.before:
+        return body  # an application must have a name, and had none only before it was made
     undo.plan.changes.append(Change(APPLICATION, entry.field, have, entry.before))
-    return with_value(wanted, each.path, None if entry.before == "" else entry.before)
+    return with_value(body, prop.path, None if entry.before == "" else entry.before)
 
 
-def _list(undo: Undo, entry: Entry, path: tuple[str, ...], wanted: Json, rule: Normalize = as_is) -> Json:
-    have = list(dig(wanted, path) or ())
+def _list(undo: Undo, entry: Entry, path: tuple[str, ...], body: Json, rule: Normalize = as_is) -> Json:
+    have = list(dig(body, path) or ())
     target = members(have, entry.removed(), entry.added(), rule)
     if target == have:
-        return wanted
+        return body
     undo.plan.changes.append(Change(APPLICATION, entry.field, have, target))
-    return with_value(wanted, path, target)
+    return with_value(body, path, target)
 
 
-def _certificates(undo: Undo, entry: Entry, wanted: Json, now: dt.datetime) -> Json:
+def _certificates(undo: Undo, entry: Entry, body: Json, now: dt.datetime) -> Json:
     """Of what was added the very entries go, so that one which somebody else has registered with the same certificate stays."""
-    have = list(wanted.get("keyCredentials") or ())
+    have = list(body.get("keyCredentials") or ())
     gone = {thumbprint: _key_ids(entry.details.get(thumbprint)) for thumbprint in entry.added()}
     target = []
-    for each in have:
-        ids = gone.get(thumbprint_of(each))
-        if ids is None or (ids and str(each.get("keyId")) not in ids):
-            target.append(each)
+    for credential in have:
+        ids = gone.get(thumbprint_of(credential))
+        if ids is None or (ids and str(credential.get("keyId")) not in ids):
+            target.append(credential)
     for thumbprint in entry.removed():
-        if any(thumbprint_of(each) == thumbprint and not key_plan.ended(each, now) for each in target):
+        if any(
+            thumbprint_of(credential) == thumbprint and not key_plan.ended(credential, now) for credential in target
+        ):
             continue
         try:
             target.append(_entry_back(thumbprint, entry.details.get(thumbprint), now))
         except BadInput as error:
             undo.refuse(entry, None, f"the certificate {thumbprint} cannot be put back: {error.message}")
     if key_plan.is_same(target, have):
-        return wanted
-    names = [[thumbprint_of(each) or str(each.get("keyId")) for each in side] for side in (have, target)]
+        return body
+    names = [
+        [thumbprint_of(credential) or str(credential.get("keyId")) for credential in side] for side in (have, target)
+    ]
     undo.plan.changes.append(
         Change(APPLICATION, "certificates", names[0], names[1], details=key_plan.difference(have, target))
     )
-    return {**wanted, "keyCredentials": target}
+    return {**body, "keyCredentials": target}
 
 
 def _key_ids(rows: Any) -> frozenset[str]:
-    found = rows if isinstance(rows, list) else []
-    return frozenset(str(row.get("keyId")) for row in found if isinstance(row, Mapping) and row.get("keyId"))
+    listed = rows if isinstance(rows, list) else []
+    return frozenset(str(row.get("keyId")) for row in listed if isinstance(row, Mapping) and row.get("keyId"))
 
 
 def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
@@ -212,18 +218,20 @@ def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
 
     :raises BadInput: its bytes are not known, are those of another one, or it has expired.
     """
-    row = next((each for each in (rows if isinstance(rows, list) else []) if isinstance(each, Mapping)), {})
+    row = next(
+        (candidate for candidate in (rows if isinstance(rows, list) else []) if isinstance(candidate, Mapping)), {}
+    )
     der = pem.from_base64(str(row.get("key") or ""))
     if der is None:
         raise BadInput("its bytes are not known")
     try:
-        found = certificates.parse(certificates.pem_of({"key": row["key"]}) or "")
+        certificate = certificates.parse(certificates.pem_of({"key": row["key"]}) or "")
     except BadInput:
-        found = None
-    if found is None or found.thumbprint != thumbprint or found.key_flaw:
+        certificate = None
+    if certificate is None or certificate.thumbprint != thumbprint or certificate.key_flaw:
         raise BadInput("the bytes that were kept are not this certificate")
-    if found.ended(now):
-        raise BadInput(f"it expired on {found.not_after:%Y-%m-%d}")
+    if certificate.ended(now):
+        raise BadInput(f"it expired on {certificate.not_after:%Y-%m-%d}")
     identifier = str(row.get("keyId") or "")
     if not is_guid(identifier):
         raise BadInput("the id that was kept is not a GUID")
@@ -232,8 +240,8 @@ def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
         "usage": "Verify",
         "keyId": identifier,
         "displayName": str(row.get("displayName") or "")[:90],
-        "startDateTime": dates.iso(found.not_before),
-        "endDateTime": dates.iso(found.not_after),
+        "startDateTime": dates.iso(certificate.not_before),
+        "endDateTime": dates.iso(certificate.not_after),
         "customKeyIdentifier": thumbprint,
         "key": str(row["key"]),
     }
@@ -242,38 +250,43 @@ def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
 def _permissions(
     undo: Undo,
     entry: Entry,
-    wanted: Json,
+    body: Json,
     permissions: Mapping[tuple[str, str], Permission],
     catalogs: Mapping[str, Catalog],
 ) -> Json:
-    have = list(wanted.get("requiredResourceAccess") or ())
+    have = list(body.get("requiredResourceAccess") or ())
     kind = _DECLARED[entry.field]
     gone = {
-        (found.resource, found.id.lower(), found.kind)
+        (permission.resource, permission.id.lower(), permission.kind)
         for name in entry.added()
-        for found in [permissions.get((entry.field, name))]
-        if found is not None
+        for permission in [permissions.get((entry.field, name))]
+        if permission is not None
     }
     kept = []
     for api in have:
         resource = str(api.get("resourceAppId", "")).lower()
         rows = [
-            each
-            for each in api.get("resourceAccess") or ()
-            if (resource, str(each.get("id", "")).lower(), str(each.get("type", ""))) not in gone
+            row
+            for row in api.get("resourceAccess") or ()
+            if (resource, str(row.get("id", "")).lower(), str(row.get("type", ""))) not in gone
         ]
         if rows:
             kept.append({**api, "resourceAccess": rows})
-    back = [found for name in entry.removed() for found in [permissions.get((entry.field, name))] if found is not None]
+    back = [
+        permission
+        for name in entry.removed()
+        for permission in [permissions.get((entry.field, name))]
+        if permission is not None
+    ]
     unknown = [name for name in entry.removed() if (entry.field, name) not in permissions]
     if unknown:
         undo.refuse(entry, None, f"this tenant does not know {', '.join(unknown)}")
     target = declared.merged(back, kept, exclusive=False)
     if declared.pairs(target) == declared.pairs(have):
-        return wanted
+        return body
     before, after = declared.labels(have, kind, catalogs), declared.labels(target, kind, catalogs)
     undo.plan.changes.append(Change(APPLICATION, entry.field, before, after))
-    return {**wanted, "requiredResourceAccess": target}
+    return {**body, "requiredResourceAccess": target}
 
 
 def _owners(undo: Undo, entry: Entry | None, observed: Observed) -> None:
@@ -284,8 +297,8 @@ def _owners(undo: Undo, entry: Entry | None, observed: Observed) -> None:
     if target == have:
         return
     undo.plan.changes.append(Change(APPLICATION, "owners", have, target))
-    missing = [each for each in target if each not in have]
-    extra = [each for each in have if each not in target]
+    missing = [owner for owner in target if owner not in have]
+    extra = [owner for owner in have if owner not in target]
     if missing:
         undo.plan.writes.append(Write(steps.ADD_OWNERS, missing))
     if extra:
@@ -304,16 +317,16 @@ def _principal(undo: Undo, by_key: Mapping[tuple[str, str], Entry], observed: Ob
     if have is None:
         return
     changed: Json = {}
-    for name, each in _OF_PRINCIPAL.items():
+    for name, prop in _OF_PRINCIPAL.items():
         entry = by_key.get((PRINCIPAL, name))
-        actual = dig(have, each.path)
+        actual = dig(have, prop.path)
         if entry is None or is_undone(entry, actual, as_flag):
             continue
         if not is_untouched(entry, actual, as_flag):
             undo.refuse(entry, actual)
             continue
         undo.plan.changes.append(Change(PRINCIPAL, name, actual, bool(entry.before)))
-        changed[each.path[0]] = bool(entry.before)
+        changed[prop.path[0]] = bool(entry.before)
     changed.update(_visible(undo, by_key.get((PRINCIPAL, "visible")), list(have.get("tags") or ())))
     if changed:
         undo.plan.writes.append(Write(steps.UPDATE_PRINCIPAL, changed))
@@ -328,10 +341,10 @@ def _visible(undo: Undo, entry: Entry | None, tags: list[str]) -> Json:
 
 def _never_written(entries: Sequence[Entry]) -> list[Entry]:
     """What nobody has given to an application that was not there before; of a restored one nothing is known of the rest."""
-    known = {(each.target, each.field): each for each in entries}
+    known = {(entry.target, entry.field): entry for entry in entries}
     if known[(APPLICATION, "state")].before != "absent":
         return []
-    names = [*(each.option for each in PROPERTIES), *_URIS, *_DECLARED]
+    names = [*(prop.option for prop in PROPERTIES), *_URIS, *_DECLARED]
     return [Entry(APPLICATION, name, None, None) for name in names if (APPLICATION, name) not in known]
 
 
@@ -353,7 +366,10 @@ def changed_since(entries: Sequence[Entry], observed: Observed, catalogs: Mappin
         elif key == (APPLICATION, "tags"):
             have, rule = list(application.get("tags") or ()), as_set
         elif key == (APPLICATION, "certificates"):
-            have = [thumbprint_of(each) or str(each.get("keyId")) for each in application.get("keyCredentials") or ()]
+            have = [
+                thumbprint_of(credential) or str(credential.get("keyId"))
+                for credential in application.get("keyCredentials") or ()
+            ]
             rule = as_set
         elif entry.field in _DECLARED and entry.target == APPLICATION:
             kind = _DECLARED[entry.field]
@@ -371,7 +387,7 @@ def is_bare(observed: Observed) -> bool:
     """Whether an application has nothing but its name: a run was killed between making it and marking it, and so it stayed."""
     application = observed.application or {}
     lists = [application.get(name) for name in ("tags", *_HOLDINGS)]
-    lists += [dig(application, each.path) for each in URI_LISTS]
+    lists += [dig(application, uri_list.path) for uri_list in URI_LISTS]
     return bool(application) and observed.service_principal is None and not any(lists)
 
 

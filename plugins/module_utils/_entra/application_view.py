@@ -52,11 +52,11 @@ def certificate_list(
 
     :param managed: thumbprints that were asked for; entries with our mark count as managed too.
     """
-    found = []
+    rows = []
     for entry in key_plan.certificates_in((application or {}).get("keyCredentials") or ()):
         thumbprint = certificates.thumbprint_of(entry)
         ends = dates.parse(entry.get("endDateTime"))
-        found.append(
+        rows.append(
             {
                 "thumbprint": thumbprint,
                 "display_name": entry.get("displayName"),
@@ -68,7 +68,7 @@ def certificate_list(
                 "managed": certificates.is_ours(entry) or thumbprint in (managed or ()),
             }
         )
-    return sorted(found, key=lambda each: str(each["not_after"]))
+    return sorted(rows, key=lambda row: str(row["not_after"]))
 
 
 def removed_certificates(application: Mapping[str, Any] | None, plan: Plan) -> list[Json]:
@@ -103,12 +103,14 @@ def goes(before: Observed, plan: Plan) -> Json:
     application = before.application or before.deleted or {}
     if whole:
         entries = key_plan.certificates_in(application.get("keyCredentials") or ())
-        thumbprints = [certificates.thumbprint_of(each) or str(each.get("keyId")) for each in entries]
-        uris = [uri for each in URI_LISTS for uri in dig(application, each.path) or ()]
+        thumbprints = [certificates.thumbprint_of(entry) or str(entry.get("keyId")) for entry in entries]
+        uris = [uri for uri_list in URI_LISTS for uri in dig(application, uri_list.path) or ()]
     else:
-        lost = {change.field: [each for each in change.before if each not in change.after] for change in plan.changes}
+        lost = {
+            change.field: [value for value in change.before if value not in change.after] for change in plan.changes
+        }
         thumbprints = lost.get("certificates", [])
-        uris = [uri for each in URI_LISTS for uri in lost.get(each.option, ())]
+        uris = [uri for uri_list in URI_LISTS for uri in lost.get(uri_list.option, ())]
     return {
         "application": application.get("appId") if whole else None,
         "certificates": thumbprints,
@@ -137,71 +139,78 @@ def restore_warnings(before: Observed, plan: Plan) -> list[str]:
 def unmanaged(desired: Desired, observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog]) -> Json:
     """What is there besides what was asked for."""
     application = observed.application or {}
-    found: Json = {
-        each.option: besides(desired.uris.get(each.option), dig(application, each.path)) for each in URI_LISTS
+    report: Json = {
+        uri_list.option: besides(desired.uris.get(uri_list.option), dig(application, uri_list.path))
+        for uri_list in URI_LISTS
     }
-    wanted = {certificate.thumbprint for certificate in desired.certificates or ()}
-    found["certificates"] = [
-        each for each in certificate_list(application, now, list(wanted)) if each["thumbprint"] not in wanted
+    desired_thumbprints = {certificate.thumbprint for certificate in desired.certificates or ()}
+    report["certificates"] = [
+        certificate
+        for certificate in certificate_list(application, now, list(desired_thumbprints))
+        if certificate["thumbprint"] not in desired_thumbprints
     ]
     access = application.get("requiredResourceAccess") or ()
     for option, kind in declared.OPTIONS:
-        asked = [label(each.resource, each.name, catalogs) for each in desired.permissions or () if each.kind == kind]
-        found[option] = besides(asked, declared.labels(access, kind, catalogs))
-    found["owners"] = besides(desired.owners, observed.owners) if desired.owners is not None else []
-    return found
+        asked = [
+            label(permission.resource, permission.name, catalogs)
+            for permission in desired.permissions or ()
+            if permission.kind == kind
+        ]
+        report[option] = besides(asked, declared.labels(access, kind, catalogs))
+    report["owners"] = besides(desired.owners, observed.owners) if desired.owners is not None else []
+    return report
 
 
 def shape(observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog]) -> Json:
     """The whole application in the shape of the options."""
     application, principal = observed.application or {}, observed.service_principal
-    found = ids(observed)
-    for each in PROPERTIES:
-        value = dig(application, each.path)
-        found[each.option] = as_flag(value) if each.compare is as_flag else value
-    for each in URI_LISTS:
-        found[each.option] = list(dig(application, each.path) or ())
-    found["tags"] = list(application.get("tags") or ())
-    found["marked"] = MARK in found["tags"]
-    found["optional_claims"] = {
-        each.option: dig(application, ("optionalClaims", *each.path)) or [] for each in CLAIM_LISTS
+    shaped = ids(observed)
+    for prop in PROPERTIES:
+        value = dig(application, prop.path)
+        shaped[prop.option] = as_flag(value) if prop.compare is as_flag else value
+    for uri_list in URI_LISTS:
+        shaped[uri_list.option] = list(dig(application, uri_list.path) or ())
+    shaped["tags"] = list(application.get("tags") or ())
+    shaped["marked"] = MARK in shaped["tags"]
+    shaped["optional_claims"] = {
+        claim_list.option: dig(application, ("optionalClaims", *claim_list.path)) or [] for claim_list in CLAIM_LISTS
     }
-    found["service_principal_lock"] = {
-        each.option: as_flag(dig(application, ("servicePrincipalLockConfiguration", *each.path))) for each in LOCK
+    shaped["service_principal_lock"] = {
+        prop.option: as_flag(dig(application, ("servicePrincipalLockConfiguration", *prop.path))) for prop in LOCK
     }
-    found["certificates"] = certificate_list(application, now)
+    shaped["certificates"] = certificate_list(application, now)
     access = application.get("requiredResourceAccess") or ()
     for option, kind in declared.OPTIONS:
-        found[option] = declared.labels(access, kind, catalogs)
-    found["owners"] = list(observed.owners)
-    found["service_principal"] = _principal(principal)
-    found["created"] = application.get("createdDateTime")
-    return found
+        shaped[option] = declared.labels(access, kind, catalogs)
+    shaped["owners"] = list(observed.owners)
+    shaped["service_principal"] = _principal(principal)
+    shaped["created"] = application.get("createdDateTime")
+    return shaped
 
 
 def _principal(principal: Mapping[str, Any] | None) -> Json | None:
     if principal is None:
         return None
-    found: Json = {each.option: as_flag(dig(principal, each.path)) for each in SERVICE_PRINCIPAL}
-    found["visible"] = VISIBLE_TAG in (principal.get("tags") or ())
-    return found
+    shaped: Json = {prop.option: as_flag(dig(principal, prop.path)) for prop in SERVICE_PRINCIPAL}
+    shaped["visible"] = VISIBLE_TAG in (principal.get("tags") or ())
+    return shaped
 
 
 def attention(final: Observed) -> list[str]:
     """What keeps users from signing in although everything is registered, and what to do, as sentences. Pure."""
     application, principal = final.application or {}, final.service_principal or {}
     name = f"the application {application.get('displayName') or application.get('appId') or ''}".rstrip()
-    found = []
+    sentences = []
     if application.get("isDisabled"):
-        found.append(f"{name} is deactivated in its own tenant: activate it under App registrations")
+        sentences.append(f"{name} is deactivated in its own tenant: activate it under App registrations")
     if principal.get("accountEnabled") is False:
-        found.append(
+        sentences.append(
             f"{name} is disabled (Enterprise applications > Properties > Enabled for users to sign in: No): nobody can sign in, and "
             "the PBX gets no token (AADSTS7000112)"
         )
     if principal.get("appRoleAssignmentRequired"):
-        found.append(
+        sentences.append(
             f"{name} requires assignment (Enterprise applications > Properties > Assignment required: Yes): only users and groups "
             "that are assigned to it can sign in (AADSTS50105)"
         )
-    return found
+    return sentences

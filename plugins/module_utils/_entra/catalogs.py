@@ -44,17 +44,17 @@ class Catalogs:
         for resource in resources:
             if resource not in self.known:
                 self._recall(resource)
-        return [each for each in dict.fromkeys(resources) if each not in self.known]
+        return [resource for resource in dict.fromkeys(resources) if resource not in self.known]
 
     def calls(self, resources: Sequence[str]) -> list[Call]:
         """The requests that read them; without ``$select`` Graph's own is 150 kB more (recorded)."""
-        self._borrowed.update(each for each in resources if self._shared(each))
+        self._borrowed.update(resource for resource in resources if self._shared(resource))
         return [
             Call(
                 "GET",
-                f"/servicePrincipals(appId={encoded_literal(each)})?{_WHO if each in self._borrowed else _SELECT}",
+                f"/servicePrincipals(appId={encoded_literal(resource)})?{_WHO if resource in self._borrowed else _SELECT}",
             )
-            for each in resources
+            for resource in resources
         ]
 
     def take(self, resources: Sequence[str], answers: Sequence[Answer], *, optional: bool = False) -> None:
@@ -83,10 +83,10 @@ class Catalogs:
         if missing:
             self.take(missing, self._client.batch(self.calls(missing)), optional=optional)
 
-    def resolve(self, wanted: Sequence[RequestedPermission]) -> list[Permission]:
+    def resolve(self, requests: Sequence[RequestedPermission]) -> list[Permission]:
         """All permissions asked for, each once; raises :class:`BadInput` for the first that this tenant does not have."""
         try:
-            return permissions.resolve(wanted, self.known)
+            return permissions.resolve(requests, self.known)
         except BadInput:
             borrowed = sorted(self._borrowed)
             if not borrowed:
@@ -95,20 +95,20 @@ class Catalogs:
         for resource in borrowed:
             answer = self._client.send(Call("GET", f"/servicePrincipals(appId={encoded_literal(resource)})?{_SELECT}"))
             self._keep(resource, Catalog.of(answer.get()))
-        return permissions.resolve(wanted, self.known)
+        return permissions.resolve(requests, self.known)
 
-    def check(self, wanted: Sequence[RequestedPermission]) -> None:
+    def check(self, requests: Sequence[RequestedPermission]) -> None:
         """Raise :class:`BadInput` for a permission that does not exist, with as few requests as possible.
 
         None where the names are those that this collection derives itself, or where another tenant of this cloud has
         shown that they exist.
         """
-        unknown = [each for each in wanted if not permissions.is_well_known(each)]
+        unknown = [request for request in requests if not permissions.is_well_known(request)]
         shared = self._shared(GRAPH_APP_ID)
-        if shared and all(Catalog(**shared).offers(each) for each in unknown):
+        if shared and all(Catalog(**shared).offers(request) for request in unknown):
             return
         if unknown:
-            self.read({each.resource: None for each in unknown})
+            self.read({request.resource: None for request in unknown})
             self.resolve(unknown)
 
     def _recall(self, resource: str) -> None:
@@ -138,8 +138,8 @@ class Catalogs:
         """What another tenant of this cloud offers, where that is the same in all of them."""
         if resource != GRAPH_APP_ID:
             return None
-        found: dict[str, Any] | None = self._client.context.store.get("graph_roles", self._of_the_cloud(resource))
-        return found
+        offered: dict[str, Any] | None = self._client.context.store.get("graph_roles", self._of_the_cloud(resource))
+        return offered
 
     def _of_the_cloud(self, resource: str) -> str:
         return f"{self._client.connection.endpoints.graph}|{resource}"

@@ -91,28 +91,28 @@ def parse(value: str, subject: str = "O(certificates)") -> Certificate:
 
 def parse_all(values: list[str] | None) -> list[Certificate]:
     """Each certificate once, in the given order."""
-    found: dict[str, Certificate] = {}
+    by_thumbprint: dict[str, Certificate] = {}
     for value in values or ():
         certificate = parse(value)
-        found.setdefault(certificate.thumbprint, certificate)
-    return list(found.values())
+        by_thumbprint.setdefault(certificate.thumbprint, certificate)
+    return list(by_thumbprint.values())
 
 
-def check_keys(given: Sequence[Certificate]) -> None:
+def check_keys(certificates: Sequence[Certificate]) -> None:
     """Raise :class:`BadInput` for a certificate whose key Microsoft Entra does not take."""
-    for certificate in given:
+    for certificate in certificates:
         if certificate.key_flaw:
             raise unusable(certificate, certificate.key_flaw)
 
 
-def check_usable(given: Sequence[Certificate], now: dt.datetime) -> None:
+def check_usable(certificates: Sequence[Certificate], now: dt.datetime) -> None:
     """Raise :class:`BadInput` for a certificate that can never work again, or where none of them works now.
 
     Beside one that works, one that is not valid yet may be added: that is how a key is replaced in time.
     """
-    check_keys(given)
-    flaws = [certificate.flaw(now) for certificate in given]
-    for certificate, flaw in zip(given, flaws):
+    check_keys(certificates)
+    flaws = [certificate.flaw(now) for certificate in certificates]
+    for certificate, flaw in zip(certificates, flaws):
         if flaw and (certificate.ended(now) or all(flaws)):
             raise unusable(certificate, flaw)
 
@@ -135,12 +135,12 @@ def _chain(value: str, subject: str) -> list[Any]:
     return pem.certificates_in(content, where)
 
 
-def _described(found: Any, chain: list[Any]) -> Certificate:
-    der = found.public_bytes(serialization.Encoding.DER)
-    begin, end = pem.validity(found)
-    alongside = frozenset(thumbprint(each.public_bytes(serialization.Encoding.DER)) for each in chain)
+def _described(certificate: Any, chain: list[Any]) -> Certificate:
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    begin, end = pem.validity(certificate)
+    alongside = frozenset(thumbprint(issued.public_bytes(serialization.Encoding.DER)) for issued in chain)
     return Certificate(
-        der, thumbprint(der), found.subject.rfc4514_string(), begin, end, pem.flaw_of_key(found), alongside
+        der, thumbprint(der), certificate.subject.rfc4514_string(), begin, end, pem.flaw_of_key(certificate), alongside
     )
 
 

@@ -24,10 +24,10 @@ _CLAIMS = re.compile(r'\bclaims="([A-Za-z0-9+/_=-]{4,8192})"')
 def claims_of(headers: Mapping[str, str]) -> str:
     """The claims of a challenge as JSON, as msal takes them; empty where the answer has none that can be read."""
     stated = next((str(value) for name, value in headers.items() if name.lower() == "www-authenticate"), "")
-    found = _CLAIMS.search(stated)
-    if not found:
+    match = _CLAIMS.search(stated)
+    if not match:
         return ""
-    packed = found.group(1).replace("-", "+").replace("_", "/").rstrip("=")
+    packed = match.group(1).replace("-", "+").replace("_", "/").rstrip("=")
     try:
         text = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True).decode("utf-8")
         return text if isinstance(json.loads(text), dict) else ""

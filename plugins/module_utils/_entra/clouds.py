@@ -84,7 +84,7 @@ def endpoints(cloud: str | None, authority_host: str | None, graph_endpoint: str
 def _cloud_of(login: str) -> str:
     if login in _OTHER_NAMES:
         return _OTHER_NAMES[login]
-    return next((name for name, each in CLOUDS.items() if each.login == login), "")
+    return next((name for name, cloud in CLOUDS.items() if cloud.login == login), "")
 
 
 def _base_url(option: str, value: str) -> str:

@@ -60,12 +60,12 @@ class Ground:
             raise Unknown("the application for the questions could not be made")
         return self.send("PATCH", f"/applications/{self.id}", body)
 
-    def settled(self, select: str, is_there: Callable[[Any], bool]) -> Any:
+    def settled(self, select: str, is_settled: Callable[[Any], bool]) -> Any:
         """The property once a read shows what was written; raises :class:`Unknown` when none does."""
 
         def probe() -> tuple[bool, Any]:
             value = self.read(select).get(select)
-            return is_there(value), value
+            return is_settled(value), value
 
         done, value = self.client.context.deadline.until(probe, "what was written to be read", within=60.0)
         if not done:
@@ -119,7 +119,7 @@ def _named(made: Ground) -> list[Json]:
 def _deleted(made: Ground, kind: str) -> list[Json]:
     """The same among what was deleted, where the documentation promises no filter by name."""
     path = f"/directory/deletedItems/microsoft.graph.{kind}?$select=id,displayName&$top=999"
-    return [each for each in made.client.pages(path) if each.get("displayName") == made.name]
+    return [entry for entry in made.client.pages(path) if entry.get("displayName") == made.name]
 
 
 def _remove(made: Ground) -> None:
@@ -151,15 +151,15 @@ _LOOKS_FOR_UNSEEN = 5
 
 def _removed(made: Ground) -> bool:
     """One attempt: what is seen is deleted; true once several looks in succession have seen nothing."""
-    found = [each["id"] for each in _named(made)]
+    live = [application["id"] for application in _named(made)]
     if made.id and not made.seen:
-        found = [made.id, *(each for each in found if each != made.id)]
-    for object_id in found:
+        live = [made.id, *(object_id for object_id in live if object_id != made.id)]
+    for object_id in live:
         made.seen = made.client.send(Call("DELETE", f"/applications/{object_id}")).ok or made.seen
-    gone = [each["id"] for kind in ("application", "servicePrincipal") for each in _deleted(made, kind)]
+    gone = [entry["id"] for kind in ("application", "servicePrincipal") for entry in _deleted(made, kind)]
     for object_id in gone:
         made.seen = made.client.send(Call("DELETE", f"/directory/deletedItems/{object_id}")).ok or made.seen
-    made.absent = 0 if found or gone else made.absent + 1
+    made.absent = 0 if live or gone else made.absent + 1
     return made.absent >= (_LOOKS if made.seen else _LOOKS_FOR_UNSEEN)
 
 
@@ -259,7 +259,7 @@ def _tags(made: Ground) -> bool:
         tags = made.client.get(f"/servicePrincipals/{principal}?$select=tags").get("tags") or ()
         return tag in tags, tags
 
-    done, _tags_found = made.client.context.deadline.until(probe, "the tag of the service principal", within=PATIENCE_S)
+    done, _last_tags = made.client.context.deadline.until(probe, "the tag of the service principal", within=PATIENCE_S)
     return done
 
 
@@ -267,7 +267,9 @@ def _twice_assigned(made: Ground) -> Answer:
     """The answer to an assignment that exists; that of a permission which reads nothing but the caller's own data."""
     principal = _principal(made)
     graph = made.client.get(f"/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles")
-    role = next(each["id"] for each in graph["appRoles"] if each["value"] == "Application.ReadWrite.OwnedBy")
+    role = next(
+        app_role["id"] for app_role in graph["appRoles"] if app_role["value"] == "Application.ReadWrite.OwnedBy"
+    )
     body = {"principalId": principal, "resourceId": graph["id"], "appRoleId": role}
     path = f"/servicePrincipals/{principal}/appRoleAssignments"
     first = made.client.eventually(lambda: made.send("POST", path, body), "the service principal", within=60.0)
@@ -290,9 +292,9 @@ def _twice_wording(made: Ground) -> str:
     answer = _twice_assigned(made)
     if answer.ok:
         raise Unknown("a second assignment was accepted")
-    said = answer.error.message.lower()
+    message = answer.error.message.lower()
     known = {"permission being assigned": "permission", "entitlementgrant": "entitlement"}
-    word = next((word for text, word in known.items() if text in said), "")
+    word = next((word for text, word in known.items() if text in message), "")
     if not word:
         raise Unknown("it is called something else")
     return word

@@ -34,30 +34,34 @@ Pair = tuple[str, str, str]
 def pairs(access: Sequence[Json]) -> set[Pair]:
     """(API, id, type) of every declared permission."""
     return {
-        (str(entry.get("resourceAppId", "")).lower(), str(each.get("id", "")).lower(), str(each.get("type", "")))
+        (
+            str(entry.get("resourceAppId", "")).lower(),
+            str(access_row.get("id", "")).lower(),
+            str(access_row.get("type", "")),
+        )
         for entry in access
-        for each in entry.get("resourceAccess") or ()
+        for access_row in entry.get("resourceAccess") or ()
     }
 
 
-def merged(wanted: Sequence[Permission], access: Sequence[Json], exclusive: bool) -> list[Json]:
+def merged(permissions: Sequence[Permission], access: Sequence[Json], exclusive: bool) -> list[Json]:
     """The declaration with everything wanted in it; what is there besides stays, unless ``exclusive``.
 
     Entries that stay keep their place and their spelling.
     """
-    want = {(each.resource, each.id.lower(), each.kind) for each in wanted}
+    want = {(permission.resource, permission.id.lower(), permission.kind) for permission in permissions}
     have = pairs(access)
     result: list[Json] = []
     for entry in access:
         resource = str(entry.get("resourceAppId", "")).lower()
         kept = [
-            each
-            for each in entry.get("resourceAccess") or ()
-            if not exclusive or (resource, str(each.get("id", "")).lower(), str(each.get("type", ""))) in want
+            row
+            for row in entry.get("resourceAccess") or ()
+            if not exclusive or (resource, str(row.get("id", "")).lower(), str(row.get("type", ""))) in want
         ]
         if kept:
             result.append({**entry, "resourceAccess": kept})
-    for permission in wanted:
+    for permission in permissions:
         if (permission.resource, permission.id.lower(), permission.kind) not in have:
             _add(result, permission)
     _check_limits(result)
@@ -66,15 +70,15 @@ def merged(wanted: Sequence[Permission], access: Sequence[Json], exclusive: bool
 
 def labels(access: Sequence[Json], kind: str, catalogs: Mapping[str, Catalog]) -> list[str]:
     """The declared permissions of one type, as they are written in results."""
-    found = []
+    names = []
     for entry in access:
         resource = str(entry.get("resourceAppId", "")).lower()
-        for each in entry.get("resourceAccess") or ():
-            if each.get("type") == kind:
-                identifier = str(each.get("id", ""))
+        for row in entry.get("resourceAccess") or ():
+            if row.get("type") == kind:
+                identifier = str(row.get("id", ""))
                 known = catalogs.get(resource)
-                found.append(label(resource, known.name_of(kind, identifier) if known else identifier, catalogs))
-    return found
+                names.append(label(resource, known.name_of(kind, identifier) if known else identifier, catalogs))
+    return names
 
 
 def resources(access: Sequence[Json]) -> list[str]:

@@ -56,68 +56,68 @@ class Federated:
         return {"name": self.name, "issuer": self.issuer, "subject": self.subject, "audiences": [self.audience]}
 
 
-def preset(platform: str, given: Mapping[str, str], cloud: str) -> Federated:
+def preset(platform: str, options: Mapping[str, str], cloud: str) -> Federated:
     """The credential for a platform, made of what its operator knows.
 
-    :param given: ``issuer``, ``subject``, ``audience``, ``repository`` (``OWNER/NAME``), ``ref`` (a branch, or
+    :param options: ``issuer``, ``subject``, ``audience``, ``repository`` (``OWNER/NAME``), ``ref`` (a branch, or
         ``refs/...``), ``environment``, ``organization``, ``job_template``, ``service_account`` (``NAMESPACE/NAME``); empty
         where not given. What is given as issuer, subject or audience wins.
     :raises BadInput: something is missing, or Microsoft Entra would accept it and never match it.
     """
-    issuer, subject = _MAKERS[platform](given)
-    found = Federated(
+    issuer, subject = _MAKERS[platform](options)
+    credential = Federated(
         name=f"tcx-m365-{platform}",
-        issuer=given.get("issuer") or issuer,
-        subject=given.get("subject") or subject,
-        audience=given.get("audience") or AUDIENCES[cloud],
+        issuer=options.get("issuer") or issuer,
+        subject=options.get("subject") or subject,
+        audience=options.get("audience") or AUDIENCES[cloud],
     )
-    _check(found, platform)
-    return found
+    _check(credential, platform)
+    return credential
 
 
-def _github(given: Mapping[str, str]) -> tuple[str, str]:
-    repository = given.get("repository", "")
-    if not given.get("subject") and repository.count("/") != 1:
+def _github(options: Mapping[str, str]) -> tuple[str, str]:
+    repository = options.get("repository", "")
+    if not options.get("subject") and repository.count("/") != 1:
         raise _missing(GITHUB, "repository", "OWNER/NAME of the repository")
-    if given.get("environment"):
-        tail = f"environment:{given['environment']}"
+    if options.get("environment"):
+        tail = f"environment:{options['environment']}"
     else:
-        tail = f"ref:{_full_ref(given.get('ref') or 'main')}"
+        tail = f"ref:{_full_ref(options.get('ref') or 'main')}"
     return "https://token.actions.githubusercontent.com", f"repo:{repository}:{tail}"
 
 
-def _gitlab(given: Mapping[str, str]) -> tuple[str, str]:
-    repository = given.get("repository", "")
-    if not given.get("subject") and "/" not in repository:
+def _gitlab(options: Mapping[str, str]) -> tuple[str, str]:
+    repository = options.get("repository", "")
+    if not options.get("subject") and "/" not in repository:
         raise _missing(GITLAB, "repository", "GROUP/PROJECT of the project")
-    ref = given.get("ref") or "main"
+    ref = options.get("ref") or "main"
     kind = "tag" if ref.startswith("refs/tags/") else "branch"
     short = ref.removeprefix("refs/tags/").removeprefix("refs/heads/")
     return "https://gitlab.com", f"project_path:{repository}:ref_type:{kind}:ref:{short}"
 
 
-def _kubernetes(given: Mapping[str, str]) -> tuple[str, str]:
-    if not given.get("issuer"):
+def _kubernetes(options: Mapping[str, str]) -> tuple[str, str]:
+    if not options.get("issuer"):
         raise _missing(KUBERNETES, "issuer", "the service account issuer of the cluster, which Microsoft must reach")
-    account = given.get("service_account", "")
-    if not given.get("subject") and account.count("/") != 1:
+    account = options.get("service_account", "")
+    if not options.get("subject") and account.count("/") != 1:
         raise _missing(KUBERNETES, "service_account", "NAMESPACE/NAME of the service account of the pods")
     return "", f"system:serviceaccount:{account.replace('/', ':')}"
 
 
-def _aap(given: Mapping[str, str]) -> tuple[str, str]:
-    if not given.get("issuer"):
+def _aap(options: Mapping[str, str]) -> tuple[str, str]:
+    if not options.get("issuer"):
         raise _missing(AAP, "issuer", "https://HOST/o of the platform")
-    names = (given.get("organization", ""), given.get("job_template", ""))
-    if not given.get("subject") and not all(names):
+    names = (options.get("organization", ""), options.get("job_template", ""))
+    if not options.get("subject") and not all(names):
         raise _missing(AAP, "organization and bootstrap_federated_job_template", "names as the platform shows them")
     kind = "workload_type:aap_controller_automation_job"
     return "", f"{kind}:organization:{names[0]}:job_template:{names[1]}"
 
 
-def _other(given: Mapping[str, str]) -> tuple[str, str]:
+def _other(options: Mapping[str, str]) -> tuple[str, str]:
     for name in ("issuer", "subject"):
-        if not given.get(name):
+        if not options.get(name):
             raise _missing(OTHER, name, f"the {name} of the tokens, exactly as they carry it")
     return "", ""
 
@@ -144,8 +144,12 @@ def _missing(platform: str, name: str, what: str) -> BadInput:
     )
 
 
-def _check(found: Federated, platform: str) -> None:
-    for name, value in (("issuer", found.issuer), ("subject", found.subject), ("audience", found.audience)):
+def _check(credential: Federated, platform: str) -> None:
+    for name, value in (
+        ("issuer", credential.issuer),
+        ("subject", credential.subject),
+        ("audience", credential.audience),
+    ):
         if len(value) > _LONGEST:
             raise BadInput(f"bootstrap_federated_{name} is longer than {_LONGEST} characters")
         if "*" in value:
@@ -153,9 +157,9 @@ def _check(found: Federated, platform: str) -> None:
                 f"bootstrap_federated_{name} contains a wildcard, which a federated credential does not know",
                 remedy="Give the exact value that the tokens carry.",
             )
-    if urlsplit(found.issuer).scheme != "https":
+    if urlsplit(credential.issuer).scheme != "https":
         raise BadInput(
-            f"bootstrap_federated_issuer {found.issuer!r} is not an https address",
+            f"bootstrap_federated_issuer {credential.issuer!r} is not an https address",
             tried=f"describe the federated credential for {platform}",
             remedy="Give the issuer exactly as the tokens carry it (iss).",
         )
@@ -186,7 +190,7 @@ class FederatedCredential(Resource[State]):
         if not plan.writes:
             return state
         changed = {**dict(plan.writes[0].payload), **self._desired.body()}
-        return (*(each for each in state if each.get("id") != changed.get("id")), changed)
+        return (*(credential for credential in state if credential.get("id") != changed.get("id")), changed)
 
     def apply(self, plan: Plan, state: State, note: Callable[[State], None]) -> Applied[State]:
         for write in plan.writes:
@@ -205,11 +209,11 @@ class FederatedCredential(Resource[State]):
 
     def read(self, known: State) -> State:
         def probe() -> State:
-            found = self.observe()
-            if self.plan(found).writes:
-                said = f"only {len(found)} of {len(known)} federated credentials can be read back yet"
-                raise NotYetReplicated(said, tried=f"read {self.what}")
-            return found
+            state = self.observe()
+            if self.plan(state).writes:
+                message = f"only {len(state)} of {len(known)} federated credentials can be read back yet"
+                raise NotYetReplicated(message, tried=f"read {self.what}")
+            return state
 
         return self._client.eventually(probe, "the federated credential is not visible yet", within=self._within)
 
@@ -219,15 +223,19 @@ def planned(desired: Federated, entries: Sequence[Json]) -> Plan:
 
     One with the same issuer and subject is the same whatever its name: two of a pair are refused (documented).
     """
-    same = [each for each in entries if (each.get("issuer"), each.get("subject")) == (desired.issuer, desired.subject)]
-    named = [each for each in entries if each.get("name") == desired.name]
-    found = next(iter(same or named), None)
+    same = [
+        entry for entry in entries if (entry.get("issuer"), entry.get("subject")) == (desired.issuer, desired.subject)
+    ]
+    named = [entry for entry in entries if entry.get("name") == desired.name]
+    existing = next(iter(same or named), None)
     subject = f"federated credential {desired.name}"
-    if found is None:
+    if existing is None:
         changes = [Change(_TARGET, name, None, value) for name, value in desired.body().items()]
         return Plan(changes, [Write("create", {})], subject=subject)
-    wanted = {name: value for name, value in desired.body().items() if name != "name"}
+    values = {name: value for name, value in desired.body().items() if name != "name"}
     changes = [
-        Change(_TARGET, name, found.get(name), value) for name, value in wanted.items() if found.get(name) != value
+        Change(_TARGET, name, existing.get(name), value)
+        for name, value in values.items()
+        if existing.get(name) != value
     ]
-    return Plan(changes, [Write("update", found)] if changes else [], subject=subject)
+    return Plan(changes, [Write("update", existing)] if changes else [], subject=subject)

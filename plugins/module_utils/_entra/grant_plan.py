@@ -93,7 +93,7 @@ class Names:
     catalogs: Mapping[str, Catalog] = field(default_factory=dict)
 
     def of_object(self, object_id: Any) -> Catalog | None:
-        return next((each for each in self.catalogs.values() if each.object_id == object_id), None)
+        return next((catalog for catalog in self.catalogs.values() if catalog.object_id == object_id), None)
 
     def object_id(self, app_id: str) -> str:
         return self.catalogs[app_id].object_id
@@ -157,31 +157,33 @@ class Withheld(M365Error):
 def _gained(granted: Granted, plan: Plan, names: Names) -> list[str]:
     after = simulate(granted, plan)
     before = {*application_names(granted, names), *delegated_names(granted, names)}
-    return [each for each in (*application_names(after, names), *delegated_names(after, names)) if each not in before]
+    return [name for name in (*application_names(after, names), *delegated_names(after, names)) if name not in before]
 
 
 def simulate(granted: Granted, plan: Plan) -> Granted:
     """What will be granted once the plan has been carried out."""
-    found = granted
+    after = granted
     for write in plan.writes:
         entity = write.payload
         if write.action == CREATE_PRINCIPAL:
-            found = replace(found, principal_id=PENDING)
+            after = replace(after, principal_id=PENDING)
         elif write.action == RESTORE_PRINCIPAL:
-            found = replace(found, principal_id=entity["id"], deleted_principal=None)
+            after = replace(after, principal_id=entity["id"], deleted_principal=None)
         elif write.action == ASSIGN:
-            found = replace(found, assignments=[*found.assignments, {"id": PENDING, **entity}])
+            after = replace(after, assignments=[*after.assignments, {"id": PENDING, **entity}])
         elif write.action == UNASSIGN:
-            found = replace(found, assignments=[each for each in found.assignments if each["id"] != entity["id"]])
+            after = replace(
+                after, assignments=[assignment for assignment in after.assignments if assignment["id"] != entity["id"]]
+            )
         elif write.action == CREATE_GRANT:
-            found = replace(found, grants=[*found.grants, {"id": PENDING, **entity}])
+            after = replace(after, grants=[*after.grants, {"id": PENDING, **entity}])
         elif write.action == UPDATE_GRANT:
-            found = replace(
-                found, grants=[{**each, **entity} if each["id"] == entity["id"] else each for each in found.grants]
+            after = replace(
+                after, grants=[{**grant, **entity} if grant["id"] == entity["id"] else grant for grant in after.grants]
             )
         elif write.action == DELETE_GRANT:
-            found = replace(found, grants=[each for each in found.grants if each["id"] != entity["id"]])
-    return found
+            after = replace(after, grants=[grant for grant in after.grants if grant["id"] != entity["id"]])
+    return after
 
 
 def scopes_of(grant: Json) -> list[str]:
@@ -191,7 +193,7 @@ def scopes_of(grant: Json) -> list[str]:
 
 def application_names(granted: Granted, names: Names) -> list[str]:
     """All application permissions that are granted."""
-    return sorted(names.of_assignment(each) for each in granted.assignments)
+    return sorted(names.of_assignment(assignment) for assignment in granted.assignments)
 
 
 def delegated_names(granted: Granted, names: Names) -> list[str]:
@@ -206,17 +208,22 @@ def consents(granted: Granted, names: Names) -> list[Json]:
     id of the only user to whom a delegated permission was granted, ``None`` where it holds for all. Who has granted it
     stands in the audit log of the tenant and nowhere else (documented: resources appRoleAssignment, oAuth2PermissionGrant).
     """
-    found = [
-        {"permission": names.of_assignment(each), "kind": "application", "granted_on": _granted_on(each), "user": None}
-        for each in granted.assignments
+    rows = [
+        {
+            "permission": names.of_assignment(assignment),
+            "kind": "application",
+            "granted_on": _granted_on(assignment),
+            "user": None,
+        }
+        for assignment in granted.assignments
     ]
     for grant in [*granted.grants, *granted.of_users]:
         user = None if grant.get("consentType") == ALL_USERS else str(grant.get("principalId") or "")
-        found += [
+        rows += [
             {"permission": names.of_scope(grant, scope), "kind": "delegated", "granted_on": None, "user": user}
             for scope in scopes_of(grant)
         ]
-    return sorted(found, key=lambda each: (each["kind"], each["permission"], each["user"] or ""))
+    return sorted(rows, key=lambda row: (row["kind"], row["permission"], row["user"] or ""))
 
 
 def _granted_on(assignment: Json) -> str | None:
@@ -227,34 +234,44 @@ def _granted_on(assignment: Json) -> str | None:
 
 def unneeded(desired: DesiredGrant, granted: Granted, names: Names) -> tuple[list[str], list[str]]:
     """(application, delegated) permissions that are granted and were not asked for."""
-    roles = {names.label(each) for each in desired.application}
-    scopes = {names.label(each) for each in desired.delegated}
+    roles = {names.label(permission) for permission in desired.application}
+    scopes = {names.label(permission) for permission in desired.delegated}
     return (
-        [each for each in application_names(granted, names) if each not in roles],
-        [each for each in delegated_names(granted, names) if each not in scopes],
+        [name for name in application_names(granted, names) if name not in roles],
+        [name for name in delegated_names(granted, names) if name not in scopes],
     )
 
 
 def _plan_assignments(desired: DesiredGrant, granted: Granted, names: Names, plan: Plan) -> list[str]:
     """Plans the assignments; returns the names of what would be revoked without having been named."""
-    wanted = {(names.object_id(each.resource), each.id.lower()) for each in desired.application}
-    have = {_assignment_key(each) for each in granted.assignments}
-    before = [names.of_assignment(each) for each in granted.assignments]
+    desired_keys = {(names.object_id(permission.resource), permission.id.lower()) for permission in desired.application}
+    have = {_assignment_key(assignment) for assignment in granted.assignments}
+    before = [names.of_assignment(assignment) for assignment in granted.assignments]
     if desired.absent:
         everything = not desired.names_any
-        to_remove = [each for each in granted.assignments if everything or _assignment_key(each) in wanted]
-        unnamed = [names.of_assignment(each) for each in to_remove] if everything else []
+        to_remove = [
+            assignment
+            for assignment in granted.assignments
+            if everything or _assignment_key(assignment) in desired_keys
+        ]
+        unnamed = [names.of_assignment(assignment) for assignment in to_remove] if everything else []
         missing: list[Permission] = []
     else:
-        to_remove = [each for each in granted.assignments if desired.exclusive and _assignment_key(each) not in wanted]
-        unnamed = [names.of_assignment(each) for each in to_remove]
+        to_remove = [
+            assignment
+            for assignment in granted.assignments
+            if desired.exclusive and _assignment_key(assignment) not in desired_keys
+        ]
+        unnamed = [names.of_assignment(assignment) for assignment in to_remove]
         missing = [
-            each for each in desired.application if (names.object_id(each.resource), each.id.lower()) not in have
+            permission
+            for permission in desired.application
+            if (names.object_id(permission.resource), permission.id.lower()) not in have
         ]
     if not (to_remove or missing):
         return []
-    gone = [names.of_assignment(each) for each in to_remove]
-    after = [each for each in before if each not in gone] + [names.label(each) for each in missing]
+    gone = [names.of_assignment(assignment) for assignment in to_remove]
+    after = [name for name in before if name not in gone] + [names.label(name) for name in missing]
     plan.changes.append(Change(ASSIGNMENTS, "permissions", sorted(before), sorted(after)))
     principal = granted.principal_id or PENDING
     for permission in missing:
@@ -262,22 +279,22 @@ def _plan_assignments(desired: DesiredGrant, granted: Granted, names: Names, pla
         plan.writes.append(
             Write(ASSIGN, {"principalId": principal, "resourceId": resource, "appRoleId": permission.id})
         )
-    plan.writes += [Write(UNASSIGN, {"id": each["id"], "principalId": principal}) for each in to_remove]
+    plan.writes += [Write(UNASSIGN, {"id": assignment["id"], "principalId": principal}) for assignment in to_remove]
     return unnamed
 
 
 def _plan_scopes(desired: DesiredGrant, granted: Granted, names: Names, plan: Plan) -> list[str]:
-    wanted: dict[str, list[str]] = {}
+    by_resource: dict[str, list[str]] = {}
     for permission in desired.delegated:
-        wanted.setdefault(names.object_id(permission.resource), []).append(permission.name)
+        by_resource.setdefault(names.object_id(permission.resource), []).append(permission.name)
     before, unnamed = delegated_names(granted, names), []
     writes: list[Write] = []
     rows = {str(grant.get("resourceId")): grant for grant in granted.grants}
-    for resource in dict.fromkeys([*rows, *wanted]):
+    for resource in dict.fromkeys([*rows, *by_resource]):
         row = rows.get(resource)
         have = scopes_of(row) if row else []
-        target = _target_scopes(desired, wanted.get(resource, []), have)
-        named = {scope.casefold() for scope in wanted.get(resource, [])}
+        target = _target_scopes(desired, by_resource.get(resource, []), have)
+        named = {scope.casefold() for scope in by_resource.get(resource, [])}
         lost = [scope for scope in have if scope not in target]
         if row is not None:
             unnamed += [names.of_scope(row, scope) for scope in lost if scope.casefold() not in named]
@@ -289,13 +306,13 @@ def _plan_scopes(desired: DesiredGrant, granted: Granted, names: Names, plan: Pl
     return unnamed
 
 
-def _target_scopes(desired: DesiredGrant, wanted: Sequence[str], have: Sequence[str]) -> list[str]:
-    folded = {scope.casefold() for scope in wanted}
+def _target_scopes(desired: DesiredGrant, scopes: Sequence[str], have: Sequence[str]) -> list[str]:
+    folded = {scope.casefold() for scope in scopes}
     if desired.absent:
         return [scope for scope in have if desired.names_any and scope.casefold() not in folded]
     kept = [scope for scope in have if not desired.exclusive or scope.casefold() in folded]
-    there = {scope.casefold() for scope in kept}
-    return kept + [scope for scope in wanted if scope.casefold() not in there]
+    present = {scope.casefold() for scope in kept}
+    return kept + [scope for scope in scopes if scope.casefold() not in present]
 
 
 def _scope_writes(

@@ -97,16 +97,16 @@ class GrantReader:
         else:
             calls.update(self._grant_calls(principal_id))
         answers = self.client.batch([*calls.values(), *self.catalogs.calls(missing)])
-        found = dict(zip(calls, answers))
+        by_name = dict(zip(calls, answers))
         self.catalogs.take(missing, answers[len(calls) :])
-        marked = self._marked(found)
+        marked = self._marked(by_name)
         if principal_id is None:
-            principal_id, deleted = self._principal_of(found["principal"])
+            principal_id, deleted = self._principal_of(by_name["principal"])
             if principal_id is None:
                 return self._without_principal(deleted, marked)
             calls = self._grant_calls(principal_id)
-            found = dict(zip(calls, self.client.batch(list(calls.values()))))
-        return self._granted(principal_id, found, marked)
+            by_name = dict(zip(calls, self.client.batch(list(calls.values()))))
+        return self._granted(principal_id, by_name, marked)
 
     def again(self, granted: Granted) -> Granted:
         """Read the grants of a known service principal again."""
@@ -126,17 +126,17 @@ class GrantReader:
         return self.client.context.store.get("predicted_principal", key) if self._predicting else None
 
     def _known_principal(self) -> str | None:
-        found = self.client.context.store.get("service_principal", self.client.shared_key(self.app_id.lower()))
-        return str(found) if found else None
+        principal_id = self.client.context.store.get("service_principal", self.client.shared_key(self.app_id.lower()))
+        return str(principal_id) if principal_id else None
 
     def _application_call(self) -> Call:
         return Call("GET", f"/applications(appId={encoded_literal(self.app_id)})?{_APPLICATION}")
 
-    def _marked(self, found: dict[str, Answer]) -> bool:
+    def _marked(self, answers: dict[str, Answer]) -> bool:
         """An application of another tenant is not readable here; then the tags of its service principal tell."""
         tags: list[str] = []
         for name in ("application", "principal"):
-            answer = found.get(name)
+            answer = answers.get(name)
             if answer is None or isinstance(_error(answer), NotFound):
                 continue
             entity = answer.get()
@@ -147,12 +147,12 @@ class GrantReader:
 
     def _principal_of(self, answer: Answer) -> tuple[str | None, str | None]:
         """(live, soft-deleted) service principal, by its object id."""
-        found, deleted = answer.entity_or_none(), None
-        if found is None:
-            found, deleted = absence.principal(self.client, self.app_id)
-        if found is not None:
-            self.remember_principal(str(found["id"]))
-            return str(found["id"]), None
+        live, deleted = answer.entity_or_none(), None
+        if live is None:
+            live, deleted = absence.principal(self.client, self.app_id)
+        if live is not None:
+            self.remember_principal(str(live["id"]))
+            return str(live["id"]), None
         return None, str(deleted["id"]) if deleted else None
 
     def _without_principal(self, deleted: str | None, marked: bool) -> Granted:
@@ -176,19 +176,19 @@ class GrantReader:
             remedy="Check O(app_id) and O(tenant_id); create the application with azure_app_registration first.",
         )
 
-    def _granted(self, principal_id: str, found: dict[str, Answer], marked: bool) -> Granted:
-        if isinstance(_error(found["assignments"]), NotFound):
+    def _granted(self, principal_id: str, answers: dict[str, Answer], marked: bool) -> Granted:
+        if isinstance(_error(answers["assignments"]), NotFound):
             raise NotYetReplicated(
                 "its service principal cannot be read yet", tried="read what is granted", target=self.app_id
             )
-        assignments = list(self.client.pages("", first=found["assignments"].get()))
-        delegated = found.get("grants")
+        assignments = list(self.client.pages("", first=answers["assignments"].get()))
+        delegated = answers.get("grants")
         if not self.delegated and delegated is not None and isinstance(_error(delegated), Forbidden):
             delegated = None
         listed = list(self.client.pages("", first=delegated.get())) if delegated is not None else []
-        grants = [each for each in listed if each.get("consentType") == steps.ALL_USERS]
-        of_users = [each for each in listed if each.get("consentType") != steps.ALL_USERS]
-        self._learn([str(each.get("resourceId")) for each in [*assignments, *listed]])
+        grants = [grant for grant in listed if grant.get("consentType") == steps.ALL_USERS]
+        of_users = [grant for grant in listed if grant.get("consentType") != steps.ALL_USERS]
+        self._learn([str(row.get("resourceId")) for row in [*assignments, *listed]])
         known = delegated is not None
         return Granted(principal_id, assignments, grants, marked, delegated_known=known, of_users=of_users)
 
@@ -201,11 +201,11 @@ class GrantReader:
 
     def _learn(self, object_ids: Sequence[str]) -> None:
         """Names of APIs that nobody asked for, so that what is granted besides can be named too."""
-        unknown = [each for each in dict.fromkeys(object_ids) if self.names.of_object(each) is None]
+        unknown = [object_id for object_id in dict.fromkeys(object_ids) if self.names.of_object(object_id) is None]
         if not unknown:
             return
         select = "$select=id,appId,displayName,appRoles,oauth2PermissionScopes"
-        calls = [Call("GET", f"/servicePrincipals/{each}?{select}") for each in unknown]
+        calls = [Call("GET", f"/servicePrincipals/{object_id}?{select}") for object_id in unknown]
         for answer in self.client.batch(calls):
             if not isinstance(_error(answer), NotFound):
                 catalog = Catalog.of(answer.get())
@@ -301,14 +301,14 @@ class Grants(Replicated[Granted]):
 
     def objects(self, state: Granted) -> dict[str, object]:
         """Each assignment and each grant is an object; their ids are not known before they have been read."""
-        found: dict[str, object] = {
-            f"{each.get('resourceId')} {each.get('appRoleId')}": True for each in state.assignments
+        objects: dict[str, object] = {
+            f"{assignment.get('resourceId')} {assignment.get('appRoleId')}": True for assignment in state.assignments
         }
-        found.update(
-            (f"{each.get('resourceId')} for {each.get('principalId')}", frozenset(steps.scopes_of(each)))
-            for each in state.grants
+        objects.update(
+            (f"{grant.get('resourceId')} for {grant.get('principalId')}", frozenset(steps.scopes_of(grant)))
+            for grant in state.grants
         )
-        return found
+        return objects
 
     def _weigh(
         self, writes: Sequence[Write], answers: Sequence[Answer], state: Granted, note: Callable[[Granted], None]
@@ -318,8 +318,8 @@ class Grants(Replicated[Granted]):
         for write, answer in zip(writes, answers):
             error = _error(answer)
             gone = isinstance(error, NotFound) and write.action in (steps.UNASSIGN, steps.DELETE_GRANT)
-            there = isinstance(error, Conflict) and write.action == steps.ASSIGN
-            if error is None or gone or there:
+            exists = isinstance(error, Conflict) and write.action == steps.ASSIGN
+            if error is None or gone or exists:
                 state = steps.simulate(state, Plan(writes=[write]))
                 continue
             trouble = error.while_trying(f"change {self.what}")

@@ -125,8 +125,8 @@ class Answer:
 
         :raises Interrupted: it was cut off on the way, although the request was carried out.
         """
-        found = self.get()
-        missing = [name for name in ("id", *names) if not found.get(name)]
+        content = self.get()
+        missing = [name for name in ("id", *names) if not content.get(name)]
         if missing:
             error = Interrupted(
                 f"the answer is incomplete: it lacks {' and '.join(missing)}",
@@ -137,7 +137,7 @@ class Answer:
             if self.asked is not None:
                 error.provisionally(_purpose(self.asked[0]))
             raise error
-        return found
+        return content
 
     def entity_or_none(self) -> Json | None:
         """The object, or ``None`` where Graph says plainly that there is none."""
@@ -285,8 +285,8 @@ class GraphClient:
         done, value = self.context.deadline.until(probe, why, within=within, first=0.5, most=8.0)
         if not done:
             raise value
-        found: T = value
-        return found
+        result: T = value
+        return result
 
     def _send(self, call: Call, token: str, once: bool) -> Reply:
         self.calls += 1
@@ -311,7 +311,7 @@ class GraphClient:
 
     def _hold(self, answers: Sequence[Answer]) -> None:
         """Whoever reads again to decide anew waits first for as long as Graph has asked."""
-        asked = [seconds for each in answers if (seconds := each.retry_after) is not None]
+        asked = [seconds for answer in answers if (seconds := answer.retry_after) is not None]
         if asked:
             self._http.hold(max(asked))
 
@@ -333,23 +333,23 @@ class GraphClient:
             raise answer.error.as_kind(ServiceFault).provisionally(_purpose(batch))
         content = answer.get()
         token = self.tokens.get()
-        found = {}
+        answers = {}
         for item in typed.entities(content, "responses", SERVICE):
             name = str(item.get("id") or "")
             if name.isdecimal() and int(name) in calls:
                 headers = {str(k): str(v) for k, v in typed.mapping(item, "headers", SERVICE).items()}
                 status = typed.number(item, "status", SERVICE)
-                found[int(name)] = Answer(status, item.get("body"), headers, (calls[int(name)], token))
-        missing = [index for index in calls if index not in found]
+                answers[int(name)] = Answer(status, item.get("body"), headers, (calls[int(name)], token))
+        missing = [index for index in calls if index not in answers]
         if missing:
             raise ServiceFault(
                 f"the answer of a batch lacks {len(missing)} of {len(calls)} items", service=SERVICE
             ).provisionally(_purpose(batch))
-        return found
+        return answers
 
     def _wait_for_items(self, answers: Sequence[Answer], attempt: int) -> None:
         error = answers[0].error
-        asked = [seconds for each in answers if (seconds := each.retry_after) is not None]
+        asked = [seconds for answer in answers if (seconds := answer.retry_after) is not None]
         pause = max(asked) if asked else self.context.deadline.backoff(attempt, first=1.0)
         if attempt > 6 and not asked:
             raise error
@@ -380,7 +380,7 @@ def _purpose(call: Call) -> str:
     """What a request is for; a batch is for what it writes, or else for what it reads first."""
     items = (call.body or {}).get("requests") if call.path == "/$batch" else None
     if items:
-        item = next((each for each in items if each["method"] != "GET"), items[0])
+        item = next((request for request in items if request["method"] != "GET"), items[0])
         return rights.purpose(item["method"], item["url"])
     return rights.purpose(call.method, call.path)
 

@@ -52,18 +52,18 @@ def fault(status: int, content: Any, headers: Mapping[str, str]) -> M365Error:
     told = content.get("error") if isinstance(content, dict) else None
     told = told if isinstance(told, dict) else {}
     code = str(told.get("code") or "")
-    said = str(told.get("message") or "").strip() or f"status {status} without an explanation"
-    said += _particulars(told, said)
+    message = str(told.get("message") or "").strip() or f"status {status} without an explanation"
+    message += _particulars(told, message)
     details: dict[str, Any] = {
         "service": "Graph",
         "status": status,
         "code": code,
         "request_id": _request_id(told, headers),
     }
-    return _classify(status, code, said, told, details)
+    return _classify(status, code, message, told, details)
 
 
-def _classify(status: int, code: str, said: str, told: Mapping[str, Any], details: dict[str, Any]) -> M365Error:
+def _classify(status: int, code: str, message: str, told: Mapping[str, Any], details: dict[str, Any]) -> M365Error:
     remedy = ""
     kind: type[M365Error] = Rejected
     if status == 429:
@@ -72,61 +72,61 @@ def _classify(status: int, code: str, said: str, told: Mapping[str, Any], detail
         kind = ServiceFault
     elif status == 401:
         kind, remedy = BadCredential, "Sign in again; check that the token is for this cloud's Graph."
-    elif _is_lag(status, code, said, told):
+    elif _is_lag(status, code, message, told):
         kind = NotYetReplicated
     elif status == 403:
         kind = Forbidden
-    elif _is_absence(status, code, said):
+    elif _is_absence(status, code, message):
         kind = NotFound
-    elif _is_duplicate(status, code, said):
+    elif _is_duplicate(status, code, message):
         kind = Conflict
     else:
         remedy = _LOCKED_REMEDY if code.startswith(_LOCKED) else _REMEDIES.get(code, "" if told else _UNEXPLAINED)
-    return kind(said, remedy=remedy, **details)
+    return kind(message, remedy=remedy, **details)
 
 
-def _is_lag(status: int, code: str, said: str, told: Mapping[str, Any]) -> bool:
+def _is_lag(status: int, code: str, message: str, told: Mapping[str, Any]) -> bool:
     """Written elsewhere, not visible here yet."""
-    codes = {str(each.get("code")) for each in _details(told)}
+    codes = {str(detail.get("code")) for detail in _details(told)}
     return (
         code in _BUSY
         or "NoBackingApplicationObject" in codes
         # One code, many meanings: the text is all that tells these apart (observed in other tools' sources).
-        or (status == 400 and said.startswith("Not a valid reference update"))
-        or (status == 403 and "must in the local tenant" in said)
-        or (status == 400 and "queried reference-property objects are not present" in said)
+        or (status == 400 and message.startswith("Not a valid reference update"))
+        or (status == 403 and "must in the local tenant" in message)
+        or (status == 400 and "queried reference-property objects are not present" in message)
     )
 
 
 def _details(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = told.get("details")
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    details = told.get("details")
+    return [detail for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
 
 
-def _particulars(told: Mapping[str, Any], said: str) -> str:
+def _particulars(told: Mapping[str, Any], message: str) -> str:
     """Which property each detail is about, and what it says beyond the general sentence."""
     parts = []
-    for each in _details(told)[:10]:
-        target, words = str(each.get("target") or "").strip(), str(each.get("message") or "").strip()
-        words = "" if words in said else words
-        part = ": ".join(filter(None, (target if target not in said else "", words)))
+    for detail in _details(told)[:10]:
+        target, words = str(detail.get("target") or "").strip(), str(detail.get("message") or "").strip()
+        words = "" if words in message else words
+        part = ": ".join(filter(None, (target if target not in message else "", words)))
         if part:
             parts.append(part[:300])
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _is_absence(status: int, code: str, said: str) -> bool:
+def _is_absence(status: int, code: str, message: str) -> bool:
     """A 404 of something that is not Graph (a proxy, a wrong address) is not absence."""
     if status == 404:
         return code in _ABSENT
-    return status == 400 and said.startswith("EntitlementGrant being updated or deleted is not found")
+    return status == 400 and message.startswith("EntitlementGrant being updated or deleted is not found")
 
 
-def _is_duplicate(status: int, code: str, said: str) -> bool:
+def _is_duplicate(status: int, code: str, message: str) -> bool:
     return (
         status == 409
         or code == "Request_MultipleObjectsWithSameKeyValue"
-        or (status == 400 and said.startswith("Permission being assigned already exists"))
+        or (status == 400 and message.startswith("Permission being assigned already exists"))
     )
 
 

@@ -41,13 +41,13 @@ def planned(
     :param stakes: what others hold in the application; needed where the task works for one PBX.
     :raises BadInput: a certificate would have to be added that has expired, or that is not valid yet where none is.
     """
-    wanted = list(desired.certificates or ())
+    desired_certificates = list(desired.certificates or ())
     kept = [
         entry
         for entry in entries
         if not _is_certificate(entry) or not _may_go(entry, desired, stakes) or _stays(entry, desired, entries, now)
     ]
-    added = [certificate for certificate in wanted if not _usable(certificate, kept, now)]
+    added = [certificate for certificate in desired_certificates if not _usable(certificate, kept, now)]
     works = any(_works(entry, now) for entry in kept) or not all(certificate.flaw(now) for certificate in added)
     for certificate in added:
         if certificate.ended(now):
@@ -92,12 +92,12 @@ def to_send(entries: Sequence[Json], read: Sequence[Json]) -> list[Json]:
 
 def difference(before: Sequence[Json], after: Sequence[Json]) -> dict[str, list[Json]]:
     """The entries that were added and removed, by thumbprint: what it takes to put them back. They hold public keys alone."""
-    found: dict[str, list[Json]] = {}
+    entries: dict[str, list[Json]] = {}
     for entry in (*before, *after):
         if (entry in before) != (entry in after):
             name = thumbprint_of(entry) or str(entry.get("keyId"))
-            found.setdefault(name, []).append({each: entry[each] for each in _PUBLIC if each in entry})
-    return found
+            entries.setdefault(name, []).append({field: entry[field] for field in _PUBLIC if field in entry})
+    return entries
 
 
 def certificates_in(entries: Sequence[Json]) -> list[Json]:
@@ -114,14 +114,14 @@ def kept_for_now(desired: Desired, entries: Sequence[Json], now: dt.datetime) ->
     """Thumbprints of what an exclusive list of certificates will remove, but not in this run."""
     if not desired.certificates_exclusive or desired.certificates is None or may_be_exclusive(desired, entries, now):
         return []
-    wanted = {each.thumbprint for each in desired.certificates} | desired.keep
-    return sorted(usable_thumbprints(entries, now) - wanted)
+    staying = {certificate.thumbprint for certificate in desired.certificates} | desired.keep
+    return sorted(usable_thumbprints(entries, now) - staying)
 
 
 def duplicates(entries: Sequence[Json]) -> list[str]:
     """Thumbprints that are there more than once."""
     seen = [thumbprint_of(entry) for entry in certificates_in(entries)]
-    return sorted({each for each in seen if each and seen.count(each) > 1})
+    return sorted({thumbprint for thumbprint in seen if thumbprint and seen.count(thumbprint) > 1})
 
 
 def _to_add(entry: Json) -> Json:
@@ -147,7 +147,9 @@ def _works(entry: Json, now: dt.datetime) -> bool:
 
 def _stays(entry: Json, desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:
     thumbprint = thumbprint_of(entry)
-    if thumbprint in desired.keep or thumbprint in {each.thumbprint for each in desired.certificates or ()}:
+    if thumbprint in desired.keep or thumbprint in {
+        certificate.thumbprint for certificate in desired.certificates or ()
+    }:
         return True
     if desired.prune_expired and ended(entry, now):
         return False
@@ -169,7 +171,7 @@ def may_be_exclusive(desired: Desired, entries: Sequence[Json], now: dt.datetime
     it signs in with.
     """
     before = usable_thumbprints(entries, now) if desired.registered is None else desired.registered
-    return desired.force or any(each.thumbprint in before for each in desired.certificates or ())
+    return desired.force or any(certificate.thumbprint in before for certificate in desired.certificates or ())
 
 
 def _overlap_is_over(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:

@@ -55,16 +55,16 @@ def credential(client: GraphClient) -> dict[str, Any]:
     `expires` is None where it has no end, or where `reason` says why it is not known.
     """
     used = client.connection.credential
-    found = {"app_id": used.client_id, "kind": used.source, "expires": None, "reason": NO_EXPIRY}
+    described = {"app_id": used.client_id, "kind": used.source, "expires": None, "reason": NO_EXPIRY}
     if isinstance(used, ClientCertificate):
-        return {**found, "kind": CERTIFICATE, "expires": dates.iso(used.validity()[1]), "reason": ""}
+        return {**described, "kind": CERTIFICATE, "expires": dates.iso(used.validity()[1]), "reason": ""}
     if not isinstance(used, ClientSecret):
-        return found
+        return described
     key = f"{client.connection.endpoints.login}|{used.client_id}|{used.identity()}"
     with client.context.store.lock(_KIND, key, client.context.deadline):
         kept: dict[str, Any] | None = client.context.store.get(_KIND, key)
         if kept is None:
-            kept = {**found, "kind": SECRET, **_secret(client, used)}
+            kept = {**described, "kind": SECRET, **_secret(client, used)}
             client.context.store.put(_KIND, key, kept)
     return kept
 
@@ -74,9 +74,11 @@ def _secret(client: GraphClient, used: ClientSecret) -> dict[str, Any]:
         application = _registration(client, used.client_id)
     except M365Error as error:
         return {"reason": f"not readable: {error.message or error}"}
-    listed = [each for each in application.get("passwordCredentials") or () if isinstance(each, Mapping)]
+    listed = [secret for secret in application.get("passwordCredentials") or () if isinstance(secret, Mapping)]
     ends = sorted(
-        str(each["endDateTime"]) for each in listed if each.get("hint") == used.hint(_HINT) and each.get("endDateTime")
+        str(secret["endDateTime"])
+        for secret in listed
+        if secret.get("hint") == used.hint(_HINT) and secret.get("endDateTime")
     )
     if not ends:
         return {"reason": "not readable: its application lists no secret with this beginning"}
@@ -96,7 +98,7 @@ def _is_alive(client: GraphClient, end: str) -> bool:
 def _registration(client: GraphClient, app_id: str) -> Mapping[str, Any]:
     principal = client.get(f"/servicePrincipals(appId={encoded_literal(app_id)})?$select=id,appOwnerOrganizationId")
     home = str(principal.get("appOwnerOrganizationId") or "").lower()
-    there = client
+    home_client = client
     if is_guid(home) and home != client.tenant_id.lower():
-        there = GraphClient(replace(client.connection, tenant=home), client.context)
-    return there.get(f"/applications(appId={encoded_literal(app_id)})?$select=id,appId,passwordCredentials")
+        home_client = GraphClient(replace(client.connection, tenant=home), client.context)
+    return home_client.get(f"/applications(appId={encoded_literal(app_id)})?$select=id,appId,passwordCredentials")

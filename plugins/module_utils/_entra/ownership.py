@@ -50,8 +50,8 @@ class Pbx:
     @classmethod
     def of(cls, url: str, names: Iterable[str] = ()) -> Pbx | None:
         """The PBX behind an address; ``None`` where the text is no address."""
-        found = hosts.authorities(url, names)
-        return cls(found[0], frozenset(found)) if hosts.authority(url) else None
+        authorities = hosts.authorities(url, names)
+        return cls(authorities[0], frozenset(authorities)) if hosts.authority(url) else None
 
     @property
     def tag(self) -> str:
@@ -89,9 +89,9 @@ class Stakes:
     def others(self) -> list[str]:
         """Who and what, in words."""
         return [
-            *(f"the PBX {each}" for each in self.pbxs),
-            *(f"the redirect URI {each}" for each in self.uris),
-            *(f"the certificate {each}" for each in self.certificates),
+            *(f"the PBX {identity}" for identity in self.pbxs),
+            *(f"the redirect URI {uri}" for uri in self.uris),
+            *(f"the certificate {thumbprint}" for thumbprint in self.certificates),
         ]
 
 
@@ -133,11 +133,11 @@ def entry_owner(entry: Mapping[str, Any]) -> str | None:
 
 def redirect_uris(application: Mapping[str, Any]) -> list[str]:
     """All redirect URIs of an application, of every platform."""
-    found: list[str] = []
+    uris: list[str] = []
     for platform in ("web", "spa", "publicClient"):
         part = application.get(platform)
-        found += [str(uri) for uri in (part.get("redirectUris") if isinstance(part, Mapping) else None) or ()]
-    return found
+        uris += [str(uri) for uri in (part.get("redirectUris") if isinstance(part, Mapping) else None) or ()]
+    return uris
 
 
 def return_uri(application: Mapping[str, Any], pbx: Pbx | None) -> str:
@@ -152,8 +152,8 @@ def return_uri(application: Mapping[str, Any], pbx: Pbx | None) -> str:
 
 def has_entries_of(application: Mapping[str, Any], pbx: Pbx, own: Iterable[str] = ()) -> bool:
     """Whether an application has a certificate that the inventory names for this PBX, or a redirect URI of it."""
-    wanted = frozenset(own)
-    if any(thumbprint_of(entry) in wanted for entry in application.get("keyCredentials") or ()):
+    thumbprints = frozenset(own)
+    if any(thumbprint_of(entry) in thumbprints for entry in application.get("keyCredentials") or ()):
         return True
     return any(pbx.owns_uri(uri) for uri in redirect_uris(application))
 
@@ -165,21 +165,21 @@ def stakes(application: Mapping[str, Any], pbx: Pbx, own: Iterable[str] = ()) ->
         carry its label.
     """
     marked_for = pbxs_of(application)
-    wanted = frozenset(own)
+    thumbprints = frozenset(own)
     certificates = []
     for entry in application.get("keyCredentials") or ():
         owner = entry_owner(entry)
-        if owner not in (None, "", pbx.label) and thumbprint_of(entry) not in wanted:
+        if owner not in (None, "", pbx.label) and thumbprint_of(entry) not in thumbprints:
             certificates.append(thumbprint_of(entry) or str(entry.get("keyId")))
     return Stakes(
-        pbxs=tuple(each for each in marked_for if each != pbx.identity),
+        pbxs=tuple(identity for identity in marked_for if identity != pbx.identity),
         uris=tuple(uri for uri in redirect_uris(application) if not pbx.owns_uri(uri)),
         certificates=tuple(certificates),
         tagged=pbx.identity in marked_for,
     )
 
 
-def is_own_certificate(entry: Mapping[str, Any], pbx: Pbx, found: Stakes, own: Iterable[str] = ()) -> bool:
+def is_own_certificate(entry: Mapping[str, Any], pbx: Pbx, holdings: Stakes, own: Iterable[str] = ()) -> bool:
     """Whether a certificate is this PBX's, so that its rotation and its end may remove it.
 
     One of ours without a PBX in its name counts where the application was marked as this PBX's alone before.
@@ -190,7 +190,7 @@ def is_own_certificate(entry: Mapping[str, Any], pbx: Pbx, found: Stakes, own: I
     if owner is None or owner == "":
         if thumbprint_of(entry) in frozenset(own):
             return True
-        return owner == "" and found.tagged and not found.shared
+        return owner == "" and holdings.tagged and not holdings.shared
     return False
 
 

@@ -159,9 +159,9 @@ class Catalog:
 
     def find(self, request: RequestedPermission) -> Permission:
         """The permission asked for; raises :class:`BadInput` with the nearest names when there is none."""
-        found = _folded(self.names.get(request.kind, {})).get(request.name.casefold())
-        if found is not None:
-            name, identifier = found
+        match = _folded(self.names.get(request.kind, {})).get(request.name.casefold())
+        if match is not None:
+            name, identifier = match
             return Permission(self.app_id, identifier, request.kind, name)
         raise BadInput(
             f"{self.title} has no {_WORDS[request.kind]} permission {request.name!r}",
@@ -173,8 +173,8 @@ class Catalog:
         """The name behind an id, or the id where it has none (any more)."""
         folded = identifier.casefold()
         for known in (self.names, self.retired):
-            name, each = _folded(known.get(kind, {})).get(folded, ("", ""))
-            if each.casefold() == folded:
+            name, known_id = _folded(known.get(kind, {})).get(folded, ("", ""))
+            if known_id.casefold() == folded:
                 return name
         return identifier
 
@@ -184,7 +184,7 @@ class Catalog:
         other = DELEGATED if request.kind == APPLICATION else APPLICATION
         folded = {name.casefold(): name for name in self.names.get(request.kind, {})}
         near = [
-            folded[each] for each in difflib.get_close_matches(request.name.casefold(), list(folded), n=3, cutoff=0.6)
+            folded[name] for name in difflib.get_close_matches(request.name.casefold(), list(folded), n=3, cutoff=0.6)
         ]
         hints = []
         if request.name.casefold() in {name.casefold() for name in self.names.get(other, {})}:
@@ -206,38 +206,38 @@ def _folded(names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     known = _folds.get(id(names))
     if known is not None and known[0] is names:
         return known[1]
-    found: dict[str, tuple[str, str]] = {}
+    by_text: dict[str, tuple[str, str]] = {}
     for pair in names.items():
         for text in pair:
-            found.setdefault(text.casefold(), pair)
+            by_text.setdefault(text.casefold(), pair)
     if len(_folds) >= _MOST_FOLDS:
         _folds.clear()
-    _folds[id(names)] = (names, found)
-    return found
+    _folds[id(names)] = (names, by_text)
+    return by_text
 
 
-def requested(given: Iterable[Any] | None, kind: str) -> list[RequestedPermission]:
+def requested(entries: Iterable[Any] | None, kind: str) -> list[RequestedPermission]:
     """What the operator wrote: names, ids, ``API/name``, or mappings with ``resource``, ``name`` and ``type``.
 
     :param kind: of those that do not say it themselves.
     :raises BadInput: an entry that cannot be understood.
     """
-    found: dict[RequestedPermission, None] = {}
-    for each in given or ():
-        found.setdefault(_requested(each, kind))
-    return list(found)
+    requests: dict[RequestedPermission, None] = {}
+    for entry in entries or ():
+        requests.setdefault(_requested(entry, kind))
+    return list(requests)
 
 
 def requested_by_features(features: Iterable[str] | None) -> list[RequestedPermission]:
     """The least set of permissions for the features, application permissions first."""
-    found: dict[RequestedPermission, None] = {}
+    requests: dict[RequestedPermission, None] = {}
     for kind in (APPLICATION, DELEGATED):
         for feature in features or ():
             if feature not in FEATURES:
                 raise BadInput(f"there is no feature {feature!r}", remedy=f"Known are: {', '.join(FEATURES)}.")
             for name in FEATURES[feature].get(kind, ()):
-                found.setdefault(RequestedPermission(GRAPH_APP_ID, name, kind))
-    return list(found)
+                requests.setdefault(RequestedPermission(GRAPH_APP_ID, name, kind))
+    return list(requests)
 
 
 def is_well_known(request: RequestedPermission) -> bool:
@@ -246,13 +246,13 @@ def is_well_known(request: RequestedPermission) -> bool:
     return request.resource == GRAPH_APP_ID and request.name.casefold() in derived
 
 
-def resolve(wanted: Iterable[RequestedPermission], catalogs: Mapping[str, Catalog]) -> list[Permission]:
+def resolve(requests: Iterable[RequestedPermission], catalogs: Mapping[str, Catalog]) -> list[Permission]:
     """All permissions asked for, each once; raises :class:`BadInput` for the first that does not exist."""
-    found: dict[tuple[str, str, str], Permission] = {}
-    for request in wanted:
+    permissions: dict[tuple[str, str, str], Permission] = {}
+    for request in requests:
         permission = catalogs[request.resource].find(request)
-        found.setdefault((permission.resource, permission.id, permission.kind), permission)
-    return list(found.values())
+        permissions.setdefault((permission.resource, permission.id, permission.kind), permission)
+    return list(permissions.values())
 
 
 def label(resource: str, name: str, catalogs: Mapping[str, Catalog]) -> str:
@@ -263,40 +263,40 @@ def label(resource: str, name: str, catalogs: Mapping[str, Catalog]) -> str:
     return f"{title}/{name}"
 
 
-def _requested(given: Any, kind: str) -> RequestedPermission:
-    if isinstance(given, Mapping):
-        return _from_mapping(given, kind)
-    text = str(given).strip()
+def _requested(entry: Any, kind: str) -> RequestedPermission:
+    if isinstance(entry, Mapping):
+        return _from_mapping(entry, kind)
+    text = str(entry).strip()
     resource, separator, name = text.rpartition("/")
     if not text or (separator and not (resource and name)):
-        raise BadInput(f"{given!r} is not the name of a permission")
+        raise BadInput(f"{entry!r} is not the name of a permission")
     return RequestedPermission(resource_id(resource) if separator else GRAPH_APP_ID, name, kind)
 
 
-def _from_mapping(given: Mapping[str, Any], kind: str) -> RequestedPermission:
-    unknown = set(given) - {"resource", "name", "type", "id"}
-    name = str(given.get("name") or given.get("id") or "").strip()
+def _from_mapping(entry: Mapping[str, Any], kind: str) -> RequestedPermission:
+    unknown = set(entry) - {"resource", "name", "type", "id"}
+    name = str(entry.get("name") or entry.get("id") or "").strip()
     if unknown or not name:
         raise BadInput(
             f"a permission has {', '.join(sorted(unknown)) or 'no name'}",
             remedy="A permission is a name, or a mapping of name (or id), resource and type.",
         )
     kinds = {"application": APPLICATION, "delegated": DELEGATED, "role": APPLICATION, "scope": DELEGATED}
-    stated = str(given.get("type") or _WORDS[kind]).lower()
+    stated = str(entry.get("type") or _WORDS[kind]).lower()
     if stated not in kinds:
-        raise BadInput(f"type {given.get('type')!r} of permission {name}", remedy="It is application or delegated.")
-    return RequestedPermission(resource_id(str(given.get("resource") or GRAPH_APP_ID)), name, kinds[stated])
+        raise BadInput(f"type {entry.get('type')!r} of permission {name}", remedy="It is application or delegated.")
+    return RequestedPermission(resource_id(str(entry.get("resource") or GRAPH_APP_ID)), name, kinds[stated])
 
 
-def resource_id(given: str) -> str:
+def resource_id(name: str) -> str:
     """The application id of an API, from that id or from the name of one of Microsoft's."""
-    text = given.strip().lower()
+    text = name.strip().lower()
     if is_guid(text):
         return text
     if text in RESOURCES:
         return RESOURCES[text]
     raise BadInput(
-        f"{given!r} is not a known API",
+        f"{name!r} is not a known API",
         remedy="Give its application id; by name are known: Microsoft Graph, Office 365 Exchange Online, "
         "Office 365 SharePoint Online.",
     )

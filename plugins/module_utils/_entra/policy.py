@@ -46,9 +46,9 @@ def check(client: GraphClient, desired: Desired, observed: Observed) -> None:
         return
     own = (answers[1].get().get("value") or []) if len(answers) > 1 else []
     entries = (application or {}).get("keyCredentials") or ()
-    there = {thumbprint_of(entry) for entry in entries}
+    registered = {thumbprint_of(entry) for entry in entries}
     created = dates.parse((application or {}).get("createdDateTime"))
-    added = [each for each in desired.certificates or () if each.thumbprint not in there]
+    added = [certificate for certificate in desired.certificates or () if certificate.thumbprint not in registered]
     for note in only_graph_knows(answers[0].get(), own, created) if added else ():
         client.context.warn(note)
     for certificate in added:
@@ -66,10 +66,10 @@ def verdict(
     :param own: policies assigned to the application.
     :param created: when the application was created; ``None`` when it is about to be.
     """
-    refusals = [_refusal(*each, certificate) for each in _in_force(default, own, created)]
-    found = [each for each in refusals if each is not None]
+    refusals = [_refusal(*restriction, certificate) for restriction in _in_force(default, own, created)]
+    refused = [refusal for refusal in refusals if refusal is not None]
     # Of several limits the shortest is named, so that one new certificate is enough.
-    return min(found, key=lambda each: each[0])[1] if found else None
+    return min(refused, key=lambda refusal: refusal[0])[1] if refused else None
 
 
 def only_graph_knows(
@@ -104,18 +104,18 @@ def _refusal(
 def _in_force(
     default: Mapping[str, Any], own: Sequence[Mapping[str, Any]], created: dt.datetime | None
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    return [each for each in _restrictions(default, own) if _applies(each[1], created)]
+    return [restriction for restriction in _restrictions(default, own) if _applies(restriction[1], created)]
 
 
 def _restrictions(default: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
     for policy in own:
         if policy.get("isEnabled"):
-            found = (policy.get("restrictions") or {}).get("keyCredentials") or ()
-            return [(str(policy.get("id")), each) for each in found]
+            rows = (policy.get("restrictions") or {}).get("keyCredentials") or ()
+            return [(str(policy.get("id")), row) for row in rows]
     if not default.get("isEnabled"):
         return []
-    found = (default.get("applicationRestrictions") or {}).get("keyCredentials") or ()
-    return [(str(default.get("id")), each) for each in found]
+    rows = (default.get("applicationRestrictions") or {}).get("keyCredentials") or ()
+    return [(str(default.get("id")), row) for row in rows]
 
 
 def _applies(restriction: Mapping[str, Any], created: dt.datetime | None) -> bool:

@@ -99,8 +99,8 @@ def check_result(before: Mapping[str, Any], after: Mapping[str, Any], target: st
     :param target: the application in a sentence.
     :raises Conflict: a URI would stand under two platforms, or there would be too many.
     """
-    old = {each.option: set(dig(before, each.path) or ()) for each in URI_LISTS}
-    new = {each.option: list(dig(after, each.path) or ()) for each in URI_LISTS}
+    old = {uri_list.option: set(dig(before, uri_list.path) or ()) for uri_list in URI_LISTS}
+    new = {uri_list.option: list(dig(after, uri_list.path) or ()) for uri_list in URI_LISTS}
     added = [(option, uri) for option, uris in new.items() for uri in uris if uri not in old[option]]
     for option, uri in added:
         for other, uris in new.items():

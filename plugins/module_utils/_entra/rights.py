@@ -133,9 +133,9 @@ def request_of(method: str, path: str) -> str:
     parts = plain.replace("microsoft.graph.", "").strip("/").split("/")
     for name in REQUESTS:
         known_method, _blank, known = name.partition(" ")
-        wanted = known.strip("/").split("/")
-        fits = known_method == method and len(wanted) == len(parts)
-        if fits and all(each in (part, "{id}") for part, each in zip(parts, wanted)):
+        pattern = known.strip("/").split("/")
+        fits = known_method == method and len(pattern) == len(parts)
+        if fits and all(expected in (part, "{id}") for part, expected in zip(parts, pattern)):
             return name
     return ""
 
@@ -200,7 +200,7 @@ ON_DEMAND = (
 
 def profile(name: str) -> tuple[str, ...]:
     """The permissions of a profile, ``full``, ``owned_by`` or ``read_only``, for what every run does."""
-    return tuple(dict.fromkeys(each for row in ALWAYS for each in getattr(row, name)))
+    return tuple(dict.fromkeys(permission for row in ALWAYS for permission in getattr(row, name)))
 
 
 class MissingRight(Forbidden):
@@ -209,8 +209,8 @@ class MissingRight(Forbidden):
     :param consent_url: where an administrator can give the consent that the caller cannot; empty where that is no way.
     """
 
-    def __init__(self, said: str, *, consent_url: str = "", **details: Any) -> None:
-        super().__init__(said, **details)
+    def __init__(self, message: str, *, consent_url: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
         self.consent_url = consent_url
 
     @classmethod
@@ -221,8 +221,8 @@ class MissingRight(Forbidden):
         )
         if consent_url:
             remedy += f" Or let an administrator of the tenant consent at {consent_url}"
-        said = f"the automation's application has not been granted {' or '.join(missing)}"
-        return cls(said, missing=missing, tried=tried, target=target, remedy=remedy, consent_url=consent_url)
+        message = f"the automation's application has not been granted {' or '.join(missing)}"
+        return cls(message, missing=missing, tried=tried, target=target, remedy=remedy, consent_url=consent_url)
 
     def as_result(self) -> dict[str, Any]:
         return {**super().as_result(), **self.values()}
@@ -240,9 +240,9 @@ def lacking(token: Token, any_of: Sequence[str]) -> list[str]:
     """
     if not token.app_only:
         return []
-    missing = [[name for name in each.split(" + ") if name not in token.roles] for each in any_of]
-    fewest = min((len(each) for each in missing), default=0)
-    nearest = list(dict.fromkeys(" + ".join(each) for each in missing if len(each) == fewest and fewest))
+    missing = [[name for name in alternative.split(" + ") if name not in token.roles] for alternative in any_of]
+    fewest = min((len(names) for names in missing), default=0)
+    nearest = list(dict.fromkeys(" + ".join(names) for names in missing if len(names) == fewest and fewest))
     return nearest if fewest < 2 else nearest[:1]
 
 
@@ -326,8 +326,8 @@ def purpose(method: str, path: str) -> str:
 
 
 def _only_owned(token: Token, any_of: Iterable[str]) -> bool:
-    fulfilled = [each for each in any_of if set(each.split(" + ")) <= token.roles]
-    return bool(fulfilled) and all(OWNED_BY in each for each in fulfilled)
+    fulfilled = [alternative for alternative in any_of if set(alternative.split(" + ")) <= token.roles]
+    return bool(fulfilled) and all(OWNED_BY in alternative for alternative in fulfilled)
 
 
 _WIDER: Mapping[str, tuple[str, ...]] = {
@@ -358,11 +358,13 @@ def judged(held: Iterable[str], name: str, further: Iterable[str] = ()) -> Judgm
     :param further: permissions that the operator asks for besides.
     """
     has = frozenset(held)
-    wanted = tuple(dict.fromkeys((*profile(name), *further)))
-    on_demand = {each for row in ON_DEMAND for each in getattr(row, name)}
-    besides = sorted(has - set(wanted))
+    needed = tuple(dict.fromkeys((*profile(name), *further)))
+    on_demand = {permission for row in ON_DEMAND for permission in getattr(row, name)}
+    besides = sorted(has - set(needed))
     return Judgment(
-        missing=tuple(each for each in wanted if not has.intersection((each, *_WIDER.get(each, ())))),
-        too_wide=tuple(each for each in besides if each not in on_demand),
-        optional=tuple(each for each in besides if each in on_demand),
+        missing=tuple(
+            permission for permission in needed if not has.intersection((permission, *_WIDER.get(permission, ())))
+        ),
+        too_wide=tuple(permission for permission in besides if permission not in on_demand),
+        optional=tuple(permission for permission in besides if permission in on_demand),
     )

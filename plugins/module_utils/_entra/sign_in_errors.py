@@ -36,8 +36,8 @@ def of_token(
     if text == "None, None" and reply is not None:
         # msal looks for other names than this platform's in the refusal of a managed identity (msal source, 1.39).
         answer = reply.json()
-        found = answer.get("error_description") or answer.get("error") if isinstance(answer, dict) else None
-        text = str(found or "no token and no reason")
+        words = answer.get("error_description") or answer.get("error") if isinstance(answer, dict) else None
+        text = str(words or "no token and no reason")
     number = _number(result, text)
     meaning = aadsts.TABLE.get(number)
     remedy = aadsts.remedy_for_caller(number, tenant=tenant, consent_url=consent_url)

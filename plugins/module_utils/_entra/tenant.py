@@ -55,8 +55,8 @@ def _ask(context: Context, transport: Transport, login: str, domain: str) -> str
             remedy="Give the Tenant ID that the overview of Microsoft Entra shows.",
         )
     issuer = str(content.get("issuer") or "") if isinstance(content, dict) else ""
-    found = urlsplit(issuer).path.strip("/").partition("/")[0].lower()
-    if reply.status != 200 or not is_guid(found):
+    identifier = urlsplit(issuer).path.strip("/").partition("/")[0].lower()
+    if reply.status != 200 or not is_guid(identifier):
         raise ServiceFault(
             f"the OpenID configuration of {domain} names no tenant",
             tried=_TRIED,
@@ -64,4 +64,4 @@ def _ask(context: Context, transport: Transport, login: str, domain: str) -> str
             service="Entra",
             status=reply.status,
         )
-    return found
+    return identifier

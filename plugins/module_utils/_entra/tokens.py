@@ -62,8 +62,8 @@ class Token:
 
     @property
     def roles(self) -> frozenset[str]:
-        found = self.claims.get("roles") or ()
-        return frozenset(found if isinstance(found, list) else (str(found),))
+        roles = self.claims.get("roles") or ()
+        return frozenset(roles if isinstance(roles, list) else (str(roles),))
 
 
 class Tokens:
@@ -102,8 +102,8 @@ class Tokens:
         return self.get()
 
     def _shared(self) -> Token | None:
-        found = self.context.store.get("entra_token", self.connection.key())
-        return _token(str(found["value"]), float(found["expires"])) if found else None
+        stored = self.context.store.get("entra_token", self.connection.key())
+        return _token(str(stored["value"]), float(stored["expires"])) if stored else None
 
     def _locked_fetch(self) -> Token:
         store, key = self.context.store, self.connection.key()
@@ -143,10 +143,10 @@ class Tokens:
 
     def _check_tenant(self, token: Token) -> None:
         """A token of another tenant would change another customer."""
-        wanted = self.connection.tenant_guid
-        if wanted and token.tenant_id and token.tenant_id != wanted:
+        expected = self.connection.tenant_guid
+        if expected and token.tenant_id and token.tenant_id != expected:
             raise BadCredential(
-                f"the token is of tenant {token.tenant_id}, not of {wanted}",
+                f"the token is of tenant {token.tenant_id}, not of {expected}",
                 remedy="Sign in to the customer's tenant, or correct O(tenant_id).",
             )
 
@@ -162,9 +162,9 @@ class Tokens:
             return self._managed(credential, MsalHttp(self.connection.transport, self.context, local=True))
         http = MsalHttp(self.connection.transport, self.context)
         if isinstance(credential, GitHubOidc):
-            found = self._ask_github(credential)
-            self.context.hide(found)
-            return self._confidential({"client_assertion": lambda: found}, http)
+            assertion = self._ask_github(credential)
+            self.context.hide(assertion)
+            return self._confidential({"client_assertion": lambda: assertion}, http)
         if isinstance(credential, ConfidentialCredential):
             return self._confidential(credential.for_msal(), http)
         raise TypeError(f"unsupported credential type {credential.source}")
@@ -226,15 +226,15 @@ class Tokens:
         http = self.context.http("GitHub", origin(url), self.connection.transport)
         headers = {"Authorization": f"Bearer {credential.request_token}"}
         reply = http.send("GET", url, headers=headers, secret=True, most=SIGN_IN_BYTES)
-        found = reply.json()
-        if reply.status != 200 or not isinstance(found, dict) or not found.get("value"):
+        answer = reply.json()
+        if reply.status != 200 or not isinstance(answer, dict) or not answer.get("value"):
             raise BadCredential(
                 "no ID token was issued",
                 service="GitHub",
                 status=reply.status,
                 remedy="Give the job the permission id-token: write.",
             )
-        return str(found["value"])
+        return str(answer["value"])
 
 
 class MsalHttp:

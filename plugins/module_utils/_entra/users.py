@@ -88,17 +88,17 @@ class Person:
     aliases: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Person:
+    def of(cls, entity: Mapping[str, Any]) -> Person:
         """From ``microsoft.graph.user``. Old members have no ``userType`` (documented: it may be null)."""
-        known = {str(found.get(name) or "").casefold() for name in ("userPrincipalName", "mail")}
-        proxies = [str(each).partition(":") for each in found.get("proxyAddresses") or ()]
+        known = {str(entity.get(name) or "").casefold() for name in ("userPrincipalName", "mail")}
+        proxies = [str(address).partition(":") for address in entity.get("proxyAddresses") or ()]
         return cls(
-            id=str(found["id"]),
-            principal_name=str(found.get("userPrincipalName") or ""),
-            mail=str(found.get("mail") or ""),
-            name=str(found.get("displayName") or ""),
-            enabled=found.get("accountEnabled"),
-            guest=str(found.get("userType") or "").casefold() == "guest",
+            id=str(entity["id"]),
+            principal_name=str(entity.get("userPrincipalName") or ""),
+            mail=str(entity.get("mail") or ""),
+            name=str(entity.get("displayName") or ""),
+            enabled=entity.get("accountEnabled"),
+            guest=str(entity.get("userType") or "").casefold() == "guest",
             # Others are addresses of X.500 or SIP; the primary one is written SMTP, in capitals (documented).
             aliases=tuple(
                 sorted(
@@ -114,7 +114,7 @@ class Person:
     def answers_to(self, name: str) -> bool:
         """Whether the user was asked for by this name; the directory takes no notice of case (documented)."""
         names = (self.id, self.principal_name, self.mail, *self.aliases)
-        return name.casefold() in {each.casefold() for each in names if each}
+        return name.casefold() in {known.casefold() for known in names if known}
 
     def as_dict(self) -> Json:
         """As it stands in results, and as the comparison with a PBX takes it."""
@@ -144,7 +144,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Found:
+class SelectedUsers:
     """What the tenant says.
 
     :param missing: names that nobody has, in the order and the spelling in which they were given.
@@ -158,19 +158,19 @@ class Found:
 # --- what is sent -----------------------------------------------------------------------------------------------------
 
 
-def rights_needed(wanted: UserSelection) -> list[tuple[str, tuple[str, ...]]]:
+def rights_needed(selection: UserSelection) -> list[tuple[str, tuple[str, ...]]]:
     """What is to be done, and the permissions of which one is needed for it. Pure."""
-    needed: list[tuple[str, tuple[str, ...]]] = [(_LIST if wanted.everybody else _LOOK_UP, rights.READ_USERS)]
-    if wanted.groups:
+    needed: list[tuple[str, tuple[str, ...]]] = [(_LIST if selection.everybody else _LOOK_UP, rights.READ_USERS)]
+    if selection.groups:
         needed.append((_MEMBERS, rights.READ_GROUP_MEMBERS))
-    if wanted.photo:
+    if selection.photo:
         needed.append((_PHOTOS, rights.READ_PHOTOS))
     return needed
 
 
-def check_rights(token: Token, wanted: UserSelection, tenant_id: str) -> None:
+def check_rights(token: Token, selection: UserSelection, tenant_id: str) -> None:
     """Raise :class:`rights.MissingRight` for the first right that the token certainly lacks."""
-    for tried, any_of in rights_needed(wanted):
+    for tried, any_of in rights_needed(selection):
         rights.require(token, any_of, tried, tenant_id)
 
 
@@ -231,8 +231,8 @@ def chosen(names: Sequence[str], answers: Sequence[Answer], tenant_id: str) -> l
     :raises NotFound: names all groups that do not exist.
     :raises Ambiguous: several groups have one of the names; the error names them by id.
     """
-    found = [_groups_in(answer) for answer in answers]
-    unknown = [name for name, groups in zip(names, found) if not groups]
+    matches = [_groups_in(answer) for answer in answers]
+    unknown = [name for name, groups in zip(names, matches) if not groups]
     if unknown:
         raise NotFound(
             f"the tenant has no group {', no group '.join(repr(name) for name in unknown)}",
@@ -240,7 +240,7 @@ def chosen(names: Sequence[str], answers: Sequence[Answer], tenant_id: str) -> l
             target=tenant_id,
             remedy="Give the object id, the mail address or the display name of a group.",
         )
-    for name, groups in zip(names, found):
+    for name, groups in zip(names, matches):
         if len(groups) > 1:
             raise Ambiguous(
                 f"the groups {' and '.join(sorted(group.id for group in groups))} both answer to {name!r}"
@@ -250,7 +250,7 @@ def chosen(names: Sequence[str], answers: Sequence[Answer], tenant_id: str) -> l
                 target=tenant_id,
                 remedy="Give the object id of the one that is meant.",
             )
-    return list({groups[0].id: groups[0] for groups in found}.values())
+    return list({groups[0].id: groups[0] for groups in matches}.values())
 
 
 def _groups_in(answer: Answer) -> list[Group]:
@@ -261,7 +261,9 @@ def _groups_in(answer: Answer) -> list[Group]:
     except M365Error as error:
         raise error.while_trying(_FIND_GROUPS) from None
     entries = content.get("value", [content])
-    return [Group(str(each["id"]), str(each.get("displayName") or ""), str(each.get("mail") or "")) for each in entries]
+    return [
+        Group(str(entry["id"]), str(entry.get("displayName") or ""), str(entry.get("mail") or "")) for entry in entries
+    ]
 
 
 def has_photo(answer: Answer) -> bool:
@@ -285,23 +287,25 @@ class Reader:
     def __init__(self, client: GraphClient) -> None:
         self._client = client
 
-    def read(self, wanted: UserSelection) -> Found:
+    def read(self, selection: UserSelection) -> SelectedUsers:
         """Whoever is wanted, each once, by user principal name.
 
         :raises NotFound, Ambiguous: a group that is not there, or is there twice.
         """
         groups: list[Group] = []
-        if wanted.everybody:
-            everybody = self._pages(_LIST, listing(wanted.enabled))
+        if selection.everybody:
+            everybody = self._pages(_LIST, listing(selection.enabled))
         else:
-            groups = self._groups(wanted.groups or ())
-            everybody = self._named(wanted.names or ())
-        missing = tuple(name for name in wanted.names or () if not any(each.answers_to(name) for each in everybody))
+            groups = self._groups(selection.groups or ())
+            everybody = self._named(selection.names or ())
+        missing = tuple(
+            name for name in selection.names or () if not any(person.answers_to(name) for person in everybody)
+        )
         for group in groups:
             everybody += self._pages(_MEMBERS, members(group), CONSISTENT, target=group.name)
-        once = {person.id: person for person in everybody if wanted.takes(person)}
+        once = {person.id: person for person in everybody if selection.takes(person)}
         people = sorted(once.values(), key=lambda person: (person.principal_name.casefold(), person.id))
-        return Found(tuple(self._with_photos(people) if wanted.photo else people), missing, tuple(groups))
+        return SelectedUsers(tuple(self._with_photos(people) if selection.photo else people), missing, tuple(groups))
 
     def _pages(
         self,
@@ -313,18 +317,18 @@ class Reader:
         target: str = "",
     ) -> list[Person]:
         try:
-            return [Person.of(each) for each in self._client.pages(path, headers, first)]
+            return [Person.of(entity) for entity in self._client.pages(path, headers, first)]
         except M365Error as error:
             raise error.while_trying(tried, target or self._client.tenant_id) from None
 
     def _named(self, names: Sequence[str]) -> list[Person]:
         calls = lookups(names)
-        found: list[Person] = []
+        people: list[Person] = []
         for call, answer in zip(calls, self._batch(calls, _LOOK_UP)):
             if not answer.ok:
                 raise answer.error.while_trying(_LOOK_UP, self._client.tenant_id)
-            found += self._pages(_LOOK_UP, call.path, first=answer.get())
-        return found
+            people += self._pages(_LOOK_UP, call.path, first=answer.get())
+        return people
 
     def _groups(self, names: Sequence[str]) -> list[Group]:
         return chosen(names, self._batch(group_lookups(names), _FIND_GROUPS), self._client.tenant_id)

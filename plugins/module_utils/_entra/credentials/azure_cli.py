@@ -62,8 +62,8 @@ class AzureCli(Credential):
                 remedy=f"Sign in with: az login --tenant {self.tenant or 'TENANT'} --allow-no-subscriptions",
             )
         try:
-            found = json.loads(out)
-            return str(found["accessToken"]), _expires(found)
+            answer = json.loads(out)
+            return str(answer["accessToken"]), _expires(answer)
         except (ValueError, KeyError, TypeError):
             raise BadCredential(
                 "the answer of the Azure CLI is not a token", tried="get a token from the Azure CLI"
@@ -74,11 +74,11 @@ def installed() -> bool:
     return shutil.which("az") is not None
 
 
-def _expires(found: dict[str, object]) -> float:
-    if "expires_on" in found:
-        return float(str(found["expires_on"]))
+def _expires(answer: dict[str, object]) -> float:
+    if "expires_on" in answer:
+        return float(str(answer["expires_on"]))
     # Releases before 2.54 give only local time (documented in the help of the command).
-    return time.mktime(time.strptime(str(found["expiresOn"])[:19], "%Y-%m-%d %H:%M:%S"))
+    return time.mktime(time.strptime(str(answer["expiresOn"])[:19], "%Y-%m-%d %H:%M:%S"))
 
 
 def _last_words(text: str) -> str:

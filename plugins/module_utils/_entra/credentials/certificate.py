@@ -76,7 +76,7 @@ class ClientCertificate(ConfidentialCredential):
         return hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(), pem.validity(certificate)[1]
 
     def secrets(self) -> tuple[str, ...]:
-        return tuple(each for each in (self.data, self.password) if each)
+        return tuple(secret for secret in (self.data, self.password) if secret)
 
     def for_msal(self) -> dict[str, Any]:
         # Without a SHA-1 thumbprint msal signs with PS256 and names the certificate by SHA-256 (msal source, 1.35).
@@ -101,7 +101,7 @@ class ClientCertificate(ConfidentialCredential):
                     remedy="Microsoft Entra supports RSA only.",
                 )
             own = key.public_key().public_numbers()
-            matching = [each for each in certificates if _numbers(each) == own]
+            matching = [certificate for certificate in certificates if _numbers(certificate) == own]
             if not matching:
                 raise BadInput("no certificate matches the private key", target=self._where())
             unencrypted = key.private_bytes(

@@ -66,36 +66,38 @@ class CredentialInput:
 
 
 def choose(
-    source: str, given: CredentialInput, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
+    source: str, options: CredentialInput, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
 ) -> Credential:
     """The credential to use, validated.
 
     :param source: ``auto`` or one of :data:`SOURCES`.
-    :param given: what the task names; it wins over the environment.
+    :param options: what the task names; it wins over the environment.
     :param metadata_answers: asks whether the metadata address of an Azure VM is there; only called when nothing else was found.
     :raises BadInput: no credential was configured, or it can never work.
     """
     if source != "auto":
-        credential = _named(source, given, environment)
+        credential = _named(source, options, environment)
     else:
         credential = (
-            _from(given) or _from(_surrounding(given, environment)) or _ambient(given, environment, metadata_answers)
+            _from(options)
+            or _from(_surrounding(options, environment))
+            or _ambient(options, environment, metadata_answers)
         )
     credential.validate()
     return credential
 
 
-def _named(source: str, given: CredentialInput, environment: Mapping[str, str]) -> Credential:
+def _named(source: str, options: CredentialInput, environment: Mapping[str, str]) -> Credential:
     if source == "managed_identity":
-        return ManagedIdentity(given.client_id)
+        return ManagedIdentity(options.client_id)
     if source == "azure_cli":
-        return AzureCli(given.tenant)
+        return AzureCli(options.tenant)
     if source == "github":
-        return GitHubOidc(given.client_id, environment.get(GITHUB_URL, ""), environment.get(GITHUB_GRANT, ""))
-    for credential_input in (given, _surrounding(given, environment)):
-        found = _MAKERS[source](credential_input)
-        if found:
-            return found
+        return GitHubOidc(options.client_id, environment.get(GITHUB_URL, ""), environment.get(GITHUB_GRANT, ""))
+    for credential_input in (options, _surrounding(options, environment)):
+        credential = _MAKERS[source](credential_input)
+        if credential:
+            return credential
     raise BadInput(
         f"O(auth_source) is {source}, and neither the task nor the environment has one",
         remedy=f"Give the option for it: {_OPTIONS[source]}.",
@@ -103,7 +105,9 @@ def _named(source: str, given: CredentialInput, environment: Mapping[str, str]) 
 
 
 def _from(credential_input: CredentialInput) -> Credential | None:
-    return next((found for found in (make(credential_input) for make in _MAKERS.values()) if found), None)
+    return next(
+        (credential for credential in (make(credential_input) for make in _MAKERS.values()) if credential), None
+    )
 
 
 def _ready_token(credential_input: CredentialInput) -> Credential | None:
@@ -152,22 +156,22 @@ _OPTIONS = {
 }
 
 
-def _surrounding(given: CredentialInput, environment: Mapping[str, str]) -> CredentialInput:
-    found = {option: environment.get(variable, "") for option, variable in VARIABLES.items()}
-    found["certificate_password"] = given.certificate_password or found["certificate_password"]
-    return CredentialInput(tenant=given.tenant, client_id=given.client_id, **found)
+def _surrounding(options: CredentialInput, environment: Mapping[str, str]) -> CredentialInput:
+    surrounding = {option: environment.get(variable, "") for option, variable in VARIABLES.items()}
+    surrounding["certificate_password"] = options.certificate_password or surrounding["certificate_password"]
+    return CredentialInput(tenant=options.tenant, client_id=options.client_id, **surrounding)
 
 
 def _ambient(
-    given: CredentialInput, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
+    options: CredentialInput, environment: Mapping[str, str], metadata_answers: Callable[[], bool]
 ) -> Credential:
     """What the machine itself can sign in with."""
-    if given.client_id and environment.get(GITHUB_URL) and environment.get(GITHUB_GRANT):
-        return GitHubOidc(given.client_id, environment[GITHUB_URL], environment[GITHUB_GRANT])
+    if options.client_id and environment.get(GITHUB_URL) and environment.get(GITHUB_GRANT):
+        return GitHubOidc(options.client_id, environment[GITHUB_URL], environment[GITHUB_GRANT])
     if managed_identity.announced(environment) or metadata_answers():
-        return ManagedIdentity(given.client_id)
+        return ManagedIdentity(options.client_id)
     if azure_cli.installed():
-        return AzureCli(given.tenant)
+        return AzureCli(options.tenant)
     raise BadInput(
         "no credential was configured for Entra",
         remedy="Give O(client_id) with O(client_secret), O(certificate_path) or O(federated_token_file); set the AZURE_ environment "

@@ -80,8 +80,8 @@ class FederatedToken(ConfidentialCredential):
                 return stream.read().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            said = f"O(federated_token_file) {self.path} cannot be read: {reason}{tried_at(self.path)}"
-            raise BadInput(said) from None
+            message = f"O(federated_token_file) {self.path} cannot be read: {reason}{tried_at(self.path)}"
+            raise BadInput(message) from None
 
 
 @dataclass
