@@ -76,6 +76,10 @@ NAMES_OF_FILES = {
     "people": "users",
     "together": "shared",
 }
+# Parts of names that tell nothing of what they hold: a certificate in a loop is `certificate`.
+SAYS_NOTHING = frozenset(("each", "found", "said", "given", "there", "wanted"))
+# Where names are held against it.
+NAMED = ("plugins",)
 NAMES_OF_OTHERS = frozenset(("look_up", "_look_up", "to_look_up", "LOOK_UP", "_LOOK_UP"))
 # Where a word is quoted from elsewhere, or is about something else.
 ALLOWED = {
@@ -110,7 +114,7 @@ def docstrings(source: str) -> Iterator[tuple[int, str]]:
 
 
 def names(source: str) -> Iterator[tuple[int, str]]:
-    """(line, name) of each function, class, argument and variable that a file defines."""
+    """(line, name) of each function, class, argument, variable and attribute that a file defines."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node.lineno, node.name
@@ -118,6 +122,8 @@ def names(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.arg
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
 
 
 @functools.lru_cache(maxsize=1)
@@ -188,9 +194,36 @@ def test_names_are_words_of_the_field() -> None:
     assert not found, "\n".join(found)
 
 
-@functools.lru_cache(maxsize=1)
-def _sources() -> list[tuple[Path, str]]:
-    files = [path for path in FILES if path.suffix == ".py" and path.parts[0] == "plugins"]
+def vague_names(source: str) -> Iterator[tuple[int, str]]:
+    """(line, name) of what is called by a word that says nothing of it. `NotFound` names an error, and is one word."""
+    return ((line, name) for line, name in names(source) if SAYS_NOTHING.intersection(name.lower().split("_")))
+
+
+def test_a_name_tells_what_it_holds() -> None:
+    sources = [source for directory in NAMED for source in _sources(directory)]
+    vague = [f"{path}:{line}: {name}" for path, source in sources for line, name in vague_names(source)]
+    assert not vague, "name the thing: host, application, message, option\n" + "\n".join(vague)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "for each in hosts: pass",
+        "def f(given): pass",
+        "def is_there(): pass",
+        "f(lambda found: found)",
+        "class A:\n    wanted: int = 0",
+        "def f(self):\n    self._found = 1",
+        "x = [each for each in y]",
+    ],
+)
+def test_a_name_that_tells_nothing_is_noticed(source: str) -> None:
+    assert list(vague_names(source))
+
+
+@functools.lru_cache(maxsize=len(NAMED))
+def _sources(directory: str = "plugins") -> list[tuple[Path, str]]:
+    files = [path for path in FILES if path.suffix == ".py" and path.is_relative_to(directory)]
     return [(path, (ROOT / path).read_text(encoding="utf-8")) for path in files]
 
 

@@ -272,9 +272,6 @@ class Trust:
             )
         return self._granted[candidate.app_id]
 
-    def _id(self, application: Mapping[str, Any]) -> str:
-        return str(application.get("appId") or "").lower()
-
 
 def findings(candidate: Candidate, claim: Claim, unknown: list[str]) -> list[str]:
     """What of an application an operator has to know, although no option asks for it."""

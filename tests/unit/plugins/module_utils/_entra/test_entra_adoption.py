@@ -80,7 +80,7 @@ def _claim(named_by: str = BY_PBX, **options: Any) -> Claim:
         "pbx": PBX,
         "unique_name": "3cx-acme",
         "thumbprints": frozenset({OURS}),
-        "wanted": GUIDE,
+        "requested": GUIDE,
         **options,
     }
     return Claim(named_by, **found)
