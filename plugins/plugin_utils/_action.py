@@ -30,7 +30,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import OPTION_NAMES, Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import names_of, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed, names_of, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import (
     connected,
     host_variables,
@@ -134,6 +134,9 @@ class CapabilityAction(CollectionAction):
         except M365Error as error:
             return dict(result, **failure(error))
         result.update(run(self.CAPABILITY, arguments, task_vars))
+        host = str(task_vars.get("inventory_hostname", ""))
+        if isinstance(result.get("diff"), dict) and host not in constants.LOCALHOST:  # the controller is no PBX
+            result["diff"] = headed(host, result["diff"])
         return result
 
     def _arguments(self, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -98,6 +98,11 @@ def run_capability(
     return dict(visible_data(remove_values(result, secrets | task.secrets)))
 
 
+def headed(host: str, diff: Mapping[str, Any]) -> dict[str, Any]:
+    """The diff of a task, headed by the PBX and the object."""
+    return {**diff, **{name: f"{host}: {diff[name]}" for name in ("before_header", "after_header") if name in diff}}
+
+
 def plain(value: Any) -> Any:
     """A copy without Ansible's own string and container types, so that the libraries below see ordinary data."""
     if value is None or isinstance(value, bool):

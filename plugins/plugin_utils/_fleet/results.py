@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, STEPS, Result
 
@@ -34,7 +35,12 @@ def written(taken: Taken) -> dict[str, Result]:
 
 def changes(taken: Taken) -> list[dict[str, Any]]:
     """What the steps have changed, or would change; of a failed one, what it had changed before it failed."""
-    return [change for result in written(taken).values() for change in result.get("changes") or ()]
+    return _all(written(taken).values(), "changes")
+
+
+def _all(results: Iterable[Result], name: str) -> list[Any]:
+    """What the results have in their lists of that name."""
+    return [item for result in results for item in result.get(name) or ()]
 
 
 def unmanaged(taken: Taken) -> dict[str, Any]:
@@ -68,22 +74,22 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
         status=status(taken),
         unmanaged=unmanaged(taken),
         adopted=any(step_result.get("adopted") for step_result in taken.values()),
-        notes=list(dict.fromkeys(note for step_result in taken.values() for note in step_result.get("notes") or ())),
+        notes=list(dict.fromkeys(_all(taken.values(), "notes"))),
         diff=[part for step_result in written(taken).values() for part in _parts(host, step_result.get("diff"))],
     )
     for step_result in taken.values():
         result.update({name: step_result[name] for name in _PASSED_ON if step_result.get(name)})
-    refused = [dict(refusal) for step_result in taken.values() for refusal in step_result.get("refused") or ()]
+    refused = {(refusal["target"], refusal["field"]): dict(refusal) for refusal in _all(taken.values(), "refused")}
     if refused:
-        result["refused"] = list({(refusal["target"], refusal["field"]): refusal for refusal in refused}.values())
+        result["refused"] = list(refused.values())
     # Ansible shows warnings without their host, and the same one once.
-    warnings = [f"{host}: {warning}" for step_result in taken.values() for warning in step_result.get("warnings") or ()]
+    warnings = [f"{host}: {warning}" for warning in _all(taken.values(), "warnings")]
     if warnings:
         result["warnings"] = warnings
-    if taken.failed is None and not any(name in taken for name in names):
-        result.update(skipped=True, skip_reason=f"nothing of {', '.join(names)} applies to {host}")
     if taken.failed is not None:
         result.update(_failure(taken.failed))
+    elif not any(name in taken for name in names):
+        result.update(skipped=True, skip_reason=f"nothing of {', '.join(names)} applies to {host}")
     return result
 
 
@@ -96,11 +102,10 @@ def _failure(failed: Result) -> dict[str, Any]:
     return {**parts, "failed": True, "msg": str(failed.get("msg") or "the step failed without a message")}
 
 
-def _parts(host: str, diff: Any) -> list[Mapping[str, Any]]:
-    """The diff of a step as a list, each headed by the PBX and the object."""
+def _parts(host: str, diff: Any) -> list[dict[str, Any]]:
+    """The diff of a step as a list, each part headed by the PBX and the object."""
     parts: list[Mapping[str, Any]] = diff if isinstance(diff, list) else [diff] if diff else []
-    headers = ("before_header", "after_header")
-    return [{**part, **{name: f"{host}: {part[name]}" for name in headers if name in part}} for part in parts]
+    return [headed(host, part) for part in parts]
 
 
 def _outcome(name: str, result: Result) -> str:

@@ -40,7 +40,14 @@ def test_check_do_check_again_do_again(front: Front) -> None:
 
 def test_the_diff_is_shown_and_ordered(front: Front) -> None:
     options = {**front.bench.login(), "user_sync": {"photo": True, "guests": True}, "wait": False}
-    found = front.play(("tcx_m365_settings", options), check=True, arguments=("--diff",))[0]
+    play = {"gather_facts": False, "connection": "local", "tasks": [{"tcx.m365.tcx_m365_settings": options}]}
+    playbook = front.directory / "play.yml"
+    playbook.write_text(json.dumps([{"hosts": host, **play} for host in ("acme", "localhost")]), encoding="utf-8")
+    found, of_controller = front.play_file(playbook, "-i", "acme,", "--diff", check=True)
+    header = f"Microsoft 365 settings of {options['url']} (before)"
+    assert f"--- before: acme: {header}\n" in front.output
+    assert found["diff"]["after_header"] == f"acme: {header.replace('before', 'after')}"
+    assert of_controller["diff"]["before_header"] == header
     before, after = (json.loads(found["diff"][side]) for side in ("before", "after"))
     assert before == {"settings": {"user_sync.guests": False, "user_sync.photo": False}}
     assert after == {"settings": {"user_sync.guests": True, "user_sync.photo": True}}
