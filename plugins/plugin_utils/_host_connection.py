@@ -128,20 +128,13 @@ def _without_mixing(
     :param none: no credential of the host is to be used.
     """
     credentials = frozenset().union(*kinds)
-    connection = {name: value for name, value in host.items() if name not in credentials}
     other_identity = any(name in named and not _same(named[name], host.get(name)) for name in _IDENTITIES)
-    if none or other_identity:
-        return connection
-    secrets = [name for name in named if name in credentials - _IDENTITIES]
-    identities = [name for name in named if name in credentials & _IDENTITIES]
-    fitting = [
-        kind
-        for kind in kinds
-        if all(name in kind for name in secrets) and (secrets or all(name in kind for name in identities))
-    ]
+    # Of a task that names secrets these alone decide, otherwise the identities that it names.
+    stated = credentials & named.keys()
+    decisive = stated - _IDENTITIES or stated
+    fitting = [] if none or other_identity else [kind for kind in kinds if kind >= decisive]
     allowed = frozenset().union(*fitting)
-    connection.update({name: value for name, value in host.items() if name in allowed})
-    return connection
+    return {name: value for name, value in host.items() if name in allowed or name not in credentials}
 
 
 def _addresses_of_entra(spec: Mapping[str, Any], variables: Mapping[str, Any]) -> Arguments:

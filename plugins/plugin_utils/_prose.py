@@ -11,12 +11,14 @@ In check mode it is a plan in the manner of ``terraform plan``: each object with
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count, listed
 
 WIDTH = 110
 LIMITS = Limits(characters=90, items=8, differences=40)
@@ -83,8 +85,7 @@ class Totals:
         """The hosts on which there was nothing to do, together: they would bury the others."""
         lines = []
         for note, hosts in self.passed.items():
-            rest = len(hosts) - _NAMES
-            named = ", ".join(sorted(hosts)[:_NAMES]) + (f" and {rest:,} more" if rest > 0 else "")
+            named = listed(sorted(hosts), _NAMES)
             lines += [_indented(f"# {named}: no changes", "", "    "), _indented(f"note: {note}", "    ")]
         return lines
 
@@ -92,12 +93,9 @@ class Totals:
         """``42 PBXs: 3 changed, 38 unchanged, 1 failed``; in check mode ``3 to change``."""
         words = {name: name for name in ("changed", "written", "unchanged", "failed")}
         words["changed"] = "to change" if check_mode else "changed"
-        total = len(self.outcomes)
-        counts = [
-            (sum(1 for outcome in self.outcomes.values() if outcome == name), word) for name, word in words.items()
-        ]
-        told = ", ".join(f"{number:,} {word}" for number, word in counts if number)
-        return f"{total:,} {'PBX' if total == 1 else 'PBXs'}: {told or 'nothing done'}"
+        numbers = Counter(self.outcomes.values())
+        told = ", ".join(f"{numbers[name]:,} {word}" for name, word in words.items() if numbers[name])
+        return f"{count(len(self.outcomes), 'PBX', 'PBXs')}: {told or 'nothing done'}"
 
     def plan(self) -> str:
         """``Plan: 3 to create, 1 to change, 0 to remove.``, counted in objects, and the PBXs that this touches."""
@@ -105,16 +103,17 @@ class Totals:
         for plans in self.plans.values():
             for plan in plans:
                 counts[plan.action] += 1
-        if counts.pop(WRITE) and not any(counts.values()):
-            return "No changes to a PBX or a tenant."
-        if not any(counts.values()) and self.outcomes and set(self.outcomes.values()) == {"failed"}:
-            return "No plan: none of the PBXs could be checked."
+        writes = counts.pop(WRITE)
         if not any(counts.values()):
+            if writes:
+                return "No changes to a PBX or a tenant."
+            if set(self.outcomes.values()) == {"failed"}:
+                return "No plan: none of the PBXs could be checked."
             return "No changes: every object that was checked is as the inventory describes it."
         always = (CREATE, CHANGE, REMOVE)
         told = ", ".join(f"{number} to {action}" for action, number in counts.items() if number or action in always)
         touched = sum(1 for plans in self.plans.values() if plans)
-        return f"Plan: {told} (on {touched:,} {'PBX' if touched == 1 else 'PBXs'})."
+        return f"Plan: {told} (on {count(touched, 'PBX', 'PBXs')})."
 
 
 def _outcome(result: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import (
     TOO_WIDE,
     WORDS,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import aligned, count, days_text
 
 Json = dict[str, Any]
 
@@ -206,9 +206,7 @@ def document(rows: Sequence[Row], moment: dt.datetime, run: Mapping[str, Any]) -
 def table(rows: Sequence[Row]) -> list[str]:
     """The table as lines of text; below it, one line for each tenant that waits for somebody."""
     head = ("TENANT", "NAME", "PBXS", "CONSENT", "RIGHTS", "CREDENTIAL")
-    cells = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(texts[column]) for texts in cells) for column in range(len(head))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(texts, widths)).rstrip() for texts in cells]
+    lines = aligned([head, *(_cells(row) for row in rows)])
     for row in rows:
         if row.state == READY:
             continue
@@ -216,7 +214,7 @@ def table(rows: Sequence[Row]) -> list[str]:
         lines.append(f"{name}: {row.reason}" + (f" Address: {row.consent_url}" if _needs_address(row) else ""))
     counts = summary(rows)
     told = ", ".join(f"{counts[state]} {WORDS[state]}" for state in STATES if counts[state])
-    return [*lines, f"{counts['total']} {'tenant' if counts['total'] == 1 else 'tenants'}: {told or 'none'}"]
+    return [*lines, f"{count(counts['total'], 'tenant')}: {told or 'none'}"]
 
 
 def _needs_address(row: Row) -> bool:

@@ -13,7 +13,7 @@ of a PBX proves only that some key works.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import azure_app_registration
@@ -51,31 +51,37 @@ def put_back(
     :param application: the arguments of ``azure_app_registration`` for this PBX.
     """
     needed = usable(removed)
-    gone = [certificate["thumbprint"] for certificate in needed]
-    texts = [certificate["certificate"] for certificate in needed if certificate.get("certificate")]
-    arguments = {**application, "certificates": [*(application.get("certificates") or ()), *texts]}
-    for option in ("certificates_exclusive", "certificates_rotate_overlap_days", "certificates_prune_expired"):
-        arguments.pop(option, None)
-    back = run_task(azure_app_registration.CAPABILITY, arguments) if len(texts) == len(gone) else None
-    if back is None:
-        ended = "they cannot be put back, because Microsoft Graph does not show their bytes"
-    elif back.get("failed"):
-        ended = f"they could not be put back: {str(back.get('msg') or '').rstrip('.')}"
-    else:
-        ended = "they have been put back"
-    cannot_sign_in = (unhealthy.get("error") or {}).get("kind") == "unhealthy"
-    tells = "The PBX cannot sign in" if cannot_sign_in else "It could not be verified that the PBX signs in"
-    sentence = f"{tells} without the certificates that were removed ({', '.join(gone)}); {ended}."
-    changes = [*(removed.get("changes") or ()), *((back or {}).get("changes") or ())]
+    back, ended = _registered_again(run_task, needed, application)
     error = dict(unhealthy.get("error") or {})
-    remedy = _REMEDY if cannot_sign_in else str(error.get("remedy") or "")
-    error["remedy"] = remedy
-    parts = [result["diff"] for result in (removed, unhealthy, back or {}) if result.get("diff")]
+    cannot_sign_in = error.get("kind") == "unhealthy"
+    tells = "The PBX cannot sign in" if cannot_sign_in else "It could not be verified that the PBX signs in"
+    thumbprints = ", ".join(certificate["thumbprint"] for certificate in needed)
+    sentence = f"{tells} without the certificates that were removed ({thumbprints}); {ended}."
+    error["remedy"] = _REMEDY if cannot_sign_in else str(error.get("remedy") or "")
+    changes = [change for result in (unhealthy, removed, back) for change in result.get("changes") or ()]
     return {
         "failed": True,
         "changed": bool(changes) or bool(unhealthy.get("changed")),
-        "changes": [*(unhealthy.get("changes") or ()), *changes],
-        "diff": parts,
-        "msg": f"{sentence} {unhealthy.get('msg', '')} {remedy if cannot_sign_in else ''}".strip(),
+        "changes": changes,
+        "diff": [result["diff"] for result in (removed, unhealthy, back) if result.get("diff")],
+        "msg": f"{sentence} {unhealthy.get('msg', '')} {_REMEDY if cannot_sign_in else ''}".strip(),
         "error": error,
     }
+
+
+def _registered_again(
+    run_task: Callable[[Capability, Mapping[str, Any]], dict[str, Any]],
+    certificates: Sequence[Mapping[str, Any]],
+    application: Mapping[str, Any],
+) -> tuple[Result, str]:
+    """The result of registering certificates that were removed, empty where that cannot be tried; and how it ended."""
+    texts = [certificate["certificate"] for certificate in certificates if certificate.get("certificate")]
+    if len(texts) < len(certificates):
+        return {}, "they cannot be put back, because Microsoft Graph does not show their bytes"
+    arguments = {**application, "certificates": [*(application.get("certificates") or ()), *texts]}
+    for option in ("certificates_exclusive", "certificates_rotate_overlap_days", "certificates_prune_expired"):
+        arguments.pop(option, None)
+    back = run_task(azure_app_registration.CAPABILITY, arguments)
+    if back.get("failed"):
+        return back, f"they could not be put back: {str(back.get('msg') or '').rstrip('.')}"
+    return back, "they have been put back"

@@ -135,17 +135,8 @@ def _credentials(result: Json | None) -> Iterator[Control]:
         for credential in credentials
         if credential.get("owner") == "foreign"
     ]
-    if foreign:
-        yield control(
-            "application.foreign_credentials",
-            title,
-            [],
-            foreign,
-            ATTENTION,
-            "whoever holds one can act as the application",
-        )
-    else:
-        yield control("application.foreign_credentials", title, [], [], PASS)
+    reason = "whoever holds one can act as the application" if foreign else ""
+    yield control("application.foreign_credentials", title, [], foreign, ATTENTION if foreign else PASS, reason)
 
 
 def _principal(result: Json | None) -> Iterator[Control]:
@@ -167,18 +158,17 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
         return
     known = result or {}
     missing = [str(name) for name in known.get("granted") or ()]
-    for kind, title in (
-        ("application_permissions", "Granted application permissions"),
-        ("delegated_permissions", "Granted delegated permissions"),
+    for kind, option, title in (
+        ("application_permissions", "permissions", "Granted application permissions"),
+        ("delegated_permissions", "delegated_permissions", "Granted delegated permissions"),
     ):
         names = [name_of(permission) for permission in known.get(kind) or ()]
-        asked = [name_of(permission) for permission in desired.get("permissions" if kind[0] == "a" else kind) or ()]
-        if not names and not asked:
-            continue
-        granted = [name for name in names if name not in missing]
-        lacking = [name for name in asked or names if name in missing]
-        reason = f"missing: {', '.join(lacking)}" if lacking else ""
-        yield control(f"consent.{kind}", title, asked or names, granted, FAIL if lacking else PASS, reason)
+        asked = [name_of(permission) for permission in desired.get(option) or ()] or names
+        if asked:
+            granted = [name for name in names if name not in missing]
+            lacking = [name for name in asked if name in missing]
+            reason = f"missing: {', '.join(lacking)}" if lacking else ""
+            yield control(f"consent.{kind}", title, asked, granted, FAIL if lacking else PASS, reason)
     yield from _who_consented(known)
     unneeded = [str(name) for name in known.get("unneeded") or ()]
     if unneeded:

@@ -19,7 +19,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count, listed
 
 _KIND = "rollout_gate"
 FAILED, UNHEALTHY, FINE = "failed", "unhealthy", "fine"
@@ -176,5 +176,4 @@ class Gate:
 
 
 def _names(hosts: Sequence[str]) -> str:
-    more = f" and {len(hosts) - MOST_NAMES} more" if len(hosts) > MOST_NAMES else ""
-    return ", ".join(hosts[:MOST_NAMES]) + more if hosts else "none"
+    return listed(hosts, MOST_NAMES) or "none"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import aligned, count
 
 SCHEMA_VERSION = 1
 
@@ -93,14 +94,10 @@ def _application(application: Mapping[str, Any], tenant: str, pbxs: Sequence[Pbx
     # A unique name is one within its tenant only.
     of_tenant = [pbx for pbx in pbxs if not pbx.tenant or pbx.tenant.lower() == tenant.lower()]
     named = [pbx.host for pbx in of_tenant if names & {name.lower() for name in pbx.named}]
-    if users:
-        state = IN_USE
-    elif named:
-        state = NAMED
-    elif any(pbx.automation.lower() == app_id.lower() for pbx in pbxs):
-        state = AUTOMATION
-    else:
-        state = UNKNOWN if any(pbx.points_to is None for pbx in of_tenant) else ORPHAN
+    automation = any(pbx.automation.lower() == app_id.lower() for pbx in pbxs)
+    silent = any(pbx.points_to is None for pbx in of_tenant)
+    signs = ((users, IN_USE), (named, NAMED), (automation, AUTOMATION), (silent, UNKNOWN), (True, ORPHAN))
+    state = next(state for sign, state in signs if sign)
     kept = ("app_id", "object_id", "unique_name", "display_name", "created", "permissions")
     return {**{name: application.get(name) for name in kept}, "state": state, "used_by": users or named}
 
@@ -120,7 +117,7 @@ def table(report: Mapping[str, Any]) -> list[str]:
             for one in tenant["applications"]
             if one["state"] != IN_USE
         ]
-    lines = _aligned(rows) if len(rows) > 1 else []
+    lines = aligned(rows) if len(rows) > 1 else []
     lines += [
         f"Tenant {one['tenant_id']} could not be read: {visible(one['problem'])}"
         for one in report["tenants"]
@@ -130,19 +127,10 @@ def table(report: Mapping[str, Any]) -> list[str]:
     return [*lines, sentence(report["summary"])]
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-
-
 def sentence(summary: Mapping[str, int]) -> str:
     """The sums in one line."""
     counted = [f"{summary[state]} {MEANINGS[state]}" for state in STATES if summary[state]]
-    read = f"{summary['tenants'] - summary['tenants_not_read']} of {_count(summary['tenants'], 'tenant')} read"
+    read = f"{summary['tenants'] - summary['tenants_not_read']} of {count(summary['tenants'], 'tenant')} read"
     return (
-        f"{read}, {_count(summary['applications'], 'application')} of this collection: {'; '.join(counted) or 'none'}."
+        f"{read}, {count(summary['applications'], 'application')} of this collection: {'; '.join(counted) or 'none'}."
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

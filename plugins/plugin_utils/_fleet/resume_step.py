@@ -44,20 +44,20 @@ def interrupted_removal(work: Work, app_id: str) -> list[Json]:
     content = last(work.host, read_variables(work.variables))
     if str((content.get("application") or {}).get("app_id") or "") != app_id.lower():
         return []
-    removed = []
-    for change in content.get("pending") or ():
-        if (change["target"], change["field"]) != ("application", "certificates"):
-            continue
-        for thumbprint in [former for former in change["before"] or () if former not in (change["after"] or ())]:
-            rows = (change.get("details") or {}).get(thumbprint)
-            row = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], Mapping) else {}
-            ends = row.get("endDateTime")
-            removed.append({"thumbprint": thumbprint, "not_after": ends, "certificate": pem_of(row)})
-    return [
-        certificate
-        for certificate in removed
-        if certificate["not_after"] is None or dates.parse(certificate["not_after"]) is not None
+    certificates = [
+        _certificate(thumbprint, (change.get("details") or {}).get(thumbprint))
+        for change in content.get("pending") or ()
+        if (change["target"], change["field"]) == ("application", "certificates")
+        for thumbprint in change["before"] or ()
+        if thumbprint not in (change["after"] or ())
     ]
+    return [one for one in certificates if one["not_after"] is None or dates.parse(one["not_after"]) is not None]
+
+
+def _certificate(thumbprint: str, rows: Any) -> Json:
+    """A certificate by the rows of Graph that a snapshot has of it."""
+    row = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], Mapping) else {}
+    return {"thumbprint": thumbprint, "not_after": row.get("endDateTime"), "certificate": pem_of(row)}
 
 
 def removed_application(work: Work) -> str | None:

@@ -127,32 +127,35 @@ def standing(
     :param removed: ``removed_certificates`` of a run that has verified the sign-in afterwards.
     """
     new = [certificate for certificate in certificates if certificate.get("desired")]
-    since = [begun for certificate in new for begun in [_since(certificate)] if begun is not None]
-    if not new or not since:
+    since = max(filter(None, map(_since, new)), default=None)
+    if since is None:
         return None
+    old, retired = _replaced(certificates, label, now), _thumbprints(removed)
+    begun, ends = since.date(), (since + dt.timedelta(days=overlap_days)).date()
+    if not old:
+        state = RETIRED if retired else SWITCHED
+    elif any((_since(certificate) or now) > since for certificate in old):
+        state = NOT_SWITCHED
+    else:
+        state = UPLOADED if now.date() < ends else DUE
+    return Standing(state, _thumbprints(new), _thumbprints(old), begun, ends, retired)
+
+
+def _replaced(certificates: Sequence[Mapping[str, Any]], label: str, now: dt.datetime) -> list[Mapping[str, Any]]:
+    """The certificates of this PBX that the inventory does not name any more and that have not expired."""
     labels = {ownership.entry_owner({"displayName": certificate.get("display_name")}) for certificate in certificates}
     own = {label} if labels - {None, "", label} else {label, ""}
-    old = [
+    return [
         certificate
         for certificate in certificates
         if not certificate.get("desired")
         and ownership.entry_owner({"displayName": certificate.get("display_name")}) in own
         and not _ended(certificate, now)
     ]
-    retired = tuple(str(certificate.get("thumbprint")) for certificate in removed)
-    names = (
-        tuple(str(certificate["thumbprint"]) for certificate in new),
-        tuple(str(certificate["thumbprint"]) for certificate in old),
-    )
-    begun, ends = max(since).date(), (max(since) + dt.timedelta(days=overlap_days)).date()
-    put_back = [certificate for certificate in old if (_since(certificate) or now) > max(since)]
-    if not old:
-        state = RETIRED if retired else SWITCHED
-    elif put_back:
-        state = NOT_SWITCHED
-    else:
-        state = UPLOADED if now.date() < ends else DUE
-    return Standing(state, names[0], names[1], begun, ends, retired)
+
+
+def _thumbprints(certificates: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(str(certificate.get("thumbprint")) for certificate in certificates)
 
 
 def _since(certificate: Mapping[str, Any]) -> dt.datetime | None:

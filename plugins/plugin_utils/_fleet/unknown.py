@@ -23,6 +23,7 @@ from typing import Any, Callable
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import did_you_mean, nearest
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import listed
 
 _KIND = "unread"
 _ROOT = Path(__file__).resolve().parents[3]
@@ -148,10 +149,8 @@ def warnings(unknown: Iterable[Unknown]) -> list[str]:
         near[variable.name] = variable.nearest
     sentences = []
     for name, having in sorted(hosts.items()):
-        shown = ", ".join(sorted(having)[:MOST_HOSTS])
-        more = f" and {len(having) - MOST_HOSTS} more" if len(having) > MOST_HOSTS else ""
         meant = did_you_mean(name, [near[name]]) if near[name] else "; nothing reads it"
-        sentences.append(f"unknown variable {name} of {shown}{more}{meant}")
+        sentences.append(f"unknown variable {name} of {listed(sorted(having), MOST_HOSTS)}{meant}")
     return sentences
 
 

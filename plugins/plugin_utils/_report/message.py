@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 
 from .aggregates import cause
@@ -17,7 +15,7 @@ from .model import Report
 from .tenants import NOT_CHECKED, READY, summary
 from .values import shorten
 from .verdicts import COMPLIANT, LABELS, WORST_FIRST
-from .wording import count, days_text, headline
+from .wording import count, days_text, headline, listed
 
 LONGEST = 2000
 """Characters: half of what the smallest of the usual services takes."""
@@ -45,7 +43,7 @@ def lines(report: Report) -> list[str]:
     due = sorted(report.certificates_due, key=lambda one: (one.days_left or 0, one.host))
     if due:
         named = [f"{one.host} ({days_text(one.days_left)})" for one in due]
-        told.append(f"{count(len(due), 'certificate')} due: {_names(named)}")
+        told.append(f"{count(len(due), 'certificate')} due: {listed(named, _NAMES)}")
     return [shorten(visible(line), _LINE) for line in told]
 
 
@@ -63,7 +61,7 @@ def has_changes(report: Report) -> bool:
 
 def _verdict(report: Report, verdict: str) -> str:
     hosts = [entry["host"] for entry in report.hosts if entry["verdict"] == verdict]
-    return f"{LABELS[verdict]} ({len(hosts)}): {_names(hosts)}"
+    return f"{LABELS[verdict]} ({len(hosts)}): {listed(hosts, _NAMES)}"
 
 
 def _why(report: Report) -> list[str]:
@@ -92,9 +90,3 @@ def _changes(report: Report) -> list[str]:
         if comparison["counts"][category]
     ]
     return [f"Since the earlier report: {', '.join(told) or 'no change'}"]
-
-
-def _names(names: Iterable[str]) -> str:
-    everything = list(names)
-    rest = len(everything) - _NAMES
-    return ", ".join(everything[:_NAMES]) + (f" and {rest} more" if rest > 0 else "")

@@ -17,7 +17,7 @@ from .charts import trend_chart
 from .model import Report
 from .tenants import MISSING_RIGHTS, NOT_CHECKED, NOT_CONSENTED, READY, WORDS, summary
 from .values import shorten
-from .wording import count, credential_text, percent_text, time_text
+from .wording import count, credential_text, listed, percent_text, time_text
 
 _SECTIONS = {
     "verdicts-heading": "Verdicts",
@@ -223,6 +223,4 @@ def _tenant_rows(tenant: Mapping[str, Any]) -> list[str]:
 
 
 def _names(names: Iterable[str], shown: int = 8) -> str:
-    everything = list(names)
-    rest = len(everything) - shown
-    return ", ".join(text_html(name) for name in everything[:shown]) + (f" and {rest} more" if rest > 0 else "")
+    return listed(map(text_html, names), shown)
