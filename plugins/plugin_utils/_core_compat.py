@@ -71,8 +71,8 @@ def extra_variables(hostvars: Any) -> Mapping[str, Any]:
 def extra_variables_of_play(play: Any) -> Mapping[str, Any]:
     """The same, for a callback; nothing where this release does not tell."""
     manager = getattr(play, "get_variable_manager", lambda: None)()
-    found = getattr(manager, "extra_vars", None)
-    return found if isinstance(found, Mapping) else {}
+    variables = getattr(manager, "extra_vars", None)
+    return variables if isinstance(variables, Mapping) else {}
 
 
 def hosts_of_play(task: Any, hostvars: Any) -> list[str]:

@@ -38,10 +38,10 @@ class Started:
     def of(cls, extra: Mapping[str, Any]) -> Started:
         """As the command line tells; :param extra: the variables of ``-e``."""
         named = context.CLIARGS.get("inventory") or ()
-        sources = [named] if isinstance(named, str) else [str(each) for each in named]
-        configured = [str(each) for each in constants.DEFAULT_HOST_LIST or ()]
+        sources = [named] if isinstance(named, str) else [str(source) for source in named]
+        configured = [str(source) for source in constants.DEFAULT_HOST_LIST or ()]
         return cls(
-            inventory=() if sources == configured else tuple(_short(each) for each in sources),
+            inventory=() if sources == configured else tuple(_short(source) for source in sources),
             snapshot_dir=str(extra.get("snapshot_dir") or ""),
             is_job=any(extra.get(name) for name in _JOBS),
         )
@@ -72,8 +72,8 @@ def sentence(run: str, kept_in: str, started: Started) -> str:
             "the PBXs of this job."
         )
     command = ["ansible-playbook", "tcx.m365.rollback"]
-    for each in started.inventory:
-        command += ["-i", each]
+    for source in started.inventory:
+        command += ["-i", source]
     command += ["-e", f"snapshot={run}"]
     command += ["-e", f"snapshot_dir={shlex.quote(started.snapshot_dir)}"] if started.snapshot_dir else []
     return f"Undo this run with: {visible(shlex.join(command))}"
@@ -90,11 +90,11 @@ def _ends_with_job(folder: str) -> bool:
     """Whether nothing of a directory outlives the job: it is one of the job's own, and nothing is mounted there."""
     if not folder:
         return False
-    own = {os.path.realpath(each) for each in (os.getcwd(), os.path.expanduser("~"), tempfile.gettempdir())}
-    for each in _upwards(os.path.realpath(folder)):
-        if each in own:
+    own = {os.path.realpath(path) for path in (os.getcwd(), os.path.expanduser("~"), tempfile.gettempdir())}
+    for path in _upwards(os.path.realpath(folder)):
+        if path in own:
             return True
-        if os.path.ismount(each):
+        if os.path.ismount(path):
             return False
     return False
 

@@ -99,9 +99,9 @@ def tell_way_back(
         return
     with store.lock(_WRITTEN, ""):
         known = dict(store.get(_WRITTEN, "") or {})
-        left = [_way_back.directory(each) for each in results if _way_back.is_left(each)]
+        left = [_way_back.directory(result) for result in results if _way_back.is_left(result)]
         waits = bool(left or known.get("waits")) and not (once and known.get("said"))
-        known["directory"] = next((each for each in left if each), known.get("directory", ""))
+        known["directory"] = next((path for path in left if path), known.get("directory", ""))
         known["waits"] = waits and not ends
         known["said"] = known.get("said") or (waits and ends)
         store.put(_WRITTEN, "", known)
