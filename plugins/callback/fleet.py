@@ -79,12 +79,30 @@ class CallbackModule(Default):
         self._failures: dict[str, str] = {}
         self._left: dict[str, Mapping[str, Any]] = {}
         self._extra: Mapping[str, Any] = {}
+        self._unheaded: Any = None
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: Any) -> None:
+        # A rollout without rollout_max_unhealthy_percentage skips the task that stops it, which nobody needs to read.
+        self._unheaded = task if getattr(task, "args", {}).get("stop_only") else None
+        if self._unheaded is None:
+            super().v2_playbook_on_task_start(task, is_conditional)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        if self._unheaded is None:
+            super().v2_runner_on_skipped(result)
+
+    def _head(self) -> None:
+        """The heading of a task that came to something after all."""
+        if self._unheaded is not None:
+            super().v2_playbook_on_task_start(self._unheaded, False)
+            self._unheaded = None
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._extra = _core_compat.extra_variables_of_play(play)
         super().v2_playbook_on_play_start(play)
 
     def v2_runner_on_ok(self, result: Any) -> None:
+        self._head()
         content = _core_compat.result_of(result)
         self._note(_core_compat.host_of_result(result), content)
         if is_fleet_result(content):
@@ -98,6 +116,7 @@ class CallbackModule(Default):
             self._display.display(line)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._head()
         content = _core_compat.result_of(result)
         host = _core_compat.host_of_result(result)
         self._note(host, content)

@@ -98,3 +98,26 @@ def test_a_run_of_which_nothing_is_left_does_not(terminal: Terminal) -> None:
     terminal.result({**DONE, **kept})
     terminal.result({**DONE, **kept, "failed": True, "msg": "No.", "rollback": {"restored": True}})
     assert "snapshot" not in terminal.end()
+
+
+def test_the_task_that_stops_a_rollout_is_told_only_when_it_runs(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def head(_self: Any, task: Any, _conditional: Any) -> None:
+        terminal.lines.append(f"TASK {task.args}")
+
+    def skip(_self: Any, _result: Any) -> None:
+        terminal.lines.append("skipping")
+
+    monkeypatch.setattr(fleet.Default, "v2_playbook_on_task_start", head)
+    monkeypatch.setattr(fleet.Default, "v2_runner_on_skipped", skip)
+    stop, other = SimpleNamespace(args={"stop_only": True}), SimpleNamespace(args={})
+    terminal.callback.v2_playbook_on_task_start(stop, False)
+    terminal.callback.v2_runner_on_skipped(None)
+    assert terminal.lines == []
+    terminal.callback.v2_playbook_on_task_start(other, False)
+    terminal.callback.v2_runner_on_skipped(None)
+    assert terminal.lines == ["TASK {}", "skipping"]
+    terminal.callback.v2_playbook_on_task_start(stop, False)
+    terminal.result({"failed": True, "msg": "The rollout stops after this batch.", "error": {"kind": "x"}})
+    assert terminal.lines[2:] == ["TASK {'stop_only': True}", "# acme: FAILED: The rollout stops after this batch."]
