@@ -13,15 +13,14 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.choose import SOURCES
 from ansible_collections.tcx.m365.plugins.module_utils._entra.federation import PLATFORMS
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
-from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
+from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.bootstrap import (
     CERTIFICATE,
     FEDERATED,
@@ -32,7 +31,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.bootstrap imp
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, page, tenants_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.outcome import Failed, Outcome, lines_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import CONSENT, Place
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
@@ -81,26 +80,13 @@ _CREDENTIALS = (
 display = Display()
 
 
-class ActionModule(CollectionAction):
+class ActionModule(ControllerAction):
     """Works on the controller, whatever the connection: the private key must not leave it."""
 
-    _requires_connection = False
+    SPEC = ARGUMENT_SPEC
+    PREFIX = "bootstrap_"
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        self._refuse_async("automation_bootstrap")
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        problem = missing_dependency()
-        if problem:
-            return dict(result, **problem)
-        names = {name: f"bootstrap_{name}" for name in ARGUMENT_SPEC}
-        try:
-            read = read_arguments(ARGUMENT_SPEC, plain(self._task.args), constraints={}, files=(), names=names)
-            return dict(result, **self._bootstrap(read.parameters, task_vars))
-        except M365Error as error:
-            return dict(result, **failure(error, names))
-
-    def _bootstrap(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         _check(options)
         fleet = self._fleet(options["group"], variables, task_vars)

@@ -16,17 +16,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import own_application
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import (
@@ -42,7 +41,6 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERA
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     HostResult,
     Report,
@@ -95,35 +93,23 @@ _REACHED = "reached_at"
 display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Sweep the hosts of the current batch, then write the report of all hosts of the play so far."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    SPEC = ARGUMENT_SPEC
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
+    def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         self._automation: set[str] = set()
         self._credentials: list[dict[str, Any]] = []
         self._tenants: list[dict[str, Any]] = []
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        problem = missing_dependency()
-        if problem:
-            return dict(result, **problem)
-        try:
-            arguments = {name: value for name, value in plain(self._task.args).items() if not _is_empty(value)}
-            names = variables_of_options(self._task)
-            options = read_arguments(ARGUMENT_SPEC, arguments, names=names).parameters
-            events = listener(options)
-        except M365Error as error:
-            return dict(result, **failure(error))
+        events = listener(options)
         if options["keep"] < 0:
-            message_text = "compliance_keep is the number of reports to keep and cannot be negative; 0 keeps none."
-            return dict(result, failed=True, changed=False, msg=message_text)
+            reason = "compliance_keep is the number of reports to keep and cannot be negative; 0 keeps none."
+            return {"failed": True, "changed": False, "msg": reason}
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         if not self._claim(store, batch):
-            return dict(result, skipped=True, changed=False, skip_reason="another host of this batch writes the report")
+            return {"skipped": True, "changed": False, "skip_reason": "another host of this batch writes the report"}
         history = _history(options, store, str(task_vars.get("ansible_limit") or ""))
         started = time.monotonic()
         entries = self._sweep(batch, task_vars, store, options)
@@ -133,15 +119,13 @@ class ActionModule(ActionBase):
         try:
             files = write_report(report, options["report_dir"])
         except OSError as error:
-            message_text = (
-                f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
-            )
-            return dict(result, failed=True, changed=False, msg=message_text)
+            reason = f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
+            return {"failed": True, "changed": False, "msg": reason}
         whole = _is_whole(report, task_vars)
         signature = _sign(options) if whole else ""
         kept = _keep(report, options) if whole else ""
         answer = _answer(report, [one.path for one in files], options)
-        return dict(result, **answer, kept=kept, signature=signature, events=events)
+        return {**answer, "kept": kept, "signature": signature, "events": events}
 
     def _claim(self, store: RunStore, batch: list[str]) -> bool:
         """Whether this host is the first of its batch here: strategies other than linear ignore ``run_once``."""
@@ -289,11 +273,6 @@ def _unless_claimed(entry: dict[str, Any], store: RunStore, reached: str) -> dic
     except BadInput as error:
         return {**entry, "verdict": FAILED, "reasons": [str(error)], "remedies": []}
     return entry
-
-
-def _is_empty(value: Any) -> bool:
-    """Empty means not given, as for every variable of the collection."""
-    return value in (None, [], {}) or (isinstance(value, str) and not value.strip())
 
 
 def _lost(task_vars: dict[str, Any]) -> list[str]:

@@ -15,9 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration_info,
     tcx_m365_settings_info,
@@ -25,14 +23,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.orphans import ORPHAN, Pbx, Tenant, judge, table
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_file
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -47,31 +45,19 @@ _TRIES = 3
 display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Ask every PBX of the inventory for its application, then every tenant of the play for those of this collection."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    SPEC = ARGUMENT_SPEC
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        problem = missing_dependency()
-        if problem:
-            return dict(result, **problem)
-        try:
-            arguments = {name: value for name, value in plain(self._task.args).items() if value not in (None, "")}
-            names = variables_of_options(self._task)
-            options = read_arguments(ARGUMENT_SPEC, arguments, names=names).parameters
-            report = self._report(task_vars, options["concurrency"])
-        except M365Error as error:
-            return dict(result, **failure(error))
+    def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        report = self._report(task_vars, options["concurrency"])
         try:
             _write(report, options["dest"])
         except OSError as error:
             message = f"Could not write {os.path.abspath(options['dest'])}: {error.strerror or error}."
-            return dict(result, failed=True, changed=False, msg=message)
-        return dict(result, **_answer(report, options))
+            return {"failed": True, "changed": False, "msg": message}
+        return _answer(report, options)
 
     def _report(self, task_vars: Mapping[str, Any], threads: int) -> dict[str, Any]:
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)

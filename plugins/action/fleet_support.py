@@ -14,13 +14,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain, run_capability
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import support
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
@@ -38,26 +37,16 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Check the hosts of the batch with a log of the requests, and write both without names."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    SPEC = ARGUMENT_SPEC
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        problem = missing_dependency()
-        if problem:
-            return dict(result, **problem)
-        try:
-            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
-        except M365Error as error:
-            return dict(result, **failure(error))
+    def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         hosts = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         if len(hosts) > options["max_hosts"]:
             message = f"{len(hosts)} PBXs are more than a bundle should have (max_hosts: {options['max_hosts']}). Name some with --limit."
-            return dict(result, failed=True, msg=message)
+            return {"failed": True, "msg": message}
         content = self._content(hosts, task_vars)
         try:
             paths = _write(content, options["dest"])
@@ -65,9 +54,9 @@ class ActionModule(ActionBase):
             message = (
                 f"Could not write the support bundle to {os.path.abspath(options['dest'])}: {error.strerror or error}."
             )
-            return dict(result, failed=True, msg=message)
+            return {"failed": True, "msg": message}
         message = f"Read {paths[1]}, then paste it into the issue. Names, addresses and IDs are replaced by numbers."
-        return dict(result, changed=True, msg=message, files=paths)
+        return {"changed": True, "msg": message, "files": paths}
 
     def _content(self, hosts: list[str], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"])

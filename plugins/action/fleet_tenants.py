@@ -9,19 +9,17 @@ from __future__ import annotations
 import concurrent.futures
 import datetime as dt
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import automation
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import failure, missing_dependency
-from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
+from ansible_collections.tcx.m365.plugins.plugin_utils import _files
+from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, tenants_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import (
     Row,
@@ -31,7 +29,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants impor
     summary,
     table,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
@@ -54,26 +52,13 @@ _MOST_BYTES = 16 * 1024 * 1024
 display = Display()
 
 
-class ActionModule(CollectionAction):
+class ActionModule(ControllerAction):
     """Asks all tenants of the play at once; it reads and never writes."""
 
-    _requires_connection = False
+    SPEC = ARGUMENT_SPEC
+    PREFIX = "tenants_"
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        self._refuse_async("fleet_tenants")
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        problem = missing_dependency()
-        if problem:
-            return dict(result, **problem)
-        names = {name: f"tenants_{name}" for name in ARGUMENT_SPEC}
-        try:
-            read = read_arguments(ARGUMENT_SPEC, plain(self._task.args), constraints={}, files=(), names=names)
-            return dict(result, **self._tenants(read.parameters, task_vars))
-        except M365Error as error:
-            return dict(result, **failure(error, names))
-
-    def _tenants(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
         known = {host: variables.of(host) for host in hosts}
@@ -187,12 +172,8 @@ def _write(name: str, content: str) -> str:
     """The absolute path; raises :class:`BadInput` where it cannot be written."""
     path = os.path.abspath(os.path.expanduser(name))
     try:
-        os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".tenants-")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(content)
-        os.chmod(temporary, _FILE_MODE)
-        os.replace(temporary, path)
+        _files.make_directory(os.path.dirname(path), 0o750)
+        _files.replace(path, content.encode("utf-8"), _FILE_MODE)
     except OSError as error:
         raise BadInput(
             f"tenants_file {path} cannot be written: {error.strerror or error}",

@@ -13,6 +13,7 @@ delegated to a jump host beside the PBX) it hands over to the module of the same
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import os
 import sys
@@ -24,19 +25,27 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils import _tls
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import OPTION_NAMES, Capability, failure
+from ansible_collections.tcx.m365.plugins.module_utils._task import (
+    OPTION_NAMES,
+    ArgumentSpec,
+    Capability,
+    failure,
+    missing_dependency,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed, names_of, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed, names_of, plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import (
     connected,
     host_variables,
     is_connected,
     with_tenant_id,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 
 IN_PROCESS_VARIABLE = "tcx_m365_in_process"
 """Set to false to send the modules to the host even where the action could do the work itself."""
@@ -146,6 +155,36 @@ class CapabilityAction(CollectionAction):
             return arguments
         variables = host_variables(self.CAPABILITY, arguments, task_vars, self._templar)
         return with_tenant_id(self.CAPABILITY, connected(self.CAPABILITY, arguments, variables), variables)
+
+
+class ControllerAction(CollectionAction):
+    """Base of the actions that work on the controller for the hosts of a play; a subclass says how in :meth:`work`.
+
+    :cvar PREFIX: of the variables that a playbook gives all options from.
+    """
+
+    _requires_connection = False
+    SPEC: ArgumentSpec
+    PREFIX = ""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        self._refuse_async(str(self._task.action).rpartition(".")[2])
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        problem = missing_dependency()
+        if problem:
+            return dict(result, **problem)
+        prefixed = {name: self.PREFIX + name for name in self.SPEC} if self.PREFIX else {}
+        try:
+            names = prefixed or variables_of_options(self._task)
+            options = read_arguments(self.SPEC, plain(self._task.args), names=names).parameters
+            return dict(result, **self.work(options, task_vars))
+        except M365Error as error:
+            return dict(result, **failure(error, prefixed))
+
+    @abc.abstractmethod
+    def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The result of the task; raises :class:`M365Error`."""
 
 
 def _with_absolute_paths(capability: Capability, stated: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,13 @@ import contextlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import owners
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 
 Json = dict[str, Any]
 
@@ -140,18 +140,10 @@ class Place:
         """
         path, data = self.file(name), content.encode("utf-8")
         try:
-            if self._content(path) == data:
+            if _files.content_of(path, 0o600) == data:
                 return False
-            os.makedirs(self.path, DIRECTORY_MODE, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self.path, prefix=".bootstrap-")
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(data)
-                os.replace(temporary, path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
-                raise
+            _files.make_directory(self.path, DIRECTORY_MODE)
+            _files.replace(path, data)
         except OSError as error:
             raise BadInput(
                 f"{path} cannot be written: {error.strerror or error}",
@@ -196,17 +188,6 @@ class Place:
                 os.chmod(path, 0o600)
                 return True
         return False
-
-    @staticmethod
-    def _content(path: str) -> bytes | None:
-        """What the file holds; ``None`` where it is none, or others can read it, so that it is written anew."""
-        try:
-            if os.path.islink(path) or os.stat(path).st_mode & 0o077:
-                return None
-            with open(path, "rb") as stream:
-                return stream.read()
-        except FileNotFoundError:
-            return None
 
 
 def _believed(path: str) -> None:

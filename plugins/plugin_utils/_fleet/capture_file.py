@@ -13,11 +13,9 @@ in a comment. The name of the host, which may come from another system, becomes 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +24,7 @@ from urllib.parse import quote
 import yaml
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import TRICKY
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
@@ -66,20 +65,10 @@ def replace(path: str, text: str) -> bool:
     :raises OSError: it cannot be written.
     """
     content = text.encode("utf-8")
-    folder = os.path.dirname(path)
-    _make(folder)
-    if _content(path) == content:
+    _files.make_directory(os.path.dirname(path), DIRECTORY_MODE)
+    if _files.content_of(path, FILE_MODE) == content:
         return False
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".captured-")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        os.chmod(temporary, FILE_MODE)
-        os.replace(temporary, path)  # a link that somebody has put there is replaced, not followed
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    _files.replace(path, content, FILE_MODE)
     return True
 
 
@@ -153,27 +142,6 @@ def _checked(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return _SURROGATES.sub("\ufffd", str.__str__(value) if isinstance(value, str) else str(value))
-
-
-def _make(folder: str) -> None:
-    """Create missing directories with a mode of our own: ``makedirs`` gives parents that of the umask."""
-    parent = os.path.dirname(os.path.abspath(folder))
-    if not os.path.isdir(parent):
-        _make(parent)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, DIRECTORY_MODE)
-
-
-def _content(path: str) -> bytes | None:
-    """What the file holds; ``None`` when it is none, or others can read it, so that it is written anew."""
-    try:
-        status = os.lstat(path)
-        if os.path.islink(path) or status.st_mode & 0o777 & ~FILE_MODE:
-            return None
-        with open(path, "rb") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return None
 
 
 class _Dumper(yaml.SafeDumper):

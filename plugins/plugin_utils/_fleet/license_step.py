@@ -17,7 +17,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils import _stores
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Unlicensed
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import REFUSED_REMEDY, needs
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
+from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import SOURCES
 
 Result = Mapping[str, Any]
@@ -105,11 +105,7 @@ def remember(url: str, pbx: Result, refused: list[str]) -> None:
     """Keep what a PBX has refused; where there is no place to keep it, a check says what it said before."""
     entry = {**_state(pbx), "refused": refused}
     with contextlib.suppress(OSError, BadInput):
-        directory = _stores.of_user()
-        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".license")  # mode 0600 by mkstemp
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(entry, stream)
-        os.replace(temporary, _path(directory, url))
+        _files.replace(_path(_stores.of_user(), url), json.dumps(entry).encode("utf-8"))
 
 
 def forget(url: str) -> None:

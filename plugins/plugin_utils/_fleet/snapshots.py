@@ -27,6 +27,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import owners
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.capture_file import file_name
 
 SCHEMA_VERSION = 1
@@ -92,7 +93,9 @@ class Snapshots:
         path = self.path(run, host)
         with _told(_TRIED, self.directory, _REMEDY):
             self._check_places(run)
-            _replace(path, json.dumps(content, indent=1, ensure_ascii=True).encode("ascii") + b"\n")
+            text = json.dumps(content, indent=1, ensure_ascii=True) + "\n"
+            opened = _temporary(os.path.dirname(path), ".snapshot-")
+            _files.replace(path, text.encode("ascii"), durable=True, opened=opened)
             if latest:
                 self._point_to(run)
         return path
@@ -244,20 +247,6 @@ def _temporary(folder: str, prefix: str) -> tuple[int, str]:
         with contextlib.suppress(FileNotFoundError):
             return tempfile.mkstemp(dir=folder, prefix=prefix)
     return tempfile.mkstemp(dir=folder, prefix=prefix)
-
-
-def _replace(path: str, content: bytes) -> None:
-    descriptor, temporary = _temporary(os.path.dirname(path), ".snapshot-")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _check_owner(status: os.stat_result, path: str, tried: str = _TRIED_READ, remedy: str = owners.REMEDY) -> None:
