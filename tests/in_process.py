@@ -134,12 +134,16 @@ class Run:
             for host in (self.hosts if hosts is None else hosts)
         }
 
-    def swept(self, operation: str, connections: dict[int, Connections], said: list[str]) -> dict[str, Json]:
-        """A playbook on all hosts together, by the sweep that its task makes; :param said: what it tells meanwhile."""
+    def fleet(self, operation: str) -> Fleet:
+        """What the task of a playbook works on all hosts with."""
         names = list(OPERATIONS[operation])
-        fleet = Fleet(
+        return Fleet(
             self.inventory, self.store, names, self._crossings(), operation=operation, check_mode=self.check_mode
         )
+
+    def swept(self, operation: str, connections: dict[int, Connections], said: list[str]) -> dict[str, Json]:
+        """A playbook on all hosts together, by the sweep that its task makes; :param said: what it tells meanwhile."""
+        fleet = self.fleet(operation)
         fleet._connections = connections
 
         def work(host: str, say: Say) -> Json:

@@ -6,19 +6,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import json
 import shutil
+import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.tests.faults import judge
-from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground, settle_neighbor
+from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, Ran, ground, settle_neighbor
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
-from tcx_lab import ca
+from tcx_lab import ca, trouble
 from tcx_lab.graph import seed
 from tcx_lab.pbx import patch_pbx, state_of
+from tcx_lab.pbx.state import Presence
 
 Json = dict[str, Any]
 
@@ -270,3 +281,250 @@ def test_latest_is_the_slice_that_wrote_last_and_the_others_are_named(made: Grou
     theirs = slice_of(made, tmp_path, TARGET, NEIGHBOR, operation="rollback", snapshot=first)
     assert theirs[NEIGHBOR]["changed"] is True
     assert theirs[TARGET]["changed"] is False
+
+
+# --- a PBX that was given up ----------------------------------------------------------------------------------------------
+
+
+class HeldBack:
+    """A PBX that takes a write, and carries it out only when it is told to; who waits for its answer is late at once."""
+
+    def __init__(self, made: Ground, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._has_come, self._goes_on = place / "come", threading.Event()
+        monkeypatch.setattr(trouble, "act_out", self._hold)
+        monkeypatch.setattr(_watch.Watch, "overdue", property(lambda _watch: self._has_come.exists()))
+        made.world.trouble.add({"action": "delay", "match": {"service": "pbx", "method": "PATCH"}, "times": 1})
+
+    async def _hold(self, _hits: Any, _facts: Any, _now: Any, app: Any, scope: Json, receive: Any, send: Any) -> None:
+        """The request is there as a whole before whoever has sent it goes away."""
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self._has_come.touch()
+        while not self._goes_on.is_set():
+            await asyncio.sleep(0.01)
+
+        async def again() -> Json:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await app(scope, again, send)
+
+    def is_given_up(self) -> None:
+        """From now on nobody is late."""
+        self._has_come.unlink()
+
+    def arrives(self) -> None:
+        """The write is carried out, and the thread that waits for its answer ends."""
+        self._goes_on.set()
+        for each in threading.enumerate():
+            if each.name == "tcx.m365 sweep":
+                each.join(20)
+
+
+def given_up_and_undone(made: Ground, held: HeldBack, directory: Path, processes: int) -> Json:
+    """The result of a rollout that undoes itself on a PBX that is given up, as the task of the playbook makes it."""
+    places = {"snapshot_dir": str(made.directory / "snapshots")}
+    run = Run.begin({"tcx": {"vars": {}, "hosts": made.hosts(**UNDO)}}, [TARGET], directory, **places)
+    fleet = run.fleet("rollout")
+    work = functools.partial(fleet.work, connection="local")
+    ((_host, entry),) = sweep([TARGET], work, threads=1, processes=processes)
+    assert entry["late"]
+    held.is_given_up()
+    assert fleet.undoes(TARGET)
+    results = {TARGET: broken_off(run.store, TARGET, entry["crashed"])}
+    ((_host, result),) = fleet.undone([TARGET], results, threads=1, processes=1)
+    return result
+
+
+@pytest.mark.parametrize("processes", [1, 2], ids=["its thread is stuck", "its process is ended"])
+def test_a_write_that_arrives_after_its_pbx_was_given_up_can_be_undone(
+    made: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    """A thread that is stuck keeps its lock on the PBX, so that nobody undoes a write that it is about to make."""
+    first = judge.picture(made)
+    held = HeldBack(made, tmp_path, monkeypatch)
+    try:
+        result = given_up_and_undone(made, held, tmp_path / "run", processes)
+        ended = processes > 1
+        assert (result["failed"], result["rollback"]["restored"], result["rollback"]["under_way"]) == (
+            True,
+            ended,
+            ended,
+        )
+        command = f"tcx.m365.rollback -e snapshot={result['snapshot']}"
+        said = f"may still arrive at the service: find out with {command} --check." if ended else f"with {command}."
+        assert said in result["msg"]
+        assert (judge.picture(made) == first) is ended
+    finally:
+        held.arrives()
+    assert polled(lambda: judge.picture(made) != first), "the write has arrived"
+    again = made.run("rollback", snapshot=result["snapshot"])
+    assert not judge.failure_of(again), judge.failure_of(again)
+    assert judge.picture(made) == first
+
+
+def polled(condition: Callable[[], bool], within: float = 20.0) -> bool:
+    end = time.monotonic() + within
+    while not condition() and time.monotonic() < end:
+        threading.Event().wait(0.02)
+    return condition()
+
+
+# --- the presence account -------------------------------------------------------------------------------------------------
+
+
+def hand_over(made: Ground) -> None:
+    """Somebody authorizes the presence account in the console."""
+    state_of(made.world, made.pbx()).presence = Presence(
+        "token", "presence@acme.example", made.world.clock.time() + 1e6
+    )
+
+
+def presence_token(made: Ground) -> str:
+    automation = made.world.automation
+    assert automation is not None
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": automation.app_id,
+        "client_secret": automation.client_secret,
+        "scope": f"{made.world.endpoints.graph}/.default",
+    }
+    with made.lab.client() as client:
+        answer = client.post(f"{made.lab.endpoints['login']}/{made.tenant.id}/oauth2/v2.0/token", data=form)
+    return str(answer.json()["access_token"])
+
+
+def presence(made: Ground) -> bool:
+    return state_of(made.world, made.pbx()).presence is not None
+
+
+def test_a_presence_account_that_a_run_handed_over_is_forgotten_again(made: Ground) -> None:
+    assert not judge.failure_of(made.run("rollout"))
+    token = presence_token(made)
+    given = made.run("rollout", tcx_console_presence={"account_token": token})
+    assert not judge.failure_of(given), judge.failure_of(given)
+    assert presence(made)
+    (kept,) = made.directory.glob("snapshots/latest/target.json")
+    assert token not in kept.read_text()
+    planned = made.run("rollback", snapshot="latest", check=True)
+    assert presence(made)
+    assert [(each["field"], each["after"]) for each in planned.target["changes"]] == [
+        ("presence.account", "not authorized")
+    ]
+    undone = made.run("rollback", snapshot="latest")
+    assert not judge.failure_of(undone), judge.failure_of(undone)
+    assert not presence(made)
+    assert made.signs_in()
+
+
+def test_a_presence_account_that_a_run_forgot_is_named_and_the_rest_comes_back(made: Ground) -> None:
+    assert not judge.failure_of(made.run("rollout"))
+    hand_over(made)
+    forgot = {"tcx_console_presence": {"deauthorize": True}, "tcx_console_sign_in": {"enabled": False}}
+    assert not judge.failure_of(made.run("rollout", **forgot))
+    assert not presence(made)
+    done = made.run("rollback", snapshot="latest")
+    said = judge.failure_of(done)
+    assert "settings.presence.account (the token of the presence account is nowhere kept)" in said
+    assert [each["field"] for each in done.target["refused"]] == ["presence.account"]
+    assert state_of(made.world, made.pbx()).m365["AdUsers"]["EnableSSO"] is True
+    assert made.signs_in()
+
+
+def test_a_capture_neither_takes_nor_forgets_the_presence_account(made: Ground) -> None:
+    assert not judge.failure_of(made.run("rollout"))
+    hand_over(made)
+    captured = made.run("capture")
+    text = Path(captured.target["captured"]["path"]).read_text(encoding="utf-8")
+    assert "account_token" not in text
+    assert "deauthorize" not in text
+    variables = {**made.hosts()[TARGET], **plain(DataLoader().load_from_file(captured.target["captured"]["path"]))}
+    again = made.run("rollout", only={TARGET: variables})
+    assert not judge.failure_of(again), judge.failure_of(again)
+    assert again.target["changed"] is False
+    assert presence(made)
+
+
+# --- other directories, other releases, other rollbacks -------------------------------------------------------------------
+
+
+def test_a_rollback_with_another_directory_changes_nothing_until_the_snapshots_are_there(made: Ground) -> None:
+    first = judge.picture(made)
+    run = made.run("rollout").target["snapshot"]
+    rolled_out = judge.picture(made)
+    elsewhere = made.directory / "moved"
+    for name in ("latest", run):
+        said = judge.failure_of(made.run("rollback", snapshot=name, snapshot_dir=str(elsewhere)))
+        assert str(elsewhere) in said
+        assert "snapshot_dir" in said
+    assert judge.picture(made) == rolled_out
+    (made.directory / "snapshots").rename(elsewhere)
+    try:
+        done = made.run("rollback", snapshot="latest", snapshot_dir=str(elsewhere))
+        assert not judge.failure_of(done), judge.failure_of(done)
+        assert judge.picture(made) == first
+        assert done.target["snapshot_path"].startswith(str(elsewhere))
+        assert not (made.directory / "snapshots").exists()
+    finally:
+        shutil.rmtree(elsewhere)
+
+
+@pytest.mark.parametrize("version", [0, None, "1", 2], ids=["older", "without one", "a text", "newer"])
+def test_a_snapshot_of_another_release_is_refused_and_hinders_nothing_else(made: Ground, version: Any) -> None:
+    assert not judge.failure_of(made.run("rollout"))
+    before = judge.picture(made)
+    (kept,) = made.directory.glob("snapshots/2*/target.json")
+    content = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**content, "schema_version": version}))
+    made.world.log.clear()
+    done = made.run("rollback", snapshot="latest")
+    assert "its schema_version is not 1. Another release of this collection wrote it" in judge.failure_of(done)
+    assert made.world.log.writes() == []
+    for operation in ("rollout", "rotate_certificate", "capture"):
+        ran = made.run(operation)
+        assert not judge.failure_of(ran), judge.failure_of(ran)
+    assert judge.picture(made) == before
+    leave(made)
+    back = made.run("rollback", snapshot="latest")
+    assert not judge.failure_of(back), judge.failure_of(back)
+    assert judge.picture(made) == before
+
+
+def test_rollbacks_undo_each_other_for_as_long_as_somebody_likes(made: Ground) -> None:
+    pictures = [judge.picture(made)]
+    run = made.run("rollout").target["snapshot"]
+    pictures.append(judge.picture(made))
+    for number in range(4):
+        done = made.run("rollback", snapshot=run)
+        assert not judge.failure_of(done), judge.failure_of(done)
+        assert judge.picture(made) == pictures[number % 2]
+        assert made.signs_in() == bool(number % 2)
+        run = done.target["snapshot"]
+    assert len({each["uniqueName"] for each in made.tenant.applications.values()}) == len(made.tenant.applications)
+
+
+def test_two_rollbacks_of_one_run_at_the_same_time_are_one(made: Ground, tmp_path: Path) -> None:
+    first = judge.picture(made)
+    assert not judge.failure_of(made.run("rollout"))
+    found: list[Json] = []
+
+    def undo() -> None:
+        found.append(slice_of(made, tmp_path, TARGET, operation="rollback", snapshot="latest")[TARGET])
+
+    both = [threading.Thread(target=undo) for _number in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(60)
+    assert len(found) == 2
+    for each in found:
+        said = judge.failure_of(Ran({TARGET: each}, 0, []))
+        assert not said or not judge.faults_of_sentence(said, judge.secrets_of(made)), said
+    last = made.run("rollback", snapshot="latest")
+    assert not judge.failure_of(last), judge.failure_of(last)
+    assert last.target["changed"] is False
+    assert judge.picture(made) == first
+    assert made.signs_in(NEIGHBOR)
