@@ -14,19 +14,15 @@ import os
 import resource
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import pytest
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.flows import FLOWS, Field
 from ansible_collections.tcx.m365.tests.faults.ground import TARGET, TOKEN, ground
-from tcx_lab.trouble import Facts
-
-_LIMIT_S = 60
+from ansible_collections.tcx.m365.tests.faults.processes import hit
 
 
 @pytest.fixture(scope="module")
@@ -35,40 +31,11 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
         yield Field(made)
 
 
-def hit(field: Field, flow: str, number: int, how: int) -> int:
-    """Run a flow in a child that gets a signal when request ``number`` arrives; how the child has ended."""
-    made, prepared = field.made, field.prepared(flow)
-    made.restore(prepared.begin)
+def hit_flow(field: Field, flow: str, number: int, how: int) -> None:
+    """Run a flow from its beginning in a child that gets a signal when request ``number`` arrives."""
+    field.made.restore(field.prepared(flow).begin)
     field._restore_files(flow)
-    strike, seen = made.world.trouble.strike, 0
-    child = 0
-
-    def struck(facts: Facts) -> Any:
-        nonlocal seen
-        if not facts.source.startswith("pbx:"):
-            seen += 1
-            if seen == number + 1 and child:
-                os.kill(child, how)
-        return strike(facts)
-
-    with mock.patch.object(made.world.trouble, "strike", struck):
-        child = os.fork()
-        if not child:
-            _child(field, flow)
-        signal.alarm(_LIMIT_S)
-        _pid, status = os.waitpid(child, 0)
-        signal.alarm(0)
-    return status
-
-
-def _child(field: Field, flow: str) -> None:
-    """Never returns. What it writes to the terminal would be the output of the test."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.suppress(BaseException):
-        sys.stdout = sys.stderr = nowhere
-        field.made.run(FLOWS[flow].operation, **FLOWS[flow].variables)
-    os._exit(0)
+    hit(field.made, number, how, lambda: field.made.run(FLOWS[flow].operation, **FLOWS[flow].variables))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["kill", "interrupt", "terminate"])
@@ -77,7 +44,7 @@ def test_a_process_that_is_hit_leaves_what_the_next_run_completes(field: Field, 
     prepared = field.prepared(flow)
     writes = [each.number for each in prepared.requests if each.facts.method in ("PATCH", "DELETE", "POST")]
     for number in writes[:: max(1, len(writes) // 4)]:
-        hit(field, flow, number, how)
+        hit_flow(field, flow, number, how)
         made = field.made
         assert made.signs_in() or not prepared.worked or prepared.flow.ends, "the sign-in is gone"
         left = [path.name for path in made.directory.iterdir() if path.name.startswith("run-")]
@@ -158,7 +125,7 @@ def test_a_run_that_was_killed_is_undone(field: Field, flow: str) -> None:
     latest = made.directory / "snapshots" / "latest"
     before = newest(field, flow)
     for number in sorted({*writes[:: max(1, len(writes) // 5)], *changing[:3]}):
-        hit(field, flow, number, signal.SIGKILL)
+        hit_flow(field, flow, number, signal.SIGKILL)
         for left in made.directory.glob("run-*"):
             shutil.rmtree(left, ignore_errors=True)
         changed, works = judge.picture(made) != begin, made.signs_in()
