@@ -130,13 +130,7 @@ class Trust:
         if application is None:
             self.decision = self.candidate = None
             return
-        candidate = Candidate(
-            application,
-            observed.service_principal,
-            observed.owner_objects,
-            observed.principal_owners,
-            observed.federated,
-        )
+        candidate = Candidate.of(observed)
         claim = self.claim(application)
         if self._must_read_grants(candidate):
             candidate = replace(candidate, granted=self._granted_to(candidate))
@@ -173,7 +167,7 @@ class Trust:
             named_by,
             pbx=desired.pbx,
             unique_name=desired.key.unique_name,
-            thumbprints=frozenset(certificate.thumbprint for certificate in desired.certificates or ()),
+            thumbprints=frozenset(desired.thumbprints),
             neighbors=frozenset(
                 normalized_thumbprint(thumbprint) for thumbprint in self._params["shared_certificates"] or ()
             ),
@@ -219,9 +213,7 @@ class Trust:
         """Return values: what an auditor must see."""
         if final.application is None:
             return {}
-        candidate = Candidate(
-            final.application, final.service_principal, final.owner_objects, final.principal_owners, final.federated
-        )
+        candidate = Candidate.of(final)
         claim = self.claim(final.application)
         words = self.adoption_words(done=False)
         credentials = adoption.credentials(candidate, claim, self._caller)

@@ -141,7 +141,7 @@ class _Judge:
         return named and application_undo.is_bare(observed)
 
     def claim(self) -> Claim:
-        thumbprints = frozenset(certificate.thumbprint for certificate in self._desired.certificates or ())
+        thumbprints = frozenset(self._desired.thumbprints)
         owners = frozenset(self._desired.owners or ())
         now = self._client.now().isoformat()
         return Claim(
@@ -152,15 +152,7 @@ class _Judge:
         """Credentials and owners that neither the inventory nor the entries know, in words."""
         claim = self.claim()
         claim = dataclasses.replace(claim, thumbprints=claim.thumbprints | known)
-        application = observed.application or {}
-        candidate = Candidate(
-            application,
-            observed.service_principal,
-            observed.owner_objects,
-            observed.principal_owners,
-            observed.federated,
-        )
-        return adoption.unknown_holders(candidate, claim, self._caller) if application else []
+        return adoption.unknown_holders(Candidate.of(observed), claim, self._caller) if observed.application else []
 
     def _foreign(self, application: Mapping[str, Any]) -> str:
         """Why it is not this PBX's; empty when it is."""

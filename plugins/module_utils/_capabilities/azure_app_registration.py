@@ -261,13 +261,12 @@ def _values(
     # Names of what somebody else has declared, for the report: what cannot be read keeps its id.
     with contextlib.suppress(M365Error):
         catalogs.read(declared.resources(dig(final.application, "requiredResourceAccess") or ()), optional=True)
-    thumbprints = [certificate.thumbprint for certificate in desired.certificates or ()]
     now = client.now()
     return {
         **application_view.ids(final),
         "tenant_id": client.tenant_id,
         "admin_consent_url": _consent_url(client, desired, final),
-        "certificates": application_view.certificate_list(final.application, now, thumbprints),
+        "certificates": application_view.certificate_list(final.application, now, desired.thumbprints),
         "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
         "unmanaged": application_view.unmanaged(desired, final, now, catalogs.known),
         "attention": application_view.attention(final),

@@ -79,13 +79,12 @@ def _observed(client: GraphClient, key: Key, catalogs: Catalogs, resources: list
     finder = Finder(client, key, catalogs, resources, owners=True)
     for application in client.pages(f"/applications?{clause}$select={SELECT}&$top=100"):
         # Without a key those are listed that this collection looks after.
-        listed = application.get("displayName") == key.display_name if key.display_name else _is_ours(application)
-        if listed:
+        if (
+            application.get("displayName") == key.display_name
+            if key.display_name
+            else MARK in (application.get("tags") or ())
+        ):
             yield finder.again(Observed(application=application))
-
-
-def _is_ours(application: Mapping[str, Any]) -> bool:
-    return MARK in (application.get("tags") or ())
 
 
 def _access(observed: Observed) -> list[dict[str, Any]]:

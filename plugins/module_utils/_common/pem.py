@@ -173,7 +173,6 @@ def flaw_of_dates(begin: dt.datetime, end: dt.datetime, now: dt.datetime, skew: 
 
 
 def same_key(one: Any, other: Any) -> bool:
-    """Whether two public keys are the same."""
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return bool(one.public_bytes(*form) == other.public_bytes(*form))
 

@@ -75,11 +75,19 @@ def entities(answer: Answer, name: str, service: str) -> list[dict[str, Any]]:
 _KINDS = {str: "a text", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
-def _wrong(name: str, value: Any, expected: str, service: str) -> Any:
+def wrong(name: str, value: Any, expected: str, service: str, subject: str = "the service") -> BadAnswer:
+    """The error for a value of another type than documented.
+
+    :param subject: what is at the address.
+    """
     kind = _KINDS.get(type(value), "null")
     shown = f" ({str(value)[:40]!r})" if isinstance(value, (str, bool, int, float)) else ""
-    raise BadAnswer(
+    return BadAnswer(
         f"{name} is {kind}{shown} where {expected} is documented",
         service=service,
-        remedy="Check that the address is that of the service itself, and that its release is supported.",
+        remedy=f"Check that the address is that of {subject} itself, and that its release is supported.",
     )
+
+
+def _wrong(name: str, value: Any, expected: str, service: str) -> Any:
+    raise wrong(name, value, expected, service)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra import ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, unique_name_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Observed, unique_name_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Credential, Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import FEATURES
@@ -90,6 +90,17 @@ class Candidate:
     principal_owners: tuple[Json, ...] = ()
     federated: tuple[Json, ...] = ()
     granted: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, observed: Observed) -> Candidate:
+        """From what was read of it."""
+        return cls(
+            observed.application or {},
+            observed.service_principal,
+            observed.owner_objects,
+            observed.principal_owners,
+            observed.federated,
+        )
 
     @property
     def app_id(self) -> str:

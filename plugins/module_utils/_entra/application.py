@@ -166,6 +166,11 @@ class Desired:
     adopts: bool = False
     registered: frozenset[str] | None = None
 
+    @property
+    def thumbprints(self) -> list[str]:
+        """Those of the desired certificates."""
+        return [certificate.thumbprint for certificate in self.certificates or ()]
+
 
 @dataclass(frozen=True)
 class Observed:

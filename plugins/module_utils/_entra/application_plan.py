@@ -13,6 +13,8 @@ is a property that the tests hold for generated applications.
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
@@ -33,7 +35,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import name_of, thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write, as_is, merged
@@ -84,7 +86,7 @@ def plan_present(
     else:
         if observed.application is None:
             plan.writes.append(Write(RESTORE, {"id": base["id"]}))
-        patch = _patch(base, body)
+        patch = patch_of(base, body)
         if patch:
             plan.writes.append(Write(UPDATE, patch))
     _plan_owners(desired, observed, plan)
@@ -98,9 +100,10 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
     :raises NotOurs: it does not carry our mark, or it is another PBX's.
     """
     plan = Plan()
-    if observed.application is None and not (purge and observed.deleted is not None):
+    live = observed.application
+    entity = live if live is not None or not purge else observed.deleted
+    if entity is None:
         return plan
-    entity = observed.application or observed.deleted or {}
     forced = _may_force_removal(desired)
     if not (observed.marked or forced):
         raise NotOurs(
@@ -114,17 +117,15 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
         if _has_left(desired, entity):
             return plan
         _check_membership(desired, entity)
-        if observed.application is not None and others_in(desired, observed):
-            return _plan_leaving(desired, observed.application)
-    before = "present" if observed.application is not None else "deleted"
+        if live is not None and others_in(desired, observed):
+            return _plan_leaving(desired, live)
+    before = "deleted" if live is None else "present"
     plan.changes.append(Change(APPLICATION, "state", before, "purged" if purge else "absent"))
-    for target, field, names in (
-        (ASSIGNMENTS, "permissions", observed.roles),
-        (GRANTS, "delegated_permissions", observed.scopes),
-    ):
-        if names and observed.application is not None:
-            plan.changes.append(Change(target, field, list(names), []))
-    if observed.application is not None:
+    if live is not None:
+        if observed.roles:
+            plan.changes.append(Change(ASSIGNMENTS, "permissions", list(observed.roles), []))
+        if observed.scopes:
+            plan.changes.append(Change(GRANTS, "delegated_permissions", list(observed.scopes), []))
         plan.writes.append(Write(DELETE, {"id": entity["id"]}))
     if purge:
         plan.writes.append(Write(PURGE, {"id": entity["id"]}))
@@ -141,9 +142,7 @@ def others_in(desired: Desired, observed: Observed) -> list[str]:
     application, pbx = observed.application or {}, desired.pbx
     if pbx is None or _may_force_removal(desired):
         return []
-    others = ownership.stakes(
-        application, pbx, [certificate.thumbprint for certificate in desired.certificates or ()]
-    ).others()
+    others = ownership.stakes(application, pbx, desired.thumbprints).others()
     if ownership.is_adopted(application):
         # It was somebody's before it was ours, so its secrets may be theirs still.
         others += [
@@ -159,9 +158,7 @@ def _has_left(desired: Desired, application: Json) -> bool:
     named = unique_name_of(application) == desired.key.unique_name != ""
     if pbx is None or not marked_for or pbx.identity in marked_for or not (named or desired.stated):
         return False
-    return not ownership.has_entries_of(
-        application, pbx, [certificate.thumbprint for certificate in desired.certificates or ()]
-    )
+    return not ownership.has_entries_of(application, pbx, desired.thumbprints)
 
 
 def _check_membership(desired: Desired, application: Json) -> None:
@@ -174,8 +171,7 @@ def _check_membership(desired: Desired, application: Json) -> None:
         return
     marked_for, name = ownership.pbxs_of(application), unique_name_of(application)
     named = name == desired.key.unique_name != ""
-    own = [certificate.thumbprint for certificate in desired.certificates or ()]
-    confirmed = desired.stated or named or ownership.has_entries_of(application, pbx, own)
+    confirmed = desired.stated or named or ownership.has_entries_of(application, pbx, desired.thumbprints)
     if pbx.identity in marked_for and confirmed:
         return
     if not marked_for and (named or desired.stated or (confirmed and not name)):
@@ -199,7 +195,7 @@ def _plan_leaving(desired: Desired, application: Json) -> Plan:
     plan, pbx = Plan(), desired.pbx
     if pbx is None:
         return plan
-    own = [certificate.thumbprint for certificate in desired.certificates or ()]
+    own = desired.thumbprints
     stakes = ownership.stakes(application, pbx, own)
     body = dict(application)
     keys = list(application.get("keyCredentials") or ())
@@ -210,25 +206,23 @@ def _plan_leaving(desired: Desired, application: Json) -> Plan:
     ]
     if len(kept) != len(keys):
         details = key_plan.difference(keys, kept)
-        plan.changes.append(Change(APPLICATION, "certificates", _names_of(keys), _names_of(kept), details=details))
+        plan.changes.append(
+            Change(APPLICATION, "certificates", [*map(name_of, keys)], [*map(name_of, kept)], details=details)
+        )
         body["keyCredentials"] = kept
-    for uri_list in URI_LISTS:
-        have = list(dig(body, uri_list.path) or ())
-        left = [uri for uri in have if not pbx.owns_uri(uri)]
+    lists: list[tuple[str, tuple[str, ...], Callable[[str], bool]]] = [
+        *((uri_list.option, uri_list.path, pbx.owns_uri) for uri_list in URI_LISTS),
+        ("tags", ("tags",), functools.partial(operator.eq, pbx.tag)),
+    ]
+    for option, path, goes in lists:
+        have = list(dig(body, path) or ())
+        left = [value for value in have if not goes(value)]
         if left != have:
-            plan.changes.append(Change(APPLICATION, uri_list.option, have, left))
-            body = with_value(body, uri_list.path, left)
-    tags = list(application.get("tags") or ())
-    if pbx.tag in tags:
-        plan.changes.append(Change(APPLICATION, "tags", tags, [tag for tag in tags if tag != pbx.tag]))
-        body["tags"] = [tag for tag in tags if tag != pbx.tag]
+            plan.changes.append(Change(APPLICATION, option, have, left))
+            body = with_value(body, path, left)
     if plan.changes:
-        plan.writes.append(Write(UPDATE, _patch(application, body)))
+        plan.writes.append(Write(UPDATE, patch_of(application, body)))
     return plan
-
-
-def _names_of(entries: Sequence[Json]) -> list[str]:
-    return [thumbprint_of(entry) or str(entry.get("keyId")) for entry in entries]
 
 
 def simulate(observed: Observed, plan: Plan) -> Observed:
@@ -279,8 +273,7 @@ def _stakes(desired: Desired, base: Json) -> ownership.Stakes | None:
     """What others hold, where the task works for one PBX and is not told to remove all the same."""
     if desired.pbx is None or desired.force:
         return None
-    own = [certificate.thumbprint for certificate in desired.certificates or ()]
-    return replace(ownership.stakes(base, desired.pbx, own), tagged=desired.removes)
+    return replace(ownership.stakes(base, desired.pbx, desired.thumbprints), tagged=desired.removes)
 
 
 def _plain(desired: Desired, base: Json) -> tuple[Json, list[Change]]:
@@ -416,12 +409,11 @@ def _certificates(
     target = key_plan.planned(desired, have, now, stakes) if touched else have
     if key_plan.is_same(target, have):
         return body
-    before = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in have]
-    after = [thumbprint_of(entry) or str(entry.get("keyId")) for entry in target]
+    before, after = [*map(name_of, have)], [*map(name_of, target)]
     changes.append(Change(APPLICATION, "certificates", before, after, details=key_plan.difference(have, target)))
     # An entry that has ended can no longer be used by anybody, so pruning it takes nothing from a stranger.
     removed += [
-        f"the certificate {thumbprint_of(entry) or entry.get('keyId')}"
+        f"the certificate {name_of(entry)}"
         for entry in have
         if entry not in target and not key_plan.ended(entry, now) and (thumbprint_of(entry) or "?") not in after
     ]
@@ -453,7 +445,7 @@ def _permissions(
     return {**body, "requiredResourceAccess": target}
 
 
-def _patch(base: Json, body: Json) -> Json:
+def patch_of(base: Json, body: Json) -> Json:
     """The top-level properties that differ, each whole: whether a nested one is merged is not known."""
     return {name: value for name, value in body.items() if name not in base or base[name] != value}
 

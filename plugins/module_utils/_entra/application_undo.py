@@ -32,7 +32,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Observed,
     Property,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import name_of, thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, Permission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Normalize, Write, as_flag, as_is, as_set
@@ -117,7 +117,7 @@ def plan(
             body = _certificates(undo, entry, body, now)
         elif entry.field in _DECLARED and entry.target == APPLICATION:
             body = _permissions(undo, entry, body, permissions, catalogs)
-    patch = {name: value for name, value in body.items() if name not in base or base[name] != value}
+    patch = steps.patch_of(base, body)
     if patch:
         undo.plan.writes.append(Write(steps.UPDATE, patch))
     _owners(undo, by_key.get((APPLICATION, "owners")), observed)
@@ -199,12 +199,9 @@ def _certificates(undo: Undo, entry: Entry, body: Json, now: dt.datetime) -> Jso
             undo.refuse(entry, None, f"the certificate {thumbprint} cannot be put back: {error.message}")
     if key_plan.is_same(target, have):
         return body
-    names = [
-        [thumbprint_of(credential) or str(credential.get("keyId")) for credential in side] for side in (have, target)
-    ]
-    undo.plan.changes.append(
-        Change(APPLICATION, "certificates", names[0], names[1], details=key_plan.difference(have, target))
-    )
+    details = key_plan.difference(have, target)
+    before, after = [*map(name_of, have)], [*map(name_of, target)]
+    undo.plan.changes.append(Change(APPLICATION, "certificates", before, after, details=details))
     return {**body, "keyCredentials": target}
 
 
@@ -356,31 +353,36 @@ def changed_since(entries: Sequence[Entry], observed: Observed, catalogs: Mappin
     """
     undo = Undo()
     application = observed.application or {}
+    have: Any
+    rule: Normalize
     for entry in [*entries, *_never_written(entries)]:
-        key = (entry.target, entry.field)
-        if key in _SINGLE:
-            have: Any = dig(application, _SINGLE[key].path)
-            rule = _SINGLE[key].compare
-        elif entry.field in _URIS and entry.target == APPLICATION:
-            have, rule = list(dig(application, _URIS[entry.field].path) or ()), as_set
-        elif key == (APPLICATION, "tags"):
-            have, rule = list(application.get("tags") or ()), as_set
-        elif key == (APPLICATION, "certificates"):
-            have = [
-                thumbprint_of(credential) or str(credential.get("keyId"))
-                for credential in application.get("keyCredentials") or ()
-            ]
-            rule = as_set
-        elif entry.field in _DECLARED and entry.target == APPLICATION:
-            kind = _DECLARED[entry.field]
-            have, rule = declared.labels(application.get("requiredResourceAccess") or (), kind, catalogs), as_set
-        elif entry.target == PRINCIPAL and entry.field in _OF_PRINCIPAL:
+        if entry.target == PRINCIPAL and entry.field in _OF_PRINCIPAL:
             have, rule = dig(observed.service_principal, _OF_PRINCIPAL[entry.field].path), as_flag
+        elif (entry.target, entry.field) in _SINGLE:
+            prop = _SINGLE[entry.target, entry.field]
+            have, rule = dig(application, prop.path), prop.compare
         else:
-            continue
+            have, rule = _listed(entry, application, catalogs), as_set
+            if have is None:
+                continue
         if not (is_untouched(entry, have, rule) or is_undone(entry, have, rule) or _is_on_its_way(entry, have, rule)):
             undo.refuse(entry, have)
     return undo
+
+
+def _listed(entry: Entry, application: Json, catalogs: Mapping[str, Catalog]) -> list[str] | None:
+    """What an application has today of the list that an entry is about; ``None`` where it is about none that is compared."""
+    if entry.target != APPLICATION:
+        return None
+    if entry.field in _URIS:
+        return list(dig(application, _URIS[entry.field].path) or ())
+    if entry.field == "tags":
+        return list(application.get("tags") or ())
+    if entry.field == "certificates":
+        return [*map(name_of, application.get("keyCredentials") or ())]
+    if entry.field in _DECLARED:
+        return declared.labels(application.get("requiredResourceAccess") or (), _DECLARED[entry.field], catalogs)
+    return None
 
 
 def is_bare(observed: Observed) -> bool:

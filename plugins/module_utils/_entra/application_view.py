@@ -103,7 +103,7 @@ def goes(before: Observed, plan: Plan) -> Json:
     application = before.application or before.deleted or {}
     if whole:
         entries = key_plan.certificates_in(application.get("keyCredentials") or ())
-        thumbprints = [certificates.thumbprint_of(entry) or str(entry.get("keyId")) for entry in entries]
+        thumbprints = [*map(certificates.name_of, entries)]
         uris = [uri for uri_list in URI_LISTS for uri in dig(application, uri_list.path) or ()]
     else:
         lost = {
@@ -143,11 +143,10 @@ def unmanaged(desired: Desired, observed: Observed, now: dt.datetime, catalogs: 
         uri_list.option: besides(desired.uris.get(uri_list.option), dig(application, uri_list.path))
         for uri_list in URI_LISTS
     }
-    desired_thumbprints = {certificate.thumbprint for certificate in desired.certificates or ()}
     report["certificates"] = [
         certificate
-        for certificate in certificate_list(application, now, list(desired_thumbprints))
-        if certificate["thumbprint"] not in desired_thumbprints
+        for certificate in certificate_list(application, now, desired.thumbprints)
+        if certificate["thumbprint"] not in desired.thumbprints
     ]
     access = application.get("requiredResourceAccess") or ()
     for option, kind in declared.OPTIONS:

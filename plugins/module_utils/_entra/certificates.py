@@ -164,6 +164,11 @@ def _thumbprint_of(key: str, identifier: str) -> str:
     return thumbprint(der or content)
 
 
+def name_of(entry: Mapping[str, Any]) -> str:
+    """What an entry is called in results: its thumbprint, or its id where it has none."""
+    return thumbprint_of(entry) or str(entry.get("keyId"))
+
+
 def identifier_to_thumbprint(identifier: str) -> str:
     """The thumbprint in one of the three forms of a ``customKeyIdentifier``; empty for anything else."""
     if _HEX.fullmatch(identifier):

@@ -244,43 +244,33 @@ def unneeded(desired: DesiredGrant, granted: Granted, names: Names) -> tuple[lis
 
 def _plan_assignments(desired: DesiredGrant, granted: Granted, names: Names, plan: Plan) -> list[str]:
     """Plans the assignments; returns the names of what would be revoked without having been named."""
-    desired_keys = {(names.object_id(permission.resource), permission.id.lower()) for permission in desired.application}
-    have = {_assignment_key(assignment) for assignment in granted.assignments}
-    before = [names.of_assignment(assignment) for assignment in granted.assignments]
-    if desired.absent:
-        everything = not desired.names_any
-        to_remove = [
-            assignment
-            for assignment in granted.assignments
-            if everything or _assignment_key(assignment) in desired_keys
-        ]
-        unnamed = [names.of_assignment(assignment) for assignment in to_remove] if everything else []
-        missing: list[Permission] = []
-    else:
-        to_remove = [
-            assignment
-            for assignment in granted.assignments
-            if desired.exclusive and _assignment_key(assignment) not in desired_keys
-        ]
-        unnamed = [names.of_assignment(assignment) for assignment in to_remove]
-        missing = [
-            permission
-            for permission in desired.application
-            if (names.object_id(permission.resource), permission.id.lower()) not in have
-        ]
+    named = {
+        (names.object_id(permission.resource), permission.id.lower()): permission for permission in desired.application
+    }
+    have = [_assignment_key(assignment) for assignment in granted.assignments]
+    missing = [] if desired.absent else [key for key in named if key not in have]
+    to_remove = [
+        assignment for key, assignment in zip(have, granted.assignments) if _is_to_go(desired, is_named=key in named)
+    ]
     if not (to_remove or missing):
         return []
+    before = [names.of_assignment(assignment) for assignment in granted.assignments]
     gone = [names.of_assignment(assignment) for assignment in to_remove]
-    after = [name for name in before if name not in gone] + [names.label(name) for name in missing]
+    after = [name for name in before if name not in gone] + [names.label(named[key]) for key in missing]
     plan.changes.append(Change(ASSIGNMENTS, "permissions", sorted(before), sorted(after)))
     principal = granted.principal_id or PENDING
-    for permission in missing:
-        resource = names.object_id(permission.resource)
-        plan.writes.append(
-            Write(ASSIGN, {"principalId": principal, "resourceId": resource, "appRoleId": permission.id})
-        )
+    plan.writes += [
+        Write(ASSIGN, {"principalId": principal, "resourceId": key[0], "appRoleId": named[key].id}) for key in missing
+    ]
     plan.writes += [Write(UNASSIGN, {"id": assignment["id"], "principalId": principal}) for assignment in to_remove]
-    return unnamed
+    return [] if desired.absent and desired.names_any else gone
+
+
+def _is_to_go(desired: DesiredGrant, *, is_named: bool) -> bool:
+    """Whether what is granted is revoked; where nothing is named, all of it is meant."""
+    if desired.absent:
+        return is_named or not desired.names_any
+    return desired.exclusive and not is_named
 
 
 def _plan_scopes(desired: DesiredGrant, granted: Granted, names: Names, plan: Plan) -> list[str]:
@@ -308,11 +298,9 @@ def _plan_scopes(desired: DesiredGrant, granted: Granted, names: Names, plan: Pl
 
 def _target_scopes(desired: DesiredGrant, scopes: Sequence[str], have: Sequence[str]) -> list[str]:
     folded = {scope.casefold() for scope in scopes}
-    if desired.absent:
-        return [scope for scope in have if desired.names_any and scope.casefold() not in folded]
-    kept = [scope for scope in have if not desired.exclusive or scope.casefold() in folded]
+    kept = [scope for scope in have if not _is_to_go(desired, is_named=scope.casefold() in folded)]
     present = {scope.casefold() for scope in kept}
-    return kept + [scope for scope in scopes if scope.casefold() not in present]
+    return kept if desired.absent else kept + [scope for scope in scopes if scope.casefold() not in present]
 
 
 def _scope_writes(

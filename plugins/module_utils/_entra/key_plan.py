@@ -41,30 +41,34 @@ def planned(
     :param stakes: what others hold in the application; needed where the task works for one PBX.
     :raises BadInput: a certificate would have to be added that has expired, or that is not valid yet where none is.
     """
-    desired_certificates = list(desired.certificates or ())
     kept = [
         entry
         for entry in entries
         if not _is_certificate(entry) or not _may_go(entry, desired, stakes) or _stays(entry, desired, entries, now)
     ]
-    added = [certificate for certificate in desired_certificates if not _usable(certificate, kept, now)]
+    added = [certificate for certificate in desired.certificates or () if not _usable(certificate, kept, now)]
     works = any(_works(entry, now) for entry in kept) or not all(certificate.flaw(now) for certificate in added)
     for certificate in added:
-        if certificate.ended(now):
-            if any(thumbprint_of(entry) == certificate.thumbprint for entry in kept):
-                continue
-            raise BadInput(
-                f"the certificate {certificate.thumbprint} expired on {certificate.not_after:%Y-%m-%d}",
-                tried="add a certificate",
-                target=certificate.subject,
-                remedy=certificates.EXPIRED_REMEDY,
-            )
-        if certificate.flaw(now) and not works:
-            raise certificates.unusable(certificate, certificate.flaw(now))
+        if certificate.ended(now) and any(thumbprint_of(entry) == certificate.thumbprint for entry in kept):
+            continue
+        _check_new(certificate, now, works=works)
         kept = [*kept, _new_entry(certificate, kept, now, desired.pbx)]
     if desired.prune_duplicates or (desired.certificates_exclusive and desired.certificates is not None):
         kept = _without_duplicates(kept, now)
     return kept
+
+
+def _check_new(certificate: Certificate, now: dt.datetime, *, works: bool) -> None:
+    """:param works: whether one that can be used today stands beside it."""
+    if certificate.ended(now):
+        raise BadInput(
+            f"the certificate {certificate.thumbprint} expired on {certificate.not_after:%Y-%m-%d}",
+            tried="add a certificate",
+            target=certificate.subject,
+            remedy=certificates.EXPIRED_REMEDY,
+        )
+    if certificate.flaw(now) and not works:
+        raise certificates.unusable(certificate, certificate.flaw(now))
 
 
 def _may_go(entry: Json, desired: Desired, stakes: ownership.Stakes | None) -> bool:
@@ -80,7 +84,6 @@ def _may_go(entry: Json, desired: Desired, stakes: ownership.Stakes | None) -> b
 
 
 def is_same(one: Sequence[Json], other: Sequence[Json]) -> bool:
-    """Whether two lists hold the same entries."""
     return [entry.get("keyId") for entry in one] == [entry.get("keyId") for entry in other]
 
 
@@ -95,8 +98,9 @@ def difference(before: Sequence[Json], after: Sequence[Json]) -> dict[str, list[
     entries: dict[str, list[Json]] = {}
     for entry in (*before, *after):
         if (entry in before) != (entry in after):
-            name = thumbprint_of(entry) or str(entry.get("keyId"))
-            entries.setdefault(name, []).append({field: entry[field] for field in _PUBLIC if field in entry})
+            entries.setdefault(certificates.name_of(entry), []).append(
+                {field: entry[field] for field in _PUBLIC if field in entry}
+            )
     return entries
 
 
@@ -114,8 +118,7 @@ def kept_for_now(desired: Desired, entries: Sequence[Json], now: dt.datetime) ->
     """Thumbprints of what an exclusive list of certificates will remove, but not in this run."""
     if not desired.certificates_exclusive or desired.certificates is None or may_be_exclusive(desired, entries, now):
         return []
-    staying = {certificate.thumbprint for certificate in desired.certificates} | desired.keep
-    return sorted(usable_thumbprints(entries, now) - staying)
+    return sorted(usable_thumbprints(entries, now) - {*desired.thumbprints, *desired.keep})
 
 
 def duplicates(entries: Sequence[Json]) -> list[str]:
@@ -147,9 +150,7 @@ def _works(entry: Json, now: dt.datetime) -> bool:
 
 def _stays(entry: Json, desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:
     thumbprint = thumbprint_of(entry)
-    if thumbprint in desired.keep or thumbprint in {
-        certificate.thumbprint for certificate in desired.certificates or ()
-    }:
+    if thumbprint in desired.keep or thumbprint in desired.thumbprints:
         return True
     if desired.prune_expired and ended(entry, now):
         return False
@@ -171,7 +172,7 @@ def may_be_exclusive(desired: Desired, entries: Sequence[Json], now: dt.datetime
     it signs in with.
     """
     before = usable_thumbprints(entries, now) if desired.registered is None else desired.registered
-    return desired.force or any(certificate.thumbprint in before for certificate in desired.certificates or ())
+    return desired.force or not before.isdisjoint(desired.thumbprints)
 
 
 def _overlap_is_over(desired: Desired, entries: Sequence[Json], now: dt.datetime) -> bool:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import hosts
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK, name_of, thumbprint_of
 
 Json = dict[str, Any]
 
@@ -170,7 +170,7 @@ def stakes(application: Mapping[str, Any], pbx: Pbx, own: Iterable[str] = ()) ->
     for entry in application.get("keyCredentials") or ():
         owner = entry_owner(entry)
         if owner not in (None, "", pbx.label) and thumbprint_of(entry) not in thumbprints:
-            certificates.append(thumbprint_of(entry) or str(entry.get("keyId")))
+            certificates.append(name_of(entry))
     return Stakes(
         pbxs=tuple(identity for identity in marked_for if identity != pbx.identity),
         uris=tuple(uri for uri in redirect_uris(application) if not pbx.owns_uri(uri)),

@@ -28,33 +28,39 @@ Json = dict[str, Any]
 
 def check(client: GraphClient, desired: Desired, observed: Observed) -> None:
     """Raise :class:`Rejected` where a policy forbids the lifetime of a certificate that would be added."""
+    application = observed.application or observed.deleted or {}
+    registered = {thumbprint_of(entry) for entry in application.get("keyCredentials") or ()}
+    added = [certificate for certificate in desired.certificates or () if certificate.thumbprint not in registered]
+    policies = _read(client, observed)
+    if policies is None or not added:
+        return
+    created = dates.parse(application.get("createdDateTime"))
+    for note in only_graph_knows(*policies, created):
+        client.context.warn(note)
+    for certificate in added:
+        error = verdict(*policies, certificate, created)
+        if error is not None:
+            raise error
+
+
+def _read(client: GraphClient, observed: Observed) -> tuple[Json, list[Json]] | None:
+    """The tenant's default and the policies of the application; ``None`` where they cannot be read."""
     token = client.tokens.get()
     if not token.app_only or rights.lacking(token, rights.READ_POLICIES):
         client.context.trace("the app management policy is not read: that needs Policy.Read.All")
-        return
-    application = observed.application or observed.deleted
+        return None
     calls = [Call("GET", "/policies/defaultAppManagementPolicy")]
     if observed.application is not None:
         calls.append(Call("GET", f"/applications/{observed.application['id']}/appManagementPolicies"))
     answers = client.batch(calls)
     if not answers[0].ok:
         client.context.trace(f"the app management policy cannot be read: {answers[0].error.message}")
-        return
+        return None
     if len(answers) > 1 and not answers[1].ok:
         # An exemption of this application would go before the default: without it the default says nothing.
         client.context.trace(f"the policies of the application cannot be read: {answers[1].error.message}")
-        return
-    own = (answers[1].get().get("value") or []) if len(answers) > 1 else []
-    entries = (application or {}).get("keyCredentials") or ()
-    registered = {thumbprint_of(entry) for entry in entries}
-    created = dates.parse((application or {}).get("createdDateTime"))
-    added = [certificate for certificate in desired.certificates or () if certificate.thumbprint not in registered]
-    for note in only_graph_knows(answers[0].get(), own, created) if added else ():
-        client.context.warn(note)
-    for certificate in added:
-        error = verdict(answers[0].get(), own, certificate, created)
-        if error is not None:
-            raise error
+        return None
+    return answers[0].get(), (answers[1].get().get("value") or []) if len(answers) > 1 else []
 
 
 def verdict(

@@ -132,8 +132,6 @@ class Person:
 
 @dataclass(frozen=True)
 class Group:
-    """A group of the tenant."""
-
     id: str
     name: str
     mail: str
@@ -282,8 +280,6 @@ def has_photo(answer: Answer) -> bool:
 
 
 class Reader:
-    """Reads users of one tenant."""
-
     def __init__(self, client: GraphClient) -> None:
         self._client = client
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadAnswer
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 
@@ -103,7 +104,6 @@ _ITEMS: dict[str, tuple[type, str]] = {
     **dict.fromkeys(_LISTS_OF_TEXTS, (str, "texts")),
     **dict.fromkeys(_LISTS_OF_OBJECTS, (dict, "objects")),
 }
-_WORDS = {str: "a text", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
 def check(answer: Mapping[str, Any]) -> None:
@@ -138,10 +138,4 @@ def _check_one(name: str, value: Any) -> None:
 
 
 def _wrong(name: str, value: Any, expected: str) -> BadAnswer:
-    kind = _WORDS.get(type(value), "null")
-    shown = f" ({str(value)[:40]!r})" if isinstance(value, (str, bool, int, float)) else ""
-    return BadAnswer(
-        f"{name} is {kind}{shown} where {expected} is documented",
-        service=SERVICE,
-        remedy="Check that the address is that of the PBX itself, and that its release is supported.",
-    )
+    return typed.wrong(name, value, expected, SERVICE, "the PBX")

@@ -352,7 +352,7 @@ def judge_addresses(duplicates: Iterable[Mapping[str, Any]], *, syncs: bool) -> 
         Finding(
             ADDRESSES,
             level,
-            f"extensions {_all(duplicate['numbers'])} all have the address {duplicate['email']}",
+            f"extensions {', '.join(duplicate['numbers'])} all have the address {duplicate['email']}",
             remedy,
         )
         for duplicate in duplicates
@@ -422,10 +422,6 @@ def _more_numbers(numbers: Numbers) -> str:
 
 def _maintenance_ended(message: str) -> Finding:
     return Finding(LICENSE, WARNING, message, "Renew it: without, the PBX gets no updates.")
-
-
-def _all(parts: Iterable[str]) -> str:
-    return ", ".join(parts)
 
 
 def _sentence(text: str) -> str:

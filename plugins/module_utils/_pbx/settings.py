@@ -99,8 +99,6 @@ class Observed:
 
 
 class Settings:
-    """The settings of one PBX."""
-
     def __init__(self, xapi: Xapi) -> None:
         self._xapi = xapi
         self._store = xapi.context.store
@@ -154,7 +152,6 @@ class Settings:
         return made
 
     def write(self, plan: Plan) -> None:
-        """Carry out the writes of a plan."""
         for write in plan.writes:
             self._store.drop("pbx_integration", self._key)
             health.forget(self._xapi)
