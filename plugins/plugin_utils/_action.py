@@ -177,10 +177,16 @@ class ControllerAction(CollectionAction):
         prefixed = {name: self.PREFIX + name for name in self.SPEC} if self.PREFIX else {}
         try:
             names = prefixed or variables_of_options(self._task)
-            options = read_arguments(self.SPEC, plain(self._task.args), names=names).parameters
+            options = read_arguments(self.SPEC, self._stated(), names=names).parameters
             return dict(result, **self.work(options, task_vars))
         except M365Error as error:
             return dict(result, **failure(error, prefixed))
+
+    def _stated(self) -> dict[str, Any]:
+        """The options of the task; an empty list or dictionary states nothing but an empty list or dictionary."""
+        holds_many = {name for name, option in self.SPEC.items() if option.get("type") in ("list", "dict")}
+        arguments = plain(self._task.args)
+        return {name: value for name, value in arguments.items() if name in holds_many or value not in ([], {})}
 
     @abc.abstractmethod
     def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
