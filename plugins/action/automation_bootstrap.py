@@ -125,14 +125,9 @@ class ActionModule(ControllerAction):
         connection = arguments_of.entra_connection(own)
         source = options["auth_source"] or ("access_token" if connection.get("access_token") else "azure_cli")
         source = "azure_cli" if source == _OTHER_NAME else source
-        kept = {name: value for name, value in connection.items() if name not in _CREDENTIALS}
-        if source not in ("azure_cli", "managed_identity"):
-            kept.update({name: connection[name] for name in _CREDENTIALS if name in connection})
-        kept["auth_source"] = source
-        for name in _ENDPOINTS:
-            endpoints_of_fleet = {json.dumps(variables.get(f"entra_{name}")) for variables in fleet}
-            if name not in kept and len(endpoints_of_fleet) == 1 and endpoints_of_fleet != {"null"}:
-                kept[name] = json.loads(endpoints_of_fleet.pop())
+        left_out = _CREDENTIALS if source in ("azure_cli", "managed_identity") else ()
+        kept = {name: value for name, value in connection.items() if name not in left_out}
+        kept = {**_endpoints_of(fleet), **kept, "auth_source": source}
         tenant = (
             options["tenant_id"] or connection.get("tenant_id") or (self._cli_tenant() if source == "azure_cli" else "")
         )
@@ -192,6 +187,12 @@ class ActionModule(ControllerAction):
                 ) from None
 
         return Vault(lambda text: str(vault.encrypt(text).decode("utf-8")), decrypt)
+
+
+def _endpoints_of(fleet: list[Variables]) -> dict[str, Any]:
+    """The addresses of Microsoft that all hosts of the fleet have in common."""
+    texts = {name: {json.dumps(variables.get(f"entra_{name}")) for variables in fleet} for name in _ENDPOINTS}
+    return {name: json.loads(min(values)) for name, values in texts.items() if len(values) == 1 and values != {"null"}}
 
 
 def _check(options: Mapping[str, Any]) -> None:

@@ -11,6 +11,4 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._action import Capability
 
 
 class ActionModule(CapabilityAction):
-    """Runs the capability."""
-
     CAPABILITY = CAPABILITY

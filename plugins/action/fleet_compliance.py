@@ -124,7 +124,7 @@ class ActionModule(ControllerAction):
         whole = _is_whole(report, task_vars)
         signature = _sign(options) if whole else ""
         kept = _keep(report, options) if whole else ""
-        answer = _answer(report, [one.path for one in files], options)
+        answer = _answer(report, [file.path for file in files], options)
         return {**answer, "kept": kept, "signature": signature, "events": events}
 
     def _claim(self, store: RunStore, batch: list[str]) -> bool:
@@ -183,7 +183,9 @@ class ActionModule(ControllerAction):
             now = {entry["host"] for entry in entries}
             hosts = [entry for entry in before["hosts"] if entry["host"] not in now] + entries
             seconds += before["seconds"]
-            credentials = before["credentials"] + [one for one in self._credentials if one not in before["credentials"]]
+            credentials = before["credentials"] + [
+                credential for credential in self._credentials if credential not in before["credentials"]
+            ]
             automation = sorted(self._automation.union(before["automation"]))
             tenants = before["tenants"] + self._tenants
             if not _is_last_batch(task_vars):
@@ -221,9 +223,6 @@ def _check(
             arguments,
             check_mode=check,
             store=store,
-            warn=_silent,
-            notice=_silent,
-            trace=_silent,
             connections=shared,
         )
 
@@ -250,10 +249,6 @@ def _about(known: Variables, run_task: RunTask) -> dict[str, Any]:
     except M365Error:
         return {}
     return {} if result.get("failed") else result
-
-
-def _silent(_text: str) -> None:
-    """What a check has to say stands in its result."""
 
 
 def _entry(host: str, entry: dict[str, Any]) -> dict[str, Any]:

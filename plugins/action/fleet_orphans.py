@@ -149,13 +149,7 @@ def _listed(tenant: str, entry: Mapping[str, Any]) -> Tenant:
 
 
 def _run(capability: Capability, arguments: Mapping[str, Any], store: RunStore) -> dict[str, Any]:
-    return run_capability(
-        capability, arguments, check_mode=True, store=store, warn=_silent, notice=_silent, trace=_silent
-    )
-
-
-def _silent(_text: str) -> None:
-    """What could not be read stands in the result."""
+    return run_capability(capability, arguments, check_mode=True, store=store)
 
 
 def _write(report: Mapping[str, Any], dest: str) -> None:
@@ -175,9 +169,9 @@ def _answer(report: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, 
         "table": lines,
         "summary": summary,
         "orphans": [
-            {"tenant_id": tenant["tenant_id"], **one}
+            {"tenant_id": tenant["tenant_id"], **application}
             for tenant in report["tenants"]
-            for one in tenant["applications"]
-            if one["state"] == ORPHAN
+            for application in tenant["applications"]
+            if application["state"] == ORPHAN
         ],
     }

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import support
@@ -91,8 +91,6 @@ def _check(host: str, known: Any, store: RunStore) -> dict[str, Any]:
             arguments,
             check_mode=check,
             store=store,
-            warn=_silent,
-            notice=_silent,
             trace=trace.append,
         )
 
@@ -110,21 +108,13 @@ def _readable(variables: Any) -> dict[str, Any]:
 
 
 def _write(content: Mapping[str, Any], directory: str) -> list[str]:
-    os.makedirs(directory, mode=0o700, exist_ok=True)
+    _files.make_directory(os.path.abspath(directory), 0o700)
     paths = []
     for name, text in (
         ("support.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n"),
         ("support.md", support.as_markdown(content)),
     ):
         path = os.path.join(os.path.abspath(directory), name)
-        # An earlier one may be readable for others, and in a shared directory somebody may have put a link there.
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+        _files.replace(path, text.encode("utf-8"))
         paths.append(path)
     return paths
-
-
-def _silent(_text: str) -> None:
-    """What a check has to say stands in its result."""

@@ -131,14 +131,7 @@ def _access(arguments: HostArguments) -> dict[str, Any]:
         arguments,
         check_mode=True,
         store=RunStore(None),  # a token of before a consent would say what was
-        warn=_silent,
-        notice=_silent,
-        trace=_silent,
     )
-
-
-def _silent(_text: str) -> None:
-    """Nothing prints in a thread."""
 
 
 def _is_hopeless(customer: CustomerTenant) -> bool:

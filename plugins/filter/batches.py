@@ -62,7 +62,5 @@ def batches(value: Any) -> list[int | str]:
 
 
 class FilterModule:
-    """The filters of this file."""
-
     def filters(self) -> dict[str, Any]:
         return {"batches": batches}

@@ -51,7 +51,5 @@ def collection_installed(name: Any) -> bool:
 
 
 class FilterModule:
-    """The filters of this file."""
-
     def filters(self) -> dict[str, Any]:
         return {"collection_installed": collection_installed}

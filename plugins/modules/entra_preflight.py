@@ -239,7 +239,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import run_as_modul
 
 
 def main() -> None:
-    """Run the capability."""
     run_as_module(CAPABILITY)
 
 

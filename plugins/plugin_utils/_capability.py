@@ -30,6 +30,10 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_prog
 Say = Callable[[str], None]
 
 
+def silent(_text: str) -> None:
+    """What has to be told stands in the result."""
+
+
 class HostArguments(dict[str, Any]):
     """Arguments of one capability that come from the variables of a host.
 
@@ -52,9 +56,9 @@ def run_capability(
     *,
     check_mode: bool,
     store: RunStore,
-    warn: Say,
-    notice: Say,
-    trace: Say,
+    warn: Say = silent,
+    notice: Say = silent,
+    trace: Say = silent,
     connections: Connections | None = None,
     announce: Callable[[Plan], None] | None = None,
     provisional: bool = False,

@@ -472,27 +472,26 @@ class Bootstrap:
                 "controller the new one before"
             )
             return
-        gone = {certificate.thumbprint for certificate in older}
-        registered_thumbprints = [
-            str(certificate["thumbprint"]) for certificate in registered.get("certificates") or ()
-        ]
-        if gone.intersection(registered_thumbprints):
-            result = self._step(
-                azure_app_registration.CAPABILITY,
-                self._with(
-                    app_id=registered["app_id"],
-                    certificates=[current.certificate],
-                    certificates_exclusive=True,
-                    certificates_keep=[thumbprint for thumbprint in registered_thumbprints if thumbprint not in gone],
-                    wait_timeout=self.options["wait_timeout"],
-                ),
-            )
-            self.outcome.take(result)
+        self._deregister({certificate.thumbprint for certificate in older}, current, registered)
         for certificate in older:
             if certificate.file and self.place.remove(certificate.file):
                 self.outcome.file(self.place.file(certificate.file), before="private key", after="")
         self.record.certificates = [current]
         self.place.write_record(self.record)
+
+    def _deregister(self, thumbprints: set[str], current: KeptCertificate, registered: Json) -> None:
+        """Remove certificates from the application; it keeps those that did not come from here."""
+        present = [str(certificate["thumbprint"]) for certificate in registered.get("certificates") or ()]
+        if thumbprints.isdisjoint(present):
+            return
+        arguments = self._with(
+            app_id=registered["app_id"],
+            certificates=[current.certificate],
+            certificates_exclusive=True,
+            certificates_keep=[thumbprint for thumbprint in present if thumbprint not in thumbprints],
+            wait_timeout=self.options["wait_timeout"],
+        )
+        self.outcome.take(self._step(azure_app_registration.CAPABILITY, arguments))
 
     # --- files ----------------------------------------------------------------------------------------------------------
 

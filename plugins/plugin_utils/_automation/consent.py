@@ -48,9 +48,14 @@ def tenants_of(hosts: Iterable[tuple[str, Variables]]) -> list[CustomerTenant]:
     """The tenants of hosts, each once for each caller and cloud, in the order of the inventory."""
     tenants: dict[tuple[str, ...], CustomerTenant] = {}
     for host, known in hosts:
-        one = _of(host, known)
-        key = (one.tenant, one.client_id, one.endpoints.login if one.endpoints else "", "" if one.tenant else host)
-        tenants.setdefault(key, one).hosts.append(host)
+        tenant = _of(host, known)
+        key = (
+            tenant.tenant,
+            tenant.client_id,
+            tenant.endpoints.login if tenant.endpoints else "",
+            "" if tenant.tenant else host,
+        )
+        tenants.setdefault(key, tenant).hosts.append(host)
     return list(tenants.values())
 
 

@@ -40,7 +40,6 @@ class Outcome:
             self.diff.append(dict(result["diff"]))
 
     def file(self, path: str, *, before: str, after: str) -> None:
-        """Book a file."""
         self.changes.append({"target": "file", "field": path, "before": before or None, "after": after or None})
 
 

@@ -157,6 +157,15 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
     if not readable(result):
         return
     known = result or {}
+    yield from _granted(desired, known)
+    yield from _who_consented(known)
+    unneeded = [str(name) for name in known.get("unneeded") or ()]
+    if unneeded:
+        reason = "no setting that is on needs them"
+        yield control("consent.unneeded", "Permissions that nothing needs", [], unneeded, ATTENTION, reason)
+
+
+def _granted(desired: Json, known: Json) -> Iterator[Control]:
     missing = [str(name) for name in known.get("granted") or ()]
     for kind, option, title in (
         ("application_permissions", "permissions", "Granted application permissions"),
@@ -169,11 +178,6 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
             lacking = [name for name in asked if name in missing]
             reason = f"missing: {', '.join(lacking)}" if lacking else ""
             yield control(f"consent.{kind}", title, asked, granted, FAIL if lacking else PASS, reason)
-    yield from _who_consented(known)
-    unneeded = [str(name) for name in known.get("unneeded") or ()]
-    if unneeded:
-        reason = "no setting that is on needs them"
-        yield control("consent.unneeded", "Permissions that nothing needs", [], unneeded, ATTENTION, reason)
 
 
 def _who_consented(known: Json) -> Iterator[Control]:

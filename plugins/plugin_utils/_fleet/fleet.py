@@ -21,7 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability, silent
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import Ledger
@@ -188,7 +188,7 @@ class Fleet:
                 store=self._store,
                 warn=warnings.append,
                 notice=functools.partial(say, "notice"),
-                trace=functools.partial(say, "trace") if display.verbosity >= TRACE_VERBOSITY else _silent,
+                trace=functools.partial(say, "trace") if display.verbosity >= TRACE_VERBOSITY else silent,
                 connections=shared,
                 announce=announce,
                 provisional=check and not self._check_mode,
@@ -203,7 +203,3 @@ def _is_here(variables: Mapping[str, Any], connection: str) -> bool:
         and variables.get("ansible_connection", connection) in _LOCAL
         and not is_true(variables.get("ansible_become", False))
     )
-
-
-def _silent(_text: str) -> None:
-    """Nobody has asked for the lines of the highest verbosity."""

@@ -93,7 +93,12 @@ def neighbors(identities: Mapping[str, Identity]) -> dict[str, list[str]]:
         hosts.setdefault(_place(identity), []).append(host)
     others = {
         host: sorted(
-            {one for other in hosts[_place(identity)] if other != host for one in identities[other].thumbprints}
+            {
+                thumbprint
+                for other in hosts[_place(identity)]
+                if other != host
+                for thumbprint in identities[other].thumbprints
+            }
         )
         for host, identity in identities.items()
         if identity.tenant and len(hosts[_place(identity)]) > 1

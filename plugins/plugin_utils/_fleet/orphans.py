@@ -67,7 +67,7 @@ def judge(tenants: Iterable[Tenant], pbxs: Sequence[Pbx]) -> dict[str, Any]:
 
     An application is `{app_id, object_id, unique_name, display_name, created, permissions, state, used_by}`.
     """
-    judged = [_tenant(tenant, pbxs) for tenant in sorted(tenants, key=lambda one: one.tenant_id)]
+    judged = [_tenant(tenant, pbxs) for tenant in sorted(tenants, key=lambda tenant: tenant.tenant_id)]
     states = [application["state"] for tenant in judged for application in tenant["applications"]]
     summary = {
         "tenants": len(judged),
@@ -82,8 +82,14 @@ def judge(tenants: Iterable[Tenant], pbxs: Sequence[Pbx]) -> dict[str, Any]:
 
 
 def _tenant(tenant: Tenant, pbxs: Sequence[Pbx]) -> dict[str, Any]:
-    applications = [_application(one, tenant.tenant_id, pbxs) for one in tenant.applications]
-    applications.sort(key=lambda one: (STATES.index(one["state"]), str(one["display_name"]), str(one["app_id"])))
+    applications = [_application(application, tenant.tenant_id, pbxs) for application in tenant.applications]
+    applications.sort(
+        key=lambda application: (
+            STATES.index(application["state"]),
+            str(application["display_name"]),
+            str(application["app_id"]),
+        )
+    )
     return {"tenant_id": tenant.tenant_id, "problem": tenant.problem, "applications": applications}
 
 
@@ -108,22 +114,22 @@ def table(report: Mapping[str, Any]) -> list[str]:
     for tenant in report["tenants"]:
         rows += [
             (
-                one["state"],
+                application["state"],
                 tenant["tenant_id"],
-                str(one["app_id"] or ""),
-                visible(str(one["display_name"] or "")),
-                str(one["created"] or "")[:10],
+                str(application["app_id"] or ""),
+                visible(str(application["display_name"] or "")),
+                str(application["created"] or "")[:10],
             )
-            for one in tenant["applications"]
-            if one["state"] != IN_USE
+            for application in tenant["applications"]
+            if application["state"] != IN_USE
         ]
     lines = aligned(rows) if len(rows) > 1 else []
     lines += [
-        f"Tenant {one['tenant_id']} could not be read: {visible(one['problem'])}"
-        for one in report["tenants"]
-        if one["problem"]
+        f"Tenant {tenant['tenant_id']} could not be read: {visible(tenant['problem'])}"
+        for tenant in report["tenants"]
+        if tenant["problem"]
     ]
-    lines += [f"PBX {one['host']} could not be read: {visible(one['problem'])}" for one in report["not_read"]]
+    lines += [f"PBX {pbx['host']} could not be read: {visible(pbx['problem'])}" for pbx in report["not_read"]]
     return [*lines, sentence(report["summary"])]
 
 

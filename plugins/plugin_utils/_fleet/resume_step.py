@@ -51,7 +51,11 @@ def interrupted_removal(work: Work, app_id: str) -> list[Json]:
         for thumbprint in change["before"] or ()
         if thumbprint not in (change["after"] or ())
     ]
-    return [one for one in certificates if one["not_after"] is None or dates.parse(one["not_after"]) is not None]
+    return [
+        certificate
+        for certificate in certificates
+        if certificate["not_after"] is None or dates.parse(certificate["not_after"]) is not None
+    ]
 
 
 def _certificate(thumbprint: str, rows: Any) -> Json:

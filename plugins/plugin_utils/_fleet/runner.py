@@ -99,14 +99,13 @@ class Runner:
         work = Work(self._host, variables, run_task, self._check_mode, known, self._neighbors)
         taken = Taken()
         enabled = [name for name in names if name not in STEPS or STEPS[name].enabled(work)]
-        afresh = (
-            frozenset(enabled) if all(STEPS[name].kind == CHECK for name in enabled if name in STEPS) else frozenset()
-        )
+        writes = any(STEPS[name].kind != CHECK for name in enabled if name in STEPS)
         for step in in_order(enabled):
             if not step.when(work):
                 continue
-            reusable = kept.get(step.name) if step.kind == CHECK and step.name not in afresh else None
-            if reusable and not reusable["fresh"] and step.name in enabled:
+            reusable = kept.get(step.name) if step.kind == CHECK else None
+            # A check that is named is made: by a task of checks alone always, by one that writes unless it is fresh.
+            if reusable and step.name in enabled and not (writes and reusable["fresh"]):
                 reusable = None
             result, digest = self._result(step, work, reusable, taken)
             taken[step.name] = work.results[step.name] = result

@@ -118,13 +118,14 @@ def tenants(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
         )
         application["hosts"].append(entry["host"])
         application["permissions"].update(entry["granted_permissions"])
-        foreign = sum(1 for one in entry["credentials"] if one.get("owner") == "foreign")
+        foreign = sum(1 for credential in entry["credentials"] if credential.get("owner") == "foreign")
         application["foreign_credentials"] = max(application["foreign_credentials"], foreign)
     return [_tenant(by_id[name]) for name in sorted(by_id)]
 
 
 def _tenant(tenant: Mapping[str, Any]) -> dict[str, Any]:
     applications = [
-        {**one, "permissions": sorted(one["permissions"])} for _name, one in sorted(tenant["applications"].items())
+        {**application, "permissions": sorted(application["permissions"])}
+        for _name, application in sorted(tenant["applications"].items())
     ]
     return {**tenant, "applications": applications}

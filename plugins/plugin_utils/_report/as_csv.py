@@ -74,7 +74,9 @@ def render_csv(report: Report) -> str:
 def since_earlier(report: Report) -> dict[str, str]:
     """For every PBX of a comparison the label of its category."""
     comparison = report.comparison or {}
-    return {one["host"]: CATEGORY_LABELS[category] for category in CATEGORIES for one in comparison.get(category, [])}
+    return {
+        entry["host"]: CATEGORY_LABELS[category] for category in CATEGORIES for entry in comparison.get(category, [])
+    }
 
 
 def _cells(report: Report, entry: dict[str, Any]) -> dict[str, str]:
@@ -91,10 +93,10 @@ def _cells(report: Report, entry: dict[str, Any]) -> dict[str, str]:
         "attention": " ".join(entry["attention"]),
         "granted_permissions": " ".join(entry["granted_permissions"]),
         "redirect_uris": " ".join(entry["redirect_uris"]),
-        "credentials": "; ".join(_credential(one) for one in entry["credentials"]),
-        "owners": "; ".join(owner_text(one) for one in entry["owners"]),
+        "credentials": "; ".join(_credential(credential) for credential in entry["credentials"]),
+        "owners": "; ".join(owner_text(owner) for owner in entry["owners"]),
         "differences": str(len(differing)),
-        "changes": "; ".join(_told(one) for one in differing),
+        "changes": "; ".join(_told(difference) for difference in differing),
         "consent_missing": " ".join(entry["consent"]["missing"]),
         "consent_unneeded": " ".join(entry["consent"]["unneeded"]),
         "certificates": " ".join(certificate.thumbprint for certificate in certificates),
@@ -105,8 +107,9 @@ def _cells(report: Report, entry: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _credential(one: dict[str, Any]) -> str:
-    return f"{one.get('kind', '')} {one.get('name') or 'without a name'} ({one.get('owner', '')}, expires {one.get('expires') or 'never'})"
+def _credential(credential: dict[str, Any]) -> str:
+    name, expires = credential.get("name") or "without a name", credential.get("expires") or "never"
+    return f"{credential.get('kind', '')} {name} ({credential.get('owner', '')}, expires {expires})"
 
 
 def owner_text(owner: Any) -> str:
@@ -116,7 +119,7 @@ def owner_text(owner: Any) -> str:
     return str(owner)
 
 
-def _told(one: Difference) -> str:
-    if one.is_set:
-        return f"{one.path}: removed [{', '.join(one.removed)}], added [{', '.join(one.added)}]"
-    return f"{one.path}: {one.before} -> {one.after}"
+def _told(difference: Difference) -> str:
+    if difference.is_set:
+        return f"{difference.path}: removed [{', '.join(difference.removed)}], added [{', '.join(difference.added)}]"
+    return f"{difference.path}: {difference.before} -> {difference.after}"

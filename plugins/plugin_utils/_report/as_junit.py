@@ -77,10 +77,12 @@ def _case(suite: Element, entry: dict[str, Any]) -> None:
 
 def _lines(entry: dict[str, Any]) -> list[str]:
     lines = [*entry["reasons"], *entry["attention"]]
-    for one in all_differences(entry["changes"], _LIMITS):
-        removed, added = (one.removed, one.added) if one.is_set else ([one.before], [one.after])
-        lines.extend(f"- {one.path}: {text}" for text in removed)
-        lines.extend(f"+ {one.path}: {text}" for text in added)
+    for difference in all_differences(entry["changes"], _LIMITS):
+        removed, added = (
+            (difference.removed, difference.added) if difference.is_set else ([difference.before], [difference.after])
+        )
+        lines.extend(f"- {difference.path}: {text}" for text in removed)
+        lines.extend(f"+ {difference.path}: {text}" for text in added)
     for title, names in (
         ("Consent missing", entry["consent"]["missing"]),
         ("Consent unneeded", entry["consent"]["unneeded"]),

@@ -75,7 +75,7 @@ def _comparison(comparison: dict[str, Any]) -> str:
     for category in CATEGORIES:
         if not comparison[category]:
             continue
-        hosts = ", ".join(markdown_text(one["host"]) for one in comparison[category])
+        hosts = ", ".join(markdown_text(entry["host"]) for entry in comparison[category])
         rows.append(
             [CATEGORY_LABELS[category], str(comparison["counts"][category]), CATEGORY_MEANINGS[category], hosts]
         )
@@ -128,20 +128,28 @@ def _certificates(report: Report) -> str:
     seen = sum(1 for entry in report.hosts if entry["certificates"])
     read = f"The certificates of {seen:,} of {count(len(report.hosts), 'PBX', 'PBXs')} were read"
     expiring = [
-        (one, any(one.thumbprint and one.thumbprint in sentence for sentence in entry["attention"]))
+        (
+            certificate,
+            any(certificate.thumbprint and certificate.thumbprint in sentence for sentence in entry["attention"]),
+        )
         for entry in report.hosts
-        for one in report.certificates_of(entry)
-        if one.state not in ("", FINE)
+        for certificate in report.certificates_of(entry)
+        if certificate.state not in ("", FINE)
     ]
     if not expiring:
         return f"## Certificates\n\n{read}; none of them has expired or expires within 30 days."
     heading = f"## Certificates\n\n{read}; {count(len(expiring), 'certificate')} expired, or will within 30 days."
-    more = sorted(
-        (one for one, told in expiring if not told), key=lambda one: (one.days_left or 0, one.host, one.thumbprint)
-    )
+    more = [certificate for certificate, told in expiring if not told]
+    more.sort(key=lambda certificate: (certificate.days_left or 0, certificate.host, certificate.thumbprint))
     rows = [
-        [markdown_text(one.host), one.day, _expiry(one), markdown_text(one.thumbprint), markdown_text(one.name)]
-        for one in more
+        [
+            markdown_text(certificate.host),
+            certificate.day,
+            _expiry(certificate),
+            markdown_text(certificate.thumbprint),
+            markdown_text(certificate.name),
+        ]
+        for certificate in more
     ]
     return f"{heading}\n\n" + table(["PBX", "Expires", "", "Thumbprint", "Name"], rows) if rows else heading
 
@@ -158,7 +166,7 @@ def _text(text: str) -> str:
 
 def _section(entries: list[dict[str, Any]]) -> str:
     entry, more = entries[0], len(entries) - 1
-    names = ", ".join(markdown_text(one["host"]) for one in entries)
+    names = ", ".join(markdown_text(entry["host"]) for entry in entries)
     verdict = LABELS[entry["verdict"]].lower()
     lines = (
         [f"### {count(len(entries), 'PBX', 'PBXs')}: {verdict}", "", names, ""]
@@ -166,7 +174,7 @@ def _section(entries: list[dict[str, Any]]) -> str:
         else [f"### {names}: {verdict}", ""]
     )
     sentences = (*entry["reasons"], *entry["attention"])
-    lines.extend(f"- {_text(cause(entry, one) if more else one)}" for one in sentences)
+    lines.extend(f"- {_text(cause(entry, sentence) if more else sentence)}" for sentence in sentences)
     lines.extend(_drift(entry["changes"]))
     differs = canonical(entry["changes"])
     for title, permissions in (
@@ -183,7 +191,7 @@ def _section(entries: list[dict[str, Any]]) -> str:
         lines.extend(f"- {markdown_text(path)}: {_list(shown_items(items, _LIMITS))}" for path, items in unmanaged)
     if entry["remedies"]:
         lines.extend(("", "How to fix it:", ""))
-        lines.extend(f"{place}. {_remedy(one, entries)}" for place, one in enumerate(entry["remedies"], 1))
+        lines.extend(f"{place}. {_remedy(remedy, entries)}" for place, remedy in enumerate(entry["remedies"], 1))
     return "\n".join(lines)
 
 
@@ -192,7 +200,7 @@ def _remedy(remedy: str, entries: list[dict[str, Any]]) -> str:
     if len(entries) == 1:
         return _text(remedy)
     own = f"--limit {shlex.quote(entries[0]['host'])}"
-    everyone = f"--limit {shlex.quote(','.join(one['host'] for one in entries))}"
+    everyone = f"--limit {shlex.quote(','.join(entry['host'] for entry in entries))}"
     command = cause(entries[0], remedy.replace(own, _ALL))
     return markdown_text(shorten(command, 4 * _LIMITS.characters).replace(_ALL, everyone))
 
@@ -201,21 +209,24 @@ def _drift(changes: list[dict[str, Any]]) -> list[str]:
     differing = all_differences(changes, _LIMITS)
     if not differing:
         return []
-    rows = [[markdown_text(one.path), _before(one), _after(one)] for one in differing[: _LIMITS.differences]]
+    rows = [
+        [markdown_text(difference.path), _before(difference), _after(difference)]
+        for difference in differing[: _LIMITS.differences]
+    ]
     lines = ["", table(["Setting", "Found", "Desired"], rows)]
     if len(differing) > len(rows):
         lines.extend(("", f"{len(differing) - len(rows)} more in compliance.json."))
     return lines
 
 
-def _before(one: Difference) -> str:
-    return f"removed: {_list(one.removed)}" if one.is_set else markdown_text(one.before)
+def _before(difference: Difference) -> str:
+    return f"removed: {_list(difference.removed)}" if difference.is_set else markdown_text(difference.before)
 
 
-def _after(one: Difference) -> str:
-    if not one.is_set:
-        return markdown_text(one.after)
-    return f"added: {_list(one.added)}" + (f"; {one.kept} unchanged" if one.kept else "")
+def _after(difference: Difference) -> str:
+    if not difference.is_set:
+        return markdown_text(difference.after)
+    return f"added: {_list(difference.added)}" + (f"; {difference.kept} unchanged" if difference.kept else "")
 
 
 def _list(texts: list[str]) -> str:

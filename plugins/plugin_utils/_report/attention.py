@@ -47,14 +47,18 @@ def automation_credential(credential: Mapping[str, Any], now: datetime) -> dict[
 def attention_of_run(credentials: Sequence[Mapping[str, Any]]) -> list[str]:
     """The sentences about the automation itself: without it nobody can check or repair anything."""
     sentences = []
-    for one in credentials:
-        days = one["days_left"]
+    for credential in credentials:
+        days = credential["days_left"]
         if days is None or days > SOON_DAYS:
             continue
         when = (
-            f"expired on {one['expires'][:10]}" if days < 0 else f"expires on {one['expires'][:10]}, in {_days(days)}"
+            f"expired on {credential['expires'][:10]}"
+            if days < 0
+            else f"expires on {credential['expires'][:10]}, in {_days(days)}"
         )
-        sentences.append(f"The {credential_kind(one['kind'])} with which the automation signs in to Entra {when}.")
+        sentences.append(
+            f"The {credential_kind(credential['kind'])} with which the automation signs in to Entra {when}."
+        )
     return list(dict.fromkeys(sentences))
 
 
@@ -68,14 +72,23 @@ def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
     # Without a certificate in the inventory nobody knows which one the PBX uses; while it works, it is none that has expired.
     named = any(certificate.get("desired") for certificate in entry["certificates"])
     works = bool(entry["status"].get("ok"))
-    for one in host_certificates(entry["host"], entry["certificates"], now):
-        if one.days_left is None or one.superseded or not one.counts or (one.days_left < 0 and works and not named):
+    for certificate in host_certificates(entry["host"], entry["certificates"], now):
+        if (
+            certificate.days_left is None
+            or certificate.superseded
+            or not certificate.counts
+            or (certificate.days_left < 0 and works and not named)
+        ):
             continue
         # The check may have said it already, in its own words.
-        told = any(one.thumbprint and one.thumbprint in sentence for sentence in entry["attention"])
-        if one.days_left <= SOON_DAYS and not told:
-            when = f"expired on {one.day}" if one.days_left < 0 else f"expires on {one.day}, in {_days(one.days_left)}"
-            yield f"A certificate of the application {when}: {visible(one.thumbprint)}."
+        told = any(certificate.thumbprint and certificate.thumbprint in sentence for sentence in entry["attention"])
+        if certificate.days_left <= SOON_DAYS and not told:
+            when = (
+                f"expired on {certificate.day}"
+                if certificate.days_left < 0
+                else f"expires on {certificate.day}, in {_days(certificate.days_left)}"
+            )
+            yield f"A certificate of the application {when}: {visible(certificate.thumbprint)}."
 
 
 def _foreign(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:

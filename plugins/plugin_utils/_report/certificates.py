@@ -88,23 +88,24 @@ def parse_moment(text: str) -> datetime:
 
 def host_certificates(host: str, certificates: Sequence[dict[str, Any]], now: datetime) -> list[CertificateEnd]:
     """The certificates of one PBX, the next to expire first, those with an unknown date last."""
-    ends = [dates.parse(certificate.get("not_after")) for certificate in certificates]
-    days = [days_left(certificate, now) for certificate in certificates]
-    desired = [bool(certificate.get("desired")) for certificate in certificates]
-    last = max((left for left, named in zip(days, desired) if named and left is not None), default=None)
-    dated = [
-        CertificateEnd(
+    desired = [certificate for certificate in certificates if certificate.get("desired")]
+    dated = [left for left in (days_left(certificate, now) for certificate in desired) if left is not None]
+    last = max(dated, default=-1)
+
+    def end(certificate: dict[str, Any]) -> CertificateEnd:
+        left, named = days_left(certificate, now), bool(certificate.get("desired"))
+        by_days = now + timedelta(days=left) if left is not None and abs(left) < 400000 else None
+        return CertificateEnd(
             host=host,
             thumbprint=str(certificate.get("thumbprint") or ""),
             name=str(certificate.get("display_name") or ""),
-            ends=end or (now + timedelta(days=left) if left is not None and abs(left) < 400000 else None),
+            ends=dates.parse(certificate.get("not_after")) or by_days,
             days_left=left,
-            superseded=not named and left is not None and last is not None and left < last and last >= 0,
-            counts=named or bool(certificate.get("managed", not any(desired))),
+            superseded=not named and left is not None and left < last and last >= 0,
+            counts=named or bool(certificate.get("managed", not desired)),
         )
-        for certificate, end, left, named in zip(certificates, ends, days, desired)
-    ]
-    return sorted(dated, key=_end_order)
+
+    return sorted(map(end, certificates), key=_end_order)
 
 
 def days_left(certificate: dict[str, Any], now: datetime) -> int | None:
@@ -134,7 +135,7 @@ def timeline(certificates: Sequence[CertificateEnd], now: datetime) -> list[Buck
     for place in range(MONTHS_AHEAD):
         year, month = divmod(first + place, 12)
         name = _MONTHS[month]
-        kind = SOON if any(one.state == SOON for one in columns[place]) else FINE
+        kind = SOON if any(certificate.state == SOON for certificate in columns[place]) else FINE
         buckets.append(Bucket(f"{name} {year}", name, kind, columns[place]))
     buckets.append(Bucket("Later", "Later", FINE, columns[MONTHS_AHEAD]))
     return buckets

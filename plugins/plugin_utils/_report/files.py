@@ -105,7 +105,9 @@ def write_report(
         for file in staged:
             file.drop()
         raise
-    manifest = "".join(f"{one.sha256}  {Path(one.path).name}\n" for one in sorted(written, key=lambda one: one.path))
+    manifest = "".join(
+        f"{file.sha256}  {Path(file.path).name}\n" for file in sorted(written, key=lambda file: file.path)
+    )
     return [*written, _write(folder / MANIFEST, manifest.encode("ascii"))]
 
 

@@ -175,7 +175,7 @@ def _copy(folder: Path, name: str) -> Path:
                 shutil.copy2(folder / file, temporary / file)
         temporary.chmod(_DIRECTORY_MODE)
         names = [name, *(f"{name}-{place}" for place in range(2, _SAME_SECOND))]
-        target = next(folder / one for one in names if not os.path.lexists(folder / one))
+        target = next(folder / name for name in names if not os.path.lexists(folder / name))
         temporary.rename(target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

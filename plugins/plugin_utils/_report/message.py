@@ -40,9 +40,9 @@ def lines(report: Report) -> list[str]:
         told.append(f"Consent to the automation: {summary(report.tenants)}")
     told += _changes(report)
     told += _why(report)
-    due = sorted(report.certificates_due, key=lambda one: (one.days_left or 0, one.host))
+    due = sorted(report.certificates_due, key=lambda certificate: (certificate.days_left or 0, certificate.host))
     if due:
-        named = [f"{one.host} ({days_text(one.days_left)})" for one in due]
+        named = [f"{certificate.host} ({days_text(certificate.days_left)})" for certificate in due]
         told.append(f"{count(len(due), 'certificate')} due: {listed(named, _NAMES)}")
     return [shorten(visible(line), _LINE) for line in told]
 
@@ -68,14 +68,16 @@ def _why(report: Report) -> list[str]:
     """The most frequent causes; one that only one PBX has is told with its name."""
     entries = {entry["host"]: entry for entry in report.hosts}
     told = []
-    for one in report.aggregates["causes"][:_CAUSES]:
-        if len(one["hosts"]) > 1:
-            told.append(f"{len(one['hosts'])} \u00d7 {one['text']}")
+    for counted in report.aggregates["causes"][:_CAUSES]:
+        if len(counted["hosts"]) > 1:
+            told.append(f"{len(counted['hosts'])} \u00d7 {counted['text']}")
             continue
-        entry = entries[one["hosts"][0]]
-        sentence = next(text for text in (*entry["reasons"], *entry["attention"]) if cause(entry, text) == one["text"])
+        entry = entries[counted["hosts"][0]]
+        sentence = next(
+            text for text in (*entry["reasons"], *entry["attention"]) if cause(entry, text) == counted["text"]
+        )
         # Of a long sentence the ids go first: its end says more than they do.
-        told.append(f"{entry['host']}: {sentence if len(sentence) < _LINE else one['text']}")
+        told.append(f"{entry['host']}: {sentence if len(sentence) < _LINE else counted['text']}")
     rest = len(report.aggregates["causes"]) - len(told)
     return [*told, f"And {count(rest, 'more cause')} in the report."] if rest > 0 else told
 

@@ -171,8 +171,12 @@ class Report:
     @property
     def certificates_due(self) -> list[CertificateEnd]:
         """The certificates that somebody has to renew: expired or within 30 days, in use, and not replaced."""
-        certificates = [one for entry in self.hosts for one in self.certificates_of(entry)]
-        return [one for one in certificates if one.state not in ("", FINE) and one.counts and not one.superseded]
+        certificates = [certificate for entry in self.hosts for certificate in self.certificates_of(entry)]
+        return [
+            certificate
+            for certificate in certificates
+            if certificate.state not in ("", FINE) and certificate.counts and not certificate.superseded
+        ]
 
     @property
     def summary(self) -> dict[str, int]:
@@ -219,7 +223,7 @@ def _run(run: dict[str, Any], moment: str) -> dict[str, Any]:
     if not isinstance(listed, list):
         return run
     now = parse_moment(moment)
-    credentials = [automation_credential(one, now) for one in listed if isinstance(one, dict)]
+    credentials = [automation_credential(credential, now) for credential in listed if isinstance(credential, dict)]
     return {**run, "automation_credentials": credentials, "attention": attention_of_run(credentials)}
 
 
@@ -273,7 +277,7 @@ def _mappings(entries: Any) -> list[dict[str, Any]]:
 
 def _sentences(texts: Any) -> list[str]:
     everything = [texts] if isinstance(texts, str) else list(texts or [])
-    return list(dict.fromkeys(text for text in (optional_text(one).strip() for one in everything) if text))
+    return list(dict.fromkeys(text for text in (optional_text(item).strip() for item in everything) if text))
 
 
 def _names(value: Any) -> list[str]:

@@ -59,7 +59,7 @@ def _levels(report: Report) -> Iterator[Limits]:
 
 def _render(report: Report, limits: Limits) -> str:
     style, early, script = (_asset(name) for name in ("page.css", "page_early.js", "page.js"))
-    certificates = [one for entry in report.hosts for one in report.certificates_of(entry)]
+    certificates = [certificate for entry in report.hosts for certificate in report.certificates_of(entry)]
     parts = {
         "csp": (
             f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(early)}' '{_hash(script)}'; "
@@ -129,10 +129,10 @@ def _verdict_table(summary: dict[str, int]) -> str:
 
 
 def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str:
-    if not any(one.days_left is not None for one in certificates):
+    if not any(certificate.days_left is not None for certificate in certificates):
         return '<p class="quiet">No certificate with a known expiry date was read in this run.</p>'
     buckets = timeline(certificates, report.moment)
-    unknown = sum(1 for one in certificates if one.days_left is None)
+    unknown = sum(1 for certificate in certificates if certificate.days_left is None)
     note = f'<p class="quiet">The expiry date of {count(unknown, "certificate")} is unknown.</p>' if unknown else ""
     key = (
         '<ul class="key"><li class="overdue">Expired</li><li class="soon">Month with an expiry within 30 days</li>'
@@ -142,14 +142,18 @@ def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str
 
 
 def _urgent(certificates: Sequence[CertificateEnd]) -> str:
-    urgent = [one for one in certificates if one.state not in ("", FINE) and one.counts and not one.superseded]
+    urgent = [
+        certificate
+        for certificate in certificates
+        if certificate.state not in ("", FINE) and certificate.counts and not certificate.superseded
+    ]
     if not urgent:
         return '<p class="lead-in">No certificate that was read has expired or expires within 30 days without a newer one.</p>'
-    urgent.sort(key=lambda one: (one.days_left or 0, one.host, one.thumbprint))
+    urgent.sort(key=lambda certificate: (certificate.days_left or 0, certificate.host, certificate.thumbprint))
     items = "".join(
-        f'<li class="{one.state}"><span class="who">{text_html(one.host)}</span> '
-        f'<span class="when">{escape(days_text(one.days_left))}</span> <span class="quiet">{one.day}</span></li>'
-        for one in urgent[:_SOON_SHOWN]
+        f'<li class="{certificate.state}"><span class="who">{text_html(certificate.host)}</span> '
+        f'<span class="when">{escape(days_text(certificate.days_left))}</span> <span class="quiet">{certificate.day}</span></li>'
+        for certificate in urgent[:_SOON_SHOWN]
     )
     more = len(urgent) - _SOON_SHOWN
     rest = (
@@ -196,7 +200,7 @@ def _comparison(report: Report) -> str:
 
 
 def _group(category: str, entries: list[dict[str, Any]], places: dict[str, int]) -> str:
-    names = "".join(f"<li>{_compared(one, places)}</li>" for one in entries[:_NAMES_SHOWN])
+    names = "".join(f"<li>{_compared(entry, places)}</li>" for entry in entries[:_NAMES_SHOWN])
     more = len(entries) - _NAMES_SHOWN
     rest = f'<p class="quiet">And {more} more.</p>' if more > 0 else ""
     body = f'<ul class="names">{names}</ul>{rest}' if entries else ""
@@ -206,12 +210,12 @@ def _group(category: str, entries: list[dict[str, Any]], places: dict[str, int])
     )
 
 
-def _compared(one: dict[str, Any], places: dict[str, int]) -> str:
-    place = places.get(one["host"])
-    name = text_html(one["host"]) if place is None else f'<a href="#pbx-{place}">{text_html(one["host"])}</a>'
-    verdicts = [LABELS[verdict].lower() for verdict in dict.fromkeys((one["earlier"], one["now"])) if verdict]
-    fresh = len((one.get("changes") or {}).get("new", []))
-    news = f", {count(fresh, 'new difference')}" if fresh and one["earlier"] != COMPLIANT else ""
+def _compared(entry: dict[str, Any], places: dict[str, int]) -> str:
+    place = places.get(entry["host"])
+    name = text_html(entry["host"]) if place is None else f'<a href="#pbx-{place}">{text_html(entry["host"])}</a>'
+    verdicts = [LABELS[verdict].lower() for verdict in dict.fromkeys((entry["earlier"], entry["now"])) if verdict]
+    fresh = len((entry.get("changes") or {}).get("new", []))
+    news = f", {count(fresh, 'new difference')}" if fresh and entry["earlier"] != COMPLIANT else ""
     told = " \u2192 ".join(verdicts) + news
     return f'{name} <span class="quiet">{told}</span>'
 

@@ -62,16 +62,16 @@ def _host(report: Report, entry: dict[str, Any], since: str, limits: Limits) -> 
         "tenantName": visible(entry["tenant_name"]),
         "reasons": _texts(entry["reasons"], limits),
         "attention": _texts(entry["attention"], limits),
-        "controls": [_control(one, limits) for one in entry["controls"]],
+        "controls": [_control(control, limits) for control in entry["controls"]],
         "granted": shown_items(entry["granted_permissions"], limits),
-        "consents": [_consent(one) for one in entry["consents"][: limits.items]],
+        "consents": [_consent(consent) for consent in entry["consents"][: limits.items]],
         "uris": shown_items(entry["redirect_uris"], limits),
-        "credentials": [_credential(one, limits) for one in entry["credentials"][: limits.items]],
-        "owners": _texts([owner_text(one) for one in entry["owners"]], limits),
-        "changes": [_difference(one) for one in shown[: limits.differences]],
+        "credentials": [_credential(credential, limits) for credential in entry["credentials"][: limits.items]],
+        "owners": _texts([owner_text(owner) for owner in entry["owners"]], limits),
+        "changes": [_difference(difference) for difference in shown[: limits.differences]],
         "changesLeft": max(0, len(shown) - limits.differences),
         "count": len(shown),
-        "certs": [_certificate(one, limits) for one in certificates[: limits.items]],
+        "certs": [_certificate(certificate, limits) for certificate in certificates[: limits.items]],
         "missing": shown_items(entry["consent"]["missing"], limits),
         "unneeded": shown_items(entry["consent"]["unneeded"], limits),
         "unmanaged": _pairs(entry["unmanaged"], limits),
@@ -101,13 +101,13 @@ def _pairs(mapping: dict[str, Any], limits: Limits) -> list[list[Any]]:
     return [[shorten(visible(path.replace("_", " ")), 120), shown_items(items, limits)] for path, items in pairs]
 
 
-def _control(one: dict[str, Any], limits: Limits) -> dict[str, str]:
+def _control(control: dict[str, Any], limits: Limits) -> dict[str, str]:
     data = {
-        "title": visible(one["title"]),
-        "desired": _value(one["desired"], limits),
-        "found": _value(one["found"], limits),
-        "result": one["result"],
-        "reason": shorten(visible(one["reason"]), limits.characters),
+        "title": visible(control["title"]),
+        "desired": _value(control["desired"], limits),
+        "found": _value(control["found"], limits),
+        "result": control["result"],
+        "reason": shorten(visible(control["reason"]), limits.characters),
     }
     return {key: value for key, value in data.items() if value}
 
@@ -120,31 +120,33 @@ def _value(value: Any, limits: Limits) -> str:
     return shorten(", ".join(shown_items(items, limits)), limits.characters) if items else "none"
 
 
-def _consent(one: dict[str, Any]) -> list[str]:
-    delegated = " (delegated)" if one.get("kind") == "delegated" else ""
-    return [shorten(visible(str(one.get("permission") or "")), 120) + delegated, consent_text(one)]
+def _consent(consent: dict[str, Any]) -> list[str]:
+    delegated = " (delegated)" if consent.get("kind") == "delegated" else ""
+    return [shorten(visible(str(consent.get("permission") or "")), 120) + delegated, consent_text(consent)]
 
 
-def _credential(one: dict[str, Any], limits: Limits) -> dict[str, str]:
-    texts = {name: shorten(visible(str(one.get(name) or "")), limits.characters) for name in ("kind", "name", "owner")}
-    return {**texts, "expires": visible(str(one.get("expires") or ""))[:10]}
+def _credential(credential: dict[str, Any], limits: Limits) -> dict[str, str]:
+    texts = {
+        name: shorten(visible(str(credential.get(name) or "")), limits.characters) for name in ("kind", "name", "owner")
+    }
+    return {**texts, "expires": visible(str(credential.get("expires") or ""))[:10]}
 
 
-def _difference(one: Difference) -> dict[str, Any]:
-    path = shorten(one.path, 160)
-    if not one.is_set:
-        return {"path": path, "before": one.before, "after": one.after}
-    return {"path": path, "removed": one.removed, "added": one.added, "kept": one.kept}
+def _difference(difference: Difference) -> dict[str, Any]:
+    path = shorten(difference.path, 160)
+    if not difference.is_set:
+        return {"path": path, "before": difference.before, "after": difference.after}
+    return {"path": path, "removed": difference.removed, "added": difference.added, "kept": difference.kept}
 
 
-def _certificate(one: CertificateEnd, limits: Limits) -> dict[str, Any]:
+def _certificate(certificate: CertificateEnd, limits: Limits) -> dict[str, Any]:
     data = {
-        "thumbprint": shorten(visible(one.thumbprint), limits.characters),
-        "name": shorten(visible(one.name), limits.characters),
-        "ends": one.day,
-        "days": one.days_left,
-        "left": days_text(one.days_left),
-        "state": one.state,
-        "superseded": one.superseded,
+        "thumbprint": shorten(visible(certificate.thumbprint), limits.characters),
+        "name": shorten(visible(certificate.name), limits.characters),
+        "ends": certificate.day,
+        "days": certificate.days_left,
+        "left": days_text(certificate.days_left),
+        "state": certificate.state,
+        "superseded": certificate.superseded,
     }
     return {key: value for key, value in data.items() if value not in ("", None, False)}

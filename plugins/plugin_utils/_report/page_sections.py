@@ -74,7 +74,7 @@ def _run_row(point: Mapping[str, Any]) -> str:
 def fleet_section(report: Report) -> str:
     """The same cause on several PBXs, the versions, and who can do what; each part only where there is something to tell."""
     sums = report.aggregates
-    shared = [one for one in sums["causes"] if len(one["hosts"]) > 1]
+    shared = [cause for cause in sums["causes"] if len(cause["hosts"]) > 1]
     parts = [_causes(shared), _versions(sums["versions"])]
     fleet = "".join(parts)
     whole = (
@@ -89,8 +89,8 @@ def _causes(shared: Sequence[Mapping[str, Any]]) -> str:
     if not shared:
         return ""
     items = "".join(
-        f'<li><span class="number">{len(one["hosts"]):,} \u00d7</span> {text_html(shorten(one["text"], _CAUSE_CHARACTERS))}</li>'
-        for one in shared[:_CAUSES_SHOWN]
+        f'<li><span class="number">{len(cause["hosts"]):,} \u00d7</span> {text_html(shorten(cause["text"], _CAUSE_CHARACTERS))}</li>'
+        for cause in shared[:_CAUSES_SHOWN]
     )
     return f'<h3>Same cause</h3><ul class="causes">{items}</ul>{_more(len(shared) - _CAUSES_SHOWN, "cause")}'
 
@@ -99,8 +99,8 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> str:
     if not versions:
         return ""
     items = "".join(
-        f'<li><span class="number">{one["pbxs"]:,} \u00d7</span> {text_html(one["version"] or "unknown version")}</li>'
-        for one in versions[:_VERSIONS_SHOWN]
+        f'<li><span class="number">{version["pbxs"]:,} \u00d7</span> {text_html(version["version"] or "unknown version")}</li>'
+        for version in versions[:_VERSIONS_SHOWN]
     )
     return f'<h3>Versions</h3><ul class="causes inline">{items}</ul>{_more(len(versions) - _VERSIONS_SHOWN, "version")}'
 
@@ -176,7 +176,7 @@ def _rights(sums: Mapping[str, Any]) -> str:
     """Who can do what in which tenant."""
     if not sums["permissions"]:
         return ""
-    rows = "".join(_permission_row(one) for one in sums["permissions"])
+    rows = "".join(_permission_row(permission) for permission in sums["permissions"])
     return (
         '<section class="card" aria-labelledby="rights-heading"><h2 id="rights-heading">Who can do what</h2>'
         '<p class="lead-in">Permissions of the applications of the PBXs, as they are granted in the tenants of their customers.</p>'
@@ -187,9 +187,9 @@ def _rights(sums: Mapping[str, Any]) -> str:
     )
 
 
-def _permission_row(one: Mapping[str, Any]) -> str:
-    numbers = "".join(f'<td class="num">{one[kind]}</td>' for kind in ("granted", "unneeded", "missing"))
-    return f'<tr><th scope="row">{text_html(one["name"])}</th><td>{escape(one["meaning"])}</td>{numbers}</tr>'
+def _permission_row(permission: Mapping[str, Any]) -> str:
+    numbers = "".join(f'<td class="num">{permission[kind]}</td>' for kind in ("granted", "unneeded", "missing"))
+    return f'<tr><th scope="row">{text_html(permission["name"])}</th><td>{escape(permission["meaning"])}</td>{numbers}</tr>'
 
 
 def _tenants(tenants: Sequence[Mapping[str, Any]]) -> str:
@@ -211,9 +211,9 @@ def _tenants(tenants: Sequence[Mapping[str, Any]]) -> str:
 
 def _tenant_rows(tenant: Mapping[str, Any]) -> list[str]:
     groups: dict[tuple[tuple[str, ...], bool], list[str]] = {}
-    for one in tenant["applications"]:
-        key = (tuple(one["permissions"]), bool(one["foreign_credentials"]))
-        groups.setdefault(key, []).extend(one["hosts"])
+    for application in tenant["applications"]:
+        key = (tuple(application["permissions"]), bool(application["foreign_credentials"]))
+        groups.setdefault(key, []).extend(application["hosts"])
     name = _tenant_name(tenant["tenant_name"], tenant["tenant_id"])
     return [
         f'<tr><th scope="row">{name}</th><td data-label="PBXs">{_names(hosts)}</td><td data-label="Permissions">{_names(names) or "none"}</td>'

@@ -44,26 +44,26 @@ def tenants_of_hosts(tenants: Iterable[Mapping[str, Any]], now: datetime) -> lis
         another PBX of the tenant has found out then counts.
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for one in tenants:
-        key = (str(one.get("tenant_id") or ""), str(one.get("app_id") or ""))
+    for tenant in tenants:
+        key = (str(tenant.get("tenant_id") or ""), str(tenant.get("app_id") or ""))
         row = rows.setdefault(key, {"hosts": [], "state": NOT_CHECKED})
-        hosts = [*row["hosts"], *(str(host) for host in one.get("hosts") or ())]
+        hosts = [*row["hosts"], *(str(host) for host in tenant.get("hosts") or ())]
         if row["state"] == NOT_CHECKED:
-            row.update(_row(one, now))
+            row.update(_row(tenant, now))
         row["hosts"] = sorted(set(hosts))
     return sorted(
         rows.values(), key=lambda row: (_WORST_FIRST.get(row["state"], len(STATES)), row["name"], row["tenant_id"])
     )
 
 
-def _row(one: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    state = str(one.get("state") or "")
+def _row(tenant: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    state = str(tenant.get("state") or "")
     return {
-        **{name: str(one.get(name) or "") for name in _TEXTS},
+        **{name: str(tenant.get(name) or "") for name in _TEXTS},
         "state": state if state in STATES else NOT_CHECKED,
-        "consented": one.get("consented") if isinstance(one.get("consented"), bool) else None,
-        **{name: sorted(str(item) for item in one.get(name) or ()) for name in _LISTS},
-        "credential": automation_credential(one["credential"], now) if one.get("credential") else None,
+        "consented": tenant.get("consented") if isinstance(tenant.get("consented"), bool) else None,
+        **{name: sorted(str(item) for item in tenant.get(name) or ()) for name in _LISTS},
+        "credential": automation_credential(tenant["credential"], now) if tenant.get("credential") else None,
     }
 
 

@@ -100,17 +100,17 @@ def _fact(value: Any) -> str:
     return shorten(visible(", ".join(texts)), 120)
 
 
-def credential_text(one: Mapping[str, Any]) -> str:
+def credential_text(credential: Mapping[str, Any]) -> str:
     """`client secret, expires 2027-01-31 (66 days left)`; `managed identity, it has no expiry of its own`."""
-    kind = credential_kind(one["kind"])
-    if one["expires"] is None:
+    kind = credential_kind(credential["kind"])
+    if credential["expires"] is None:
         return (
-            f"{kind}, expiry {visible(one['reason'])}"
-            if one["reason"].startswith("not")
-            else f"{kind}, {visible(one['reason'])}"
+            f"{kind}, expiry {visible(credential['reason'])}"
+            if credential["reason"].startswith("not")
+            else f"{kind}, {visible(credential['reason'])}"
         )
-    reason = f"; {visible(one['reason'])}" if one["reason"] else ""
-    return f"{kind}, expires {one['expires'][:10]} ({days_text(one['days_left'])}{reason})"
+    reason = f"; {visible(credential['reason'])}" if credential["reason"] else ""
+    return f"{kind}, expires {credential['expires'][:10]} ({days_text(credential['days_left'])}{reason})"
 
 
 def consent_text(consent: Mapping[str, Any]) -> str:
@@ -130,7 +130,10 @@ def run_facts(report: Report) -> list[tuple[str, str]]:
     facts.append(("Limit", visible(as_text(run["limit"])) if run.get("limit") else "whole inventory"))
     if run.get("duration_s") is not None:
         facts.append(("Duration", duration_text(run["duration_s"])))
-    facts.extend(("Automation's credential", credential_text(one)) for one in run.get("automation_credentials") or ())
+    facts.extend(
+        ("Automation's credential", credential_text(credential))
+        for credential in run.get("automation_credentials") or ()
+    )
     more = [name for name in sorted(run) if name not in _KNOWN and run[name] not in (None, "", [], {})]
     facts.extend((_LABELS.get(name) or visible(name.replace("_", " ").capitalize()), _fact(run[name])) for name in more)
     return facts
