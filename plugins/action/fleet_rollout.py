@@ -23,6 +23,13 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._action import Collection
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.first_look import (
+    FirstLook,
+    must_have_passed,
+    not_written,
+    stops,
+    with_warnings,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, check_limit
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
@@ -41,6 +48,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "operation": {"type": "str", "choices": list(OPERATIONS), "default": "rollout"},
     "steps": {"type": "list", "elements": "str"},
     "preflight_only": {"type": "bool", "default": False, "aliases": ["look_only"]},
+    "check_first": {"type": "bool", "default": False},
     "concurrency": {"type": "int", "default": 50},
     "processes": {"type": "int", "default": 0},
     "max_unhealthy_percentage": {"type": "float"},
@@ -81,11 +89,15 @@ class ActionModule(CollectionAction):
             host_result = None
             if together and may_share(self._task, variables.play, task_vars):
                 host_result = self._together(task_vars, options, store, variables, names)
+            if host_result is None and options["check_first"]:
+                must_have_passed(FirstLook(store).take(str(task_vars["inventory_hostname"])))
             crossings = _crossings(names, variables, task_vars, store) if host_result is None else Crossings({})
         except M365Error as error:
             return dict(result, **failure(error))
         if host_result is None:
             host_result = self._alone(task_vars, store, variables, names, crossings, _operation(options))
+            if options["preflight_only"]:
+                FirstLook(store).keep(str(task_vars["inventory_hostname"]), host_result)
             if _operation(options) == "rollout":
                 self._note_alone(task_vars, options, store, host_result)
             tell_way_back(store, [host_result], _extra(task_vars), ends=True, once=True)
@@ -107,24 +119,76 @@ class ActionModule(CollectionAction):
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
 
         def work(hosts: list[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
-            operation = _operation(options)
-            crossings = _crossings(names, variables, task_vars, store)
-            check_mode = bool(self._task.check_mode)
-            fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
-            play_hosts = _play_hosts(task_vars)
-            gate = Gate(store, play_hosts) if operation == "rollout" else None
-            narrator = Narrator(self._task, hosts, play_hosts, store)
-            results: dict[str, Mapping[str, Any]] = {}
-            for host, host_result in self._sweep(
-                hosts, options=options, fleet=fleet, store=store, gate=gate, narrator=narrator
-            ):
-                results.update({} if host_result is None else {host: host_result})
-                yield host, host_result
-            ends = bool(options["steps"]) or _ends(results, options, narrator, gate)
-            tell_way_back(store, results.values(), _extra(task_vars), ends=ends, once=bool(options["steps"]))
+            rest = hosts
+            checks: dict[str, dict[str, Any]] = {}
+            if options["check_first"]:
+                checks, ended = self._check_first(hosts, task_vars, options, store, variables)
+                yield from ended.items()
+                rest = [host for host in hosts if host not in ended]
+            if rest:
+                for host, host_result in self._sweep_all(rest, task_vars, options, store, variables, names):
+                    yield host, host_result and with_warnings(checks.get(host, {}), host_result)
 
         together = SharedTask(store, identity_of(self._task))
         return together.result_of(str(task_vars["inventory_hostname"]), batch, work)
+
+    def _check_first(
+        self,
+        hosts: list[str],
+        task_vars: Mapping[str, Any],
+        options: dict[str, Any],
+        store: RunStore,
+        variables: HostVariables,
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any] | None]]:
+        """The results of the checks that are made here, and those with which the work on a host ends.
+
+        Hosts that are not worked on here end with ``None``. Where too many have failed, all others end as well.
+        """
+        look = FirstLook(store)
+        unchecked = [host for host in hosts if not look.take(host)]
+        if not unchecked:
+            return {}, {}
+        checks = {**options, "preflight_only": True}
+        found = dict(self._sweep_all(unchecked, task_vars, checks, store, variables, _steps(checks)))
+        passed = {host: each for host, each in found.items() if each is not None and not each.get("failed")}
+        ended = {host: each for host, each in found.items() if host not in passed}
+        task = identity_of(self._task)
+        failed = look.failed(task, (host for host, each in ended.items() if each is not None))
+        batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
+        gone = set(_play_hosts(task_vars)) - {str(host) for host in task_vars.get("ansible_play_hosts", [])}
+        limit, any_fatal = _max_fail_percentage(self._task), bool(self._task.any_errors_fatal)
+        if stops(len(failed), len(gone), len(batch), limit, any_fatal=any_fatal):
+            stopped = {host: not_written(len(failed), len(batch), passed.get(host, {})) for host in hosts}
+            ended = {**stopped, **ended}
+        return passed, ended
+
+    def _sweep_all(
+        self,
+        hosts: list[str],
+        task_vars: Mapping[str, Any],
+        options: dict[str, Any],
+        store: RunStore,
+        variables: HostVariables,
+        names: list[str],
+    ) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """Work on these hosts together; ``None`` where one has to be worked on alone."""
+        operation = _operation(options)
+        crossings = _crossings(names, variables, task_vars, store)
+        check_mode = bool(self._task.check_mode)
+        fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
+        play_hosts = _play_hosts(task_vars)
+        gate = Gate(store, play_hosts) if operation == "rollout" else None
+        narrator = Narrator(self._task, hosts, play_hosts, store)
+        results: dict[str, Mapping[str, Any]] = {}
+        for host, host_result in self._sweep(
+            hosts, options=options, fleet=fleet, store=store, gate=gate, narrator=narrator
+        ):
+            results.update({} if host_result is None else {host: host_result})
+            if options["preflight_only"]:
+                FirstLook(store).keep(host, host_result)
+            yield host, host_result
+        ends = bool(options["steps"]) or _ends(results, options, narrator, gate)
+        tell_way_back(store, results.values(), _extra(task_vars), ends=ends, once=bool(options["steps"]))
 
     def _sweep(
         self,

@@ -70,6 +70,17 @@ options:
     type: bool
     default: false
     aliases: [look_only]
+  check_first:
+    description:
+      - Check all PBXs of the batch before anything is written to one of them, where no task before with O(preflight_only) has
+        checked them. A PBX that fails its check fails in this task, before anything is sent to it.
+      - When so many fail that Ansible ends the play after this task (C(max_fail_percentage), C(any_errors_fatal), all of them),
+        nothing is written to the others either. They are skipped, and C(skip_reason) says why.
+      - A PBX that is worked on by itself, and that no task before has checked, is refused. P(tcx.m365.shared_check#lookup)
+        tells whether a batch needs such a task.
+    type: bool
+    default: false
+    version_added: 2.0.0
   concurrency:
     description:
       - How many PBXs are worked on at the same time, whatever C(forks) says.

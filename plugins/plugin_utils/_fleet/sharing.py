@@ -19,7 +19,10 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 
 _LOCKSTEP = frozenset(("linear", "ansible.builtin.linear", "ansible.legacy.linear"))
-_OF_ONE_HOST = ("when", "loop", "loop_with", "delegate_to", "run_once", "until")
+_OF_ONE_HOST = ("loop", "loop_with", "delegate_to", "run_once", "until")
+
+SAME_FOR_ALL = "not (query('tcx.m365.shared_check') | first)"
+"""The one condition that is known to be the same for all hosts of a batch. The playbook of the rollout has it."""
 
 
 def may_share(task: Any, play: Any, task_vars: Mapping[str, Any]) -> bool:
@@ -30,6 +33,8 @@ def may_share(task: Any, play: Any, task_vars: Mapping[str, Any]) -> bool:
     if play is None or str(play.strategy) not in _LOCKSTEP or "ansible_loop_var" in task_vars:
         return False
     if any(getattr(task, name, None) for name in _OF_ONE_HOST) or _core_compat.is_handler(task):
+        return False
+    if any(str(condition).strip() != SAME_FOR_ALL for condition in getattr(task, "when", None) or ()):
         return False
     source, around = _core_compat.source_of(task), _core_compat.ancestors(task)
     if source is None or around is None or _differs_by_host(source, str(task.action)):

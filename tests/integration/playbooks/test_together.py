@@ -40,7 +40,7 @@ def test_one_fork_is_enough_for_all(small: Controller) -> None:
     assert done.code == 0, done.output
     assert done.changed() == ALL
     assert all(f"changed: [{host}]" in done.output for host in ALL)
-    assert [done.recap[host]["ok"] for host in ALL] == [2, 2, 2], "a check and a task that writes"
+    assert [done.recap[host]["ok"] for host in ALL] == [1, 1, 1], "one task, which checks all before it writes"
 
 
 @pytest.mark.smoke
@@ -60,11 +60,24 @@ def test_too_many_failures_of_the_look_stop_the_rollout_before_anything_is_writt
     for host, name in (("berlin", "tcx_client_secret"), ("munich", "tcx_password")):
         inventory["tcx"]["hosts"][host][name] = "a wrong one"
     small.lab.inventory_path.write_text(json.dumps(inventory))
-    done = small.rollout(variables={"rollout_max_fail_percentage": 30})
+    done = small.rollout("-v", variables={"rollout_max_fail_percentage": 30})
     assert done.failed() == ["berlin", "munich"]
     assert done.changed() == []
     assert small.writes() == []
-    assert "TASK [Register" not in done.output, "the play ends between the two tasks"
+    lyon = done.recap["lyon"]
+    assert (lyon["ok"], lyon["changed"]) == (0, 0), "what passed is skipped, and the play ends"
+    assert "Nothing was written to this PBX: 2 of 3 PBXs failed the check" in done.output
+
+
+def test_a_limit_of_ansible_counts_the_hosts_of_earlier_batches_before_anything_is_written(small: Controller) -> None:
+    """``failed hosts of the play / hosts of the batch`` (linear strategy of ansible-core)."""
+    inventory = small.lab.inventory
+    for host, name in (("berlin", "tcx_client_secret"), ("munich", "tcx_password")):
+        inventory["tcx"]["hosts"][host][name] = "a wrong one"
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    done = small.rollout(variables={"rollout_serial": [1, 2], "rollout_max_fail_percentage": 70})
+    assert done.code != 0
+    assert small.writes() == [], "a first batch that fails as a whole ends the play"
 
 
 @pytest.mark.parametrize("serial", [None, [1, 2]], ids=["all", "canary"])
@@ -86,6 +99,29 @@ def test_a_pbx_behind_a_jump_host_keeps_a_check_of_its_own_for_each(small: Contr
     assert done.failed() == ["berlin"]
     assert small.writes() == []
     assert "TASK [Register" not in done.output, "the play ends between the two tasks"
+
+
+def test_a_later_batch_with_a_jump_host_is_checked_host_by_host(small: Controller) -> None:
+    """Each batch is asked for itself how it is checked, and what fails ends it before anything is written to it."""
+    inventory = small.lab.inventory
+    inventory["tcx"]["hosts"]["munich"]["tcx_m365_in_process"] = False
+    inventory["tcx"]["hosts"]["lyon"]["tcx_client_secret"] = "a wrong one"
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    done = small.rollout(variables={"rollout_serial": [1, 2], "rollout_max_fail_percentage": 30})
+    assert done.changed() == ["berlin"], done.output
+    assert done.failed() == ["lyon"]
+    assert {entry["host"] for entry in small.lab.control.writes() if entry["service"] == "pbx"} == {"berlin"}
+    checks = done.output.split("TASK [Check every PBX")[1:]
+    assert ["skipping: [berlin]" in each.partition("TASK [")[0] for each in checks] == [True, False]
+    assert "ok: [munich]" in checks[1].partition("TASK [")[0], "checked by a task of its own"
+
+
+def test_what_nobody_has_checked_is_not_written_to(small: Controller, tmp_path: Path) -> None:
+    """A host by itself cannot check the others, and only a task of all hosts before it can."""
+    done = _play(small, tmp_path, {"tcx.m365.fleet_rollout": {"check_first": True}, "when": "true"})
+    assert done.failed() == ALL
+    assert small.writes() == []
+    assert "cannot be checked together with the others" in done.output
 
 
 def test_a_host_that_is_tried_again_is_worked_on_again(small: Controller, tmp_path: Path) -> None:

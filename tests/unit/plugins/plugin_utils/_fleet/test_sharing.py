@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from ansible.playbook.handler import Handler
 from ansible.playbook.play import Play
 from ansible.vars.manager import VariableManager
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import SAME_FOR_ALL, may_share
 
 # Any action does; unit tests have no loader for those of a collection.
 ACTION = "debug"
@@ -59,6 +60,15 @@ def test_a_plain_task_is_shared() -> None:
     assert may_share(task, play, {})
     task, play = first_task([{ACTION: {"concurrency": "{{ rollout_concurrency }}"}}])
     assert may_share(task, play, {})
+
+
+def test_the_condition_of_the_rollout_keeps_no_single_host_from_it() -> None:
+    task, play = first_task([{**TASK, "when": SAME_FOR_ALL}])
+    assert may_share(task, play, {})
+    task, play = first_task([{**TASK, "when": [SAME_FOR_ALL, "wanted"]}])
+    assert not may_share(task, play, {})
+    playbook = Path(__file__).resolve().parents[5] / "playbooks" / "rollout.yml"
+    assert f"when: {SAME_FOR_ALL}\n" in playbook.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

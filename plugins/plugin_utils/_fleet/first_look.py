@@ -1,0 +1,92 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""The check of all PBXs of a batch before anything is written to one of them, within the task that writes.
+
+A task costs Ansible a process and a result for each host, as much CPU as the check itself. So where one host works on
+the whole batch, it checks all of them first, and goes on with those that passed. Where Ansible would have ended the play
+after a task that so many hosts failed, nothing is written; the failed hosts fail in this task, so Ansible ends the play.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
+
+_KIND = "first_look"
+_FAILED = "first_look_failed"
+Result = dict[str, Any]
+
+
+class FirstLook:
+    """Which hosts of a run have passed their check, and which ones of a task have failed it."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def keep(self, host: str, result: Mapping[str, Any] | None) -> None:
+        """Keep that a host has passed; it counts for one task that writes."""
+        if result is not None and not result.get("failed"):
+            self._store.put(_KIND, host, True)
+
+    def take(self, host: str) -> bool:
+        """Whether a task before has checked the host."""
+        found = self._store.get(_KIND, host) is not None
+        if found:
+            self._store.drop(_KIND, host)
+        return found
+
+    def failed(self, task: str, hosts: Iterable[str]) -> list[str]:
+        """All hosts that have failed the check of a task, those included that an earlier look of the same task has found.
+
+        A process that ends while it works on a batch leaves the rest of it to another one.
+        """
+        known = sorted({*(self._store.get(_FAILED, task) or ()), *hosts})
+        self._store.put(_FAILED, task, known)
+        return known
+
+
+def must_have_passed(passed: bool) -> None:
+    """Raise :class:`BadInput` for a host that is worked on by itself and that nobody has checked with the others."""
+    if not passed:
+        raise BadInput(
+            "this PBX cannot be checked together with the others of its batch, and no task before has checked it; "
+            "nothing was written to it",
+            tried="check every PBX before anything is written",
+            remedy="Run a task of fleet_rollout with preflight_only before the one with check_first, on all hosts.",
+        )
+
+
+def stops(failed: int, before: int, batch: int, limit: float | None, *, any_fatal: bool) -> bool:
+    """Whether Ansible would end the play after a task that so many hosts of a batch have failed.
+
+    :param before: hosts of the play that have failed in earlier batches, which the linear strategy counts as well.
+    :param limit: ``max_fail_percentage``.
+    :param any_fatal: ``any_errors_fatal``.
+    """
+    if not failed:
+        return False
+    return any_fatal or failed == batch or (limit is not None and 100 * (failed + before) / batch > limit)
+
+
+def not_written(failed: int, batch: int, passed: Mapping[str, Any]) -> Result:
+    """The result of a PBX that passed its check, where so many others failed that the rollout ends.
+
+    :param passed: the result of its check, of which the warnings are told.
+    """
+    said = f"{failed} of {count(batch, 'PBX', 'PBXs')} failed the check before anything was written"
+    why = f"Nothing was written to this PBX: {said}."
+    return with_warnings(passed, {"changed": False, "skipped": True, "steps": {}, "msg": why, "skip_reason": why})
+
+
+def with_warnings(check: Mapping[str, Any], result: Mapping[str, Any]) -> Result:
+    """The result of a PBX with what its check has warned of."""
+    warnings = list(dict.fromkeys([*check.get("warnings", ()), *result.get("warnings", ())]))
+    return {**result, "warnings": warnings} if warnings else dict(result)
