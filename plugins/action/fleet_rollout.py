@@ -23,8 +23,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._action import Collection
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.first_look import (
-    FirstLook,
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import (
+    BatchCheck,
     must_have_passed,
     not_written,
     stops,
@@ -90,14 +90,14 @@ class ActionModule(CollectionAction):
             if together and may_share(self._task, variables.play, task_vars):
                 host_result = self._together(task_vars, options, store, variables, names)
             if host_result is None and options["check_first"]:
-                must_have_passed(FirstLook(store).take(str(task_vars["inventory_hostname"])))
+                must_have_passed(BatchCheck(store).take(str(task_vars["inventory_hostname"])))
             crossings = _crossings(names, variables, task_vars, store) if host_result is None else Crossings({})
         except M365Error as error:
             return dict(result, **failure(error))
         if host_result is None:
             host_result = self._alone(task_vars, store, variables, names, crossings, _operation(options))
             if options["preflight_only"]:
-                FirstLook(store).keep(str(task_vars["inventory_hostname"]), host_result)
+                BatchCheck(store).keep(str(task_vars["inventory_hostname"]), host_result)
             if _operation(options) == "rollout":
                 self._note_alone(task_vars, options, store, host_result)
             tell_way_back(store, [host_result], _extra(task_vars), ends=True, once=True)
@@ -144,16 +144,16 @@ class ActionModule(CollectionAction):
 
         Hosts that are not worked on here end with ``None``. Where too many have failed, all others end as well.
         """
-        look = FirstLook(store)
-        unchecked = [host for host in hosts if not look.take(host)]
+        batch_check = BatchCheck(store)
+        unchecked = [host for host in hosts if not batch_check.take(host)]
         if not unchecked:
             return {}, {}
         checks = {**options, "preflight_only": True}
-        found = dict(self._sweep_all(unchecked, task_vars, checks, store, variables, _steps(checks)))
-        passed = {host: each for host, each in found.items() if each is not None and not each.get("failed")}
-        ended = {host: each for host, each in found.items() if host not in passed}
-        task = identity_of(self._task)
-        failed = look.failed(task, (host for host, each in ended.items() if each is not None))
+        results = dict(self._sweep_all(unchecked, task_vars, checks, store, variables, _steps(checks)))
+        passed = {host: result for host, result in results.items() if result is not None and not result.get("failed")}
+        ended = {host: result for host, result in results.items() if host not in passed}
+        refused = (host for host, result in ended.items() if result is not None)
+        failed = batch_check.failed(identity_of(self._task), refused)
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         gone = set(_play_hosts(task_vars)) - {str(host) for host in task_vars.get("ansible_play_hosts", [])}
         limit, any_fatal = _max_fail_percentage(self._task), bool(self._task.any_errors_fatal)
@@ -185,7 +185,7 @@ class ActionModule(CollectionAction):
         ):
             results.update({} if host_result is None else {host: host_result})
             if options["preflight_only"]:
-                FirstLook(store).keep(host, host_result)
+                BatchCheck(store).keep(host, host_result)
             yield host, host_result
         ends = bool(options["steps"]) or _ends(results, options, narrator, gate)
         tell_way_back(store, results.values(), _extra(task_vars), ends=ends, once=bool(options["steps"]))

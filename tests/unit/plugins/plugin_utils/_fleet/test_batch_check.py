@@ -14,8 +14,8 @@ from ansible_collections.tcx.m365.plugins.lookup import shared_check
 from ansible_collections.tcx.m365.plugins.lookup.shared_check import LookupModule
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.first_look import (
-    FirstLook,
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import (
+    BatchCheck,
     must_have_passed,
     not_written,
     stops,
@@ -45,19 +45,19 @@ def test_a_rollout_ends_where_ansible_would_have_ended_it(
 
 
 def test_a_check_counts_for_one_task_that_writes() -> None:
-    look = FirstLook(RunStore())
-    look.keep("lyon", {"changed": False})
-    look.keep("berlin", {"failed": True})
-    look.keep("munich", None)
-    assert [look.take(host) for host in ("berlin", "lyon", "munich")] == [False, True, False]
-    assert not look.take("lyon"), "a later rollout of the run checks again"
+    check = BatchCheck(RunStore())
+    check.keep("lyon", {"changed": False})
+    check.keep("berlin", {"failed": True})
+    check.keep("munich", None)
+    assert [check.take(host) for host in ("berlin", "lyon", "munich")] == [False, True, False]
+    assert not check.take("lyon"), "a later rollout of the run checks again"
 
 
 def test_a_process_that_takes_over_a_batch_knows_who_has_failed_before() -> None:
-    look = FirstLook(RunStore())
-    assert look.failed("task", ["berlin"]) == ["berlin"]
-    assert look.failed("task", ["lyon", "berlin"]) == ["berlin", "lyon"]
-    assert look.failed("another task", []) == []
+    check = BatchCheck(RunStore())
+    assert check.failed("task", ["berlin"]) == ["berlin"]
+    assert check.failed("task", ["lyon", "berlin"]) == ["berlin", "lyon"]
+    assert check.failed("another task", []) == []
 
 
 def test_a_pbx_by_itself_that_nobody_has_checked_is_refused() -> None:

@@ -20,12 +20,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 
-_KIND = "first_look"
-_FAILED = "first_look_failed"
+_KIND = "batch_check"
+_FAILED = "batch_check_failed"
 Result = dict[str, Any]
 
 
-class FirstLook:
+class BatchCheck:
     """Which hosts of a run have passed their check, and which ones of a task have failed it."""
 
     def __init__(self, store: RunStore) -> None:
@@ -38,13 +38,13 @@ class FirstLook:
 
     def take(self, host: str) -> bool:
         """Whether a task before has checked the host."""
-        found = self._store.get(_KIND, host) is not None
-        if found:
+        passed = self._store.get(_KIND, host) is not None
+        if passed:
             self._store.drop(_KIND, host)
-        return found
+        return passed
 
     def failed(self, task: str, hosts: Iterable[str]) -> list[str]:
-        """All hosts that have failed the check of a task, those included that an earlier look of the same task has found.
+        """All hosts that have failed the check of a task, those included that an earlier check of the same task has found.
 
         A process that ends while it works on a batch leaves the rest of it to another one.
         """
@@ -60,7 +60,7 @@ def must_have_passed(passed: bool) -> None:
             "this PBX cannot be checked together with the others of its batch, and no task before has checked it; "
             "nothing was written to it",
             tried="check every PBX before anything is written",
-            remedy="Run a task of fleet_rollout with preflight_only before the one with check_first, on all hosts.",
+            remedy="Let a task that only checks run on all hosts before the one that writes.",
         )
 
 
@@ -81,9 +81,9 @@ def not_written(failed: int, batch: int, passed: Mapping[str, Any]) -> Result:
 
     :param passed: the result of its check, of which the warnings are told.
     """
-    said = f"{failed} of {count(batch, 'PBX', 'PBXs')} failed the check before anything was written"
-    why = f"Nothing was written to this PBX: {said}."
-    return with_warnings(passed, {"changed": False, "skipped": True, "steps": {}, "msg": why, "skip_reason": why})
+    failures = f"{failed} of {count(batch, 'PBX', 'PBXs')} failed the check before anything was written"
+    reason = f"Nothing was written to this PBX: {failures}."
+    return with_warnings(passed, {"changed": False, "skipped": True, "steps": {}, "msg": reason, "skip_reason": reason})
 
 
 def with_warnings(check: Mapping[str, Any], result: Mapping[str, Any]) -> Result:
