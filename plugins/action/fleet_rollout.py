@@ -22,7 +22,6 @@ from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _way
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import (
     BatchCheck,
     must_have_passed,
@@ -30,6 +29,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import
     stops,
     with_warnings,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, check_limit
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
