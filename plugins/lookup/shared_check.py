@@ -2,27 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lookup plugin: whether one host may check all PBXs of its batch, so that each of them needs no task for that."""
+"""Lookup plugin: whether one host may check all PBXs of a batch, so that each of them needs no task for that."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: shared_check
-short_description: Tell whether the PBXs of a batch are checked in the task that writes
+short_description: Tell whether the PBXs of a play are checked in the task that writes
 version_added: 2.0.0
 author:
   - The tcx.m365 contributors (@tcx-m365)
 description:
   - For a task that checks each PBX by itself before anything is written. It is needed only where the check is not made by the
     task that writes, with the option C(check_first) of M(tcx.m365.fleet_rollout).
-  - It returns V(true) where every PBX of the batch is worked on from the controller itself, with the strategy
+  - It returns V(true) where every PBX of the play is worked on from the controller itself, with the strategy
     V(ansible.builtin.linear).
   - It returns V(false) where a PBX is worked on through a jump host, with C(become) or by plain modules
     (C(tcx_m365_connection), C(tcx_m365_become), C(tcx_m365_in_process)), or where another strategy is configured. Then
     each host has to run the task itself.
+  - The answer is the same for all batches of a play, because releases of ansible-core from 2.21 on evaluate C(run_once) for the first
+    of them alone.
 options:
   _terms:
-    description: Names of the hosts. By default those of the batch.
+    description: Names of the hosts. By default those of the play, in all its batches.
     type: list
     elements: str
   strategy:
@@ -44,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: One element, whether the PBXs of the batch are checked in the task that writes.
+  description: One element, whether the PBXs of the play are checked in the task that writes.
   type: list
   elements: bool
 """
@@ -64,21 +66,21 @@ _ELSEWHERE = ("tcx_m365_connection", "tcx_m365_become", "tcx_m365_in_process")
 """Variables that may take a PBX out of the process of the controller."""
 
 _known: dict[tuple[str, ...], bool] = {}
-"""The answer for the batch that was asked about last. Where it is no, Ansible asks for each host of it."""
+"""The answer for the play that was asked about last. Where it is no, Ansible asks for each host of it."""
 
 
 class LookupModule(LookupBase):
-    """Whether nothing takes a PBX of the batch out of the process of the controller."""
+    """Whether nothing takes a PBX of the play out of the process of the controller."""
 
     def run(self, terms: list[Any], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[bool]:
         known = variables or {}
         strategy = str(kwargs.get("strategy") or constants.DEFAULT_STRATEGY)
-        batch = tuple(str(host) for host in terms or known.get("ansible_play_batch") or ())
-        if batch not in _known:
+        hosts = tuple(str(host) for host in terms or known.get("ansible_play_hosts_all") or ())
+        if hosts not in _known:
             _known.clear()
-            here = bool(batch) and strategy in _LOCKSTEP and not MISSING
-            _known[batch] = here and self._are_here(batch, known) and self._is_here(known)
-        return [_known[batch]]
+            here = bool(hosts) and strategy in _LOCKSTEP and not MISSING
+            _known[hosts] = here and self._are_here(hosts, known) and self._is_here(known)
+        return [_known[hosts]]
 
     def _is_here(self, known: Mapping[str, Any]) -> bool:
         """Whether the play runs in the process of the controller, whatever the command line says."""
@@ -91,9 +93,9 @@ class LookupModule(LookupBase):
             return False  # the task of each host says what is wrong with its own
         return str(connection) in _LOCAL and not boolean(become, strict=False)
 
-    def _are_here(self, batch: tuple[str, ...], known: Mapping[str, Any]) -> bool:
+    def _are_here(self, hosts: tuple[str, ...], known: Mapping[str, Any]) -> bool:
         """From the names of their variables: what a template comes to may differ from task to task."""
         hostvars = known.get("hostvars")
         if hostvars is None:
             return False
-        return all(not any(name in hostvars[host] for name in _ELSEWHERE) for host in batch)
+        return all(not any(name in hostvars[host] for name in _ELSEWHERE) for host in hosts)

@@ -77,7 +77,7 @@ options:
       - When so many fail that Ansible ends the play after this task (C(max_fail_percentage), C(any_errors_fatal), all of them),
         nothing is written to the others either. They are skipped, and C(skip_reason) says why.
       - A PBX that is worked on by itself, and that no task before has checked, is refused. P(tcx.m365.shared_check#lookup)
-        tells whether a batch needs such a task.
+        tells whether a play needs such a task.
     type: bool
     default: false
     version_added: 2.0.0

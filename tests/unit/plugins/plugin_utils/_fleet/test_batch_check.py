@@ -82,7 +82,7 @@ def _answer(variables: dict[str, Any], monkeypatch: pytest.MonkeyPatch, strategy
     monkeypatch.setattr(shared_check.constants, "DEFAULT_STRATEGY", strategy)
     monkeypatch.setattr(shared_check, "_known", {})
     hostvars = variables.pop("hostvars", {"berlin": {}, "lyon": {}})
-    known = {"ansible_play_batch": ["berlin", "lyon"], "hostvars": hostvars, **variables}
+    known = {"ansible_play_hosts_all": ["berlin", "lyon"], "hostvars": hostvars, **variables}
     lookup = LookupModule(templar=Templar(loader=None, variables=known))
     return lookup.run([], known)[0]
 
@@ -100,7 +100,7 @@ def test_a_batch_is_checked_together_where_all_are_worked_on_from_here(monkeypat
         {"hostvars": None},
         {"ansible_connection": "ssh"},
         {"ansible_become": "yes"},
-        {"ansible_play_batch": []},
+        {"ansible_play_hosts_all": []},
     ],
 )
 def test_each_host_checks_itself_where_one_may_be_elsewhere(
@@ -114,10 +114,13 @@ def test_each_host_checks_itself_with_another_strategy(strategy: str, monkeypatc
     assert _answer({}, monkeypatch, strategy) is False
 
 
-def test_each_batch_is_asked_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_batches_get_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 2.21 on ansible-core evaluates ``run_once`` of a task for the first batch, and keeps it for the others."""
     monkeypatch.setattr(shared_check, "_known", {})
     monkeypatch.setattr(shared_check.constants, "DEFAULT_STRATEGY", "linear")
     hostvars: dict[str, Any] = {"berlin": {}, "lyon": {"tcx_m365_connection": "ssh"}}
     lookup = LookupModule(templar=Templar(loader=None, variables={}))
-    answers = [lookup.run([], {"ansible_play_batch": [host], "hostvars": hostvars}) for host in ("berlin", "lyon")]
-    assert answers == [[True], [False]]
+    known = {"ansible_play_hosts_all": ["berlin", "lyon"], "hostvars": hostvars}
+    answers = [lookup.run([], {**known, "ansible_play_batch": [host]}) for host in ("berlin", "lyon")]
+    assert answers == [[False], [False]]
+    assert lookup.run([], {**known, "ansible_play_hosts_all": ["berlin"]}) == [True]
