@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import os
 import sys
 import tempfile
 import time
@@ -129,6 +131,7 @@ def measure(made: Ground, what: str, prepare: Callable[[Ground], None], variable
 
 
 def main() -> int:
+    print(f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, load average {os.getloadavg()[0]:.1f}\n")
     print("| on | rollout: requests, CPU | without a change | compliance |")
     print("|---|---|---|---|")
     for what, prepare, variables in SCENES:

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import rotation
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, Ran, ground
 from ansible_collections.tcx.m365.tests.faults.processes import hit
@@ -217,6 +220,18 @@ def test_an_application_of_the_wizard_is_captured_taken_over_and_lives_on(made: 
     assert judge.picture(made) == working
 
 
+def test_what_is_captured_of_a_shared_application_is_its_part_of_each_pbx(shared: Ground) -> None:
+    before = judge.picture(shared)
+    for host in (TARGET, NEIGHBOR):
+        reached = {**shared.reached(host), **shared.variables}
+        path = done(shared, "capture", host, only={host: reached})["captured"]["path"]
+        described = {**reached, **plain(DataLoader().load_from_file(path))}
+        assert done(shared, "rollout", host, only={host: described})["changes"] == []
+        other = ca.key_pair_of(shared.world, shared.pbx(NEIGHBOR if host == TARGET else TARGET))
+        assert other.thumbprint not in str(described)
+    assert judge.picture(shared) == before
+
+
 # --- another tenant -------------------------------------------------------------------------------------------------------
 
 
@@ -269,3 +284,39 @@ def test_a_pbx_of_another_tenant_is_not_taken_along_unless_somebody_says_so(made
     assert undone["changed"]
     assert judge.picture(made) == before
     assert made.signs_in()
+
+
+def test_a_pbx_that_was_never_switched_is_an_alarm_until_it_is(made: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=lambda _zone: made.world.clock.now())
+    known = {"datetime": clock, "timedelta": dt.timedelta, "timezone": dt.timezone}
+    monkeypatch.setattr(rotation, "dt", SimpleNamespace(**known))
+    done(made, "rollout")
+    pbx = made.pbx()
+    old = pbx.key_pair
+    new = ca.new_key_pair(made.world, pbx)
+    pbx.key_pair = old
+    key = {"entra_app_public_key": new.public_pem}
+
+    def alarms() -> list[str]:
+        """What the compliance report wants attention for, of the certificates of a PBX that works."""
+        entry = made.run("compliance", **key).target
+        assert entry["verdict"] == "compliant", entry["reasons"]
+        return [each for each in entry["attention"] if new.thumbprint in each or old.thumbprint in each]
+
+    try:
+        assert done(made, "rotate_certificate", **key)["rotation"]["state"] == "new_key_uploaded"
+        assert alarms() == []
+        made.world.clock.advance(OVERLAP_S)
+        (due,) = alarms()
+        assert "Run tcx.m365.rotate_certificate" in due
+        assert "put back" in judge.failure_of(made.run("rotate_certificate", **key))
+        assert made.signs_in()
+        (never,) = alarms()
+        assert f"The PBX was never switched over to the new certificate {new.thumbprint}" in never
+        pbx.key_pair = new
+        made.world.clock.advance(OVERLAP_S)
+        assert done(made, "rotate_certificate", **key)["rotation"]["state"] == "retired"
+        assert thumbprints(made) == {new.thumbprint}
+        assert alarms() == []
+    finally:
+        pbx.key_pair = old

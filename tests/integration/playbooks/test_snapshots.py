@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,7 @@ def test_a_batch_that_does_not_work_stops_the_rollout_and_is_undone(small: Contr
     inventory = small.lab.inventory
     hosts = inventory["tcx"]["hosts"]
     stranger = small.lab.control.new_key_pair("lyon")["public_key"]
+    berlin = dict(hosts["berlin"])
     hosts["berlin"].update(entra_app_public_key=stranger, tcx_console_wait=False)
     small.lab.inventory_path.write_text(json.dumps(inventory))
     variables = {**GUIDE, "sso_verify_enabled": False, "rollout_serial": [2, 1], "rollout_max_unhealthy_percentage": 40}
@@ -191,6 +193,22 @@ def test_a_batch_that_does_not_work_stops_the_rollout_and_is_undone(small: Contr
     assert done.code != 0, done.output
     assert "1 of 2 PBXs (50 %) failed or do not work (berlin)" in done.output
     assert "Not reached, and not changed: 1 PBX (" in done.output
+    assert {host: state(small, host) for host in first} == first
+    assert "Undo this run with" not in done.output, "nothing of it is left"
+
+    # Now the second batch: the first one worked, and stays.
+    small.lab.control.new_key_pair("munich")
+    hosts["munich"]["tcx_console_wait"] = False
+    hosts["lyon"]["entra_app_public_key"], hosts["berlin"] = stranger, berlin
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    again = small.rollout(variables={**variables, "rollout_serial": [1, 2], "rollout_on_stop": "rollback"})
+    assert again.code != 0, again.output
+    assert "1 of 2 PBXs (50 %) failed or do not work (munich)" in again.output
+    assert console(small, "berlin")["ApplicationId"] != ""
+    assert state(small, "munich")["pbx"] == first["munich"]["pbx"]
+    assert console(small, "lyon")["ApplicationId"] == ""
+    (run,) = re.findall(r"Undo this run with: .* -e snapshot=(\S+)", again.output)
+    assert small.play("tcx.m365.rollback", variables={**ROLLBACK, "snapshot": run}).code == 0
     assert {host: state(small, host) for host in first} == first
 
 
