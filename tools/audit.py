@@ -27,17 +27,17 @@ def ask(program: Path, service: str) -> tuple[list[str] | None, str]:
     command += ["--vulnerability-service", service, "--progress-spinner", "off", "--timeout", "15"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
-        found = json.loads(done.stdout)["dependencies"]
+        packages = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError, TypeError):
         lines = (done.stderr or done.stdout).strip().splitlines()
         return None, lines[-1][:200] if lines else f"pip-audit ended with {done.returncode}"
-    skipped = [each["name"] for each in found if "skip_reason" in each]
-    if len(skipped) == len(found):
+    skipped = [package["name"] for package in packages if "skip_reason" in package]
+    if len(skipped) == len(packages):
         return None, "it knows none of the packages"
     return [
-        f"{each['name']} {each['version']}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no release yet'}"
-        for each in found
-        for flaw in each.get("vulns") or ()
+        f"{package['name']} {package['version']}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no release yet'}"
+        for package in packages
+        for flaw in package.get("vulns") or ()
     ], ""
 
 
@@ -49,10 +49,10 @@ def main(arguments: list[str]) -> int:
         reasons = [f"pip-audit cannot be installed: {trouble}"]
     else:
         for service in SERVICES:
-            found, reason = ask(environment.bin / "pip-audit", service)
-            if found is not None:
-                print("\n".join(found) if found else f"No known vulnerability in {LOCK.name} (asked: {service}).")
-                return 1 if found else 0
+            flaws, reason = ask(environment.bin / "pip-audit", service)
+            if flaws is not None:
+                print("\n".join(flaws) if flaws else f"No known vulnerability in {LOCK.name} (asked: {service}).")
+                return 1 if flaws else 0
             reasons.append(f"{service}: {reason}")
     print(f"NOT AUDITED: nobody could be asked about {LOCK.name}. {'; '.join(reasons)}")
     return 2 if "--strict" in arguments else 0

@@ -62,8 +62,8 @@ def build(site: Path, collections: Path) -> list[str]:
         "tcx.m365",
     )
     run("antsibull-docs", "--config-file", "antsibull-docs.cfg", *generate, where=site, collections=collections)
-    said = run("sphinx-build", "-M", "html", "rst", "build", "-q", "-c", ".", where=site, collections=collections)
-    return [line for line in said.splitlines() if "WARNING" in line and not _OF_OTHERS.search(line)]
+    output = run("sphinx-build", "-M", "html", "rst", "build", "-q", "-c", ".", where=site, collections=collections)
+    return [line for line in output.splitlines() if "WARNING" in line and not _OF_OTHERS.search(line)]
 
 
 def main() -> int:

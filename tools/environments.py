@@ -72,9 +72,9 @@ class Environment:
         for version in self.pythons:
             if version in here:
                 return version, here[version]
-        wanted = ", ".join(map(dotted, sorted(self.pythons)))
+        supported = ", ".join(map(dotted, sorted(self.pythons)))
         present = ", ".join(map(dotted, here))
-        raise CannotMake(f"{self.lock} needs Python {wanted}; this machine has {present}")
+        raise CannotMake(f"{self.lock} needs Python {supported}; this machine has {present}")
 
 
 def say(progress: str) -> None:

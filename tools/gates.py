@@ -84,8 +84,8 @@ class Cores:
         self._count = self._free = count
         self._changed = threading.Condition()
 
-    def take(self, wanted: int) -> int:
-        taken = min(wanted, self._count)
+    def take(self, cores: int) -> int:
+        taken = min(cores, self._count)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= taken)
             self._free -= taken
@@ -287,12 +287,12 @@ def select(names: Iterable[str]) -> list[Gate]:
     """The gates that targets or gate names stand for, in the order of the list; raises KeyError for an unknown one."""
     gates = all_gates()
     known = {gate.name for gate in gates} | set(GROUPS)
-    wanted = set(names)
-    if wanted - known:
-        raise KeyError(", ".join(sorted(wanted - known)))
+    chosen = set(names)
+    if chosen - known:
+        raise KeyError(", ".join(sorted(chosen - known)))
     # A name that is a target and a gate at once (units, docs) means the target.
-    targets = wanted & set(GROUPS)
-    return [gate for gate in gates if gate.groups & targets or (gate.name in wanted - targets)]
+    targets = chosen & set(GROUPS)
+    return [gate for gate in gates if gate.groups & targets or (gate.name in chosen - targets)]
 
 
 def run(gates: Sequence[Gate]) -> int:

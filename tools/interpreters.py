@@ -42,13 +42,13 @@ def managed_candidates() -> list[str]:
     if manager is None:
         return []
     listing = subprocess.run([manager, "versions", "--bare"], capture_output=True, text=True, check=False)
-    found = []
+    executables = []
     for version in listing.stdout.split():
         prefix = subprocess.run([manager, "prefix", version], capture_output=True, text=True, check=False)
         executable = Path(prefix.stdout.strip()) / "bin" / "python3"
         if prefix.returncode == 0 and executable.is_file():
-            found.append(str(executable))
-    return found
+            executables.append(str(executable))
+    return executables
 
 
 @functools.cache
@@ -56,12 +56,12 @@ def interpreters() -> dict[Version, Path]:
     """Every minor version from 3.9 on that answers here, oldest first; the search path wins over a version manager."""
     names = [sys.executable, "python3", *(f"python3.{minor}" for minor in MINORS)]
     on_path = [path for name in names if (path := shutil.which(name))]
-    found: dict[Version, Path] = {}
+    by_version: dict[Version, Path] = {}
     for candidate in [*on_path, *managed_candidates()]:
         answered = answer(candidate)
         if answered is not None and answered[0] >= (3, MINORS.start):
-            found.setdefault(*answered)
-    return dict(sorted(found.items()))
+            by_version.setdefault(*answered)
+    return dict(sorted(by_version.items()))
 
 
 def link_all(directory: Path) -> Path:

@@ -40,7 +40,7 @@ def ensure(name: str) -> Path:
             _download(lock, Path(scratch))
             package = next(Path(scratch).glob("*.whl"))
             with zipfile.ZipFile(package) as archive:
-                archive.extractall(target, [each for each in archive.namelist() if each.startswith(PARTS[name])])
+                archive.extractall(target, [member for member in archive.namelist() if member.startswith(PARTS[name])])
         stamp.write_text(digest, encoding="utf-8")
     return target
 

@@ -41,18 +41,18 @@ def read_output(lines: list[str]) -> list[Case]:
     """Turn ansible-test's output into cases; a fault that stands before any test belongs to ansible-test itself."""
     cases: list[Case] = []
     for line in lines:
-        if found := RUNNING.search(line):
-            name, python = found.groups()
+        if match := RUNNING.search(line):
+            name, python = match.groups()
             cases.append(Case(f"{name} on Python {python}" if python else name))
-        elif found := NOT_HERE.search(line):
-            name, python = found.groups()
+        elif match := NOT_HERE.search(line):
+            name, python = match.groups()
             skip = Case(f"{name} on Python {python}", skipped=f"this machine has no Python {python}")
             if skip not in cases:  # it shows its warnings once more at the end
                 cases.append(skip)
-        elif found := FAULT.match(line):
+        elif match := FAULT.match(line):
             if not cases:
                 cases.append(Case("ansible-test"))
-            cases[-1].faults.append(found.group(1))
+            cases[-1].faults.append(match.group(1))
         elif line.startswith("No tests applicable") and cases:
             cases[-1].applicable = False
     return cases

@@ -29,14 +29,14 @@ _NAMES = uuid.UUID("6f1f3c52-6a0f-5b53-9d0e-1a2b3c4d5e6f")
 
 def components(lock: str) -> list[Json]:
     """The packages of a lock, each with the hashes of the files that may be installed."""
-    found = []
+    packages = []
     for pin in re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE):
         match = _PIN.match(pin)
         if match is None:
             continue
         name, version = match["name"].lower(), match["version"]
         purl = f"pkg:pypi/{name}@{version}"
-        found.append(
+        packages.append(
             {
                 "type": "library",
                 "bom-ref": purl,
@@ -52,7 +52,7 @@ def components(lock: str) -> list[Json]:
                 ],
             }
         )
-    return found
+    return packages
 
 
 def bill() -> Json:
@@ -63,7 +63,7 @@ def bill() -> Json:
         )
     )
     name = f"{galaxy['namespace']}.{galaxy['name']}"
-    found = components(LOCK.read_text("utf-8"))
+    packages = components(LOCK.read_text("utf-8"))
     direct = re.findall(r"^([A-Za-z0-9._-]+)>=", DIRECT.read_text("utf-8"), re.MULTILINE)
     root = f"pkg:generic/{name}@{galaxy['version']}"
     content = {
@@ -82,9 +82,9 @@ def bill() -> Json:
             },
             "tools": {"components": [{"type": "application", "name": "tools/sbom.py"}]},
         },
-        "components": found,
+        "components": packages,
         "dependencies": [
-            {"ref": root, "dependsOn": [each["bom-ref"] for each in found if each["name"] in direct]},
+            {"ref": root, "dependsOn": [package["bom-ref"] for package in packages if package["name"] in direct]},
         ],
         # What these packages need themselves is in the list, and not who needs which.
         "compositions": [{"aggregate": "incomplete", "dependencies": [root]}],

@@ -79,7 +79,7 @@ NAMES_OF_FILES = {
 # Parts of names that tell nothing of what they hold: a certificate in a loop is `certificate`.
 SAYS_NOTHING = frozenset(("each", "found", "said", "given", "there", "wanted"))
 # Where names are held against it.
-NAMED = ("plugins",)
+NAMED = ("plugins", "tools", "tests/lab/tcx_lab")
 NAMES_OF_OTHERS = frozenset(("look_up", "_look_up", "to_look_up", "LOOK_UP", "_LOOK_UP"))
 # Where a word is quoted from elsewhere, or is about something else.
 ALLOWED = {
@@ -195,8 +195,10 @@ def test_names_are_words_of_the_field() -> None:
 
 
 def vague_names(source: str) -> Iterator[tuple[int, str]]:
-    """(line, name) of what is called by a word that says nothing of it. `NotFound` names an error, and is one word."""
-    return ((line, name) for line, name in names(source) if SAYS_NOTHING.intersection(name.lower().split("_")))
+    """(line, name) of what is called by a word that says nothing of it. `NotFound` and `not_found` name an error."""
+    for line, name in names(source):
+        if SAYS_NOTHING.intersection(name.lower().replace("not_found", "").split("_")):
+            yield line, name
 
 
 def test_a_name_tells_what_it_holds() -> None:

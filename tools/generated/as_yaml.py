@@ -17,21 +17,21 @@ MARGIN = 120
 def lines(value: Any, indent: int = 0) -> list[str]:
     """A dictionary of texts, numbers, lists and dictionaries as lines of YAML, keys in their order."""
     pad = " " * indent
-    found = []
+    text = []
     for name, item in value.items():
         if isinstance(item, dict) and item:
-            found += [f"{pad}{name}:", *lines(item, indent + 2)]
+            text += [f"{pad}{name}:", *lines(item, indent + 2)]
         elif isinstance(item, list) and item and name in ("choices", "aliases") and _fits(pad, name, item):
-            found.append(f"{pad}{name}: [{', '.join(map(_scalar, item))}]")
+            text.append(f"{pad}{name}: [{', '.join(map(_scalar, item))}]")
         elif isinstance(item, list) and item:
-            found.append(f"{pad}{name}:")
-            for each in item:
-                found += _item(each, indent + 2)
+            text.append(f"{pad}{name}:")
+            for element in item:
+                text += _item(element, indent + 2)
         elif isinstance(item, str) and "\n" in item:
-            found += [f"{pad}{name}: |", *(f"{pad}  {line}".rstrip() for line in item.splitlines())]
+            text += [f"{pad}{name}: |", *(f"{pad}  {line}".rstrip() for line in item.splitlines())]
         else:
-            found.append(f"{pad}{name}: {_scalar(item)}")
-    return found
+            text.append(f"{pad}{name}: {_scalar(item)}")
+    return text
 
 
 def _item(value: Any, indent: int) -> list[str]:

@@ -39,16 +39,16 @@ Without an entry of their own, because they are no properties of a settings obje
 """
 
 
-def cells(each: Property) -> list[str]:
+def cells(setting: Property) -> list[str]:
     """One cell per release: yes, or what is missing."""
-    found = []
+    row = []
     for release in RELEASES:
-        late = sorted(word for word, since in each.values_since.items() if release < since)
-        if release < each.since:
-            found.append("-")
+        late = sorted(word for word, since in setting.values_since.items() if release < since)
+        if release < setting.since:
+            row.append("-")
         else:
-            found.append(f"yes, not `{', '.join(late)}`" if late else "yes")
-    return found
+            row.append(f"yes, not `{', '.join(late)}`" if late else "yes")
+    return row
 
 
 def path(root: Path) -> Path:
@@ -60,8 +60,8 @@ def content() -> str:
     """The document."""
     titles = ["Option", "XAPI", "Edition", *map(str, RELEASES)]
     lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
-    for each in PROPERTIES:
-        edition = each.edition.label if each.edition else "any"
-        row = [f"`{each.option}`", f"`{each.resource}.{each.field}`", edition, *cells(each)]
+    for setting in PROPERTIES:
+        edition = setting.edition.label if setting.edition else "any"
+        row = [f"`{setting.option}`", f"`{setting.resource}.{setting.field}`", edition, *cells(setting)]
         lines.append("| " + " | ".join(row) + " |")
     return HEAD + "\n" + "\n".join(lines) + "\n" + FOOT

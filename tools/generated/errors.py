@@ -59,7 +59,7 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
     """Each module with the block at the end of what it returns."""
     for path in sorted((root / "plugins" / "modules").glob("*.py")):
         text = path.read_text(encoding="utf-8")
-        found = _RETURN.search(text)
-        if found is None:
+        match = _RETURN.search(text)
+        if match is None:
             raise SystemExit(f"{path.name} documents no return values")
-        yield path, text[: found.start()] + _OLD.sub("", found[1]) + BLOCK + found[2] + text[found.end() :]
+        yield path, text[: match.start()] + _OLD.sub("", match[1]) + BLOCK + match[2] + text[match.end() :]

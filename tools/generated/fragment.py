@@ -51,19 +51,19 @@ def options(root: Path) -> dict[str, Any]:
 
 
 def _documented(place: str, option: dict[str, Any], texts: dict[str, list[str]]) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": _text(place, texts), "type": option["type"]}
-    found.update(
+    documented: dict[str, Any] = {"description": _text(place, texts), "type": option["type"]}
+    documented.update(
         {key: option[key] for key in ("elements", "required", "choices", "default", "aliases") if key in option}
     )
     if "options" in option:
         nested = option["options"].items()
-        found["suboptions"] = {
-            name: _side(place, name, each)
+        documented["suboptions"] = {
+            name: _side(place, name, suboption)
             if option.get("elements") == "dict"
-            else _documented(f"{place}.{name}", each, texts)
-            for name, each in nested
+            else _documented(f"{place}.{name}", suboption, texts)
+            for name, suboption in nested
         }
-    return found
+    return documented
 
 
 def _side(place: str, name: str, option: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
         }
         linked = roles.linked(variables) if specs else variables
         options = {
-            name: {key: value for key, value in each.items() if key != "shown_default"} for name, each in linked.items()
+            name: {key: value for key, value in option.items() if key != "shown_default"}
+            for name, option in linked.items()
         }
         content = lines({"argument_specs": {"main": {**texts, "options": options}}})
         yield home / "meta" / "argument_specs.yml", HEAD.format(role=role) + "\n".join(content) + "\n"
@@ -55,13 +56,13 @@ def _variable(
     text: Mapping[str, Any], spec: Mapping[str, Any], defaults: Mapping[str, Any], name: str
 ) -> dict[str, Any]:
     """The documentation of a variable; a default with a template is none of the spec."""
-    found = {
+    documented = {
         "description": text["description"],
         **{key: spec[key] for key in ("type", "elements", "choices") if key in spec},
     }
-    found.update(text)
-    if "type" not in found:
+    documented.update(text)
+    if "type" not in documented:
         raise SystemExit(f"{name} has no type: say it in tools/texts, or is it no option any more?")
     if name in defaults and "{{" not in str(defaults[name]):
-        found["default"] = defaults[name]
-    return found
+        documented["default"] = defaults[name]
+    return documented

@@ -94,10 +94,10 @@ def files(root: Path, settings: Mapping[str, Any]) -> Iterator[tuple[Path, str]]
 
 def around_table(readme: Path) -> tuple[str, str, str]:
     text = readme.read_text(encoding="utf-8")
-    found = _TABLE.search(text)
-    if found is None:
+    match = _TABLE.search(text)
+    if match is None:
         raise SystemExit(f"{readme} has no table of variables")
-    return text[: found.start()], found[0], text[found.end() :]
+    return text[: match.start()], match[0], text[match.end() :]
 
 
 def _of_role(role: str) -> list[tuple[str, families.Known]]:
@@ -111,31 +111,33 @@ def _of_role(role: str) -> list[tuple[str, families.Known]]:
 
     def rank(name: str) -> int:
         families_in_order = (own, families.APPLICATION, families.CONSOLE, "preflight_", families.PBX, families.ENTRA)
-        return next((place for place, each in enumerate(families_in_order) if name.startswith(each)), 9)
+        return next((place for place, family in enumerate(families_in_order) if name.startswith(family)), 9)
 
     return [(name, known[name]) for name in sorted(names, key=rank)]
 
 
 def _documentation(root: Path, module: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The documented options of a module, with those of its fragments."""
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     own = _literal(root / "plugins" / "modules" / f"{module}.py")
     for name in own.get("extends_documentation_fragment", ()):
         _namespace, _collection, fragment, *_rest = name.split(".")
         if fragment == "settings":
-            found.update(settings)
+            options.update(settings)
         elif fragment != "attributes":
-            found.update(_literal(root / "plugins" / "doc_fragments" / f"{fragment}.py").get("options", {}))
-    found.update(own.get("options", {}))
-    return found
+            options.update(_literal(root / "plugins" / "doc_fragments" / f"{fragment}.py").get("options", {}))
+    options.update(own.get("options", {}))
+    return options
 
 
 def _literal(path: Path) -> dict[str, Any]:
     """The YAML of `DOCUMENTATION`, in a module or in the class of a fragment."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Assign) and any(getattr(each, "id", "") == "DOCUMENTATION" for each in node.targets):
-            found: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))
-            return found
+        if isinstance(node, ast.Assign) and any(
+            getattr(target, "id", "") == "DOCUMENTATION" for target in node.targets
+        ):
+            documentation: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))
+            return documentation
     raise SystemExit(f"{path.name} has no documentation")
 
 
@@ -148,18 +150,18 @@ def _variable(
 ) -> dict[str, Any]:
     """The documentation of a variable, with the spec of its option."""
     option, names = _option_of(name, documents)
-    found: dict[str, Any] = {"description": texts.get(name) or _renamed(option.get("description"), names)}
-    if not found["description"]:
+    documented: dict[str, Any] = {"description": texts.get(name) or _renamed(option.get("description"), names)}
+    if not documented["description"]:
         raise SystemExit(f"{name} has no text: add it to tools/texts/variables.yml")
-    found["type"] = known.spec.get("type") or "str"
-    found.update({key: known.spec[key] for key in ("elements", "choices") if key in known.spec})
+    documented["type"] = known.spec.get("type") or "str"
+    documented.update({key: known.spec[key] for key in ("elements", "choices") if key in known.spec})
     if known.spec.get("no_log"):
-        found["no_log"] = True
+        documented["no_log"] = True
     if name in defaults:
-        found["default"] = defaults[name]
+        documented["default"] = defaults[name]
     if option.get("suboptions"):
-        found["options"] = _nested(option["suboptions"], names, known.spec["options"])
-    return found
+        documented["options"] = _nested(option["suboptions"], names, known.spec["options"])
+    return documented
 
 
 def _option_of(name: str, documents: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, str]]:
@@ -168,7 +170,7 @@ def _option_of(name: str, documents: Mapping[str, Any]) -> tuple[dict[str, Any],
     The modules that write document an option best, those that only check it name it in passing.
     """
     writers = ("azure_app_registration", "graph_permission_grant", "tcx_m365_settings")
-    for module in sorted(families.SOURCES, key=lambda each: each not in writers):
+    for module in sorted(families.SOURCES, key=lambda candidate: candidate not in writers):
         names = families.SOURCES[module].variables()
         for option, variable in names.items():
             if variable == name and option in documents[module]:
@@ -178,15 +180,15 @@ def _option_of(name: str, documents: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 def _nested(suboptions: Mapping[str, Any], names: Mapping[str, str], spec: Mapping[str, Any]) -> dict[str, Any]:
     """The suboptions of a module's option as the nested options of a role's spec."""
-    found = {}
+    nested = {}
     for key, option in suboptions.items():
-        kept = {each: option[each] for each in ("elements", "required", "choices") if each in option}
+        kept = {key: option[key] for key in ("elements", "required", "choices") if key in option}
         if spec[key].get("no_log"):
             kept["no_log"] = True
-        found[key] = {"description": _renamed(option["description"], names), "type": option["type"], **kept}
+        nested[key] = {"description": _renamed(option["description"], names), "type": option["type"], **kept}
         if option.get("suboptions"):
-            found[key]["options"] = _nested(option["suboptions"], names, spec[key]["options"])
-    return found
+            nested[key]["options"] = _nested(option["suboptions"], names, spec[key]["options"])
+    return nested
 
 
 def _renamed(description: Any, names: Mapping[str, str]) -> list[str]:
@@ -210,7 +212,7 @@ def _of_any_module(option: str) -> str:
 
 def linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """As they stand in the spec: `raw` where Ansible would refuse what our reader takes, with the type in words."""
-    found = {}
+    shown_variables = {}
     for name, option in variables.items():
         shown = {key: value for key, value in option.items() if key != "description"}
         words = []
@@ -230,9 +232,9 @@ def linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
                 del shown["default"]
         if "choices" in shown:
             kind = "Any" if option["type"] == "list" else "One"
-            words.append(f"{kind} of {', '.join(f'V({each})' for each in shown.pop('choices'))}.")
-        found[name] = {"description": [*option["description"], *words], **shown}
-    return found
+            words.append(f"{kind} of {', '.join(f'V({choice})' for choice in shown.pop('choices'))}.")
+        shown_variables[name] = {"description": [*option["description"], *words], **shown}
+    return shown_variables
 
 
 def table(variables: Mapping[str, dict[str, Any]]) -> str:

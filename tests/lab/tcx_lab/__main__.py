@@ -84,7 +84,7 @@ def _built(options: argparse.Namespace) -> World:
     world.latency = options.latency_ms / 1000
     world.switches.update(dict(_switch(text) for text in options.switch))
     if options.permissions and world.automation is not None:
-        graph.set_permissions(world, world.automation, [each.strip() for each in options.permissions.split(",")])
+        graph.set_permissions(world, world.automation, [name.strip() for name in options.permissions.split(",")])
     world.log.keep_bodies = len(world.pbxs) <= options.keep_bodies
     return world
 
@@ -123,8 +123,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the lab; returns the exit status."""
     options = parse(arguments)
     if options.evidence:
-        for each in evidence.all_statements():
-            print(f"{each.grade:<11} {each.behavior}  [{each.source}]")
+        for statement in evidence.all_statements():
+            print(f"{statement.grade:<11} {statement.behavior}  [{statement.source}]")
         return 0
     if options.simulated:
         print(simulated.page(), end="")

@@ -133,13 +133,13 @@ class CertificateAuthority:
 
 
 def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
-    found: list[x509.GeneralName] = []
+    general_names: list[x509.GeneralName] = []
     for name in names:
         try:
-            found.append(x509.IPAddress(ipaddress.ip_address(name)))
+            general_names.append(x509.IPAddress(ipaddress.ip_address(name)))
         except ValueError:
-            found.append(x509.DNSName(name))
-    return found
+            general_names.append(x509.DNSName(name))
+    return general_names
 
 
 def _key_usage(**granted: bool) -> x509.KeyUsage:

@@ -87,8 +87,8 @@ class ControlApp:
                 "switches": world.switches.as_dict(),
                 "trouble": world.trouble.as_dicts(),
                 "log": {"last_seq": world.log.last_seq, **world.log.counts()},
-                "tenants": [_show_tenant(each) for each in world.tenants.values()],
-                "pbxs": [_show_pbx(each) for each in world.pbxs.values()],
+                "tenants": [_show_tenant(tenant) for tenant in world.tenants.values()],
+                "pbxs": [_show_pbx(pbx) for pbx in world.pbxs.values()],
             }
         )
 
@@ -147,10 +147,10 @@ class ControlApp:
         if automation is None:
             raise HTTPException(404, "this world has no automation application")
         if request.method == "PATCH":
-            wanted = (await _object(request)).get("permissions")
-            if not isinstance(wanted, list):
+            permissions = (await _object(request)).get("permissions")
+            if not isinstance(permissions, list):
                 raise HTTPException(400, 'send {"permissions": [names of application permissions]}')
-            graph.set_permissions(self._world, automation, wanted)
+            graph.set_permissions(self._world, automation, permissions)
         return JSONResponse({"client_id": automation.app_id, "permissions": list(automation.permissions)})
 
     async def _partner(self, request: Request) -> Response:
@@ -264,13 +264,13 @@ KINDS = {
 }
 
 
-def _shown(wanted: dict[str, Any] | None) -> ca.Shown | None:
+def _shown(options: dict[str, Any] | None) -> ca.Shown | None:
     """A TLS certificate from {days, names, self_signed}; null is the lab's own."""
-    if wanted is None:
+    if options is None:
         return None
-    if "names" in wanted:
-        wanted = {**wanted, "names": tuple(wanted["names"])}
-    return ca.Shown(**wanted)
+    if "names" in options:
+        options = {**options, "names": tuple(options["names"])}
+    return ca.Shown(**options)
 
 
 def _show_tenant(tenant: Tenant) -> dict[str, Any]:

@@ -65,9 +65,9 @@ def switch(
     return {"about": about, "grade": grade, "source": source or _UNKNOWN, "choices": choices}
 
 
-def is_exactly(value: Any, wanted: type) -> bool:
+def is_exactly(value: Any, kind: type) -> bool:
     """Whether a value that came in JSON is of that type: `true` is no number."""
-    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 @dataclass
@@ -480,7 +480,7 @@ class Switches:
 
     def update(self, changes: dict[str, Any]) -> None:
         """Set switches by name. Raises ValueError for an unknown name, a wrong type or a position that does not exist."""
-        known = {each.name: each for each in dataclasses.fields(self)}
+        known = {setting.name: setting for setting in dataclasses.fields(self)}
         for name, value in changes.items():
             if name not in known:
                 raise ValueError(f"there is no switch {name!r}; there are: {', '.join(sorted(known))}")
@@ -491,15 +491,15 @@ class Switches:
         return dataclasses.asdict(self)
 
 
-def _position(each: dataclasses.Field[Any], value: Any) -> Any:
-    wanted = type(each.default)
-    if wanted is float and is_exactly(value, int):
+def _position(setting: dataclasses.Field[Any], value: Any) -> Any:
+    kind = type(setting.default)
+    if kind is float and is_exactly(value, int):
         value = float(value)
-    if not is_exactly(value, wanted):
-        raise ValueError(f"switch {each.name} takes {wanted.__name__}, not {type(value).__name__}")
-    choices = each.metadata["choices"]
+    if not is_exactly(value, kind):
+        raise ValueError(f"switch {setting.name} takes {kind.__name__}, not {type(value).__name__}")
+    choices = setting.metadata["choices"]
     if choices and value not in choices:
-        raise ValueError(f"switch {each.name} has the positions {choices}, not {value!r}")
+        raise ValueError(f"switch {setting.name} has the positions {choices}, not {value!r}")
     return value
 
 
@@ -507,9 +507,12 @@ def statements() -> list[Evidence]:
     """All graded statements known so far: the decorated functions that were imported, and the switches."""
     switches = [
         Evidence(
-            f"switch {each.name}: {each.metadata['about']}", each.metadata["grade"], each.metadata["source"], each.name
+            f"switch {setting.name}: {setting.metadata['about']}",
+            setting.metadata["grade"],
+            setting.metadata["source"],
+            setting.name,
         )
-        for each in dataclasses.fields(Switches)
+        for setting in dataclasses.fields(Switches)
     ]
     return [*EVIDENCE, *switches]
 
@@ -522,5 +525,6 @@ def all_statements() -> list[Evidence]:
         importlib.import_module(f"tcx_lab.{package}")
     order = list(Grade)
     return sorted(
-        records.raised(statements(), records.read_all()), key=lambda each: (order.index(each.grade), each.behavior)
+        records.raised(statements(), records.read_all()),
+        key=lambda statement: (order.index(statement.grade), statement.behavior),
     )

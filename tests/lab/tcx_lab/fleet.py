@@ -142,8 +142,8 @@ def _choose(dice: random.Random, total: int, percent: Mapping[str, float]) -> di
     shares = [(name, round(total * percent.get(name, 0) / 100)) for name in TROUBLES]
     if sum(percent.values()) > 100 or any(share < 0 for share in percent.values()):
         raise ValueError("the shares of trouble come to more than 100 percent")
-    wanted = [name for name, share in shares for _each in range(share)]
-    return dict(zip(dice.sample(range(total), total), wanted, strict=False))
+    troubles = [name for name, share in shares for _count in range(share)]
+    return dict(zip(dice.sample(range(total), total), troubles, strict=False))
 
 
 def _customer_names(count: int) -> Iterator[str]:
@@ -159,16 +159,16 @@ def file_plan(path: Path, seed: int | None = None) -> FleetPlan:
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(data, dict) or not data.get("pbxs"):
         raise ValueError(f"{path}: a fleet file is a mapping with the keys tenants, pbxs and seed")
-    tenants = [_plan_from(TenantPlan, each, path) for each in data.get("tenants", [])]
-    known = {each.name for each in tenants}
-    pbxs = [_plan_from(PbxPlan, {**each, "trouble": tuple(each.get("trouble", ()))}, path) for each in data["pbxs"]]
-    missing = dict.fromkeys(each.tenant for each in pbxs if each.tenant not in known)
+    tenants = [_plan_from(TenantPlan, tenant, path) for tenant in data.get("tenants", [])]
+    known = {tenant.name for tenant in tenants}
+    pbxs = [_plan_from(PbxPlan, {**pbx, "trouble": tuple(pbx.get("trouble", ()))}, path) for pbx in data["pbxs"]]
+    missing = dict.fromkeys(pbx.tenant for pbx in pbxs if pbx.tenant not in known)
     tenants.extend(TenantPlan(name) for name in missing)
     return FleetPlan(tenants, pbxs, data.get("seed", 0) if seed is None else seed)
 
 
 def _plan_from(kind: Any, data: Any, path: Path) -> Any:
-    known = {each.name for each in fields(kind)}
+    known = {key.name for key in fields(kind)}
     if not isinstance(data, dict) or set(data) - known:
         raise ValueError(f"{path}: {data!r} is not a {kind.__name__}; its keys are {', '.join(sorted(known))}")
     try:
@@ -179,11 +179,11 @@ def _plan_from(kind: Any, data: Any, path: Path) -> Any:
 
 def build(plan: FleetPlan) -> World:
     """A world from a plan: the same plan and seed give the same ids and secrets."""
-    for each in plan.pbxs:
-        _check_pbx(each)
+    for pbx_plan in plan.pbxs:
+        _check_pbx(pbx_plan)
     world = World(seed=plan.seed)
     world.automation = _automation(world)
-    tenants = {each.name: _build_tenant(world, each) for each in plan.tenants}
+    tenants = {tenant_plan.name: _build_tenant(world, tenant_plan) for tenant_plan in plan.tenants}
     world.automation.home_tenant_id = next(iter(tenants.values())).id
     _furnish_tenants(world, world.automation)
     for pbx_plan in plan.pbxs:
@@ -209,13 +209,13 @@ def _build_tenant(world: World, plan: TenantPlan) -> Tenant:
 def _add_user(world: World, tenant: Tenant, index: int) -> None:
     """A person in Graph's shape (documented: default and common properties of user)."""
     firsts, lasts = _FIRST.split(), _LAST.split()
-    given, family = firsts[world.rng.randrange(len(firsts))], lasts[(index * 7 + len(tenant.domain)) % len(lasts)]
-    mailbox = f"{given}.{family}".lower() + ("" if index < len(lasts) else str(index))
+    first_name, family = firsts[world.rng.randrange(len(firsts))], lasts[(index * 7 + len(tenant.domain)) % len(lasts)]
+    mailbox = f"{first_name}.{family}".lower() + ("" if index < len(lasts) else str(index))
     guest = index % 9 == 8
     user: dict[str, Any] = {
         "id": world.new_guid(),
-        "displayName": f"{given} {family}",
-        "givenName": given,
+        "displayName": f"{first_name} {family}",
+        "givenName": first_name,
         "surname": family,
         "userPrincipalName": f"{mailbox}_partner.example#EXT#@{tenant.domain}"
         if guest
@@ -233,7 +233,7 @@ def _add_user(world: World, tenant: Tenant, index: int) -> None:
     tenant.users[user["id"]] = user
     if index % 4 != 3:
         # In a crowd, namesakes look alike: drawing thousands of pictures would take longer than everything else.
-        tenant.photos[user["id"]] = portrait(given if len(world.tenants) > _CROWD else user["userPrincipalName"])
+        tenant.photos[user["id"]] = portrait(first_name if len(world.tenants) > _CROWD else user["userPrincipalName"])
 
 
 def _furnish_tenants(world: World, automation: Automation) -> None:
@@ -276,13 +276,13 @@ def _check_pbx(plan: PbxPlan) -> None:
 
 def _inventory_trouble(world: World, plan: PbxPlan) -> dict[str, Any]:
     """What is wrong in the operator's inventory, or asks for more than the license has."""
-    found: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     if "wrong_secret" in plan.trouble:
         licensed = plan.edition == "Enterprise" and plan.simultaneous_calls >= 8
-        found["tcx_client_secret" if licensed else "tcx_password"] = world.new_secret(32)
+        variables["tcx_client_secret" if licensed else "tcx_password"] = world.new_secret(32)
     if "unlicensed" in plan.trouble:
-        found["tcx_console_contact_sync"] = {"enabled": True}
-    return found
+        variables["tcx_console_contact_sync"] = {"enabled": True}
+    return variables
 
 
 def _expected(plan: PbxPlan) -> str:
@@ -304,8 +304,10 @@ def linked_application(world: World, pbx: Pbx) -> tuple[Tenant, str] | None:
     if tenant is None:
         return None
     applications = tenant.applications.items()
-    found = (object_id for object_id, each in applications if each["appId"] == settings["ApplicationId"])
-    return next(((tenant, object_id) for object_id in found), None)
+    object_ids = (
+        object_id for object_id, application in applications if application["appId"] == settings["ApplicationId"]
+    )
+    return next(((tenant, object_id) for object_id in object_ids), None)
 
 
 def drift(world: World, hosts: Sequence[str] | None = None) -> list[str]:

@@ -84,12 +84,12 @@ def delegated_roles(world: World, tenant: Tenant, user_id: str) -> frozenset[str
     now = world.clock.time()
     return frozenset(
         role
-        for each in partner.relationships
-        if each.customer == tenant.id and each.in_force(now)
-        for assignment in each.assignments
+        for relationship in partner.relationships
+        if relationship.customer == tenant.id and relationship.in_force(now)
+        for assignment in relationship.assignments
         if assignment.status == "active" and assignment.group in groups
         for role in assignment.roles
-        if role in each.roles
+        if role in relationship.roles
     )
 
 
@@ -100,17 +100,17 @@ def held_roles(world: World, tenant: Tenant, principal_id: str) -> frozenset[str
 
 def groups_of(tenant: Tenant, user_id: str) -> frozenset[str]:
     """Groups that a user is in, directly or through another group."""
-    found: set[str] = set()
+    groups: set[str] = set()
     pending: Iterable[str] = [user_id]
     while pending:
         members = set(pending)
         pending = [
             group
             for group, listed in tenant.group_members.items()
-            if group not in found and members.intersection(listed)
+            if group not in groups and members.intersection(listed)
         ]
-        found.update(pending)
-    return frozenset(found)
+        groups.update(pending)
+    return frozenset(groups)
 
 
 def is_agent(world: World, user_id: str) -> bool:

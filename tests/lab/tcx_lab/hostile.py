@@ -56,7 +56,7 @@ def told(pbx: Pbx, answer: Any) -> Any:
     if isinstance(answer, Mapping):
         return {name: pbx.lies[name] if name in pbx.lies else told(pbx, value) for name, value in answer.items()}
     if isinstance(answer, list):
-        return [told(pbx, each) for each in answer]
+        return [told(pbx, item) for item in answer]
     return answer
 
 
@@ -111,7 +111,7 @@ class Intruder:
     def leave(self, application: Entity) -> None:
         """Take himself off the owners, so that nobody sees him there."""
         self.tenant.owners[application["id"]] = [
-            each for each in self.tenant.owners.get(application["id"], ()) if each != self.user["id"]
+            owner_id for owner_id in self.tenant.owners.get(application["id"], ()) if owner_id != self.user["id"]
         ]
 
     def become_owner(self, application: Entity) -> None:
@@ -203,7 +203,7 @@ def granted_roles(world: World, tenant: Tenant, app_id: str) -> set[str]:
     names = {role["id"]: role["value"] for role in resource["appRoles"]}
     held = tenant.app_role_assignments.values()
     return {
-        names[each["appRoleId"]]
-        for each in held
-        if each["principalId"] == principal["id"] and each["appRoleId"] in names
+        names[assignment["appRoleId"]]
+        for assignment in held
+        if assignment["principalId"] == principal["id"] and assignment["appRoleId"] in names
     }

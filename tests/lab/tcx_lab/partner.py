@@ -26,7 +26,7 @@ from tcx_lab.world import Tenant, World
 _DAYS = 86_400.0
 
 
-def arrange(world: World, wanted: dict[str, Any]) -> dict[str, Any]:
+def arrange(world: World, options: dict[str, Any]) -> dict[str, Any]:
     """Make a partner of a tenant.
 
     `home`: tenant. `user`: mailbox of the person who signs in; `roles`: its Entra roles at home; `mfa`, `agent`: whether it
@@ -35,27 +35,27 @@ def arrange(world: World, wanted: dict[str, Any]) -> dict[str, Any]:
     status or null, `member`: whether the person is in the group, `guest`: whether the tenant has it as a guest, `days`: left}.
     Raises ValueError for what cannot be.
     """
-    home = _tenant(world, wanted.get("home"))
-    address = f"{wanted.get('user') or 'operator'}@{home.domain}"
-    user = next((each for each in home.users.values() if each["userPrincipalName"] == address), None)
+    home = _tenant(world, options.get("home"))
+    address = f"{options.get('user') or 'operator'}@{home.domain}"
+    user = next((account for account in home.users.values() if account["userPrincipalName"] == address), None)
     user = user or graph.add_user(world, home, address.partition("@")[0], "Olga", "Operator")
-    home.directory_roles[user["id"]] = _roles(wanted.get("roles", ["Global Administrator"]))
-    agents = graph.add_group(world, home, "AdminAgents", [user["id"]] if wanted.get("agent", True) else [])
+    home.directory_roles[user["id"]] = _roles(options.get("roles", ["Global Administrator"]))
+    agents = graph.add_group(world, home, "AdminAgents", [user["id"]] if options.get("agent", True) else [])
     world.partner = Partner(home.id, agents["id"])
-    if not wanted.get("mfa", True):
+    if not options.get("mfa", True):
         world.partner.without_mfa.add(user["id"])
     _partner_center(world, home)
-    for each in wanted.get("customers") or ():
-        _customer(world, world.partner, home, user["id"], each)
+    for customer in options.get("customers") or ():
+        _customer(world, world.partner, home, user["id"], customer)
     home.directory = None  # its indexes are made anew
     return {"user": address, "user_id": user["id"], "home": home.id}
 
 
 def _tenant(world: World, name: object) -> Tenant:
-    found = world.find_tenant(str(name))
-    if found is None:
+    tenant = world.find_tenant(str(name))
+    if tenant is None:
         raise ValueError(f"there is no tenant {name!r}")
-    return found
+    return tenant
 
 
 def _roles(names: list[str]) -> list[str]:
@@ -79,36 +79,36 @@ def _partner_center(world: World, home: Tenant) -> None:
     home.service_principals[principal["id"]] = principal
 
 
-def _customer(world: World, partner: Partner, home: Tenant, user_id: str, wanted: dict[str, Any]) -> None:
-    tenant = _tenant(world, wanted.get("tenant"))
-    kind = wanted.get("kind", "reseller")
+def _customer(world: World, partner: Partner, home: Tenant, user_id: str, options: dict[str, Any]) -> None:
+    tenant = _tenant(world, options.get("tenant"))
+    kind = options.get("kind", "reseller")
     if kind not in ("reseller", "direct"):
         raise ValueError(f"a customer is reseller or direct, not {kind!r}")
     partner.customers[tenant.id] = kind
-    if wanted.get("guest"):
+    if options.get("guest"):
         mailbox = home.users[user_id]["userPrincipalName"]
         graph.add_user(
             world, tenant, mailbox.replace("@", "_") + "#EXT#", "Olga", "Operator", mail=mailbox, userType="Guest"
         )
         tenant.directory = None
-    status = wanted.get("relationship", "active")
+    status = options.get("relationship", "active")
     if status is None:
         return
     if status not in RELATIONSHIP_STATES:
         raise ValueError(f"a relationship is one of {', '.join(RELATIONSHIP_STATES)}; not {status!r}")
-    roles = tuple(_roles(wanted.get("roles", ["Privileged Role Administrator"])))
+    roles = tuple(_roles(options.get("roles", ["Privileged Role Administrator"])))
     now = world.clock.time()
-    found = Relationship(
+    relation = Relationship(
         f"{world.new_guid()}-{world.new_guid()}", tenant.id, f"{tenant.display_name} GDAP", roles, status,
-        now - 30 * _DAYS, now + float(wanted.get("days", 300)) * _DAYS,
+        now - 30 * _DAYS, now + float(options.get("days", 300)) * _DAYS,
     )  # fmt: skip
-    partner.relationships.append(found)
-    state = wanted.get("assignment", "active")
+    partner.relationships.append(relation)
+    state = options.get("assignment", "active")
     if state is None:
         return
     if state not in ASSIGNMENT_STATES:
         raise ValueError(f"an assignment is one of {', '.join(ASSIGNMENT_STATES)}; not {state!r}")
-    members = [user_id] if wanted.get("member", True) else []
+    members = [user_id] if options.get("member", True) else []
     group = graph.add_group(world, home, f"GDAP {tenant.display_name}", members)
-    assigned = tuple(_roles(list(wanted.get("assigned", roles))))
-    found.assignments.append(Assignment(world.new_guid(), group["id"], assigned, state))
+    assigned = tuple(_roles(list(options.get("assigned", roles))))
+    relation.assignments.append(Assignment(world.new_guid(), group["id"], assigned, state))

@@ -18,10 +18,10 @@ from tcx_lab.world import Tenant, World
 
 def consent(world: World, tenant: Tenant, client_id: str) -> dict[str, Any]:
     """The same as the page behind the consent address. Raises ValueError for an application that the tenant cannot see."""
-    found = registration(world, client_id, tenant)
-    if found is None:
+    registered = registration(world, client_id, tenant)
+    if registered is None:
         raise ValueError(f"no application {client_id} that {tenant.display_name} could consent to")
-    principal = seed.grant_declared(world, tenant, *found)
+    principal = seed.grant_declared(world, tenant, *registered)
     return {"service_principal_id": principal["id"], "tenant": tenant.id}
 
 
@@ -33,19 +33,19 @@ def withdraw_consent(world: World, tenant: Tenant, client_id: str) -> None:
     graph.delete_object(world, tenant, SERVICE_PRINCIPALS, principal["id"])
 
 
-def sign_in(world: World, tenant: Tenant, wanted: dict[str, Any]) -> dict[str, Any]:
+def sign_in(world: World, tenant: Tenant, options: dict[str, Any]) -> dict[str, Any]:
     """`az account get-access-token` of a person: `user` (mailbox, made when it is not there), `roles` (Microsoft Entra roles
     from now on), `scopes` (those of the Azure CLI unless given). Raises ValueError for a role that the lab does not know."""
-    roles = [str(each) for each in wanted.get("roles") or ()]
+    roles = [str(role) for role in options.get("roles") or ()]
     unknown = sorted(set(roles) - set(person.ROLES))
     if unknown:
         raise ValueError(f"the lab knows no role {', '.join(unknown)}; it knows {', '.join(person.ROLES)}")
-    mailbox = str(wanted.get("user") or "operator")
+    mailbox = str(options.get("user") or "operator")
     address = f"{mailbox}@{tenant.domain}"
-    user = next((each for each in tenant.users.values() if each["userPrincipalName"] == address), None)
+    user = next((account for account in tenant.users.values() if account["userPrincipalName"] == address), None)
     user = user or graph.add_user(world, tenant, mailbox, "Olga", "Operator")
     tenant.directory_roles[user["id"]] = roles
-    scopes = wanted.get("scopes")
+    scopes = options.get("scopes")
     token = tokens.person_token(world, tenant, user, person.AZURE_CLI_SCOPES if scopes is None else tuple(scopes))
     return {
         "accessToken": token,

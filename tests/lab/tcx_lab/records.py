@@ -68,13 +68,13 @@ def read(path: Path) -> Record:
     """One file. Raises RecordError for anything that is not a record, or that could name somebody."""
     text = path.read_text(encoding="utf-8")
     try:
-        found = _checked(json.loads(text))
-        rows = [*found["graph"], *found["xapi"]]
+        content = _checked(json.loads(text))
+        rows = [*content["graph"], *content["xapi"]]
         answers = {row["behavior"]: (row["about"], row["answer"]) for row in rows if row["answer"] is not None}
-        record = Record(path.name, found["made_on"], found["xapi_release"], answers)
+        record = Record(path.name, content["made_on"], content["xapi_release"], answers)
     except (ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{path.name} is no record of tcx.m365.conformance") from error
-    revealing = _REVEALING.search(" ".join(str(value) for value in _texts(found)))
+    revealing = _REVEALING.search(" ".join(str(value) for value in _texts(content)))
     if revealing is not None:
         raise RecordError(f"{path.name} could name somebody: {revealing[0]!r}")
     unknown = sorted(set(record.answers) - set(known()))
@@ -83,14 +83,14 @@ def read(path: Path) -> Record:
     return record
 
 
-def _checked(found: Any) -> dict[str, Any]:
+def _checked(content: Any) -> dict[str, Any]:
     """The content of a file, when it has the shape of a record. Raises ValueError, KeyError or TypeError."""
-    rows = [*found["graph"], *found["xapi"]]
-    if found["schema_version"] != SCHEMA_VERSION or not set(found) <= _FIELDS:
+    rows = [*content["graph"], *content["xapi"]]
+    if content["schema_version"] != SCHEMA_VERSION or not set(content) <= _FIELDS:
         raise ValueError
     if any(set(row) != _OF_ANSWER for row in rows):
         raise ValueError
-    return dict(found)
+    return dict(content)
 
 
 def _texts(value: Any) -> Iterable[Any]:
@@ -113,15 +113,15 @@ def read_all(directory: Path = RECORDS) -> list[Record]:
 
 def raised(statements: Sequence[Evidence], records: Iterable[Record]) -> list[Evidence]:
     """The statements with the grades that the records raise. Raises RecordError where the lab behaves otherwise."""
-    found = {each.name: each for each in statements if each.name}
-    others = [each for each in statements if not each.name]
+    by_name = {statement.name: statement for statement in statements if statement.name}
+    others = [statement for statement in statements if not statement.name]
     for record in records:
         for name, (about, answer) in record.answers.items():
             _agree(record, name, answer)
-            before = found.get(name) or Evidence(about, Grade.ASSUMED, "", name)
+            before = by_name.get(name) or Evidence(about, Grade.ASSUMED, "", name)
             if before.grade not in (Grade.DOCUMENTED, Grade.RECORDED):
-                found[name] = dataclasses.replace(before, grade=Grade.RECORDED, source=record.source)
-    return [*others, *found.values()]
+                by_name[name] = dataclasses.replace(before, grade=Grade.RECORDED, source=record.source)
+    return [*others, *by_name.values()]
 
 
 def _agree(record: Record, name: str, answer: Any) -> None:

@@ -204,9 +204,9 @@ class RequestLog:
         return count(self.query(since=since))
 
 
-def source_matches(wanted: str, source: str) -> bool:
+def source_matches(pattern: str, source: str) -> bool:
     """Whether a source is the wanted one ("" = any, "pbx" = any PBX)."""
-    return wanted in ("", source) or (wanted == "pbx" and source.startswith("pbx:"))
+    return pattern in ("", source) or (pattern == "pbx" and source.startswith("pbx:"))
 
 
 def count(entries: Iterable[LogEntry]) -> dict[str, dict[str, int]]:

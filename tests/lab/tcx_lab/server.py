@@ -105,12 +105,12 @@ class LabServer(uvicorn.Server):
 
     def _bind(self, port_base: int) -> None:
         raise_descriptor_limit(len(self.world.pbxs) + len(SERVICES) + _SPARE_DESCRIPTORS)
-        wanted: Iterator[int] = iter(range(port_base, 1 << 16)) if port_base else iter(lambda: 0, None)
+        ports: Iterator[int] = iter(range(port_base, 1 << 16)) if port_base else iter(lambda: 0, None)
         try:
             for service in SERVICES:
-                self.switchboard.assign(service, self._reserve(next(wanted)))
+                self.switchboard.assign(service, self._reserve(next(ports)))
             for pbx in self.world.pbxs.values():
-                self.world.place(pbx, self._reserve(next(wanted)))
+                self.world.place(pbx, self._reserve(next(ports)))
         except OSError:
             self.release()
             raise
@@ -240,17 +240,17 @@ class LabServer(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def release(self) -> None:
         """Close every socket."""
-        for each in self._sockets.values():
-            each.close()
+        for listener in self._sockets.values():
+            listener.close()
         self._sockets.clear()
 
     async def serve_world(self) -> None:
@@ -261,19 +261,19 @@ class LabServer(uvicorn.Server):
             self.release()
 
 
-def raise_descriptor_limit(wanted: int) -> int:
-    """Allow this process `wanted` open files, or as many as the system gives; returns the limit in force.
+def raise_descriptor_limit(files: int) -> int:
+    """Allow this process `files` open files, or as many as the system gives; returns the limit in force.
 
     macOS starts with 256 and refuses more than kern.maxfilesperproc even where the hard limit says infinity, hence the steps.
     """
     try:
         import resource
     except ImportError:
-        return wanted
+        return files
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    if soft == resource.RLIM_INFINITY or soft >= files:
         return soft
-    ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    ceiling = files if hard == resource.RLIM_INFINITY else min(files, hard)
     for attempt in (ceiling, 24_576, 10_240, 4096, 1024):
         if soft < attempt <= ceiling:
             with contextlib.suppress(ValueError, OSError):

@@ -40,8 +40,8 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "| call | application permission that allows it |"
     yield "|---|---|"
-    for row in sorted(rights.simulated().values(), key=lambda each: (each.path, each.method)):
-        allowed = ", ".join(sorted(" + ".join(sorted(each)) for each in row.any_of))
+    for row in sorted(rights.simulated().values(), key=lambda call: (call.path, call.method)):
+        allowed = ", ".join(sorted(" + ".join(sorted(alternative)) for alternative in row.any_of))
         yield f"| `{row.method} {row.path}` | {allowed} |"
     yield ""
     yield "Also `POST /$batch`, `GET /$metadata`, the alternate keys (`(appId='..')`, `(uniqueName='..')`, `users('..')`) and both names"
@@ -51,7 +51,7 @@ def _lines() -> Iterator[str]:
         f"`{method} {path}`" for path, methods in sorted(rights.table()["elsewhere"].items()) for method in methods
     )
     yield ""
-    yield "Entity sets of which nothing is simulated: " + ", ".join(f"`{each}`" for each in rights.table()["sets"])
+    yield "Entity sets of which nothing is simulated: " + ", ".join(f"`{name}`" for name in rights.table()["sets"])
     yield ""
     yield "## Microsoft Entra"
     yield ""
@@ -60,7 +60,7 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "## 3CX configuration API (XAPI)"
     yield ""
-    for verb, path in sorted(HANDLERS, key=lambda each: (each[1], each[0])):
+    for verb, path in sorted(HANDLERS, key=lambda handled: (handled[1], handled[0])):
         yield f"- `{verb} {path}`"
     yield ""
     yield "Also `POST /connect/token`, `POST /webclient/api/Login/GetAccessToken`, `POST /webclient/api/Logout` and the pages for signing in."

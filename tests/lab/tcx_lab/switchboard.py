@@ -98,8 +98,8 @@ class _Exchange:
         client, token_tenant = _bearer(self.headers.get(b"authorization", b""))
         tenant = pbx.tenant_id if pbx is not None else token_tenant
         if self.service == "login":
-            found = self.world.find_tenant(scope["path"].strip("/").partition("/")[0])
-            tenant = found.id if found is not None else ""
+            tenant_of_path = self.world.find_tenant(scope["path"].strip("/").partition("/")[0])
+            tenant = tenant_of_path.id if tenant_of_path is not None else ""
         agent = self.headers.get(b"user-agent", b"").decode("latin-1")
         source = scope.get("tcx_lab.source") or ("browser" if _is_browser(agent, self.headers) else "client")
         scope["tcx_lab.source"] = source
@@ -118,8 +118,8 @@ class _Exchange:
         return entry
 
     def _tenant_offset(self) -> float:
-        found = self.world.tenants.get(self.entry.tenant)
-        return found.clock_offset if found is not None else 0.0
+        tenant = self.world.tenants.get(self.entry.tenant)
+        return tenant.clock_offset if tenant is not None else 0.0
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         entry, world = self.entry, self.world

@@ -67,14 +67,14 @@ class Lab:
     @property
     def inventory(self) -> dict[str, Any]:
         """The inventory as the lab printed it when it started."""
-        found: dict[str, Any] = json.loads(self.inventory_path.read_text(encoding="utf-8"))
-        return found
+        content: dict[str, Any] = json.loads(self.inventory_path.read_text(encoding="utf-8"))
+        return content
 
     @property
     def endpoints(self) -> dict[str, Any]:
         """`login`, `graph`, `management`, `control` and `pbxs` (name -> base URL)."""
-        found: dict[str, Any] = json.loads((self.directory / "endpoints.json").read_text(encoding="utf-8"))
-        return found
+        content: dict[str, Any] = json.loads((self.directory / "endpoints.json").read_text(encoding="utf-8"))
+        return content
 
     def client(self, **options: Any) -> httpx.Client:
         """An HTTP client that trusts this lab."""
@@ -130,14 +130,14 @@ def _arguments(fleet: str | Path | FleetPlan, directory: Path, options: Mapping[
         path = directory / "fleet.yml"
         path.write_text(yaml.safe_dump(_plain(dataclasses.asdict(fleet)), sort_keys=False), encoding="utf-8")
         fleet = path
-    found = ["--fleet", str(fleet), "--state-dir", str(directory), "--quiet"]
+    arguments = ["--fleet", str(fleet), "--state-dir", str(directory), "--quiet"]
     for name, value in options.items():
         if name == "switches":
             for switch, position in value.items():
-                found += ["--switch", f"{switch}={json.dumps(position)}"]
+                arguments += ["--switch", f"{switch}={json.dumps(position)}"]
         else:
-            found += [f"--{name.replace('_', '-')}", str(value)]
-    return found
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    return arguments
 
 
 def _plain(value: Any) -> Any:
@@ -265,18 +265,18 @@ class Control:
 
     def state(self) -> dict[str, Any]:
         """Everything that `GET /_lab/state` shows."""
-        found: dict[str, Any] = self.call("GET", "/state")
-        return found
+        state: dict[str, Any] = self.call("GET", "/state")
+        return state
 
     def log(self, **query: Any) -> list[dict[str, Any]]:
         """Log entries; `query`: since, service, host, tenant, source, writes=1."""
-        found: list[dict[str, Any]] = self.call("GET", "/log", **query)["entries"]
-        return found
+        entries: list[dict[str, Any]] = self.call("GET", "/log", **query)["entries"]
+        return entries
 
     def counts(self, **query: Any) -> dict[str, Any]:
         """Totals of the log by service, host and source, with `last_seq`."""
-        found: dict[str, Any] = self.call("GET", "/log", counts=1, **query)
-        return found
+        totals: dict[str, Any] = self.call("GET", "/log", counts=1, **query)
+        return totals
 
     def clear_log(self) -> None:
         """Forget all log entries."""
@@ -290,9 +290,9 @@ class Control:
         """Wait until at least `count` matching entries are there; LabError when they do not come."""
         limit = time.monotonic() + seconds
         while time.monotonic() < limit:
-            found = self.log(**query)
-            if len(found) >= count:
-                return found
+            entries = self.log(**query)
+            if len(entries) >= count:
+                return entries
             time.sleep(0.02)
         raise LabError(f"{count} log entries with {query} did not come within {seconds} seconds")
 
@@ -324,8 +324,8 @@ class Control:
 
     def consent(self, tenant: str, client_id: str) -> dict[str, Any]:
         """An administrator of the tenant opens the consent address of an application and accepts."""
-        found: dict[str, Any] = self.call("POST", f"/tenants/{tenant}/consent", {"client_id": client_id})
-        return found
+        answer: dict[str, Any] = self.call("POST", f"/tenants/{tenant}/consent", {"client_id": client_id})
+        return answer
 
     def withdraw_consent(self, tenant: str, client_id: str) -> None:
         """An administrator of the tenant deletes the enterprise application."""
@@ -334,14 +334,14 @@ class Control:
     def sign_in(self, tenant: str, *roles: str, **options: Any) -> dict[str, Any]:
         """A person with these Microsoft Entra roles signs in to the Azure CLI; returns what `az account get-access-token`
         prints. `options`: user (mailbox), scopes."""
-        found: dict[str, Any] = self.call("POST", f"/tenants/{tenant}/sign_in", {"roles": list(roles), **options})
-        return found
+        answer: dict[str, Any] = self.call("POST", f"/tenants/{tenant}/sign_in", {"roles": list(roles), **options})
+        return answer
 
     def partner(self, home: str, *customers: Mapping[str, Any], **options: Any) -> dict[str, Any]:
         """Make a Microsoft partner of a tenant, with customers: `tcx_lab.partner.arrange`."""
-        wanted = {"home": home, "customers": [dict(each) for each in customers], **options}
-        found: dict[str, Any] = self.call("PUT", "/partner", wanted)
-        return found
+        body = {"home": home, "customers": [dict(customer) for customer in customers], **options}
+        answer: dict[str, Any] = self.call("PUT", "/partner", body)
+        return answer
 
     def reset(self) -> None:
         """Set the world back to how it started: same ids, secrets and ports; log, trouble and switches as well."""
@@ -349,33 +349,33 @@ class Control:
 
     def pbx(self, name: str) -> dict[str, Any]:
         """One PBX as the control API shows it."""
-        found: dict[str, Any] = self.call("GET", f"/pbx/{name}")
-        return found
+        pbx: dict[str, Any] = self.call("GET", f"/pbx/{name}")
+        return pbx
 
     def patch_pbx(self, name: str, **changes: Any) -> dict[str, Any]:
         """Change a PBX behind everybody's back: version, edition, down, clock_offset, AdUsers ..."""
-        found: dict[str, Any] = self.call("PATCH", f"/pbx/{name}", changes)
-        return found
+        pbx: dict[str, Any] = self.call("PATCH", f"/pbx/{name}", changes)
+        return pbx
 
     def new_key_pair(self, name: str, **options: Any) -> dict[str, Any]:
         """The guide's "Generate new key pair" on a PBX: {thumbprint, public_key}."""
-        found: dict[str, Any] = self.call("POST", f"/pbx/{name}/new_key_pair", options)
-        return found
+        key_pair: dict[str, Any] = self.call("POST", f"/pbx/{name}/new_key_pair", options)
+        return key_pair
 
     def objects(self, tenant: str, kind: str) -> list[dict[str, Any]]:
         """All objects of a kind (applications, servicePrincipals, users ...) of a tenant, by id or domain."""
-        found: list[dict[str, Any]] = self.call("GET", f"/tenants/{tenant}/{kind}")[kind]
-        return found
+        objects: list[dict[str, Any]] = self.call("GET", f"/tenants/{tenant}/{kind}")[kind]
+        return objects
 
     def patch_application(self, tenant: str, object_id: str, **changes: Any) -> dict[str, Any]:
         """Change an application behind everybody's back."""
-        found: dict[str, Any] = self.call("PATCH", f"/tenants/{tenant}/applications/{object_id}", changes)
-        return found
+        application: dict[str, Any] = self.call("PATCH", f"/tenants/{tenant}/applications/{object_id}", changes)
+        return application
 
     def patch_user(self, tenant: str, object_id: str, **changes: Any) -> dict[str, Any]:
         """Change a user, for example `accountEnabled=False`, behind everybody's back."""
-        found: dict[str, Any] = self.call("PATCH", f"/tenants/{tenant}/users/{object_id}", changes)
-        return found
+        user: dict[str, Any] = self.call("PATCH", f"/tenants/{tenant}/users/{object_id}", changes)
+        return user
 
     def delete_object(self, tenant: str, kind: str, object_id: str) -> None:
         """Delete a directory object behind everybody's back."""

@@ -120,8 +120,8 @@ _NONE = Afflictions()
 
 def afflictions(scope: Mapping[str, Any]) -> Afflictions:
     """What troubles this request (never None; all fields false when nothing does)."""
-    found = scope.get(SCOPE_KEY)
-    return found if isinstance(found, Afflictions) else _NONE
+    value = scope.get(SCOPE_KEY)
+    return value if isinstance(value, Afflictions) else _NONE
 
 
 _WHOLE = frozenset({"status", "times", "skip", "reads"})
@@ -136,7 +136,7 @@ def _check_number(name: str, value: Any) -> None:
 
 def parse_rule(data: Mapping[str, Any]) -> Rule:
     """A rule from its JSON form. Raises ValueError with what is wrong."""
-    known = {each.name for each in fields(Rule)} - {"id", "seen", "fired"}
+    known = {key.name for key in fields(Rule)} - {"id", "seen", "fired"}
     unknown = set(data) - known
     if unknown:
         raise ValueError(f"a rule has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
@@ -148,7 +148,7 @@ def parse_rule(data: Mapping[str, Any]) -> Rule:
     if data.get("how", "cut") not in MANGLED:
         raise ValueError(f"how must be one of {', '.join(MANGLED)}, not {data['how']!r}")
     match = data.get("match") or {}
-    strange = set(match) - {each.name for each in fields(Match)}
+    strange = set(match) - {key.name for key in fields(Match)}
     if strange:
         raise ValueError(f"match has no {', '.join(sorted(strange))}")
     try:
@@ -235,14 +235,14 @@ class Trouble:
 
 def afflict(scope: MutableMapping[str, Any], hits: list[Rule]) -> None:
     """Tell the handler what it must act out itself."""
-    found = Afflictions()
+    made = Afflictions()
     for rule in hits:
         if rule.action == "drop_token":
-            found.drop_token = True
+            made.drop_token = True
         elif rule.action == "stale":
-            found.stale_reads = rule.reads
-            found.stale_seconds = 0.0 if rule.reads else rule.seconds
-    scope[SCOPE_KEY] = found
+            made.stale_reads = rule.reads
+            made.stale_seconds = 0.0 if rule.reads else rule.seconds
+    scope[SCOPE_KEY] = made
 
 
 class ConnectionCut(Exception):
@@ -327,7 +327,7 @@ async def _mangled(how: str, app: ASGIApp, scope: Scope, receive: Receive, send:
             body += message.get("body", b"")
 
     await app(scope, receive, heard)
-    headers = [each for each in start["headers"] if each[0].lower() not in (b"content-length", b"content-type")]
+    headers = [header for header in start["headers"] if header[0].lower() not in (b"content-length", b"content-type")]
     status = start["status"]
     if how == "page":
         kind, body, status = b"text/html; charset=utf-8", _PAGE, 200

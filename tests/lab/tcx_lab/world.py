@@ -205,11 +205,11 @@ class World:
 
     def find_tenant(self, id_or_domain: str) -> Tenant | None:
         """A tenant by id or by one of its domain names, as the login endpoint accepts both."""
-        wanted = id_or_domain.lower()
-        found = self.tenants.get(wanted)
-        if found is not None:
-            return found
-        return next((each for each in self.tenants.values() if each.domain.lower() == wanted), None)
+        folded = id_or_domain.lower()
+        tenant = self.tenants.get(folded)
+        if tenant is not None:
+            return tenant
+        return next((other for other in self.tenants.values() if other.domain.lower() == folded), None)
 
     def take_over(self, fresh: World) -> None:
         """Become another world of the same plan; ports, addresses and keys stay. Log, trouble and clock begin anew."""

@@ -18,10 +18,10 @@ from tcx_lab.world import Tenant, World
 def check(world: World, tenant: Tenant, user: Entity, client_id: str) -> None:
     """Refuses a guest, somebody without a delegated role, and an application that is not there. Raises SignInError."""
     address = str(user.get("userPrincipalName"))
-    if any(each.get("userType") == "Guest" and each.get("mail") == address for each in tenant.users.values()):
+    if any(account.get("userType") == "Guest" and account.get("mail") == address for account in tenant.users.values()):
         raise errors.guest_account(address)
-    found = registration(world, client_id, tenant)
-    name = found[0]["displayName"] if found is not None else client_id
+    registered = registration(world, client_id, tenant)
+    name = registered[0]["displayName"] if registered is not None else client_id
     if not delegated_roles(world, tenant, user["id"]):
         if world.switches.partner_without_access == 65001:
             raise errors.consent_missing(client_id, name)

@@ -179,8 +179,8 @@ class LoginApp:
 def _instance(call: Call) -> dict[str, object]:
     """Instance discovery: which hosts are the same cloud (documented by the MSAL libraries)."""
     host = call.headers.get("host", "")
-    wanted = call.query.get("authorization_endpoint", "")
-    tenant = wanted.split("/")[3] if wanted.count("/") >= 3 else "common"
+    endpoint = call.query.get("authorization_endpoint", "")
+    tenant = endpoint.split("/")[3] if endpoint.count("/") >= 3 else "common"
     return {
         "tenant_discovery_endpoint": f"{call.base}/{tenant}/v2.0/.well-known/openid-configuration",
         "api-version": "1.1",

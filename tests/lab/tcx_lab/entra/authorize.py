@@ -44,7 +44,7 @@ class SignIns:
         session = call.cookies().get(COOKIE, "")
         if session not in self.sessions:
             session = uuid.uuid4().hex
-        kept = [each for each in self.sessions.get(session, []) if each != account]
+        kept = [known for known in self.sessions.get(session, []) if known != account]
         self.sessions[session] = [*kept, account]
         return f"{COOKIE}={session}; Path=/; Secure; HttpOnly; SameSite=None"
 
@@ -120,30 +120,30 @@ class Authorizer:
         sent = query.get("redirect_uri", "")
         allowed = redirect_uris(app)
         redirect_uri = sent or (allowed[0] if allowed else "")
-        if not any(same_redirect(redirect_uri, each) for each in allowed):
+        if not any(same_redirect(redirect_uri, allowed_uri) for allowed_uri in allowed):
             raise errors.wrong_redirect(redirect_uri, client_id)
         return _Request(query, tenant, home, app, redirect_uri, _mode(query))
 
     def _registration(self, client_id: str, tenant: Tenant | None) -> tuple[Entity, Tenant]:
         first = tenant or next(iter(self.world.tenants.values()))
-        found = registration(self.world, client_id, first)
-        if tenant is None and found is None:
-            found = next(
+        registered = registration(self.world, client_id, first)
+        if tenant is None and registered is None:
+            registered = next(
                 (
-                    (app, each)
-                    for each in self.world.tenants.values()
-                    for app in each.applications.values()
+                    (app, other)
+                    for other in self.world.tenants.values()
+                    for app in other.applications.values()
                     if app["appId"] == client_id
                 ),
                 None,
             )
         shown = tenant.display_name if tenant else "Microsoft Services"
-        if found is None:
+        if registered is None:
             raise errors.unknown_application(client_id, shown)
-        visible = directory_of(self.world, found[1]).find(APPLICATIONS, "appId", client_id)
+        visible = directory_of(self.world, registered[1]).find(APPLICATIONS, "appId", client_id)
         if visible is None:
             raise errors.unknown_application(client_id, shown)
-        return visible, found[1]
+        return visible, registered[1]
 
     def _check(self, request: _Request) -> None:
         query, app = request.query, request.app
@@ -206,13 +206,15 @@ class Authorizer:
 
     def _signed_in(self, call: Call, request: _Request, *, silent: bool) -> tuple[Tenant, Entity] | None:
         known = [
-            each for each in self.sign_ins.accounts(call) if request.tenant is None or each[0] == request.tenant.id
+            account
+            for account in self.sign_ins.accounts(call)
+            if request.tenant is None or account[0] == request.tenant.id
         ]
         hint = request.query.get("login_hint", "").lower()
-        found = [(self.world.tenants[tenant_id], self._user(tenant_id, user_id)) for tenant_id, user_id in known]
-        people = [(tenant, user) for tenant, user in found if user is not None]
+        accounts = [(self.world.tenants[tenant_id], self._user(tenant_id, user_id)) for tenant_id, user_id in known]
+        people = [(tenant, user) for tenant, user in accounts if user is not None]
         if hint:
-            people = [each for each in people if str(each[1].get("userPrincipalName")).lower() == hint]
+            people = [person for person in people if str(person[1].get("userPrincipalName")).lower() == hint]
         if silent:
             if not people:
                 if self.world.switches.silent_consent_first:
@@ -246,7 +248,7 @@ class Authorizer:
         tenants = [request.tenant] if request.tenant is not None else list(self.world.tenants.values())
         hint = request.query.get("login_hint", "").lower()
         signed_in = {user_id for _tenant_id, user_id in self.sign_ins.accounts(call)}
-        users = [user for tenant in tenants for user in directory_of(self.world, tenant).each(USERS)]
+        users = [user for tenant in tenants for user in directory_of(self.world, tenant).every(USERS)]
         users.sort(key=lambda user: (user["id"] not in signed_in, str(user.get("userPrincipalName")).lower() != hint))
         accounts = [
             (user["id"], str(user.get("displayName")), str(user.get("userPrincipalName")))
@@ -305,7 +307,7 @@ class Authorizer:
             return
         groups = {group for group, members in client.tenant.group_members.items() if user["id"] in members}
         assigned = directory_of(self.world, client.tenant).related(ASSIGNMENTS, "resourceId", client.principal["id"])
-        if not any(each["principalId"] in {user["id"], *groups} for each in assigned):
+        if not any(assignment["principalId"] in {user["id"], *groups} for assignment in assigned):
             raise errors.not_assigned(
                 client.app["appId"], client.app["displayName"], str(user.get("userPrincipalName"))
             )

@@ -52,10 +52,10 @@ def registration(world: World, app_id: str, first: Tenant) -> tuple[Entity, Tena
 def find_client(world: World, tenant: Tenant, app_id: str) -> Client:
     """The client as sign-in sees it: what is not replicated yet is not there. Raises SignInError."""
     directory = directory_of(world, tenant)
-    found = registration(world, app_id, tenant)
-    if found is None:
+    registered = registration(world, app_id, tenant)
+    if registered is None:
         raise errors.unknown_application(app_id, tenant.display_name)
-    home = found[1]
+    home = registered[1]
     app = directory_of(world, home).find(APPLICATIONS, "appId", app_id)
     if app is None:
         raise errors.unknown_application(app_id, tenant.display_name)
@@ -74,10 +74,10 @@ def check_secret(client: Client, secret: str, now: datetime) -> None:
     """Compare a secret with those of the application and of its service principal. Raises 7000215, 7000222."""
     expired = False
     for tenant, entity in ((client.home, client.app), (client.tenant, client.principal)):
-        shown = {each["keyId"] for each in entity["passwordCredentials"]}
-        for each in tenant.secrets.get(entity["id"], ()):
-            if each["keyId"] in shown and compare_digest(each["secretText"].encode(), secret.encode()):
-                if parse_moment(each["endDateTime"]) > now:
+        shown = {credential["keyId"] for credential in entity["passwordCredentials"]}
+        for credential in tenant.secrets.get(entity["id"], ()):
+            if credential["keyId"] in shown and compare_digest(credential["secretText"].encode(), secret.encode()):
+                if parse_moment(credential["endDateTime"]) > now:
                     return
                 expired = True
     raise (errors.expired_secret if expired else errors.wrong_secret)(client.app["appId"])
@@ -99,8 +99,8 @@ def check_assertion(client: Client, assertion: str, audiences: set[str], now: da
     _check_signature(client, certificate, assertion)
     if claims.get("sub") != client.app["appId"]:
         raise errors.assertion_issuer()
-    given = claims.get("aud")
-    if not audiences.intersection(given if isinstance(given, list) else [given]):
+    audience = claims.get("aud")
+    if not audiences.intersection(audience if isinstance(audience, list) else [audience]):
         raise errors.assertion_audience()
     _check_dates(claims, now)
     return "certificate"
@@ -122,13 +122,13 @@ def _instant(value: object) -> datetime:
 def _certificate(client: Client, header: dict[str, Any], now: datetime) -> x509.Certificate:
     """The registered certificate that the header's thumbprint names. Raises 700027."""
     name = "x5t#S256" if "x5t#S256" in header else "x5t"
-    wanted = _thumbprint_bytes(str(header.get(name) or header.get("kid") or ""))
-    shown = wanted.hex().upper()
+    thumbprint = _thumbprint_bytes(str(header.get(name) or header.get("kid") or ""))
+    shown = thumbprint.hex().upper()
     for tenant, entity in ((client.home, client.app), (client.tenant, client.principal)):
         stored = tenant.key_bytes.get(entity["id"], {})
         for key in entity["keyCredentials"]:
             der = stored.get(key["keyId"])
-            if not der or key["usage"] != "Verify" or _digest(der, name) != wanted:
+            if not der or key["usage"] != "Verify" or _digest(der, name) != thumbprint:
                 continue
             if parse_moment(key["endDateTime"]) <= now:
                 raise errors.unregistered_certificate(client.app["appId"], shown, "The key used is expired.")
@@ -175,15 +175,15 @@ def _check_federated(client: Client, assertion: str, claims: dict[str, Any], now
     """A token of another issuer, as a federatedIdentityCredential of the application names it (documented)."""
     entries = client.home.federated_credentials.get(client.app["id"], [])
     issuer, subject = str(claims.get("iss")), str(claims.get("sub"))
-    given = claims.get("aud")
-    audiences = given if isinstance(given, list) else [given]
-    of_issuer = [each for each in entries if each["issuer"].rstrip("/") == issuer.rstrip("/")]
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    of_issuer = [entry for entry in entries if entry["issuer"].rstrip("/") == issuer.rstrip("/")]
     if not of_issuer:
         raise errors.no_federated_match(700211, "issuer", issuer)
-    of_subject = [each for each in of_issuer if each["subject"] == subject]
+    of_subject = [entry for entry in of_issuer if entry["subject"] == subject]
     if not of_subject:
         raise errors.no_federated_match(700213, "subject", subject)
-    if not any(set(each["audiences"]).intersection(audiences) for each in of_subject):
+    if not any(set(entry["audiences"]).intersection(audiences) for entry in of_subject):
         raise errors.no_federated_match(700212, "audience", str(audiences[0]))
     federation.check_signature(assertion)
     _check_dates(claims, now)

@@ -26,7 +26,7 @@ def handle(world: World, authorizer: Authorizer, call: Call, tenant: Tenant, *, 
     try:
         app, home = _application(world, tenant, query)
         redirect_uri = query.get("redirect_uri", "")
-        if redirect_uri and not any(same_redirect(redirect_uri, each) for each in redirect_uris(app)):
+        if redirect_uri and not any(same_redirect(redirect_uri, allowed_uri) for allowed_uri in redirect_uris(app)):
             raise errors.wrong_redirect(redirect_uri, app["appId"])
         if not redirect_uris(app):
             raise errors.no_reply_address(app["appId"])
@@ -51,21 +51,21 @@ def _application(world: World, tenant: Tenant, query: dict[str, str]) -> tuple[E
     client_id = query.get("client_id", "")
     if not client_id:
         raise errors.missing_parameter("client_id")
-    found = registration(world, client_id, tenant)
-    if found is None:
+    registered = registration(world, client_id, tenant)
+    if registered is None:
         raise errors.unknown_application(client_id, tenant.display_name)
-    return found
+    return registered
 
 
 def _requested(world: World, tenant: Tenant, app: Entity) -> list[str]:
     directory = directory_of(world, tenant)
     listed: list[str] = []
-    for each in app["requiredResourceAccess"]:
-        resource = directory.find(SERVICE_PRINCIPALS, "appId", each["resourceAppId"])
+    for api in app["requiredResourceAccess"]:
+        resource = directory.find(SERVICE_PRINCIPALS, "appId", api["resourceAppId"])
         if resource is None:
             continue
         names = {one["id"]: one["value"] for one in (*resource["appRoles"], *resource["oauth2PermissionScopes"])}
-        listed += [f"{resource['displayName']}: {names.get(one['id'], one['id'])}" for one in each["resourceAccess"]]
+        listed += [f"{resource['displayName']}: {names.get(one['id'], one['id'])}" for one in api["resourceAccess"]]
     return listed
 
 

@@ -24,13 +24,13 @@ _ADMINISTRATORS = APPLICATION_ADMINISTRATORS | {"Privileged Role Administrator"}
 
 def by_resource(world: World, scopes: Iterable[str]) -> dict[str, list[str]]:
     """Names of scopes by the address of their API; those without one are Graph's."""
-    found: dict[str, list[str]] = {}
+    names_by_address: dict[str, list[str]] = {}
     for scope in scopes:
         if scope in OPENID:
             continue
         address, _slash, name = scope.rpartition("/")
-        found.setdefault(address if "://" in address else world.endpoints.graph, []).append(name)
-    return found
+        names_by_address.setdefault(address if "://" in address else world.endpoints.graph, []).append(name)
+    return names_by_address
 
 
 def is_complete(world: World, client: Client, user_id: str, scopes: Iterable[str]) -> bool:
@@ -52,18 +52,18 @@ def accept(world: World, client: Client, user: Entity, scopes: Iterable[str]) ->
     directory = directory_of(world, client.tenant)
     for address, names in by_resource(world, scopes).items():
         resource = tokens.find_resource(world, client.tenant, address)
-        known = {each["value"]: each.get("type") for each in resource["oauth2PermissionScopes"]}
-        wanted = [name for name in names if name in known]
+        known = {scope["value"]: scope.get("type") for scope in resource["oauth2PermissionScopes"]}
+        offered = [name for name in names if name in known]
         privileged = held_roles(world, client.tenant, user["id"]) & _ADMINISTRATORS
-        if any(known[name] == "Admin" for name in wanted) and not privileged:
+        if any(known[name] == "Admin" for name in offered) and not privileged:
             raise errors.admin_consent_required(client.app["displayName"])
         grant_id = shapes.guid_bytes(client.principal["id"], resource["id"], user["id"])
         before = directory.real(GRANTS).get(grant_id, {"scope": ""})["scope"].split()
-        if not wanted:
+        if not offered:
             continue
         grant = {
             "clientId": client.principal["id"], "consentType": "Principal", "id": grant_id, "principalId": user["id"],
-            "resourceId": resource["id"], "scope": " ".join(dict.fromkeys([*before, *wanted])),
+            "resourceId": resource["id"], "scope": " ".join(dict.fromkeys([*before, *offered])),
         }  # fmt: skip
         directory.put(GRANTS, grant_id, grant)
         directory.settle(GRANTS, grant_id)

@@ -64,7 +64,7 @@ class ManagementApp:
         if path == "subscriptions":
             return self._with_token(call, {"value": [], "count": {"type": "Total", "value": 0}})
         if path == "tenants":
-            return self._with_token(call, {"value": [_tenant(each) for each in self._visible_tenants(call)]})
+            return self._with_token(call, {"value": [_tenant(tenant) for tenant in self._visible_tenants(call)]})
         if path == "metadata/identity/oauth2/token":
             return self._identity_token(call)
         if path in ("msi/token", "metadata/identity/oauth2/token/"):
@@ -149,15 +149,15 @@ class ManagementApp:
         if not resource:
             return _imds_error("invalid_request", "Required query variable 'resource' is missing")
         identity = self.identity or self._automation()
-        wanted = call.query.get("client_id", "")
-        if identity is None or (wanted and wanted != identity.app_id):
+        client_id = call.query.get("client_id", "")
+        if identity is None or (client_id and client_id != identity.app_id):
             return _imds_error("invalid_request", "Identity not found")
         try:
             client = find_client(self.world, identity.tenant, identity.app_id)
-            found = tokens.find_resource(self.world, identity.tenant, resource)
+            api = tokens.find_resource(self.world, identity.tenant, resource)
         except SignInError as error:
             return _imds_error(error.error, error.text)
-        token = tokens.app_only_token(self.world, client, resource.rstrip("/"), found)
+        token = tokens.app_only_token(self.world, client, resource.rstrip("/"), api)
         end = int(tokens.tenant_now(self.world, identity.tenant).timestamp()) + self.world.switches.token_lifetime
         return Answer(
             200,

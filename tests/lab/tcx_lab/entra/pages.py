@@ -103,7 +103,7 @@ def pick_account(
     organization: str = "",
 ) -> str:
     """The account picker. `accounts`: (value, display name, user principal name)."""
-    buttons = "".join(_account(*each) for each in accounts)
+    buttons = "".join(_account(*account) for account in accounts)
     where = f" at <strong>{escape(organization)}</strong>" if organization else ""
     return page(
         "Pick an account",
@@ -118,7 +118,7 @@ def pick_account(
 
 def consent(action: str, fields: Mapping[str, str], app: str, permissions: Iterable[str], *, admin: bool) -> str:
     """The consent prompt, for a user or (admin) for the whole organization."""
-    listed = "".join(f"<li>{escape(each)}</li>" for each in permissions)
+    listed = "".join(f"<li>{escape(permission)}</li>" for permission in permissions)
     whom = "for your organization" if admin else "to access your profile"
     return page(
         "Permissions requested",

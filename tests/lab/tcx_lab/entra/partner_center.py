@@ -134,11 +134,11 @@ def _consent(world: World, tenant: Tenant, call: Call) -> Answer:
     names = {name.lower(): value for name, value in sent.items()}
     app_id = str(names.get("applicationid") or "").lower()
     home = world.tenants[world.partner.home] if world.partner is not None else tenant
-    found = registration(world, app_id, home)
-    if found is None or found[0]["signInAudience"] == "AzureADMyOrg":
+    registered = registration(world, app_id, home)
+    if registered is None or registered[0]["signInAudience"] == "AzureADMyOrg":
         raise _Refusal(400, 400, "The application does not exist, or is not multi-tenant.")
     granted = _grants(world, tenant, names.get("applicationgrants"))
-    principal = graph.ensure_service_principal(world, tenant, *found)
+    principal = graph.ensure_service_principal(world, tenant, *registered)
     directory = directory_of(world, tenant)
     for resource_id, scopes in granted:
         grant_id = shapes.guid_bytes(principal["id"], resource_id)
@@ -160,9 +160,9 @@ def _grants(world: World, tenant: Tenant, sent: Any) -> list[tuple[str, list[str
     """Delegated permissions alone: `scope` is one text with commas; application permissions have no place in the body."""
     if not isinstance(sent, list) or not sent:
         raise _Refusal(400, 400, "applicationGrants is required.")
-    directory, found = directory_of(world, tenant), []
-    for each in sent:
-        names = {name.lower(): value for name, value in each.items()} if isinstance(each, dict) else {}
+    directory, grants = directory_of(world, tenant), []
+    for grant in sent:
+        names = {name.lower(): value for name, value in grant.items()} if isinstance(grant, dict) else {}
         resource = directory.find_real(
             SERVICE_PRINCIPALS, "appId", str(names.get("enterpriseapplicationid") or GRAPH_APP_ID)
         )
@@ -173,8 +173,8 @@ def _grants(world: World, tenant: Tenant, sent: Any) -> list[tuple[str, list[str
         known = {one["value"] for one in resource["oauth2PermissionScopes"]}
         if not set(scopes) <= known:
             raise _Refusal(400, 400, f"The scope is not valid: {', '.join(sorted(set(scopes) - known))}")
-        found.append((resource["id"], scopes))
-    return found
+        grants.append((resource["id"], scopes))
+    return grants
 
 
 @evidence(
@@ -190,6 +190,6 @@ def _remove(world: World, tenant: Tenant, app_id: str) -> Answer:
     if world.switches.partner_center_removes == "service_principal":
         graph.delete_object(world, tenant, SERVICE_PRINCIPALS, principal["id"])
         return Answer(204)
-    for each in directory.related_real(GRANTS, "clientId", principal["id"]):
-        directory.drop(GRANTS, each["id"])
+    for grant in directory.related_real(GRANTS, "clientId", principal["id"]):
+        directory.drop(GRANTS, grant["id"])
     return Answer(204)

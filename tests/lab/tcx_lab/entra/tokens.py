@@ -136,26 +136,26 @@ def find_resource(world: World, tenant: Tenant, name: str) -> Entity:
         bare = GRAPH_APP_ID
     elif bare == world.endpoints.management:
         bare = MANAGEMENT_APP_ID
-    found = directory.find(SERVICE_PRINCIPALS, "appId", bare)
-    if found is None:
+    api = directory.find(SERVICE_PRINCIPALS, "appId", bare)
+    if api is None:
         spellings = {bare, f"{bare}/", bare.removeprefix("api://")}
-        found = next(
+        api = next(
             (
-                each
-                for each in directory.each(SERVICE_PRINCIPALS)
-                if spellings.intersection(each["servicePrincipalNames"])
+                candidate
+                for candidate in directory.every(SERVICE_PRINCIPALS)
+                if spellings.intersection(candidate["servicePrincipalNames"])
             ),
             None,
         )
-    if found is None:
+    if api is None:
         raise errors.unknown_resource(name, tenant.display_name)
-    return found
+    return api
 
 
 def roles_of(world: World, tenant: Tenant, principal_id: str, resource: Entity) -> list[str]:
     """Values of the application permissions that a principal holds on a resource."""
     assigned = directory_of(world, tenant).related(ASSIGNMENTS, "principalId", principal_id)
-    ids = {each["appRoleId"] for each in assigned if each["resourceId"] == resource["id"]}
+    ids = {assignment["appRoleId"] for assignment in assigned if assignment["resourceId"] == resource["id"]}
     return [role["value"] for role in resource["appRoles"] if role["id"] in ids]
 
 
@@ -292,10 +292,10 @@ def _check_code(grant: Grant, form: dict[str, str]) -> None:
 
 def delegated(world: World, issued: Issued, client: Client, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
     """Tokens for a user: access token, and refresh and id tokens when their scopes ask for them."""
-    wanted = [scope for scope in scopes if scope not in _OPENID]
-    addresses = {scope.rpartition("/")[0] for scope in wanted if "://" in scope}
+    requested = [scope for scope in scopes if scope not in _OPENID]
+    addresses = {scope.rpartition("/")[0] for scope in requested if "://" in scope}
     if len(addresses) > 1:
-        raise errors.several_resources(wanted)
+        raise errors.several_resources(requested)
     name = addresses.pop() if addresses else world.endpoints.graph
     resource = find_resource(world, client.tenant, name)
     granted = delegated_scopes(world, client, resource, grant.user["id"])
@@ -335,7 +335,7 @@ def delegated(world: World, issued: Issued, client: Client, grant: Grant, scopes
 def _role_templates(world: World, tenant: Tenant, user_id: str) -> list[str]:
     """The Entra roles of a person as a token tells them: by the ids of their templates."""
     held = (person.ROLES.get(name) for name in sorted(held_roles(world, tenant, user_id)))
-    return [each for each in held if each] or [person.NO_ROLE]
+    return [template for template in held if template] or [person.NO_ROLE]
 
 
 @evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference (amr)")
@@ -366,8 +366,8 @@ def person_token(world: World, tenant: Tenant, user: Entity, scopes: tuple[str, 
 
 def delegated_scopes(world: World, client: Client, resource: Entity, user_id: str) -> list[str]:
     """Delegated permissions that the tenant or the user granted to the client on a resource."""
-    found: dict[str, None] = {}
-    for each in directory_of(world, client.tenant).related(GRANTS, "clientId", client.principal["id"]):
-        if each["resourceId"] == resource["id"] and each["principalId"] in (None, user_id):
-            found.update(dict.fromkeys(each["scope"].split()))
-    return list(found)
+    names: dict[str, None] = {}
+    for grant in directory_of(world, client.tenant).related(GRANTS, "clientId", client.principal["id"]):
+        if grant["resourceId"] == resource["id"] and grant["principalId"] in (None, user_id):
+            names.update(dict.fromkeys(grant["scope"].split()))
+    return list(names)

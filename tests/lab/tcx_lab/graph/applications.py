@@ -77,11 +77,11 @@ def _candidates(session: Session) -> Iterable[Entity]:
     if equality is not None and equality[0] in ("appId", "uniqueName", "id"):
         name, value = equality
         if name == "id":
-            found = session.directory.get(APPLICATIONS, value, session.view)
+            application = session.directory.get(APPLICATIONS, value, session.view)
         else:
-            found = session.directory.find(APPLICATIONS, name, value, session.view)
-        return [found] if found is not None else []
-    return session.directory.each(APPLICATIONS, session.view)
+            application = session.directory.find(APPLICATIONS, name, value, session.view)
+        return [application] if application is not None else []
+    return session.directory.every(APPLICATIONS, session.view)
 
 
 def item(session: Session, key: objects.Key) -> Answer:
@@ -100,8 +100,8 @@ def item(session: Session, key: objects.Key) -> Answer:
         entity = owners.expanded(session, entity)
     if "federatedIdentityCredentials" in session.expanded:
         session.units += 1
-        found = session.tenant.federated_credentials.get(entity["id"], [])
-        entity = {**entity, "federatedIdentityCredentials": list(found)}
+        credentials = session.tenant.federated_credentials.get(entity["id"], [])
+        entity = {**entity, "federatedIdentityCredentials": list(credentials)}
     if "keyCredentials" in (session.selected or ()):
         stored = session.tenant.key_bytes.get(entity["id"], {})
         entity = {**entity, "keyCredentials": with_key_values(entity["keyCredentials"], stored)}
@@ -135,7 +135,7 @@ def create(session: Session, sent: dict[str, Any]) -> Answer:
     entity = shapes.application(
         session.world.new_guid(), session.world.new_guid(), shapes.moment(now), tenant.domain, audience
     )
-    bound = [objects.reference_id(each) for each in sent.pop("owners@odata.bind", [])]
+    bound = [objects.reference_id(reference) for reference in sent.pop("owners@odata.bind", [])]
     keys = sent.pop("keyCredentials", None) or []
     entity = _applied(session, entity, sent, creating=True)
     shown, key_bytes = replace_keys(session, Target(entity["id"], None, []), keys)
@@ -146,7 +146,7 @@ def create(session: Session, sent: dict[str, Any]) -> Answer:
     if owns and session.caller_id not in bound:
         bound.append(session.caller_id)  # documented: the creator becomes owner
     if bound:
-        tenant.owners[entity["id"]] = [owners.existing(session, each) for each in bound]
+        tenant.owners[entity["id"]] = [owners.existing(session, owner_id) for owner_id in bound]
     session.directory.put(APPLICATIONS, entity["id"], entity)
     answer = {**_as_sent(entity, sent), "createdDateTime": shapes.fine_moment(now)}
     return session.created("applications/$entity", answer, "Application")
@@ -226,7 +226,7 @@ def _check_unique_name(session: Session, entity: Entity, value: str | None) -> N
         return
     other = session.directory.find_real(APPLICATIONS, "uniqueName", value)
     taken = other is not None and other["id"] != entity["id"]
-    if taken or any(each.get("uniqueName") == value for each in session.directory.real(DELETED).values()):
+    if taken or any(application.get("uniqueName") == value for application in session.directory.real(DELETED).values()):
         raise value_taken("uniqueName")  # observed: it stays taken while the application is in deletedItems
 
 
@@ -238,12 +238,12 @@ def _checked_list(session: Session, entity: Entity, name: str, value: Any) -> li
     if name == "identifierUris" and value:
         _check_identifiers(session, entity, value)
     if name == "passwordCredentials":
-        known = {each["keyId"]: each for each in entity["passwordCredentials"]}
-        if any(not isinstance(each, dict) or each.get("keyId") not in known for each in value):
+        known = {credential["keyId"]: credential for credential in entity["passwordCredentials"]}
+        if any(not isinstance(credential, dict) or credential.get("keyId") not in known for credential in value):
             raise bad_request(
                 "New password credentials must be generated using service actions.", "CannotCreatePasswordCredentials"
             )
-        return [known[each["keyId"]] for each in value]
+        return [known[credential["keyId"]] for credential in value]
     if name == "appRoles":
         return _checked_roles(entity[name], value)
     return value
@@ -259,8 +259,8 @@ _SCHEMES = ("api", "https", "http", "ms-appx")
 )
 def _check_identifiers(session: Session, entity: Entity, uris: list[str]) -> None:
     """Identifier URIs are unique in the tenant and of a verified domain, or carry the application's or tenant's id."""
-    others = (each for each in session.directory.each(APPLICATIONS) if each["id"] != entity["id"])
-    if any(uri in each["identifierUris"] for each in others for uri in uris):
+    others = (application for application in session.directory.every(APPLICATIONS) if application["id"] != entity["id"])
+    if any(uri in application["identifierUris"] for application in others for uri in uris):
         raise value_taken("identifierUris")
     added = [uri for uri in uris if uri not in entity["identifierUris"]]
     for uri in added:
@@ -281,15 +281,15 @@ def _check_identifiers(session: Session, entity: Entity, uris: list[str]) -> Non
 
 def _checked_roles(old: list[Entity], new: list[Any]) -> list[Entity]:
     """Application roles as they are shown: `origin` is read-only and says where a role is defined (recorded)."""
-    if any(each.get("origin") not in (None, "Application") for each in new):
+    if any(role.get("origin") not in (None, "Application") for role in new):
         raise bad_request("Property 'origin' is read-only and cannot be set.")
     _check_removed_roles(old, new)
-    return [{**each, "origin": "Application"} for each in new]
+    return [{**role, "origin": "Application"} for role in new]
 
 
 def _check_removed_roles(old: list[Entity], new: list[Entity]) -> None:
-    wanted = {each.get("id") for each in new if isinstance(each, dict)}
-    if any(each.get("isEnabled") and each.get("id") not in wanted for each in old):
+    kept_ids = {role.get("id") for role in new if isinstance(role, dict)}
+    if any(role.get("isEnabled") and role.get("id") not in kept_ids for role in old):
         raise bad_request(
             "Permission (scope or role) cannot be deleted or updated unless disabled first.",
             "CannotDeleteOrUpdateEnabledEntitlement",
@@ -298,9 +298,9 @@ def _check_removed_roles(old: list[Entity], new: list[Entity]) -> None:
 
 def _required_access(value: list[Any]) -> list[Entity]:
     checked: list[Entity] = []
-    for each in value:
-        access = each.get("resourceAccess") if isinstance(each, dict) else None
-        if not isinstance(access, list) or not shapes.is_guid(each.get("resourceAppId")):
+    for entry in value:
+        access = entry.get("resourceAccess") if isinstance(entry, dict) else None
+        if not isinstance(access, list) or not shapes.is_guid(entry.get("resourceAppId")):
             raise invalid_value("requiredResourceAccess", "Application")
         for permission in access:
             if (
@@ -309,10 +309,10 @@ def _required_access(value: list[Any]) -> list[Entity]:
                 or permission.get("type") not in ("Role", "Scope")
             ):
                 raise invalid_value("resourceAccess", "RequiredResourceAccess")
-        kept = [{"id": each_one["id"], "type": each_one["type"]} for each_one in access]
-        checked.append({"resourceAppId": each["resourceAppId"], "resourceAccess": kept})
-    resources = [each["resourceAppId"] for each in checked]
-    too_many = sum(len(each["resourceAccess"]) for each in checked) > _MAX_PERMISSIONS
+        kept = [{"id": permission["id"], "type": permission["type"]} for permission in access]
+        checked.append({"resourceAppId": entry["resourceAppId"], "resourceAccess": kept})
+    resources = [entry["resourceAppId"] for entry in checked]
+    too_many = sum(len(entry["resourceAccess"]) for entry in checked) > _MAX_PERMISSIONS
     if len(set(resources)) != len(resources) or len(resources) > _MAX_RESOURCES or too_many:
         raise invalid_value("requiredResourceAccess", "Application")
     return checked[::-1]  # read back in the opposite order (recorded)
@@ -352,7 +352,7 @@ def _merged(old: Entity, new: Entity) -> Entity:
 def _redirects(session: Session, name: str, merged: Entity, sent: Entity) -> Entity:
     """Redirect URIs of one platform: unique, https or localhost, read back in the opposite order."""
     if "redirectUriSettings" in sent and "redirectUris" not in sent:
-        merged["redirectUris"] = [each["uri"] for each in sent["redirectUriSettings"] or []]
+        merged["redirectUris"] = [setting["uri"] for setting in sent["redirectUriSettings"] or []]
     uris = merged["redirectUris"]
     if not isinstance(uris, list) or not all(isinstance(uri, str) and 0 < len(uri) <= 256 for uri in uris):
         raise invalid_value("redirectUris", name)
@@ -377,7 +377,7 @@ _MAX_URIS_PERSONAL = 100
 )
 def _check_redirects(entity: Entity) -> None:
     """All platforms of an application together have 256 redirect URIs at most."""
-    uris = [uri for each in _PLATFORMS for uri in (entity[each] or {}).get("redirectUris") or []]
+    uris = [uri for platform in _PLATFORMS for uri in (entity[platform] or {}).get("redirectUris") or []]
     most = _MAX_URIS_PERSONAL if entity["signInAudience"] in shapes.PERSONAL_AUDIENCES else _MAX_URIS
     if len(uris) > most:
         raise too_many_uris(most)

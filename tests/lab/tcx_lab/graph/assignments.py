@@ -37,8 +37,8 @@ def handle(session: Session, principal: Entity, relation: str, rest: list[str]) 
         if rest:
             return session.one(f"{context}/$entity", _one(session, name, principal["id"], rest[0]))
         session.units = 2
-        found = session.directory.related(ASSIGNMENTS, name, principal["id"], session.view)
-        return session.many(context, found, "appRoleAssignment", _NAMES)
+        assignments = session.directory.related(ASSIGNMENTS, name, principal["id"], session.view)
+        return session.many(context, assignments, "appRoleAssignment", _NAMES)
     if method == "POST" and not rest:
         return _create(session, principal, name, context)
     if method == "DELETE" and len(rest) == 1:
@@ -48,27 +48,29 @@ def handle(session: Session, principal: Entity, relation: str, rest: list[str]) 
 
 
 def _one(session: Session, name: str, object_id: str, assignment_id: str) -> Entity:
-    found = session.directory.get(ASSIGNMENTS, assignment_id, session.view)
-    if found is None or found[name] != object_id:
+    assignment = session.directory.get(ASSIGNMENTS, assignment_id, session.view)
+    if assignment is None or assignment[name] != object_id:
         raise not_found(assignment_id)
-    return found
+    return assignment
 
 
 def _delete(session: Session, name: str, object_id: str, assignment_id: str) -> None:
     if not shapes.is_assignment_id(assignment_id):
         raise bad_request("Invalid resource identifier for EntitlementGrant")
-    found = session.directory.real(ASSIGNMENTS).get(assignment_id)
-    if found is None or found[name] != object_id:
+    assignment = session.directory.real(ASSIGNMENTS).get(assignment_id)
+    if assignment is None or assignment[name] != object_id:
         raise bad_request("EntitlementGrant being updated or deleted is not found.")
     session.directory.drop(ASSIGNMENTS, assignment_id)
 
 
 def _create(session: Session, addressed: Entity, name: str, context: str) -> Answer:
     sent = session.properties()
-    for each in ("principalId", "resourceId", "appRoleId"):
-        if not shapes.is_guid(sent.get(each)):
+    for reference in ("principalId", "resourceId", "appRoleId"):
+        if not shapes.is_guid(sent.get(reference)):
             raise (
-                invalid_value(each, "AppRoleAssignment") if sent.get(each) else required_value(each, "EntitlementGrant")
+                invalid_value(reference, "AppRoleAssignment")
+                if sent.get(reference)
+                else required_value(reference, "EntitlementGrant")
             )
     if sent[name] != addressed["id"]:
         raise _not_a_reference()
@@ -89,14 +91,14 @@ def assign(session: Session, principal_id: str, resource_id: str, role_id: str) 
     if resource is None:
         raise _not_a_reference()
     member = "Application" if kind == SERVICE_PRINCIPALS else "User"
-    role = next((each for each in resource["appRoles"] if each["id"] == role_id), None)
+    role = next((candidate for candidate in resource["appRoles"] if candidate["id"] == role_id), None)
     allowed = role is not None and role.get("isEnabled") and member in role.get("allowedMemberTypes", ())
     if not allowed and role_id != DEFAULT_ROLE:
         raise bad_request("Permission being assigned was not found on application")
-    wanted = (resource_id, role_id)
+    pair = (resource_id, role_id)
     if any(
-        (each["resourceId"], each["appRoleId"]) == wanted
-        for each in directory.related_real(ASSIGNMENTS, "principalId", principal_id)
+        (assignment["resourceId"], assignment["appRoleId"]) == pair
+        for assignment in directory.related_real(ASSIGNMENTS, "principalId", principal_id)
     ):
         raise _duplicate(session)
     rest = session.world.rng.randbytes(16)
@@ -150,13 +152,13 @@ def _grant_candidates(session: Session) -> list[Entity]:
     equality = parse_filter(clause).equality if clause else None
     if equality is not None and equality[0] in ("clientId", "resourceId"):
         return session.directory.related(GRANTS, equality[0], equality[1], session.view)
-    return list(session.directory.each(GRANTS, session.view))
+    return list(session.directory.every(GRANTS, session.view))
 
 
 def _grant(session: Session, grant_id: str, method: str) -> Answer:
-    found = session.get(GRANTS, grant_id)
+    grant = session.get(GRANTS, grant_id)
     if method == "GET":
-        return session.one("oauth2PermissionGrants/$entity", found)
+        return session.one("oauth2PermissionGrants/$entity", grant)
     if method == "DELETE":
         session.directory.drop(GRANTS, grant_id)
         return Answer(204)
@@ -164,15 +166,15 @@ def _grant(session: Session, grant_id: str, method: str) -> Answer:
         sent = session.properties()
         if not isinstance(sent.get("scope"), str):
             raise required_value("scope", "OAuth2PermissionGrant")
-        session.directory.put(GRANTS, grant_id, {**found, "scope": sent["scope"]})
+        session.directory.put(GRANTS, grant_id, {**grant, "scope": sent["scope"]})
         return Answer(204)
     raise method_not_allowed()
 
 
 def of_client(session: Session, principal: Entity) -> Answer:
     """`/servicePrincipals/{id}/oauth2PermissionGrants`."""
-    found = session.directory.related(GRANTS, "clientId", principal["id"], session.view)
-    return session.many("oauth2PermissionGrants", found)
+    listed = session.directory.related(GRANTS, "clientId", principal["id"], session.view)
+    return session.many("oauth2PermissionGrants", listed)
 
 
 def _create_grant(session: Session) -> Answer:

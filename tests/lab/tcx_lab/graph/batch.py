@@ -72,7 +72,7 @@ async def run(call: Call, items: list[dict[str, Any]], handle: Handle) -> Answer
         if ready is None:
             raise bad_request("Dependencies of the requests form a cycle.", "BadRequest")
         waiting.remove(ready)
-        if any(done[each] >= 400 for each in ready.get("dependsOn") or ()):
+        if any(done[dependency] >= 400 for dependency in ready.get("dependsOn") or ()):
             answer = _failed_dependency()
         else:
             answer = await handle(item_call(call, ready))

@@ -33,7 +33,7 @@ GRAPH_URLS = {
 def resources_by_app_id() -> dict[str, dict[str, Any]]:
     """Every resource API of the catalog as a servicePrincipal without tenant-specific properties, by appId."""
     text = resources.files(__package__).joinpath("catalog.json").read_text(encoding="utf-8")
-    return {each["appId"]: _resource(each) for each in json.loads(text)["resources"]}
+    return {resource["appId"]: _resource(resource) for resource in json.loads(text)["resources"]}
 
 
 @cache

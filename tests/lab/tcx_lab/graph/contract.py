@@ -114,38 +114,38 @@ class Contract:
             self._check(f"{method} {template} request", media, body, closed=True)
 
     def _check_query(self, where: str, operation: dict[str, Any], query: str) -> None:
-        allowed = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
-        given = dict(parse_qsl(query, keep_blank_values=True))
-        if unknown := given.keys() - allowed:
+        allowed = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        if unknown := options.keys() - allowed:
             raise ContractError(f"{where} has no query option {', '.join(sorted(unknown))}")
-        if "$select" in given:
+        if "$select" in options:
             known = self._selectable(operation)
-            if missed := set(given["$select"].split(",")) - known - _CUT_OUT:
+            if missed := set(options["$select"].split(",")) - known - _CUT_OUT:
                 raise ContractError(f"{where}: $select of {', '.join(sorted(missed))}, which it does not have")
 
     def _selectable(self, operation: dict[str, Any]) -> set[str]:
         """Properties of the objects that an operation answers with."""
         schema = _plain(operation["responses"]["200"]["content"]["application/json"]["schema"])
-        found = self._properties(self._resolved(schema))
-        if "value" in found:
-            found = self._properties(self._resolved(found["value"]["items"]))
-        return set(found)
+        properties = self._properties(self._resolved(schema))
+        if "value" in properties:
+            properties = self._properties(self._resolved(properties["value"]["items"]))
+        return set(properties)
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
-        found = self._definitions[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
-        return dict(found)
+        resolved = self._definitions[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+        return dict(resolved)
 
     def _properties(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Properties of an object, inherited ones included."""
-        found: dict[str, Any] = {}
+        properties: dict[str, Any] = {}
         for part in schema.get("allOf", ()):
-            found.update(self._properties(self._resolved(part)))
-        return {**found, **schema.get("properties", {})}
+            properties.update(self._properties(self._resolved(part)))
+        return {**properties, **schema.get("properties", {})}
 
     def _closed(self, schema: Any) -> Any:
         """A plain schema whose objects have the described properties and annotations alone."""
         if isinstance(schema, list):
-            return [self._closed(each) for each in schema]
+            return [self._closed(part) for part in schema]
         if not isinstance(schema, dict):
             return schema
         if "properties" not in schema and all("$ref" in part for part in schema.get("allOf", ())):
@@ -184,13 +184,13 @@ def contract() -> Contract:
 def hold(entries: Iterable[Mapping[str, Any]]) -> int:
     """Every request to Graph in a request log against the description; returns how many were held. Raises ContractError."""
     held = 0
-    for each in entries:
-        path = unquote(each["path"]).removeprefix("/v1.0")
+    for entry in entries:
+        path = unquote(entry["path"]).removeprefix("/v1.0")
         # What was refused or cut before it was read has no body in the log.
-        unread = each["status"] in (0, 401) or each["trouble"] is not None
-        if each["service"] != "graph" or unread or OUTSIDE.fullmatch(path):
+        unread = entry["status"] in (0, 401) or entry["trouble"] is not None
+        if entry["service"] != "graph" or unread or OUTSIDE.fullmatch(path):
             continue
-        contract().check_request(each["method"], path, each["body"], each["query"])
+        contract().check_request(entry["method"], path, entry["body"], entry["query"])
         held += 1
     return held
 
@@ -203,12 +203,12 @@ def _pattern(path: str) -> str:
 def _plain(schema: Any) -> Any:
     """JSON Schema of an OpenAPI 3.0 schema: `nullable` becomes a choice, references point into this document."""
     if isinstance(schema, list):
-        return [_plain(each) for each in schema]
+        return [_plain(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     made = {
         # The names in `properties` are not keywords: one of them may be "description".
-        name: {each: _plain(part) for each, part in value.items()} if name == "properties" else _plain(value)
+        name: {member: _plain(part) for member, part in value.items()} if name == "properties" else _plain(value)
         for name, value in schema.items()
         if name not in ("nullable", "format", "example", "description") and not name.startswith("x-")
     }

@@ -59,16 +59,16 @@ def thumbprint(der: bytes) -> str:
 
 
 @evidence(Grade.RECORDED, "azure-cli test recordings; public issue reports for what is refused")
-def replace_keys(session: Session, target: Target, wanted: Any) -> tuple[list[Entity], dict[str, bytes]]:
+def replace_keys(session: Session, target: Target, entries: Any) -> tuple[list[Entity], dict[str, bytes]]:
     """The collection after a PATCH: entries with a known keyId and no key are kept, others are new, the rest is gone.
     Returns what Graph shows and the bytes by keyId. Raises GraphError 400."""
-    if not isinstance(wanted, list) or not all(isinstance(entry, dict) for entry in wanted):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise invalid_value("keyCredentials", target.resource)
     known = {entry["keyId"].lower(): entry for entry in target.keys}
     stored = session.tenant.key_bytes.get(target.object_id, {})
     shown: list[Entity] = []
     kept_bytes: dict[str, bytes] = {}
-    for entry in wanted:
+    for entry in entries:
         if entry.get("usage") not in ("Sign", "Verify"):
             raise bad_request(_USAGE)
         old = known.get(str(entry.get("keyId") or "").lower())
@@ -163,7 +163,7 @@ _WINDOWS = {NameOID.STATE_OR_PROVINCE_NAME: "S", NameOID.EMAIL_ADDRESS: "E"}
 )
 def subject_text(subject: x509.Name) -> str:
     """A certificate's subject as the directory shows it: most specific part first, `, ` between, `S=` for the state."""
-    named = (" + ".join(each.rfc4514_string(_WINDOWS) for each in rdn) for rdn in reversed(subject.rdns))
+    named = (" + ".join(attribute.rfc4514_string(_WINDOWS) for attribute in rdn) for rdn in reversed(subject.rdns))
     return ", ".join(named)
 
 

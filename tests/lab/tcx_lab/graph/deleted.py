@@ -38,9 +38,11 @@ def _is_principal(entity: Entity) -> bool:
 
 
 def _list(session: Session, *, principals: bool) -> Answer:
-    found = (each for each in session.directory.each(DELETED, session.view) if _is_principal(each) == principals)
+    listed = (
+        entity for entity in session.directory.every(DELETED, session.view) if _is_principal(entity) == principals
+    )
     name = "servicePrincipals" if principals else "applications"
-    return session.many(name, [{k: v for k, v in each.items() if k != "@odata.type"} for each in found])
+    return session.many(name, [{k: v for k, v in entity.items() if k != "@odata.type"} for entity in listed])
 
 
 def _one(session: Session, object_id: str) -> Answer:
@@ -84,9 +86,9 @@ def _restore(session: Session, object_id: str) -> Answer:
     session.directory.drop(DELETED, object_id)
     session.directory.put(APPLICATIONS, object_id, restored)
     if switches.restore_restores_service_principal:
-        for each in list(session.directory.real(DELETED).values()):
-            if _is_principal(each) and each["appId"] == entity["appId"]:
-                _restore_principal(session, each)
+        for deleted in list(session.directory.real(DELETED).values()):
+            if _is_principal(deleted) and deleted["appId"] == entity["appId"]:
+                _restore_principal(session, deleted)
     return session.action("directoryObjects/$entity", {"@odata.type": "#microsoft.graph.application", **restored})
 
 
@@ -95,6 +97,6 @@ def _restore_principal(session: Session, entity: Entity) -> Entity:
         raise service_principal_exists(entity["appId"])
     restored = {name: value for name, value in entity.items() if name != "@odata.type"} | {"deletedDateTime": None}
     session.directory.drop(DELETED, entity["id"])
-    found = session.directory.put(SERVICE_PRINCIPALS, entity["id"], restored)
+    principal = session.directory.put(SERVICE_PRINCIPALS, entity["id"], restored)
     objects.give_back_grants(session, entity["id"])
-    return found
+    return principal

@@ -33,11 +33,11 @@ def changes(session: Session, kind: str) -> Answer:
             raise bad_request("Badly formed token.", "Directory_ExpiredPageToken")
         value = session.directory.changed(kind, int(match[1]))
     else:
-        value = [] if token == "latest" else list(session.directory.each(kind, session.view))
+        value = [] if token == "latest" else list(session.directory.every(kind, session.view))
     names = session.selected
     shown: list[Entity] = [
-        each if "@removed" in each else select(each, [*names, *({"id"} - set(names))] if names else None)
-        for each in value
+        change if "@removed" in change else select(change, [*names, *({"id"} - set(names))] if names else None)
+        for change in value
     ]
     path = session.call.target.partition("?")[0]
     kept = [part for part in session.call.target.partition("?")[2].split("&") if part.lower().startswith("$select")]

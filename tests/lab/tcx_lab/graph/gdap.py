@@ -29,38 +29,46 @@ def relationships(session: Session, rest: list[str]) -> Answer:
     listed = partner.relationships if partner is not None and partner.home == session.tenant.id else []
     context = "tenantRelationships/delegatedAdminRelationships"
     if len(rest) == 1:
-        return session.many(context, [_shown(session, each) for each in listed])
-    found = next((each for each in listed if each.id == rest[1]), None)
-    if found is None:
+        return session.many(context, [_shown(session, relationship) for relationship in listed])
+    relationship = next((candidate for candidate in listed if candidate.id == rest[1]), None)
+    if relationship is None:
         raise not_found(rest[1])
     if len(rest) == 2:
-        return session.one(f"{context}/$entity", _shown(session, found))
+        return session.one(f"{context}/$entity", _shown(session, relationship))
     if rest[2].lower() != "accessassignments" or len(rest) > 3:
         raise segment_not_found(rest[2])
-    return session.many(f"{context}('{found.id}')/accessAssignments", [_assigned(each) for each in found.assignments])
+    return session.many(
+        f"{context}('{relationship.id}')/accessAssignments",
+        [_assigned(assignment) for assignment in relationship.assignments],
+    )
 
 
 def _roles(names: tuple[str, ...]) -> dict[str, list[dict[str, str]]]:
     return {"unifiedRoles": [{"roleDefinitionId": person.ROLES[name]} for name in names]}
 
 
-def _shown(session: Session, each: Relationship) -> Entity:
-    tenant = session.world.tenants[each.customer]
+def _shown(session: Session, relationship: Relationship) -> Entity:
+    tenant = session.world.tenants[relationship.customer]
     return {
-        "id": each.id,
-        "displayName": each.name,
+        "id": relationship.id,
+        "displayName": relationship.name,
         "duration": "P730D",
         "customer": {"tenantId": tenant.id, "displayName": tenant.display_name},
-        "accessDetails": _roles(each.roles),
-        "status": each.status,
-        "activatedDateTime": shapes.moment(datetime.fromtimestamp(each.starts, UTC)),
-        "endDateTime": shapes.moment(datetime.fromtimestamp(each.ends, UTC)),
+        "accessDetails": _roles(relationship.roles),
+        "status": relationship.status,
+        "activatedDateTime": shapes.moment(datetime.fromtimestamp(relationship.starts, UTC)),
+        "endDateTime": shapes.moment(datetime.fromtimestamp(relationship.ends, UTC)),
     }
 
 
-def _assigned(each: Assignment) -> Entity:
-    container = {"accessContainerId": each.group, "accessContainerType": "securityGroup"}
-    return {"id": each.id, "status": each.status, "accessContainer": container, "accessDetails": _roles(each.roles)}
+def _assigned(assignment: Assignment) -> Entity:
+    container = {"accessContainerId": assignment.group, "accessContainerType": "securityGroup"}
+    return {
+        "id": assignment.id,
+        "status": assignment.status,
+        "accessContainer": container,
+        "accessDetails": _roles(assignment.roles),
+    }
 
 
 @evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/graph/api/user-list-transitivememberof")
@@ -72,5 +80,5 @@ def me(session: Session, rest: list[str]) -> Answer:
         raise segment_not_found((rest or ["me"])[0])
     held = gdap.groups_of(session.tenant, session.caller_id)
     return session.many(
-        "groups", [session.tenant.groups[each] for each in sorted(held) if each in session.tenant.groups]
+        "groups", [session.tenant.groups[group_id] for group_id in sorted(held) if group_id in session.tenant.groups]
     )

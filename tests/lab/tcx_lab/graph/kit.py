@@ -40,7 +40,9 @@ class Kit:
         self.other = self._tenant("Fabrikam", "fabrikam.example", 2)
         self.automation: Automation = seed.register_automation_app(self.world, [self.tenant, self.other], roles)
         ends = self.world.endpoints
-        ends.login, ends.graph, ends.management = (f"https://{each}.lab" for each in ("login", "graph", "management"))
+        ends.login, ends.graph, ends.management = (
+            f"https://{service}.lab" for service in ("login", "graph", "management")
+        )
         self.login = self._client(create_login_app(self.world), ends.login)
         self.management = self._client(create_management_app(self.world), ends.management)
         self._graph = self._client(create_graph_app(self.world), ends.graph)
@@ -133,9 +135,9 @@ class Kit:
 
     def resource(self, app_id: str = GRAPH_APP_ID, tenant: Tenant | None = None) -> Entity:
         """The service principal of a resource API."""
-        found = directory_of(self.world, tenant or self.tenant).find_real(SERVICE_PRINCIPALS, "appId", app_id)
-        assert found is not None
-        return found
+        resource = directory_of(self.world, tenant or self.tenant).find_real(SERVICE_PRINCIPALS, "appId", app_id)
+        assert resource is not None
+        return resource
 
     def role(self, value: str, app_id: str = GRAPH_APP_ID) -> str:
         """The id of an application permission."""

@@ -38,13 +38,13 @@ def entity_set(segment: str) -> tuple[str, Key | None]:
 def reference_id(url: Any) -> str:
     """The object id at the end of an `@odata.id` or of an `@odata.bind` address. Raises 400."""
     text = url if isinstance(url, str) else ""
-    found = text.rstrip("/").rpartition("/")[2]
-    match = re.fullmatch(r"\w+\('?([0-9a-fA-F-]{36})'?\)", found)
+    object_id = text.rstrip("/").rpartition("/")[2]
+    match = re.fullmatch(r"\w+\('?([0-9a-fA-F-]{36})'?\)", object_id)
     if match is not None:
-        found = match[1]
-    if not found:
+        object_id = match[1]
+    if not object_id:
         raise bad_request("Invalid URL format specified in @odata.bind for 'owners'.", "BadRequest")
-    return found
+    return object_id
 
 
 def unknown(name: str, resource: str) -> GraphError:
@@ -68,8 +68,11 @@ def check_read_only(name: str, sent: Any, current: Any, creating: bool) -> None:
 def _grants_of(directory: Directory, object_id: str) -> list[tuple[str, Entity]]:
     """What a service principal has been granted, with the kind of each."""
     return [
-        *((ASSIGNMENTS, dict(each)) for each in directory.related_real(ASSIGNMENTS, "principalId", object_id)),
-        *((GRANTS, dict(each)) for each in directory.related_real(GRANTS, "clientId", object_id)),
+        *(
+            (ASSIGNMENTS, dict(assignment))
+            for assignment in directory.related_real(ASSIGNMENTS, "principalId", object_id)
+        ),
+        *((GRANTS, dict(grant)) for grant in directory.related_real(GRANTS, "clientId", object_id)),
     ]
 
 
@@ -78,9 +81,9 @@ def give_back_grants(session: Session, object_id: str) -> None:
     kept = session.tenant.grants_of_deleted.pop(object_id, [])
     if not session.world.switches.restored_principal_keeps_grants:
         return
-    for kind, each in kept:
-        if each["resourceId"] in session.directory.real(SERVICE_PRINCIPALS):
-            session.directory.put(kind, each["id"], each)
+    for kind, grant in kept:
+        if grant["resourceId"] in session.directory.real(SERVICE_PRINCIPALS):
+            session.directory.put(kind, grant["id"], grant)
 
 
 def delete_service_principal(session: Session, principal: Entity, when: str) -> None:
@@ -89,10 +92,10 @@ def delete_service_principal(session: Session, principal: Entity, when: str) -> 
     directory.drop(SERVICE_PRINCIPALS, object_id)
     session.tenant.grants_of_deleted[object_id] = _grants_of(directory, object_id)
     for name in ("principalId", "resourceId"):
-        for each in directory.related_real(ASSIGNMENTS, name, object_id):
-            directory.drop(ASSIGNMENTS, each["id"])
+        for assignment in directory.related_real(ASSIGNMENTS, name, object_id):
+            directory.drop(ASSIGNMENTS, assignment["id"])
     for name in ("clientId", "resourceId"):
-        for each in directory.related_real(GRANTS, name, object_id):
-            directory.drop(GRANTS, each["id"])
+        for grant in directory.related_real(GRANTS, name, object_id):
+            directory.drop(GRANTS, grant["id"])
     kept = {**principal, "deletedDateTime": when, "@odata.type": "#microsoft.graph.servicePrincipal"}
     directory.put(DELETED, object_id, kept)

@@ -66,10 +66,10 @@ class _Parser:
     def peek(self) -> str:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
-    def take(self, wanted: str | None = None) -> str:
+    def take(self, expected: str | None = None) -> str:
         token = self.peek()
-        if not token or (wanted is not None and token.lower() != wanted):
-            raise ValueError(f"expected {wanted or 'more'} at token {self.at}")
+        if not token or (expected is not None and token.lower() != expected):
+            raise ValueError(f"expected {expected or 'more'} at token {self.at}")
         self.at += 1
         return token
 
@@ -139,7 +139,7 @@ class _Parser:
         test = self.disjunction(variable)
         self.take(")")
         check = any if quantifier.lower() == "any" else all
-        return lambda item: check(test(each) for each in _walk(item, path) or [])
+        return lambda item: check(test(element) for element in _walk(item, path) or [])
 
     def comparison(self, get: Callable[[Any], Any]) -> Test:
         operator = self.take().lower()
@@ -184,15 +184,15 @@ def parse_filter(text: str) -> Filter:
 
 
 def _tokens(text: str) -> list[str]:
-    found: list[str] = []
+    tokens: list[str] = []
     at = 0
     while at < len(text.rstrip()):
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError(f"syntax error at position {at}")
-        found.append(match["text"] or match["punct"] or match["word"])
+        tokens.append(match["text"] or match["punct"] or match["word"])
         at = match.end()
-    return found
+    return tokens
 
 
 def _literal(token: str) -> Any:
@@ -216,26 +216,26 @@ def _walk(item: Any, path: str) -> Any:
     return item
 
 
-def _compare(actual: Any, operator: str, wanted: Any) -> bool:
-    if isinstance(actual, str) and isinstance(wanted, str):
-        actual, wanted = _comparable(actual, wanted)
+def _compare(actual: Any, operator: str, literal: Any) -> bool:
+    if isinstance(actual, str) and isinstance(literal, str):
+        actual, literal = _comparable(actual, literal)
     if operator == "eq":
-        return bool(actual == wanted)
+        return bool(actual == literal)
     if operator == "ne":
-        return bool(actual != wanted)
-    if actual is None or wanted is None or type(actual) is not type(wanted):
+        return bool(actual != literal)
+    if actual is None or literal is None or type(actual) is not type(literal):
         return False
-    outcomes = {"gt": actual > wanted, "ge": actual >= wanted, "lt": actual < wanted, "le": actual <= wanted}
+    outcomes = {"gt": actual > literal, "ge": actual >= literal, "lt": actual < literal, "le": actual <= literal}
     return bool(outcomes[operator])
 
 
-def _comparable(actual: str, wanted: str) -> tuple[Any, Any]:
-    if re.match(r"\d{4}-\d\d-\d\dT", wanted):
+def _comparable(actual: str, literal: str) -> tuple[Any, Any]:
+    if re.match(r"\d{4}-\d\d-\d\dT", literal):
         try:
-            return parse_moment(actual), parse_moment(wanted)
+            return parse_moment(actual), parse_moment(literal)
         except (ValueError, IndexError):
             pass
-    return actual.lower(), wanted.lower()  # the directory compares text without regard to case (documented)
+    return actual.lower(), literal.lower()  # the directory compares text without regard to case (documented)
 
 
 def check_advanced(parsed: Filter, eventual: bool) -> None:

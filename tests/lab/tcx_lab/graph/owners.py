@@ -43,20 +43,20 @@ def expanded(session: Session, entity: Entity) -> Entity:
 
 
 def _list(session: Session, object_id: str) -> list[Entity]:
-    found = (typed(session, each) for each in session.tenant.owners.get(object_id, ()))
-    return [each for each in found if each is not None]
+    entities = (typed(session, owner_id) for owner_id in session.tenant.owners.get(object_id, ()))
+    return [entity for entity in entities if entity is not None]
 
 
 def handle(session: Session, object_id: str, rest: list[str]) -> Answer:
     """`.../{id}/owners[...]`; `rest` is what follows `owners`."""
     method = session.call.method
     if method == "GET" and rest in ([], ["$ref"], ["microsoft.graph.user"], ["microsoft.graph.serviceprincipal"]):
-        found = _list(session, object_id)
+        shown = _list(session, object_id)
         if rest == ["$ref"]:
-            found = [{"@odata.id": f"{session.root}/directoryObjects/{each['id']}"} for each in found]
+            shown = [{"@odata.id": f"{session.root}/directoryObjects/{owner['id']}"} for owner in shown]
         elif rest:
-            found = [each for each in found if each["@odata.type"].lower() == f"#{rest[0]}"]
-        return session.many("directoryObjects", found)
+            shown = [owner for owner in shown if owner["@odata.type"].lower() == f"#{rest[0]}"]
+        return session.many("directoryObjects", shown)
     session.require_application_write(object_id)
     ids = list(session.tenant.owners.get(object_id, ()))
     if method == "POST" and rest == ["$ref"]:
@@ -70,7 +70,7 @@ def handle(session: Session, object_id: str, rest: list[str]) -> Answer:
     if method == "DELETE" and len(rest) == 2 and rest[1] == "$ref":
         if rest[0] not in ids:
             raise not_found(rest[0])
-        session.tenant.owners[object_id] = [each for each in ids if each != rest[0]]
+        session.tenant.owners[object_id] = [owner_id for owner_id in ids if owner_id != rest[0]]
         return Answer(204)
     raise method_not_allowed()
 
@@ -78,5 +78,5 @@ def handle(session: Session, object_id: str, rest: list[str]) -> Answer:
 def owned(session: Session, principal_id: str) -> Answer:
     """`/servicePrincipals/{id}/ownedObjects`."""
     ids = [object_id for object_id, owner_ids in session.tenant.owners.items() if principal_id in owner_ids]
-    found = (typed(session, each) for each in ids)
-    return session.many("directoryObjects", [each for each in found if each is not None])
+    entities = (typed(session, object_id) for object_id in ids)
+    return session.many("directoryObjects", [entity for entity in entities if entity is not None])

@@ -57,13 +57,13 @@ def _candidates(session: Session) -> Iterable[Entity]:
     clause = session.option("$filter")
     equality = parse_filter(clause).equality if clause else None
     if equality is not None and equality[0] == "userPrincipalName":
-        found = session.directory.find(USERS, equality[0], equality[1], session.view)
-        return [found] if found is not None else []
-    return session.directory.each(USERS, session.view)
+        user = session.directory.find(USERS, equality[0], equality[1], session.view)
+        return [user] if user is not None else []
+    return session.directory.every(USERS, session.view)
 
 
-def _shown_users(session: Session, found: Iterable[Entity]) -> Answer:
-    answer = session.many("users", found, "user", USER_NAMES)
+def _shown_users(session: Session, listed: Iterable[Entity]) -> Answer:
+    answer = session.many("users", listed, "user", USER_NAMES)
     if not session.selected and isinstance(answer.body, dict):
         answer.body["value"] = [_plain(user) for user in answer.body["value"]]
     return answer
@@ -101,7 +101,7 @@ def _photo(session: Session, rest: list[str]) -> Answer:
         return Answer(200, data, {"Content-Type": "image/jpeg", "ETag": etag})
     number = int(size.partition("x")[0])
     if rest[1].lower() == "photos" and len(rest) == 2:
-        return session.many(f"users('{user['id']}')/photos", [_metadata(data, each) for each in PHOTO_SIZES])
+        return session.many(f"users('{user['id']}')/photos", [_metadata(data, size) for size in PHOTO_SIZES])
     return session.one(f"users('{user['id']}')/photo/$entity", _metadata(data, number))
 
 
@@ -122,7 +122,7 @@ def groups(session: Session, rest: list[str]) -> Answer:
     if session.call.method != "GET":
         raise method_not_allowed()
     if not rest or rest == ["$count"]:
-        return session.many("groups", session.directory.each(GROUPS, session.view))
+        return session.many("groups", session.directory.every(GROUPS, session.view))
     group = session.get(GROUPS, rest[0])
     if len(rest) == 1:
         return session.one("groups/$entity", group)
@@ -130,24 +130,24 @@ def groups(session: Session, rest: list[str]) -> Answer:
         raise not_found(rest[1])
     members = _members(session, group["id"], nested=rest[1].lower() == "transitivemembers")
     if rest[2:] and rest[2].lower() == "microsoft.graph.user":
-        members = [each for each in members if each["@odata.type"] == "#microsoft.graph.user"]
+        members = [member for member in members if member["@odata.type"] == "#microsoft.graph.user"]
         return session.many("users", members, "user", USER_NAMES)
     return session.many("directoryObjects", members)
 
 
 def _members(session: Session, group_id: str, *, nested: bool) -> list[Entity]:
     """Members of a group, and of the groups in it when `nested`, each once (documented); groups may stand in each other."""
-    found: dict[str, Entity] = {}
+    members: dict[str, Entity] = {}
     waiting = list(session.tenant.group_members.get(group_id, ()))
     while waiting:
         object_id = waiting.pop(0)
-        member = None if object_id in found else typed(session, object_id)
+        member = None if object_id in members else typed(session, object_id)
         if member is None:
             continue
-        found[object_id] = member
+        members[object_id] = member
         if nested:
             waiting += session.tenant.group_members.get(object_id, ())
-    return list(found.values())
+    return list(members.values())
 
 
 @evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/graph/api/directoryobject-getmembergroups")
@@ -155,18 +155,18 @@ def member_groups(session: Session, object_id: str) -> Answer:
     """`POST .../getMemberGroups`: ids of all groups that somebody is in, through other groups too. Raises 400, 404."""
     if typed(session, object_id) is None:
         raise not_found(object_id)
-    wanted = session.body().get("securityEnabledOnly", False)
-    if not isinstance(wanted, bool):
-        raise bad_request(f"Cannot convert the literal '{wanted}' to the expected type 'Edm.Boolean'.", "BadRequest")
-    found: dict[str, None] = {}
+    secured = session.body().get("securityEnabledOnly", False)
+    if not isinstance(secured, bool):
+        raise bad_request(f"Cannot convert the literal '{secured}' to the expected type 'Edm.Boolean'.", "BadRequest")
+    containing: dict[str, None] = {}
     waiting = [object_id]
     while waiting:
         inside = waiting.pop()
         for group, members in session.tenant.group_members.items():
-            if inside in members and group not in found:
-                found[group] = None
+            if inside in members and group not in containing:
+                containing[group] = None
                 waiting.append(group)
-    ids = [each for each in found if not wanted or session.tenant.groups[each].get("securityEnabled")]
+    ids = [group for group in containing if not secured or session.tenant.groups[group].get("securityEnabled")]
     return Answer(200, {"@odata.context": session.context("Collection(Edm.String)"), "value": ids})
 
 
@@ -242,9 +242,11 @@ def objects_by_ids(session: Session) -> Answer:
     ids = sent.get("ids")
     if not isinstance(ids, list) or len(ids) > 1000:
         raise bad_request("Invalid ids.")
-    wanted = {f"#microsoft.graph.{each}".lower() for each in sent.get("types") or ()}
-    found = (typed(session, each) for each in ids)
-    value = [each for each in found if each is not None and (not wanted or each["@odata.type"].lower() in wanted)]
+    types = {f"#microsoft.graph.{kind}".lower() for kind in sent.get("types") or ()}
+    entities = (typed(session, object_id) for object_id in ids)
+    value = [
+        entity for entity in entities if entity is not None and (not types or entity["@odata.type"].lower() in types)
+    ]
     return Answer(
         200,
         {"@odata.context": session.context("directoryObjects"), "value": value},
@@ -254,7 +256,7 @@ def objects_by_ids(session: Session) -> Answer:
 
 def directory_object(session: Session, object_id: str) -> Answer:
     """`GET /directoryObjects/{id}`."""
-    found = typed(session, object_id)
-    if found is None:
+    entity = typed(session, object_id)
+    if entity is None:
         raise not_found(object_id)
-    return session.one("directoryObjects/$entity", found)
+    return session.one("directoryObjects/$entity", entity)

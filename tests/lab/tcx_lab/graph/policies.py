@@ -93,8 +93,8 @@ def assigned(session: Session, object_id: str, rest: list[str]) -> Answer:
     method = session.call.method
     ids = session.tenant.policy_assignments.setdefault(object_id, [])
     if not rest and method == "GET":
-        found = [session.tenant.policies[each] for each in ids if each in session.tenant.policies]
-        return session.many("appManagementPolicies", found)
+        policies = [session.tenant.policies[policy_id] for policy_id in ids if policy_id in session.tenant.policies]
+        return session.many("appManagementPolicies", policies)
     if rest == ["$ref"] and method == "POST":
         policy_id = str(session.body().get("@odata.id", "")).rstrip("/").rpartition("/")[2]
         if policy_id not in session.tenant.policies:
@@ -178,14 +178,14 @@ def _restrictions(tenant: Tenant, object_id: str, kind: str) -> list[tuple[str, 
     for policy_id in tenant.policy_assignments.get(object_id, ()):
         policy = tenant.policies.get(policy_id)
         if policy is not None and policy.get("isEnabled"):
-            return [(policy_id, each) for each in (policy.get("restrictions") or {}).get(kind) or []]
+            return [(policy_id, restriction) for restriction in (policy.get("restrictions") or {}).get(kind) or []]
     default = default_policy(tenant)
     if not default.get("isEnabled"):
         return []
     scope = "applicationRestrictions" if object_id in tenant.applications else "servicePrincipalRestrictions"
     if object_id not in tenant.applications and object_id not in tenant.service_principals:
         scope = "applicationRestrictions"  # the application is being created
-    return [(default["id"], each) for each in (default.get(scope) or {}).get(kind) or []]
+    return [(default["id"], restriction) for restriction in (default.get(scope) or {}).get(kind) or []]
 
 
 def _applies(restriction: dict[str, Any], created: str | None) -> bool:

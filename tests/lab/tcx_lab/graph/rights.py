@@ -54,14 +54,16 @@ class Call:
     def allowed(self, roles: Iterable[str]) -> frozenset[frozenset[str]]:
         """The alternatives that a caller with these permissions fulfills; empty when it may not."""
         held = frozenset(roles)
-        return frozenset(each for each in self.any_of if each <= held)
+        return frozenset(alternative for alternative in self.any_of if alternative <= held)
 
 
 @cache
 def table() -> dict[str, Any]:
     """The data as it is written down."""
-    found: dict[str, Any] = json.loads(resources.files(__package__).joinpath("rights.json").read_text(encoding="utf-8"))
-    return found
+    content: dict[str, Any] = json.loads(
+        resources.files(__package__).joinpath("rights.json").read_text(encoding="utf-8")
+    )
+    return content
 
 
 @cache
@@ -70,38 +72,38 @@ def simulated() -> dict[tuple[str, str], Call]:
     data = table()
     rows = [(key, any_of, data["_source"]) for key, any_of in data["calls"].items()]
     rows += [(key, entry["any_of"], entry["source"]) for key, entry in data["added"].items()]
-    found = {}
+    calls = {}
     for key, any_of, source in rows:
         method, _space, path = key.partition(" ")
-        alternatives = tuple(frozenset(each.split(" + ")) for each in any_of)
-        found[method, path.lower()] = Call(method, path, alternatives, source)
-    return found
+        alternatives = tuple(frozenset(alternative.split(" + ")) for alternative in any_of)
+        calls[method, path.lower()] = Call(method, path, alternatives, source)
+    return calls
 
 
 @cache
 def _known_paths() -> dict[int, list[tuple[str, ...]]]:
     """Paths of the table by their length, those with the fewest keys first."""
     paths = {path for _method, path in simulated()} | {path.lower() for path in table()["elsewhere"]}
-    found: dict[int, list[tuple[str, ...]]] = {}
-    for path in sorted(paths, key=lambda each: (each.count("{"), each)):
+    by_length: dict[int, list[tuple[str, ...]]] = {}
+    for path in sorted(paths, key=lambda known_path: (known_path.count("{"), known_path)):
         parts = tuple(path.strip("/").split("/"))
-        found.setdefault(len(parts), []).append(parts)
-    return found
+        by_length.setdefault(len(parts), []).append(parts)
+    return by_length
 
 
 def plain(segments: Sequence[str]) -> list[str]:
     """Segments of a path with `graph.` written out as `microsoft.graph.` (an alias that Microsoft's SDKs use), and with a
     key in brackets, `users('x')`, as a segment of its own."""
-    found: list[str] = []
+    parts: list[str] = []
     for segment in segments:
         match = _KEYED.fullmatch(segment)
         if match is not None and not match["name"]:
-            found += [match["set"], match["value"].replace("''", "'")]
+            parts += [match["set"], match["value"].replace("''", "'")]
         elif segment.lower().startswith("graph."):
-            found.append(f"microsoft.{segment}")
+            parts.append(f"microsoft.{segment}")
         else:
-            found.append(segment)
-    return found
+            parts.append(segment)
+    return parts
 
 
 def canonical(segments: Sequence[str]) -> str:
@@ -123,7 +125,7 @@ def canonical(segments: Sequence[str]) -> str:
 def _matched(parts: list[str]) -> list[str]:
     """The parts with `{id}` where the table has it; a literal goes before a key."""
     for path in _known_paths().get(len(parts), ()):
-        if all(wanted == part or wanted.startswith("{") for wanted, part in zip(path, parts, strict=True)):
+        if all(expected == part or expected.startswith("{") for expected, part in zip(path, parts, strict=True)):
             return list(path)
     return parts
 
@@ -140,10 +142,10 @@ def needed(method: str, segments: Sequence[str]) -> Call | None:
 def is_elsewhere(method: str, segments: Sequence[str]) -> bool:
     """Whether Graph has this call and the lab has not."""
     data = table()
-    if segments and segments[0].partition("(")[0].lower() in {each.lower() for each in data["sets"]}:
+    if segments and segments[0].partition("(")[0].lower() in {name.lower() for name in data["sets"]}:
         return True
     path = canonical(segments)
-    known = next((methods for each, methods in data["elsewhere"].items() if each.lower() == path), ())
+    known = next((methods for template, methods in data["elsewhere"].items() if template.lower() == path), ())
     return method in known or (path, method) in _BESIDES
 
 

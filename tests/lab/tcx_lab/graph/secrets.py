@@ -72,12 +72,12 @@ def remember_secret(session: Session, object_id: str, stored: Entity, text: str)
 def _remove_password(session: Session, kind: str, entity: Entity) -> Answer:
     key_id = session.body().get("keyId")
     written = session.directory.real(kind)[entity["id"]]
-    kept = [each for each in written["passwordCredentials"] if each["keyId"] != key_id]
+    kept = [credential for credential in written["passwordCredentials"] if credential["keyId"] != key_id]
     if len(kept) == len(written["passwordCredentials"]):
         raise unknown_key(key_id)
     session.directory.put(kind, entity["id"], {**written, "passwordCredentials": kept})
     secrets = session.tenant.secrets.get(entity["id"], [])
-    session.tenant.secrets[entity["id"]] = [each for each in secrets if each["keyId"] != key_id]
+    session.tenant.secrets[entity["id"]] = [secret for secret in secrets if secret["keyId"] != key_id]
     return Answer(204)
 
 
@@ -96,7 +96,7 @@ def _roll_key(session: Session, kind: str, entity: Entity, action: str) -> Answe
             raise required_value("keyCredential", "Application")
         kept.append({name: value for name, value in key.items() if name != "keyId"})
     else:
-        kept = [each for each in kept if each["keyId"] != sent.get("keyId")]
+        kept = [credential for credential in kept if credential["keyId"] != sent.get("keyId")]
         if len(kept) == len(written["keyCredentials"]):
             raise unknown_key(sent.get("keyId"))
     shown, key_bytes = replace_keys(session, _target(kind, written), kept)
@@ -149,27 +149,27 @@ def federated(session: Session, app: Entity, rest: list[str]) -> Answer:
             return _add_federated(session, entries, context)
         raise method_not_allowed()
     name = rest[0].removeprefix("(name='").removesuffix("')")
-    found = next((each for each in entries if name in (each["id"], each["name"])), None)
-    if found is None:
+    entry = next((candidate for candidate in entries if name in (candidate["id"], candidate["name"])), None)
+    if entry is None:
         raise not_found(name)
     if method == "GET":
-        return session.one(f"{context}/$entity", found)
+        return session.one(f"{context}/$entity", entry)
     if method == "DELETE":
-        entries.remove(found)
+        entries.remove(entry)
         return Answer(204)
     if method == "PATCH":
-        changed = _federated_entry(found["id"], {**found, **session.properties()})
-        if changed["name"] != found["name"]:
+        changed = _federated_entry(entry["id"], {**entry, **session.properties()})
+        if changed["name"] != entry["name"]:
             raise bad_request("Property 'name' is read-only and cannot be set.")  # documented: immutable; text assumed
         _check_federated_pair(entries, changed)
-        entries[entries.index(found)] = changed
+        entries[entries.index(entry)] = changed
         return Answer(204)
     raise method_not_allowed()
 
 
 def _add_federated(session: Session, entries: list[Entity], context: str) -> Answer:
     entry = _federated_entry(session.world.new_guid(), session.properties())
-    if any(each["name"] == entry["name"] for each in entries):
+    if any(other["name"] == entry["name"] for other in entries):
         raise GraphError(
             409,
             "Request_MultipleObjectsWithSameKeyValue",
@@ -208,5 +208,5 @@ def _federated_entry(entry_id: str, sent: dict[str, Any]) -> Entity:
 
 def _check_federated_pair(entries: list[Entity], entry: Entity) -> None:
     pair = (entry["issuer"], entry["subject"])
-    if any(each["id"] != entry["id"] and (each["issuer"], each["subject"]) == pair for each in entries):
+    if any(other["id"] != entry["id"] and (other["issuer"], other["subject"]) == pair for other in entries):
         raise bad_request("Issuer and subject combination already exists for this application.")

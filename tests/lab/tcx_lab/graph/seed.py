@@ -56,24 +56,24 @@ def prepare_tenant(world: World, tenant: Tenant) -> None:
             principal = shapes.service_principal(world.new_guid(), None) | template
             tenant.service_principals[principal["id"]] = principal
     if tenant.users and not tenant.groups:
-        members = [each for each, user in tenant.users.items() if user["userType"] == "Member"]
+        members = [user_id for user_id, user in tenant.users.items() if user["userType"] == "Member"]
         add_group(world, tenant, "All Employees", members)
 
 
 def seed_tenant(world: World, tenant: Tenant, *, users: int = len(_PEOPLE)) -> None:
     """A tenant with resource APIs, people (the last has no photo) and a group."""
     for index in range(users):
-        given, family, department = _PEOPLE[index % len(_PEOPLE)]
+        first_name, family, department = _PEOPLE[index % len(_PEOPLE)]
         round_number = index // len(_PEOPLE)
         suffix = f"{round_number + 1}" if round_number else ""
-        user = add_user(world, tenant, f"{given}.{family}{suffix}".lower(), given, family, department)
+        user = add_user(world, tenant, f"{first_name}.{family}{suffix}".lower(), first_name, family, department)
         if index < users - 1:
             tenant.photos[user["id"]] = portrait(user["userPrincipalName"])
     prepare_tenant(world, tenant)
 
 
 def add_user(
-    world: World, tenant: Tenant, mailbox: str, given: str, family: str, department: str = "", **more: Any
+    world: World, tenant: Tenant, mailbox: str, first_name: str, family: str, department: str = "", **more: Any
 ) -> Entity:
     """A person in Graph's shape."""
     address = f"{mailbox}@{tenant.domain}"
@@ -83,8 +83,8 @@ def add_user(
         "businessPhones": [],
         "companyName": tenant.display_name,
         "department": department or None,
-        "displayName": f"{given} {family}",
-        "givenName": given,
+        "displayName": f"{first_name} {family}",
+        "givenName": first_name,
         "jobTitle": None,
         "mail": address,
         "mobilePhone": None,
@@ -141,13 +141,13 @@ def ensure_service_principal(
 ) -> Entity:
     """The application's service principal in a tenant, made if it is not there."""
     directory = directory_of(world, tenant)
-    found = directory.find_real(SERVICE_PRINCIPALS, "appId", app["appId"])
-    if found is None:
+    principal = directory.find_real(SERVICE_PRINCIPALS, "appId", app["appId"])
+    if principal is None:
         base = shapes.service_principal(world.new_guid(), shapes.moment(world.clock.now()))
-        found = base | shapes.from_application(app) | {"appOwnerOrganizationId": (home or tenant).id} | properties
-        directory.put(SERVICE_PRINCIPALS, found["id"], found)
-        directory.settle(SERVICE_PRINCIPALS, found["id"])
-    return found
+        principal = base | shapes.from_application(app) | {"appOwnerOrganizationId": (home or tenant).id} | properties
+        directory.put(SERVICE_PRINCIPALS, principal["id"], principal)
+        directory.settle(SERVICE_PRINCIPALS, principal["id"])
+    return principal
 
 
 def grant_app_roles(
@@ -160,8 +160,8 @@ def grant_app_roles(
         raise KeyError(f"tenant {tenant.id} has no resource {resource_app_id}")
     ids = {role["value"]: role["id"] for role in resource["appRoles"]}
     held = {
-        (each["resourceId"], each["appRoleId"])
-        for each in directory.related_real(ASSIGNMENTS, "principalId", principal_id)
+        (assignment["resourceId"], assignment["appRoleId"])
+        for assignment in directory.related_real(ASSIGNMENTS, "principalId", principal_id)
     }
     for role in roles:
         role_id = role if role in ids.values() else ids[role]
@@ -174,17 +174,15 @@ def grant_declared(world: World, tenant: Tenant, app: Entity, home: Tenant) -> E
     """What an administrator's consent does: the service principal, and every permission that the application declares."""
     directory = directory_of(world, tenant)
     principal = ensure_service_principal(world, tenant, app, home)
-    for each in app["requiredResourceAccess"]:
-        resource = directory.find_real(SERVICE_PRINCIPALS, "appId", each["resourceAppId"])
+    for api in app["requiredResourceAccess"]:
+        resource = directory.find_real(SERVICE_PRINCIPALS, "appId", api["resourceAppId"])
         if resource is None:
             continue
-        roles = [one["id"] for one in each["resourceAccess"] if one["type"] == "Role"]
+        roles = [one["id"] for one in api["resourceAccess"] if one["type"] == "Role"]
         known = {role["id"] for role in resource["appRoles"]}
-        grant_app_roles(
-            world, tenant, principal["id"], [role for role in roles if role in known], each["resourceAppId"]
-        )
+        grant_app_roles(world, tenant, principal["id"], [role for role in roles if role in known], api["resourceAppId"])
         names = {scope["id"]: scope["value"] for scope in resource["oauth2PermissionScopes"]}
-        scopes = [names[one["id"]] for one in each["resourceAccess"] if one["type"] == "Scope" and one["id"] in names]
+        scopes = [names[one["id"]] for one in api["resourceAccess"] if one["type"] == "Scope" and one["id"] in names]
         if scopes:
             _grant_scopes(world, tenant, principal["id"], resource["id"], scopes)
     return principal
@@ -193,8 +191,8 @@ def grant_declared(world: World, tenant: Tenant, app: Entity, home: Tenant) -> E
 def _grant_scopes(world: World, tenant: Tenant, client_id: str, resource_id: str, scopes: list[str]) -> None:
     directory = directory_of(world, tenant)
     grant_id = shapes.guid_bytes(client_id, resource_id)
-    found = directory.real(GRANTS).get(grant_id)
-    base: Mapping[str, Any] = found or {
+    grant = directory.real(GRANTS).get(grant_id)
+    base: Mapping[str, Any] = grant or {
         "clientId": client_id,
         "consentType": "AllPrincipals",
         "id": grant_id,
@@ -268,18 +266,18 @@ def install_automation(world: World, tenant: Tenant, automation: Automation) -> 
 
 def set_permissions(world: World, automation: Automation, permissions: Iterable[str]) -> None:
     """Give the automation just these permissions in every tenant. Raises ValueError for one that Graph does not have."""
-    wanted = tuple(permissions)
-    unknown = set(wanted) - set(catalog.app_role_ids())
+    names = tuple(permissions)
+    unknown = set(names) - set(catalog.app_role_ids())
     if unknown:
         raise ValueError(f"Microsoft Graph has no application permission {', '.join(sorted(unknown))}")
-    automation.permissions = wanted
+    automation.permissions = names
     for tenant_id, principal_id in automation.service_principals.items():
         tenant = world.tenants[tenant_id]
         directory = directory_of(world, tenant)
-        for each in directory.related_real(ASSIGNMENTS, "principalId", principal_id):
-            directory.drop(ASSIGNMENTS, each["id"])
-            directory.settle(ASSIGNMENTS, each["id"])
-        grant_app_roles(world, tenant, principal_id, wanted)
+        for assignment in directory.related_real(ASSIGNMENTS, "principalId", principal_id):
+            directory.drop(ASSIGNMENTS, assignment["id"])
+            directory.settle(ASSIGNMENTS, assignment["id"])
+        grant_app_roles(world, tenant, principal_id, names)
 
 
 def register_automation_app(

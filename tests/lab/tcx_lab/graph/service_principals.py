@@ -64,9 +64,9 @@ def collection(session: Session) -> Answer:
     """`/servicePrincipals`."""
     if session.call.method == "POST":
         return create(session, session.properties())
-    entities: Iterable[Entity] = (shown(session, each) for each in _candidates(session))
+    entities: Iterable[Entity] = (shown(session, principal) for principal in _candidates(session))
     if "owners" in session.option("$expand"):
-        entities = [owners.expanded(session, each) for each in entities]
+        entities = [owners.expanded(session, principal) for principal in entities]
     return session.many("servicePrincipals", entities, "servicePrincipal", KNOWN)
 
 
@@ -74,9 +74,9 @@ def _candidates(session: Session) -> Iterable[Entity]:
     clause = session.option("$filter")
     equality = parse_filter(clause).equality if clause else None
     if equality is not None and equality[0] == "appId":
-        found = session.directory.find(SERVICE_PRINCIPALS, "appId", equality[1], session.view)
-        return [found] if found is not None else []
-    return session.directory.each(SERVICE_PRINCIPALS, session.view)
+        principal = session.directory.find(SERVICE_PRINCIPALS, "appId", equality[1], session.view)
+        return [principal] if principal is not None else []
+    return session.directory.every(SERVICE_PRINCIPALS, session.view)
 
 
 def item(session: Session, key: objects.Key) -> Answer:
@@ -104,8 +104,8 @@ def _patch_or_upsert(session: Session, key: objects.Key) -> Answer:
     try:
         entity = find(session, key)
     except GraphError as error:
-        wanted = "create-if-missing" in session.call.headers.get("prefer", "").lower()
-        if error.status == 404 and key.name == "appId" and wanted:
+        upserts = "create-if-missing" in session.call.headers.get("prefer", "").lower()
+        if error.status == 404 and key.name == "appId" and upserts:
             return create(session, {**sent, "appId": key.value})
         raise
     session.require_application_write(entity["id"])
@@ -126,7 +126,7 @@ def create(session: Session, sent: dict[str, Any]) -> Answer:
         raise backing_application_not_local()
     if session.is_person and not session.administers_applications and not session.owns(app["id"]):
         raise forbidden()
-    bound = [objects.reference_id(each) for each in sent.pop("owners@odata.bind", [])]
+    bound = [objects.reference_id(reference) for reference in sent.pop("owners@odata.bind", [])]
     created = shapes.moment(session.now())
     entity = shapes.service_principal(session.world.new_guid(), created) | shapes.from_application(app)
     entity["appOwnerOrganizationId"] = owner_tenant
@@ -135,7 +135,7 @@ def create(session: Session, sent: dict[str, Any]) -> Answer:
     if (session.owned_by_only or person.becomes_owner(session)) and session.caller_id not in bound:
         bound.append(session.caller_id)
     if bound:
-        session.tenant.owners[entity["id"]] = [owners.existing(session, each) for each in bound]
+        session.tenant.owners[entity["id"]] = [owners.existing(session, owner_id) for owner_id in bound]
     session.directory.put(SERVICE_PRINCIPALS, entity["id"], entity)
     return session.created("servicePrincipals/$entity", shown(session, entity), "ServicePrincipal")
 

@@ -66,7 +66,7 @@ class Session:
     @property
     def owned_by_only(self) -> bool:
         """Whether nothing but Application.ReadWrite.OwnedBy allows this call: then only on what the caller owns."""
-        return bool(self.allowed) and all(rights.OWNED_BY in each for each in self.allowed)
+        return bool(self.allowed) and all(rights.OWNED_BY in alternative for alternative in self.allowed)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -155,19 +155,19 @@ class Session:
         self, context: str, entities: Iterable[Entity], entity_type: str = "", known: Iterable[str] = ()
     ) -> Answer:
         """200 with a page of objects after `$filter`, `$search`, `$orderby`, `$select` and paging."""
-        found = self._matching(entities, entity_type, known)
+        matching = self._matching(entities, entity_type, known)
         if self.call.segments[-1:] == ["$count"]:
-            return self._plain_count(len(found))
+            return self._plain_count(len(matching))
         size = self._page_size()
         begin = self._skip()
-        page = found[begin : begin + size]
+        page = matching[begin : begin + size]
         names = self._checked_selection(entity_type, known or (page[0] if page else ()))
         if names and page:
             context = f"{context}({','.join(names)})"
         body: dict[str, Any] = {"@odata.context": self.context(context)}
         if self.eventual and self.option("$count").lower() == "true":
-            body["@odata.count"] = len(found)
-        if begin + size < len(found):
+            body["@odata.count"] = len(matching)
+        if begin + size < len(matching):
             body["@odata.nextLink"] = self._next_link(begin + size)
         body["value"] = [select(entity, names) for entity in page] if names else page
         if names:
@@ -191,12 +191,12 @@ class Session:
             if error is not None:
                 raise error
             check_advanced(parsed, eventual)
-            found = [entity for entity in entities if parsed.test(entity)]
+            matching = [entity for entity in entities if parsed.test(entity)]
         else:
-            found = list(entities)
+            matching = list(entities)
         if term:
-            found = search(found, term)
-        return order(found, ordering) if ordering else found
+            matching = search(matching, term)
+        return order(matching, ordering) if ordering else matching
 
     def _plain_count(self, count: int) -> Answer:
         if self.call.headers.get("consistencylevel", "").lower() != "eventual":

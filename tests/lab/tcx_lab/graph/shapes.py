@@ -179,7 +179,7 @@ def parse_moment(text: str) -> datetime:
 
 def guid_bytes(*guids: str) -> str:
     """Unpadded base64url of GUIDs in little-endian order: the id of a delegated grant (recorded, decoded)."""
-    raw = b"".join(uuid.UUID(each).bytes_le for each in guids)
+    raw = b"".join(uuid.UUID(guid).bytes_le for guid in guids)
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 

@@ -65,7 +65,7 @@ NOW = View()
 
 @dataclass
 class Directory:
-    """Objects of a tenant by kind and id. `get`, `find` and `each` see what a reader sees, `real` what is written."""
+    """Objects of a tenant by kind and id. `get`, `find` and `every` see what a reader sees, `real` what is written."""
 
     world: World
     tenant: Tenant
@@ -78,8 +78,8 @@ class Directory:
 
     def real(self, kind: str) -> dict[str, Entity]:
         """All written objects of a kind by id."""
-        found: dict[str, Entity] = getattr(self.tenant, _ATTRIBUTES[kind])
-        return found
+        entities: dict[str, Entity] = getattr(self.tenant, _ATTRIBUTES[kind])
+        return entities
 
     def put(self, kind: str, object_id: str, entity: Entity) -> Entity:
         """Write an object; readers see it when it has replicated."""
@@ -128,9 +128,11 @@ class Directory:
         """The same over what is written."""
         self._refresh_if_changed(kind)
         objects = self.real(kind)
-        return [objects[each] for each in self._many.get((kind, name), {}).get(value, {}) if each in objects]
+        return [
+            objects[object_id] for object_id in self._many.get((kind, name), {}).get(value, {}) if object_id in objects
+        ]
 
-    def each(self, kind: str, view: View = NOW) -> Iterator[Entity]:
+    def every(self, kind: str, view: View = NOW) -> Iterator[Entity]:
         """All objects of a kind as a reader sees them, in the order of their creation."""
         objects = self.real(kind)
         if not self._history:
@@ -148,13 +150,13 @@ class Directory:
 
     def changed(self, kind: str, since: int) -> list[Entity]:
         """Objects of a kind that were written after that many writes of the tenant; those that are gone as `@removed`."""
-        found: list[Entity] = []
-        for (each, object_id), versions in self._history.items():
-            if each != kind or versions[-1].number <= since:
+        entities: list[Entity] = []
+        for (other_kind, object_id), versions in self._history.items():
+            if other_kind != kind or versions[-1].number <= since:
                 continue
             current = self.real(kind).get(object_id)
-            found.append(current or {"id": object_id, "@removed": {"reason": "changed"}})
-        return found
+            entities.append(current or {"id": object_id, "@removed": {"reason": "changed"}})
+        return entities
 
     def settle(self, kind: str, object_id: str) -> None:
         """Forget the versions of an object: everybody sees at once what is written."""
@@ -180,22 +182,22 @@ class Directory:
         if versions[-1].entity is not current:
             return current  # changed behind the directory's back: no replication for that
         if view.stale_writes:
-            return self._newest(versions, lambda each: each.number <= self.writes - view.stale_writes)
+            return self._newest(versions, lambda version: version.number <= self.writes - view.stale_writes)
         now, switches = self.world.clock.time(), self.world.switches
         if view.stale_seconds:
-            return self._newest(versions, lambda each: each.at <= now - view.stale_seconds)
+            return self._newest(versions, lambda version: version.at <= now - view.stale_seconds)
         if switches.replication_lag and versions[-1].seen_at > now:
             fresh = switches.replication_flapping and self.dice.random() < _CHANCE
-            return current if fresh else self._newest(versions, lambda each: each.seen_at <= now)
+            return current if fresh else self._newest(versions, lambda version: version.seen_at <= now)
         last = versions[-1]
         if last.unseen_reads:
             last.unseen_reads -= 1
-            return self._newest(versions, lambda each: not each.unseen_reads and each is not last)
+            return self._newest(versions, lambda version: not version.unseen_reads and version is not last)
         return current
 
     @staticmethod
-    def _newest(versions: list[_Version], wanted: Callable[[_Version], bool]) -> Entity | None:
-        return next((each.entity for each in reversed(versions) if wanted(each)), versions[0].entity)
+    def _newest(versions: list[_Version], is_visible: Callable[[_Version], bool]) -> Entity | None:
+        return next((version.entity for version in reversed(versions) if is_visible(version)), versions[0].entity)
 
     # --- indexes -------------------------------------------------------------------------------------------------------
 

@@ -39,9 +39,9 @@ async def handle(session: Session, rest: list[str]) -> Answer:
     method = session.call.method
     stored = session.tenant.subscriptions
     own = {
-        key: each
-        for key, each in stored.items()
-        if each["applicationId"] == session.app_id and not _over(session, each)
+        key: subscription
+        for key, subscription in stored.items()
+        if subscription["applicationId"] == session.app_id and not _over(session, subscription)
     }
     if not rest:
         if method == "GET":
@@ -49,17 +49,17 @@ async def handle(session: Session, rest: list[str]) -> Answer:
         if method == "POST":
             return await _create(session)
         raise method_not_allowed()
-    found = own.get(rest[0])
-    if found is None:
+    subscription = own.get(rest[0])
+    if subscription is None:
         raise not_found(rest[0])
     if method == "GET":
-        return session.one("subscriptions/$entity", found)
+        return session.one("subscriptions/$entity", subscription)
     if method == "DELETE":
         del stored[rest[0]]
         return Answer(204)
     if method == "PATCH":
-        end = session.body().get("expirationDateTime", found["expirationDateTime"])
-        stored[rest[0]] = {**found, "expirationDateTime": _end(session, end, found["resource"])}
+        end = session.body().get("expirationDateTime", subscription["expirationDateTime"])
+        stored[rest[0]] = {**subscription, "expirationDateTime": _end(session, end, subscription["resource"])}
         return session.one("subscriptions/$entity", stored[rest[0]])
     raise method_not_allowed()
 

@@ -108,10 +108,10 @@ def _check(kind: Any, value: Any, where: str) -> None:
 def _check_collection(kind: Any, value: Any, where: str) -> None:
     if not isinstance(value, list):
         raise _wrong(value, f"Collection of {where}")
-    for each in value:
-        if each is None:
+    for item in value:
+        if item is None:
             raise bad_request(f"A null value was found in the collection '{where}'.", "Request_BadRequest")
-        _check(kind, each, where)
+        _check(kind, item, where)
 
 
 def _wrong(value: Any, kind: str) -> GraphError:

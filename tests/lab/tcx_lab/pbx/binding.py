@@ -38,12 +38,12 @@ def bind(model: Model, switches: Switches, parameters: Mapping[str, Kind], body:
         raise errors.bad_body()
     if "body" in parameters:
         return _Binder(model, switches).entity(parameters["body"].name, body)
-    found = {}
+    bound = {}
     for name, value in body.items():
         if name not in parameters:
             raise errors.bad_body()
-        found[name] = _Binder(model, switches).value(parameters[name], value)
-    return found
+        bound[name] = _Binder(model, switches).value(parameters[name], value)
+    return bound
 
 
 class _Binder:
@@ -53,7 +53,7 @@ class _Binder:
 
     def entity(self, type_name: str, body: dict[str, Any]) -> dict[str, Any]:
         properties = self._model.types[type_name]
-        found = {}
+        bound = {}
         for name, value in body.items():
             if "@odata." in name:
                 if self._switches.annotations_refused:
@@ -61,15 +61,15 @@ class _Binder:
                 continue
             if name not in properties:
                 raise errors.bad_body()
-            found[name] = self.value(properties[name].kind, value)
-        return found
+            bound[name] = self.value(properties[name].kind, value)
+        return bound
 
     def value(self, kind: Kind, value: Any) -> Any:
         if not kind.many:
             return self._one(kind, value)
         if not isinstance(value, list):
             raise errors.bad_body()
-        return [self._one(kind, each) for each in value]
+        return [self._one(kind, item) for item in value]
 
     def _one(self, kind: Kind, value: Any) -> Any:
         if value is None:

@@ -79,7 +79,7 @@ class Contract:
         """Raise ContractError unless the build's description allows this request."""
         template = self.template(method, path)
         operation = self._document["paths"][template][method.lower()]
-        allowed = {self._resolved(each)["name"] for each in operation.get("parameters", ())}
+        allowed = {self._resolved(parameter)["name"] for parameter in operation.get("parameters", ())}
         for name, _value in parse_qsl(query, keep_blank_values=True):
             if name.startswith("$") and name not in allowed:
                 raise ContractError(f"{method} {template} has no query option {name}")
@@ -96,10 +96,10 @@ class Contract:
         """Raise ContractError unless the build's description allows this answer. Empty errors are allowed (observed)."""
         template = self.template(method, path)
         responses = self._document["paths"][template][method.lower()]["responses"]
-        found = self._resolved(responses[str(status)] if str(status) in responses else responses["default"])
+        response = self._resolved(responses[str(status)] if str(status) in responses else responses["default"])
         if str(status) not in responses and status < 400:
             raise ContractError(f"{method} {template} never answers {status}")
-        schema = found.get("content", {}).get("application/json", {}).get("schema")
+        schema = response.get("content", {}).get("application/json", {}).get("schema")
         if body is None:
             if schema is not None and status < 400:
                 raise ContractError(f"{method} {template} answers {status} without a body")
@@ -112,13 +112,13 @@ class Contract:
         if "$ref" not in part:
             return part
         _hash, _components, kind, name = part["$ref"].split("/")
-        found: dict[str, Any] = self._document["components"][kind][name]
-        return found
+        component: dict[str, Any] = self._document["components"][kind][name]
+        return component
 
     def _check(self, what: str, schema: dict[str, Any], body: Any, *, annotations: bool) -> None:
         validator = self._validators.get(what)
         if validator is None:
-            definitions = {name: self._strict(each, annotations) for name, each in self._schemas.items()}
+            definitions = {name: self._strict(definition, annotations) for name, definition in self._schemas.items()}
             validator = Draft202012Validator({**self._strict(schema, annotations), "$defs": definitions})
             self._validators[what] = validator
         problem = best_match(validator.iter_errors(body))
@@ -141,7 +141,7 @@ class Contract:
         properties = self._properties(schema)
         if properties or schema.get("type") == "object":
             made["type"] = "object"
-            made["properties"] = {name: self._strict(each, annotations) for name, each in properties.items()}
+            made["properties"] = {name: self._strict(part, annotations) for name, part in properties.items()}
             made["required"] = schema.get("required", [])
             made["additionalProperties"] = False
             if annotations:
@@ -155,13 +155,13 @@ class Contract:
 
     def _properties(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Properties of an object, inherited ones included; empty for everything that is no object."""
-        found: dict[str, Any] = {}
+        properties: dict[str, Any] = {}
         inherits = len(schema.get("allOf", ())) > 1
         if inherits or schema.get("type") == "object" or "properties" in schema:
             for part in schema.get("allOf", ()):
-                found.update(self._properties(self._resolved(part)))
-            found.update(schema.get("properties", {}))
-        return found
+                properties.update(self._properties(self._resolved(part)))
+            properties.update(schema.get("properties", {}))
+        return properties
 
 
 def hold(entries: Iterable[Mapping[str, Any]], versions: Mapping[str, str]) -> int:
@@ -170,14 +170,14 @@ def hold(entries: Iterable[Mapping[str, Any]], versions: Mapping[str, str]) -> i
     `versions` is the release or build of each PBX by name. Raises ContractError.
     """
     held = 0
-    for each in entries:
+    for entry in entries:
         # What was refused or cut before it was read has no body in the log.
-        unread = each["status"] in (0, 401) or each["trouble"] is not None
-        if unread or not each["path"].startswith("/xapi/v1"):
+        unread = entry["status"] in (0, 401) or entry["trouble"] is not None
+        if unread or not entry["path"].startswith("/xapi/v1"):
             continue
-        judge = Contract.load(versions[each["host"]])
+        judge = Contract.load(versions[entry["host"]])
         if judge is not None:
-            judge.check_request(each["method"], each["path"].removeprefix("/xapi/v1"), each["body"], each["query"])
+            judge.check_request(entry["method"], entry["path"].removeprefix("/xapi/v1"), entry["body"], entry["query"])
             held += 1
     return held
 

@@ -33,12 +33,12 @@ _VERBS = ("get", "post", "patch", "delete")
 
 def contracts_in(directory: Path) -> dict[int, dict[str, Any]]:
     """API descriptions by update number: {10: {...}} for 20.0.10.yaml."""
-    found = {}
+    contracts = {}
     for path in directory.glob("20.0.*.yaml"):
         with path.open(encoding="utf-8") as stream:
             loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            found[int(path.stem.rsplit(".", 1)[1])] = yaml.load(stream, Loader=loader)
-    return dict(sorted(found.items()))
+            contracts[int(path.stem.rsplit(".", 1)[1])] = yaml.load(stream, Loader=loader)
+    return dict(sorted(contracts.items()))
 
 
 def distill(contracts: dict[int, dict[str, Any]]) -> str:
@@ -49,7 +49,7 @@ def distill(contracts: dict[int, dict[str, Any]]) -> str:
         for heading, line in _facts(contract):
             lines[heading][line].append(update)
     text = [HEADER.format(first=updates[0], last=updates[-1])]
-    for heading in sorted(lines, key=lambda each: (not each.startswith("path"), each)):
+    for heading in sorted(lines, key=lambda heading: (not heading.startswith("path"), heading)):
         text.append(heading)
         text.extend(f"  {line}{_range(seen, updates)}" for line, seen in lines[heading].items())
         text.append("")
@@ -81,11 +81,11 @@ def _facts(contract: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _properties(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """Own and inherited properties, the inherited ones first."""
-    found: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
     for part in schema.get("allOf", []):
-        found.update(_properties(schemas[_reference(part)] if "$ref" in part else part, schemas))
-    found.update(schema.get("properties", {}))
-    return found
+        properties.update(_properties(schemas[_reference(part)] if "$ref" in part else part, schemas))
+    properties.update(schema.get("properties", {}))
+    return properties
 
 
 def _property(name: str, schema: dict[str, Any]) -> str:

@@ -91,9 +91,9 @@ class _Parser:
             return ("end", "")
         return self._tokens[self._at][:2]
 
-    def _take(self, *wanted: str) -> str | None:
+    def _take(self, *expected: str) -> str | None:
         kind, text = self._peek()
-        if kind in ("name", "mark") and text in wanted:
+        if kind in ("name", "mark") and text in expected:
             self._at += 1
             return text
         return None

@@ -173,13 +173,13 @@ class Directory:
             "displayName": "3CX",
         }
         web = {"redirectUris": list(redirect_uris), "implicitGrantSettings": {"enableIdTokenIssuance": True}}
-        wanted = {
+        body = {
             "displayName": "3CX Server-side",
             "signInAudience": "AzureADMyOrg",
             "keyCredentials": [key],
             "web": web,
         }
-        application: dict[str, Any] = await self.call("POST", "/applications", wanted)
+        application: dict[str, Any] = await self.call("POST", "/applications", body)
         principal = await self.call("POST", "/servicePrincipals", {"appId": application["appId"]})
         for name in permissions:
             await self.grant(principal["id"], name)
@@ -187,8 +187,8 @@ class Directory:
 
     async def grant(self, principal_id: str, permission: str) -> dict[str, Any]:
         """Admin consent to one application permission of Graph."""
-        found = await self.call("GET", f"/servicePrincipals(appId='{GRAPH_APP_ID}')")
-        role = next(each["id"] for each in found["appRoles"] if each["value"] == permission)
-        body = {"principalId": principal_id, "resourceId": found["id"], "appRoleId": role}
+        graph = await self.call("GET", f"/servicePrincipals(appId='{GRAPH_APP_ID}')")
+        role = next(app_role["id"] for app_role in graph["appRoles"] if app_role["value"] == permission)
+        body = {"principalId": principal_id, "resourceId": graph["id"], "appRoleId": role}
         made: dict[str, Any] = await self.call("POST", f"/servicePrincipals/{principal_id}/appRoleAssignments", body)
         return made

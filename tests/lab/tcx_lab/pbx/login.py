@@ -38,7 +38,7 @@ async def connect_token(state: PbxState, request: Request) -> Response:
 
 def _client_credentials(state: PbxState, form: Mapping[str, str], address: str) -> Response:
     client_id = form.get("client_id", "")
-    principal = next((each for each in state.principals.values() if each["Number"] == client_id), None)
+    principal = next((candidate for candidate in state.principals.values() if candidate["Number"] == client_id), None)
     secret = state.secret_of(client_id)
     if (
         principal is None
@@ -139,15 +139,15 @@ async def get_access_token(state: PbxState, request: Request) -> Response:
         body = await request.json()
     except ValueError:
         return Response(status_code=400)
-    given = {str(name).lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
+    fields = {str(name).lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
     address = address_of(request)
-    if state.singleton("google")["ReCaptchaEnabled"] and not given.get("recaptcharesponse"):
+    if state.singleton("google")["ReCaptchaEnabled"] and not fields.get("recaptcharesponse"):
         return _warning_answer("WARNINGS.XAPI.CAPTCHA_ERROR")
-    user = find_login(state, str(given.get("username") or ""), str(given.get("password") or ""))
+    user = find_login(state, str(fields.get("username") or ""), str(fields.get("password") or ""))
     if user is None or not user["Enabled"]:
         guard.note_failure(state, address)
         return Response(status_code=401)
-    refused = _second_factor(state, user, str(given.get("securitycode") or ""), address)
+    refused = _second_factor(state, user, str(fields.get("securitycode") or ""), address)
     if refused is not None:
         return refused
     if guard.console_closed_for(state, address) and user["lab.role"] != "users":
@@ -193,8 +193,8 @@ async def logout(state: PbxState, request: Request) -> Response:
     session = tokens.session_of(state, request.cookies.get(tokens.COOKIE))
     if session is not None:
         tokens.revoke(state, session, "Logout", address_of(request))
-        for each in [one for one in state.tokens.values() if one.subject == session.number]:
-            state.tokens.pop(each.text, None)
+        for token in [one for one in state.tokens.values() if one.subject == session.number]:
+            state.tokens.pop(token.text, None)
     answer = Response(status_code=200)
     answer.delete_cookie(tokens.COOKIE, path="/", secure=True, httponly=True, samesite="none")
     return answer

@@ -35,14 +35,16 @@ async def integration(call: Call) -> Answer:
 async def patch_integration(call: Call) -> Answer:
     """Change the settings."""
     state = call.state
-    wanted = {**call.body}
-    if "AdUsers" in wanted:
-        wanted["AdUsers"] = nested(state, state.m365["AdUsers"], wanted["AdUsers"])
-    if "SharedMailboxesSync" in wanted:
-        wanted["SharedMailboxesSync"] = nested(state, state.m365["SharedMailboxesSync"], wanted["SharedMailboxesSync"])
-    _check_license(state, wanted)
-    _check_start(state, wanted.get("AdUsers"))
-    replace_top_level(state.m365, wanted)
+    changes = {**call.body}
+    if "AdUsers" in changes:
+        changes["AdUsers"] = nested(state, state.m365["AdUsers"], changes["AdUsers"])
+    if "SharedMailboxesSync" in changes:
+        changes["SharedMailboxesSync"] = nested(
+            state, state.m365["SharedMailboxesSync"], changes["SharedMailboxesSync"]
+        )
+    _check_license(state, changes)
+    _check_start(state, changes.get("AdUsers"))
+    replace_top_level(state.m365, changes)
     sync.settings_saved(state)
     return None
 
@@ -56,17 +58,17 @@ def nested(state: PbxState, before: Entity | None, sent: Entity | None) -> Entit
 
 
 @evidence(Grade.DOCUMENTED, "the guide and 3CX's manuals: contacts and calendar need Professional or Enterprise")
-def _check_license(state: PbxState, wanted: Entity) -> None:
+def _check_license(state: PbxState, settings: Entity) -> None:
     """Refuse to switch on what the edition lacks (that XAPI refuses it with this code is assumed)."""
     if not state.license_active:
         raise errors.warning("Microsoft365Integration", "LICENSE_NOT_FOUND")
     if state.pbx.edition != "Standard":
         return
-    users = wanted.get("AdUsers") or {}
+    users = settings.get("AdUsers") or {}
     for name in _PAID:
         if users.get(name):
             raise errors.warning(name, "XAPI.INVALID_LICENSE_TYPE")
-    if (wanted.get("SharedMailboxesSync") or {}).get("IsEnabled"):
+    if (settings.get("SharedMailboxesSync") or {}).get("IsEnabled"):
         raise errors.warning("SharedMailboxesSync", "XAPI.INVALID_LICENSE_TYPE")
 
 
@@ -153,7 +155,7 @@ def _token_of(page: microsoft.Page) -> str | None:
     return base64.urlsafe_b64encode(page.next_link.encode()).decode() if page.next_link else None
 
 
-def _is_wanted(kind: str, user: dict[str, Any]) -> bool:
+def _is_of_kind(kind: str, user: dict[str, Any]) -> bool:
     """Whether a user is of a kind of Pbx.TypeOfUser (names documented, meaning assumed)."""
     if kind == "LicensedUsers":
         return bool(user.get("assignedLicenses"))
@@ -169,7 +171,7 @@ async def m365_users(call: Call) -> Answer:
             page = await _page(call, graph, microsoft.users_page)
     except microsoft.MicrosoftError as error:
         raise _refused(call, error) from error
-    users = [microsoft.external_account(user) for user in page.items if _is_wanted(kind, user)]
+    users = [microsoft.external_account(user) for user in page.items if _is_of_kind(kind, user)]
     return {"NextPageToken": _token_of(page), "Users": users}
 
 
@@ -197,10 +199,10 @@ async def users_by_principal_names(call: Call) -> Answer:
     """Users by principal name; names that nobody has are left out (assumed)."""
     try:
         async with microsoft.Microsoft(call.state) as graph:
-            found = [await microsoft.user_by_name(graph, name) for name in call.body.get("principalNames", [])]
+            users = [await microsoft.user_by_name(graph, name) for name in call.body.get("principalNames", [])]
     except microsoft.MicrosoftError as error:
         raise _refused(call, error) from error
-    return [microsoft.external_account(user) for user in found if user is not None]
+    return [microsoft.external_account(user) for user in users if user is not None]
 
 
 # --- presence -----------------------------------------------------------------------------------------------------------

@@ -228,13 +228,13 @@ async def try_subscription(graph: GraphSession, state: PbxState) -> None:
 
     Raises MicrosoftError with what Graph said.
     """
-    wanted = {
+    subscription = {
         "changeType": "updated",
         "resource": "users",
         "notificationUrl": state.base_url + NOTIFICATION_PATH,
         "expirationDateTime": stamp(state.clock.now() + timedelta(hours=1)),
     }
-    made = await graph.create("/subscriptions", wanted)
+    made = await graph.create("/subscriptions", subscription)
     await graph.delete(f"/subscriptions/{made['id']}")
 
 
@@ -263,10 +263,10 @@ async def all_users(graph: GraphSession) -> list[dict[str, Any]]:
 
 async def members(graph: GraphSession, group_ids: Iterable[str]) -> set[str]:
     """Object ids of the users in some groups."""
-    found: set[str] = set()
+    ids: set[str] = set()
     for group_id in group_ids:
-        found.update([member["id"] async for member in graph.all(f"/groups/{group_id}/members", top=999, select="id")])
-    return found
+        ids.update([member["id"] async for member in graph.all(f"/groups/{group_id}/members", top=999, select="id")])
+    return ids
 
 
 async def user_by_name(graph: GraphSession, principal_name: str) -> dict[str, Any] | None:

@@ -74,7 +74,7 @@ class Model:
 
     def verbs(self, path: str) -> set[str]:
         """Which verbs a path template has; empty when the build lacks the path."""
-        return {verb for verb, each in self.operations if each == path}
+        return {verb for verb, template in self.operations if template == path}
 
     def has(self, type_name: str, name: str) -> bool:
         """Whether a type has a property in this build."""
@@ -96,7 +96,7 @@ def _model(update: int) -> Model:
         if word == "enum":
             model.enums[name] = frozenset(present)
         elif word == "type":
-            model.types[name] = {each.name: each for each in map(_property, present)}
+            model.types[name] = {prop.name: prop for prop in map(_property, present)}
         else:
             for text in present:
                 operation = _operation(name, text)
@@ -106,18 +106,18 @@ def _model(update: int) -> Model:
 
 @cache
 def _sections() -> list[tuple[str, str, list[tuple[str, int, int]]]]:
-    found: list[tuple[str, str, list[tuple[str, int, int]]]] = []
+    sections: list[tuple[str, str, list[tuple[str, int, int]]]] = []
     for line in _lines():
         if line.startswith("  "):
             limits = _RANGE.search(line)
             first, last = (
                 (FIRST_UPDATE, LAST_UPDATE) if limits is None else (int(limits[1]), int(limits[2] or LAST_UPDATE))
             )
-            found[-1][2].append((_RANGE.sub("", line).strip(), first, last))
+            sections[-1][2].append((_RANGE.sub("", line).strip(), first, last))
         else:
             word, _space, name = line.partition(" ")
-            found.append((word, name, []))
-    return found
+            sections.append((word, name, []))
+    return sections
 
 
 def _lines() -> Iterator[str]:

@@ -81,19 +81,19 @@ def _shape(model: Model, type_name: str, select: str | None, expand: str | None)
         for name in shape.select or ():
             _known(model, type_name, name.split("/")[0])
     for name, options in _expansions(expand or ""):
-        found = _known(model, type_name, name)
-        if not found.navigation:
+        prop = _known(model, type_name, name)
+        if not prop.navigation:
             reason = f"Property '{name}' on type '{type_name}' is not a navigation property or complex property."
             raise errors.bad_query(f"{reason} Only navigation properties can be expanded.")
-        shape.expand[name] = _shape(model, found.kind.name, options.get("$select"), options.get("$expand"))
+        shape.expand[name] = _shape(model, prop.kind.name, options.get("$select"), options.get("$expand"))
     return shape
 
 
 def _known(model: Model, type_name: str, name: str) -> Any:
-    found = model.types[type_name].get(name)
-    if found is None:
+    prop = model.types[type_name].get(name)
+    if prop is None:
         raise errors.no_such_property(name, type_name)
-    return found
+    return prop
 
 
 def _expansions(text: str) -> Iterable[tuple[str, dict[str, str]]]:
@@ -119,14 +119,14 @@ def _split(text: str, mark: str) -> list[str]:
 
 
 def _order(model: Model, type_name: str, text: str) -> list[tuple[str, bool]]:
-    found = []
+    ordering = []
     for item in _split(text, ","):
         name, _space, direction = item.strip().partition(" ")
         _known(model, type_name, name)
         if direction.strip() not in ("", "asc", "desc"):
             raise errors.bad_query(f"Syntax error at position {len(name) + 1} in '{item.strip()}'.")
-        found.append((name, direction.strip() == "desc"))
-    return found
+        ordering.append((name, direction.strip() == "desc"))
+    return ordering
 
 
 @evidence(Grade.OBSERVED, "public clients of XAPI: more than 100 in $top is refused with the limit in the text")
@@ -157,18 +157,18 @@ def apply_query(
     model: Model, query: Query, entities: Sequence[Entity], default_top: int = 0
 ) -> tuple[list[Entity], int]:
     """The page of entities that a query asks for, in shape, and how many match in all."""
-    found: Sequence[Entity] = entities
+    matching: Sequence[Entity] = entities
     if query.matches is not None:
-        found = [entity for entity in found if query.matches(entity)]
+        matching = [entity for entity in matching if query.matches(entity)]
     if query.search:
-        found = [entity for entity in found if _mentions(entity, query.search)]
+        matching = [entity for entity in matching if _mentions(entity, query.search)]
     if query.order:
-        found = list(found)
+        matching = list(matching)
         for name, descending in reversed(query.order):
-            found.sort(key=_sort_key(name), reverse=descending)
-    top = query.top if query.top is not None else (default_top or len(found))
-    page = found[query.skip : query.skip + top]
-    return [shaped(model, query.shape, entity) for entity in page], len(found)
+            matching.sort(key=_sort_key(name), reverse=descending)
+    top = query.top if query.top is not None else (default_top or len(matching))
+    page = matching[query.skip : query.skip + top]
+    return [shaped(model, query.shape, entity) for entity in page], len(matching)
 
 
 def _sort_key(name: str) -> Callable[[Entity], tuple[int, Any]]:
@@ -181,8 +181,8 @@ def _sort_key(name: str) -> Callable[[Entity], tuple[int, Any]]:
     return key
 
 
-def _mentions(entity: Entity, wanted: str) -> bool:
-    return any(isinstance(value, str) and wanted in value.lower() for value in entity.values())
+def _mentions(entity: Entity, text: str) -> bool:
+    return any(isinstance(value, str) and text in value.lower() for value in entity.values())
 
 
 @evidence(
@@ -194,11 +194,11 @@ def shaped(model: Model, shape: Shape, entity: Entity) -> Entity:
     names: Iterable[str] = properties if shape.select is None else (name.split("/")[0] for name in shape.select)
     answer: Entity = {}
     for name in names:
-        each = properties[name]
+        prop = properties[name]
         value = entity.get(name)
-        if each.navigation or value is None:
+        if prop.navigation or value is None:
             continue
-        answer[name] = _visible(model, each.kind.name, value) if each.kind.name in model.types else value
+        answer[name] = _visible(model, prop.kind.name, value) if prop.kind.name in model.types else value
     for name, inner in shape.expand.items():
         value = entity.get(name)
         if isinstance(value, list):

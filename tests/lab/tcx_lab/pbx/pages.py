@@ -156,7 +156,7 @@ def _face(user: Entity, html_id: str = "") -> str:
 
 def web_client(state: PbxState, user: Entity, signed_in_with: str) -> HTMLResponse:
     """The web client of a user: who is signed in, and everybody's extension with photo."""
-    people = "".join(_person(each) for each in state.users.values())
+    people = "".join(_person(user) for user in state.users.values())
     body = f"""
 <div class="me">{_face(user, "user-photo")}<div><h1 id="user-name">{escape(display_name(user))}</h1>
 <p>Extension <span id="user-extension">{escape(user["Number"])}</span>, <span id="user-email">{escape(user["EmailAddress"] or "")}</span></p>

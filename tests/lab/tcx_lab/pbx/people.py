@@ -29,16 +29,16 @@ def _check_number(state: PbxState, entity: Entity | None, body: Mapping[str, Any
         raise errors.warning("Number", "XAPI.ALREADY_IN_USE")
 
 
-def _groups(state: PbxState, given: Iterable[Mapping[str, Any]]) -> list[Entity]:
+def _groups(state: PbxState, memberships: Iterable[Mapping[str, Any]]) -> list[Entity]:
     """Memberships as they are stored, from those a client sent."""
-    found = []
-    for each in given:
-        group = state.groups.get(each.get("GroupId", -1))
+    stored = []
+    for membership in memberships:
+        group = state.groups.get(membership.get("GroupId", -1))
         if group is None:
             raise errors.warning("Groups", "XAPI.NOT_FOUND")
-        role = (each.get("Rights") or {}).get("RoleName", "users")
-        found.append(state.membership(group["Id"], role))
-    return found
+        role = (membership.get("Rights") or {}).get("RoleName", "users")
+        stored.append(state.membership(group["Id"], role))
+    return stored
 
 
 # --- users --------------------------------------------------------------------------------------------------------------
@@ -78,10 +78,10 @@ async def user(call: Call) -> Answer:
 async def user_by_number(call: Call) -> Answer:
     """One extension by number (documented: from 20.0.8)."""
     await sync.run_if_due(call.state)
-    found = call.state.user_by_number(call.arguments["Number"])
-    if found is None:
+    extension = call.state.user_by_number(call.arguments["Number"])
+    if extension is None:
         raise errors.no_such_entity()
-    return call.entity(found)
+    return call.entity(extension)
 
 
 @handles("PATCH", "/Users({Id})")
@@ -163,10 +163,10 @@ async def patch_my_user(call: Call) -> Answer:
 
 
 def _me(call: Call) -> Entity:
-    found = call.state.user_by_number(call.token.subject)
-    if found is None:
+    extension = call.state.user_by_number(call.token.subject)
+    if extension is None:
         raise errors.no_such_entity()
-    return found
+    return extension
 
 
 # --- groups -------------------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def _with_members(state: PbxState, group: Entity) -> Entity:
     members = [
         {"Id": user["Id"], "Number": user["Number"], "MemberName": display_name(user), "Type": "Extension"}
         for user in state.users.values()
-        if any(each["GroupId"] == group["Id"] for each in user["Groups"])
+        if any(membership["GroupId"] == group["Id"] for membership in user["Groups"])
     ]
     return {**group, "Members": members, "HasMembers": bool(members), "Groups": [], "Rights": [], "OfficeHolidays": []}
 
@@ -184,14 +184,14 @@ def _with_members(state: PbxState, group: Entity) -> Entity:
 @handles("GET", "/Groups")
 async def groups(call: Call) -> Answer:
     """All departments."""
-    return call.listing([_with_members(call.state, each) for each in call.state.groups.values()])
+    return call.listing([_with_members(call.state, department) for department in call.state.groups.values()])
 
 
 @handles("POST", "/Groups")
 async def add_group(call: Call) -> Answer:
     """A new department; its number is the server's."""
     name = call.body.get("Name") or f"Department {len(call.state.groups) + 1}"
-    if any(each["Name"] == name for each in call.state.groups.values()):
+    if any(department["Name"] == name for department in call.state.groups.values()):
         raise errors.warning("Name", "XAPI.ALREADY_IN_USE")
     _check_number(call.state, None, call.body)
     group = call.state.add_group(name)
@@ -218,12 +218,12 @@ def _change_group(state: PbxState, entity: Entity, body: dict[str, Any]) -> None
     replace_top_level(entity, {name: value for name, value in body.items() if name not in ("Members", "Groups")})
     if "Members" not in body:
         return
-    wanted = {each.get("Number") for each in body["Members"]}
-    if wanted - {user["Number"] for user in state.users.values()}:
+    numbers = {member.get("Number") for member in body["Members"]}
+    if numbers - {user["Number"] for user in state.users.values()}:
         raise errors.warning("Members", "XAPI.NON_EXISTENT_EXT_NUMBER")
     for user in state.users.values():
-        kept = [each for each in user["Groups"] if each["GroupId"] != entity["Id"]]
-        if user["Number"] in wanted:
+        kept = [membership for membership in user["Groups"] if membership["GroupId"] != entity["Id"]]
+        if user["Number"] in numbers:
             kept.append(state.membership(entity["Id"], "users"))
         user["Groups"] = kept
 
@@ -283,8 +283,8 @@ async def patch_principal(call: Call) -> Answer:
 async def delete_principal(call: Call) -> Answer:
     """Remove an API client; its tokens end with it."""
     entity = call.pick(call.state.principals)
-    for each in [one for one in call.state.tokens.values() if one.subject == entity["Number"]]:
-        call.state.tokens.pop(each.text)
+    for token in [one for one in call.state.tokens.values() if one.subject == entity["Number"]]:
+        call.state.tokens.pop(token.text)
     del call.state.principals[entity["Id"]]
     return None
 

@@ -28,9 +28,11 @@ def linked_application(world: World, pbx: Pbx) -> tuple[Tenant, str] | None:
     tenant = world.find_tenant(settings["TenantId"]) if settings["TenantId"] else None
     if tenant is None:
         return None
-    wanted = settings["ApplicationId"]
-    found = next((key for key, each in tenant.applications.items() if each.get("appId") == wanted), None)
-    return None if found is None else (tenant, found)
+    app_id = settings["ApplicationId"]
+    object_id = next(
+        (key for key, application in tenant.applications.items() if application.get("appId") == app_id), None
+    )
+    return None if object_id is None else (tenant, object_id)
 
 
 #: Plain facts of a PBX and their types.
@@ -61,9 +63,9 @@ def patch_pbx(world: World, pbx: Pbx, changes: dict[str, Any]) -> None:
     if unknown:
         raise ValueError(f"a PBX has no {', '.join(sorted(unknown))}")
     for name, value in changes.items():
-        wanted = _FACTS.get(name)
-        if wanted is not None and not is_exactly(value, wanted):
-            raise ValueError(f"{name} takes {wanted.__name__}, not {type(value).__name__}")
+        kind = _FACTS.get(name)
+        if kind is not None and not is_exactly(value, kind):
+            raise ValueError(f"{name} takes {kind.__name__}, not {type(value).__name__}")
     for name, value in changes.items():
         if name in _FACTS:
             setattr(state, name, value)
@@ -87,28 +89,28 @@ def _merge(name: str) -> Callable[[PbxState, Any], None]:
     return change
 
 
-def _users(state: PbxState, wanted: list[Entity]) -> None:
-    for each in wanted:
-        user = state.user_by_number(str(each["Number"]))
+def _users(state: PbxState, users: list[Entity]) -> None:
+    for entity in users:
+        user = state.user_by_number(str(entity["Number"]))
         if user is None:
-            state.add_user(each)
+            state.add_user(entity)
         else:
-            user.update(each)
+            user.update(entity)
 
 
 def _delete_users(state: PbxState, numbers: list[str]) -> None:
-    for user in [each for each in state.users.values() if each["Number"] in numbers]:
+    for user in [candidate for candidate in state.users.values() if candidate["Number"] in numbers]:
         del state.users[user["Id"]]
 
 
-def _unblock(state: PbxState, wanted: bool) -> None:
-    if wanted:
+def _unblock(state: PbxState, do: bool) -> None:
+    if do:
         state.blocklist.clear()
         state.failures.clear()
 
 
-def _sync(state: PbxState, wanted: bool) -> None:
-    if wanted:
+def _sync(state: PbxState, do: bool) -> None:
+    if do:
         sync.settings_saved(state)
         state.sync.due = state.clock.time()
 

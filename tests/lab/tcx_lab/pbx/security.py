@@ -14,17 +14,17 @@ from tcx_lab.pbx.state import Session
 @handles("GET", "/SecurityTokens")
 async def security_tokens(call: Call) -> Answer:
     """Everybody's sessions. `Token` is among the properties, as it really is: clients must select narrowly."""
-    return call.listing([tokens.as_entity(call.state, each) for each in call.state.sessions])
+    return call.listing([tokens.as_entity(call.state, session) for session in call.state.sessions])
 
 
 @handles("GET", "/MyTokens")
 async def my_tokens(call: Call) -> Answer:
     """The caller's own sessions."""
-    return call.listing([tokens.as_entity(call.state, each) for each in _own(call)])
+    return call.listing([tokens.as_entity(call.state, session) for session in _own(call)])
 
 
 def _own(call: Call) -> list[Session]:
-    return [each for each in call.state.sessions if each.number == call.token.subject]
+    return [session for session in call.state.sessions if session.number == call.token.subject]
 
 
 @handles("POST", "/SecurityTokens({Id})/Pbx.RevokeToken")
@@ -42,7 +42,7 @@ async def revoke_my_token(call: Call) -> Answer:
 
 
 def _revoke(call: Call, sessions: list[Session]) -> None:
-    session = next((each for each in sessions if str(each.id) == call.key), None)
+    session = next((candidate for candidate in sessions if str(candidate.id) == call.key), None)
     if session is None:
         raise errors.no_such_entity()
     tokens.revoke(call.state, session, "Manual", call.address)
@@ -59,7 +59,7 @@ async def add_to_blocklist(call: Call) -> Answer:
     """Block or allow an address."""
     if not call.body.get("IPAddrMask"):
         raise errors.warning("IPAddrMask", "XAPI.REQUIRED")
-    if any(each["IPAddrMask"] == call.body["IPAddrMask"] for each in call.state.blocklist.values()):
+    if any(entry["IPAddrMask"] == call.body["IPAddrMask"] for entry in call.state.blocklist.values()):
         raise errors.warning("IPAddrMask", "XAPI.DUPLICATE")
     return Created(guard.add_block(call.state, call.body))
 

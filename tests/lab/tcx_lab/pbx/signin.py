@@ -134,11 +134,11 @@ def microsoft_url(state: PbxState) -> str | None:
 
 async def oauth2office2(state: PbxState, request: Request) -> Response:
     """Where Entra sends the browser: with an id_token or with an error, in the body or in the query."""
-    given: dict[str, Any] = dict(request.query_params)
+    parameters: dict[str, Any] = dict(request.query_params)
     if request.method == "POST":
-        given.update(await request.form())
+        parameters.update(await request.form())
     try:
-        user = await _signed_in_user(state, given)
+        user = await _signed_in_user(state, parameters)
     except SignInRefused as refusal:
         state.log_event("Warning", "3CX Webclient", f"Sign-in with Microsoft refused: {refusal.description}")
         return pages.problem_page(state, "Sign-in failed", refusal.code, refusal.description, 403)
@@ -148,14 +148,14 @@ async def oauth2office2(state: PbxState, request: Request) -> Response:
     return answer
 
 
-async def _signed_in_user(state: PbxState, given: dict[str, Any]) -> Entity:
-    if given.get("error"):
-        raise SignInRefused(str(given["error"]), str(given.get("error_description") or given["error"]))
-    pending = state.pending.pop(str(given.get("state", "")), None)
-    if pending is None or not given.get("id_token"):
+async def _signed_in_user(state: PbxState, parameters: dict[str, Any]) -> Entity:
+    if parameters.get("error"):
+        raise SignInRefused(str(parameters["error"]), str(parameters.get("error_description") or parameters["error"]))
+    pending = state.pending.pop(str(parameters.get("state", "")), None)
+    if pending is None or not parameters.get("id_token"):
         raise SignInRefused("invalid_request", "This sign-in was not started here, or it has been used already.")
     try:
-        claims = await microsoft.verified_claims(state, str(given["id_token"]))
+        claims = await microsoft.verified_claims(state, str(parameters["id_token"]))
     except microsoft.MicrosoftError as error:
         raise SignInRefused("invalid_token", str(error)) from error
     _check_claims(state, claims, pending["nonce"])
@@ -202,7 +202,9 @@ def _user_of(state: PbxState, claims: dict[str, Any]) -> Entity:
 
 async def oauth2presence(state: PbxState, request: Request) -> Response:
     """Where Microsoft sends the presence account back to (path observed, flow assumed)."""
-    given: dict[str, Any] = dict(request.query_params)
+    parameters: dict[str, Any] = dict(request.query_params)
     if request.method == "POST":
-        given.update(await request.form())
-    return pages.presence_page(state, str(given.get("error_description") or given.get("error") or "One moment ..."))
+        parameters.update(await request.form())
+    return pages.presence_page(
+        state, str(parameters.get("error_description") or parameters.get("error") or "One moment ...")
+    )

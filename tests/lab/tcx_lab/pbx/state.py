@@ -224,8 +224,8 @@ class PbxState:
 
     def singleton(self, name: str) -> Entity:
         """A settings entity of this PBX that may be changed: google, mail, teams, anti_hacking or console."""
-        found = self._singletons.get(name)
-        if found is None:
+        settings = self._singletons.get(name)
+        if settings is None:
             shared = {
                 "google": defaults.GOOGLE,
                 "mail": defaults.MAIL,
@@ -233,8 +233,8 @@ class PbxState:
                 "anti_hacking": defaults.ANTI_HACKING,
                 "console": defaults.CONSOLE,
             }[name]
-            found = self._singletons[name] = thawed(shared)
-        return found
+            settings = self._singletons[name] = thawed(shared)
+        return settings
 
     def user_by_number(self, number: str) -> Entity | None:
         """The extension with a number."""
@@ -242,12 +242,12 @@ class PbxState:
 
     def users_by_email(self, *addresses: str) -> list[Entity]:
         """Extensions with one of these e-mail addresses, without regard to case."""
-        wanted = {address.lower() for address in addresses if address}
-        return [user for user in self.users.values() if (user.get("EmailAddress") or "").lower() in wanted]
+        folded = {address.lower() for address in addresses if address}
+        return [user for user in self.users.values() if (user.get("EmailAddress") or "").lower() in folded]
 
     def numbers(self) -> set[str]:
         """All numbers in use."""
-        return {each["Number"] for part in (self.users, self.groups, self.principals) for each in part.values()}
+        return {entity["Number"] for part in (self.users, self.groups, self.principals) for entity in part.values()}
 
     def log_event(self, kind: str, source: str, message: str) -> None:
         """A row of /EventLogs; `kind` is Error, Warning or Info."""

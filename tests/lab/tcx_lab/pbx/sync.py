@@ -23,7 +23,7 @@ _NIGHT = 2  # o'clock, UTC (assumed)
 
 def settings_saved(state: PbxState) -> None:
     """The Microsoft 365 settings were saved: plan a sync (that saving starts one is assumed: switch sync_on_save)."""
-    if state.switches.sync_on_save and _wanted(state):
+    if state.switches.sync_on_save and _is_configured(state):
         state.sync.due = state.clock.time() + state.switches.sync_delay
         state.sync.polls = state.switches.sync_polls
 
@@ -34,13 +34,13 @@ def notified(state: PbxState) -> None:
         state.sync.due = state.clock.time()
 
 
-def _wanted(state: PbxState) -> bool:
+def _is_configured(state: PbxState) -> bool:
     return bool(state.m365["ApplicationId"] and state.m365["TenantId"] and state.ad_users.get("IsEnabled"))
 
 
 async def run_if_due(state: PbxState, *, polled: bool = True) -> None:
     """Sync now when one is planned and its time has come; `polled` counts this look at the users."""
-    if not _wanted(state):
+    if not _is_configured(state):
         return
     plan = state.sync
     if plan.due is None:
@@ -113,7 +113,7 @@ def _is_selected(state: PbxState, user: dict[str, Any], selected: set[str]) -> b
         return True
     if state.switches.selected_users != "any":
         return False
-    return (user.get("userPrincipalName") or "").lower() in {each.lower() for each in selected}
+    return (user.get("userPrincipalName") or "").lower() in {name.lower() for name in selected}
 
 
 @evidence(Grade.OBSERVED, "a 3CX reseller's manual: a user whose UPN is no extension's e-mail gets a new extension")
@@ -150,9 +150,9 @@ def _free_number(state: PbxState, user: dict[str, Any]) -> str | None:
     settings, taken = state.ad_users, state.numbers()
     phones = user.get("businessPhones") or []
     if settings.get("IsSyncOfficePhone") and state.switches.office_phone == "extension" and phones:
-        wanted = "".join(filter(str.isdigit, phones[0]))[-state.number_length :]
-        if len(wanted) == state.number_length and wanted not in taken:
-            return wanted
+        number = "".join(filter(str.isdigit, phones[0]))[-state.number_length :]
+        if len(number) == state.number_length and number not in taken:
+            return number
     return first_free_number(state, settings.get("StartingExtensionNumber") or "")
 
 
@@ -183,11 +183,11 @@ async def _update(state: PbxState, graph: microsoft.GraphSession, extension: Ent
 
 def _move_to(state: PbxState, extension: Entity, department: str) -> None:
     """Put an extension into the department of that name, made when it does not exist."""
-    group = next((each for each in state.groups.values() if each["Name"] == department), None)
+    group = next((candidate for candidate in state.groups.values() if candidate["Name"] == department), None)
     if group is None:
         group = state.add_group(department)
     extension["PrimaryGroupId"] = group["Id"]
-    if all(each["GroupId"] != group["Id"] for each in extension["Groups"]):
+    if all(membership["GroupId"] != group["Id"] for membership in extension["Groups"]):
         extension["Groups"].append(state.membership(group["Id"], "users"))
 
 

@@ -46,18 +46,18 @@ async def patch_teams(call: Call) -> Answer:
     for name in _FILES:
         if name in body and body[name] is not None and not body[name].get("Contents"):
             del body[name]
-    wanted = {**settings, **body}
-    _check_license(state, wanted)
+    desired = {**settings, **body}
+    _check_license(state, desired)
     if any(name in body for name in (*_FILES, "SbcFQDN")):
-        body["SbcCertificateExpirationDate"] = _check_files(state, wanted)
+        body["SbcCertificateExpirationDate"] = _check_files(state, desired)
     replace_top_level(settings, body)
     return None
 
 
 @evidence(Grade.DOCUMENTED, "3CX manual: Teams direct routing needs Enterprise with 16 simultaneous calls or more")
-def _check_license(state: PbxState, wanted: Entity) -> None:
+def _check_license(state: PbxState, desired: Entity) -> None:
     """Refuse to switch it on without the license."""
-    if wanted.get("Enabled") and not (state.pbx.edition == "Enterprise" and state.pbx.simultaneous_calls >= 16):
+    if desired.get("Enabled") and not (state.pbx.edition == "Enterprise" and state.pbx.simultaneous_calls >= 16):
         raise errors.warning("Enabled", "XAPI.INVALID_LICENSE_TYPE")
 
 
@@ -65,17 +65,17 @@ def _check_license(state: PbxState, wanted: Entity) -> None:
     Grade.DOCUMENTED,
     "3CX API description: SBC_CERT_EXPIRED, SBC_KEY_CERT_MISMATCH, SBC_CERT_FQDN_MISMATCH (rules assumed)",
 )
-def _check_files(state: PbxState, wanted: Entity) -> str | None:
+def _check_files(state: PbxState, desired: Entity) -> str | None:
     """Check certificate, key and FQDN against each other; returns when the certificate ends."""
-    certificate = _certificate(wanted.get("SbcCertificate"))
-    key = _public_bytes(wanted.get("SbcPrivateKey"))
+    certificate = _certificate(desired.get("SbcCertificate"))
+    key = _public_bytes(desired.get("SbcPrivateKey"))
     if certificate is None:
         return None
     if certificate.not_valid_after_utc <= state.clock.now():
         raise errors.warning("SbcCertificate", "XAPI.SBC_CERT_EXPIRED")
     if key is not None and key != _spki(certificate.public_key()):
         raise errors.warning("SbcPrivateKey", "XAPI.SBC_KEY_CERT_MISMATCH")
-    fqdn = wanted.get("SbcFQDN")
+    fqdn = desired.get("SbcFQDN")
     if fqdn and not any(_name_fits(name, fqdn) for name in _names(certificate)):
         raise errors.warning("SbcCertificate", "XAPI.SBC_CERT_FQDN_MISMATCH")
     return stamp(certificate.not_valid_after_utc)
@@ -112,8 +112,8 @@ def _public_bytes(file: Entity | None) -> bytes | None:
 
 
 def _spki(key: Any) -> bytes:
-    found: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return found
+    encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return encoded
 
 
 def _names(certificate: x509.Certificate) -> list[str]:

@@ -64,17 +64,17 @@ def issue(state: PbxState, subject: str, role: str, *, service_principal: bool) 
 )
 def _supersede(state: PbxState, subject: str, now: float, service_principal: bool) -> None:
     """Only one access token of an XAPI client is active."""
-    for each in list(state.tokens.values()):
-        same = each.subject == subject and each.service_principal
-        if each.expires <= now or (service_principal and (same or state.switches.token_scope == "pbx")):
-            state.tokens.pop(each.text, None)
+    for token in list(state.tokens.values()):
+        same = token.subject == subject and token.service_principal
+        if token.expires <= now or (service_principal and (same or state.switches.token_scope == "pbx")):
+            state.tokens.pop(token.text, None)
 
 
 def has_active(state: PbxState, subject: str) -> bool:
     """Whether a client's token is still good (for switch `token_rule` refuse_second)."""
     now = state.clock.time()
     everyone = state.switches.token_scope == "pbx"
-    return any(each.expires > now and (everyone or each.subject == subject) for each in state.tokens.values())
+    return any(token.expires > now and (everyone or token.subject == subject) for token in state.tokens.values())
 
 
 @evidence(

@@ -142,9 +142,9 @@ def _operation(state: PbxState, verb: str, path: str) -> tuple[Operation, Target
         raise errors.not_simulated(verb, path)
     if target is None:
         raise errors.not_found()
-    found = state.model.operations.get((verb, target.template)) or EXTRA.get((verb, target.template))
-    if found is not None:
-        return found, target
+    operation = state.model.operations.get((verb, target.template)) or EXTRA.get((verb, target.template))
+    if operation is not None:
+        return operation, target
     raise errors.Refusal(405) if state.model.verbs(target.template) else errors.not_found()
 
 
@@ -252,7 +252,7 @@ def _metadata(state: PbxState) -> Response:
         inner = "".join(f'<Member Name="{member}"/>' for member in sorted(members))
         lines.append(f'<EnumType Name="{name.partition(".")[2]}">{inner}</EnumType>')
     for name, properties in state.model.types.items():
-        inner = "".join(f'<Property Name="{each}"/>' for each in properties)
+        inner = "".join(f'<Property Name="{member}"/>' for member in properties)
         lines.append(f'<ComplexType Name="{name.partition(".")[2]}">{inner}</ComplexType>')
     lines.append("</Schema></edmx:DataServices></edmx:Edmx>")
     return Response("\n".join(lines), headers=_headers(state), media_type="application/xml")
