@@ -323,8 +323,4 @@ def sentence_of_answer(error: M365Error) -> str:
     if not error.service:
         return message
     codes = "".join(f" {part}" for part in (error.status, error.code) if part and str(part) not in message)
-    return (
-        f"{error.service} answered{codes}: {message}"
-        if message
-        else f"{error.service} answered{codes} without a reason"
-    )
+    return f"{error.service} answered{codes}{f': {message}' if message else ' without a reason'}"

@@ -207,9 +207,7 @@ def _no_number(name: str) -> Any:
 def _deeper(value: Any, depth: int) -> bool:
     level = [value] if isinstance(value, (dict, list)) else []
     for _level in range(depth):
-        inner = (
-            item for container in level for item in (container.values() if isinstance(container, dict) else container)
-        )
+        inner = (item for node in level for item in (node.values() if isinstance(node, dict) else node))
         level = [item for item in inner if isinstance(item, (dict, list))]
         if not level:
             return False

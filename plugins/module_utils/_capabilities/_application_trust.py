@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, ownership, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import Caller, Candidate, Claim, Decision
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
@@ -168,13 +167,9 @@ class Trust:
             pbx=desired.pbx,
             unique_name=desired.key.unique_name,
             thumbprints=frozenset(desired.thumbprints),
-            neighbors=frozenset(
-                normalized_thumbprint(thumbprint) for thumbprint in self._params["shared_certificates"] or ()
-            ),
+            neighbors=frozenset(map(normalized_thumbprint, self._params["shared_certificates"] or ())),
             known_owners=frozenset(desired.owners or ()),
-            requested=frozenset(
-                names.label(permission.resource, permission.name, catalogs) for permission in self._requested()
-            ),
+            requested=frozenset(permission.label(catalogs) for permission in self._requested()),
             grants=bool(self._params["grants"]),
             now=self.client.now().isoformat(),
             removed=str(self._params["deleted_app_id"] or "").lower(),

@@ -54,7 +54,7 @@ _STATE = (application_plan.APPLICATION, "state")
 def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
     """Undo what ``undo`` lists."""
     params = task.params
-    shared = [normalized_thumbprint(thumbprint) for thumbprint in params["shared_certificates"] or ()]
+    shared = [*map(normalized_thumbprint, params["shared_certificates"] or ())]
     listed = application_undo.without_shared(entries(params["undo"], application_undo.KINDS), shared)
     catalogs = Catalogs(client)
     requests = _requests(listed)

@@ -131,20 +131,13 @@ def _named(client: GraphClient, params: Mapping[str, Any]) -> Json | None:
     answer = client.send(Call("GET", f"/applications(uniqueName={encoded_literal(unique)})?$select={SELECT}"))
     if answer.ok and answer.get().get("id") not in [match["id"] for match in matches]:
         matches.append(answer.entity("appId"))
-    gone = [
-        application
-        for application in client.pages(absence.DELETED_APPLICATIONS)
-        if unique_name_of(application) == unique
-    ]
+    gone = [entry for entry in client.pages(absence.DELETED_APPLICATIONS) if unique_name_of(entry) == unique]
     ours = [match for match in matches if set(_thumbprints(match)).intersection(params["thumbprints"])]
     if len(ours) == 1 and len(matches) == 1 and not gone:
         return ours[0]
     if not matches and not gone:
         return None
-    listed = "; ".join(
-        [_described(application) for application in matches]
-        + [f"{_described(application)}, deleted" for application in gone]
-    )
+    listed = "; ".join([*map(_described, matches), *(f"{_described(entry)}, deleted" for entry in gone)])
     raise Ambiguous(
         f"the tenant has an application with this name already, and nothing shows that it was made here: {listed}",
         tried="create the automation's application",
@@ -189,9 +182,7 @@ def _not_certain(application: Json, unknown: Iterable[str]) -> M365Error:
 
 
 def _thumbprints(application: Json) -> list[str]:
-    return [
-        thumbprint_of(certificate) for certificate in key_plan.certificates_in(application.get("keyCredentials") or ())
-    ]
+    return [*map(thumbprint_of, key_plan.certificates_in(application.get("keyCredentials") or ()))]
 
 
 def _described(application: Json) -> str:

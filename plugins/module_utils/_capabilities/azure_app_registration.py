@@ -143,9 +143,8 @@ def run(task: Task) -> Outcome:
     desired = _desired(params, key)
     client = _entra_connection.client(params, task.context)
     catalogs = Catalogs(client)
-    finder = Finder(
-        client, key, catalogs, [permission.resource for permission in requested or ()], owners=bool(desired.owners)
-    )
+    resources = [permission.resource for permission in requested or ()]
+    finder = Finder(client, key, catalogs, resources, owners=bool(desired.owners))
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
     if params["undo"] is not None:
         return _application_undo.run(task, client, desired)
@@ -363,7 +362,7 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
     for option in ("home_page_url", "logout_url"):
         if params[option] and urlsplit(params[option]).scheme not in ("http", "https"):
             raise BadInput(f"{marked(option)} {params[option]!r} is not an address")
-    certificate_texts = params["certificates"]
+    certificate_texts, shared = params["certificates"], params["shared_certificates"] or ()
     return Desired(
         key=key,
         plain={prop.option: params[prop.option] for prop in PROPERTIES},
@@ -374,10 +373,7 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
         lock=params["service_principal_lock"],
         certificates=None if certificate_texts is None else _parsed(certificate_texts),
         certificates_exclusive=params["certificates_exclusive"],
-        keep=frozenset(
-            certificates.normalized_thumbprint(thumbprint)
-            for thumbprint in (*params["certificates_keep"], *(params["shared_certificates"] or ()))
-        ),
+        keep=frozenset(map(certificates.normalized_thumbprint, [*params["certificates_keep"], *shared])),
         prune_expired=params["certificates_prune_expired"],
         prune_duplicates=params["certificates_prune_duplicates"],
         overlap_days=overlap,

@@ -79,11 +79,8 @@ def _observed(client: GraphClient, key: Key, catalogs: Catalogs, resources: list
     finder = Finder(client, key, catalogs, resources, owners=True)
     for application in client.pages(f"/applications?{clause}$select={SELECT}&$top=100"):
         # Without a key those are listed that this collection looks after.
-        if (
-            application.get("displayName") == key.display_name
-            if key.display_name
-            else MARK in (application.get("tags") or ())
-        ):
+        named, marked = application.get("displayName") == key.display_name, MARK in (application.get("tags") or ())
+        if named if key.display_name else marked:
             yield finder.again(Observed(application=application))
 
 

@@ -87,11 +87,7 @@ def run(task: Task) -> Outcome:
     Catalogs(client).check(requested)
     if not certificates and "app_id" not in key:
         notes.append(f"The application gets no certificate, so that the PBX cannot sign in with it. {where_to_click()}")
-    notes += [
-        note
-        for note in (_expires_soon(certificate, now, params["warning_days"]) for certificate in certificates)
-        if note
-    ]
+    notes += filter(None, (_expires_soon(certificate, now, params["warning_days"]) for certificate in certificates))
     for note in notes:
         task.context.warn(note)
     values = {
@@ -140,10 +136,8 @@ def _only_set(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_own(app_id: str | None, token: Token, client_id: str) -> None:
     """Raise :class:`adoption.NotConfirmed` where the inventory names the automation's own application."""
-    ids = {
-        str(identifier or "").strip().lower()
-        for identifier in (token.claims.get("appid"), token.claims.get("azp"), client_id)
-    }
+    stated = (token.claims.get("appid"), token.claims.get("azp"), client_id)
+    ids = {str(identifier or "").strip().lower() for identifier in stated}
     adoption.never((app_id or "").strip(), None, adoption.Caller(frozenset(ids - {""})), token.tenant_id)
 
 

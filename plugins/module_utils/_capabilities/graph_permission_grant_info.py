@@ -52,9 +52,7 @@ def run(task: Task) -> Outcome:
     granted = reader.read()
     access = list((reader.application or {}).get("requiredResourceAccess") or ())
     catalogs.read(declared.resources(access), optional=True)
-    needed = {
-        names.label(permission.resource, permission.name, catalogs.known) for permission in catalogs.resolve(requested)
-    }
+    needed = {permission.label(catalogs.known) for permission in catalogs.resolve(requested)}
     declares = {kind: sorted(declared.labels(access, kind, catalogs.known)) for _option, kind in declared.OPTIONS}
     if not requested:
         needed = {name for labels in declares.values() for name in labels}

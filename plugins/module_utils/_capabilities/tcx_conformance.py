@@ -29,9 +29,8 @@ def run(task: Task) -> Outcome:
     if task.params["write"]:
         plan.changes.append(Change("conformance", "settings of users", None, "written and written back"))
     release = str(xapi.release) if xapi.release is not None else ""
-    return Outcome(
-        {"answers": [finding.as_dict() for finding in findings], "release": release}, plan, can_be_undone=False
-    )
+    answers = [finding.as_dict() for finding in findings]
+    return Outcome({"answers": answers, "release": release}, plan, can_be_undone=False)
 
 
 CAPABILITY = Capability(name="tcx_conformance", argument_spec=ARGUMENT_SPEC, run=run)

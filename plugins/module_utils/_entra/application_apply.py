@@ -153,9 +153,7 @@ class Application(Replicated[Observed]):
                     return Applied(self._created_after_all(), False)
                 state = Observed(application=created)
                 note(state)
-                left = {
-                    name: value for name, value in write.payload.items() if not _is_taken_over(created, name, value)
-                }
+                left = {name: value for name, value in write.payload.items() if not _took(created, name, value)}
                 if left:
                     rest.append(Write(steps.UPDATE, left))
             elif write.action == steps.RESTORE:
@@ -369,7 +367,7 @@ def update_call(payload: Json, state: Observed) -> Call:
     return Call("PATCH", f"/applications/{application['id']}", body)
 
 
-def _is_taken_over(created: Json, name: str, value: Any) -> bool:
+def _took(created: Json, name: str, value: Any) -> bool:
     """Whether the service has taken a property over from the request that created the application."""
     if name == "keyCredentials":
         return key_plan.is_same(created.get(name) or (), value)

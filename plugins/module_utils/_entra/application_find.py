@@ -257,9 +257,7 @@ class Finder:
             return None
         candidates = list(self.client.pages("", first=page.get()))
         if key.app_id:
-            matches = [
-                application for application in candidates if str(application.get("appId")).lower() == key.app_id.lower()
-            ]
+            matches = [entry for entry in candidates if str(entry.get("appId")).lower() == key.app_id.lower()]
         elif key.unique_name:
             matches = [application for application in candidates if unique_name_of(application) == key.unique_name]
             # One that was adopted has no unique name, and comes back to its PBX all the same.
@@ -303,9 +301,7 @@ class Finder:
 
     def _only(self, matches: list[Json], how: str) -> Json | None:
         if len(matches) > 1:
-            listed = ", ".join(
-                f"{application.get('appId')} (object {application.get('id')})" for application in matches
-            )
+            listed = ", ".join(f"{match.get('appId')} (object {match.get('id')})" for match in matches)
             raise Ambiguous(
                 f"{len(matches)} applications have {how}: {listed}",
                 tried="find the application",

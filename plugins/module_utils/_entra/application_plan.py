@@ -206,9 +206,8 @@ def _plan_leaving(desired: Desired, application: Json) -> Plan:
     ]
     if len(kept) != len(keys):
         details = key_plan.difference(keys, kept)
-        plan.changes.append(
-            Change(APPLICATION, "certificates", [*map(name_of, keys)], [*map(name_of, kept)], details=details)
-        )
+        before, after = [*map(name_of, keys)], [*map(name_of, kept)]
+        plan.changes.append(Change(APPLICATION, "certificates", before, after, details=details))
         body["keyCredentials"] = kept
     lists: list[tuple[str, tuple[str, ...], Callable[[str], bool]]] = [
         *((uri_list.option, uri_list.path, pbx.owns_uri) for uri_list in URI_LISTS),

@@ -206,8 +206,11 @@ def _certificates(undo: Undo, entry: Entry, body: Json, now: dt.datetime) -> Jso
 
 
 def _key_ids(rows: Any) -> frozenset[str]:
-    listed = rows if isinstance(rows, list) else []
-    return frozenset(str(row.get("keyId")) for row in listed if isinstance(row, Mapping) and row.get("keyId"))
+    return frozenset(str(row.get("keyId")) for row in _rows(rows) if row.get("keyId"))
+
+
+def _rows(rows: Any) -> list[Mapping[str, Any]]:
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 
 
 def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
@@ -215,9 +218,7 @@ def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
 
     :raises BadInput: its bytes are not known, are those of another one, or it has expired.
     """
-    row = next(
-        (candidate for candidate in (rows if isinstance(rows, list) else []) if isinstance(candidate, Mapping)), {}
-    )
+    row = next(iter(_rows(rows)), {})
     der = pem.from_base64(str(row.get("key") or ""))
     if der is None:
         raise BadInput("its bytes are not known")
@@ -253,12 +254,8 @@ def _permissions(
 ) -> Json:
     have = list(body.get("requiredResourceAccess") or ())
     kind = _DECLARED[entry.field]
-    gone = {
-        (permission.resource, permission.id.lower(), permission.kind)
-        for name in entry.added()
-        for permission in [permissions.get((entry.field, name))]
-        if permission is not None
-    }
+    added = [permissions[entry.field, name] for name in entry.added() if (entry.field, name) in permissions]
+    gone = {(permission.resource, permission.id.lower(), permission.kind) for permission in added}
     kept = []
     for api in have:
         resource = str(api.get("resourceAppId", "")).lower()
@@ -269,12 +266,7 @@ def _permissions(
         ]
         if rows:
             kept.append({**api, "resourceAccess": rows})
-    back = [
-        permission
-        for name in entry.removed()
-        for permission in [permissions.get((entry.field, name))]
-        if permission is not None
-    ]
+    back = [permissions[entry.field, name] for name in entry.removed() if (entry.field, name) in permissions]
     unknown = [name for name in entry.removed() if (entry.field, name) not in permissions]
     if unknown:
         undo.refuse(entry, None, f"this tenant does not know {', '.join(unknown)}")

@@ -27,7 +27,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, label
+from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, as_flag, besides
 
 Json = dict[str, Any]
@@ -150,11 +150,7 @@ def unmanaged(desired: Desired, observed: Observed, now: dt.datetime, catalogs: 
     ]
     access = application.get("requiredResourceAccess") or ()
     for option, kind in declared.OPTIONS:
-        asked = [
-            label(permission.resource, permission.name, catalogs)
-            for permission in desired.permissions or ()
-            if permission.kind == kind
-        ]
+        asked = [permission.label(catalogs) for permission in desired.permissions or () if permission.kind == kind]
         report[option] = besides(asked, declared.labels(access, kind, catalogs))
     report["owners"] = besides(desired.owners, observed.owners) if desired.owners is not None else []
     return report

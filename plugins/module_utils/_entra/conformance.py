@@ -267,9 +267,7 @@ def _twice_assigned(made: Ground) -> Answer:
     """The answer to an assignment that exists; that of a permission which reads nothing but the caller's own data."""
     principal = _principal(made)
     graph = made.client.get(f"/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles")
-    role = next(
-        app_role["id"] for app_role in graph["appRoles"] if app_role["value"] == "Application.ReadWrite.OwnedBy"
-    )
+    role = next(role["id"] for role in graph["appRoles"] if role["value"] == "Application.ReadWrite.OwnedBy")
     body = {"principalId": principal, "resourceId": graph["id"], "appRoleId": role}
     path = f"/servicePrincipals/{principal}/appRoleAssignments"
     first = made.client.eventually(lambda: made.send("POST", path, body), "the service principal", within=60.0)

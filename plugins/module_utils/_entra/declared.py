@@ -34,13 +34,9 @@ Pair = tuple[str, str, str]
 def pairs(access: Sequence[Json]) -> set[Pair]:
     """(API, id, type) of every declared permission."""
     return {
-        (
-            str(entry.get("resourceAppId", "")).lower(),
-            str(access_row.get("id", "")).lower(),
-            str(access_row.get("type", "")),
-        )
+        (str(entry.get("resourceAppId", "")).lower(), str(row.get("id", "")).lower(), str(row.get("type", "")))
         for entry in access
-        for access_row in entry.get("resourceAccess") or ()
+        for row in entry.get("resourceAccess") or ()
     }
 
 

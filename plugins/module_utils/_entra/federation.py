@@ -145,11 +145,8 @@ def _missing(platform: str, name: str, what: str) -> BadInput:
 
 
 def _check(credential: Federated, platform: str) -> None:
-    for name, value in (
-        ("issuer", credential.issuer),
-        ("subject", credential.subject),
-        ("audience", credential.audience),
-    ):
+    for name in ("issuer", "subject", "audience"):
+        value = getattr(credential, name)
         if len(value) > _LONGEST:
             raise BadInput(f"bootstrap_federated_{name} is longer than {_LONGEST} characters")
         if "*" in value:
@@ -223,9 +220,8 @@ def planned(desired: Federated, entries: Sequence[Json]) -> Plan:
 
     One with the same issuer and subject is the same whatever its name: two of a pair are refused (documented).
     """
-    same = [
-        entry for entry in entries if (entry.get("issuer"), entry.get("subject")) == (desired.issuer, desired.subject)
-    ]
+    pair = (desired.issuer, desired.subject)
+    same = [entry for entry in entries if (entry.get("issuer"), entry.get("subject")) == pair]
     named = [entry for entry in entries if entry.get("name") == desired.name]
     existing = next(iter(same or named), None)
     subject = f"federated credential {desired.name}"

@@ -99,7 +99,7 @@ class Names:
         return self.catalogs[app_id].object_id
 
     def label(self, permission: Permission) -> str:
-        return label(permission.resource, permission.name, self.catalogs)
+        return permission.label(self.catalogs)
 
     def of_assignment(self, assignment: Json) -> str:
         return self._written(assignment.get("resourceId"), APPLICATION, str(assignment.get("appRoleId")), assignment)
@@ -209,13 +209,8 @@ def consents(granted: Granted, names: Names) -> list[Json]:
     stands in the audit log of the tenant and nowhere else (documented: resources appRoleAssignment, oAuth2PermissionGrant).
     """
     rows = [
-        {
-            "permission": names.of_assignment(assignment),
-            "kind": "application",
-            "granted_on": _granted_on(assignment),
-            "user": None,
-        }
-        for assignment in granted.assignments
+        {"permission": names.of_assignment(role), "kind": "application", "granted_on": _granted_on(role), "user": None}
+        for role in granted.assignments
     ]
     for grant in [*granted.grants, *granted.of_users]:
         user = None if grant.get("consentType") == ALL_USERS else str(grant.get("principalId") or "")

@@ -98,9 +98,8 @@ def difference(before: Sequence[Json], after: Sequence[Json]) -> dict[str, list[
     entries: dict[str, list[Json]] = {}
     for entry in (*before, *after):
         if (entry in before) != (entry in after):
-            entries.setdefault(certificates.name_of(entry), []).append(
-                {field: entry[field] for field in _PUBLIC if field in entry}
-            )
+            public = {field: entry[field] for field in _PUBLIC if field in entry}
+            entries.setdefault(certificates.name_of(entry), []).append(public)
     return entries
 
 

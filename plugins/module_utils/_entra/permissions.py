@@ -106,6 +106,10 @@ class Permission:
     kind: str
     name: str
 
+    def label(self, catalogs: Mapping[str, Catalog]) -> str:
+        """How it is written in results."""
+        return label(self.resource, self.name, catalogs)
+
 
 @dataclass(frozen=True)
 class Catalog:

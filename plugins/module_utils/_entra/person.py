@@ -61,6 +61,4 @@ def may_consent(token: Token) -> bool | None:
     templates = token.claims.get("wids")
     if not isinstance(templates, list):
         return None
-    return bool(
-        {GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR}.intersection(str(template) for template in templates)
-    )
+    return not {GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR}.isdisjoint(map(str, templates))

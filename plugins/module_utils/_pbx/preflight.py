@@ -238,9 +238,8 @@ def judge_certificate(
     made = [*_certificate_dates(certificate, now, warning_days)]
     if not certificate.covers(host):
         message = f"the TLS certificate of the PBX is for {', '.join(certificate.names) or 'no name'}, and the redirect URI leads to {host}"
-        made.append(
-            Finding(CERTIFICATE, WARNING, message, f"Give the PBX a certificate for {host}, or correct its FQDN.")
-        )
+        remedy = f"Give the PBX a certificate for {host}, or correct its FQDN."
+        made.append(Finding(CERTIFICATE, WARNING, message, remedy))
     if certificate.self_signed:
         remedy = "Give the PBX a public certificate, or Microsoft's change notifications will not reach it."
         made.append(Finding(CERTIFICATE, WARNING, "the TLS certificate of the PBX is self-signed", remedy))
@@ -348,15 +347,10 @@ def judge_addresses(duplicates: Iterable[Mapping[str, Any]], *, syncs: bool) -> 
     """
     level = ERROR if syncs else WARNING
     remedy = "Give each extension an address of its own, or users are mapped to the wrong one."
-    made = [
-        Finding(
-            ADDRESSES,
-            level,
-            f"extensions {', '.join(duplicate['numbers'])} all have the address {duplicate['email']}",
-            remedy,
-        )
-        for duplicate in duplicates
-    ]
+    made = []
+    for duplicate in duplicates:
+        message = f"extensions {', '.join(duplicate['numbers'])} all have the address {duplicate['email']}"
+        made.append(Finding(ADDRESSES, level, message, remedy))
     return made or [Finding(ADDRESSES, OK, "no two extensions have the same mail address")]
 
 

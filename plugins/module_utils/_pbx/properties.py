@@ -367,6 +367,5 @@ def read_all(resource: str, entity: Mapping[str, Any], release: Release) -> dict
 
 def select(resource: str) -> Sequence[str]:
     """The top-level fields to ask XAPI for: complex properties come whole."""
-    return list(
-        dict.fromkeys([setting.field.split(".")[0] for setting in of_resource(resource)] + BESIDES.get(resource, []))
-    )
+    fields = [setting.field.split(".")[0] for setting in of_resource(resource)]
+    return list(dict.fromkeys(fields + BESIDES.get(resource, [])))

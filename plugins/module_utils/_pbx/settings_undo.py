@@ -104,10 +104,8 @@ def switches(entries: Sequence[Entry]) -> SignIn:
 
 def account(entries: Sequence[Entry]) -> PresenceAccount:
     """A token that the change has handed over is forgotten; one that it had forgotten is nowhere kept."""
-    accounts = [entry for entry in entries if entry.field == ACCOUNT]
-    return PresenceAccount(
-        forget=any((entry.before, entry.after) == (NOT_AUTHORIZED, AUTHORIZED) for entry in accounts)
-    )
+    changes = [(entry.before, entry.after) for entry in entries if entry.field == ACCOUNT]
+    return PresenceAccount(forget=(NOT_AUTHORIZED, AUTHORIZED) in changes)
 
 
 def _besides(undo: Undo, entry: Entry) -> None:

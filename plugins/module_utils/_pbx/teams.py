@@ -72,9 +72,7 @@ def load(certificate: str, private_key: str, *, now: datetime) -> SbcFiles:
     if flaw:
         raise BadInput(f"O(teams.certificate) {flaw}")
     return SbcFiles(
-        "".join(
-            pem.text_of(certificate) for certificate in sorted(chain, key=lambda certificate: certificate is not leaf)
-        ),
+        "".join(map(pem.text_of, sorted(chain, key=lambda certificate: certificate is not leaf))),
         pem.text_of_key(key_content, key),
         leaf.fingerprint(hashes.SHA256()).hex(),
         not_after,

@@ -78,11 +78,8 @@ def choose(
     if source != "auto":
         credential = _named(source, options, environment)
     else:
-        credential = (
-            _from(options)
-            or _from(_surrounding(options, environment))
-            or _ambient(options, environment, metadata_answers)
-        )
+        surrounding = _surrounding(options, environment)
+        credential = _from(options) or _from(surrounding) or _ambient(options, environment, metadata_answers)
     credential.validate()
     return credential
 
@@ -105,9 +102,7 @@ def _named(source: str, options: CredentialInput, environment: Mapping[str, str]
 
 
 def _from(credential_input: CredentialInput) -> Credential | None:
-    return next(
-        (credential for credential in (make(credential_input) for make in _MAKERS.values()) if credential), None
-    )
+    return next(filter(None, (make(credential_input) for make in _MAKERS.values())), None)
 
 
 def _ready_token(credential_input: CredentialInput) -> Credential | None:
