@@ -65,7 +65,7 @@ _LOCAL = ("local", "ansible.builtin.local")
 _ELSEWHERE = ("tcx_m365_connection", "tcx_m365_become", "tcx_m365_in_process")
 """Variables that may take a PBX out of the process of the controller."""
 
-_known: dict[tuple[str, ...], bool] = {}
+_known: dict[tuple[tuple[str, ...], bool], bool] = {}
 """The answer for the play that was asked about last. Where it is no, Ansible asks for each host of it."""
 
 
@@ -76,11 +76,12 @@ class LookupModule(LookupBase):
         known = variables or {}
         strategy = str(kwargs.get("strategy") or constants.DEFAULT_STRATEGY)
         hosts = tuple(str(host) for host in terms or known.get("ansible_play_hosts_all") or ())
-        if hosts not in _known:
+        asked = hosts, any(name in known for name in _ELSEWHERE)  # variables of the play are in no host's
+        if asked not in _known:
             _known.clear()
-            here = bool(hosts) and strategy in _LOCKSTEP and not MISSING
-            _known[hosts] = here and self._are_here(hosts, known) and self._is_here(known)
-        return [_known[hosts]]
+            here = bool(hosts) and strategy in _LOCKSTEP and not MISSING and not asked[1]
+            _known[asked] = here and self._are_here(hosts, known) and self._is_here(known)
+        return [_known[asked]]
 
     def _is_here(self, known: Mapping[str, Any]) -> bool:
         """Whether the play runs in the process of the controller, whatever the command line says."""

@@ -97,6 +97,7 @@ def test_a_batch_is_checked_together_where_all_are_worked_on_from_here(monkeypat
         {"hostvars": {"berlin": {}, "lyon": {"tcx_m365_connection": "ssh"}}},
         {"hostvars": {"berlin": {"tcx_m365_become": True}, "lyon": {}}},
         {"hostvars": {"berlin": {"tcx_m365_in_process": False}, "lyon": {}}},
+        {"tcx_m365_in_process": False},  # a variable of the play
         {"hostvars": None},
         {"ansible_connection": "ssh"},
         {"ansible_become": "yes"},
