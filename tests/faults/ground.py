@@ -69,6 +69,10 @@ class Warp:
         self.ahead += seconds
         self._sleep(0)
 
+    def wait(self, seconds: float) -> None:
+        """In real time, for the lab: it waits as everybody does."""
+        self._sleep(seconds)
+
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:
 
@@ -151,8 +155,15 @@ class Ground:
             "variables": copy.deepcopy(self.variables),
         }
 
+    def settle(self, within: float = 30.0) -> None:
+        """Wait for requests that their senders have given up: a write that was delayed would reach into another world."""
+        end = time.perf_counter() + within
+        while self.world.log.under_way and time.perf_counter() < end:
+            self.warp.wait(0.01)
+
     def restore(self, frozen: Json) -> None:
         world = self.world
+        self.settle()
         world.trouble.clear()
         world.log.clear()
         for key, fields in frozen["tenants"].items():

@@ -7,6 +7,8 @@
 make faults                                       # everything
 python tests/faults/run.py --sample 500 --seed 7  # some
 python tests/faults/run.py --case 'NAME'          # one, as a failing test names it
+python tests/faults/run.py --verdicts a.tsv       # interrupted after 500 cases, and gone on with:
+python tests/faults/run.py --verdicts b.tsv --skip 500; python tests/faults/run.py --of a.tsv --of b.tsv
 """
 
 from __future__ import annotations
@@ -95,6 +97,9 @@ def main() -> int:
         "--commands", action="store_true", help="signals to whole commands as well; without other options they are"
     )
     parser.add_argument("--part", default="1/1", help="K/N: every Nth case, from the Kth on")
+    parser.add_argument(
+        "--skip", type=int, default=0, help="so many cases that an interrupted run with this seed has done"
+    )
     parser.add_argument("--verdicts", type=Path, help="write one line for each case to this file")
     parser.add_argument(
         "--of", type=Path, action="append", default=[], help="print the table of such files, and run nothing"
@@ -113,6 +118,7 @@ def main() -> int:
         # In any order, so that what an interrupted run has done is a fair share.
         random.Random(options.seed).shuffle(wanted)
         total = len(wanted)
+        wanted = wanted[options.skip :]
         if options.sample:
             wanted = wanted[: options.sample]
         part, parts = map(int, options.part.split("/"))

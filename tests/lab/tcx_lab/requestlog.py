@@ -108,6 +108,8 @@ class RequestLog:
         self._entries: deque[LogEntry] = deque(maxlen=limit)
         self._seq = 0
         self._lock = threading.Lock()
+        self.under_way = 0
+        """Requests that have arrived and are not done with, whoever still waits for their answer; of the event loop."""
 
     def open(self, **facts: Any) -> LogEntry:
         """Note a request that has just arrived; the caller fills in the status later."""

@@ -122,6 +122,13 @@ class _Exchange:
         return tenant.clock_offset if tenant is not None else 0.0
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        self.world.log.under_way += 1
+        try:
+            await self._run(app, scope, receive, send)
+        finally:
+            self.world.log.under_way -= 1
+
+    async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         entry, world = self.entry, self.world
         started = time.perf_counter()
 
