@@ -93,9 +93,9 @@ class Candidate:
 
     @classmethod
     def of(cls, observed: Observed) -> Candidate:
-        """From what was read of it."""
+        """From what was read of it; a deleted one is judged as well before it is restored."""
         return cls(
-            observed.application or {},
+            observed.application or observed.deleted or {},
             observed.service_principal,
             observed.owner_objects,
             observed.principal_owners,
