@@ -211,13 +211,7 @@ class Credential:
     hint: str = field(default="", compare=False)
 
     def as_dict(self) -> Json:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "expires": self.expires,
-            "owner": self.owner,
-            "on": self.on,
-        }
+        return {name: value for name, value in vars(self).items() if name != "hint"}
 
     def words(self) -> str:
         """In a sentence."""

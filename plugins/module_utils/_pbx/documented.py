@@ -49,7 +49,6 @@ _TEXTS = (
 _FLAGS = (
     "Activated",
     "CanEditMailServerType",
-    "Enable2FA",
     "EnableSSO",
     "Enabled",
     "IsEnabled",
@@ -63,7 +62,6 @@ _FLAGS = (
     "IsSyncPhoto",
     "LicenseActive",
     "MS365SignInEnabled",
-    "Require2FA",
     "SecureSipEnabled",
     "SetTeamsPresence",
     "Support",

@@ -99,24 +99,18 @@ class Facts:
 
     def as_value(self) -> dict[str, Any]:
         """As JSON, for the run's store."""
-        return {
-            "version": self.version,
-            "fqdn": self.fqdn,
-            "https_port": self.https_port,
-            "number_length": list(self.number_length) if self.number_length else None,
-            "license": self.license.as_value(),
-        }
+        return {**vars(self), "license": self.license.as_value()}
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Facts:
         """The reverse of :meth:`as_value`."""
         length = value["number_length"]
         return cls(
-            version=value["version"],
-            fqdn=value["fqdn"],
-            https_port=value["https_port"],
-            number_length=(length[0], length[1]) if length else None,
-            license=License.from_value(value["license"]),
+            **{
+                **value,
+                "number_length": tuple(length) if length else None,
+                "license": License.from_value(value["license"]),
+            }
         )
 
 

@@ -54,12 +54,7 @@ class Health:
 
     def as_dict(self) -> dict[str, Any]:
         """The documented return value ``status``."""
-        return {
-            "ok": self.ok,
-            "application_id": self.application_id,
-            "subscription": self.subscription,
-            "message": self.message,
-        }
+        return dict(vars(self))
 
     def error(self, waited: float, parties: Parties = NOBODY) -> Unhealthy:
         """What to raise when the integration has to work.

@@ -68,20 +68,9 @@ class License:
 
     def as_value(self) -> dict[str, Any]:
         """As JSON, for the run's store and for results."""
-        return {
-            "edition": int(self.edition) if self.edition is not None else None,
-            "product_code": self.product_code,
-            "simultaneous_calls": self.simultaneous_calls,
-            "maintenance_expired": self.maintenance_expired,
-        }
+        return {**vars(self), "edition": None if self.edition is None else int(self.edition)}
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> License:
         """The reverse of :meth:`as_value`."""
-        edition = value.get("edition")
-        return cls(
-            edition=Edition(edition) if edition is not None else None,
-            product_code=value.get("product_code") or "",
-            simultaneous_calls=value.get("simultaneous_calls"),
-            maintenance_expired=value.get("maintenance_expired"),
-        )
+        return cls(**{**value, "edition": None if value["edition"] is None else Edition(value["edition"])})

@@ -32,8 +32,6 @@ FIELDS = (
     "ContactImage",
     "Tags",
     "MS365SignInEnabled",
-    "Require2FA",
-    "Enable2FA",
 )
 
 SYNCED_TAG = "MS"
@@ -55,7 +53,6 @@ class User:
     photo: bool
     synced: bool
     sign_in: bool
-    second_factor: bool
 
     @classmethod
     def of(cls, entity: Mapping[str, Any]) -> User:
@@ -69,20 +66,11 @@ class User:
             photo=bool(entity.get("ContactImage")),
             synced=SYNCED_TAG in (entity.get("Tags") or ()),
             sign_in=bool(entity.get("MS365SignInEnabled")),
-            second_factor=bool(entity.get("Require2FA") or entity.get("Enable2FA")),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """As it stands in results."""
-        return {
-            "number": self.number,
-            "name": self.name,
-            "email": self.email,
-            "enabled": self.enabled,
-            "photo": self.photo,
-            "synced": self.synced,
-            "sign_in": self.sign_in,
-        }
+        return {name: value for name, value in vars(self).items() if name != "id"}
 
 
 def every(xapi: Xapi) -> list[User]:
