@@ -86,6 +86,6 @@ class Context:
         )
 
 
-def standalone(seconds: float = 600.0, *, deadline: Deadline | None = None) -> Context:
+def standalone(seconds: float = 600.0) -> Context:
     """A context outside any Ansible task: for tests and for programs that use the libraries directly."""
-    return Context(deadline=deadline or Deadline(seconds), store=RunStore(None))
+    return Context(deadline=Deadline(seconds), store=RunStore(None))

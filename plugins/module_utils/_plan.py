@@ -216,26 +216,17 @@ def compare(
     return changes
 
 
-def merged(
-    desired: Iterable[str] | None, actual: Iterable[str] | None, exclusive: bool, rule: Normalize = as_is
-) -> list[str]:
+def merged(desired: Iterable[str], actual: Iterable[str] | None, exclusive: bool) -> list[str]:
     """The list that must stand in the service so that everything desired is in it.
 
     Existing entries keep their place and spelling; what is not desired is kept unless ``exclusive``.
     """
-    have = list(actual or ())
-    want = list(desired or ())
-    desired_keys = {rule(item) for item in want}
-    kept = [item for item in have if not exclusive or rule(item) in desired_keys]
-    present = {rule(item) for item in kept}
-    for item in want:
-        if rule(item) not in present:
-            present.add(rule(item))
-            kept.append(item)
-    return kept
+    want = list(dict.fromkeys(desired))
+    kept = [item for item in actual or () if not exclusive or item in want]
+    return kept + [item for item in want if item not in kept]
 
 
-def besides(desired: Iterable[str] | None, actual: Iterable[str] | None, rule: Normalize = as_is) -> list[str]:
+def besides(desired: Iterable[str] | None, actual: Iterable[str] | None) -> list[str]:
     """What is there and not desired: reported as unmanaged, never removed unless asked."""
-    desired_keys = {rule(item) for item in desired or ()}
-    return [item for item in actual or () if rule(item) not in desired_keys]
+    known = frozenset(desired or ())
+    return [item for item in actual or () if item not in known]

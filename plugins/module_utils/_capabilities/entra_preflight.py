@@ -33,7 +33,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates impor
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.key_pair import V18, V20, where_to_click
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.key_pair import V18, V20, WHERE_TO_CLICK
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
 ARGUMENT_SPEC: ArgumentSpec = {
@@ -86,7 +86,7 @@ def run(task: Task) -> Outcome:
     )
     Catalogs(client).check(requested)
     if not certificates and "app_id" not in key:
-        notes.append(f"The application gets no certificate, so that the PBX cannot sign in with it. {where_to_click()}")
+        notes.append(f"The application gets no certificate, so that the PBX cannot sign in with it. {WHERE_TO_CLICK}")
     notes += filter(None, (_expires_soon(certificate, now, params["warning_days"]) for certificate in certificates))
     for note in notes:
         task.context.warn(note)

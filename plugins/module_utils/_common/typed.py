@@ -25,7 +25,7 @@ def text(answer: Answer, name: str, service: str) -> str:
     return value if isinstance(value, str) else "" if value is None else _wrong(name, value, "a text", service)
 
 
-def number(answer: Answer, name: str, service: str, *, lowest: int = 0, highest: int = 2**31) -> int:
+def number(answer: Answer, name: str, service: str, *, highest: int = 2**31) -> int:
     """A whole number, also one that is written as a text; 0 where it is not set."""
     value = answer.get(name)
     if value is None or value == "":
@@ -34,9 +34,9 @@ def number(answer: Answer, name: str, service: str, *, lowest: int = 0, highest:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= highest:
         return value
-    wrong: int = _wrong(name, value, f"a number from {lowest} on", service)
+    wrong: int = _wrong(name, value, "a number from 0 on", service)
     return wrong
 
 

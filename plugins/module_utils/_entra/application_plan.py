@@ -38,7 +38,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import name_of, thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotOurs
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write, as_is, merged
+from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write, merged
 
 Json = dict[str, Any]
 
@@ -492,4 +492,4 @@ def tagged_key(body: Json) -> Json:
     if not name:
         return body
     rest = {key: value for key, value in body.items() if key != "uniqueName"}
-    return {**rest, "tags": merged([KEY_TAG + name], rest.get("tags"), exclusive=False, rule=as_is)}
+    return {**rest, "tags": merged([KEY_TAG + name], rest.get("tags"), exclusive=False)}

@@ -167,7 +167,7 @@ def _cannot_list(xapi: Xapi) -> str:
     """Why the PBX cannot list a user, or nothing when it can."""
     options = {"Count": 1, "TypeOfUser": "Users"}
     try:
-        xapi.act(LIST_USERS, "let the PBX list a user of Microsoft 365", {"options": options}, reads=True)
+        xapi.act(LIST_USERS, "let the PBX list a user of Microsoft 365", {"options": options})
     except (NotFound, Rejected, ServiceFault) as error:
         return error.message
     return ""

@@ -25,11 +25,4 @@ V20 = (
 )
 
 
-def where_to_click(*, host: str = "", path: str = "") -> str:
-    """What to do about a missing file.
-
-    :param host: the PBX it is for, as the inventory calls it.
-    :param path: where it was looked for.
-    """
-    missing = f"There is no {FILE_NAME}{f' for {host}' if host else ''}{f' at {path}' if path else ''}."
-    return f"{missing} No 3CX API gives it away, so export it once by hand. {V20} {V18}"
+WHERE_TO_CLICK = f"There is no {FILE_NAME}. No 3CX API gives it away, so export it once by hand. {V20} {V18}"

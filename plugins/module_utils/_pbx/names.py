@@ -114,7 +114,7 @@ def _by_principal_name(xapi: Xapi, needed: list[str]) -> dict[str, Account]:
 
 def _ask_principal_names(xapi: Xapi, names: list[str]) -> list[Account]:
     tried = "look up users of Microsoft 365 by principal name"
-    answer = xapi.act(BY_PRINCIPAL_NAME, tried, {"principalNames": names}, reads=True)
+    answer = xapi.act(BY_PRINCIPAL_NAME, tried, {"principalNames": names})
     return [_account(item) for item in typed.entities(answer, "value", SERVICE)]
 
 
@@ -143,7 +143,7 @@ def pages(xapi: Xapi, path: str, key: str, tried: str, options: Mapping[str, Any
     seen: set[str] = set()
     while True:
         asked = dict(options, Count=_PAGE, **({"NextPageToken": token} if token else {}))
-        page = xapi.act(path, tried, {"options": asked}, reads=True)
+        page = xapi.act(path, tried, {"options": asked})
         yield from page.get(key) or ()
         token = page.get("NextPageToken")
         if not token:

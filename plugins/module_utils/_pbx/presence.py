@@ -49,7 +49,7 @@ AUTHORIZED, NOT_AUTHORIZED = "authorized", "not authorized"
 def works(xapi: Xapi) -> bool:
     """Whether the PBX has a token of a presence account that still works."""
     try:
-        xapi.act(_ACTIONS + "TestPresence", "test the presence account", reads=True)
+        xapi.act(_ACTIONS + "TestPresence", "test the presence account")
     except (Rejected, NotFound, Conflict, ServiceFault):
         return False
     return True
@@ -90,10 +90,10 @@ class Account(Resource[bool]):
     def apply(self, plan: Plan, state: bool, note: Callable[[bool], None]) -> Applied[bool]:
         """Hand the token over, or have it forgotten; both can be repeated."""
         if self._desired.forget:
-            self._xapi.act(_ACTIONS + "DeauthorizePresence", "make the PBX forget the presence account", reads=True)
+            self._xapi.act(_ACTIONS + "DeauthorizePresence", "make the PBX forget the presence account")
         else:
             tried = "hand the token of the presence account to the PBX"
-            self._xapi.act(_ACTIONS + "AuthorizePresence", tried, {"accessToken": self._desired.token}, reads=True)
+            self._xapi.act(_ACTIONS + "AuthorizePresence", tried, {"accessToken": self._desired.token})
         state = self.expected(state, plan)
         note(state)
         return Applied(state)

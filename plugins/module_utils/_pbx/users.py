@@ -202,7 +202,7 @@ class SignInSwitches(Resource["dict[str, User]"]):
             if write.payload["ids"]:
                 # Setting a switch twice is setting it once.
                 tried = "change who may sign in with Microsoft"
-                self._xapi.act("/Users/Pbx.MultiUserUpdate", tried, write.payload, reads=True)
+                self._xapi.act("/Users/Pbx.MultiUserUpdate", tried, write.payload)
                 state = self.expected(state, Plan(writes=[write]))
                 note(state)
         return Applied(state)

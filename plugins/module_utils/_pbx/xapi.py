@@ -95,12 +95,9 @@ class Xapi:
         """Change a singleton: 204, no body, no precondition (documented)."""
         self.exchange("PATCH", path, tried, body=plain(body))
 
-    def act(self, path: str, tried: str, body: Mapping[str, Any] | None = None, *, reads: bool = False) -> Entity:
-        """Call an action.
-
-        :param reads: it changes nothing, so it may be repeated when the connection breaks.
-        """
-        return self._content(self.exchange("POST", path, tried, body=body, safe=reads or None), tried)
+    def act(self, path: str, tried: str, body: Mapping[str, Any] | None = None) -> Entity:
+        """Call an action that only reads, or whose repetition changes nothing: it is repeated when the connection breaks."""
+        return self._content(self.exchange("POST", path, tried, body=body, safe=True), tried)
 
     def entities(
         self, path: str, tried: str, *, select: Sequence[str], where: str = "", order: str = "Id"
