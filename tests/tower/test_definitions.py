@@ -22,6 +22,7 @@ NOT_RUN_BY_A_CONTROLLER = {
     "bootstrap.yml",
     "conformance.yml",
     "controller_setup.yml",
+    "partner_consent.yml",
     "quickstart.yml",
 }
 

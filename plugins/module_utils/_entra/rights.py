@@ -48,6 +48,11 @@ READ_USERS = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Dire
 READ_GROUP_MEMBERS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 READ_PHOTOS = ("User.Read.All", "ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All")
 READ_ORGANIZATION = ("Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All")
+READ_DELEGATED_ADMINISTRATION = (
+    "DelegatedAdminRelationship.Read.All",
+    "DelegatedAdminRelationship.ReadWrite.All",
+)
+READ_OWN_GROUPS = ("User.Read", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All")
 READ_POLICIES = ("Policy.Read.All", "Policy.Read.ApplicationConfiguration", "Policy.ReadWrite.ApplicationConfiguration")
 
 REQUESTS: Mapping[str, tuple[str, ...]] = {
@@ -94,12 +99,17 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /groups": READ_GROUP_MEMBERS,
     "GET /groups/{id}": READ_GROUP_MEMBERS,
     "GET /groups/{id}/transitiveMembers": READ_GROUP_MEMBERS,
+    "GET /tenantRelationships/delegatedAdminRelationships": READ_DELEGATED_ADMINISTRATION,
+    "GET /tenantRelationships/delegatedAdminRelationships/{id}/accessAssignments": READ_DELEGATED_ADMINISTRATION,
+    "GET /me/transitiveMemberOf": READ_OWN_GROUPS,
 }
 """Every request that this collection sends to Graph, and the permissions of which one is enough.
 
 The alternate keys count as ``{id}``; ``$ref``, ``$count`` and casts at the end of a path do not count. Not in Microsoft's
 table: https://learn.microsoft.com/graph/api/directory-deleteditems-list, ``-get``, ``-delete``, ``-restore``,
-appmanagementpolicy-list-appliesto.
+appmanagementpolicy-list-appliesto,
+tenantrelationship-list-delegatedadminrelationships, delegatedadminrelationship-list-accessassignments,
+user-list-transitivememberof.
 """
 
 
@@ -121,7 +131,7 @@ def to_roll_out(*, grants: bool, delegated: bool, owners: bool) -> list[tuple[st
 
 
 _KEY = re.compile(r"\((?:\w+=)?'[^']*'\)")
-_TAIL = re.compile(r"/(?:\$ref|\$count|\$value|microsoft\.graph\.user)$")
+_TAIL = re.compile(r"/(?:\$ref|\$count|\$value|microsoft\.graph\.(?:user|group))$")
 
 
 def request_of(method: str, path: str) -> str:
@@ -313,6 +323,9 @@ _NOUNS = {
     "photo": "the photo of a user",
     "groups": "groups",
     "transitiveMembers": "the members of a group",
+    "delegatedAdminRelationships": "the delegated administration of customers",
+    "accessAssignments": "the delegated administration of a customer",
+    "transitiveMemberOf": "the groups of the person",
 }
 _VERBS = {"GET": "read", "POST": "create", "PATCH": "change", "DELETE": "delete"}
 

@@ -41,7 +41,7 @@ Json = dict[str, Any]
 
 SCHEMA_VERSION = 1
 
-_NO_CONSENT = frozenset(("AADSTS700016", "AADSTS7000229"))
+NO_CONSENT = frozenset(("AADSTS700016", "AADSTS7000229"))
 _SWITCHED_OFF = frozenset(("AADSTS7000112", "AADSTS500014"))
 _DIRECTORY = re.compile(r"not found in the directory '([^']{1,120})'")
 
@@ -109,7 +109,7 @@ def _refused(row: Row, result: Mapping[str, Any]) -> None:
     error = result.get("error") or {}
     code = str(error.get("code") or "")
     row.reason = visible(str(result.get("msg") or ""))
-    if code in _NO_CONSENT:
+    if code in NO_CONSENT:
         directory = _DIRECTORY.search(str(error.get("said") or ""))
         row.state, row.consented, row.name = NOT_CONSENTED, False, visible(directory[1]) if directory else ""
         row.reason = "No administrator of the tenant has consented to the automation's application."

@@ -230,6 +230,26 @@ def test_rollout_and_report_for_those_who_have_consented(
     assert (report["summary"]["total"], report["summary"]["compliant"]) == (3, 3)
 
 
+def test_a_partner_consents_for_a_customer_with_a_token_of_a_person(msp: Msp, bootstrapped: Outcome) -> None:
+    """The last of the five. With a browser and Partner Center: tests/integration/entra/test_partner_consent.py."""
+    assert bootstrapped.code == 0
+    roles = ("Cloud Application Administrator", "Privileged Role Administrator")
+    token = msp.lab.control.sign_in(msp.tenants["echo"], *roles)["accessToken"]
+    given = {"partner_consent_access_token": token, "partner_consent_wait_timeout": 20}
+    limit = ("--limit", "echo")
+    would = msp.ours("tcx.m365.partner_consent", *VARIABLES, *limit, "--check", variables=given)
+    assert would.code == 0, would.output
+    assert "1 tenant: 1 would consent" in would.output
+    done = msp.ours("tcx.m365.partner_consent", *VARIABLES, *limit, variables=given)
+    assert done.code == 0, done.output
+    assert "1 tenant: 1 consented" in done.output
+    assert token not in would.output + done.output
+    both = msp.ours("tcx.m365.partner_consent", *VARIABLES, "--limit", "delta,echo", variables=given)
+    assert both.code != 0
+    assert "1 of 2 tenants are not done: delta" in both.output
+    assert "2 tenants: 1 consented before, 1 blocked" in both.output
+
+
 def test_a_limit_that_leaves_the_controller_out_is_no_success(msp: Msp) -> None:
     done = msp.az("tcx.m365.bootstrap", "--limit", "acme")
     assert done.code != 0

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.tcx.m365.plugins.action import automation_bootstrap, fleet_tenants
+from ansible_collections.tcx.m365.plugins.action import automation_bootstrap, fleet_partner_consent, fleet_tenants
+from ansible_collections.tcx.m365.plugins.module_utils._entra import delegated_admin
 from ansible_collections.tcx.m365.plugins.module_utils._entra.federation import PLATFORMS
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation import place, tenants
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation import partner, place, tenants
 
 ROOT = Path(__file__).resolve().parents[4]
 PAGE = (ROOT / "docs" / "first-hour.md").read_text(encoding="utf-8")
@@ -28,7 +29,7 @@ def _passed_on(playbook: str) -> set[str]:
 
 def test_commands_run_playbooks_that_exist() -> None:
     named = set(re.findall(r"ansible-playbook tcx\.m365\.(\w+)", PAGE))
-    assert named == {"bootstrap", "tenants", "quickstart", "rollout", "compliance"}
+    assert named == {"bootstrap", "tenants", "partner_consent", "quickstart", "rollout", "compliance"}
     assert all((ROOT / "playbooks" / f"{name}.yml").is_file() for name in named)
 
 
@@ -38,7 +39,20 @@ def test_variables_of_the_page_are_read_and_those_that_matter_stand_there() -> N
     assert options == _passed_on("bootstrap")
     options = {f"tenants_{name}" for name in fleet_tenants.ARGUMENT_SPEC}
     assert _variables("tenants") <= options
+    options = {f"partner_consent_{name}" for name in fleet_partner_consent.ARGUMENT_SPEC}
+    assert _variables("partner_consent") <= options
+    assert options - {"partner_consent_enforce"} <= _passed_on("partner_consent")
     assert {"tenants_file", "tenants_wait", "tenants_fail_on"} <= _variables("tenants") & _passed_on("tenants")
+
+
+def test_the_obstacles_of_a_partner_are_those_of_the_code() -> None:
+    section = PAGE.partition("### Consent by a partner")[2].partition("## 4.")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|", section, re.MULTILINE)
+    steps = dict(rows)
+    assert set(steps) == set(delegated_admin.STEPS)
+    source = "".join(Path(module.__file__ or "").read_text(encoding="utf-8") for module in (delegated_admin, partner))
+    for name in re.findall(r"`(\w+)`", " ".join(steps.values())):
+        assert f'"{name}"' in source, name
 
 
 def test_states_platforms_and_files_are_those_of_the_code() -> None:
