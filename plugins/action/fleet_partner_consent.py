@@ -130,7 +130,10 @@ class ActionModule(ControllerAction):
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
         hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
         known = {host: variables.of(host) for host in hosts}
-        unknown = {host: {"unknown_variables": each.unknown_entries()} for host, each in known.items()}
+        unknown = {
+            host: {"unknown_variables": variables_of_host.unknown_entries()}
+            for host, variables_of_host in known.items()
+        }
         warn_once(unknown, RunStore(constants.DEFAULT_LOCAL_TMP), display.warning)
         return consent_for(options, list(known.items()), check_mode=bool(self._task.check_mode))
 
@@ -148,17 +151,19 @@ def consent_for(
         )
     customers = tenants_of(hosts)
     common = Options(
-        next((each.client_id for each in customers if each.client_id), ""),
+        next((customer.client_id for customer in customers if customer.client_id), ""),
         _home(options),
         str(options["partner_center"]).rstrip("/"),
         float(options["wait_timeout"]),
         check_mode,
         pause,
     )
-    consent = PartnerConsent(common, _runner(check_mode), lambda each: _seen(each, options["app_name"]), _connection)
+    consent = PartnerConsent(
+        common, _runner(check_mode), lambda customer: _seen(customer, options["app_name"]), _connection
+    )
     with concurrent.futures.ThreadPoolExecutor(max_workers=_CONCURRENCY) as pool:
-        seen = list(pool.map(lambda each: _seen(each, options["app_name"]), customers))
-    rows = {index: consent.settled(each, seen[index], absent=absent) for index, each in enumerate(customers)}
+        seen = list(pool.map(lambda customer: _seen(customer, options["app_name"]), customers))
+    rows = {index: consent.settled(customer, seen[index], absent=absent) for index, customer in enumerate(customers)}
     todo = [index for index, row in rows.items() if row is None]
     if todo:
         # One after the other, and none stops the others.
@@ -186,7 +191,7 @@ def _person(options: Mapping[str, Any], common: Options, first: CustomerTenant) 
     if source == ACCESS_TOKEN:
         if not options["access_token"]:
             raise BadInput(
-                "partner_consent_auth_source is access_token, and partner_consent_access_token is not given",
+                f"partner_consent_auth_source is {ACCESS_TOKEN}, and O(access_token) is not given",
                 remedy="Give a token of a person for Microsoft Graph in the customer's tenant.",
             )
         return Elsewhere({"auth_source": ACCESS_TOKEN, "access_token": options["access_token"]})
@@ -205,8 +210,10 @@ def _person(options: Mapping[str, Any], common: Options, first: CustomerTenant) 
 
 
 def _sign_in(options: Mapping[str, Any], common: Options, first: CustomerTenant) -> PersonSignIn:
-    given = arguments_of.entra_connection(first.variables or {})
-    known = automation.ACCESS.read(plain({**given, "tenant_id": common.home, "deadline": _SIGNED_IN_S}), given.names)
+    connection_options = arguments_of.entra_connection(first.variables or {})
+    known = automation.ACCESS.read(
+        plain({**connection_options, "tenant_id": common.home, "deadline": _SIGNED_IN_S}), connection_options.names
+    )
     task = Task(
         known.parameters,
         check_mode=True,
@@ -227,18 +234,18 @@ def _steps(consent: PartnerConsent, customers: Sequence[CustomerTenant], person:
     """The delegated administration of each customer; where it cannot be read, the consent itself will tell."""
     if not person.partner_center:
         text = "the delegated administration is read with a sign-in in the browser alone"
-        return {each.tenant: not_checked(text) for each in customers}
+        return {customer.tenant: not_checked(text) for customer in customers}
     home = consent.options.home
     try:
         where = _connection(customers[0])
         arguments = {**where, **person.tenant(home), "tenant_id": home}
-        arguments["customers"] = [each.tenant for each in customers]
+        arguments["customers"] = [customer.tenant for customer in customers]
         result = _runner(check_mode=True)(partner_consent.ADMINISTRATION, HostArguments(arguments, where.names))
     except M365Error as error:
         result = failure(error)
     if result.get("failed"):
-        return {each.tenant: not_checked(str(result.get("msg"))) for each in customers}
-    return {tenant: [Step(**each) for each in steps] for tenant, steps in result["steps"].items()}
+        return {customer.tenant: not_checked(str(result.get("msg"))) for customer in customers}
+    return {tenant: [Step(**step) for step in steps] for tenant, steps in result["steps"].items()}
 
 
 def _runner(check_mode: bool) -> Run:
@@ -290,8 +297,11 @@ def _home(options: Mapping[str, Any]) -> str:
 
 def _connection(customer: CustomerTenant) -> HostArguments:
     """How a tenant is reached, without anything to sign in with."""
-    given = arguments_of.entra_connection(customer.variables or {})
-    return HostArguments({name: value for name, value in given.items() if name not in _CREDENTIALS}, given.names)
+    connection_options = arguments_of.entra_connection(customer.variables or {})
+    return HostArguments(
+        {name: value for name, value in connection_options.items() if name not in _CREDENTIALS},
+        connection_options.names,
+    )
 
 
 def _seen(customer: CustomerTenant, app_name: str) -> Seen:
@@ -312,8 +322,8 @@ def _seen(customer: CustomerTenant, app_name: str) -> Seen:
     except M365Error as error:
         result = failure(error)
     code = str((result.get("error") or {}).get("code") or "")
-    there = True if not result.get("failed") else False if code in NO_CONSENT else None
-    return Seen(row_of(customer, result, app_name), there)
+    present = True if not result.get("failed") else False if code in NO_CONSENT else None
+    return Seen(row_of(customer, result, app_name), present)
 
 
 def _silent(_text: str) -> None:
@@ -335,5 +345,5 @@ def _result(rows: list[PartnerRow], options: Mapping[str, Any]) -> dict[str, Any
         "summary": {state: counts[state] for state in ("total", *STATES)},
         "table": table(rows),
         "changes": changes,
-        "diff": [each for row in rows for each in row.diff],
+        "diff": [diff for row in rows for diff in row.diff],
     }

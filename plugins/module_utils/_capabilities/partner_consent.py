@@ -54,11 +54,11 @@ _TENANT: ArgumentSpec = {
 def administration(task: Task) -> Outcome:
     """The steps of each customer, as far as they can be read: `steps`, tenant id to a list."""
     client = _person(task)
-    customers = [str(each).lower() for each in task.params["customers"]]
-    found = delegated_admin.read(client, customers)
+    customers = [str(tenant).lower() for tenant in task.params["customers"]]
+    administrations = delegated_admin.read(client, customers)
     now = client.now()
-    judged = {each: delegated_admin.judged(found, each, now) for each in customers}
-    return Outcome({"steps": {each: [vars(step) for step in steps] for each, steps in judged.items()}})
+    judged = {tenant: delegated_admin.judged(administrations, tenant, now) for tenant in customers}
+    return Outcome({"steps": {tenant: [vars(step) for step in steps] for tenant, steps in judged.items()}})
 
 
 def ask(task: Task) -> Outcome:
@@ -84,8 +84,8 @@ def grant(task: Task) -> Outcome:
     """The missing application permissions, granted; the service principal made where it is missing."""
     client, params = _person(task), task.params
     _require(client, person.CONSENT, "grant application permissions")
-    wanted = [RequestedPermission(GRAPH_APP_ID, name, APPLICATION) for name in params["permissions"]]
-    return _bring_about(task, client, DesiredGrant(params["app_id"]), wanted)
+    requested = [RequestedPermission(GRAPH_APP_ID, name, APPLICATION) for name in params["permissions"]]
+    return _bring_about(task, client, DesiredGrant(params["app_id"]), requested)
 
 
 def withdraw(task: Task) -> Outcome:
@@ -100,13 +100,13 @@ def leave(task: Task) -> Outcome:
     """The service principal, deleted; with it goes all that it was granted."""
     client, app_id = _person(task), task.params["app_id"]
     path = f"/servicePrincipals(appId={encoded_literal(app_id)})"
-    found = client.send(Call("GET", f"{path}?$select=id,appId")).entity_or_none()
-    if found is None:
+    principal = client.send(Call("GET", f"{path}?$select=id,appId")).entity_or_none()
+    if principal is None:
         return Outcome({"removed": False}, Plan())
     plan = Plan([Change("service_principal", "state", "present", "absent")])
     if not task.check_mode:
         _require(client, person.REGISTER, "delete the service principal")
-        answer = client.send(Call("DELETE", f"/servicePrincipals/{found['id']}"))
+        answer = client.send(Call("DELETE", f"/servicePrincipals/{principal['id']}"))
         if not answer.ok and not isinstance(answer.error, NotFound):
             raise answer.error
     return Outcome({"removed": True}, plan)
@@ -127,11 +127,11 @@ def _bring_about(
             return Granted()
 
     def resolve(known: DesiredGrant) -> DesiredGrant:
-        found = catalogs.resolve(requested)
+        permissions = catalogs.resolve(requested)
         return replace(
             known,
-            application=[each for each in found if each.kind == APPLICATION],
-            delegated=[each for each in found if each.kind == DELEGATED],
+            application=[permission for permission in permissions if permission.kind == APPLICATION],
+            delegated=[permission for permission in permissions if permission.kind == DELEGATED],
         )
 
     grants = Grants(

@@ -79,38 +79,49 @@ def read(client: GraphClient, customers: Collection[str]) -> Administration:
     :param client: the partner's own tenant, as the person.
     """
     listed = [
-        each
-        for each in client.pages(f"{_RELATIONSHIPS}?$top=300")
-        if str(_of(each, "customer").get("tenantId") or "").lower() in customers
+        relationship
+        for relationship in client.pages(f"{_RELATIONSHIPS}?$top=300")
+        if str(_of(relationship, "customer").get("tenantId") or "").lower() in customers
     ]
-    living = [each for each in listed if each.get("status") in _IN_FORCE]
-    calls = [Call("GET", f"{_RELATIONSHIPS}/{each.get('id')}/accessAssignments") for each in living]
+    living = [relationship for relationship in listed if relationship.get("status") in _IN_FORCE]
+    calls = [Call("GET", f"{_RELATIONSHIPS}/{relationship.get('id')}/accessAssignments") for relationship in living]
     answers = client.batch(calls) if calls else []
     assigned = {
-        str(each.get("id")): list(client.pages("", first=answer.get())) for each, answer in zip(living, answers)
+        str(relationship.get("id")): list(client.pages("", first=answer.get()))
+        for relationship, answer in zip(living, answers)
     }
-    found = tuple({**each, "accessAssignments": assigned.get(str(each.get("id")), [])} for each in listed)
+    relationships = tuple(
+        {**relationship, "accessAssignments": assigned.get(str(relationship.get("id")), [])} for relationship in listed
+    )
     groups = client.pages("/me/transitiveMemberOf/microsoft.graph.group?$select=id&$top=999")
-    return Administration(found, frozenset(str(each.get("id")) for each in groups))
+    return Administration(relationships, frozenset(str(group.get("id")) for group in groups))
 
 
-def judged(found: Administration, customer: str, now: dt.datetime) -> list[Step]:
+def judged(administrations: Administration, customer: str, now: dt.datetime) -> list[Step]:
     """The steps before the consent, in order; the last one is the one that blocks, where one does. Pure."""
-    ours = [each for each in found.relationships if _of(each, "customer").get("tenantId", "").lower() == customer]
-    living = [each for each in ours if each.get("status") in _IN_FORCE and not _has_ended(each, now)]
+    ours = [
+        relationship
+        for relationship in administrations.relationships
+        if _of(relationship, "customer").get("tenantId", "").lower() == customer
+    ]
+    living = [
+        relationship
+        for relationship in ours
+        if relationship.get("status") in _IN_FORCE and not _has_ended(relationship, now)
+    ]
     if not living:
         return [_no_invitation(ours)]
     steps = [Step(INVITATION, OK, f"the relationship {living[0].get('displayName')} is active")]
-    able = [each for each in living if _SUFFICIENT.intersection(_roles(each))]
+    able = [relationship for relationship in living if _SUFFICIENT.intersection(_roles(relationship))]
     if not able:
         text = f"no active relationship has the role {_ROLE}: request a new one that has it, and let the customer approve it"
         return [*steps, Step(ROLES, MISSING, text, "role_missing")]
     steps.append(Step(ROLES, OK, f"the role {_ROLE} or Global Administrator is part of it"))
-    return [*steps, _group(able, found.groups)]
+    return [*steps, _group(able, administrations.groups)]
 
 
 def _no_invitation(ours: Iterable[Json]) -> Step:
-    states = {str(each.get("status")) for each in ours}
+    states = {str(relationship.get("status")) for relationship in ours}
     if states & _UNDER_WAY:
         text = "the customer has not approved the relationship yet: send the invitation from Partner Center again"
         return Step(INVITATION, WAITING, text, "relationship_pending")
@@ -125,19 +136,19 @@ def _no_invitation(ours: Iterable[Json]) -> Step:
 
 def _group(able: Iterable[Json], groups: Collection[str]) -> Step:
     assigned = [
-        each
+        assignment
         for relationship in able
-        for each in typed.entities(relationship, "accessAssignments", SERVICE)
-        if _SUFFICIENT.intersection(_roles(each))
+        for assignment in typed.entities(relationship, "accessAssignments", SERVICE)
+        if _SUFFICIENT.intersection(_roles(assignment))
     ]
-    active = [each for each in assigned if each.get("status") == "active"]
-    if any(_of(each, "accessContainer").get("accessContainerId") in groups for each in active):
+    active = [assignment for assignment in assigned if assignment.get("status") == "active"]
+    if any(_of(assignment, "accessContainer").get("accessContainerId") in groups for assignment in active):
         return Step(GROUP, OK, f"the person is in a security group that has the role {_ROLE}")
     if active:
-        named = ", ".join(str(_of(each, "accessContainer").get("accessContainerId")) for each in active)
+        named = ", ".join(str(_of(assignment, "accessContainer").get("accessContainerId")) for assignment in active)
         text = f"the person is not in a security group that has the role {_ROLE} (groups: {named}): add the person to one of them"
         return Step(GROUP, MISSING, text, "not_in_group")
-    if any(each.get("status") == "pending" for each in assigned):
+    if any(assignment.get("status") == "pending" for assignment in assigned):
         text = "the assignment of the role to a security group is pending: run again in some minutes"
         return Step(GROUP, WAITING, text, "assignment_pending")
     text = f"no security group has the role {_ROLE}: assign it to one in Partner Center (the relationship, Security groups)"
@@ -152,7 +163,7 @@ def _has_ended(relationship: Json, now: dt.datetime) -> bool:
 def _roles(entity: Json) -> set[str]:
     listed = _of(entity, "accessDetails").get("unifiedRoles")
     return (
-        {str(each.get("roleDefinitionId")) for each in listed if isinstance(each, dict)}
+        {str(role.get("roleDefinitionId")) for role in listed if isinstance(role, dict)}
         if isinstance(listed, list)
         else set()
     )

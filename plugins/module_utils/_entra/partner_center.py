@@ -91,9 +91,9 @@ def _refusal(reply: Reply) -> M365Error:
         409: Conflict,
     }
     kind = kinds.get(reply.status, ServiceFault if reply.status >= 500 else Rejected)
-    code, said = _words(reply.json())
+    code, text = _words(reply.json())
     return kind(
-        said or f"status {reply.status} without an explanation",
+        text or f"status {reply.status} without an explanation",
         remedy=_REMEDIES.get(reply.status, ""),
         service=SERVICE,
         status=reply.status,
@@ -104,7 +104,7 @@ def _refusal(reply: Reply) -> M365Error:
 
 def _words(content: Any) -> tuple[str, str]:
     """(code, text) of a body, whatever its form."""
-    told = content if isinstance(content, dict) else {}
-    told = told["error"] if isinstance(told.get("error"), dict) else told
-    text = told.get("description") or told.get("message") or told.get("error_description")
-    return str(told.get("code") or "")[:60], str(text or "")[:400]
+    error = content if isinstance(content, dict) else {}
+    error = error["error"] if isinstance(error.get("error"), dict) else error
+    text = error.get("description") or error.get("message") or error.get("error_description")
+    return str(error.get("code") or "")[:60], str(text or "")[:400]

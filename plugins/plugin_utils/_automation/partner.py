@@ -108,11 +108,11 @@ class Person(Protocol):
 class Seen:
     """What the automation's own token says of a tenant at this moment.
 
-    :param there: whether the application has a service principal there; ``None`` where it could not be told.
+    :param present: whether the application has a service principal there; ``None`` where it could not be told.
     """
 
     row: Row
-    there: bool | None
+    present: bool | None
 
 
 @dataclass
@@ -196,7 +196,7 @@ class PartnerConsent:
         if excluded is not None:
             return row.ends(*excluded)
         if absent:
-            return row.ends(ABSENT, "") if seen.there is False else None
+            return row.ends(ABSENT, "") if seen.present is False else None
         if known.settled:
             row.granted = list(known.rights)
             row.step(TEST, OK, "the automation's token has every permission of the profile")
@@ -219,22 +219,22 @@ class PartnerConsent:
         """Consent for one customer, as far as its steps allow."""
         known = seen.row
         row = PartnerRow(known.tenant_id, known.name, list(known.hosts), consent_url=known.consent_url)
-        row.steps = [vars(each) for each in steps]
-        blocking = next((each for each in steps if each.blocks), None)
+        row.steps = [vars(step) for step in steps]
+        blocking = next((step for step in steps if step.blocks), None)
         if blocking is not None:
             return row.ends(BLOCKED, f"{blocking.name}: {blocking.message}", blocking.obstacle)
-        wanted = list(known.missing) or _profile(customer)
+        permissions = list(known.missing) or _profile(customer)
         if self.options.check_mode and person.partner_center:
-            row.step(CONSENT, NOT_CHECKED, f"would consent to {', '.join(wanted)}")
-            row.changes = [_change([*known.rights], [*known.rights, *wanted])]
-            return row.ends(WOULD_CONSENT, f"Would consent to {', '.join(wanted)}.")
+            row.step(CONSENT, NOT_CHECKED, f"would consent to {', '.join(permissions)}")
+            row.changes = [_change([*known.rights], [*known.rights, *permissions])]
+            return row.ends(WOULD_CONSENT, f"Would consent to {', '.join(permissions)}.")
         try:
-            return self._consent(customer, seen, wanted, person, row)
+            return self._consent(customer, seen, permissions, person, row)
         except M365Error as error:
             return self._refused(row, CONSENT, failure(error))
 
     def _consent(
-        self, customer: CustomerTenant, seen: Seen, wanted: list[str], person: Person, row: PartnerRow
+        self, customer: CustomerTenant, seen: Seen, permissions: list[str], person: Person, row: PartnerRow
     ) -> PartnerRow:
         asked: Json = {}
         if person.partner_center:
@@ -245,16 +245,16 @@ class PartnerConsent:
                 self._wait_for_scopes(customer, person)
             except M365Error as error:
                 return self._without_token(customer, seen, person, row, asked, failure(error))
-        granted = self._run(partner_consent.GRANT, {**self._to_tenant(customer, person), "permissions": wanted})
+        granted = self._run(partner_consent.GRANT, {**self._to_tenant(customer, person), "permissions": permissions})
         row.take(granted)
         if person.partner_center:
             self._withdraw(customer, person, row)
         if granted.get("failed"):
             return self._refused(row, CONSENT, granted)
-        row.granted = [str(each) for each in granted.get("application_permissions") or ()]
-        row.step(CONSENT, OK, f"granted: {', '.join(wanted)}")
+        row.granted = [str(permission) for permission in granted.get("application_permissions") or ()]
+        row.step(CONSENT, OK, f"granted: {', '.join(permissions)}")
         if self.options.check_mode:
-            return row.ends(WOULD_CONSENT, f"Would consent to {', '.join(wanted)}.")
+            return row.ends(WOULD_CONSENT, f"Would consent to {', '.join(permissions)}.")
         return self._verified(customer, row)
 
     def _wait_for_scopes(self, customer: CustomerTenant, person: Person) -> None:
@@ -285,7 +285,7 @@ class PartnerConsent:
         refused: Json,
     ) -> PartnerRow:
         """Partner Center has consented, and the person cannot use it: nothing of it stays where that can be helped."""
-        if asked.get("consented") and seen.there is False:
+        if asked.get("consented") and seen.present is False:
             gone = self._run(partner_consent.REMOVE, self._to_center(customer, person))
             if gone.get("failed"):
                 row.left = list(partner_consent.TEMPORARY)
@@ -344,7 +344,7 @@ class PartnerConsent:
         if self.options.check_mode:
             return row.ends(WOULD_REMOVE, "")
         end = time.monotonic() + self.options.wait_timeout
-        while self._see(customer).there is not False:
+        while self._see(customer).present is not False:
             if time.monotonic() >= end:
                 return row.ends(
                     NOT_VERIFIED, "Removed, and the automation can still sign in: run again in some minutes."
@@ -444,16 +444,18 @@ def table(rows: Sequence[PartnerRow]) -> list[str]:
     """The table as lines of text; below it, one line for each tenant that waits for somebody."""
     head = ("TENANT", "NAME", "PBXS", "STATE", "STEPS")
     cells = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(each[column]) for each in cells) for column in range(len(head))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(each, widths)).rstrip() for each in cells]
+    widths = [max(len(row_of_cells[column]) for row_of_cells in cells) for column in range(len(head))]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row_of_cells, widths)).rstrip() for row_of_cells in cells
+    ]
     for row in rows:
         if not row.reason:
             continue
         address = row.consent_url if row.state in (BLOCKED, FAILED) else ""
         lines.append(f"{visible(', '.join(row.hosts))}: {row.reason}" + (f" Address: {address}" if address else ""))
     counts = summary(rows)
-    told = ", ".join(f"{counts[state]} {WORDS[state]}" for state in STATES if counts[state])
-    return [*lines, f"{counts['total']} {'tenant' if counts['total'] == 1 else 'tenants'}: {told or 'none'}"]
+    by_state = ", ".join(f"{counts[state]} {WORDS[state]}" for state in STATES if counts[state])
+    return [*lines, f"{counts['total']} {'tenant' if counts['total'] == 1 else 'tenants'}: {by_state or 'none'}"]
 
 
 _SIGNS = {OK: "ok", WAITING: "waiting", MISSING: "missing", NOT_CHECKED: "not checked"}
@@ -461,5 +463,5 @@ _SIGNS = {OK: "ok", WAITING: "waiting", MISSING: "missing", NOT_CHECKED: "not ch
 
 def _cells(row: PartnerRow) -> tuple[str, ...]:
     hosts = visible(row.hosts[0]) + (f" +{len(row.hosts) - 1}" if len(row.hosts) > 1 else "")
-    steps = ", ".join(f"{each['name']} {_SIGNS[each['status']]}" for each in row.steps)
+    steps = ", ".join(f"{step['name']} {_SIGNS[step['status']]}" for step in row.steps)
     return (row.tenant_id or "-", row.name or "-", hosts, WORDS[row.state], steps or "-")

@@ -87,21 +87,26 @@ class Controller:
         ]
         if variables:
             command += ["-e", json.dumps(variables)]
-        known = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("COVERAGE_")}
-        known.update(
-            HOME=str(self.home),
-            ANSIBLE_HOME=str(self.home / ".ansible"),
-            ANSIBLE_COLLECTIONS_PATH=str(REPOSITORY / ".build" / "collections"),
-            ANSIBLE_FORKS="12",
-            ANSIBLE_NOCOLOR="1",
-            ANSIBLE_DEVEL_WARNING="0",
-            LC_ALL="C.UTF-8",
-            **environment,
-        )
+        known = self.environment(**environment)
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, env=known, cwd=self.home, timeout=300
         )
         return Outcome.of(done)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The variables of the environment of every run."""
+        kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("COVERAGE_")}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "ANSIBLE_HOME": str(self.home / ".ansible"),
+            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".build" / "collections"),
+            "ANSIBLE_FORKS": "12",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_DEVEL_WARNING": "0",
+            "LC_ALL": "C.UTF-8",
+            **more,
+        }
 
     def rollout(self, *arguments: str, **options: Any) -> Outcome:
         return self.play("tcx.m365.rollout", *arguments, **options)
