@@ -183,9 +183,8 @@ class ActionModule(ControllerAction):
             now = {entry["host"] for entry in entries}
             hosts = [entry for entry in before["hosts"] if entry["host"] not in now] + entries
             seconds += before["seconds"]
-            credentials = before["credentials"] + [
-                credential for credential in self._credentials if credential not in before["credentials"]
-            ]
+            known = before["credentials"]
+            credentials = known + [credential for credential in self._credentials if credential not in known]
             automation = sorted(self._automation.union(before["automation"]))
             tenants = before["tenants"] + self._tenants
             if not _is_last_batch(task_vars):

@@ -98,19 +98,12 @@ def _pbx(host: str, _say: Say, *, variables: HostVariables, store: RunStore, run
 
 def _stated(known: Variables) -> dict[str, Any]:
     """What can be read of the variables: an unreadable one is the problem of whoever needs it."""
-    named = (_text(known, name) for name in ("entra_app_app_id", "tcx_console_application_id", "entra_app_unique_name"))
+    named = (known.text(name) for name in ("entra_app_app_id", "tcx_console_application_id", "entra_app_unique_name"))
     try:
         tenant = known.tenant
     except M365Error:
         tenant = ""
-    return {"tenant": tenant, "named": [name for name in named if name], "automation": _text(known, "entra_client_id")}
-
-
-def _text(known: Variables, name: str) -> str:
-    try:
-        return str(known.get(name) or "")
-    except M365Error:
-        return ""
+    return {"tenant": tenant, "named": [name for name in named if name], "automation": known.text("entra_client_id")}
 
 
 def _answered(host: str, entry: Mapping[str, Any]) -> Pbx:

@@ -154,12 +154,8 @@ class Bootstrap:
             home_consented=consented,
             signed_in=signed_in,
             certificates=[
-                {
-                    "thumbprint": certificate.thumbprint,
-                    "not_after": certificate.not_after,
-                    "seen": certificate.seen or None,
-                }
-                for certificate in self.record.certificates
+                {"thumbprint": kept.thumbprint, "not_after": kept.not_after, "seen": kept.seen or None}
+                for kept in self.record.certificates
             ],
         )
         return self.outcome
@@ -337,9 +333,7 @@ class Bootstrap:
         if self._new is None or not refused or registered:
             return
         made, self._new = self._new, None
-        self.record.certificates = [
-            certificate for certificate in self.record.certificates if certificate.thumbprint != made.thumbprint
-        ]
+        self.record.certificates = [kept for kept in self.record.certificates if kept.thumbprint != made.thumbprint]
         for suffix in ("pem", "vault"):
             self.place.remove(f"automation-{made.thumbprint[:8].lower()}.{suffix}")
         self.place.write_record(self.record)

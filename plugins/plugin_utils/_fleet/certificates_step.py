@@ -31,10 +31,8 @@ _REMEDY = (
 def usable(removed: Result) -> list[Mapping[str, Any]]:
     """The certificates that a task removed and that could have been used; nobody misses an expired one."""
     now = dt.datetime.now(dt.timezone.utc)
-    ends = [
-        (certificate, dates.parse(certificate.get("not_after")))
-        for certificate in removed.get("removed_certificates") or ()
-    ]
+    certificates = removed.get("removed_certificates") or ()
+    ends = [(certificate, dates.parse(certificate.get("not_after"))) for certificate in certificates]
     return [certificate for certificate, end in ends if end is None or end > now]
 
 

@@ -94,14 +94,14 @@ class Crossings:
 def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
     """What cannot be read is no conflict: the host that needs it says so itself."""
     known = variables.some(host, _READ, without_extra=not of_run)
-    url = _text(known, "tcx_url")
-    name = _text(known, "entra_app_app_id") or _text(known, "entra_app_unique_name")
+    url = known.text("tcx_url")
+    name = known.text("entra_app_app_id") or known.text("entra_app_unique_name")
     # Without an address its further names have no port to be compared by, and the host says itself what it lacks.
     names = authorities(url, _list(known, "tcx_fqdn")) if authority(url) else ()
     return Identity(
         address=address_of(url),
         names=frozenset(address_of(f"https://{further_name}") for further_name in names),
-        tenant=_text(known, "entra_tenant_id").rstrip(".").lower(),
+        tenant=known.text("entra_tenant_id").rstrip(".").lower(),
         application=name or f"3cx-{host}",
         is_stated=bool(name),
         thumbprints=_thumbprints(known),
@@ -115,13 +115,6 @@ def _resolved(variables: HostVariables, host: str, identity: Identity, *, of_run
     except M365Error:
         return identity
     return replace(identity, tenant=tenant or identity.tenant)
-
-
-def _text(known: Mapping[str, Any], name: str) -> str:
-    try:
-        return str(known.get(name) or "").strip()
-    except M365Error:
-        return ""
 
 
 def _list(known: Mapping[str, Any], name: str) -> list[str]:

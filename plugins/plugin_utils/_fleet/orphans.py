@@ -83,13 +83,7 @@ def judge(tenants: Iterable[Tenant], pbxs: Sequence[Pbx]) -> dict[str, Any]:
 
 def _tenant(tenant: Tenant, pbxs: Sequence[Pbx]) -> dict[str, Any]:
     applications = [_application(application, tenant.tenant_id, pbxs) for application in tenant.applications]
-    applications.sort(
-        key=lambda application: (
-            STATES.index(application["state"]),
-            str(application["display_name"]),
-            str(application["app_id"]),
-        )
-    )
+    applications.sort(key=lambda row: (STATES.index(row["state"]), str(row["display_name"]), str(row["app_id"])))
     return {"tenant_id": tenant.tenant_id, "problem": tenant.problem, "applications": applications}
 
 

@@ -45,9 +45,8 @@ def _all(results: Iterable[Result], name: str) -> list[Any]:
 
 def unmanaged(taken: Taken) -> dict[str, Any]:
     """What is there besides what the inventory lists."""
-    return {
-        name: value for result in taken.values() for name, value in (result.get("unmanaged") or {}).items() if value
-    }
+    parts = [result.get("unmanaged") or {} for result in taken.values()]
+    return {name: value for part in parts for name, value in part.items() if value}
 
 
 def status(taken: Taken) -> dict[str, Any]:

@@ -321,9 +321,8 @@ def _half(entry: Json, *, removed: bool) -> list[Json]:
 
 
 def _state(changes: Iterable[Mapping[str, Any]], *, after: str) -> bool:
-    return any(
-        (change["target"], change["field"], change["after"]) == ("application", "state", after) for change in changes
-    )
+    states = [change["after"] for change in changes if (change["target"], change["field"]) == ("application", "state")]
+    return after in states
 
 
 def consent(entries_of: Iterable[Mapping[str, Any]], side: str) -> Json:

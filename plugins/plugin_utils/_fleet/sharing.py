@@ -52,10 +52,8 @@ def _differs_by_host(source: Mapping[str, Any], action: str) -> bool:
     options = [source[name] for name in written if name in source]
     return any(
         _is_template(value)
-        for value_of_option in options
-        for name, value in (
-            value_of_option.items() if isinstance(value_of_option, Mapping) else [("", value_of_option)]
-        )
+        for option in options
+        for name, value in (option.items() if isinstance(option, Mapping) else [("", option)])
         if name not in ("concurrency", "processes", "max_unhealthy_percentage", "on_stop")
     )
 

@@ -97,6 +97,13 @@ class Variables(dict[str, Any]):
         except KeyError:
             return default
 
+    def text(self, name: str) -> str:
+        """The value as a text; empty where it cannot be read: whoever needs it says so."""
+        try:
+            return str(self.get(name) or "").strip()
+        except M365Error:
+            return ""
+
     def unknown_entries(self) -> list[dict[str, str]]:
         """The variables that nothing reads, as they stand in results and reports."""
         return [variable.as_dict() for variable in self.unknown]

@@ -98,10 +98,7 @@ class _Book:
         styles = self._part("xl/styles.xml", optional=True)
         if styles is None:
             return
-        own = {
-            number_format.get("numFmtId"): str(number_format.get("formatCode"))
-            for number_format in styles.iter("numFmt")
-        }
+        own = {custom.get("numFmtId"): str(custom.get("formatCode")) for custom in styles.iter("numFmt")}
         for cells in styles.iter("cellXfs"):
             for style in cells.iter("xf"):
                 number = style.get("numFmtId") or "0"

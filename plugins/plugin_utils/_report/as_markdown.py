@@ -142,14 +142,8 @@ def _certificates(report: Report) -> str:
     more = [certificate for certificate, told in expiring if not told]
     more.sort(key=lambda certificate: (certificate.days_left or 0, certificate.host, certificate.thumbprint))
     rows = [
-        [
-            markdown_text(certificate.host),
-            certificate.day,
-            _expiry(certificate),
-            markdown_text(certificate.thumbprint),
-            markdown_text(certificate.name),
-        ]
-        for certificate in more
+        [markdown_text(due.host), due.day, _expiry(due), markdown_text(due.thumbprint), markdown_text(due.name)]
+        for due in more
     ]
     return f"{heading}\n\n" + table(["PBX", "Expires", "", "Thumbprint", "Name"], rows) if rows else heading
 
@@ -209,10 +203,8 @@ def _drift(changes: list[dict[str, Any]]) -> list[str]:
     differing = all_differences(changes, _LIMITS)
     if not differing:
         return []
-    rows = [
-        [markdown_text(difference.path), _before(difference), _after(difference)]
-        for difference in differing[: _LIMITS.differences]
-    ]
+    told = differing[: _LIMITS.differences]
+    rows = [[markdown_text(difference.path), _before(difference), _after(difference)] for difference in told]
     lines = ["", table(["Setting", "Found", "Desired"], rows)]
     if len(differing) > len(rows):
         lines.extend(("", f"{len(differing) - len(rows)} more in compliance.json."))

@@ -51,14 +51,9 @@ def attention_of_run(credentials: Sequence[Mapping[str, Any]]) -> list[str]:
         days = credential["days_left"]
         if days is None or days > SOON_DAYS:
             continue
-        when = (
-            f"expired on {credential['expires'][:10]}"
-            if days < 0
-            else f"expires on {credential['expires'][:10]}, in {_days(days)}"
-        )
-        sentences.append(
-            f"The {credential_kind(credential['kind'])} with which the automation signs in to Entra {when}."
-        )
+        day, kind = credential["expires"][:10], credential_kind(credential["kind"])
+        when = f"expired on {day}" if days < 0 else f"expires on {day}, in {_days(days)}"
+        sentences.append(f"The {kind} with which the automation signs in to Entra {when}.")
     return list(dict.fromkeys(sentences))
 
 

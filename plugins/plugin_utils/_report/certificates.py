@@ -53,6 +53,11 @@ class CertificateEnd:
         return SOON if self.days_left <= SOON_DAYS else FINE
 
     @property
+    def is_due(self) -> bool:
+        """Whether somebody has to renew it: it expires soon or has expired, is in use, and was not replaced."""
+        return self.state not in ("", FINE) and self.counts and not self.superseded
+
+    @property
     def day(self) -> str:
         """The last day, as `2027-01-31`, or an empty text."""
         return self.ends.strftime("%Y-%m-%d") if self.ends else ""

@@ -105,9 +105,8 @@ def write_report(
         for file in staged:
             file.drop()
         raise
-    manifest = "".join(
-        f"{file.sha256}  {Path(file.path).name}\n" for file in sorted(written, key=lambda file: file.path)
-    )
+    written_by_path = sorted(written, key=lambda file: file.path)
+    manifest = "".join(f"{file.sha256}  {Path(file.path).name}\n" for file in written_by_path)
     return [*written, _write(folder / MANIFEST, manifest.encode("ascii"))]
 
 

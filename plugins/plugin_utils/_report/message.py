@@ -73,9 +73,8 @@ def _why(report: Report) -> list[str]:
             told.append(f"{len(counted['hosts'])} \u00d7 {counted['text']}")
             continue
         entry = entries[counted["hosts"][0]]
-        sentence = next(
-            text for text in (*entry["reasons"], *entry["attention"]) if cause(entry, text) == counted["text"]
-        )
+        sentences = (*entry["reasons"], *entry["attention"])
+        sentence = next(text for text in sentences if cause(entry, text) == counted["text"])
         # Of a long sentence the ids go first: its end says more than they do.
         told.append(f"{entry['host']}: {sentence if len(sentence) < _LINE else counted['text']}")
     rest = len(report.aggregates["causes"]) - len(told)

@@ -17,7 +17,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 
 from .aggregates import aggregates
 from .attention import attention_of, attention_of_run, automation_credential
-from .certificates import FINE, CertificateEnd, days_left, host_certificates, parse_moment
+from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
 from .tenants import tenants_of_hosts
 from .values import canonical, optional_text, plain, plain_text
@@ -172,11 +172,7 @@ class Report:
     def certificates_due(self) -> list[CertificateEnd]:
         """The certificates that somebody has to renew: expired or within 30 days, in use, and not replaced."""
         certificates = [certificate for entry in self.hosts for certificate in self.certificates_of(entry)]
-        return [
-            certificate
-            for certificate in certificates
-            if certificate.state not in ("", FINE) and certificate.counts and not certificate.superseded
-        ]
+        return [certificate for certificate in certificates if certificate.is_due]
 
     @property
     def summary(self) -> dict[str, int]:

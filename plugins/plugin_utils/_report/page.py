@@ -16,7 +16,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from .certificates import FINE, Bucket, CertificateEnd, timeline
+from .certificates import Bucket, CertificateEnd, timeline
 from .charts import timeline_chart, verdict_chart
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, REMOVED
 from .model import Report
@@ -142,11 +142,7 @@ def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str
 
 
 def _urgent(certificates: Sequence[CertificateEnd]) -> str:
-    urgent = [
-        certificate
-        for certificate in certificates
-        if certificate.state not in ("", FINE) and certificate.counts and not certificate.superseded
-    ]
+    urgent = [certificate for certificate in certificates if certificate.is_due]
     if not urgent:
         return '<p class="lead-in">No certificate that was read has expired or expires within 30 days without a newer one.</p>'
     urgent.sort(key=lambda certificate: (certificate.days_left or 0, certificate.host, certificate.thumbprint))

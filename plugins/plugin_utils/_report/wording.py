@@ -131,8 +131,7 @@ def run_facts(report: Report) -> list[tuple[str, str]]:
     if run.get("duration_s") is not None:
         facts.append(("Duration", duration_text(run["duration_s"])))
     facts.extend(
-        ("Automation's credential", credential_text(credential))
-        for credential in run.get("automation_credentials") or ()
+        ("Automation's credential", text) for text in map(credential_text, run.get("automation_credentials") or ())
     )
     more = [name for name in sorted(run) if name not in _KNOWN and run[name] not in (None, "", [], {})]
     facts.extend((_LABELS.get(name) or visible(name.replace("_", " ").capitalize()), _fact(run[name])) for name in more)
