@@ -116,6 +116,7 @@ class Trust:
 
     def judge(self, observed: Observed) -> None:
         """Refuse what must not be taken; raises :class:`adoption.NotConfirmed`."""
+        known = self.candidate
         self._observed = observed
         tenant = self.client.tenant_id
         if self._evidence and self.finder.stale_app_id:
@@ -130,6 +131,8 @@ class Trust:
             self.decision = self.candidate = None
             return
         candidate = Candidate.of(observed)
+        was_deleted = known is not None and (known.is_deleted or known.restored) and known.app_id == candidate.app_id
+        candidate = replace(candidate, restored=was_deleted and not candidate.is_deleted)
         claim = self.claim(application)
         if self._must_read_grants(candidate):
             candidate = replace(candidate, granted=self._granted_to(candidate))

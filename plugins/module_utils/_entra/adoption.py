@@ -82,6 +82,7 @@ class Candidate:
     :param owners: directory objects; :param principal_owners: those of the service principal.
     :param federated: its federated identity credentials.
     :param granted: names of all permissions that it has been granted; ``None`` where nobody looked.
+    :param restored: whether it was deleted when the task found it first.
     """
 
     application: Mapping[str, Any]
@@ -90,6 +91,7 @@ class Candidate:
     principal_owners: tuple[Json, ...] = ()
     federated: tuple[Json, ...] = ()
     granted: frozenset[str] | None = None
+    restored: bool = False
 
     @classmethod
     def of(cls, observed: Observed) -> Candidate:
@@ -190,12 +192,9 @@ def decide(candidate: Candidate, claim: Claim, caller: Caller, tenant_id: str) -
     if other:
         raise _refused(candidate, claim, other)
     returns = claim.returns(application) and bool(proof) and not unknown
-    if candidate.is_deleted and not (caller.made(application) or returns):
-        raise _refused(
-            candidate,
-            claim,
-            "it was deleted, and who owns it and may sign in with it shows only after it is restored",
-        )
+    if (candidate.is_deleted or candidate.restored) and not (caller.made(application) or returns):
+        why = "it was deleted, and who owns it and may sign in with it shows only after it is restored"
+        raise _refused(candidate, claim, f"it was deleted, and it holds {_listed(unknown)}" if unknown else why)
     if not (marked or ours):
         if not proof:
             raise _refused(

@@ -77,6 +77,7 @@ class Application(Replicated[Observed]):
         self.subject = f"application {desired.key.text()}"
         self._resolve = resolve
         self._check = check
+        self._gone: Observed | None = None
         self._calls: dict[str, Callable[[Any, Observed], Call]] = {
             steps.UPDATE: self._update_call,
             steps.CREATE_PRINCIPAL: self._create_principal_call,
@@ -157,12 +158,12 @@ class Application(Replicated[Observed]):
                 if left:
                     rest.append(Write(steps.UPDATE, left))
             elif write.action == steps.RESTORE:
-                state = self._restore(state)
+                state = self._admitted(self._restore(state), state, note)
                 note(state)
                 # The service principal may have come along or not, so the other steps are planned anew.
                 return self._apply_writes(self.plan(state), state, note)
             elif write.action == steps.RESTORE_PRINCIPAL:
-                state = self._restore_principal(state)
+                state = self._admitted(self._restore_principal(state), state, note)
                 note(state)
             elif write.action == steps.ADD_OWNERS:
                 state = self._add_owners(write.payload, state)
@@ -302,12 +303,35 @@ class Application(Replicated[Observed]):
         if not answer.ok and not isinstance(answer.error, NotFound):
             raise answer.error.while_trying("restore the deleted application", str(deleted.get("appId")))
         restored = Observed(application={**deleted, "deletedDateTime": None})
-        seen = self.client.eventually(lambda: self._seen(restored), "the restored application is being replicated")
-        # Owners and federated credentials come back with it, and could not be seen before.
-        seen = self.finder.again(seen, application_too=False, audit=True)
-        if self.finder.judge is not None:
-            self.finder.judge(seen)
+        return self.client.eventually(lambda: self._seen(restored), "the restored application is being replicated")
+
+    def _admitted(self, restored: Observed, before: Observed, note: Note) -> Observed:
+        """What came back, with the owners and federated credentials that nobody could see while it was deleted.
+
+        Where it must not be taken it is deleted again, before anything else is done with it.
+        """
+        self._gone = self._gone or before
+        seen = self.finder.again(restored, application_too=False, audit=True)
+        seen = seen if seen.service_principal is not None else seen.but(service_principal=restored.service_principal)
+        try:
+            if self.finder.judge is not None:
+                self.finder.judge(seen)
+            self._check(self.desired, seen, self.plan(seen))
+        except M365Error as error:
+            self._delete_again(self._gone, error)
+            note(self._gone)
+            raise
         return seen
+
+    def _delete_again(self, before: Observed, error: M365Error) -> None:
+        kind, entity = "applications", before.deleted
+        if before.application is not None:
+            kind, entity = "servicePrincipals", before.deleted_principal
+        answer = self.client.send(Call("DELETE", f"/{kind}/{(entity or {})['id']}"))
+        if not answer.ok and not isinstance(answer.error, NotFound):
+            error.message += (
+                f" (it was restored to find that out, and could not be deleted again: {answer.error.message})"
+            )
 
     def _restore_principal(self, state: Observed) -> Observed:
         """It comes back as it was; a new one would ask for no assignment, and the old one could never be restored."""

@@ -70,18 +70,28 @@ def removed_application(work: Work) -> str | None:
     if points_to or work.variables.get("entra_app_mode") not in (None, "", "auto"):
         return None
     variables = read_variables(work.variables)
+    deleted: set[str] = set()
     for _run, content in Snapshots(directory_of(variables)).of_host(work.host):
         try:
             rollback_step.checked(content, work.host, variables)
         except BadInput:
             return None
         changes = [*content["changes"], *content["pending"]]
+        deleted |= {_object(change) for change in changes if _is_deletion(change)}
         linked = [change for change in changes if (change["target"], change["field"]) == ("settings", "application_id")]
-        if linked and not linked[-1]["after"]:
-            return str(linked[-1]["before"] or "") or None
         if linked:
-            return None
+            # The PBX may have named any application; what was deleted from here was found to be its own.
+            named = str(linked[-1]["before"] or "").lower()
+            return named if not linked[-1]["after"] and named in deleted else None
     return None
+
+
+def _is_deletion(change: Mapping[str, Any]) -> bool:
+    return (change["target"], change["field"], change["after"]) == ("application", "state", "absent")
+
+
+def _object(change: Mapping[str, Any]) -> str:
+    return str(change.get("object") or "").lower()
 
 
 def unlinked_application(work: Work) -> str:

@@ -41,18 +41,26 @@ def tenants_of_hosts(tenants: Iterable[Mapping[str, Any]], now: datetime) -> lis
     """One row for each tenant and application of the automation, what has to be done first; see compliance.schema.json.
 
     :param tenants: a row for each PBX, with its name in `hosts`. Of a PBX that was not reached, the tenant was not asked; what
-        another PBX of the tenant has found out then counts.
+        another PBX of the tenant has found out then counts. Where PBXs ask for different rights, the worst of it counts.
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for tenant in tenants:
+    for tenant in sorted(tenants, key=lambda tenant: [str(host) for host in tenant.get("hosts") or ()]):
         key = (str(tenant.get("tenant_id") or ""), str(tenant.get("app_id") or ""))
-        row = rows.setdefault(key, {"hosts": [], "state": NOT_CHECKED})
+        row = rows.setdefault(key, {"hosts": [], "state": ""})
         hosts = [*row["hosts"], *(str(host) for host in tenant.get("hosts") or ())]
-        if row["state"] == NOT_CHECKED:
-            row.update(_row(tenant, now))
+        told = _row(tenant, now)
+        if _weight(told["state"]) < _weight(row["state"]):
+            row.update(told)
         row["hosts"] = sorted(set(hosts))
     return sorted(
         rows.values(), key=lambda row: (_WORST_FIRST.get(row["state"], len(STATES)), row["name"], row["tenant_id"])
+    )
+
+
+def _weight(state: str) -> int:
+    """Which of two states of one tenant is told: the lower; that nobody could check says less than anything else."""
+    return {NOT_CHECKED: len(STATES), READY: len(STATES) - 1, "": len(STATES) + 1}.get(
+        state, _WORST_FIRST.get(state, 0)
     )
 
 

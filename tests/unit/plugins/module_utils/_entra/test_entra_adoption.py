@@ -245,6 +245,20 @@ def test_what_was_deleted_is_restored_only_where_the_automation_made_it(named_by
     assert _decide(deleted, _claim(INVENTORY)).action == adoption.USE
 
 
+@pytest.mark.parametrize("grants", [True, False])
+def test_what_the_record_of_an_offboarding_brings_back_is_held_by_nobody_else(grants: bool) -> None:
+    """A PBX could have named any application before it was offboarded, and its owner shows only when it is back."""
+    known = _candidate(**{**WIZARD, "appId": APP, "tags": [MARK, PBX.tag]})
+    claim = _claim(BY_NAME, removed=APP, grants=grants)
+    deleted = replace(known, application={**known.application, "deletedDateTime": "2026-11-20T00:00:00Z"})
+    assert _decide(deleted, claim).action == adoption.USE
+    assert _decide(replace(known, restored=True), claim).action == adoption.USE
+    for hidden in ({"owners": (ADMIN,)}, {"principal_owners": (ADMIN,)}, {"federated": ({"name": "ci"},)}):
+        with pytest.raises(NotConfirmed, match="it holds"):
+            _decide(replace(known, restored=True, **hidden), claim)
+        assert _decide(_made(replace(known, restored=True, **hidden)), claim).unknown
+
+
 def test_who_grants_nothing_may_adopt_beside_strangers() -> None:
     """Missing permissions matter only to a task that would grant them."""
     held = _candidate(web={"redirectUris": [URI]}, owners=(ADMIN,), granted=frozenset())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import stat
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,27 @@ def test_files_and_directories_are_private(kept: Snapshots) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [each.name for each in path.parent.iterdir()] == ["acme.json"]
     assert kept.read(RUN, "acme") == {"host": "acme"}
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o000, 0o077])
+def test_what_was_kept_from_here_is_believed_whatever_the_umask_and_the_directory_above(
+    tmp_path: Path, umask: int
+) -> None:
+    """The directory of a project often belongs to a group, with setgid."""
+    project = tmp_path / "project"
+    project.mkdir()
+    project.chmod(0o2775)
+    kept, before = Snapshots(str(project / "snapshots")), os.umask(umask)
+    try:
+        for run in (RUN, LATER):
+            kept.write(run, "acme", {"host": "acme"}, latest=True)
+            kept.check_writable(run)
+        store = RunStore(str(project / "ansible-local-1"))
+        store.put("kind", "key", True)
+    finally:
+        os.umask(before)
+    assert [run for run, _content in kept.of_host("acme")] == [LATER, RUN]
+    assert RunStore(str(project / "ansible-local-1")).get("kind", "key")
 
 
 def test_another_host_that_changed_nothing_takes_the_directory_away(

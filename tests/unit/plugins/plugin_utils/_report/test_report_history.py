@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,24 @@ def test_the_first_run_is_no_error_and_compares_with_nothing(tmp_path: Path) -> 
     found = run(tmp_path / "reports", host("acme"))
     assert "comparison" not in found
     assert [point["compliant"] for point in found["trend"]] == [1]
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o000, 0o077])
+def test_what_was_made_from_here_is_believed_whatever_the_umask_and_the_directory_above(
+    tmp_path: Path, umask: int
+) -> None:
+    """Many systems give each user a group of his own and a umask of 002, and shared projects have setgid directories."""
+    tmp_path.chmod(0o2775)
+    before = os.umask(umask)
+    try:
+        run(tmp_path / "reports", host("acme"))
+        found = find_baseline(tmp_path / "reports", keep=30)
+        last = find_baseline(tmp_path / "reports", keep=0)
+    finally:
+        os.umask(before)
+    assert (found.problems, last.problems) == ([], [])
+    assert found.content is not None
+    assert last.content is not None
 
 
 def test_each_run_is_kept_whole_under_its_date_and_latest_is_the_newest(tmp_path: Path) -> None:

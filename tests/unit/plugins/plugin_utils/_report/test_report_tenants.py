@@ -71,6 +71,16 @@ def test_one_row_for_a_tenant_and_what_was_found_wins(validator: Draft202012Vali
         validator.validate(json.loads(render_json(made)))
 
 
+def test_pbxs_that_ask_one_tenant_for_different_rights_are_told_the_worst_in_any_order() -> None:
+    """With one profile for all of them nothing is missing; one host wants more, or has another credential."""
+    lacking = row({**SIGNED_IN, "roles": RIGHTS[1:]}, "berlin")
+    rows = [row(SIGNED_IN, "acme"), lacking, row(refused("AADSTS7000215"), "lyon")]
+    for order in (rows, rows[::-1], [rows[1], rows[2], rows[0]]):
+        (one,) = report(host("acme")).of_tenants(order).tenants
+        assert (one["state"], one["missing"]) == ("missing_rights", ["AppRoleAssignment.ReadWrite.All"])
+        assert one["hosts"] == ["acme", "berlin", "lyon"]
+
+
 def test_each_format_for_people_tells_who_has_to_consent() -> None:
     made = report(host("acme")).of_tenants([row(refused("AADSTS700016"))])
     for text in (render_page(made), render_markdown(made)):

@@ -1,0 +1,113 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was deleted and comes back: it shows who holds it only after it is restored, and then nothing more is done with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, GUIDE, Scene
+from ansible_collections.tcx.m365.tests.in_process import Run
+from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
+from tcx_lab import hostile
+from tcx_lab.graph import backdoor, seed
+from tcx_lab.hostile import Intruder
+from tcx_lab.pbx import state_of
+from tcx_lab.testing import Lab
+
+MARK = "tcx.m365"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with Lab.start(FLEET, mode="thread") as lab:
+        assert lab.world is not None
+        yield Scene(Controller(lab, tmp_path), lab.world)
+
+
+def _run(scene: Scene, directory: Path, operation: str, name: str, **variables: Any) -> dict[str, Any]:
+    content = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))
+    run = Run.begin(content, ["pbx0"], directory / name, snapshot_dir=str(directory / "kept"), **variables)
+    return run.operation(operation)["pbx0"]
+
+
+def _trap(scene: Scene) -> tuple[Intruder, dict[str, Any]]:
+    """An application of a user of the tenant, with everything that is public of the PBX, and the PBX that names it."""
+    eve = Intruder(scene.world, scene.tenant("acme"))
+    uri = f"{state_of(scene.world, scene.pbx('pbx0')).base_url}/oauth2office2"
+    made = eve.register("Meeting rooms", web={"redirectUris": [uri]})
+    url = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))["tcx"]["hosts"]["pbx0"]["tcx_url"]
+    eve.set_tags(made, MARK, f"{MARK}:pbx={url.split('/')[2]}")
+    scene.point("pbx0", made["appId"])
+    return eve, made
+
+
+@pytest.mark.parametrize("hidden", ["federated", "owner"])
+@pytest.mark.parametrize("deleted_by", ["its owner", "offboarding"])
+@pytest.mark.parametrize("grants", [True, False])
+def test_an_application_that_a_pbx_named_before_it_was_offboarded(
+    scene: Scene, tmp_path: Path, hidden: str, deleted_by: str, *, grants: bool
+) -> None:
+    eve, made = _trap(scene)
+    if hidden == "federated":
+        hostile.add_federated(scene.world, scene.tenant("acme"), made["id"])
+        eve.leave(made)
+    if deleted_by == "its owner":
+        backdoor.delete_object(scene.world, scene.tenant("acme"), "applications", made["id"])
+    assert not _run(scene, tmp_path, "offboard", "first", offboard_confirm=True).get("failed")
+    before = scene.tenant("acme").deleted_items[made["id"]]
+    done = _run(scene, tmp_path, "rollout", "second", entra_app_manage_grants=grants)
+    assert made["id"] not in scene.tenant("acme").applications, done
+    after = scene.tenant("acme").deleted_items[made["id"]]
+    volatile = {"deletedDateTime": None}
+    assert {**after, **volatile} == {**before, **volatile}, "nothing was written into it"
+    if deleted_by == "its owner":
+        assert scene.named("3cx-pbx0") is not None, "nobody here has deleted it, so that the PBX gets one of its own"
+    else:
+        assert done["failed"]
+        assert "entra_app_app_id" in done["msg"]
+
+
+@pytest.mark.parametrize("what", ["secret", "owner"])
+@pytest.mark.parametrize("operation", ["rollout", "rollback"])
+def test_who_holds_a_restored_service_principal_is_not_rewarded(
+    scene: Scene, tmp_path: Path, what: str, operation: str
+) -> None:
+    """A service principal has owners and secrets of its own, and they come back with it."""
+    assert not _run(scene, tmp_path, "rollout", "first", entra_app_permissions=["User.Read.All"]).get("failed")
+    tenant, application = scene.tenant("acme"), scene.application("pbx0")
+    assert application is not None
+    principal = seed.ensure_service_principal(scene.world, tenant, application)
+    if what == "owner":
+        eve = Intruder(scene.world, tenant)
+        tenant.owners[principal["id"]] = [eve.user["id"]]
+    else:
+        secret = {"keyId": scene.world.new_guid(), "displayName": "eve", "hint": "eve", "endDateTime": None}
+        tenant.service_principals[principal["id"]]["passwordCredentials"] = [secret]
+    assert not _run(scene, tmp_path, "offboard", "second", offboard_confirm=True).get("failed")
+    scene.world.switches.restored_principal_keeps_grants = False
+    done = _run(scene, tmp_path, operation, "third", snapshot="latest")
+    assert done["failed"], done
+    assert "service principal" in done["msg"]
+    back = tenant.applications.get(application["id"])
+    assert back is None or not scene.roles(back)
+
+
+def test_what_was_offboarded_by_mistake_comes_back(scene: Scene, tmp_path: Path) -> None:
+    """The adopted application of the wizard too, which nobody but the record of the offboarding knows."""
+    made = scene.wizard("pbx0")
+    assert not _run(scene, tmp_path, "rollout", "first").get("failed")
+    assert not _run(scene, tmp_path, "offboard", "second", offboard_confirm=True).get("failed")
+    done = _run(scene, tmp_path, "rollout", "third")
+    assert not done.get("failed"), done["msg"]
+    back = scene.application("pbx0")
+    assert back is not None
+    assert back["appId"] == made["appId"]
+    assert scene.works("pbx0")
+    assert scene.roles(back) == GUIDE
