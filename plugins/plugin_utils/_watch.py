@@ -65,9 +65,14 @@ def begin(seconds: float) -> None:
     :raises Abandoned: the sweep has given this host up, or ``ansible-playbook`` has ended.
     """
     _lifeline.check()
+    check()
     watch = _current.watch
-    if watch is None:
-        return
-    if watch.abandoned:
+    if watch is not None:
+        watch.until = time.monotonic() + seconds + GRACE_S
+
+
+def check() -> None:
+    """:raises Abandoned: the sweep has given the host of this thread up, and what it has changed may be undone already."""
+    watch = _current.watch
+    if watch is not None and watch.abandoned:
         raise Abandoned("this PBX took longer than its deadline and was given up; nothing more is written")
-    watch.until = time.monotonic() + seconds + GRACE_S

@@ -28,6 +28,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, joined
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
+from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import snapshots
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import address_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import collection_version
@@ -107,6 +108,7 @@ class Recorder:
             announced: list[Json] = []
 
             def expect(plan: Plan) -> None:
+                _watch.check()
                 announced.extend(visible_data(change) for change in plan.as_undo())
                 self._expect(capability, arguments, announced)
 
@@ -115,6 +117,7 @@ class Recorder:
                 if not self._announces:
                     self.place.check_writable(self.run)
                 result = run_task(capability, arguments, check=check, announce=expect)
+                _watch.check()  # the record is no longer this thread's: who gave the PBX up has gone on from it
             except M365Error as error:
                 return failure(error)
             return self._keep(capability, arguments, result)

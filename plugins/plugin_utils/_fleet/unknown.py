@@ -110,8 +110,8 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
 def _differs_by_a_slip(name: str, near: str) -> bool:
     """Whether two names are alike beyond the beginning that all names of a family have in common."""
     prefix = name.partition("_")[0] + "_"
-    if not near.startswith(prefix):
-        return False
+    if not near.startswith(prefix) or name.startswith(f"{near}_"):
+        return False  # "on_failure_mail" of somebody else is no slip for "on_failure"
     rests = (name.removeprefix(prefix), near.removeprefix(prefix))
     turned_round = sorted(rests[0]) == sorted(rests[1])
     return turned_round or difflib.SequenceMatcher(None, *rests).ratio() >= LIKE

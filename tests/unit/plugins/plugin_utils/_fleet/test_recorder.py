@@ -16,6 +16,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import tcx_
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import Ledger
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce, Recorder
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
@@ -122,3 +123,38 @@ def test_what_was_carried_out_takes_the_place_of_what_was_announced(recorder: Re
     take(recorder, running)
     assert fields(kept(recorder)["changes"]) == {"user_sync.photo": (False, True)}
     assert kept(recorder)["pending"] == []
+
+
+def test_a_worker_that_was_given_up_writes_nothing_over_what_was_undone_meanwhile(recorder: Recorder) -> None:
+    """It hangs where no deadline reaches it, and wakes up after its PBX has been set back."""
+    watch = _watch.Watch("acme")
+
+    def wakes_up_late(announce: Announce) -> Json:
+        announce(plan(PHOTO))
+        watch.abandoned = True
+        Path(recorder.place.path(recorder.run, "acme")).write_text('{"undone": true}', encoding="utf-8")
+        return {"changed": True, "undo": [{**PHOTO.as_undo(), "object": ""}]}
+
+    _watch.take(watch)
+    try:
+        result = take(recorder, wakes_up_late)
+        again = take(recorder, wakes_up_late)
+    finally:
+        _watch.take(None)
+    assert result["error"]["kind"] == again["error"]["kind"] == "abandoned"
+    assert kept(recorder) == {"undone": True}
+
+
+def test_a_worker_that_was_given_up_announces_nothing_more(recorder: Recorder) -> None:
+    watch = _watch.Watch("acme", abandoned=True)
+
+    def running(announce: Announce) -> Json:
+        announce(plan(PHOTO))
+        raise AssertionError("it went on to write")
+
+    _watch.take(watch)
+    try:
+        assert take(recorder, running)["error"]["kind"] == "abandoned"
+    finally:
+        _watch.take(None)
+    assert not Path(recorder.place.path(recorder.run, "acme")).exists()

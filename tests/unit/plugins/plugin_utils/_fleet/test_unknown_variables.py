@@ -148,7 +148,13 @@ def test_the_variables_of_other_hosts_are_not_read() -> None:
     assert [each.name for each in unknown_variables("acme", variables)] == ["tcx_of_another_project"]
 
 
-@pytest.mark.parametrize("name", ["support_email", "on_call", "allow_root", "snapshot_policy", "user_name", "would_be"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("support_email", "on_call", "allow_root", "snapshot_policy", "user_name", "would_be"),
+        *("on_failure_mail", "awx_job_id", "tower_user_name", "history_size", "snapshot_retention"),
+    ],
+)
 def test_a_family_that_others_have_as_well_is_no_slip(name: str) -> None:
     assert found(**{name: True}) == []
 
