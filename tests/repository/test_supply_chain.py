@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -57,22 +58,42 @@ def test_actions_of_others_are_named_by_commit() -> None:
             assert used.startswith("./") or re.search(r"@[0-9a-f]{40}$", used), f"{path.name}: {used}"
 
 
+_FLAWED = {"name": "requests", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
+_SOUND = {"name": "msal", "version": "1", "vulns": []}
+_SKIPPED = {"name": "ours", "skip_reason": "Dependency not found"}
+
+
 @pytest.mark.parametrize(
-    ("answer", "strict", "code"),
+    ("answer", "code", "strict", "words"),
     [
-        (([], ""), True, 0),
-        ((["requests 1: CVE-1, fixed in 2"], ""), False, 1),
-        ((None, "no network"), False, 0),
-        ((None, "no network"), True, 2),
+        ({"dependencies": [_SOUND]}, 0, 0, "No known vulnerability in ee-constraints.txt (asked: osv)"),
+        ({"dependencies": [_SOUND, _FLAWED]}, 1, 1, "requests 1: CVE-1, fixed in 2"),
+        ({"dependencies": [_SOUND, _SKIPPED]}, 0, 2, "NOT AUDITED: osv does not know ours"),
+        ({"dependencies": [_FLAWED, _SKIPPED]}, 1, 1, "NOT AUDITED: osv does not know ours"),
+        ({"dependencies": [_SKIPPED]}, 0, 2, "NOT AUDITED: nobody could be asked"),
+        ("no network", 0, 2, "NOT AUDITED: nobody could be asked"),
     ],
 )
-def test_an_audit_that_could_ask_nobody_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: Any, *, strict: bool, code: int
+def test_an_audit_says_what_it_could_not_ask(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    answer: Any,
+    code: int,
+    strict: int,
+    words: str,
 ) -> None:
     import audit
     import environments
 
-    monkeypatch.setattr(environments, "ensure", lambda _name: environments.catalog()["main"])
-    monkeypatch.setattr(audit, "ask", lambda _program, _service: answer)
-    assert audit.main(["--strict"] if strict else []) == code
-    assert ("NOT AUDITED" in capsys.readouterr().out) == (answer[0] is None)
+    program = tmp_path / "bin" / "pip-audit"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer) if isinstance(answer, dict) else answer}\nEND\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(environments, "ensure", lambda _name: SimpleNamespace(bin=program.parent))
+    asked = ["--osv-url", "http://127.0.0.1:1/v1/query"]
+    assert audit.main(asked) == code
+    assert audit.main([*asked, "--strict"]) == strict
+    out = capsys.readouterr().out
+    assert words in out
+    assert ("No known" in out) == (answer == {"dependencies": [_SOUND]})
