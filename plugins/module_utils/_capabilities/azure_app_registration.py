@@ -181,6 +181,7 @@ def run(task: Task) -> Outcome:
     _predict_principal(task, client, done)
     _warn(task, application.desired, done, client)
     values = {**_values(task, client, application.desired, done, catalogs), **trust.values(done.after)}
+    _withhold_consent_url(task, values)
     return Outcome(values, done.plan)
 
 
@@ -279,6 +280,19 @@ def _consent_url(client: GraphClient, desired: Desired, final: Observed) -> str:
     app_id = str((final.application or {}).get("appId") or PENDING)
     uri = ownership.return_uri(final.application or {}, desired.pbx)
     return "" if app_id == PENDING else client.connection.endpoints.admin_consent_url(client.tenant_id, app_id, uri)
+
+
+def _withhold_consent_url(task: Task, values: dict[str, Any]) -> None:
+    """Nobody is sent to consent to an application that others can sign in as."""
+    unknown = values["unknown_credentials"]
+    if not (unknown and values["admin_consent_url"]):
+        return
+    values["admin_consent_url"] = ""
+    if not task.params["grants"]:
+        task.context.warn(
+            f"no address of a consent is given: the application {values['app_id']} holds {', '.join(unknown)}, which nobody "
+            "here knows. Remove what does not belong there, or say with entra_app_app_id that all of it is meant."
+        )
 
 
 def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: GraphClient) -> None:

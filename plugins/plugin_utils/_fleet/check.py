@@ -15,6 +15,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import witho
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import rotation
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.advice import remedy_beside
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.controls import changed, controls, name_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.findings import sentences
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import changes as changes_of
@@ -102,7 +103,8 @@ def _verdict(
         return "drifted", reasons + troubles + unknown, []
     if troubles:
         # Every setting is as desired: a repair by the rollout cannot be promised.
-        return "broken", troubles + unknown, remedies
+        strangers = list(taken.of("application").get("unknown_credentials") or ())
+        return "broken", troubles + unknown, [remedy_beside(strangers, remedy) for remedy in remedies]
     if unknown:
         return "unreachable", unknown, advice
     return "compliant", [], []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.advice import careful
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.advice import careful, remedy_beside
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Work
 
 EVIL = "11111111-2222-4333-8444-555555555555"
@@ -58,3 +58,14 @@ def test_what_a_step_has_judged_or_the_inventory_states_is_spoken_of_as_it_is(kn
 
 def test_a_step_that_did_not_fail_is_left_alone() -> None:
     assert careful(work(), {"changed": True, "msg": "done"}) == {"changed": True, "msg": "done"}
+
+
+def test_nobody_is_sent_to_consent_to_what_others_can_sign_in_as() -> None:
+    """Somebody else grants the permissions, so that the application is taken all the same."""
+    held = {"app_id": EVIL, "unknown_credentials": ["the client secret 'eve'", "the owner eve@acme.example (guest)"]}
+    told = careful(work(application=held), failed(CONSENT))
+    assert URL not in str(told)
+    assert "the client secret 'eve', the owner eve@acme.example (guest)" in told["msg"]
+    assert "entra_app_app_id" in told["error"]["remedy"]
+    assert remedy_beside(held["unknown_credentials"], CONSENT) == told["error"]["remedy"]
+    assert remedy_beside([], CONSENT) == CONSENT
