@@ -177,6 +177,14 @@ applications:
     created:
       description: When the application was created.
       type: str
+    unknown_credentials:
+      description:
+        - Credentials and owners of the application and of its service principal that neither O(certificates) names nor the automation has put
+          there, in words.
+        - Federated credentials and owners of the service principal are read with O(app_id) or O(unique_name) alone.
+      type: list
+      elements: str
+      version_added: 2.0.0
     unmanaged:
       description: What is there besides what is expected, with C(redirect_uris), C(certificates) and C(permissions).
       type: dict

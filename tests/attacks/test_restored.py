@@ -111,3 +111,30 @@ def test_what_was_offboarded_by_mistake_comes_back(scene: Scene, tmp_path: Path)
     assert back["appId"] == made["appId"]
     assert scene.works("pbx0")
     assert scene.roles(back) == GUIDE
+
+
+def test_a_pbx_does_not_survive_its_own_offboarding_behind_a_decoy(scene: Scene, tmp_path: Path) -> None:
+    """It names another application, that a user of the tenant has registered for it, so that this one is deleted."""
+    assert not _run(scene, tmp_path, "rollout", "first").get("failed")
+    real = scene.application("pbx0")
+    assert real is not None
+    _eve, decoy = _trap(scene)
+    done = _run(scene, tmp_path, "offboard", "second", offboard_confirm=True)
+    assert done["failed"], done
+    assert real["appId"] in done["msg"]
+    assert state_of(scene.world, scene.pbx("pbx0")).m365["ApplicationId"] == decoy["appId"], "nothing was changed"
+    done = _run(scene, tmp_path, "offboard", "third", offboard_confirm=True, entra_app_app_id=real["appId"])
+    assert not done.get("failed"), done["msg"]
+    assert real["id"] not in scene.tenant("acme").applications
+
+
+def test_a_pbx_that_has_unlinked_itself_is_not_said_to_be_removed(scene: Scene, tmp_path: Path) -> None:
+    """The adopted application has no name that leads to it, and the PBX names none."""
+    made = scene.wizard("pbx0")
+    assert not _run(scene, tmp_path, "rollout", "first").get("failed")
+    scene.point("pbx0", "")
+    content = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))
+    run = Run.begin(content, ["pbx0"], tmp_path / "elsewhere", offboard_confirm=True)
+    done = run.operation("offboard")["pbx0"]
+    if made["id"] in scene.tenant("acme").applications:
+        assert any("tcx.m365.orphans" in note for note in done["notes"]), done

@@ -50,7 +50,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Reconciled, reconcile
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
@@ -192,6 +192,8 @@ def _absent(task: Task, application: AbsentApplication) -> Outcome:
         entity = observed.application or observed.deleted or {}
         caller = _application_trust.caller_of(client)
         adoption.never(str(entity.get("appId") or ""), observed.service_principal, caller, client.tenant_id)
+        if task.params["require_evidence"]:
+            _check_passed_over(application, str(entity.get("appId") or ""))
 
     application.finder.judge = never
     done = reconcile(application, check_mode=task.check_mode)
@@ -214,6 +216,27 @@ def _absent(task: Task, application: AbsentApplication) -> Outcome:
         "waited": round(task.context.deadline.waited, 1),
     }
     return Outcome(values, done.plan)
+
+
+def _check_passed_over(application: AbsentApplication, app_id: str) -> None:
+    """A PBX that names another application than the one that was made for it would keep that one, and sign in with it.
+
+    :raises NotOurs: the application with the unique name of the PBX's holds its certificate.
+    """
+    other, pbx = application.finder.passed_over, application.desired.pbx
+    if other is None or pbx is None:
+        return
+    own = [certificate.thumbprint for certificate in application.desired.certificates or ()]
+    entries = other.get("keyCredentials") or ()
+    if any(certificates.thumbprint_of(entry) in own or ownership.entry_owner(entry) == pbx.label for entry in entries):
+        raise NotOurs(
+            f"the PBX names it, and the application {other.get('appId')}, which has the unique name "
+            f"{application_view.ids(Observed(application=other))['unique_name']}, holds the certificate of the PBX and would stay",
+            tried="remove the application of a PBX",
+            target=app_id,
+            remedy="Nothing was changed. entra_app_app_id names the one that is the PBX's; delete the other one with "
+            "tcx.m365.azure_app_registration if it is not needed.",
+        )
 
 
 def _predict_principal(task: Task, client: GraphClient, done: Reconciled[Observed]) -> None:

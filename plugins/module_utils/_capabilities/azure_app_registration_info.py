@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import caller_of
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import (
     KEY_SPEC,
     check_key,
@@ -20,6 +21,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_r
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, certificates, declared, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
+    BY_PBX,
+    Candidate,
+    Claim,
+    unknown_holders,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, SELECT, Desired, Key, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
@@ -102,7 +109,25 @@ def _shown(
     foreign = besides["certificates"]
     if params["certificates"] is None:
         foreign = [certificate for certificate in foreign if not certificate["managed"]]
-    return {**shown, "unmanaged": {**asked, "certificates": foreign}}
+    return {
+        **shown,
+        "unknown_credentials": _unknown(client, desired, observed),
+        "unmanaged": {**asked, "certificates": foreign},
+    }
+
+
+def _unknown(client: GraphClient, desired: Desired, observed: Observed) -> list[str]:
+    """Credentials and owners that neither the task names nor the automation put there, in words."""
+    candidate = Candidate(
+        observed.application or {},
+        observed.service_principal,
+        observed.owner_objects,
+        observed.principal_owners,
+        observed.federated,
+    )
+    thumbprints = frozenset(certificate.thumbprint for certificate in desired.certificates or ())
+    claim = Claim(BY_PBX, thumbprints=thumbprints, now=client.now().isoformat())
+    return unknown_holders(candidate, claim, caller_of(client))
 
 
 CAPABILITY = Capability(name="azure_app_registration_info", argument_spec=ARGUMENT_SPEC, run=run)

@@ -48,14 +48,15 @@ _RELATIONS = {"owners": "owners", "principal_owners": "owners", "federated": "fe
 class Finder:
     """Reads one application of one tenant.
 
-    :param key: where two keys were given and one is preferred, :attr:`key` is the one that counts after :meth:`find`.
-    :param resources: application ids of the APIs whose permission names are needed.
-    :param owners: whether owners are asked for again after each write.
-    :ivar judge: refuses an application that must not be taken; called for each that :meth:`find` finds, so that one which
-        somebody else has put there in the meantime is not taken either.
-    :ivar returns: whether a deleted application is the one that is looked for, although no key leads to it.
-    :ivar stale_app_id: the preferred ``app_id`` where it leads to no application of this tenant;
-        :ivar stale_principal: its service principal, where the tenant has one all the same.
+        :param key: where two keys were given and one is preferred, :attr:`key` is the one that counts after :meth:`find`.
+        :param resources: application ids of the APIs whose permission names are needed.
+        :param owners: whether owners are asked for again after each write.
+        :ivar judge: refuses an application that must not be taken; called for each that :meth:`find` finds, so that one which
+            somebody else has put there in the meantime is not taken either.
+        :ivar returns: whether a deleted application is the one that is looked for, although no key leads to it.
+        :ivar passed_over: the application with ``unique_name`` where the preferred ``app_id`` leads to another one.
+        :ivar stale_app_id: the preferred ``app_id`` where it leads to no application of this tenant;
+    :ivar stale_principal: its service principal, where the tenant has one all the same.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Finder:
         self.returns: Callable[[Json], bool] = lambda _deleted: False
         self.stale_app_id = ""
         self.stale_principal: Json | None = None
+        self.passed_over: Json | None = None
 
     @property
     def knows_unique_names(self) -> bool:
@@ -216,8 +218,11 @@ class Finder:
         if self.key.app_id and self.key.prefer_app_id:
             if _or_none(answers["app_id"]) is None:
                 self.stale_app_id, self.stale_principal = self.key.app_id, _or_none(answers["service_principal"])
-            self.key = self.key.settled(_or_none(answers["app_id"]), named)
-            return _or_none(answers["app_id"]) or named
+            preferred = _or_none(answers["app_id"])
+            if preferred is not None and named is not None and preferred["id"] != named["id"]:
+                self.passed_over = named
+            self.key = self.key.settled(preferred, named)
+            return preferred or named
         if self.key.app_id:
             application = _or_none(answers["app_id"])
             if named is not None and (application is None or named["id"] != application["id"]):

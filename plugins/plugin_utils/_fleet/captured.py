@@ -90,14 +90,22 @@ def host_variables(
             exported[f"tcx_console_{group}"] = value
     applications: Sequence[Mapping[str, Any]] = registered.get("applications") or ()
     for application in applications:
-        if _is_confirmed(application, variables, granted):
+        if _is_confirmed(application, variables, granted, _needed(exported)):
             exported.update(_application(application, granted))
     if not all(_is_complete(application, exported, variables) for application in applications or [{}]):
         exported["entra_app_manage"] = False
     return exported
 
 
-def _is_confirmed(application: Mapping[str, Any], variables: Mapping[str, Any], granted: Mapping[str, Any]) -> bool:
+def _needed(exported: Mapping[str, Any]) -> set[str]:
+    """The permissions that the exported settings of the PBX need."""
+    settings = {name.removeprefix(CONSOLE): value for name, value in exported.items() if name.startswith(CONSOLE)}
+    return {permission.name for permission in requested_by_features(features_of(settings))}
+
+
+def _is_confirmed(
+    application: Mapping[str, Any], variables: Mapping[str, Any], granted: Mapping[str, Any], needed: set[str]
+) -> bool:
     """Whether anything but the word of the PBX says that the application is its own: by the rule of a rollout.
 
     A variable of the inventory states an application from then on, so that what a PBX names becomes none by itself: another
@@ -119,8 +127,21 @@ def _is_confirmed(application: Mapping[str, Any], variables: Mapping[str, Any], 
         decision = decide(candidate, claim, caller, "")
     except NotConfirmed:
         return False
+    if not decision.stated and _is_held(application, claim.thumbprints, granted, needed):
+        return False
     # A mark lets a rollout use what has been marked before, however wide; a file that states it needs more than that.
     return decision.stated or (bool(decision.proof) and not held - GRANTABLE)
+
+
+def _is_held(
+    application: Mapping[str, Any], thumbprints: frozenset[str], granted: Mapping[str, Any], needed: set[str]
+) -> bool:
+    """Whether others can sign in as an application that no administrator has granted what the PBX needs: a statement of the
+    inventory would have that granted to them."""
+    known = {f"the certificate {thumbprint}" for thumbprint in thumbprints}
+    unknown = set(application.get("unknown_credentials") or ()) - known
+    held = set(_permissions(granted))
+    return bool(unknown) and (not held or bool(needed - held))
 
 
 def _as_graph(application: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,8 +173,7 @@ def _permissions(granted: Mapping[str, Any]) -> list[str]:
 def _remarks(exported: Mapping[str, Any], registered: Mapping[str, Any]) -> dict[str, list[str]]:
     """What a reader has to know before he takes a variable over, by its name. No foreign text but plain names and GUIDs."""
     remarks: dict[str, list[str]] = {}
-    settings = {name.removeprefix(CONSOLE): value for name, value in exported.items() if name.startswith(CONSOLE)}
-    needed = {permission.name for permission in requested_by_features(features_of(settings))}
+    needed = _needed(exported)
     wider = [name for name in exported.get("entra_app_permissions") or () if name not in needed]
     if wider:
         plain = [name for name in wider if _PLAIN.fullmatch(name)]
@@ -166,8 +186,8 @@ def _remarks(exported: Mapping[str, Any], registered: Mapping[str, Any]) -> dict
         named = str(registered["applications"][0].get("app_id") or "")
         remarks["entra_app_manage"] = [
             f"The PBX names the application {named if is_guid(named) else 'of another kind'}, and nothing in the tenant",
-            "confirms that it is this PBX's, or it may do more than a PBX needs. It is not exported. If it is the right one,",
-            "set entra_app_app_id and remove this line.",
+            "confirms that it is this PBX's, or it may do more than a PBX needs, or others can sign in with it. It is not",
+            "exported. If it is the right one, set entra_app_app_id and remove this line.",
         ]
     return remarks
 

@@ -103,8 +103,8 @@ def _verdict(
         return "drifted", reasons + troubles + unknown, []
     if troubles:
         # Every setting is as desired: a repair by the rollout cannot be promised.
-        strangers = list(taken.of("application").get("unknown_credentials") or ())
-        return "broken", troubles + unknown, [remedy_beside(strangers, remedy) for remedy in remedies]
+        holders = list(taken.of("application").get("unknown_credentials") or ())
+        return "broken", troubles + unknown, [remedy_beside(holders, remedy) for remedy in remedies]
     if unknown:
         return "unreachable", unknown, advice
     return "compliant", [], []

@@ -67,6 +67,11 @@ _OFFBOARD_REMEDY = (
     "If that is what you want, say so with -e offboard_confirm=true."
 )
 
+_NOTHING_REMOVED = (
+    "No application of this PBX was found, so that none was removed. One that was adopted, and that the PBX no longer names, "
+    "is listed by tcx.m365.orphans once the PBX is out of the inventory."
+)
+
 
 def application_id(work: Work) -> str:
     """The application of this PBX as far as this run knows: the one just written, else the one the PBX points to."""
@@ -287,6 +292,9 @@ def _deletable(work: Work, result: Result) -> Result:
 def _gone(work: Work, result: Result) -> Result:
     """With what goes, or has gone, in a sentence."""
     goes = result.get("goes") or {}
+    if not (result.get("failed") or result.get("app_id")):
+        # A PBX that has unlinked itself names none, and an adopted application has no unique name that leads to it.
+        return {**result, "notes": [*(result.get("notes") or ()), _NOTHING_REMOVED]}
     if result.get("failed") or not goes:
         return result
     parts = [

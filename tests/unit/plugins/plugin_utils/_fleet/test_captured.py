@@ -52,6 +52,22 @@ def test_an_application_with_the_redirect_uri_of_the_pbx_is_stated(tmp_path: Pat
 @pytest.mark.parametrize(
     "application",
     [
+        {"unknown_credentials": [f"the certificate {KEY}", "the owner admin@acme.example"]},
+        {"granted": [], "unknown_credentials": []},
+        {"granted": [], "unknown_credentials": [f"the certificate {KEY}"]},
+    ],
+    ids=["granted by an administrator", "ours, without permissions", "with the key of the PBX alone"],
+)
+def test_what_holds_nobody_else_or_nothing_more_is_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(captured, "_thumbprints", lambda _variables: frozenset({KEY}))
+    assert f'entra_app_app_id: !unsafe "{APP}"' in _write(tmp_path, **application)
+
+
+@pytest.mark.parametrize(
+    "application",
+    [
         {"redirect_uris": ["https://vendor.example/cb"]},
         {"redirect_uris": ["https://pbx.example.com:5001@evil.example/oauth2office2"]},
         {"redirect_uris": []},
@@ -60,6 +76,8 @@ def test_an_application_with_the_redirect_uri_of_the_pbx_is_stated(tmp_path: Pat
         {"redirect_uris": [URI], "tags": ["tcx.m365", "tcx.m365:pbx=other.example.com:5001"]},
         {"redirect_uris": [URI], "tags": [], "unique_name": "3cx-other"},
         {"app_id": AUTOMATION},
+        {"granted": [], "unknown_credentials": ["the client secret 'eve'"]},
+        {"granted": ["Calendars.Read"], "unknown_credentials": ["the owner eve@acme.example (guest)"]},
     ],
 )
 def test_the_word_of_a_pbx_becomes_no_statement_of_the_inventory(

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A PBX that says its own credential in every text that it can set, so that it would stand in reports and files that others read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.plugins.module_utils import _stores
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import RENDERERS
+from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
+from ansible_collections.tcx.m365.tests.attacks.test_hostile_values import TEXTS, _told
+from ansible_collections.tcx.m365.tests.in_process import Run
+from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
+from tcx_lab import hostile
+from tcx_lab.testing import Lab
+
+SHORT = {"tcx_deadline": 10, "entra_deadline": 20, "tcx_console_wait_timeout": 2}
+SYNC = {"tcx_console_user_sync": {"starting_extension": "300"}}
+"""What differs from what the PBX says, so that the run keeps what it was before."""
+KEPT = ("FQDN", "PbxExternalHost", "ApplicationId", "TenantId", "Version")
+"""What ends every step where it is not true."""
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with Lab.start(FLEET, mode="thread") as lab:
+        assert lab.world is not None
+        scene = Scene(Controller(lab, tmp_path_factory.mktemp("home")), lab.world)
+        first = _begin(scene, tmp_path_factory.mktemp("first") / "run").operation("rollout")
+        assert not first["pbx0"].get("failed")
+        yield scene
+
+
+def _begin(scene: Scene, directory: Path, *, check_mode: bool = False, **more: Any) -> Run:
+    content = scene.controller.lab.inventory
+    return Run.begin(content, ["pbx0"], directory, check_mode=check_mode, **{**SHORT, **more})
+
+
+def _secrets(scene: Scene) -> list[str]:
+    host = scene.controller.lab.inventory["tcx"]["hosts"]["pbx0"]
+    return [str(host[name]) for name in ("tcx_client_secret", "tcx_password") if host.get(name)]
+
+
+@pytest.mark.parametrize(
+    "names", [TEXTS, [name for name in TEXTS if name not in KEPT]], ids=["all", "but its identity"]
+)
+def test_a_credential_that_a_pbx_says_stands_nowhere(scene: Scene, tmp_path: Path, names: list[str]) -> None:
+    secrets = _secrets(scene)
+    hostile.lie(scene.pbx("pbx0"), **dict.fromkeys(names, f"it is {secrets[0]}!"))
+    try:
+        audit = _begin(scene, tmp_path / "audit", check_mode=True, sso_verify_people=True)
+        entries = audit.report()
+        runs = [audit]
+        results: list[Any] = [dataclasses.asdict(entry) for entry in entries]
+        for operation, more in (("capture", {}), ("rollout", SYNC), ("offboard", {"offboard_confirm": True})):
+            run = _begin(scene, tmp_path / operation, check_mode=operation == "offboard", **more)
+            results.append(run.operation(operation))
+            runs.append(run)
+        run = _begin(scene, tmp_path / "undo", snapshot="latest", snapshot_dir=str(tmp_path / "rollout" / "snapshots"))
+        results.append(run.operation("rollback"))
+        runs.append(run)
+    finally:
+        hostile.be_honest(scene.pbx("pbx0"))
+    report = Report.build(entries, datetime(2026, 11, 26, tzinfo=UTC), {})
+    texts = [*_told(results), *(text for each in runs for text in each.warnings), json.dumps(results, default=str)]
+    texts += [render(report) for render in RENDERERS.values()]
+    # What the tasks of a run share is private and goes with the run.
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and _stores._NAME not in path.parts]
+    assert {"captured", "snapshots"} <= {part for path in files for part in path.parts} or names == TEXTS
+    texts += [path.read_bytes().decode("utf-8", "replace") for path in files]
+    for text in texts:
+        assert not [secret for secret in secrets if secret in text], text[:2000]
