@@ -72,3 +72,19 @@ def test_a_pbx_that_does_not_work_does_not_stop_its_own_removal(scene: Scene, tm
     done = _begin(scene, tmp_path / "offboard").operation("offboard")["pbx0"]
     assert not done.get("failed"), done
     assert any("nothing was removed" in each for each in done["warnings"])
+
+
+def test_a_tenant_by_its_domain_is_no_other_tenant(scene: Scene, tmp_path: Path) -> None:
+    acme, bolt = scene.tenant("acme"), scene.tenant("bolt")
+    before = _state(scene)
+    for variable, door in (("entra_tenant_id", "rollout"), ("tcx_console_tenant_id", "roles")):
+        run = _begin(scene, tmp_path / variable / door, **{variable: f" {acme.domain.upper()} "})
+        result: Any = DOORS[door](run)
+        assert not result["pbx0"].get("failed"), (variable, result)
+        assert _state(scene) == before, variable
+    wrong = _begin(scene, tmp_path / "wrong", entra_tenant_id=bolt.domain)
+    assert wrong.operation("rollout")["pbx0"]["failed"]
+    assert _state(scene) == before
+    done = _begin(scene, tmp_path / "offboard", entra_tenant_id=acme.domain).operation("offboard")["pbx0"]
+    assert not done.get("failed"), done
+    assert not done.get("warnings"), done

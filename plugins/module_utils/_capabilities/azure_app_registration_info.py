@@ -118,16 +118,9 @@ def _shown(
 
 def _unknown(client: GraphClient, desired: Desired, observed: Observed) -> list[str]:
     """Credentials and owners that neither the task names nor the automation put there, in words."""
-    candidate = Candidate(
-        observed.application or {},
-        observed.service_principal,
-        observed.owner_objects,
-        observed.principal_owners,
-        observed.federated,
-    )
     thumbprints = frozenset(certificate.thumbprint for certificate in desired.certificates or ())
     claim = Claim(BY_PBX, thumbprints=thumbprints, now=client.now().isoformat())
-    return unknown_holders(candidate, claim, caller_of(client))
+    return unknown_holders(Candidate.of(observed), claim, caller_of(client))
 
 
 CAPABILITY = Capability(name="azure_app_registration_info", argument_spec=ARGUMENT_SPEC, run=run)

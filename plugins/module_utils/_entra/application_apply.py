@@ -311,15 +311,17 @@ class Application(Replicated[Observed]):
         Where it must not be taken it is deleted again, before anything else is done with it.
         """
         self._gone = self._gone or before
-        seen = self.finder.again(restored, application_too=False, audit=True)
-        seen = seen if seen.service_principal is not None else seen.but(service_principal=restored.service_principal)
         try:
+            seen = self.client.eventually(
+                lambda: self.finder.holders(restored), "what was restored is being replicated"
+            )
             if self.finder.judge is not None:
                 self.finder.judge(seen)
             self._check(self.desired, seen, self.plan(seen))
         except M365Error as error:
-            self._delete_again(self._gone, error)
-            note(self._gone)
+            if not passing(error):
+                self._delete_again(self._gone, error)
+                note(self._gone)
             raise
         return seen
 

@@ -38,6 +38,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Forbidden,
     M365Error,
     NotFound,
+    NotYetReplicated,
 )
 
 Json = dict[str, Any]
@@ -126,10 +127,23 @@ class Finder:
             return self._audited(self._with_principal(application, by_name["service_principal"]), by_name)
         return self.again(Observed(application=application), application_too=False, audit=True)
 
-    def again(self, observed: Observed, *, application_too: bool = True, audit: bool = False) -> Observed:
+    def holders(self, observed: Observed) -> Observed:
+        """A known application with everybody who holds it or its service principal, read until all of it can be seen.
+
+        :raises NotYetReplicated: a replica still calls one of the two absent, so that it shows nobody.
+        """
+        audited = self.again(observed, application_too=False, audit=True, absent=False)
+        if audited.service_principal is None and observed.service_principal is not None:
+            raise NotYetReplicated("the service principal cannot be read yet", tried="read who holds the application")
+        return audited
+
+    def again(
+        self, observed: Observed, *, application_too: bool = True, audit: bool = False, absent: bool = True
+    ) -> Observed:
         """Read a known application again, by object id, together with what belongs to it.
 
         :param audit: owners and federated credentials too; without, those of the earlier reading stay.
+        :param absent: whether an object of which an answer says that it is not there has none; else that is an error.
         """
         application = observed.application or {}
         calls: dict[str, Call] = {}
@@ -151,6 +165,8 @@ class Finder:
             application = seen
         current = self._with_principal(application, answers["service_principal"])
         kept = {name: getattr(observed, name) for name in ("owners", "owner_objects", "principal_owners", "federated")}
+        if not absent:
+            _check_seen(answers, observed)
         return self._audited(current.but(**kept), answers)
 
     def _audited(self, observed: Observed, answers: dict[str, Answer]) -> Observed:
@@ -335,6 +351,14 @@ def _audit_calls(path: str, app_id: str) -> dict[str, Call]:
             "GET", f"/servicePrincipals(appId={encoded_literal(app_id)})?$select=id&$expand=owners"
         ),
     }
+
+
+def _check_seen(answers: dict[str, Answer], observed: Observed) -> None:
+    """Raise :class:`NotYetReplicated` where a replica calls an object absent that is known to be there."""
+    for name in _RELATIONS:
+        known = name != "principal_owners" or observed.service_principal is not None
+        if known and not answers[name].ok and isinstance(answers[name].error, NotFound):
+            raise answers[name].error.as_kind(NotYetReplicated)
 
 
 def _or_none(answer: Answer) -> Json | None:

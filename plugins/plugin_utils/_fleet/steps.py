@@ -68,8 +68,7 @@ _OFFBOARD_REMEDY = (
 )
 
 _NOTHING_REMOVED = (
-    "No application of this PBX was found, so that none was removed. One that was adopted, and that the PBX no longer names, "
-    "is listed by tcx.m365.orphans once the PBX is out of the inventory."
+    "No application of this PBX was found; tcx.m365.orphans lists the ones that no PBX of the inventory uses."
 )
 
 
@@ -293,7 +292,6 @@ def _gone(work: Work, result: Result) -> Result:
     """With what goes, or has gone, in a sentence."""
     goes = result.get("goes") or {}
     if not (result.get("failed") or result.get("app_id")):
-        # A PBX that has unlinked itself names none, and an adopted application has no unique name that leads to it.
         return {**result, "notes": [*(result.get("notes") or ()), _NOTHING_REMOVED]}
     if result.get("failed") or not goes:
         return result

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health, preflight
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
@@ -74,6 +76,28 @@ def test_neither_name_nor_port_becomes_a_redirect_uri_by_the_word_of_a_pbx(
     found = preflight.judge_name(FACTS, url, names)
     assert levels(found) == ([level] if level else [])
     assert all("tcx_fqdn" in each.remedy for each in found)
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "names"),
+    [
+        ("https://pbx.example.com", 5001, ["pbx.example.com:5001"]),
+        ("https://pbx.example.com:5001", 443, ["pbx.example.com:443"]),
+        ("https://pbx.example.com:443/", 443, []),
+        ("https://10.0.0.5:15001", 443, ["pbx.example.com:443"]),
+    ],
+    ids=["reached on 443, reports 5001", "reached on 5001, reports 443", "443 in words", "by its address, forwarded"],
+)
+def test_a_pbx_behind_nat_owns_the_redirect_uri_that_the_inventory_allows(
+    url: str, port: int, names: list[str]
+) -> None:
+    facts = replace(FACTS, https_port=port)
+    assert preflight.judge_name(facts, url, names) == []
+    pbx = Pbx.of(url, names)
+    assert pbx is not None
+    assert pbx.owns_uri(facts.redirect_uri)
+    if names:
+        assert levels(preflight.judge_name(facts, url, [])) == ["error"]
 
 
 # --- certificate --------------------------------------------------------------------------------------------------------
