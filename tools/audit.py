@@ -47,17 +47,18 @@ def ask(program: Path, service: str, url: str = "") -> Answer:
     command += ["--osv-url", url] if url else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
-        found = json.loads(done.stdout)["dependencies"]
+        packages = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError, TypeError):
         lines = (done.stderr or done.stdout).strip().splitlines()
         return Answer(reason=lines[-1][:200] if lines else f"pip-audit ended with {done.returncode}")
-    skipped = tuple(each["name"] for each in found if "skip_reason" in each)
-    if len(skipped) == len(found):
+    skipped = tuple(package["name"] for package in packages if "skip_reason" in package)
+    if len(skipped) == len(packages):
         return Answer(reason="it knows none of the packages")
     vulnerable = tuple(
-        f"{each['name']} {each['version']}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no release yet'}"
-        for each in found
-        for flaw in each.get("vulns") or ()
+        f"{package['name']} {package['version']}: {flaw['id']}, fixed in "
+        f"{', '.join(flaw['fix_versions']) or 'no release yet'}"
+        for package in packages
+        for flaw in package.get("vulns") or ()
     )
     return Answer(vulnerable, skipped)
 
