@@ -24,7 +24,9 @@ class StaticToken(Credential):
     token: str = field(default="", repr=False)
 
     def validate(self) -> None:
-        if not self.token.strip() or any(character.isspace() for character in self.token.strip()):
+        token = self.token.strip()
+        # What no header can hold is none either.
+        if not (token.isascii() and token.isprintable()) or not token or " " in token:
             raise BadInput("O(access_token) is not a token", remedy="Give the token alone, without the word Bearer.")
 
     def material(self) -> tuple[str, ...]:

@@ -236,7 +236,7 @@ def test_managed_identity_for_msal() -> None:
         ManagedIdentity("name").validate()
 
 
-@pytest.mark.parametrize("token", ["", " ", "Bearer abc"])
+@pytest.mark.parametrize("token", ["", " ", "Bearer abc", "abc\u20ac", "abc\x00", "abc\x1b[0m"])
 def test_a_ready_token_is_one_word(token: str) -> None:
     StaticToken("abc.def.ghi").validate()
     with pytest.raises(BadInput, match="access_token"):
