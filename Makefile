@@ -15,7 +15,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 unexport ANSIBLE_CONFIG PYTHONPATH VIRTUAL_ENV REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup generate demo lab check test lint units integration sanity docs build coverage sbom audit bench faults format locks changelog clean
+.PHONY: help setup generate demo lab check test lint units integration sanity docs build release coverage mutants sbom audit bench faults format locks changelog clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,11 +56,18 @@ build: ## Build the collection and import it the way Galaxy does
 	@$(GATES) build
 	@ls .build/artifact/*.tar.gz
 
+release: ## Check, build, sign and try a release as a user gets it (.build/release); changes nothing here
+	@$(PYTHON) tools/release.py
+
 faults: setup ## Every kind of trouble at every request of every flow, and what became of it (CASE='NAME': one of them)
 	@PYTHONPATH=.build/collections:tests/lab $(PY) tests/faults/run.py $(if $(CASE),--case '$(CASE)',$(if $(SAMPLE),--sample $(SAMPLE) --seed $(or $(SEED),0)))
 
 coverage: ## Lines and branches of plugins/ that tests come to, forks counted (not a part of test: it takes an hour)
 	@$(GATES) coverage
+
+mutants: ## Change planners, adoption rules and readers of variables place by place: which tests notice (not a part of test)
+	@$(PYTHON) tools/environments.py mutants
+	@.venv-mutants/bin/python tools/measure_mutants.py $(FILE)
 
 sbom: ## Write the software bill of materials (CycloneDX) to .build/artifact
 	@$(PYTHON) tools/sbom.py

@@ -6,6 +6,8 @@
 
 Twelve simulated PBXs in five simulated Entra tenants get Microsoft 365 sign-in; a second run changes nothing; settings
 are changed behind our back; a compliance run finds exactly those; the rollout repairs them.
+
+Usage: run.py [DIRECTORY]     where the collection is installed; without, the one of this repository
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from typing import Any
 from tcx_lab.testing import Lab
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REPORTS = REPOSITORY / "reports"
+COLLECTIONS = Path(sys.argv[1] if len(sys.argv) > 1 else REPOSITORY / ".build" / "collections").resolve()
+PLACE = Path.cwd() if len(sys.argv) > 1 else REPOSITORY
+REPORTS = PLACE / "reports"
 
 # As in the guide: users are synchronized with their photos. An inventory would say so in its group variables.
 WANTED = {"tcx_console_user_sync": {"enabled": True, "scope": "all", "photo": True, "starting_extension": "200"}}
@@ -79,7 +83,7 @@ class Demo:
         command[0] = str(Path(sys.executable).with_name("ansible-playbook"))
         command[3] = str(self.lab.inventory_path)
         started = time.monotonic()
-        code = subprocess.run(command, check=False, env=environment(), cwd=REPOSITORY).returncode
+        code = subprocess.run(command, check=False, env=environment(), cwd=PLACE).returncode
         calls = [entry for entry in self.lab.control.log(since=before) if entry["source"] == "client"]
         return {
             "code": code,
@@ -122,10 +126,10 @@ class Demo:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a user's shell, with the collection found in this repository."""
+    """The environment of a user's shell, with the collection found in its directory."""
     found = dict(os.environ)
     found.update(
-        ANSIBLE_COLLECTIONS_PATH=str(REPOSITORY / ".build" / "collections"),
+        ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
         ANSIBLE_STDOUT_CALLBACK="tcx.m365.fleet",
         ANSIBLE_FORKS="12",
     )
