@@ -200,7 +200,7 @@ class Bench:
         playbook, results = self.home / "predict.yml", self.home / "results.jsonl"
         playbook.write_text(yaml.safe_dump(_predicting()), encoding="utf-8")
         results.unlink(missing_ok=True)
-        self._play(str(playbook), *arguments, PBX_RESULTS=str(results))
+        self._play(str(playbook), *arguments, TASK_RESULTS=str(results))
         found: dict[str, dict[str, Any]] = {}
         for line in results.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
@@ -215,13 +215,13 @@ class Bench:
             "HOME": str(self.home),
             "ANSIBLE_HOME": str(self.home / ".ansible"),
             "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".build" / "collections"),
-            "ANSIBLE_CALLBACK_PLUGINS": str(REPOSITORY / "tests" / "integration" / "pbx" / "callback"),
-            "ANSIBLE_CALLBACKS_ENABLED": "pbx_results",
+            "ANSIBLE_CALLBACK_PLUGINS": str(REPOSITORY / "tests" / "integration" / "callback"),
+            "ANSIBLE_CALLBACKS_ENABLED": "task_results",
             "ANSIBLE_FORKS": "4",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_DEVEL_WARNING": "0",
             "LC_ALL": "C.UTF-8",
-            "PBX_RESULTS": os.devnull,
+            "TASK_RESULTS": os.devnull,
         }
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, env=known | environment, cwd=self.home, timeout=300

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.entra.bench import Bench, Customer, Front
+from ansible_collections.tcx.m365.tests.integration.entra.customers import Bench, Customer, Front
 from tcx_lab.world import README_PERMISSIONS
 
 

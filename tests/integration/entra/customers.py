@@ -2,93 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tenants of the lab for the tests of the Entra side, and the ways in which a task can be run against them."""
+"""Tenants of the lab for the tests of the Entra side."""
 
 from __future__ import annotations
 
 import base64
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
-    azure_app_registration,
-    azure_app_registration_info,
-    graph_permission_grant,
-    graph_permission_grant_info,
-    graph_user_info,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
+from ansible_collections.tcx.m365.tests.integration import bench
+from ansible_collections.tcx.m365.tests.integration.bench import Json, Run
 from cryptography.hazmat.primitives.serialization import Encoding
 from tcx_lab import graph
 from tcx_lab.ca import KeyPair, make_key_pair
-from tcx_lab.evidence import Switches
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph import contract
 from tcx_lab.graph.seed import register_automation_app
-from tcx_lab.testing import Lab
-from tcx_lab.world import README_PERMISSIONS, Automation, Tenant, World
-
-COLLECTIONS = Path(__file__).parents[3] / ".build" / "collections"
-FLEET = FleetPlan([TenantPlan("contoso", users=2)], [PbxPlan("pbx", "contoso")])
+from tcx_lab.world import README_PERMISSIONS, Automation, Tenant
 
 APP, APP_INFO = "azure_app_registration", "azure_app_registration_info"
 GRANT, GRANT_INFO = "graph_permission_grant", "graph_permission_grant_info"
 USER_INFO = "graph_user_info"
-MODULES: dict[str, Capability] = {
-    APP: azure_app_registration.CAPABILITY,
-    APP_INFO: azure_app_registration_info.CAPABILITY,
-    GRANT: graph_permission_grant.CAPABILITY,
-    GRANT_INFO: graph_permission_grant_info.CAPABILITY,
-    USER_INFO: graph_user_info.CAPABILITY,
-}
 
 GUIDE = ["User.Read.All", "Calendars.Read", "Contacts.Read", "Mail.Send"]
 URI = "https://acme.example.com:5001/oauth2office2"
-
-Json = dict[str, Any]
-
-
-@dataclass
-class Run:
-    """One run of Ansible in this process: its tasks share tokens and what they have learned."""
-
-    tenant: Customer
-    store: RunStore = field(default_factory=lambda: RunStore(None))
-    warnings: list[str] = field(default_factory=list)
-    trace: list[str] = field(default_factory=list)
-    secrets: set[str] = field(default_factory=set)
-
-    def task(self, module: str, *, check: bool = False, **params: Any) -> Json:
-        """The result of one task."""
-        capability = MODULES[module]
-        given = {name: value for name, value in {**self.tenant.connection, **params}.items() if value is not None}
-        validation = ArgumentSpecValidator(capability.argument_spec, **capability.constraints()).validate(given)
-        assert not validation.error_messages, validation.error_messages
-        task = Task(
-            validation.validated_parameters,
-            check_mode=check,
-            store=self.store,
-            warn=self.warnings.append,
-            notice=self.trace.append,
-            trace=self.trace.append,
-        )
-        try:
-            result = capability.run(task).as_result()
-        except M365Error as error:
-            result = failure(error)
-        self.secrets |= task.secrets
-        return result
 
 
 @dataclass
@@ -114,7 +52,7 @@ class Customer:
 
     def run(self) -> Run:
         """A new run of Ansible."""
-        return Run(self)
+        return Run(self.connection)
 
     def allowed(self, *roles: str) -> Customer:
         """The same tenant, worked in by an automation with other rights."""
@@ -188,26 +126,10 @@ class Customer:
         self.bench.world.log.clear()
 
 
-@dataclass
-class Bench:
-    """The lab."""
+class Bench(bench.Bench):
+    """The lab, and new tenants in it."""
 
-    lab: Lab
-    world: World
-
-    @classmethod
-    @contextmanager
-    def start(cls) -> Iterator[Bench]:
-        with Lab.start(FLEET, mode="thread") as lab:
-            assert lab.world is not None
-            yield cls(lab, lab.world)
-
-    def reset(self) -> None:
-        """No trouble, no assumption moved, an empty log."""
-        self.lab.control.clear_trouble()
-        for name, value in Switches().as_dict().items():
-            setattr(self.world.switches, name, value)
-        self.world.log.clear()
+    PLAN = FleetPlan([TenantPlan("contoso", users=2)], [PbxPlan("pbx", "contoso")])
 
     def hold_against_the_contract(self) -> int:
         """Every request to Graph since the test began against Microsoft's description; returns how many were held."""
@@ -266,13 +188,8 @@ def key_credential(pair: KeyPair, **properties: Any) -> Json:
     }
 
 
-@dataclass
-class Front:
-    """Runs tasks through Ansible: in the controller's process, or as modules that are sent to the host."""
-
-    in_process: bool
-    directory: Path
-    output: str = ""
+class Front(bench.Front):
+    """Runs tasks on a tenant through Ansible."""
 
     def play(
         self,
@@ -283,49 +200,9 @@ class Front:
         **environment: str,
     ) -> list[Json]:
         """The results of tasks of one run, in order; a failed task does not end it."""
-        steps = [
-            {"name": f"{number}", f"tcx.m365.{module}": params, "ignore_errors": True}
-            for number, (module, params) in enumerate(tasks)
-        ]
-        play = {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "module_defaults": {"group/tcx.m365.entra": customer.connection},
-            "tasks": steps,
-        }
-        playbook, results = self.directory / "play.yml", self.directory / "results.jsonl"
-        playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
-        results.unlink(missing_ok=True)
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook), *arguments]
-        command += ["-e", json.dumps({"tcx_m365_in_process": self.in_process})]
-        done = subprocess.run(
-            [*command, "--check"] if check else command,
-            env={**self._environment(results), **environment},
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.output = done.stdout + done.stderr
-        if not results.exists():
-            raise AssertionError(self.output)
-        return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+        defaults = {"group/tcx.m365.entra": customer.connection}
+        return self.run_tasks(tasks, defaults, arguments, environment, check=check)
 
     def one(self, customer: Customer, module: str, *, check: bool = False, **params: Any) -> Json:
         """The result of a run with one task."""
         return self.play(customer, (module, params), check=check)[0]
-
-    def _environment(self, results: Path) -> dict[str, str]:
-        foreign = ("ANSIBLE_", "AZURE_", "ENTRA_", "TCX_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        return {
-            **kept,
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "ANSIBLE_HOME": str(self.directory / "home"),
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback")),
-            "ANSIBLE_CALLBACKS_ENABLED": "entra_results",
-            "ENTRA_RESULTS": str(results),
-        }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
-from ansible_collections.tcx.m365.tests.integration.entra.bench import APP, GRANT, GUIDE, Bench, Customer, guide
+from ansible_collections.tcx.m365.tests.integration.entra.customers import APP, GRANT, GUIDE, Bench, Customer, guide
 
 Json = dict[str, Any]
 

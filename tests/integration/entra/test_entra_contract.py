@@ -8,7 +8,7 @@ is seen to look at everything, and through both front ends."""
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.entra.bench import (
+from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     APP,
     APP_INFO,
     GRANT,

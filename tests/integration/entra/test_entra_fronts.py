@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.entra.bench import (
+from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     APP,
     APP_INFO,
     GRANT,

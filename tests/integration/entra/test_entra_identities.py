@@ -12,7 +12,7 @@ from typing import Any
 import msal.managed_identity
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials import managed_identity
-from ansible_collections.tcx.m365.tests.integration.entra.bench import APP_INFO, Bench, Customer
+from ansible_collections.tcx.m365.tests.integration.entra.customers import APP_INFO, Bench, Customer
 from tcx_lab.entra import mint_federated_token
 from tcx_lab.entra.management import ARC_KEY, IDENTITY_HEADER
 

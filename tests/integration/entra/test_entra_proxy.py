@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.entra.bench import APP, APP_INFO, Bench, Customer, Front, guide
+from ansible_collections.tcx.m365.tests.integration.entra.customers import APP, APP_INFO, Bench, Customer, Front, guide
 from ansible_collections.tcx.m365.tests.integration.entra.forward_proxy import ForwardProxy
 from tcx_lab.ca import make_key_pair
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.entra.bench import (
+from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     APP,
     APP_INFO,
     GRANT,

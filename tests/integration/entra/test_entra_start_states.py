@@ -21,7 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Application
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, as_flag
-from ansible_collections.tcx.m365.tests.integration.entra.bench import (
+from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     APP,
     GRANT,
     GUIDE,

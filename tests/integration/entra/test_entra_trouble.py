@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_apply
-from ansible_collections.tcx.m365.tests.integration.entra.bench import (
+from ansible_collections.tcx.m365.tests.integration.bench import COLLECTIONS
+from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     APP,
-    COLLECTIONS,
     GRANT,
     GUIDE,
     URI,

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.entra.bench import USER_INFO, Bench, Customer, Front
+from ansible_collections.tcx.m365.tests.integration.entra.customers import USER_INFO, Bench, Customer, Front
 from tcx_lab import graph
 from tcx_lab.graph import contract
 

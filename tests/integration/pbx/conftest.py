@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import Bench, Front
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import Bench, Front
 
 
 @pytest.fixture(scope="module")
@@ -31,4 +31,4 @@ def bench(fleet: Bench) -> Iterator[Bench]:
 @pytest.fixture(params=[True, False], ids=["action", "module"])
 def front(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path) -> Front:
     """Both ways in which Ansible runs a task."""
-    return Front(bench, request.param, tmp_path)
+    return Front(request.param, tmp_path, bench=bench)

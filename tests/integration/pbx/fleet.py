@@ -2,39 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A fleet of simulated PBXs for the tests of the 3CX side, and the ways in which a task can be run against it."""
+"""A fleet of simulated PBXs for the tests of the 3CX side."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
-    sso_probe,
-    tcx_m365_settings,
-    tcx_m365_settings_info,
-    tcx_preflight,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Task, failure
-from tcx_lab.evidence import Switches
+from ansible_collections.tcx.m365.tests.integration import bench
+from ansible_collections.tcx.m365.tests.integration.bench import Json
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.pbx import PbxState, contract, prepare_pbx, state_of
 from tcx_lab.pbx.kit import GUIDE_PERMISSIONS, Directory
-from tcx_lab.testing import Lab
-from tcx_lab.world import Pbx, Tenant, World
+from tcx_lab.world import Pbx, Tenant
 
-COLLECTIONS = Path(__file__).parents[3] / ".build" / "collections"
 RELEASES = ("20.0.5", "20.0.6", "20.0.7", "20.0.8", "20.0.9", "20.0.10")
 FLEET = FleetPlan(
     [TenantPlan("contoso", users=6), TenantPlan("fabrikam", users=3)],
@@ -48,105 +30,46 @@ FLEET = FleetPlan(
 )
 NEWEST = "v20-0-10"
 
-MODULES = {
-    "tcx_m365_settings": tcx_m365_settings.CAPABILITY,
-    "tcx_m365_settings_info": tcx_m365_settings_info.CAPABILITY,
-    "tcx_preflight": tcx_preflight.CAPABILITY,
-    "sso_probe": sso_probe.CAPABILITY,
-}
-
-
-def defaults(spec: dict[str, Any]) -> dict[str, Any]:
-    """What Ansible makes of options nobody gave."""
-    return {name: option.get("default") for name, option in spec.items()}
-
-
-def completed(spec: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as Ansible hands them to a module: every option is there, nested ones as well."""
-    found = {**defaults(spec), **given}
-    for name, option in spec.items():
-        if "options" in option and found[name] is not None:
-            many = isinstance(found[name], list)
-            found[name] = (
-                [completed(option["options"], each) for each in found[name]]
-                if many
-                else completed(option["options"], found[name])
-            )
-    return found
-
 
 @dataclass
-class Run:
-    """One run of Ansible: its tasks share tokens and what they have learned."""
+class Run(bench.Run):
+    """One run of Ansible on the fleet."""
 
-    bench: Bench
-    store: RunStore = field(default_factory=lambda: RunStore(None))
-    warnings: list[str] = field(default_factory=list)
-    trace: list[str] = field(default_factory=list)
-    secrets: set[str] = field(default_factory=set)
+    fleet: Bench | None = None
 
-    def task(self, module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
-        """The result of one task, run in this process."""
-        capability = MODULES[module]
-        if module == "tcx_preflight":
-            params.setdefault("fqdn", ["localhost"])  # the lab's PBXs are reached by address
-        whole = completed(capability.argument_spec, {**params})
-        task = Task(
-            whole,
-            check_mode=check,
-            store=self.store,
-            warn=self.warnings.append,
-            notice=lambda _text: None,
-            trace=self.trace.append,
-        )
-        try:
-            result = capability.run(task).as_result()
-        except M365Error as error:
-            result = failure(error)
-        self.secrets |= task.secrets
-        return result
+    def _login(self, name: str) -> Json:
+        assert self.fleet is not None
+        return self.fleet.login(name)
 
     def settings(self, name: str = NEWEST, *, check: bool = False, **options: Any) -> dict[str, Any]:
         """One task tcx_m365_settings on a PBX."""
-        return self.task("tcx_m365_settings", check=check, **{**self.bench.login(name), **options})
+        return self.task("tcx_m365_settings", check=check, **{**self._login(name), **options})
 
     def preflight(self, name: str = NEWEST, **options: Any) -> dict[str, Any]:
         """One task tcx_preflight on a PBX."""
-        return self.task("tcx_preflight", **{**self.bench.login(name), **options})
+        # The lab's PBXs are reached by address.
+        return self.task("tcx_preflight", **{"fqdn": ["localhost"], **self._login(name), **options})
 
     def info(self, name: str = NEWEST, **options: Any) -> dict[str, Any]:
         """One task tcx_m365_settings_info on a PBX."""
-        return self.task("tcx_m365_settings_info", **{**self.bench.login(name), **options})
+        return self.task("tcx_m365_settings_info", **{**self._login(name), **options})
 
 
-@dataclass
-class Bench:
+class Bench(bench.Bench):
     """The fleet. Every test gets it fresh."""
 
-    lab: Lab
-    world: World
-
-    @classmethod
-    @contextmanager
-    def start(cls) -> Iterator[Bench]:
-        """Start the lab in this process."""
-        with Lab.start(FLEET, mode="thread") as lab:
-            assert lab.world is not None
-            yield cls(lab, lab.world)
+    PLAN = FLEET
 
     def reset(self) -> None:
         """Everything as it was when the lab started; 3CX's own description of a release holds for what was sent to it."""
-        self.lab.control.clear_trouble()
-        for name, value in Switches().as_dict().items():
-            setattr(self.world.switches, name, value)
         for pbx in self.world.pbxs.values():
             pbx.state = None
             prepare_pbx(self.world, pbx)
-        self.world.log.clear()
+        super().reset()
 
     def run(self) -> Run:
         """A new run."""
-        return Run(self)
+        return Run(fleet=self)
 
     # --- what is there ------------------------------------------------------------------------------------------------
 
@@ -224,68 +147,21 @@ class Bench:
 
 
 @dataclass
-class Front:
-    """Runs tasks through Ansible: in the controller's process, or as modules that are sent to the host."""
+class Front(bench.Front):
+    """Runs tasks on the fleet through Ansible."""
 
-    bench: Bench
-    in_process: bool
-    directory: Path
-    output: str = ""
+    bench: Bench | None = None
 
     def play(
         self,
-        *tasks: tuple[str, dict[str, Any]],
+        *tasks: tuple[str, Json],
         check: bool = False,
         arguments: tuple[str, ...] = (),
         **environment: str,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Json]:
         """The results of tasks of one run, in order; a failed task does not end it."""
-        steps = [
-            {"name": f"{number}", f"tcx.m365.{module}": params, "ignore_errors": True}
-            for number, (module, params) in enumerate(tasks)
-        ]
-        playbook = self.directory / "play.yml"
-        play = [{"hosts": "localhost", "gather_facts": False, "tasks": steps}]
-        playbook.write_text(yaml.safe_dump(play), encoding="utf-8")
-        return self.play_file(playbook, *arguments, check=check, **environment)
+        return self.run_tasks(tasks, {}, arguments, environment, check=check)
 
-    def play_file(
-        self, playbook: Path, *arguments: str, check: bool = False, **environment: str
-    ) -> list[dict[str, Any]]:
-        """The results of the tasks of a playbook, in order."""
-        results = self.directory / "results.jsonl"
-        results.unlink(missing_ok=True)
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook), *arguments]
-        command += ["-e", json.dumps({"tcx_m365_in_process": self.in_process})]
-        done = subprocess.run(
-            [*command, "--check"] if check else command,
-            env={**self._environment(results), **environment},
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.output = done.stdout + done.stderr
-        if not results.exists():
-            raise AssertionError(self.output)
-        return [json.loads(line)["result"] for line in results.read_text(encoding="utf-8").splitlines()]
-
-    def one(self, module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
+    def one(self, module: str, *, check: bool = False, **params: Any) -> Json:
         """The result of a run with one task."""
         return self.play((module, params), check=check)[0]
-
-    def _environment(self, results: Path) -> dict[str, str]:
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "TCX_", "AZURE_"))
-        }
-        return {
-            **kept,
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "ANSIBLE_HOME": str(self.directory / "home"),
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback")),
-            "ANSIBLE_CALLBACKS_ENABLED": "pbx_results",
-            "PBX_RESULTS": str(results),
-        }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, Bench, Front
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import NEWEST, Bench, Front
 
 GUIDE: dict[str, Any] = {
     "user_sync": {"enabled": True, "scope": "all", "starting_extension": "200", "photo": True},
@@ -152,7 +152,9 @@ def test_an_outcome_looks_the_same_from_both_fronts(bench: Bench, tmp_path: Path
     shown = []
     for in_process in (True, False):
         (tmp_path / str(in_process)).mkdir()
-        found = Front(bench, in_process, tmp_path / str(in_process)).one("tcx_m365_settings", check=True, **options)
+        found = Front(in_process, tmp_path / str(in_process), bench=bench).one(
+            "tcx_m365_settings", check=True, **options
+        )
         shown.append(
             {name: value for name, value in found.items() if not name.startswith("_") and name != "invocation"}
         )
@@ -165,6 +167,6 @@ def test_a_token_file_is_readable_by_its_owner_alone(bench: Bench, tmp_path: Pat
     look = f"find {tmp_path}/home/tmp/*/tcx_m365 -printf '%m %y\\n' | sort -u"
     tasks = [{"tcx.m365.tcx_m365_settings_info": bench.login()}, {"ansible.builtin.shell": look}]
     playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
-    results = Front(bench, in_process=True, directory=tmp_path).play_file(playbook)
+    results = Front(True, tmp_path, bench=bench).play_file(playbook)
     assert results[1]["stdout"].splitlines() == ["600 f", "700 d"], results[1]
     assert os.getuid() == tmp_path.stat().st_uid

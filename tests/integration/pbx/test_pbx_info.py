@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, RELEASES, Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import NEWEST, RELEASES, Bench
 
 EVERYTHING = ["users", "license", "duplicates", "extensions", "sessions", "teams"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.integration.entra.forward_proxy import ForwardProxy
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, RELEASES, Bench, Front
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import NEWEST, RELEASES, Bench, Front
 
 GUIDE: dict[str, Any] = {
     "user_sync": {"enabled": True, "scope": "all", "starting_extension": "200", "photo": True},

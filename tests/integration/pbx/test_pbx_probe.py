@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import NEWEST, Bench
 
 
 def probe(bench: Bench, *, check: bool = False, **options: Any) -> dict[str, Any]:

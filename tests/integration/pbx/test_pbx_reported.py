@@ -26,7 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     write,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_plan import _place
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import Bench
 
 ACCOUNT = "11111111-2222-4333-8444-555555555555"
 """An id stands for itself."""

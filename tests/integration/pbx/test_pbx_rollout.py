@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, RELEASES, Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import NEWEST, RELEASES, Bench
 
 GUIDE: dict[str, Any] = {
     "user_sync": {

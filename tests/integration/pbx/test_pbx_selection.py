@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import GUIDE_PERMISSIONS, NEWEST, Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import GUIDE_PERMISSIONS, NEWEST, Bench
 
 
 def people(bench: Bench, name: str = NEWEST) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import totp
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, RELEASES, Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import NEWEST, RELEASES, Bench
 
 PHOTO: dict[str, Any] = {"user_sync": {"photo": True}}
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import NEWEST, Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import NEWEST, Bench
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._pbx.test_pbx_teams import pair
 
 FQDN = "sbc.contoso.example"

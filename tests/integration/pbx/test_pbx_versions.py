@@ -26,7 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     shape,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import RELEASES, Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import RELEASES, Bench
 
 SINGLETONS = {TEAMS: "teams", MAIL: "mail"}
 

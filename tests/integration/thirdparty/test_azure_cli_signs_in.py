@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.entra.bench import APP, APP_INFO, Bench, Customer, Front
+from ansible_collections.tcx.m365.tests.integration.entra.customers import APP, APP_INFO, Bench, Customer, Front
 from tcx_lab.testing import Lab
 
 from .azure_cli import AZ, NEEDS_AZ, AzureCli

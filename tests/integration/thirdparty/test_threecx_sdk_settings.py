@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.integration.pbx.bench import Bench
+from ansible_collections.tcx.m365.tests.integration.pbx.fleet import Bench
 
 READER = Path(__file__).with_name("threecx_reader.py")
 
