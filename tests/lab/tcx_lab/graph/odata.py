@@ -18,15 +18,16 @@ from typing import Any
 
 from tcx_lab.graph.errors import GraphError, bad_request
 from tcx_lab.graph.shapes import parse_moment
+from tcx_lab.odata import Call, Comparison, Junction, Lambda, Membership, Negation, Node, Path, Value, parse
 
 Entity = dict[str, Any]
 Test = Callable[[Any], bool]
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<punct>[(),:])|(?P<word>[^\s(),:']+))",
-)
-_COMPARISONS = {"eq", "ne", "gt", "ge", "lt", "le"}
-_FUNCTIONS = {"startswith", "endswith", "contains"}
+_FUNCTIONS: dict[str, Callable[[str, str], bool]] = {
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "contains": str.__contains__,
+}
 #: Filters on these need the advanced query parameters (observed in four public code bases).
 _ADVANCED_PROPERTIES = {"web/redirectUris", "spa/redirectUris", "publicClient/redirectUris"}
 _HINT = (
@@ -45,167 +46,90 @@ class Filter:
     equality: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """The value at a path of the object itself (not of a lambda's variable)."""
+class _Compiler:
+    """What the directory makes of a tree. Raises ValueError for what of the grammar it does not take."""
 
-    path: str
-
-    def __call__(self, item: Any) -> Any:
-        return _walk(item, self.path)
-
-
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self.tokens = _tokens(text)
-        self.at = 0
+    def __init__(self) -> None:
         self.advanced: list[str] = []
         self.names: set[str] = set()
-        self.equalities: list[tuple[str, str]] = []
 
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+    def test(self, node: Node, scope: str = "") -> Test:
+        """The test of an entity; within a lambda, `scope` is the variable, and the test that of an item."""
+        match node:
+            case Junction(word, parts):
+                tests = [self.test(part, scope) for part in parts]
+                fold = any if word == "or" else all
+                return lambda item: fold(test(item) for test in tests)
+            case Negation(inner):
+                self.advanced.append("Not")
+                test = self.test(inner, scope)
+                return lambda item: not test(item)
+            case Call(name, (subject, value)) if name in _FUNCTIONS:
+                return self.function(name, self.path(subject, scope), str(_literal(value)).lower())
+            case Lambda():
+                return self.collection(node)
+            case Comparison(word, left, right):
+                get = self.path(left, scope)
+                if word == "ne":
+                    self.advanced.append("NotEqualsMatch")
+                literal = _literal(right)
+                return lambda item: _compare(get(item), word, literal)
+            case Membership(left, choices):
+                get, values = self.path(left, scope), [_literal(choice) for choice in choices]
+                return lambda item: any(_compare(get(item), "eq", value) for value in values)
+        raise ValueError("a condition is missing, or is none")
 
-    def take(self, expected: str | None = None) -> str:
-        token = self.peek()
-        if not token or (expected is not None and token.lower() != expected):
-            raise ValueError(f"expected {expected or 'more'} at token {self.at}")
-        self.at += 1
-        return token
-
-    def whole(self) -> Test:
-        test = self.disjunction()
-        if self.peek():
-            raise ValueError("text after the end")
-        return test
-
-    def disjunction(self, scope: str = "") -> Test:
-        tests = [self.conjunction(scope)]
-        while self.peek().lower() == "or":
-            self.take()
-            tests.append(self.conjunction(scope))
-        return tests[0] if len(tests) == 1 else lambda item: any(test(item) for test in tests)
-
-    def conjunction(self, scope: str) -> Test:
-        tests = [self.negation(scope)]
-        while self.peek().lower() == "and":
-            self.take()
-            tests.append(self.negation(scope))
-        return tests[0] if len(tests) == 1 else lambda item: all(test(item) for test in tests)
-
-    def negation(self, scope: str) -> Test:
-        if self.peek().lower() == "not":
-            self.take()
-            self.advanced.append("Not")
-            test = self.negation(scope)
-            return lambda item: not test(item)
-        if self.peek() == "(":
-            self.take()
-            test = self.disjunction(scope)
-            self.take(")")
-            return test
-        return self.condition(scope)
-
-    def condition(self, scope: str) -> Test:
-        word = self.take()
-        if word.lower() in _FUNCTIONS and self.peek() == "(":
-            return self.function(word.lower(), scope)
-        if word.lower().endswith(("/any", "/all")) and self.peek() == "(":
-            return self.collection(word)
-        return self.comparison(self.path(word, scope))
-
-    def function(self, name: str, scope: str) -> Test:
-        self.take("(")
-        get = self.path(self.take(), scope)
-        self.take(",")
-        value = str(_literal(self.take())).lower()
-        self.take(")")
+    def function(self, name: str, get: Callable[[Any], Any], value: str) -> Test:
         if name != "startswith":
             self.advanced.append("EndsWith" if name == "endswith" else "Contains")
-        method = {"startswith": str.startswith, "endswith": str.endswith, "contains": str.__contains__}[name]
+        method = _FUNCTIONS[name]
         return lambda item: bool(method(str(get(item) or "").lower(), value))
 
-    def collection(self, word: str) -> Test:
-        path, _slash, quantifier = word.rpartition("/")
-        self.names.add(path.split("/")[0])
+    def collection(self, node: Lambda) -> Test:
+        path = "/".join(node.collection.names)
+        self.names.add(node.collection.names[0])
         if path in _ADVANCED_PROPERTIES:
             self.advanced.append("Any")
-        self.take("(")
-        if self.peek() == ")":
-            self.take()
+        if node.test is None:
             return lambda item: bool(_walk(item, path))
-        variable = self.take()
-        self.take(":")
-        test = self.disjunction(variable)
-        self.take(")")
-        check = any if quantifier.lower() == "any" else all
+        test, check = self.test(node.test, node.variable), any if node.quantifier == "any" else all
         return lambda item: check(test(element) for element in _walk(item, path) or [])
 
-    def comparison(self, get: Callable[[Any], Any]) -> Test:
-        operator = self.take().lower()
-        if operator == "in":
-            return self.membership(get)
-        if operator not in _COMPARISONS:
-            raise ValueError(f"unknown operator {operator}")
-        if operator == "ne":
-            self.advanced.append("NotEqualsMatch")
-        literal = _literal(self.take())
-        if operator == "eq" and isinstance(literal, str) and isinstance(get, _Path):
-            self.equalities.append((get.path, literal))
-        return lambda item: _compare(get(item), operator, literal)
-
-    def membership(self, get: Callable[[Any], Any]) -> Test:
-        self.take("(")
-        values = [_literal(self.take())]
-        while self.peek() == ",":
-            self.take()
-            values.append(_literal(self.take()))
-        self.take(")")
-        return lambda item: any(_compare(get(item), "eq", value) for value in values)
-
-    def path(self, word: str, scope: str) -> Callable[[Any], Any]:
-        if scope and (word == scope or word.startswith(scope + "/")):
-            inner = word[len(scope) + 1 :]
+    def path(self, node: Node, scope: str) -> Callable[[Any], Any]:
+        match node:
+            case Path():
+                pass
+            case _:
+                raise ValueError("a property is missing")
+        if scope and node.names[0] == scope:
+            inner = "/".join(node.names[1:])
             return lambda item: _walk(item, inner) if inner else item
-        self.names.add(word.split("/", maxsplit=1)[0])
-        return _Path(word)
+        self.names.add(node.names[0])
+        path = "/".join(node.names)
+        return lambda item: _walk(item, path)
 
 
 @lru_cache(maxsize=2048)
 def parse_filter(text: str) -> Filter:
     """Parse a `$filter`. Raises GraphError 400 (observed code, assumed detail)."""
+    compiler = _Compiler()
     try:
-        parser = _Parser(text)
-        test = parser.whole()
-    except (ValueError, IndexError) as error:
+        tree = parse(text, any_case=True)
+        test = compiler.test(tree)
+    except ValueError as error:
         raise bad_request(f"Invalid filter clause: {error}", "BadRequest") from error
-    alone = len(parser.tokens) == 3 and len(parser.equalities) == 1
-    return Filter(test, tuple(parser.advanced), frozenset(parser.names), parser.equalities[0] if alone else None)
+    equality = None
+    match tree:
+        case Comparison("eq", Path(names), Value(value=str() as value)):
+            equality = ("/".join(names), value)
+    return Filter(test, tuple(compiler.advanced), frozenset(compiler.names), equality)
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    at = 0
-    while at < len(text.rstrip()):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise ValueError(f"syntax error at position {at}")
-        tokens.append(match["text"] or match["punct"] or match["word"])
-        at = match.end()
-    return tokens
-
-
-def _literal(token: str) -> Any:
-    if token.startswith("'"):
-        return token[1:-1].replace("''", "'")
-    low = token.lower()
-    if low in ("true", "false", "null"):
-        return {"true": True, "false": False, "null": None}[low]
-    if re.fullmatch(r"-?\d+", token):
-        return int(token)
-    if re.fullmatch(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}", token) or re.match(r"\d{4}-\d\d-\d\d", token):
-        return token
-    raise ValueError(f"{token} is not a value")
+def _literal(node: Node) -> Any:
+    match node:
+        case Value(value=str() | int() | None as value):
+            return value
+    raise ValueError("a value is missing")
 
 
 def _walk(item: Any, path: str) -> Any:
