@@ -48,7 +48,8 @@ data.write()
 def main(arguments: list[str]) -> int:
     shutil.rmtree(PLACE, ignore_errors=True)
     PLACE.mkdir(parents=True)
-    known = {**os.environ, "COVERAGE_DIR": str(PLACE), "COVERAGE_RCFILE": str(ROOT / ".coveragerc")}
+    known = {**os.environ, "COVERAGE_DIR": str(PLACE), "COVERAGE_ROOT": str(ROOT)}
+    known["COVERAGE_RCFILE"] = str(ROOT / ".coveragerc")
     coverage = [sys.executable, "-m", "coverage"]
     tests = arguments or list(TESTS)
     command = [*coverage, "run", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *tests]
