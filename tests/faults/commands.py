@@ -121,6 +121,8 @@ def hit(made: Ground, case: Hit, operation: str, variables: Mapping[str, Any]) -
     ):
         mark = uuid.uuid4().hex
         with Path(place, "output").open("wb") as output:
+            # Under nohup, this process and its children would ignore a hangup.
+            ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)
             process = subprocess.Popen(
                 _command(made, Path(place), operation, variables),
                 stdout=output,
@@ -129,6 +131,7 @@ def hit(made: Ground, case: Hit, operation: str, variables: Mapping[str, Any]) -
                 cwd=place,
                 start_new_session=True,
             )
+            signal.signal(signal.SIGHUP, ignored)
             try:
                 code = process.wait(timeout=_LIMIT_S)
             except subprocess.TimeoutExpired:
