@@ -76,7 +76,8 @@ class Reading:
     def options(self, spec: Spec, values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         """What is given of ``values``, normalized. ``path`` is the dotted place of the dictionary."""
         normalized: dict[str, Any] = {}
-        known = {alias: option for name, option in spec.items() for alias in (name, *option.get("aliases", ()))}
+        prepared = _prepared(spec)
+        known = prepared.known
         unknown = [name for name in values if name not in known]
         if unknown:
             self.problems.append(_unsupported(unknown, sorted(known), path, _nested(spec)))
@@ -86,8 +87,8 @@ class Reading:
             value = self.value(option, values[name], f"{path}{name}")
             if value is not None:
                 normalized[name] = value
-        for name, option in spec.items():
-            if option.get("required") and not any(alias in normalized for alias in (name, *option.get("aliases", ()))):
+        for name, aliases in prepared.required.items():
+            if not any(alias in normalized for alias in aliases):
                 self.problems.append(f"{marked(path + name)} is not set")
         return normalized
 
@@ -226,12 +227,13 @@ def read_arguments(
     :raises BadInput: everything that is wrong, in one message.
     """
     values = {name: value for name, value in arguments.items() if not _empty(value)}
-    set_fallbacks(spec, values)
+    prepared = _prepared(spec)
+    set_fallbacks(prepared.with_fallback, values)
     reading = Reading(files)
     options = reading.options(spec, values)
     if reading.problems:
         raise bad_arguments(reading.problems, names or {})
-    validation = ArgumentSpecValidator(_without_fallbacks(spec), **(constraints or {})).validate(options)
+    validation = prepared.validator(constraints or {}).validate(options)
     if validation.error_messages:
         raise bad_arguments(list(validation.error_messages), names or {})
     parameters: dict[str, Any] = validation.validated_parameters
@@ -248,15 +250,13 @@ def bad_arguments(problems: Sequence[str], names: Names) -> BadInput:
 def secrets_in(spec: Spec, values: Mapping[str, Any]) -> set[str]:
     """The values of all options that are marked ``no_log``, at any depth, with and without blanks around them."""
     secrets: set[str] = set()
-    for name, option in spec.items():
-        for alias in (name, *option.get("aliases", ())):
-            value = values.get(alias)
-            if option.get("no_log") and isinstance(value, (str, int)) and not isinstance(value, bool):
-                secrets.add(str(value))
-            nested = option.get("options")
-            for part in value if isinstance(value, list) else [value]:
-                if nested and isinstance(part, Mapping):
-                    secrets |= secrets_in(nested, part)
+    for alias, no_log, nested in _prepared(spec).secret:
+        value = values.get(alias)
+        if no_log and isinstance(value, (str, int)) and not isinstance(value, bool):
+            secrets.add(str(value))
+        for part in value if isinstance(value, list) else [value]:
+            if nested and isinstance(part, Mapping):
+                secrets |= secrets_in(nested, part)
     return {form for text in secrets for form in (text, text.strip()) if form}
 
 
@@ -264,9 +264,50 @@ def _of_elements(option: Mapping[str, Any]) -> dict[str, Any]:
     return {name: option[name] for name in ("choices", "options", "no_log") if name in option}
 
 
-def _without_fallbacks(spec: Spec) -> dict[str, dict[str, Any]]:
-    """Environment variables have been read already, so that they are normalized like everything else."""
-    return {name: {key: value for key, value in option.items() if key != "fallback"} for name, option in spec.items()}
+class _Prepared:
+    """What follows from a spec alone, worked out once: a sweep reads the same few specs thousands of times.
+
+    :ivar known: the options by name and alias.
+    :ivar required: the names and aliases of each option that has to be given.
+    :ivar with_fallback: the options that an environment variable may give.
+    :ivar secret: name or alias, whether its value is a secret, and the spec of the dictionaries in it; the others are left out.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        aliases = {name: (name, *option.get("aliases", ())) for name, option in spec.items()}
+        self.known = {alias: option for name, option in spec.items() for alias in aliases[name]}
+        self.required = {name: aliases[name] for name, option in spec.items() if option.get("required")}
+        self.with_fallback = {name: option for name, option in spec.items() if "fallback" in option}
+        self.secret = [
+            (alias, bool(option.get("no_log")), option.get("options"))
+            for alias, option in self.known.items()
+            if option.get("no_log") or option.get("options")
+        ]
+        self._validators: dict[str, ArgumentSpecValidator] = {}
+
+    def validator(self, constraints: Mapping[str, Any]) -> ArgumentSpecValidator:
+        """Ansible's own validator. Environment variables have been read already, so that they are normalized like everything
+        else."""
+        key = repr(constraints)
+        if key not in self._validators:
+            spec = {
+                name: {key: value for key, value in option.items() if key != "fallback"}
+                for name, option in self.spec.items()
+            }
+            self._validators[key] = ArgumentSpecValidator(spec, **constraints)
+        return self._validators[key]
+
+
+_of_specs: dict[int, _Prepared] = {}
+"""By the identity of a spec, which stays its own as long as it is kept here. Specs are constants of their modules."""
+
+
+def _prepared(spec: Spec) -> _Prepared:
+    prepared = _of_specs.get(id(spec))
+    if prepared is None or prepared.spec is not spec:
+        prepared = _of_specs[id(spec)] = _Prepared(spec)
+    return prepared
 
 
 _MANY = 3
