@@ -87,6 +87,7 @@ class Bench:
         self.inventory = lab.inventory
         self.pbxs = len(self.inventory["tcx"]["hosts"])
         self._process = psutil.Process(lab.process.pid)
+        self.prefix: list[str] = []  # a program that starts ansible-playbook and looks into it
         # As large as what a controller really reads: the public authorities, and ours.
         self.bundle = directory / "bundle.txt"
         self.bundle.write_bytes(Path(certifi.where()).read_bytes() + lab.ca_path.read_bytes())
@@ -199,6 +200,7 @@ class Bench:
         command = [program, name, "-i", str(self._inventory()), "-e", json.dumps(given)]
         if limit:
             command += ["--limit", ",".join(self.healthy()[:limit])]
+        command = [*self.prefix, *command]
         return self._figure(command, environment or self._environment(), limit or self.pbxs, codes)
 
     def healthy(self) -> list[str]:
