@@ -153,12 +153,13 @@ class ActionModule(CollectionAction):
         passed = {host: result for host, result in results.items() if result is not None and not result.get("failed")}
         ended = {host: result for host, result in results.items() if host not in passed}
         refused = (host for host, result in ended.items() if result is not None)
-        failed = batch_check.failed(identity_of(self._task), refused)
         batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
         gone = set(_play_hosts(task_vars)) - {str(host) for host in task_vars.get("ansible_play_hosts", [])}
+        everywhere = gone.union(batch_check.failed(identity_of(self._task), refused))
+        failed = len(everywhere.intersection(batch))
         limit, any_fatal = _max_fail_percentage(self._task), bool(self._task.any_errors_fatal)
-        if stops(len(failed), len(gone), len(batch), limit, any_fatal=any_fatal):
-            stopped = {host: not_written(len(failed), len(batch), passed.get(host, {})) for host in hosts}
+        if stops(failed, len(everywhere), len(batch), limit, any_fatal=any_fatal):
+            stopped = {host: not_written(len(everywhere), len(batch), passed.get(host, {})) for host in hosts}
             ended = {**stopped, **ended}
         return passed, ended
 

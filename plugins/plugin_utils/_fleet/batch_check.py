@@ -64,16 +64,17 @@ def must_have_passed(passed: bool) -> None:
         )
 
 
-def stops(failed: int, before: int, batch: int, limit: float | None, *, any_fatal: bool) -> bool:
+def stops(failed: int, everywhere: int, batch: int, limit: float | None, *, any_fatal: bool) -> bool:
     """Whether Ansible would end the play after a task that so many hosts of a batch have failed.
 
-    :param before: hosts of the play that have failed in earlier batches, which the linear strategy counts as well.
+    :param everywhere: hosts of the play that have failed, those of earlier batches included: the linear strategy compares them
+        with the size of this batch, also where none of it has failed.
     :param limit: ``max_fail_percentage``.
     :param any_fatal: ``any_errors_fatal``.
     """
-    if not failed:
-        return False
-    return any_fatal or failed == batch or (limit is not None and 100 * (failed + before) / batch > limit)
+    if failed and (any_fatal or failed == batch):
+        return True
+    return limit is not None and batch > 0 and everywhere / batch > limit / 100.0
 
 
 def not_written(failed: int, batch: int, passed: Mapping[str, Any]) -> Result:

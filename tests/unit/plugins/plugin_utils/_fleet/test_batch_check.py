@@ -24,24 +24,27 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import
 
 
 @pytest.mark.parametrize(
-    ("failed", "before", "batch", "limit", "any_fatal", "expected"),
+    ("failed", "everywhere", "batch", "limit", "any_fatal", "expected"),
     [
         (0, 0, 10, 0.0, True, False),
-        (1, 0, 10, None, False, False),
-        (1, 0, 10, None, True, True),
-        (1, 0, 10, 0.0, False, True),
-        (3, 0, 10, 30.0, False, False),
-        (4, 0, 10, 30.0, False, True),
-        (10, 0, 10, 100.0, False, True),
-        (1, 3, 10, 30.0, False, True),
-        (1, 2, 10, 30.0, False, False),
+        (1, 1, 10, None, False, False),
+        (1, 1, 10, None, True, True),
+        (0, 1, 10, None, True, False),
+        (1, 1, 10, 0.0, False, True),
+        (3, 3, 10, 30.0, False, False),
+        (4, 4, 10, 30.0, False, True),
+        (10, 10, 10, 100.0, False, True),
+        (10, 10, 10, None, False, True),
+        (1, 4, 10, 30.0, False, True),
+        (1, 3, 10, 30.0, False, False),
+        (0, 3, 5, 30.0, False, True),
     ],
 )
 def test_a_rollout_ends_where_ansible_would_have_ended_it(
-    failed: int, before: int, batch: int, limit: float | None, any_fatal: bool, expected: bool
+    failed: int, everywhere: int, batch: int, limit: float | None, any_fatal: bool, expected: bool
 ) -> None:
     """``failed / batch_size > max_fail_percentage``, hosts of earlier batches among the failed (linear of ansible-core)."""
-    assert stops(failed, before, batch, limit, any_fatal=any_fatal) is expected
+    assert stops(failed, everywhere, batch, limit, any_fatal=any_fatal) is expected
 
 
 def test_a_check_counts_for_one_task_that_writes() -> None:
