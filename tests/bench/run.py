@@ -169,18 +169,21 @@ def single(options: argparse.Namespace, results: Results) -> None:
 
 
 def slow(options: argparse.Namespace, results: Results) -> None:
-    """Compliance with and without 5 % of PBXs that answer their sign-in after 20 s: until the others are done."""
+    """With and without 5 % of PBXs that answer their sign-in after 20 s: until the others are done."""
     size = options.slow_at
-    results.begin(f"without slow PBXs/{size}", f"with slow PBXs/{size}")
     with Bench.start(size, options.latency_ms) as bench:
         bench.prepare()
-        bench.drift()
-        for _run in range(options.runs):
-            figure = bench.compliance()
-            results.add(f"without slow PBXs/{size}", replace(figure, others=bench.others_wall([])))
-            with bench.slow(SLOW_PERCENT, SLOW_S) as hosts:
-                figure = bench.compliance()
-                results.add(f"with slow PBXs/{size}", replace(figure, others=bench.others_wall(hosts)))
+        for prefix, run in (("rollout ", bench.rollout), ("", bench.compliance)):
+            without, with_slow = f"{prefix}without slow PBXs/{size}", f"{prefix}with slow PBXs/{size}"
+            results.begin(without, with_slow)
+            if run == bench.compliance:
+                bench.drift()
+            for _run in range(options.runs):
+                figure = run()
+                results.add(without, replace(figure, others=bench.others_wall([])))
+                with bench.slow(SLOW_PERCENT, SLOW_S) as hosts:
+                    figure = run()
+                    results.add(with_slow, replace(figure, others=bench.others_wall(hosts)))
 
 
 def peers(options: argparse.Namespace, results: Results) -> None:
