@@ -10,6 +10,7 @@ import concurrent.futures
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible import constants
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
@@ -20,7 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     partner_consent,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, without_login
 from ansible_collections.tcx.m365.plugins.module_utils._entra.delegated_admin import Step
 from ansible_collections.tcx.m365.plugins.module_utils._entra.partner_center import RESOURCE
 from ansible_collections.tcx.m365.plugins.module_utils._entra.person_sign_in import PersonSignIn
@@ -91,6 +92,7 @@ class InBrowser:
 
     def __init__(self, sign_in: PersonSignIn) -> None:
         self.sign_in = sign_in
+        self.second_factor = sign_in.second_factor
 
     def center(self) -> dict[str, Any]:
         return {"auth_source": ACCESS_TOKEN, "access_token": self.sign_in.partner_center()}
@@ -106,6 +108,7 @@ class Elsewhere:
     """A person who has signed in to the Azure CLI, or who brings a token."""
 
     partner_center = False
+    second_factor: bool | None = None
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = dict(options)
@@ -153,7 +156,7 @@ def consent_for(
     common = Options(
         next((customer.client_id for customer in customers if customer.client_id), ""),
         _home(options),
-        str(options["partner_center"]).rstrip("/"),
+        _checked(str(options["partner_center"])),
         float(options["wait_timeout"]),
         check_mode,
         pause,
@@ -177,6 +180,17 @@ def consent_for(
             else:
                 rows[index] = consent.consented(customer, seen[index], steps.get(customer.tenant, []), person)
     return _result([row for row in rows.values() if row is not None], options)
+
+
+def _checked(address: str) -> str:
+    """An address that a token may be sent to; raises :class:`BadInput`."""
+    parts = urlsplit(address.strip())
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.path.strip("/") or parts.query:
+        raise BadInput(
+            f"O(partner_center) {without_login(address)!r} is not a usable address",
+            remedy="Give https://host or https://host:port, or leave it out.",
+        )
+    return f"https://{parts.netloc}"
 
 
 def pause(seconds: float) -> None:

@@ -102,7 +102,7 @@ def judged(administrations: Administration, customer: str, now: dt.datetime) -> 
     ours = [
         relationship
         for relationship in administrations.relationships
-        if _of(relationship, "customer").get("tenantId", "").lower() == customer
+        if str(_of(relationship, "customer").get("tenantId") or "").lower() == customer
     ]
     living = [
         relationship

@@ -56,6 +56,7 @@ class PersonSignIn:
         self._redirect_uri = redirect_uri
         self._flow: dict[str, Any] = {}
         self._refresh = ""
+        self.second_factor: bool | None = None
         for secret in credential.secrets():
             context.hide(secret)
 
@@ -102,7 +103,10 @@ class PersonSignIn:
             raise sign_in_errors.of_token(result, http.last).while_trying("sign in as a person")
         self._refresh = str(result.get("refresh_token") or "")
         self._context.hide(self._refresh)
-        return str(self._accepted(result, http, self._connection.tenant_guid).claims.get("upn") or "")
+        claims = self._accepted(result, http, self._connection.tenant_guid).claims
+        methods = claims.get("amr")
+        self.second_factor = "mfa" in methods if isinstance(methods, list) else None
+        return str(claims.get("upn") or claims.get("unique_name") or "")
 
     def partner_center(self) -> str:
         """A token for Partner Center."""

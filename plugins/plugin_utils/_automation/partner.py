@@ -91,6 +91,9 @@ class Person(Protocol):
     partner_center: bool
     """Whether the way to a customer's tenant leads through Partner Center."""
 
+    second_factor: bool | None
+    """Whether the person has signed in with multifactor authentication; ``None`` where the token does not tell."""
+
     def center(self) -> Json:
         """How to sign in to Partner Center, as options of a connection."""
 
@@ -240,7 +243,7 @@ class PartnerConsent:
         if person.partner_center:
             asked = self._run(partner_consent.ASK, self._to_center(customer, person))
             if asked.get("failed"):
-                return self._refused(row, CONSENT, asked)
+                return self._refused(row, CONSENT, asked, second_factor=person.second_factor)
             try:
                 self._wait_for_scopes(customer, person)
             except M365Error as error:
@@ -316,7 +319,12 @@ class PartnerConsent:
                 row.step(
                     TEST, WAITING, f"the automation's token does not have it yet: {seen.row.reason}", "not_in_effect"
                 )
-                return row.ends(NOT_VERIFIED, "Consented, and the automation's token does not show it yet: run again.")
+                text = "Consented, and the automation's token does not show it yet: run again."
+                return (
+                    row.ends(FAILED, f"{text} {_left(row)}", "temporary_left")
+                    if row.left
+                    else row.ends(NOT_VERIFIED, text)
+                )
             self.options.pause(min(_POLL_S, max(0.05, end - time.monotonic())))
         row.granted = list(seen.row.rights)
         row.step(TEST, OK, "the automation's token has every permission of the profile")
@@ -353,11 +361,14 @@ class PartnerConsent:
         return row.ends(REMOVED, "")
 
     @staticmethod
-    def _refused(row: PartnerRow, step: str, result: Mapping[str, Any]) -> PartnerRow:
+    def _refused(
+        row: PartnerRow, step: str, result: Mapping[str, Any], *, second_factor: bool | None = None
+    ) -> PartnerRow:
         error = result.get("error") or {}
         text = str(result.get("msg") or "")
         obstacle = _OBSTACLES.get(str(error.get("code") or "")) or _KINDS.get(str(error.get("kind") or ""), "")
-        obstacle = "mfa_missing" if str(error.get("code")) == "900421" else obstacle
+        if second_factor is False and error.get("kind") in _KINDS:
+            obstacle = "mfa_missing"
         row.step(step, MISSING, text, obstacle)
         reason = f"{step}: {text}" + (f" {_left(row)}" if row.left else "")
         return row.ends(BLOCKED if obstacle else FAILED, reason, obstacle)

@@ -202,7 +202,7 @@ def test_a_token_without_a_second_factor_is_refused_whatever_the_body(msp: Msp, 
     msp.control.set_switches(partner_center_errors=form, partner_center_mfa_status=status)
     msp.arrange(acme={}, person={"mfa": False})
     row = msp.run("acme")["tenants"][0]
-    assert row["state"] == "blocked"
+    assert (row["state"], row["obstacle"]) == ("blocked", "mfa_missing")
     assert "multifactor authentication" in row["reason"]
     assert not msp.there("acme")
 
@@ -322,6 +322,15 @@ def test_the_own_tenant_and_another_application_are_left_alone(msp: Msp) -> None
         "acme": ("consented", ""),
         "bolt": ("blocked", "another_application"),
     }
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "https://me:secret@example.com", "https://example.com/v1"])
+def test_a_token_goes_to_a_plain_https_address_alone(msp: Msp, address: str) -> None:
+    msp.arrange(acme={})
+    with pytest.raises(BadInput, match="is not a usable address") as refused:
+        msp.run("acme", partner_center=address)
+    assert "secret" not in str(refused.value)
+    assert msp.asked == 0
 
 
 def test_it_is_removable(msp: Msp) -> None:

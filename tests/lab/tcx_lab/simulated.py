@@ -58,6 +58,11 @@ def _lines() -> Iterator[str]:
     for method, path in _SIGN_IN:
         yield f"- `{method} {path}`"
     yield ""
+    yield "## Microsoft Partner Center"
+    yield ""
+    yield "- `POST /v1/customers/{id}/applicationconsents`"
+    yield "- `DELETE /v1/customers/{id}/applicationconsents/{application id}`"
+    yield ""
     yield "## 3CX configuration API (XAPI)"
     yield ""
     for verb, path in sorted(HANDLERS, key=lambda handled: (handled[1], handled[0])):
