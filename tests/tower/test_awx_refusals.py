@@ -96,7 +96,7 @@ class TestPlaybooks:
 
 
 class TestWorkflowPresets:
-    """What a workflow presets goes before what its nodes preset, and the last of it cannot be taken back."""
+    """What a workflow presets goes before what its nodes preset, an empty text too; only null takes it back."""
 
     def test_it_overrides_its_nodes(self, site: Site) -> None:
         site.ask("limit")
@@ -112,13 +112,19 @@ class TestWorkflowPresets:
         jobs.launch(site.store, site.workflow, {})
         assert [each.values["limit"] for each in site.store.of("job")] == [""]
 
-    def test_null_takes_nothing_back(self, site: Site) -> None:
+    def test_null_takes_it_back(self, site: Site) -> None:
         site.ask("limit")
         node = site.node("canaries", limit="tcx_canary")
         site.store.change(site.workflow, {"limit": "all"})
         for item in (site.workflow, node):
-            before = item.values["limit"]
-            assert site.store.change(item, {"limit": None}).values["limit"] == before
+            assert site.store.change(item, {"limit": None}).values["limit"] is None
+
+    def test_they_go_together(self, site: Site) -> None:
+        """Who sets one of them takes the others back; who sets none of them leaves them as they are."""
+        site.store.change(site.workflow, {"limit": "all"})
+        assert site.store.change(site.workflow, {"description": "nightly"}).values["limit"] == "all"
+        changed = site.store.change(site.workflow, {"job_tags": "x"}).values
+        assert (changed["limit"], changed["job_tags"]) == (None, "x")
 
     def test_it_refuses_what_it_does_not_ask_for(self, site: Site) -> None:
         site.node("first")
@@ -135,6 +141,13 @@ class TestNodes:
         assert workflow.values["status"] == "successful"
         second.values["unified_job_template"] = None
         assert jobs.launch(site.store, site.workflow, {}).values["status"] == "failed"
+
+    def test_one_path_leads_from_a_node_to_another(self, site: Site) -> None:
+        first, second = site.node("first"), site.node("second")
+        for _again in range(2):
+            site.store.associate(first, "success_nodes", {"id": second.id})
+        said = refusal(site.store.associate, first, "failure_nodes", {"id": second.id})
+        assert "Relationship not allowed." in said
 
     @pytest.mark.parametrize(("every", "ran"), [(False, 3), (True, 2)])
     def test_convergence(self, site: Site, every: bool, ran: int) -> None:
@@ -211,7 +224,11 @@ def test_rules_of_schedules(site: Site, rule: str, said: str) -> None:
 def test_zones_of_schedules(site: Site) -> None:
     rule = RULE.replace("DTSTART:20260101T020000Z", "DTSTART;TZID=Europe/Bielefeld:20260101T020000")
     given = {"name": "n", "unified_job_template": site.template.id, "rrule": rule}
-    assert "Bielefeld" in refusal(site.store.create, "schedules", given)
+    assert "A valid TZID must be provided" in refusal(site.store.create, "schedules", given)
+    naive = {**given, "rrule": RULE.replace("DTSTART:20260101T020000Z", "DTSTART:20260101T020000")}
+    said = refusal(site.store.create, "schedules", naive)
+    assert "DTSTART cannot be a naive datetime" in said
+    assert "A valid TZID must be provided" in said
 
 
 class TestSurveys:

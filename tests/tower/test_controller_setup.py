@@ -123,6 +123,8 @@ class Story:
         node["approval"].values["unified_job_template"] = rollout.id
         node["canary-rollout"].values["limit"] = "all"
         node["nothing-differs"].lists["success_nodes"] = [node["rollout"].id]
+        # Another path to the same node, which a controller does not take while the first one is there.
+        node["rollout"].lists.update(success_nodes=node["rollout"].lists["always_nodes"], always_nodes=[])
         store.one("schedule", "3CX nightly compliance").values["enabled"] = False
         # A copy in the place of the original, and a way around the approval.
         copied = {**rollout.values, "name": "3CX rollout @ 10:00", "survey_enabled": False}

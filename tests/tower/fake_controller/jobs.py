@@ -408,6 +408,6 @@ def _end_workflow(store: Store, workflow: Item, nodes: list[Item]) -> None:
         and not node.lists["always_nodes"]
     ]
     status = "failed" if unhandled else "successful"
-    said = "No error handling path for workflow job node(s)" if unhandled else ""
+    said = "No error handling paths found, marking workflow as failed" if unhandled else ""
     syncs.end(workflow, status, explanation=said)
     messages.job_event(store, workflow, _template(store, workflow), "error" if unhandled else "success")

@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 
 import yaml
 
-from fake_controller import credential_types, messages, surveys, syncs
+from fake_controller import credential_types, jobs, messages, surveys, syncs
 from fake_controller.prompting import FIELDS, KINDS_OF_JOBS, NOT_ASKED, asked, slices
 from fake_controller.refusal import Refused
 from fake_controller.schema import ASKED
@@ -22,6 +22,7 @@ from fake_controller.schema import ASKED
 if TYPE_CHECKING:
     from fake_controller.store import Item, Store
 
+NO_ZONE = "A valid TZID must be provided (e.g., America/New_York)"
 CONSTRUCTED_EDITABLE = ("source_vars", "update_cache_timeout", "limit", "verbosity")
 
 #: Fields of each kind of notification with their defaults, and those that only come back encrypted.
@@ -94,7 +95,7 @@ def _credential_type(_store: Store, item: Item, _given: Mapping[str, Any]) -> No
 
 def _credential(store: Store, item: Item, given: Mapping[str, Any]) -> None:
     if item.values["organization"] is None:
-        raise Refused(400, {"detail": "Missing 'user', 'team', or 'organization'."})
+        raise Refused(400, {"detail": ["Missing 'user', 'team', or 'organization'."]})
     kind = store.items[item.values["credential_type"]]
     stored = store.items[item.id].values["inputs"] if item.id else {}
     inputs = dict(item.values["inputs"])
@@ -257,7 +258,8 @@ def _schedule(store: Store, item: Item, given: Mapping[str, Any]) -> None:
         errors.append("Valid DTSTART required in rrule. Value should start with: DTSTART:YYYYMMDDTHHMMSSZ")
     if len(starts) > 1:
         errors.append("Multiple DTSTART is not supported.")
-    if re.search(r"DTSTART:[0-9]+T[0-9]+ ", rule):
+    naive = re.search(r"DTSTART:[0-9]+T[0-9]+ ", rule)
+    if naive:
         errors.append("DTSTART cannot be a naive datetime.  Specify ;TZINFO= or YYYYMMDDTHHMMSSZZ.")
     each = re.findall(r"RULE:\S*", rule)
     if not each:
@@ -271,7 +273,8 @@ def _schedule(store: Store, item: Item, given: Mapping[str, Any]) -> None:
     counts = [int(number) for one in each for number in re.findall(r"COUNT=(\d+)", one)]
     errors += ["COUNT > 999 is unsupported" for number in counts if number > 999]
     zones = re.findall(r"DTSTART;TZID=([^:]+):", rule)
-    errors += [f"rrule parsing failed validation: {zone}" for zone in zones if zone not in available_timezones()]
+    if naive or any(zone not in available_timezones() for zone in zones):
+        errors.append(f"rrule parsing failed validation: {NO_ZONE}")
     if "exdate:" in rule.lower() or "rdate:" in rule.lower():
         errors.append("EXDATE and RDATE are not allowed in rrule.")
     frequency = re.search(r"FREQ=(YEARLY|MONTHLY|WEEKLY|DAILY|HOURLY|MINUTELY)\b", rule)
@@ -318,28 +321,17 @@ def before_change(store: Store, item: Item, accepted: dict[str, Any]) -> None:
         organization = accepted.get("organization", item.values["organization"])
         if organization and item.values["organization"] and organization != item.values["organization"]:
             raise refuse("organization", "Cannot change the organization of an execution environment")
-    _keep_last_prompt(item, accepted)
+    _keep_together(item, accepted)
 
 
-#: Prompts that a node, a schedule or a workflow keeps in one field of the database.
-_TEXTS = ("scm_branch", "limit", "skip_tags", "job_tags")
-_KEPT_TOGETHER = (*_TEXTS, "job_type", "diff_mode", "verbosity", "forks", "job_slice_count", "timeout")
+#: Prompts that a workflow keeps together: who sets one of them takes back those that he does not name.
+_TOGETHER = ("scm_branch", "limit", "skip_tags", "job_tags")
 
 
-def _keep_last_prompt(item: Item, accepted: dict[str, Any]) -> None:
-    """AWX stores prompts when there are any: the last one cannot be taken back, and those of a workflow go together."""
-    workflow = item.kind.type == "workflow_job_template"
-    if not workflow and item.kind.type not in ("workflow_job_template_node", "schedule"):
-        return
-    names = _TEXTS if workflow else _KEPT_TOGETHER
-    given = {name: accepted[name] for name in names if name in accepted}
-    before = {} if workflow else {name: item.values[name] for name in names}
-    if any(value is not None for value in {**before, **given}.values()):
-        if workflow:
-            accepted.update({name: given.get(name) for name in names})
-        return
-    for name in given:
-        accepted.pop(name)
+def _keep_together(item: Item, accepted: dict[str, Any]) -> None:
+    """A workflow holds these prompts as one value; null takes a prompt back, there and at nodes and schedules."""
+    if item.kind.type == "workflow_job_template" and any(name in accepted for name in _TOGETHER):
+        accepted.update({name: accepted.get(name) for name in _TOGETHER})
 
 
 def before_associate(store: Store, item: Item, association: str, other: Item) -> None:
@@ -357,6 +349,8 @@ def before_associate(store: Store, item: Item, association: str, other: Item) ->
         raise Refused(400, {"error": "You cannot add a constructed inventory to another constructed inventory."})
     if association.endswith("_nodes"):
         _acyclic(store, item, other)
+        if any(other.id in item.lists[path] for path in jobs.PATHS if path != association):
+            raise Refused(400, {"Error": "Relationship not allowed."})
 
 
 def _one_of_each_type(store: Store, item: Item, other: Item) -> None:
@@ -376,7 +370,7 @@ def _acyclic(store: Store, parent: Item, child: Item) -> None:
     while waiting:
         node = waiting.pop()
         if node.id == parent.id:
-            raise Refused(400, {"error": "Cycle detected."})
+            raise Refused(400, {"Error": "Cycle detected."})
         if node.id not in seen:
             seen.add(node.id)
             for association in ("success_nodes", "failure_nodes", "always_nodes"):
