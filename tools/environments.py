@@ -127,6 +127,7 @@ def catalog() -> dict[str, Environment]:
         table[own.lock] = everyday if own.lock == everyday.lock else own
     table["tower"] = Environment("tower", ".venv-tower", CORES["2.21"])
     table["coverage"] = Environment("coverage", ".venv-coverage", CORES["2.21"])
+    table["mutants"] = Environment("mutants", ".venv-mutants", CORES["2.21"])
     table["eda"] = Environment("eda", ".venv-eda", CORES["2.21"])
     for lock in ("lint", "audit", "nox", "browser", "azure-cli", "msgraph-sdk", "xapi-sdk", "bench", "azcollection"):
         table[lock] = Environment(lock, f".venv-{lock}", ANY if lock != "lint" else everyday.pythons + ANY)

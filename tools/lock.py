@@ -20,6 +20,7 @@ OLDEST = {
     "core-2.21": "3.12",
     "core-2.22": "3.13",
     "coverage": "3.12",
+    "mutants": "3.12",
     "tower": "3.12",
     "eda": "3.12",
     "ee-constraints": "3.12",

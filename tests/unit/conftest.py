@@ -23,6 +23,8 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+# For `make mutants`, which runs the same tests some hundred times.
+settings.register_profile("few", parent=settings.get_profile("gate"), max_examples=15)
 settings.load_profile("gate")
 
 LAB = str(Path(__file__).resolve().parents[1] / "lab")
