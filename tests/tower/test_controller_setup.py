@@ -122,7 +122,9 @@ class Story:
         store.items.pop(node["approval"].values["unified_job_template"])
         node["approval"].values["unified_job_template"] = rollout.id
         node["canary-rollout"].values["limit"] = "all"
-        node["nothing-differs"].lists["success_nodes"] = [node["rollout"].id]
+        # The rollout is made anew, and what leads to it goes with it; what leads elsewhere has to be removed.
+        elsewhere = [node["rollout"].id, node["compliance-after"].id]
+        node["nothing-differs"].lists["success_nodes"] = elsewhere
         # Another path to the same node, which a controller does not take while the first one is there.
         node["rollout"].lists.update(success_nodes=node["rollout"].lists["always_nodes"], always_nodes=[])
         store.one("schedule", "3CX nightly compliance").values["enabled"] = False
@@ -130,7 +132,7 @@ class Story:
         copied = {**rollout.values, "name": "3CX rollout @ 10:00", "survey_enabled": False}
         copied.pop("organization")
         node["rollout"].values["unified_job_template"] = store.create("job_templates", copied).id
-        node["compliance-before"].lists["always_nodes"] = [node["rollout"].id]
+        node["compliance-before"].lists["always_nodes"] = list(elsewhere)
         # What no module can take back.
         store.one("schedule", "3CX nightly rollout with approval").values["job_type"] = "check"
         clock = {"rrule": "DTSTART:20260101T020000Z RRULE:FREQ=DAILY;INTERVAL=1"}
