@@ -47,6 +47,11 @@ NOT_ASKED = {
     "sync_on_save": "as above",
     "sync_delay": "as above",
     "m365_error_status": "needs a broken link",
+    "partner_center_mfa_status": "needs a Microsoft partner, and a person who signs in",
+    "partner_center_errors": "as above",
+    "partner_center_exists_status": "as above",
+    "partner_without_access": "as above",
+    "partner_without_principal": "as above",
 }
 """Assumed behaviors that no question finds out, and why."""
 
