@@ -101,10 +101,14 @@ class Msp(Controller):
     def type_at_a_terminal(self, line: str, user: str) -> Outcome:
         """The same where a question is asked: somebody opens the address that is shown, signs in, and copies the one that follows."""
         self.typed.add(line)
+        environment = self.environment(PATH=self._path_with_az())
         process, terminal = pty.fork()
         if not process:
-            os.chdir(self.home)
-            os.execvpe("bash", ["bash", "-c", line], self.environment(PATH=self._path_with_az()))
+            try:
+                os.chdir(self.home)
+                os.execvpe("bash", ["bash", "-c", line], environment)
+            finally:
+                os._exit(127)  # else the tests would go on in both processes
         shown = ""
         with contextlib.suppress(OSError):  # the terminal is gone when the program has ended
             while text := os.read(terminal, 65536).decode("utf-8", "replace"):
