@@ -14,7 +14,9 @@ import json
 import os
 import pty
 import re
+import select
 import shlex
+import signal
 import stat
 import subprocess
 import sys
@@ -111,12 +113,21 @@ class Msp(Controller):
                 os._exit(127)  # else the tests would go on in both processes
         shown = ""
         with contextlib.suppress(OSError):  # the terminal is gone when the program has ended
-            while text := os.read(terminal, 65536).decode("utf-8", "replace"):
-                shown += text
-                if shown.rstrip().endswith("Paste its whole address here:"):
+            while True:
+                # Ansible drops what was typed before it reads, so the answer comes when nothing more is shown, and again if lost.
+                asked = shown.rstrip().endswith("Paste its whole address here:")
+                if select.select([terminal], [], [], 1 if asked else 120)[0]:
+                    text = os.read(terminal, 65536).decode("utf-8", "replace")
+                    shown += text
+                    if not text:
+                        break
+                elif asked:
                     address = re.search(r"(https://\S+/authorize\?\S+)", shown)
                     assert address is not None
                     os.write(terminal, self.lab.browse(address[1], user).encode() + b"\r")
+                else:
+                    os.kill(process, signal.SIGKILL)
+                    pytest.fail(f"the program waits: {shown}")
         os.close(terminal)
         return Outcome(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), shown)
 
