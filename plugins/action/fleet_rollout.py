@@ -253,8 +253,9 @@ class ActionModule(CollectionAction):
 
         :param reason: why, for those that have not failed.
         """
-        options = {"threads": options["concurrency"], "processes": options["processes"], "hear": _hear}
-        for host, rolled_back in fleet.undone(hosts, results, reason, **options):
+        threads, processes = options["concurrency"], options["processes"]
+        undone = fleet.undone(hosts, results, reason, threads=threads, processes=processes, hear=_hear)
+        for host, rolled_back in undone:
             display.display(f"# {host}: {'undone' if rolled_back['rollback']['restored'] else 'NOT undone as a whole'}")
             yield host, rolled_back
 

@@ -28,7 +28,7 @@ def _options(described: dict[str, Any], above: str = "") -> Iterator[str]:
     """Names that are no words of English: ``client_id``, ``user_sync.photo``."""
     for name, option in described.items():
         path = above + name
-        yield from (text for text in {name, path} if re.search(r"[_.]", text))
+        yield from (text for text in dict.fromkeys((name, path)) if re.search(r"[_.]", text))
         yield from _options(option.get("suboptions") or {}, f"{path}.")
 
 

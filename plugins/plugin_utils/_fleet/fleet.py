@@ -29,7 +29,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import An
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result, Step
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Hear, Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, is_true, read_variables
 
 TRACE_VERBOSITY = 4
@@ -157,14 +157,21 @@ class Fleet:
             return {"result": failure(error)}
 
     def undone(
-        self, hosts: Sequence[str], results: Mapping[str, Mapping[str, Any]], reason: str = "", **options: Any
+        self,
+        hosts: Sequence[str],
+        results: Mapping[str, Mapping[str, Any]],
+        reason: str = "",
+        *,
+        threads: int,
+        processes: int = 0,
+        hear: Hear | None = None,
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The results of hosts after what this run has changed on them was undone; none of those that it had not changed.
 
-        :param results: of their tasks; :param reason: why, for those that have not failed.
-        :param options: of the sweep.
+        :param results: of their tasks; :param reason: why, for those that have not failed; the others as of a sweep.
         """
-        for host, entry in sweep(hosts, self.undo, **options) if hosts else ():
+        entries = sweep(hosts, self.undo, threads=threads, processes=processes, hear=hear) if hosts else ()
+        for host, entry in entries:
             undone = {"failed": True, "msg": str(entry["crashed"])} if "crashed" in entry else entry.get("result")
             if undone is not None:
                 result = dict(results[host])

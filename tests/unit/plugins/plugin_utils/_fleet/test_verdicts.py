@@ -13,6 +13,7 @@ from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
 from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, grant_plan, rights
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import preflight
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation import partner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
 
@@ -22,7 +23,7 @@ DECIDED = {
     "failed": (
         "somebody answered, or it is a fault of ours: failed bad_input bad_credential blocked forbidden not_found conflict "
         "ambiguous not_yet_replicated rejected unsupported unhealthy bad_answer exhausted unexpected not_ours not_confirmed "
-        "missing_right not_ready"
+        "missing_right not_ready not_in_effect"
     ),
 }
 VERDICTS = {kind: verdict for verdict, text in DECIDED.items() for kind in text.partition(": ")[2].split()}
@@ -36,6 +37,7 @@ def _kinds(of: type[errors.M365Error] = errors.M365Error) -> Iterator[type[error
 
 assert adoption, grant_plan
 assert rights, preflight
+assert partner
 
 
 @pytest.mark.parametrize("kind", sorted({each.kind for each in _kinds()}))
