@@ -158,7 +158,7 @@ def test_the_details_tell_the_drift_in_words_and_colors(browser: Chromium, sampl
         "How to fix it",
         "Missing Contacts.Read",
         "Unneeded Mail.ReadWrite",
-        "pbx.user_sync.photo",
+        "settings.user_sync.photo",
     ):
         assert wanted in text
     assert details.locator("del").first.inner_text().startswith("− removed https://amber-press.example.com:443/")
