@@ -127,6 +127,8 @@ class ActionModule(CollectionAction):
                 rest = [host for host in hosts if host not in ended]
             if rest:
                 for host, host_result in self._sweep_all(rest, task_vars, options, store, variables, names):
+                    if host_result is None and options["check_first"]:
+                        BatchCheck(store).keep(host, {})  # it has passed, and is now worked on by itself
                     yield host, host_result and with_warnings(checks.get(host, {}), host_result)
 
         together = SharedTask(store, identity_of(self._task))

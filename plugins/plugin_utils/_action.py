@@ -49,11 +49,18 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import 
 
 IN_PROCESS_VARIABLE = "tcx_m365_in_process"
 """Set to false to send the modules to the host even where the action could do the work itself."""
+_IN_PROCESS: ArgumentSpec = {IN_PROCESS_VARIABLE: {"type": "bool"}}
 
 display = Display()
 
 # Ansible loads this file before it forks for each task, so the CA bundle is read once in a run.
 _tls.prepare()
+
+
+def is_in_process(setting: Any) -> bool:
+    """The variable :data:`IN_PROCESS_VARIABLE`, read as every other one; :class:`BadInput` where it is no boolean."""
+    name = IN_PROCESS_VARIABLE
+    return read_arguments(_IN_PROCESS, {name: setting}, names={name: name}).parameters[name] is not False
 
 
 class CollectionAction(ActionBase):
@@ -69,8 +76,9 @@ class CollectionAction(ActionBase):
             )
 
     def _runs_in_process(self, task_vars: Mapping[str, Any]) -> bool:
-        setting = self._templar.template(task_vars.get(IN_PROCESS_VARIABLE, True))
-        if str(setting).lower() in ("false", "no", "0", "off") or MISSING:
+        """Raises :class:`BadInput` where the variable for it is no boolean."""
+        setting = self._templar.template(task_vars.get(IN_PROCESS_VARIABLE))
+        if not is_in_process(setting) or MISSING:
             return False
         become = getattr(self._connection, "become", None)
         return self._is_local() and become is None
@@ -137,8 +145,8 @@ class CapabilityAction(CollectionAction):
         task_vars = task_vars or {}
         self._refuse_async(self.CAPABILITY.name)
         result: dict[str, Any] = super().run(tmp, task_vars)
-        run = self._run_in_process if self._runs_in_process(task_vars) else self._run_as_module
         try:
+            run = self._run_in_process if self._runs_in_process(task_vars) else self._run_as_module
             arguments = self._arguments(task_vars)
         except M365Error as error:
             return dict(result, **failure(error))

@@ -191,11 +191,18 @@ def test_a_wrong_secret_is_told_and_changes_nothing(site: Site) -> None:
     assert site.lab.control.writes() == []
 
 
-def keep_snapshots(site: Site, directory: Path) -> None:
-    """As ``controller_setup_snapshot_dir`` does, where a directory is exposed to jobs."""
-    for template in ("3CX rollout", "3CX rotate certificate", "3CX rollback"):
-        values = site.store.one("job_template", template).values
-        values["extra_vars"] = json.dumps({**json.loads(values["extra_vars"]), "snapshot_dir": str(directory)})
+@pytest.fixture
+def _exposed_snapshots(site: Site, tmp_path: Path) -> Iterator[None]:
+    """As ``controller_setup_snapshot_dir`` does, where a directory is exposed to jobs; other tests share the controller."""
+    names = ("3CX rollout", "3CX rotate certificate", "3CX rollback")
+    values = [site.store.one("job_template", name).values for name in names]
+    before = [each["extra_vars"] for each in values]
+    for each in values:
+        kept = {**json.loads(each["extra_vars"]), "snapshot_dir": str(tmp_path / "snapshots")}
+        each["extra_vars"] = json.dumps(kept)
+    yield
+    for each, extra_vars in zip(values, before, strict=True):
+        each["extra_vars"] = extra_vars
 
 
 def way_back(result: Result) -> str:
@@ -205,10 +212,10 @@ def way_back(result: Result) -> str:
     return found[1]
 
 
+@pytest.mark.usefixtures("_exposed_snapshots")
 def test_the_life_of_a_fleet_in_jobs(site: Site, tmp_path: Path) -> None:
     """Each job template in the order of the workflow, with its survey answered and its limits used."""
     report = {"compliance_report_dir": str(tmp_path / "reports")}
-    keep_snapshots(site, tmp_path / "snapshots")
 
     before = site.launch("3CX compliance", answers=report)
     assert before.code != 0, "something differs, and the default of the survey makes that a failed job"

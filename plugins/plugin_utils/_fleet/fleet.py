@@ -20,7 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
-from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE
+from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE, is_in_process
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability, silent
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim
@@ -206,7 +206,7 @@ class Fleet:
 
 def _is_here(variables: Mapping[str, Any], connection: str) -> bool:
     return (
-        is_true(variables.get(IN_PROCESS_VARIABLE, True))
+        is_in_process(variables.get(IN_PROCESS_VARIABLE))
         and variables.get("ansible_connection", connection) in _LOCAL
         and not is_true(variables.get("ansible_become", False))
     )
