@@ -28,15 +28,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     tcx_preflight,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import did_you_mean
-from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
-from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import (
     advice,
     captured,
     license_step,
     moves,
+    offboard_step,
     rollback_step,
     rotation,
 )
@@ -46,7 +45,6 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.resume_step import
     KEY_UNKNOWN,
     interrupted_removal,
     removed_application,
-    unlinked_application,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.users_step import directory_result, people_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import (
@@ -60,16 +58,6 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import (
 )
 
 __all__ = ["CHECK", "OPERATIONS", "STEPS", "USERS", "VERIFY", "WRITE", "Result", "RunTask", "Step", "Work", "in_order"]
-
-_OFFBOARD_UNCONFIRMED = "Removing the Microsoft 365 integration was not confirmed"
-_OFFBOARD_REMEDY = (
-    "This switches Microsoft 365 off on every PBX of the play, and deletes their applications. "
-    "If that is what you want, say so with -e offboard_confirm=true."
-)
-
-_NOTHING_REMOVED = (
-    "No application of this PBX was found; tcx.m365.orphans lists the ones that no PBX of the inventory uses."
-)
 
 
 def application_id(work: Work) -> str:
@@ -241,80 +229,9 @@ def _configured(work: Work, result: Result) -> Result:
     return put_back(work.run_task, {**application, "changes": [], "diff": None}, result, _application(work))
 
 
-def _confirmed(work: Work, _result: Result) -> Result:
-    if work.is_set("offboard_confirm"):
-        return {"changed": False, "confirmed": True}
-    return failure(BadInput(_OFFBOARD_UNCONFIRMED, remedy=_OFFBOARD_REMEDY))
-
-
-def _linked(work: Work) -> dict[str, Any]:
-    arguments = arguments_of.pbx_connection(work.variables)
-    arguments["gather"] = ["mail", "teams"]
-    return arguments
-
-
-def linked_id(work: Work) -> str:
-    """The application that the PBX pointed to before this run removed the link."""
-    return str((work.result("linked").get("status") or {}).get("application_id") or "")
-
-
-def _unlink(work: Work) -> dict[str, Any]:
-    arguments = arguments_of.pbx_connection(work.variables)
-    arguments["state"] = "absent"
-    return arguments
-
-
-def _delete(work: Work) -> dict[str, Any]:
-    variables = work.variables
-    arguments = arguments_of.entra_connection(variables)
-    arguments.update(
-        app_id=variables.get("entra_app_app_id") or linked_id(work) or unlinked_application(work) or None,
-        unique_name=variables.get("entra_app_unique_name"),
-        prefer="app_id",
-        state="absent",
-        purge=variables.get("offboard_purge"),
-        force=variables.get("entra_app_force"),
-        shared_certificates=list(work.neighbors),
-        **arguments_of.removal_identity(variables),
-    )
-    return arguments
-
-
-def _deletable(work: Work, result: Result) -> Result:
-    """A right that is missing is told while the PBX is still linked."""
-    missing = result.get("missing_rights")
-    if work.check_mode or not missing:
-        return result
-    return failure(MissingRight.of(list(missing), "delete the application", linked_id(work)))
-
-
-def _gone(work: Work, result: Result) -> Result:
-    """With what goes, or has gone, in a sentence."""
-    goes = result.get("goes") or {}
-    if not (result.get("failed") or result.get("app_id")):
-        return {**result, "notes": [*(result.get("notes") or ()), _NOTHING_REMOVED]}
-    if result.get("failed") or not goes:
-        return result
-    parts = [
-        f"{title} {', '.join(str(item) for item in goes[name])}"
-        for name, title in (
-            ("certificates", "certificates"),
-            ("redirect_uris", "redirect URIs"),
-            ("permissions", "consent to"),
-        )
-        if goes.get(name)
-    ]
-    what = f"the application {goes['application']}" if goes.get("application") else "this PBX's part of the application"
-    ended = "will be removed" if work.check_mode else "was removed"
-    restorable = goes.get("application") and not work.is_set("offboard_purge")
-    back = " For 30 days it can be restored: by a rollout, or by tcx.m365.rollback." if restorable else ""
-    note = f"{what} {ended}{', with ' + '; '.join(parts) if parts else ''}.{back}"
-    return {**result, "notes": [*(result.get("notes") or ()), note[:1].upper() + note[1:]]}
-
-
 def _registered(work: Work) -> dict[str, Any]:
     arguments = arguments_of.entra_connection(work.variables)
-    arguments["app_id"] = linked_id(work)
+    arguments["app_id"] = offboard_step.linked_id(work)
     return arguments
 
 
@@ -333,7 +250,7 @@ _STEPS = (
         "confirmed",
         CHECK,
         lambda work: {"confirm": work.is_set("offboard_confirm")},
-        finish=_confirmed,
+        finish=offboard_step.confirmed,
     ),
     Step(
         "pbx",
@@ -443,21 +360,21 @@ _STEPS = (
         when=lambda work: "users" in work.result("directory"),
         finish=lambda work, result: people_result(result, strict=_strict(work)),
     ),
-    Step("linked", CHECK, _linked, tcx_m365_settings_info.CAPABILITY, finish=moves.stays),
+    Step("linked", CHECK, offboard_step.linked, tcx_m365_settings_info.CAPABILITY, finish=moves.stays),
     Step(
         "deletable",
         CHECK,
-        _delete,
+        offboard_step.delete,
         azure_app_registration.CAPABILITY,
         needs=("linked",),
         when=manages,
         forced_check=True,
-        finish=_deletable,
+        finish=offboard_step.deletable,
     ),
     Step(
         "unlink",
         WRITE,
-        _unlink,
+        offboard_step.unlink,
         tcx_m365_settings.CAPABILITY,
         needs=("confirmed", "linked", "deletable"),
         finish=moves.unlinked,
@@ -465,11 +382,11 @@ _STEPS = (
     Step(
         "delete",
         WRITE,
-        _delete,
+        offboard_step.delete,
         azure_app_registration.CAPABILITY,
         needs=("confirmed", "linked", "deletable"),
         enabled=manages,
-        finish=_gone,
+        finish=offboard_step.gone,
     ),
     Step(
         "snapshot",
@@ -535,7 +452,7 @@ _STEPS = (
         _registered,
         azure_app_registration_info.CAPABILITY,
         needs=("linked",),
-        when=lambda work: bool(linked_id(work)),
+        when=lambda work: bool(offboard_step.linked_id(work)),
     ),
     Step(
         "granted",
