@@ -24,13 +24,14 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import C
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, OPERATIONS, STEPS
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, STEPS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import (
     Variables,
     read_variables,
     resolve_tenant,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import CHECK
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
 Json = dict[str, Any]

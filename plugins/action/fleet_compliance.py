@@ -37,10 +37,11 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import (
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.notify import listener
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, RunTask
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import RunTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     HostResult,
     Report,

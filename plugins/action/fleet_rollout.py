@@ -38,10 +38,11 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import An
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import run_id
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, OPERATIONS, STEPS, in_order
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, STEPS, in_order
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, identity_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import CHECK
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {

@@ -22,8 +22,9 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import cha
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import status as status_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import unmanaged
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import USERS, Result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import USERS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Result
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
 UNREACHABLE_KINDS = frozenset(

@@ -28,9 +28,9 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import Ledg
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce, AnnouncingTask, Recorder
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import Result, Step
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Hear, Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, is_true, read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Result, Step
 
 TRACE_VERBOSITY = 4
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import CHECK, STEPS, Result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import STEPS
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import CHECK, Result
 
 _PASSED_ON = (
     "findings",

@@ -21,16 +21,8 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import (
-    CHECK,
-    STEPS,
-    WRITE,
-    Result,
-    RunTask,
-    Step,
-    Work,
-    in_order,
-)
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import STEPS, in_order
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import CHECK, WRITE, Result, RunTask, Step, Work
 
 _KIND = "fleet_steps"
 _ENDS = frozenset(("unlink", "delete"))

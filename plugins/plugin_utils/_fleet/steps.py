@@ -52,12 +52,9 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import (
     VERIFY,
     WRITE,
     Result,
-    RunTask,
     Step,
     Work,
 )
-
-__all__ = ["CHECK", "OPERATIONS", "STEPS", "USERS", "VERIFY", "WRITE", "Result", "RunTask", "Step", "Work", "in_order"]
 
 
 def application_id(work: Work) -> str:
