@@ -12,7 +12,6 @@ from pathlib import Path
 import awx_in_process
 import package_parts
 import pytest
-from environments import CannotMake
 from fake_controller import FakeController
 from tower_kit import INVENTORY_URL, PLAYBOOKS_URL, Setup, make_project, write_fleet
 
@@ -31,10 +30,7 @@ FLEET = {
 @pytest.fixture(scope="session")
 def awx_modules() -> Path:
     """Where the collection awx.awx lies; it comes out of a package that is downloaded once."""
-    try:
-        return package_parts.ensure("awx")
-    except CannotMake as reason:
-        pytest.skip(str(reason))
+    return package_parts.ensure("awx")
 
 
 @pytest.fixture(scope="session")
@@ -46,10 +42,7 @@ def quick_modules(awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def rulebook_package() -> Path:
     """Where the schema and the parser of ansible-rulebook lie."""
-    try:
-        return package_parts.ensure("rulebook")
-    except CannotMake as reason:
-        pytest.skip(str(reason))
+    return package_parts.ensure("rulebook")
 
 
 @pytest.fixture(scope="module")

@@ -313,6 +313,7 @@ def test_the_oldest_core_makes_the_same(setup: Setup, story: Story, awx_modules:
     try:
         oldest = environments.ensure("core-2.16").bin
     except environments.CannotMake as reason:
+        # That release of Ansible needs an older Python, which not every machine has.
         pytest.skip(str(reason))
     outcome = dataclasses.replace(setup, modules=awx_modules).run(binaries=Path(oldest))
     assert outcome.code == 0, outcome.output

@@ -33,6 +33,7 @@ SECONDS = 60
 def program() -> str:
     found = shutil.which("receptor")
     if found is None:
+        # It is a package of the operating system, so nothing of ours can install it.
         pytest.skip("this machine has no receptor; Debian 13 has it as a package")
     return found
 

@@ -18,9 +18,10 @@ from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     guide,
 )
 from tcx_lab.graph import contract
+from tcx_lab.published import NEEDS_GRAPH_DESCRIPTION
 from tcx_lab.world import README_PERMISSIONS
 
-pytestmark = pytest.mark.skipif(bool(contract.missing()), reason=contract.missing())
+pytestmark = NEEDS_GRAPH_DESCRIPTION
 
 
 def test_the_life_of_an_application(bench: Bench, customer: Customer, front: Front) -> None:

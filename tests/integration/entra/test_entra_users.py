@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 from ansible_collections.tcx.m365.tests.integration.entra.customers import USER_INFO, Bench, Customer, Front
 from tcx_lab import graph
-from tcx_lab.graph import contract
+from tcx_lab.published import NEEDS_GRAPH_DESCRIPTION
 
 pytestmark = pytest.mark.rights("User.Read.All", only=True)
 GROUP_RIGHTS = ("User.Read.All", "GroupMember.Read.All")
@@ -239,7 +239,7 @@ def test_a_refusal_of_graph_is_told_with_what_was_tried(bench: Bench, customer: 
     assert result["error"]["tried"] == "list the users of the tenant"
 
 
-@pytest.mark.skipif(bool(contract.missing()), reason=contract.missing())
+@NEEDS_GRAPH_DESCRIPTION
 def test_requests_are_what_microsoft_publishes(
     bench: Bench, customer: Customer, people: dict[str, dict[str, Any]]
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph import contract as graph
 from tcx_lab.pbx import contract as pbx
+from tcx_lab.published import NEEDS_GRAPH_DESCRIPTION, NEEDS_XAPI_DESCRIPTION
 from tcx_lab.testing import Lab
 
 from .conftest import Controller
@@ -55,7 +56,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, Any
         yield lab.control.log(source="client")
 
 
-@pytest.mark.skipif(bool(graph.missing()), reason=graph.missing())
+@NEEDS_GRAPH_DESCRIPTION
 def test_every_request_to_graph_is_as_microsoft_has_published_it(log: list[dict[str, Any]]) -> None:
     sent = [each for each in log if each["service"] == "graph"]
     assert graph.hold(sent) == len(sent), "nothing that a playbook sends is left out"
@@ -63,7 +64,7 @@ def test_every_request_to_graph_is_as_microsoft_has_published_it(log: list[dict[
     assert {each["method"] for each in sent} == {"GET", "POST", "PATCH", "DELETE"}
 
 
-@pytest.mark.skipif(bool(pbx.missing()), reason=pbx.missing())
+@NEEDS_XAPI_DESCRIPTION
 def test_every_request_to_a_pbx_is_as_3cx_has_published_it_for_the_release(log: list[dict[str, Any]]) -> None:
     sent = [each for each in log if each["service"] == "pbx"]
     for name in RELEASES:

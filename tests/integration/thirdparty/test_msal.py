@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msal
 import pytest
 import requests
 from tcx_lab.ca import automation_key_pair
@@ -17,8 +18,6 @@ from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
 from tcx_lab.graph import seed
 from tcx_lab.testing import Lab
 from tcx_lab.world import Automation, World
-
-msal = pytest.importorskip("msal", reason="the package msal is not installed")
 
 SCOPE = "https://graph.microsoft.com/.default"
 

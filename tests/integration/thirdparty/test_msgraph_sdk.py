@@ -10,41 +10,21 @@ The SDK may live in an interpreter of its own, in the directory TCX_BIN_MSGRAPH_
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 
-import pytest
 from tcx_lab.ca import make_key_pair
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
 from tcx_lab.graph import seed
 from tcx_lab.testing import Lab
 
+from .apart import python_with
+
 DRIVER = Path(__file__).with_name("msgraph_driver.py")
 
 
-@cache
-def _python() -> str:
-    """The interpreter that has the SDK ("": none)."""
-    apart = os.environ.get("TCX_BIN_MSGRAPH_SDK")
-    for each in (str(Path(apart) / "python") if apart else "", sys.executable):
-        known = each and Path(each).exists()
-        if (
-            known
-            and subprocess.run(
-                [each, "-c", "import msgraph, azure.identity"], capture_output=True, check=False
-            ).returncode
-            == 0
-        ):
-            return each
-    return ""
-
-
 def test_a_rollout_in_small() -> None:
-    if not _python():
-        pytest.skip("the packages msgraph-sdk and azure-identity are neither here nor at TCX_BIN_MSGRAPH_SDK")
+    python = python_with("msgraph", "TCX_BIN_MSGRAPH_SDK")
     world = build(FleetPlan([TenantPlan("contoso", users=4)], [PbxPlan("contoso", "contoso")], seed=4))
     automation = world.automation
     assert automation is not None
@@ -52,7 +32,7 @@ def test_a_rollout_in_small() -> None:
     pems = [make_key_pair(world, name).public_pem for name in ("one", "two", "three")]
     with Lab.start(world, mode="thread") as lab:
         ends = lab.endpoints
-        command = [_python(), str(DRIVER), ends["login"], ends["graph"], str(lab.ca_path), automation.home_tenant_id]
+        command = [python, str(DRIVER), ends["login"], ends["graph"], str(lab.ca_path), automation.home_tenant_id]
         given = json.dumps({"secret": automation.client_secret, "certificates": pems})
         done = subprocess.run(
             [*command, automation.app_id], input=given, capture_output=True, text=True, check=False, timeout=300

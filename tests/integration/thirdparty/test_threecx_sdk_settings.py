@@ -12,33 +12,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.integration.pbx.fleet import Bench
 
+from .apart import python_with
+
 READER = Path(__file__).with_name("threecx_reader.py")
 
 
-@cache
-def interpreter() -> str:
-    """The one that has the SDK ("": none)."""
-    apart = os.environ.get("TCX_BIN_XAPI_SDK")
-    for each in (str(Path(apart) / "python") if apart else "", sys.executable):
-        if each and Path(each).exists():
-            found = subprocess.run([each, "-c", "import threecx"], capture_output=True, check=False)
-            if found.returncode == 0:
-                return each
-    return ""
-
-
-def read(bench: Bench, name: str) -> Any:
+def read(python: str, bench: Bench, name: str) -> Any:
     pbx = bench.pbx(name)
     done = subprocess.run(
-        [interpreter(), str(READER), pbx.url, pbx.client_id],
+        [python, str(READER), pbx.url, pbx.client_id],
         input=pbx.client_secret,
         env={**os.environ, "SSL_CERT_FILE": str(bench.lab.ca_path), "PYTHONPATH": ""},
         capture_output=True,
@@ -52,8 +40,7 @@ def read(bench: Bench, name: str) -> Any:
 # The SDK takes expires_in for seconds, which is right from 20.0.9 on.
 @pytest.mark.parametrize("name", ["v20-0-9", "v20-0-10"])
 def test_the_sdk_reads_what_the_module_has_set(name: str) -> None:
-    if not interpreter():
-        pytest.skip("the package 3cx-xapi-python-sdk is neither here nor at TCX_BIN_XAPI_SDK")
+    python = python_with("threecx", "TCX_BIN_XAPI_SDK")
     with Bench.start() as bench:
         link = bench.link(name)
         done = bench.run().settings(
@@ -67,7 +54,7 @@ def test_the_sdk_reads_what_the_module_has_set(name: str) -> None:
         assert not done.get("failed"), done
         out = next(each for each in bench.run().info(name, gather=["users"])["users"]["all"] if each["synced"])
         bench.run().settings(name, sign_in={"opt_out": [out["email"]]})
-        found = read(bench, name)
+        found = read(python, bench, name)
     settings = found["settings"]
     assert (settings["ApplicationId"], settings["TenantId"]) == (link["application_id"], link["tenant_id"])
     users = settings["AdUsers"]

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from tcx_lab.graph import contract
 from tcx_lab.graph.contract import ContractError
+from tcx_lab.published import NEEDS_GRAPH_DESCRIPTION
 
-pytestmark = pytest.mark.skipif(bool(contract.missing()), reason=contract.missing())
+pytestmark = NEEDS_GRAPH_DESCRIPTION
 
 GUID = "b0ae8ca9-0f2b-4a5c-9a37-1d1b5a9c6e01"
 APPLICATION = f"/applications/{GUID}"

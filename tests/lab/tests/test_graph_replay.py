@@ -18,8 +18,9 @@ import pytest
 from tcx_lab.clock import Clock
 from tcx_lab.graph import contract
 from tcx_lab.graph.kit import Kit
+from tcx_lab.published import NEEDS_GRAPH_DESCRIPTION
 
-pytestmark = pytest.mark.skipif(bool(contract.missing()), reason=contract.missing())
+pytestmark = NEEDS_GRAPH_DESCRIPTION
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")

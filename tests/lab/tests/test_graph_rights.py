@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tcx_lab.graph import contract, rights
 from tcx_lab.graph.kit import Kit
+from tcx_lab.published import NEEDS_GRAPH_DESCRIPTION
 
 README = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All")
 OWNED_BY = ("Application.ReadWrite.OwnedBy", "Application.Read.All", "AppRoleAssignment.ReadWrite.All")
@@ -134,7 +135,7 @@ async def test_what_graph_has_not_either_is_refused_in_its_words(kit: Kit) -> No
     assert error["message"] == "Resource not found for the segment 'nothings'."
 
 
-@pytest.mark.skipif(not _PUBLISHED.is_file(), reason="the published table is not at hand")
+@NEEDS_GRAPH_DESCRIPTION
 def test_the_table_is_microsofts() -> None:
     published = {
         path: methods

@@ -14,8 +14,9 @@ from tcx_lab.pbx import contract, distill, model
 from tcx_lab.pbx.contract import Contract, ContractError
 from tcx_lab.pbx.kit import GUIDE_PERMISSIONS, Directory, PbxClient, small_world
 from tcx_lab.pbx.xapi import EXTRA
+from tcx_lab.published import NEEDS_XAPI_DESCRIPTION
 
-pytestmark = pytest.mark.skipif(bool(contract.missing()), reason=contract.missing())
+pytestmark = NEEDS_XAPI_DESCRIPTION
 
 VERSIONS = [f"20.0.{update}" for update in range(model.FIRST_UPDATE, model.LAST_UPDATE + 1)]
 

@@ -27,6 +27,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
 from tcx_lab.pbx.contract import Contract, ContractError
+from tcx_lab.published import NEEDS_XAPI_DESCRIPTION
+
+pytestmark = NEEDS_XAPI_DESCRIPTION
 
 ROOT = Path(__file__).parents[3]
 
