@@ -390,7 +390,7 @@ def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dic
         "failure_reason": reason,
         "subject": f"3CX compliance: {headline(summary)}",
         "message": message(report),
-        "lines": lines(report)[1:],
+        "lines": [sentence, *lines(report)[1:]],
         "has_findings": has_findings(report),
         "has_changes": has_changes(report),
         "report": [os.path.abspath(path) for path in paths],

@@ -32,10 +32,12 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, 
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_file
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "dest": {"type": "path", "default": "./reports/orphans.json"},
     "fail": {"type": "bool", "default": False},
+    "enforce": {"type": "bool", "default": True},
     "concurrency": {"type": "int", "default": 50},
 }
 
@@ -151,14 +153,28 @@ def _write(report: Mapping[str, Any], dest: str) -> None:
     write_file(os.path.abspath(dest), text.encode("utf-8"))
 
 
+def _failure_reason(summary: Mapping[str, int], *, fail: bool) -> str:
+    """Why the run must not end as one that found everything in order; empty when it may."""
+    sentences = []
+    if summary["tenants_not_read"]:
+        sentences.append(f"{count(summary['tenants_not_read'], 'tenant', 'tenants')} could not be read.")
+    if fail and summary[ORPHAN]:
+        sentences.append(
+            f"{count(summary[ORPHAN], 'application is', 'applications are')} used by no PBX of the inventory."
+        )
+    return " ".join(sentences)
+
+
 def _answer(report: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     summary = report["summary"]
     lines = table(report)
-    failed = summary["tenants_not_read"] > 0 or (options["fail"] and summary[ORPHAN] > 0)
+    reason = _failure_reason(summary, fail=options["fail"])
+    sentence = f"{lines[-1]} Report: {os.path.abspath(options['dest'])}"
     return {
         "changed": False,
-        "failed": failed,
-        "msg": f"{lines[-1]} Report: {os.path.abspath(options['dest'])}",
+        "failed": bool(reason) and options["enforce"],
+        "msg": f"{reason} {sentence}".strip(),
+        "failure_reason": reason,
         "table": lines,
         "summary": summary,
         "orphans": [

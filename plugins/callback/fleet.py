@@ -48,12 +48,31 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _prose, _way_back
 
 _DEBUG = ("debug", "ansible.builtin.debug", "ansible.legacy.debug")
+_SENTENCES = (
+    *("fail", "ansible.builtin.fail", "ansible.legacy.fail"),
+    *("assert", "ansible.builtin.assert", "ansible.legacy.assert"),
+)
+"""Tasks whose result is a sentence for people."""
 _COLORS = {"+": "COLOR_DIFF_ADD", "-": "COLOR_DIFF_REMOVE", "~": "COLOR_CHANGED"}
 
 
 def is_fleet_result(result: Mapping[str, Any]) -> bool:
     """Whether a result is that of the steps of this collection on one PBX."""
     return isinstance(result.get("steps"), Mapping) and "changes" in result
+
+
+def _is_for_all(task: Any) -> bool:
+    """Whether one host does the work of this task for all hosts: its failure is none of that host."""
+    return getattr(task, "run_once", False) is True
+
+
+def _may_pass(task: Any) -> bool:
+    """Whether nobody needs to read that this task was skipped.
+
+    What is done once for all PBXs where somebody wants it, such as the message about a report; and the pre-flight check of a
+    rollout, which the next task makes as well.
+    """
+    return bool(getattr(task, "when", None)) and (_is_for_all(task) or "preflight_only" in getattr(task, "args", {}))
 
 
 def _message_lines(task: Any, content: Mapping[str, Any]) -> list[str]:
@@ -82,8 +101,7 @@ class CallbackModule(Default):
         self._unheaded: Any = None
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: Any) -> None:
-        # A rollout without rollout_max_unhealthy_percentage skips the task that stops it, which nobody needs to read.
-        self._unheaded = task if getattr(task, "args", {}).get("stop_only") else None
+        self._unheaded = task if _may_pass(task) and self._display.verbosity == 0 else None
         if self._unheaded is None:
             super().v2_playbook_on_task_start(task, is_conditional)
 
@@ -120,11 +138,22 @@ class CallbackModule(Default):
         content = _core_compat.result_of(result)
         host = _core_compat.host_of_result(result)
         self._note(host, content)
-        if is_fleet_result(content) or content.get("error"):
+        task = _core_compat.task_of_result(result)
+        for_all = _is_for_all(task)
+        if is_fleet_result(content) or (content.get("error") and not for_all):
             self._show(result, dict(content, failed=True))
-        else:
+            return
+        if not for_all:
             self._done.add_failure(host)
+        action = str(getattr(task, "action", ""))
+        is_sentence = content.get("error") or action in _SENTENCES or action.startswith("tcx.m365.")
+        if ignore_errors or self._display.verbosity > 0 or not (is_sentence and isinstance(content.get("msg"), str)):
             super().v2_runner_on_failed(result, ignore_errors)
+            return
+        # Ansible would say it twice, in its own words and as JSON.
+        _core_compat.show_warnings(self, content)
+        heading = "FAILED" if for_all else f"# {visible(host)}: FAILED"
+        self._display.display(_prose.folded(f"{heading}: {content['msg']}"), color=str(constants.COLOR_ERROR))
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._done.add_failure(_core_compat.host_of_result(result))

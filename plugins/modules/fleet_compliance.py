@@ -181,7 +181,7 @@ message:
   returned: when the report was written
   type: str
 lines:
-  description: The same without the headline, line by line, for a terminal.
+  description: The same line by line, for a terminal; the numbers of PBXs by verdict and the file for people come first.
   returned: when the report was written
   type: list
   elements: str

@@ -40,6 +40,10 @@ options:
       - Fail when there is an orphan. A tenant that could not be read is always a failure.
     type: bool
     default: false
+  enforce:
+    description: Fail the task for a tenant that could not be read, and for O(fail). Otherwise only RV(failure_reason) says so.
+    type: bool
+    default: true
   concurrency:
     description:
       - How many PBXs are asked at the same time.
@@ -111,6 +115,10 @@ table:
   returned: when the tenants were asked
   type: list
   elements: str
+failure_reason:
+  description: Why the run does not count as passed. Empty when it does.
+  returned: when the tenants were asked
+  type: str
 msg:
   description: The sums as a sentence, and where the file is.
   returned: always

@@ -228,6 +228,11 @@ def adoption(result: Mapping[str, Any]) -> str:
     return visible(str(result.get("adoption") or ""))
 
 
+def folded(sentence: str) -> str:
+    """A sentence as lines that fit, none of which a terminal obeys."""
+    return _indented(visible(sentence), "", "    ")
+
+
 def failure_lines(name: str, result: Mapping[str, Any], *, written: bool) -> list[str]:
     """One failure, once: the sentence, and what had been written before it."""
     lines = [_indented(f"# {name}: FAILED: {visible(str(result.get('msg') or 'no message'))}", "", "    ")]

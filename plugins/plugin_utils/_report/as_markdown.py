@@ -94,7 +94,7 @@ def _open(report: Report) -> str:
     for entry in entries:
         groups.setdefault(canonical(_same(entry)), []).append(entry)
     sections = [_section(entries) for entries in groups.values()]
-    return "## PBXs that need attention\n\n" + "\n\n".join(sections) if sections else ""
+    return "## PBXs that are not compliant or need attention\n\n" + "\n\n".join(sections) if sections else ""
 
 
 def _same(entry: Mapping[str, Any]) -> list[Any]:

@@ -55,8 +55,10 @@ def headline(summary: dict[str, int]) -> str:
     if compliant + attention == total:
         start = "The PBX is" if total == 1 else f"All {total:,} PBXs are"
         return f"{start} as desired. {attention:,} {_need(attention)} attention."
-    left = total - compliant
-    return f"{compliant:,} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {left:,} {_need(left)} attention."
+    other = total - compliant - attention
+    told = [f"{attention:,} {_need(attention)} attention"] if attention else []
+    told.append(f"{other:,} {'is' if other == 1 else 'are'} not compliant")
+    return f"{compliant:,} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {', '.join(told)}."
 
 
 def _need(number: int) -> str:

@@ -116,7 +116,7 @@ def test_a_message_is_sent_and_one_that_is_not_changes_nothing(fleet: Controller
     done, report = fleet.compliance("-vvv", directory=tmp_path, compliance_notify=targets)
     assert done.code == 0, done.output
     assert len(chat.bodies) == 2, "a first run with findings is news"
-    assert "2 of 3 PBXs are compliant. 1 needs attention." in chat.bodies[0]["text"]
+    assert "2 of 3 PBXs are compliant. 1 is not compliant." in chat.bodies[0]["text"]
     assert "Drifted (1): lyon" in chat.bodies[0]["text"]
     said = " ".join(done.output.split())
     assert "Message 2 of compliance_notify (teams) was not sent: it could not be reached" in said

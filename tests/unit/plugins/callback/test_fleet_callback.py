@@ -33,9 +33,15 @@ class Terminal:
         monkeypatch.setattr(fleet.Default, "v2_runner_on_failed", lambda _self, _result, _ignored: None)
 
     def result(
-        self, content: dict[str, Any], *, host: str = "acme", check_mode: bool = False, action: str = "x"
+        self,
+        content: dict[str, Any],
+        *,
+        host: str = "acme",
+        check_mode: bool = False,
+        action: str = "x",
+        run_once: bool = False,
     ) -> None:
-        task = SimpleNamespace(check_mode=check_mode, diff=False, action=action)
+        task = SimpleNamespace(check_mode=check_mode, diff=False, action=action, run_once=run_once)
         given = SimpleNamespace(result=content, task=task, host=SimpleNamespace(get_name=lambda: host))
         failed = bool(content.get("failed"))
         (self.callback.v2_runner_on_failed if failed else self.callback.v2_runner_on_ok)(given)
@@ -100,8 +106,15 @@ def test_a_run_of_which_nothing_is_left_does_not(terminal: Terminal) -> None:
     assert "snapshot" not in terminal.end()
 
 
-def test_the_task_that_stops_a_rollout_is_told_only_when_it_runs(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "skipped",
+    [
+        {"args": {"stop_only": True}, "run_once": True, "when": ["x"]},
+        {"args": {"preflight_only": True}, "run_once": "{{ x }}", "when": ["not x"]},
+    ],
+)
+def test_a_task_that_most_rollouts_skip_is_told_only_when_it_runs(
+    skipped: dict[str, Any], terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def head(_self: Any, task: Any, _conditional: Any) -> None:
         terminal.lines.append(f"TASK {task.args}")
@@ -111,7 +124,7 @@ def test_the_task_that_stops_a_rollout_is_told_only_when_it_runs(
 
     monkeypatch.setattr(fleet.Default, "v2_playbook_on_task_start", head)
     monkeypatch.setattr(fleet.Default, "v2_runner_on_skipped", skip)
-    stop, other = SimpleNamespace(args={"stop_only": True}), SimpleNamespace(args={})
+    stop, other = SimpleNamespace(**skipped), SimpleNamespace(args={}, when=["x"])
     terminal.callback.v2_playbook_on_task_start(stop, False)
     terminal.callback.v2_runner_on_skipped(None)
     assert terminal.lines == []
@@ -120,4 +133,33 @@ def test_the_task_that_stops_a_rollout_is_told_only_when_it_runs(
     assert terminal.lines == ["TASK {}", "skipping"]
     terminal.callback.v2_playbook_on_task_start(stop, False)
     terminal.result({"failed": True, "msg": "The rollout stops after this batch.", "error": {"kind": "x"}})
-    assert terminal.lines[2:] == ["TASK {'stop_only': True}", "# acme: FAILED: The rollout stops after this batch."]
+    assert terminal.lines[2:] == [f"TASK {skipped['args']}", "# acme: FAILED: The rollout stops after this batch."]
+
+
+@pytest.mark.parametrize(
+    ("content", "action"),
+    [
+        ({"failed": True, "msg": "Not every PBX is as it must be: 2 drifted."}, "ansible.builtin.fail"),
+        ({"failed": True, "msg": "Not every PBX is as it must be: 2 drifted.", "evaluated_to": False}, "assert"),
+        ({"failed": True, "msg": "Not every PBX is as it must be: 2 drifted.", "error": {"kind": "x"}}, "y"),
+        ({"failed": True, "msg": "Not every PBX is as it must be: 2 drifted."}, "tcx.m365.fleet_rollout"),
+    ],
+)
+def test_what_one_host_says_for_all_is_told_once_and_no_failure_of_that_pbx(
+    terminal: Terminal, content: dict[str, Any], action: str
+) -> None:
+    terminal.result(content, action=action, run_once=True)
+    assert terminal.end() == "FAILED: Not every PBX is as it must be: 2 drifted."
+
+
+def test_a_failure_for_all_leaves_the_sum_of_the_pbxs_alone(terminal: Terminal) -> None:
+    terminal.result(DONE)
+    terminal.result({"failed": True, "msg": "Stopped.", "error": {"kind": "refused"}}, run_once=True)
+    assert "FAILED: Stopped." in terminal.lines
+    assert terminal.end().endswith("1 PBX: 1 changed")
+
+
+def test_a_play_of_the_user_that_fails_for_one_pbx_names_it(terminal: Terminal) -> None:
+    terminal.result({"failed": True, "msg": "Not this one.\x1b[2J"}, action="fail")
+    assert terminal.lines == ["# acme: FAILED: Not this one.\\x1b[2J"]
+    assert terminal.end().endswith("1 PBX: 1 failed")

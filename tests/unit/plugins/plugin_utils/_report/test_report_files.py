@@ -242,7 +242,7 @@ def test_markdown_tells_drift_consent_and_remedy() -> None:
         )
     )
     for wanted in (
-        "1 of 2 PBXs is compliant. 1 needs attention.",
+        "1 of 2 PBXs is compliant. 1 is not compliant.",
         "### acme: drifted",
         "- The sign-in is off.",
         "| pbx.sign_in.enabled | false | true |",
