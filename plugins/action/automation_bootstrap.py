@@ -65,17 +65,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 _ENDPOINTS = ("cloud", "authority_host", "graph_endpoint", "ca_path", "validate_certs", "proxy", "timeout")
-_CREDENTIALS = (
-    "access_token",
-    "auth_source",
-    "client_id",
-    "client_secret",
-    "certificate_path",
-    "certificate",
-    "certificate_password",
-    "federated_token",
-    "federated_token_file",
-)
 
 display = Display()
 
@@ -125,9 +114,9 @@ class ActionModule(ControllerAction):
         connection = arguments_of.entra_connection(own)
         source = options["auth_source"] or ("access_token" if connection.get("access_token") else "azure_cli")
         source = "azure_cli" if source == _OTHER_NAME else source
-        left_out = _CREDENTIALS if source in ("azure_cli", "managed_identity") else ()
-        kept = {name: value for name, value in connection.items() if name not in left_out}
-        kept = {**_endpoints_of(fleet), **kept, "auth_source": source}
+        if source in ("azure_cli", "managed_identity"):
+            connection = arguments_of.without_credentials(connection)
+        kept = {**_endpoints_of(fleet), **connection, "auth_source": source}
         tenant = (
             options["tenant_id"] or connection.get("tenant_id") or (self._cli_tenant() if source == "azure_cli" else "")
         )

@@ -54,7 +54,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "deadline": {"type": "int", "default": DEFAULT_DEADLINE_S, "fallback": env("ENTRA_DEADLINE")},
 }
 
-_CREDENTIAL_OPTIONS = (
+CREDENTIAL_OPTIONS = (
     "client_id",
     "access_token",
     "client_secret",
@@ -72,7 +72,7 @@ def connection(params: Mapping[str, Any], context: Context) -> Connection:
     :raises BadInput: no tenant, no credential, or one that can never work.
     """
     tenant = check_tenant(params["tenant_id"]) if params["tenant_id"] else ""
-    credential_input = CredentialInput(tenant=tenant, **{name: params[name] or "" for name in _CREDENTIAL_OPTIONS})
+    credential_input = CredentialInput(tenant=tenant, **{name: params[name] or "" for name in CREDENTIAL_OPTIONS})
     credential = choose(params["auth_source"], credential_input, os.environ, lambda: tokens.metadata_answers(context))
     for secret in credential.secrets():
         context.hide(secret)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._entra_connection import CREDENTIAL_OPTIONS
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as entra_permissions
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import (
@@ -32,6 +33,9 @@ Arguments = HostArguments
 
 SETTINGS = tuple(option for option, name in SOURCES["tcx_preflight"].variables().items() if name.startswith(CONSOLE))
 """The options of ``tcx_m365_settings`` that describe the console."""
+
+
+_CREDENTIALS = frozenset(("auth_source", *CREDENTIAL_OPTIONS))
 
 
 def _of(capability: str, variables: Mapping[str, Any], only: tuple[str, ...] = ()) -> HostArguments:
@@ -60,6 +64,12 @@ def _of_longer(name: str, prefixes: tuple[str, ...]) -> bool:
 def entra_connection(variables: Mapping[str, Any]) -> HostArguments:
     """The connection options of the modules that talk to Entra."""
     return _of("graph_user_info", variables, (ENTRA,))
+
+
+def without_credentials(connection: HostArguments) -> HostArguments:
+    """How Entra is reached, without anything to sign in with."""
+    kept = {name: value for name, value in connection.items() if name not in _CREDENTIALS}
+    return HostArguments(kept, connection.names)
 
 
 def pbx_connection(variables: Mapping[str, Any]) -> HostArguments:
