@@ -12,46 +12,43 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible import constants
-from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
-    _entra_connection,
-    automation,
-    partner_consent,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import partner_consent
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, without_login
 from ansible_collections.tcx.m365.plugins.module_utils._entra.delegated_admin import Step
 from ansible_collections.tcx.m365.plugins.module_utils._entra.partner_center import RESOURCE
-from ansible_collections.tcx.m365.plugins.module_utils._entra.person_sign_in import PersonSignIn
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Task, failure
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.access import access
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, tenants_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner import (
-    AS_DESIRED,
-    STATES,
     Options,
     PartnerConsent,
-    PartnerRow,
     Person,
     Run,
     Seen,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner_person import (
+    ACCESS_TOKEN,
+    AZURE_CLI,
+    BROWSER,
+    person_of,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner_rows import (
+    AS_DESIRED,
+    STATES,
+    PartnerRow,
     not_checked,
     summary,
     table,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import Place
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import NO_CONSENT, row_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
-
-BROWSER, AZURE_CLI, ACCESS_TOKEN = "browser", "azure_cli", "access_token"
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -67,60 +64,9 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "enforce": {"type": "bool", "default": True},
 }
 
-_CREDENTIALS = (
-    "access_token",
-    "auth_source",
-    "client_id",
-    "client_secret",
-    "certificate_path",
-    "certificate",
-    "certificate_password",
-    "federated_token",
-    "federated_token_file",
-)
 _CONCURRENCY = 16
-_ANSWER_WITHIN_S = 900
-_SIGNED_IN_S = 4 * 3600
 
 display = Display()
-
-
-class InBrowser:
-    """A person who has signed in with the automation's application."""
-
-    partner_center = True
-
-    def __init__(self, sign_in: PersonSignIn) -> None:
-        self.sign_in = sign_in
-        self.second_factor = sign_in.second_factor
-
-    def center(self) -> dict[str, Any]:
-        return {"auth_source": ACCESS_TOKEN, "access_token": self.sign_in.partner_center()}
-
-    def tenant(self, tenant: str) -> dict[str, Any]:
-        return {"auth_source": ACCESS_TOKEN, "access_token": self.sign_in.graph(tenant).value}
-
-    def token(self, tenant: str) -> Token | None:
-        return self.sign_in.graph(tenant)
-
-
-class Elsewhere:
-    """A person who has signed in to the Azure CLI, or who brings a token."""
-
-    partner_center = False
-    second_factor: bool | None = None
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = dict(options)
-
-    def center(self) -> dict[str, Any]:
-        return self._options
-
-    def tenant(self, tenant: str) -> dict[str, Any]:
-        return {**self._options, "tenant_id": tenant}
-
-    def token(self, _tenant: str) -> Token | None:
-        return None
 
 
 class ActionModule(ControllerAction):
@@ -130,15 +76,8 @@ class ActionModule(ControllerAction):
     PREFIX = "partner_consent_"
 
     def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
-        hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
-        known = {host: variables.of(host) for host in hosts}
-        unknown = {
-            host: {"unknown_variables": variables_of_host.unknown_entries()}
-            for host, variables_of_host in known.items()
-        }
-        warn_once(unknown, RunStore(constants.DEFAULT_LOCAL_TMP), display.warning)
-        return consent_for(options, list(known.items()), check_mode=bool(self._task.check_mode))
+        hosts = self.variables_of_play(task_vars)
+        return consent_for(options, list(hosts.items()), check_mode=bool(self._task.check_mode))
 
 
 def consent_for(
@@ -161,25 +100,28 @@ def consent_for(
         check_mode,
         pause,
     )
-    consent = PartnerConsent(
-        common, _runner(check_mode), lambda customer: _seen(customer, options["app_name"]), _connection
-    )
+
+    def see(customer: CustomerTenant) -> Seen:
+        return _seen(customer, options["app_name"])
+
+    consent = PartnerConsent(common, _runner(check_mode), see, _connection)
     with concurrent.futures.ThreadPoolExecutor(max_workers=_CONCURRENCY) as pool:
-        seen = list(pool.map(lambda customer: _seen(customer, options["app_name"]), customers))
-    rows = {index: consent.settled(customer, seen[index], absent=absent) for index, customer in enumerate(customers)}
-    todo = [index for index, row in rows.items() if row is None]
+        seen = list(zip(customers, pool.map(see, customers)))
+    rows = [consent.settled(customer, state, absent=absent) for customer, state in seen]
+    todo = [customer for customer, row in zip(customers, rows) if row is None]
     if todo:
+        person = person_of(options, common.home, todo[0])
+        steps = {} if absent else _steps(consent, todo, person)
         # One after the other, and none stops the others.
-        person = _person(options, common, customers[todo[0]])
-        steps = {} if absent else _steps(consent, [customers[index] for index in todo], person)
-        for index in todo:
-            customer = customers[index]
+        for index, (customer, state) in enumerate(seen):
+            if rows[index] is not None:
+                continue
             display.display(visible(f"{', '.join(customer.hosts)}: tenant {customer.tenant}"), stderr=True)
             if absent:
-                rows[index] = consent.removed(customer, seen[index], person)
+                rows[index] = consent.removed(customer, state, person)
             else:
-                rows[index] = consent.consented(customer, seen[index], steps.get(customer.tenant, []), person)
-    return _result([row for row in rows.values() if row is not None], options)
+                rows[index] = consent.consented(customer, state, steps.get(customer.tenant, []), person)
+    return _result([row for row in rows if row is not None], options)
 
 
 def _checked(address: str) -> str:
@@ -196,52 +138,6 @@ def _checked(address: str) -> str:
 def pause(seconds: float) -> None:
     """Between two questions whether a consent is in effect."""
     time.sleep(seconds)
-
-
-def _person(options: Mapping[str, Any], common: Options, first: CustomerTenant) -> Person:
-    source = options["auth_source"] or (ACCESS_TOKEN if options["access_token"] else BROWSER)
-    if source == AZURE_CLI:
-        return Elsewhere({"auth_source": AZURE_CLI})
-    if source == ACCESS_TOKEN:
-        if not options["access_token"]:
-            raise BadInput(
-                f"partner_consent_auth_source is {ACCESS_TOKEN}, and O(access_token) is not given",
-                remedy="Give a token of a person for Microsoft Graph in the customer's tenant.",
-            )
-        return Elsewhere({"auth_source": ACCESS_TOKEN, "access_token": options["access_token"]})
-    if not is_guid(common.home):
-        raise BadInput(
-            "the partner's own tenant is not known",
-            tried="sign in as a person",
-            remedy="Give its id as partner_consent_tenant_id, or bootstrap_dir of the bootstrap.",
-        )
-    if first.endpoints is not None and first.endpoints.cloud != "public":
-        raise BadInput(
-            f"Partner Center of the cloud {first.endpoints.cloud} is not supported",
-            remedy="Send the consent addresses to the customers' administrators: tcx.m365.tenants prints them.",
-        )
-    return InBrowser(_sign_in(options, common, first))
-
-
-def _sign_in(options: Mapping[str, Any], common: Options, first: CustomerTenant) -> PersonSignIn:
-    connection_options = arguments_of.entra_connection(first.variables or {})
-    known = automation.ACCESS.read(
-        plain({**connection_options, "tenant_id": common.home, "deadline": _SIGNED_IN_S}), connection_options.names
-    )
-    task = Task(
-        known.parameters,
-        check_mode=True,
-        store=RunStore(None),
-        warn=display.warning,
-        notice=lambda text: display.display(text, stderr=True),
-        trace=display.vvvv,
-    )
-    connection = _entra_connection.connection(task.params, task.context)
-    sign_in = PersonSignIn(connection, task.context, options["redirect_uri"])
-    address = sign_in.address()
-    who = sign_in.finish(_asked(address, options["redirect_uri"]))
-    display.display(f"Signed in as {visible(who)}.", stderr=True)
-    return sign_in
 
 
 def _steps(consent: PartnerConsent, customers: Sequence[CustomerTenant], person: Person) -> dict[str, list[Step]]:
@@ -279,28 +175,6 @@ def _runner(check_mode: bool) -> Run:
     return run
 
 
-def _asked(address: str, redirect_uri: str) -> str:
-    """Show where to sign in, and take what comes back.
-
-    :raises BadInput: there is nobody to ask.
-    """
-    text = (
-        "Sign in as a person of the partner (an admin agent, with multifactor authentication) at:\n\n"
-        f"  {address}\n\n"
-        f"The browser then opens {redirect_uri} and shows a page that cannot be reached. Paste its whole address here: "
-    )
-    try:
-        return bytes(display.prompt_until(text, seconds=_ANSWER_WITHIN_S)).decode("utf-8", "replace")
-    except AnsiblePromptNoninteractive:
-        raise BadInput(
-            "a person has to sign in, and there is no terminal to ask on",
-            tried="sign in as a person",
-            remedy="Run it in a terminal, or set partner_consent_auth_source to azure_cli after: az login --tenant TENANT.",
-        ) from None
-    except (AnsiblePromptInterrupt, KeyboardInterrupt):
-        raise BadInput("the sign-in was interrupted", tried="sign in as a person") from None
-
-
 def _home(options: Mapping[str, Any]) -> str:
     """The partner's own tenant: what is given, else where the bootstrap has made the application."""
     if options["tenant_id"]:
@@ -310,38 +184,19 @@ def _home(options: Mapping[str, Any]) -> str:
 
 
 def _connection(customer: CustomerTenant) -> HostArguments:
-    """How a tenant is reached, without anything to sign in with."""
-    connection_options = arguments_of.entra_connection(customer.variables or {})
-    return HostArguments(
-        {name: value for name, value in connection_options.items() if name not in _CREDENTIALS},
-        connection_options.names,
-    )
+    return arguments_of.without_credentials(arguments_of.entra_connection(customer.variables or {}))
 
 
 def _seen(customer: CustomerTenant, app_name: str) -> Seen:
     """A tenant as the automation's own token has it at this moment."""
-    if customer.problem or not customer.tenant or customer.variables is None:
-        return Seen(row_of(customer, None, app_name), None)
-    try:
-        arguments = arguments_of.entra_connection(customer.variables)
-        result = run_capability(
-            automation.ACCESS,
-            arguments,
-            check_mode=True,
-            store=RunStore(None),
-            warn=_silent,
-            notice=_silent,
-            trace=_silent,
-        )
-    except M365Error as error:
-        result = failure(error)
-    code = str((result.get("error") or {}).get("code") or "")
-    present = True if not result.get("failed") else False if code in NO_CONSENT else None
-    return Seen(row_of(customer, result, app_name), present)
-
-
-def _silent(_text: str) -> None:
-    """Nothing prints in a thread."""
+    result = access(customer)
+    row = row_of(customer, result, app_name)
+    if result is None:
+        return Seen(row, None)
+    if not result.get("failed"):
+        return Seen(row, True)
+    code = (result.get("error") or {}).get("code")
+    return Seen(row, False if code in NO_CONSENT else None)
 
 
 def _result(rows: list[PartnerRow], options: Mapping[str, Any]) -> dict[str, Any]:

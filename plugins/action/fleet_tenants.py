@@ -13,13 +13,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible import constants
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import automation
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.access import access
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, tenants_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import (
     Row,
@@ -29,11 +27,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants impor
     summary,
     table,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import NOT_CHECKED, STATES
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -59,12 +53,7 @@ class ActionModule(ControllerAction):
     PREFIX = "tenants_"
 
     def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
-        hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
-        known = {host: variables.of(host) for host in hosts}
-        unknown = {host: {"unknown_variables": own.unknown_entries()} for host, own in known.items()}
-        warn_once(unknown, RunStore(constants.DEFAULT_LOCAL_TMP), display.warning)
-        customers = tenants_of(known.items())
+        customers = tenants_of(self.variables_of_play(task_vars).items())
         started = time.monotonic()
         rows: dict[int, Row] = {}
         while True:
@@ -72,7 +61,7 @@ class ActionModule(ControllerAction):
             rows.update(_ask(customers, pending, options))
             waiting = [row for row in rows.values() if not row.settled]
             left = options["wait"] - (time.monotonic() - started)
-            if not waiting or left <= 0 or all(_is_hopeless(customers[index]) for index in pending):
+            if not waiting or left <= 0 or not any(customers[index].is_known for index in pending):
                 break
             display.display(f"{len(waiting)} of {len(rows)} tenants are not ready; {left:.0f} s left", stderr=True)
             time.sleep(min(left, max(1, options["interval"])))
@@ -115,27 +104,7 @@ def _ask(customers: list[CustomerTenant], indexes: list[int], options: Mapping[s
 
 
 def _row(customer: CustomerTenant, app_name: str) -> Row:
-    if _is_hopeless(customer) or customer.variables is None:
-        return row_of(customer, None, app_name)
-    try:
-        arguments = arguments_of.entra_connection(customer.variables)
-    except M365Error as error:
-        return row_of(customer, {"failed": True, "msg": str(error)}, app_name)
-    result = _access(arguments)
-    return row_of(customer, result, app_name)
-
-
-def _access(arguments: HostArguments) -> dict[str, Any]:
-    return run_capability(
-        automation.ACCESS,
-        arguments,
-        check_mode=True,
-        store=RunStore(None),  # a token of before a consent would say what was
-    )
-
-
-def _is_hopeless(customer: CustomerTenant) -> bool:
-    return bool(customer.problem) or not customer.tenant
+    return row_of(customer, access(customer), app_name)
 
 
 def _failure_reason(rows: list[Row], options: Mapping[str, Any]) -> str:

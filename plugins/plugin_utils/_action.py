@@ -39,6 +39,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import (
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed, names_of, plain, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import (
     connected,
     host_variables,
@@ -195,6 +197,14 @@ class ControllerAction(CollectionAction):
         holds_many = {name for name, option in self.SPEC.items() if option.get("type") in ("list", "dict")}
         arguments = plain(self._task.args)
         return {name: value for name, value in arguments.items() if name in holds_many or value not in ([], {})}
+
+    def variables_of_play(self, task_vars: Mapping[str, Any]) -> dict[str, Variables]:
+        """The variables of each host of the play, by its name. Of those that nothing reads is warned, once in a run."""
+        variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
+        hosts = {str(host): variables.of(str(host)) for host in task_vars.get("ansible_play_hosts_all", [])}
+        unknown = {host: {"unknown_variables": own.unknown_entries()} for host, own in hosts.items()}
+        warn_once(unknown, RunStore(constants.DEFAULT_LOCAL_TMP), display.warning)
+        return hosts
 
     @abc.abstractmethod
     def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import Endpoints, endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
@@ -36,6 +37,28 @@ class CustomerTenant:
     name: str = ""
     problem: str = ""
     variables: Variables | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything can be said of the tenant at all."""
+        return bool(self.tenant) and not self.problem
+
+    @property
+    def profile(self) -> str:
+        """Which permissions the automation is to have there."""
+        known = self.variables
+        return str((known.get("bootstrap_profile") if known is not None else "") or "full")
+
+    @property
+    def further(self) -> list[str]:
+        """The permissions beside those of the profile."""
+        known = self.variables
+        return list((known.get("bootstrap_permissions") if known is not None else None) or ())
+
+    @property
+    def permissions(self) -> list[str]:
+        """All of them, each once."""
+        return list(dict.fromkeys([*rights.profile(self.profile), *self.further]))
 
     def consent_url(self, app_id: str) -> str:
         """Where an administrator of the tenant consents to the application; empty where the tenant is not known."""

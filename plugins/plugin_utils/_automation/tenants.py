@@ -86,22 +86,18 @@ def row_of(customer: CustomerTenant, result: Mapping[str, Any] | None, app_name:
 
     :param result: of the sign-in as the automation; ``None`` where none was tried.
     """
-    variables = customer.variables
-    name = str((variables.get("bootstrap_profile") if variables is not None else "") or "full")
-    further = list((variables.get("bootstrap_permissions") if variables is not None else None) or ())
     row = Row(customer.tenant, "", list(customer.hosts), NOT_CHECKED, None, reason=customer.problem)
     row.app_id = customer.client_id
     if result is not None and result.get("failed"):
         _refused(row, result)
     elif result is not None:
         row.app_id = str(result.get("app_id") or customer.client_id)
-        _signed_in(row, result, name, further)
+        _signed_in(row, result, customer.profile, customer.further)
     row.name = row.name or visible(customer.name)
     if row.app_id and customer.tenant:
         row.consent_url = customer.consent_url(row.app_id)
     if row.consent_url and not row.settled:
-        permissions = list(dict.fromkeys([*rights.profile(name), *further]))
-        row.message = message(app_name, permissions, row.consent_url, row.name or row.tenant_id)
+        row.message = message(app_name, customer.permissions, row.consent_url, row.name or row.tenant_id)
     return row
 
 
