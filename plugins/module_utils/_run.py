@@ -115,6 +115,25 @@ class RunStore:
         with _file_lock(os.path.join(self.directory, name), within, _ANOTHER_TASK, most=0.1):
             yield
 
+    @contextlib.contextmanager
+    def lock_if_free(self, kind: str, key: str) -> Iterator[bool]:
+        """Whether the lock of :meth:`lock` was free; then it is held."""
+        name = _name(kind, key) + ".lock"
+        if self.directory is None:
+            lock = self._thread_locks.setdefault(name, threading.RLock())
+            taken = lock.acquire(blocking=False)
+            try:
+                yield taken
+            finally:
+                if taken:
+                    lock.release()
+            return
+        descriptor = _lock_file(os.path.join(self.directory, name))
+        try:
+            yield _taken(descriptor)
+        finally:
+            os.close(descriptor)
+
     def _read(self, name: str) -> dict[str, Any] | None:
         if self.directory is None:
             return self._memory.get(name)
@@ -158,7 +177,7 @@ def machine_lock(key: str, deadline: Deadline, why: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _file_lock(path: str, deadline: Deadline | None, why: str, most: float = 1.0) -> Iterator[None]:
     """:param deadline: ``None`` waits as long as it takes; :param most: seconds between two looks."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    descriptor = _lock_file(path)
     try:
         if deadline is None:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -167,6 +186,10 @@ def _file_lock(path: str, deadline: Deadline | None, why: str, most: float = 1.0
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock_file(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def _take(descriptor: int, deadline: Deadline, why: str, most: float) -> None:

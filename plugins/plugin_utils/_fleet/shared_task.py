@@ -12,6 +12,7 @@ line in the recap, with any strategy; only the work is shared.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +22,9 @@ Result = dict[str, Any]
 WorkOnAll = Callable[[list[str]], Iterable[tuple[str, "Result | None"]]]
 
 _KIND = "together"
+
+_POLL_S = 0.02
+"""How often a host checks whether its result is there. A check takes 0.1 ms."""
 
 
 class SharedTask:
@@ -33,20 +37,38 @@ class SharedTask:
         self._store = store
         self._task = task
 
-    def result_of(self, host: str, batch: Iterable[str], work: WorkOnAll) -> Result | None:
-        """The result of ``host``; works on all hosts of the batch that nobody has worked on yet, if nobody has on this.
+    def result_of(
+        self, host: str, batch: Iterable[str], work: WorkOnAll, *, as_they_come: bool = False
+    ) -> Result | None:
+        """The result of ``host``; works on all hosts of the batch that nobody has worked on yet, if nobody does.
 
         ``None`` when the host is to be worked on alone: the work on all left it out, or its result was taken before
         (``until``, ``loop``).
+
+        :param as_they_come: a result is final as soon as it is there, so that Ansible can take those of some hosts while others
+            are worked on. Without it, what the work yields last for a host counts, and each host waits for the end of the work.
         """
-        if self._entry(host) is None:
+        if as_they_come:
+            self._wait(host, batch, work)
+        else:
             with self._store.lock(_KIND, self._task, unbounded=True):
-                if self._entry(host) is None:
-                    self._work(host, batch, work)
+                self._work_once(host, batch, work)
         entry = self._entry(host) or {}
         self._put(host, {})
         result: Result | None = entry.get("result")
         return result
+
+    def _wait(self, host: str, batch: Iterable[str], work: WorkOnAll) -> None:
+        while self._entry(host) is None:
+            with self._store.lock_if_free(_KIND, self._task) as taken:
+                if taken:
+                    self._work_once(host, batch, work)
+            if not taken:
+                time.sleep(_POLL_S)
+
+    def _work_once(self, host: str, batch: Iterable[str], work: WorkOnAll) -> None:
+        if self._entry(host) is None:
+            self._work(host, batch, work)
 
     def _work(self, host: str, batch: Iterable[str], work: WorkOnAll) -> None:
         hosts = [host] + [other for other in batch if other != host and self._entry(other) is None]
