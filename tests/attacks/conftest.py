@@ -17,9 +17,9 @@ import pytest
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller, Outcome
 from tcx_lab import ca, hostile
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
-from tcx_lab.graph import seed
 from tcx_lab.pbx import patch_pbx, state_of
 from tcx_lab.testing import Lab
+from tcx_lab.wizard import run_wizard
 from tcx_lab.world import Pbx, Tenant, World
 
 Json = dict[str, Any]
@@ -80,22 +80,7 @@ class Scene:
 
     def wizard(self, host: str, roles: Iterable[str] | None = None, **properties: Any) -> Json:
         """An application as 3CX's wizard makes it, with the PBX linked to it and working."""
-        tenant = self.world.tenants[self.pbx(host).tenant_id]
-        made = seed.create_application(
-            self.world,
-            tenant,
-            "3CX Phone System",
-            web={
-                "redirectUris": [f"{state_of(self.world, self.pbx(host)).base_url}/oauth2office2"],
-                "implicitGrantSettings": {"enableIdTokenIssuance": True},
-            },
-            **properties,
-        )
-        seed.add_certificate(self.world, tenant, made["id"], ca.key_pair_of(self.world, self.pbx(host)).certificate)
-        principal = seed.ensure_service_principal(self.world, tenant, made)
-        seed.grant_app_roles(self.world, tenant, principal["id"], set(GUIDE if roles is None else roles))
-        patch_pbx(self.world, self.pbx(host), {"ApplicationId": made["appId"], "TenantId": tenant.id})
-        return tenant.applications[made["id"]]
+        return run_wizard(self.world, self.pbx(host), GUIDE if roles is None else roles, **properties)
 
     # --- what is there afterwards ---------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, Ran, ground
 from ansible_collections.tcx.m365.tests.faults.processes import hit
 from tcx_lab import ca
-from tcx_lab.graph import seed
 from tcx_lab.pbx import patch_pbx, state_of
+from tcx_lab.wizard import run_wizard
 
 Json = dict[str, Any]
 
@@ -161,22 +161,10 @@ def test_one_pbx_rotates_between_a_killed_offboarding_of_the_other_and_its_end(s
 
 
 def wizard(made: Ground) -> Json:
-    """What the wizard of the 3CX console leaves: no unique name, no mark, the consent given as a whole."""
-    found = seed.create_application(
-        made.world,
-        made.tenant,
-        "3CX Phone System",
-        web={
-            "redirectUris": [f"{state_of(made.world, made.pbx()).base_url}/oauth2office2"],
-            "implicitGrantSettings": {"enableIdTokenIssuance": True},
-        },
-    )
-    seed.add_certificate(made.world, made.tenant, found["id"], ca.key_pair_of(made.world, made.pbx()).certificate)
-    principal = seed.ensure_service_principal(made.world, made.tenant, found)
-    seed.grant_app_roles(made.world, made.tenant, principal["id"], {"User.Read.All", "Calendars.Read"})
-    patch_pbx(made.world, made.pbx(), {"ApplicationId": found["appId"], "TenantId": made.tenant.id})
+    """What the wizard of the 3CX console leaves, and a user synchronization that somebody has switched on."""
+    application = run_wizard(made.world, made.pbx(), ("User.Read.All", "Calendars.Read"))
     patch_pbx(made.world, made.pbx(), {"AdUsers": {"EnableSSO": True, "IsSyncPhoto": True}})
-    return found
+    return application
 
 
 def captured(made: Ground, reached: Json) -> Json:

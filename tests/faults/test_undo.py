@@ -27,9 +27,9 @@ from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, Ran, ground, settle_neighbor
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 from tcx_lab import ca, trouble
-from tcx_lab.graph import seed
-from tcx_lab.pbx import patch_pbx, state_of
+from tcx_lab.pbx import state_of
 from tcx_lab.pbx.state import Presence
+from tcx_lab.wizard import run_wizard
 
 Json = dict[str, Any]
 
@@ -105,23 +105,10 @@ def test_what_goes_on_where_it_was_interrupted_is_not_undone(made: Ground, opera
 
 
 def adopted(made: Ground) -> Json:
-    """An application as 3CX's wizard makes it, without a unique name, which the first rollout adopts."""
-    state = state_of(made.world, made.pbx())
-    found = seed.create_application(
-        made.world,
-        made.tenant,
-        "3CX Phone System",
-        web={
-            "redirectUris": [f"{state.base_url}/oauth2office2"],
-            "implicitGrantSettings": {"enableIdTokenIssuance": True},
-        },
-    )
-    seed.add_certificate(made.world, made.tenant, found["id"], ca.key_pair_of(made.world, made.pbx()).certificate)
-    principal = seed.ensure_service_principal(made.world, made.tenant, found)
-    seed.grant_app_roles(made.world, made.tenant, principal["id"], {"User.Read.All", "Calendars.Read"})
-    patch_pbx(made.world, made.pbx(), {"ApplicationId": found["appId"], "TenantId": made.tenant.id})
+    """An application of 3CX's wizard, which the first rollout adopts."""
+    application = run_wizard(made.world, made.pbx(), ("User.Read.All", "Calendars.Read"))
     assert not judge.failure_of(made.run("rollout"))
-    return found
+    return application
 
 
 def leave(made: Ground, **variables: Any) -> None:
@@ -383,27 +370,13 @@ def hand_over(made: Ground) -> None:
     )
 
 
-def presence_token(made: Ground) -> str:
-    automation = made.world.automation
-    assert automation is not None
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": automation.app_id,
-        "client_secret": automation.client_secret,
-        "scope": f"{made.world.endpoints.graph}/.default",
-    }
-    with made.lab.client() as client:
-        answer = client.post(f"{made.lab.endpoints['login']}/{made.tenant.id}/oauth2/v2.0/token", data=form)
-    return str(answer.json()["access_token"])
-
-
 def presence(made: Ground) -> bool:
     return state_of(made.world, made.pbx()).presence is not None
 
 
 def test_a_presence_account_that_a_run_handed_over_is_forgotten_again(made: Ground) -> None:
     assert not judge.failure_of(made.run("rollout"))
-    token = presence_token(made)
+    token = made.lab.automation_token(made.tenant.id)
     given = made.run("rollout", tcx_console_presence={"account_token": token})
     assert not judge.failure_of(given), judge.failure_of(given)
     assert presence(made)

@@ -234,15 +234,8 @@ class Bench:
     def graph(self, method: str, path: str, body: Any = None) -> Any:
         """A request to Graph with the rights of the automation, in the PBXs' tenant."""
         common = self.lab.inventory["tcx"]["vars"]
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": common["entra_client_id"],
-            "client_secret": common["entra_client_secret"],
-            "scope": f"{common['entra_graph_endpoint']}/.default",
-        }
+        headers = {"Authorization": f"Bearer {self.lab.automation_token(TENANT)}"}
         with self.lab.client() as client:
-            token = client.post(f"{common['entra_authority_host']}/{TENANT}/oauth2/v2.0/token", data=form).json()
-            headers = {"Authorization": f"Bearer {token['access_token']}"}
             answer = client.request(method, f"{common['entra_graph_endpoint']}/v1.0{path}", headers=headers, json=body)
             answer.raise_for_status()
             return answer.json() if answer.content else None

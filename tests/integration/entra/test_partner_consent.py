@@ -385,15 +385,7 @@ def test_a_brought_token_without_the_role_or_of_another_tenant_is_refused(msp: M
 
 
 def test_a_token_of_an_application_consents_to_nothing(msp: Msp) -> None:
-    with msp.lab.client() as http:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": msp.automation.app_id,
-            "client_secret": msp.automation.client_secret,
-            "scope": f"{msp.lab.endpoints['graph']}/.default",
-        }
-        answer = http.post(f"{msp.lab.endpoints['login']}/{msp.ids['msp']}/oauth2/v2.0/token", data=form).json()
-    row = msp.run("acme", access_token=answer["access_token"])["tenants"][0]
+    row = msp.run("acme", access_token=msp.lab.automation_token(msp.ids["msp"]))["tenants"][0]
     assert row["state"] != "consented"
     assert not msp.there("acme")
 

@@ -107,25 +107,9 @@ def test_mail_through_microsoft_is_switched_after_the_link(bench: Bench) -> None
 # --- the presence account ------------------------------------------------------------------------------------------------
 
 
-def presence_token(bench: Bench) -> str:
-    """A token of the configured tenant, as a device-code sign-in would give it."""
-    world = bench.world
-    automation = world.automation
-    assert automation is not None
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": automation.app_id,
-        "client_secret": automation.client_secret,
-        "scope": f"{world.endpoints.graph}/.default",
-    }
-    with bench.lab.client() as client:
-        answer = client.post(f"{bench.lab.endpoints['login']}/{bench.pbx().tenant_id}/oauth2/v2.0/token", data=form)
-    return str(answer.json()["access_token"])
-
-
 def test_the_presence_account_is_authorized_once_and_forgotten_on_demand(bench: Bench) -> None:
     link = bench.link()
-    token = presence_token(bench)
+    token = bench.lab.automation_token(bench.pbx().tenant_id)  # as a device-code sign-in would give it
     bench.world.log.clear()
     options: dict[str, Any] = {"presence": {"enabled": True, "account_token": token}}
     predicted = bench.run().settings(check=True, **link, **options)

@@ -80,6 +80,19 @@ class Lab:
         """An HTTP client that trusts this lab."""
         return httpx.Client(verify=_context(self.ca_path), timeout=30, trust_env=False, **options)
 
+    def automation_token(self, tenant: str) -> str:
+        """A token for Graph that the automation gets in a tenant, which is named by its id or a domain."""
+        common = self.inventory["tcx"]["vars"]
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": common["entra_client_id"],
+            "client_secret": common["entra_client_secret"],
+            "scope": f"{self.endpoints['graph']}/.default",
+        }
+        with self.client() as http:
+            answer = http.post(f"{self.endpoints['login']}/{tenant}/oauth2/v2.0/token", data=form)
+        return str(answer.raise_for_status().json()["access_token"])
+
     def browse(self, address: str, user: str) -> str:
         """What a person does in a browser: opens a sign-in address, picks an account, accepts; returns where it is sent.
 
