@@ -48,7 +48,11 @@ _EVERYTHING = ["100%"]
 
 def batches(value: Any) -> list[int | str]:
     """The sizes, in order; everything at once when nothing was given."""
-    items = value if isinstance(value, (list, tuple)) else str("" if value is None else value).strip("[]() ").split(",")
+    items = (
+        value
+        if isinstance(value, (list, tuple))
+        else str("" if value in (None, {}) else value).strip("[]() \n").split(",")
+    )
     texts = [str(item).strip(" \t\"'") for item in items]
     wrong = [text for text in texts if not _SIZE.fullmatch(text)]
     if texts == [""] or not texts:

@@ -23,6 +23,10 @@ options:
   _terms:
     description: Host patterns.
     required: true
+  default:
+    description:
+      - The pattern of a play whose variable for it is empty. Null, an empty text, blanks and empty lists count as empty.
+    type: str
   allow_no_hosts:
     description:
       - Return the patterns although no host matches them.
@@ -33,7 +37,7 @@ options:
 
 EXAMPLES = r"""
 - name: Work on every PBX, and fail when there is none
-  hosts: "{{ query('tcx.m365.play_hosts', 'tcx') }}"
+  hosts: "{{ query('tcx.m365.play_hosts', some_hosts | default(''), default='tcx') }}"
   gather_facts: false
   tasks: []
 """
@@ -63,7 +67,7 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
         known = variables or {}
-        patterns = [str(pattern) for term in terms for pattern in (term if isinstance(term, list) else [term])]
+        patterns = _patterns(terms) or _patterns([kwargs.get("default")])
         allowed = kwargs.get("allow_no_hosts", known.get("allow_no_hosts") or False)
         if self._templar is not None:
             allowed = self._templar.template(allowed)
@@ -83,6 +87,12 @@ class LookupModule(LookupBase):
         if known.get("ansible_limit"):
             inventory.subset(str(known["ansible_limit"]))
         return [str(host) for host in inventory.list_hosts(patterns)]
+
+
+def _patterns(terms: Iterable[Any]) -> list[str]:
+    """The patterns in the terms of a lookup, without those that are empty."""
+    flat = [pattern for term in terms for pattern in (term if isinstance(term, (list, tuple)) else [term])]
+    return [str(pattern).strip() for pattern in flat if pattern not in (None, {}, []) and str(pattern).strip()]
 
 
 def _sentence(patterns: list[str], known: Mapping[str, Any]) -> str:

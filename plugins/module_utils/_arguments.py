@@ -18,7 +18,7 @@ import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import set_fallbacks
@@ -35,6 +35,13 @@ DIGITS: Mapping[str, int] = {"security_code": 6, "starting_extension": 0, "area_
 YAML reads ``0200`` as the octal number 128. A number with the full count of digits cannot come from such a text: read as
 octal it would have had at least one digit more.
 """
+
+POSITIVE = frozenset(("timeout", "deadline", "concurrency", "interval", "max_hosts", "certificate_days"))
+"""Numbers with which nothing could be done if they were 0; no other number is below it."""
+
+MOST = 10**9
+MOST_DAYS = 36_500
+"""The largest numbers: what is added to a date has to leave one."""
 
 READ_VARIABLES = "read the variables"
 
@@ -127,21 +134,28 @@ class Reading:
         return None
 
     def _int(self, _option: Mapping[str, Any], value: Any, path: str) -> int | None:
-        if not isinstance(value, bool):
-            try:
-                return int(check_type_int(value if isinstance(value, int) else str(value)))
-            except (TypeError, ValueError):
-                pass
-        self._wrong(path, "a whole number", value)
-        return None
+        number = self._number(check_type_int, value, path, "a whole number")
+        return None if number is None else int(number)
 
     def _float(self, _option: Mapping[str, Any], value: Any, path: str) -> float | None:
-        if not isinstance(value, bool):
-            try:
-                return float(check_type_float(value))
-            except (TypeError, ValueError):
-                pass
-        self._wrong(path, "a number", value)
+        number = self._number(check_type_float, value, path, "a number")
+        return None if number is None else float(number)
+
+    def _number(self, check: Callable[[Any], Any], value: Any, path: str, kind: str) -> Any:
+        """The number within its limits; nan is in none."""
+        try:
+            number = None if isinstance(value, bool) else check(value if isinstance(value, int) else str(value))
+        except (TypeError, ValueError, OverflowError):
+            number = None
+        if number is None:
+            self._wrong(path, kind, value)
+            return None
+        name = _last(path)
+        most = MOST_DAYS if name.endswith("_days") else MOST
+        if 0 <= number <= most and (number or name not in POSITIVE):
+            return number
+        least = "greater than 0" if name in POSITIVE else "0 or more"
+        self.problems.append(f"{marked(path)} must be {kind}, {least} and at most {most}, not {number}")
         return None
 
     def _str(self, option: Mapping[str, Any], value: Any, path: str) -> str | None:

@@ -80,7 +80,7 @@ class Transport:
                 f"O(ca_path) {self.ca_path} does not exist", remedy="Give the path of a PEM bundle on the controller."
             )
         if self.timeout <= 0:
-            raise BadInput("timeout must be greater than 0 seconds")
+            raise BadInput("O(timeout) must be greater than 0 seconds")
         if self.proxy:
             _proxy.parse(self.proxy)
 

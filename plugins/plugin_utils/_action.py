@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils import _tls
@@ -40,7 +40,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import (
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed, names_of, plain, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import (
+    HostVariables,
+    Variables,
+    templated,
+    unreadable,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import (
     connected,
     host_variables,
@@ -78,8 +83,10 @@ class CollectionAction(ActionBase):
             )
 
     def _runs_in_process(self, task_vars: Mapping[str, Any]) -> bool:
-        """Raises :class:`BadInput` where the variable for it is no boolean."""
-        setting = self._templar.template(task_vars.get(IN_PROCESS_VARIABLE))
+        """Raises :class:`BadInput` where the variable for it is no boolean, or cannot be read."""
+        setting = templated(self._templar, task_vars.get(IN_PROCESS_VARIABLE), task_vars)
+        if isinstance(setting, AnsibleError):
+            raise unreadable(IN_PROCESS_VARIABLE, setting)
         if not is_in_process(setting) or MISSING:
             return False
         become = getattr(self._connection, "become", None)

@@ -87,7 +87,7 @@ class Variables(dict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
         if isinstance(value, AnsibleError):
-            raise _unreadable(name, value)
+            raise unreadable(name, value)
         return value
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -345,7 +345,7 @@ def _is_empty(value: Any) -> bool:
 _VAULT = re.compile(r"vault secret|vault password|decrypt", re.IGNORECASE)
 
 
-def _unreadable(name: str, error: AnsibleError) -> BadInput:
+def unreadable(name: str, error: AnsibleError) -> BadInput:
     """The error for a variable that cannot be templated; of one that is encrypted, Ansible says it in five ways."""
     message = " ".join(str(text) for text in (error, error.__cause__ or "", getattr(error, "orig_exc", "") or ""))
     if not _VAULT.search(message):

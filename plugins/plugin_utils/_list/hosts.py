@@ -142,7 +142,7 @@ def customer(values: Mapping[str, Any], name: str = "") -> Host:
     """
     host = Host("", "the values")
     # Without a terminal Ansible answers the questions of vars_prompt with the text None.
-    stated = {key: value for key, value in values.items() if value not in (None, "", [], {}, "None")}
+    stated = {key: value for key, value in values.items() if value not in (None, [], {}, "None") and str(value).strip()}
     if name:
         stated[HOST] = name
     mistakes = []

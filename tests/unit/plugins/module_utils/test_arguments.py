@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, Reading
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration,
     tcx_m365_settings,
@@ -165,3 +165,30 @@ def test_an_option_that_stands_one_level_too_high_is_told_where_it_belongs() -> 
     assert "photo; did you mean user_sync.photo?" in refusal(photo=True)
     assert "applicaton_id; did you mean application_id?" in refusal(applicaton_id="x")
     assert "did you mean" not in refusal(enabled=True), "so many have it that none is meant"
+
+
+NUMBERS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
+    "timeout": ({"type": "float"}, (0, -1, "nan", float("nan"), "inf", ".5e400", 10**12)),
+    "deadline": ({"type": "int"}, (0, "0", -5, "inf", float("inf"), 10**400, 2.5)),
+    "wait_timeout": ({"type": "int"}, (-1, "-1", 10**12)),
+    "warning_days": ({"type": "int"}, (-3, 10**9)),
+    "min_hosts": ({"type": "int"}, (-1,)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, (_, values) in NUMBERS.items() for value in values]
+)
+def test_a_number_that_nothing_can_be_done_with_is_refused(name: str, value: Any) -> None:
+    reading = Reading()
+    assert reading.value(NUMBERS[name][0], value, name) is None
+    assert [problem for problem in reading.problems if problem.startswith(f"O({name}) must be a")], reading.problems
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("wait_timeout", 0), ("warning_days", "0"), ("min_hosts", 0), ("timeout", 0.5)]
+)
+def test_a_small_number_is_one(name: str, value: Any) -> None:
+    reading = Reading()
+    assert reading.value(NUMBERS[name][0], value, name) == float(value)
+    assert not reading.problems
