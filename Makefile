@@ -59,8 +59,8 @@ build: ## Build the collection and import it the way Galaxy does
 release: ## Check, build, sign and try a release as a user gets it (.build/release); changes nothing here
 	@$(PYTHON) tools/release.py
 
-faults: setup ## Every kind of trouble at every request of every flow, and what became of it (CASE='NAME': one of them)
-	@PYTHONPATH=.build/collections:tests/lab $(PY) tests/faults/run.py $(if $(CASE),--case '$(CASE)',$(if $(SAMPLE),--sample $(SAMPLE) --seed $(or $(SEED),0)))
+faults: setup ## Every kind of trouble at every request of every flow, and what became of it; goes on where it was stopped (CASE='NAME', SAMPLE=N)
+	@PYTHONPATH=.build/collections:tests/lab $(PY) tests/faults/run.py $(if $(CASE),--case '$(CASE)',$(if $(SAMPLE),--sample $(SAMPLE) --seed $(or $(SEED),0),$(if $(RESTART),--restart)))
 
 coverage: ## Lines and branches of plugins/ that tests come to, forks counted (not a part of test: it takes an hour)
 	@$(GATES) coverage

@@ -135,7 +135,7 @@ def main() -> int:
     print("| on | rollout: requests, CPU | without a change | compliance |")
     print("|---|---|---|---|")
     for what, prepare, variables in SCENES:
-        with tempfile.TemporaryDirectory() as place, ground(Path(place)) as made:
+        with tempfile.TemporaryDirectory() as place, ground(Path(place), whole_catalog=True) as made:
             cells = [
                 f"{each.requests}, {each.cpu_s:.2f} s" + (f": {each.failed}" if each.failed else "")
                 for each in measure(made, what, prepare, variables)

@@ -4,22 +4,28 @@
 
 """Every kind of trouble at every request of every flow, and the table of what became of it.
 
-make faults                                       # everything
+make faults                                       # everything; what an interrupted run has done is kept
+make faults RESTART=1                             # everything, from the first case on
 python tests/faults/run.py --sample 500 --seed 7  # some
 python tests/faults/run.py --case 'NAME'          # one, as a failing test names it
-python tests/faults/run.py --verdicts a.tsv       # interrupted after 500 cases, and gone on with:
-python tests/faults/run.py --verdicts b.tsv --skip 500; python tests/faults/run.py --of a.tsv --of b.tsv
+
+What each case came to stands below .build/faults, in a directory that is named after the sources of product, lab and suite:
+when one of them changes, the suite begins anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import random
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ansible_collections.tcx.m365.tests.faults import commands, judge
@@ -27,23 +33,46 @@ from ansible_collections.tcx.m365.tests.faults.flows import FLOWS, Field, Verdic
 from ansible_collections.tcx.m365.tests.faults.ground import ground
 from ansible_collections.tcx.m365.tests.faults.kinds import DISK, KINDS, Case
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCES = ("plugins", "playbooks", "tests/lab/tcx_lab", "tests/faults", "tests/in_process.py")
+"""What a verdict rests on, less this file."""
+
 Row = tuple[str, str, str]
 """Kind, flow, verdict."""
 
 _ORDER = (judge.HEALED, judge.CLEAR, judge.UNCLEAR, judge.CORRUPTED)
 
 
-def row(verdict: Verdict) -> Row:
-    return verdict.case.kind.name, verdict.case.flow, verdict.verdict
+def kept_in() -> Path:
+    """The directory with what the cases of these sources came to."""
+    digest = hashlib.sha256()
+    for path in sorted(each for name in SOURCES for each in _files(REPOSITORY / name)):
+        digest.update(f"{path.relative_to(REPOSITORY)}\0".encode() + path.read_bytes() + b"\0")
+    return REPOSITORY / ".build" / "faults" / digest.hexdigest()[:16]
 
 
-def rows_of(path: Path) -> list[Row]:
-    """The rows of a file that ``--verdicts`` has written."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        name, verdict, _said = line.split("\t", 2)
-        flow, _number, kind, _how = name.split(":")
-        found.append((kind, flow, verdict))
+def _files(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        yield place
+    for path in place.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts and path != Path(__file__).resolve():
+            yield path
+
+
+def line_of(name: str, verdict: str, why: Iterable[str], said: str) -> str:
+    """What a case came to, in one line."""
+    return "\t".join(" ".join(each.split()) for each in (name, verdict, "; ".join(why), said)) + "\n"
+
+
+def rows_of(place: Path) -> dict[str, Row]:
+    """By the names of the cases; a line that was cut off when its run was killed is none."""
+    found = {}
+    for path in sorted(place.glob("*.tsv")):
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+            parts = line.split("\t")
+            if len(parts) == 4 and line.endswith("\n"):
+                flow, _number, kind, _how = parts[0].split(":")
+                found[parts[0]] = (kind, flow, parts[1])
     return found
 
 
@@ -66,24 +95,74 @@ def table(found: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _judge(field: Field, wanted: list[Case], found: list[Verdict], *, tells: bool) -> None:
-    """Judge the cases; what has been found by then stays when it is interrupted."""
-    for number, case in enumerate(wanted, 1):
-        verdict = field.judge(case)
-        found.append(verdict)
-        if verdict.why or tells:
-            print(f"{verdict.verdict}: {case.name}\n    {'; '.join(verdict.why)}\n    {verdict.said}", flush=True)
-        if sys.stderr.isatty() and number % 20 == 0:
-            print(f"\r{number} of {len(wanted)}", end="", file=sys.stderr)
+def _told(name: str, verdict: str, why: list[str], said: str = "") -> None:
+    print(f"{verdict}: {name}\n    {'; '.join(why)}\n    {said}", flush=True)
 
 
-def _hit_commands(field: Field, rows: list[Row]) -> None:
-    """Send each signal to the command of each flow that writes."""
-    for case in [each for flow in commands.HIT for each in commands.hits(field, flow)]:
-        verdict, why = commands.judged(field, case)
-        rows.append((case.signal, case.flow, verdict))
-        if why:
-            print(f"{verdict}: {case.name}\n    {'; '.join(why)}", flush=True)
+def _some(field: Field, wanted: list[Case], *, tells: bool) -> list[Row]:
+    """Judge cases that were asked for by name or by number; what has been found when it is interrupted stays."""
+    rows: list[Row] = []
+    with contextlib.suppress(KeyboardInterrupt):
+        for case in wanted:
+            found: Verdict = field.judge(case)
+            rows.append((case.kind.name, case.flow, found.verdict))
+            if found.why or tells:
+                _told(case.name, found.verdict, found.why, found.said)
+    return rows
+
+
+def _work(part: int, parts: int, seed: int) -> None:
+    """Judge every case and every command that has no line yet: one of the processes that share them."""
+    place = kept_in()
+    done = rows_of(place)
+    with (
+        tempfile.TemporaryDirectory(prefix="tcx-faults-") as directory,
+        ground(Path(directory)) as made,
+        (place / f"{part}-{time.time_ns()}.tsv").open("w", encoding="utf-8", buffering=1) as output,
+    ):
+        field = Field(made)
+        # In any order, so that what an interrupted run has done is a fair share.
+        wanted = [case for flow in FLOWS for case in field.prepared(flow).cases()]
+        random.Random(seed).shuffle(wanted)
+        hits = [case for flow in commands.HIT for case in commands.hits(field, flow)]
+        (place / "total").write_text(f"{len(wanted)} {len(hits)}", encoding="utf-8")
+        for case in [each for each in wanted[part::parts] if each.name not in done]:
+            found = field.judge(case)
+            output.write(line_of(case.name, found.verdict, found.why, found.said))
+            if found.why:
+                _told(case.name, found.verdict, found.why, found.said)
+        for hit in [each for each in hits[part::parts] if each.name not in done]:
+            verdict, why = commands.judged(field, hit)
+            output.write(line_of(hit.name, verdict, why, ""))
+            if why:
+                _told(hit.name, verdict, why)
+
+
+def _everything(workers: int, seed: int, *, restart: bool) -> int:
+    """All cases that have no line yet, by some processes; an interrupted run ends with the table of what there is."""
+    place = kept_in()
+    if restart:
+        shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, __file__, "--seed", str(seed)]
+    started = [subprocess.Popen([*command, "--part", f"{part}/{workers}"]) for part in range(workers)]
+    with contextlib.suppress(KeyboardInterrupt):
+        codes = [each.wait() for each in started]
+        if any(codes):
+            print(f"A process of the suite has ended with {max(codes)}.")
+            return 1
+    for each in started:
+        each.wait()
+    rows = rows_of(place)
+    print(table(list(rows.values())))
+    total = place / "total"
+    cases, hits = map(int, total.read_text(encoding="utf-8").split()) if total.exists() else (0, 0)
+    print(f"{len(rows)} of {cases} cases and {hits} commands; the rest goes on with the same command.")
+    return _code(rows.values())
+
+
+def _code(rows: Iterable[Row]) -> int:
+    return 1 if any(verdict in (judge.UNCLEAR, judge.CORRUPTED) for _kind, _flow, verdict in rows) else 0
 
 
 def main() -> int:
@@ -93,21 +172,18 @@ def main() -> int:
     parser.add_argument("--kind", action="append", choices=[each.name for each in (*KINDS, DISK)], default=[])
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--commands", action="store_true", help="signals to whole commands as well; without other options they are"
-    )
-    parser.add_argument("--part", default="1/1", help="K/N: every Nth case, from the Kth on")
-    parser.add_argument(
-        "--skip", type=int, default=0, help="so many cases that an interrupted run with this seed has done"
-    )
-    parser.add_argument("--verdicts", type=Path, help="write one line for each case to this file")
-    parser.add_argument(
-        "--of", type=Path, action="append", default=[], help="print the table of such files, and run nothing"
-    )
+    parser.add_argument("--workers", type=int, default=2, help="processes, where everything is tried")
+    parser.add_argument("--restart", action="store_true", help="forget what an interrupted run has done")
+    parser.add_argument("--part", help="K/N: one of the processes")
     options = parser.parse_args()
-    if options.of:
-        print(table([each for path in options.of for each in rows_of(path)]))
+    if options.part:
+        part, parts = map(int, options.part.split("/"))
+        with contextlib.suppress(KeyboardInterrupt):
+            _work(part, parts, options.seed)
         return 0
+    if not (options.case or options.flow or options.kind or options.sample):
+        return _everything(options.workers, options.seed, restart=options.restart)
+    began = time.process_time()
     with tempfile.TemporaryDirectory(prefix="tcx-faults-") as place, ground(Path(place)) as made:
         field = Field(made)
         wanted = [field.case(name) for name in options.case]
@@ -115,28 +191,11 @@ def main() -> int:
             wanted = [case for flow in options.flow or FLOWS for case in field.prepared(flow).cases()]
         if options.kind:
             wanted = [case for case in wanted if case.kind.name in options.kind]
-        # In any order, so that what an interrupted run has done is a fair share.
         random.Random(options.seed).shuffle(wanted)
-        total = len(wanted)
-        wanted = wanted[options.skip :]
-        if options.sample:
-            wanted = wanted[: options.sample]
-        part, parts = map(int, options.part.split("/"))
-        wanted = wanted[part - 1 :: parts]
-        began, found = time.process_time(), []
-        rows: list[Row] = []
-        with contextlib.suppress(KeyboardInterrupt):
-            _judge(field, wanted, found, tells=bool(options.case))
-            if options.commands or not (options.case or options.flow or options.kind or options.sample):
-                _hit_commands(field, rows)
-        if options.verdicts:  # of the cases; commands that were hit are in the table alone
-            options.verdicts.write_text("".join(f"{each.case.name}\t{each.verdict}\t{each.said}\n" for each in found))
-        rows += [row(each) for each in found]
-        print(table(rows))
-        if len(found) < total:
-            print(f"A share of {total} cases, in an order from the seed {options.seed}.")
-        print(f"{time.process_time() - began:.0f} s of CPU.")
-    return 1 if any(verdict in (judge.UNCLEAR, judge.CORRUPTED) for _kind, _flow, verdict in rows) else 0
+        rows = _some(field, wanted[: options.sample or None], tells=bool(options.case))
+    print(table(rows))
+    print(f"{len(rows)} of {len(wanted)} cases, seed {options.seed}; {time.process_time() - began:.0f} s of CPU.")
+    return _code(rows)
 
 
 if __name__ == "__main__":
