@@ -245,10 +245,21 @@ class ActionModule(CollectionAction):
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """Say whether the rollout goes on after this batch; undo the batch where it does not and that is wanted."""
         verdict = self._verdict(results, options, gate)
-        if not verdict.closed or options["on_stop"] != undoing.ROLLBACK or self._task.check_mode:
+        if not verdict.closed or self._task.check_mode:
             return
-        hosts = [host for host, result in results.items() if result.get("changed") and not result.get("rollback")]
-        yield from self._undone(hosts, results, options, fleet, verdict.sentence())
+        restored = {
+            host: bool(result["rollback"]["restored"]) for host, result in results.items() if result.get("rollback")
+        }
+        left = {host for host, result in results.items() if not result.get("failed")}
+        if options["on_stop"] == undoing.ROLLBACK:
+            hosts = [host for host, result in results.items() if result.get("changed") and not result.get("rollback")]
+            for host, result in self._undone(hosts, results, options, fleet, verdict.sentence()):
+                restored[host] = bool(result["rollback"]["restored"])
+                left.discard(host)
+                yield host, result
+        told = gate.undone(restored)
+        if told and not left:  # so that no PBX is left for the task that would say it
+            display.display(told, color=constants.COLOR_ERROR)
 
     def _undone(
         self,

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import shutil
@@ -19,14 +18,14 @@ from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, Ran, ground, settle_neighbor
+from ansible_collections.tcx.m365.tests.faults.held import HeldBack
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
-from tcx_lab import ca, trouble
+from tcx_lab import ca
 from tcx_lab.pbx import state_of
 from tcx_lab.pbx.state import Presence
 from tcx_lab.wizard import run_wizard
@@ -273,45 +272,7 @@ def test_latest_is_the_slice_that_wrote_last_and_the_others_are_named(made: Grou
 # --- a PBX that was given up ----------------------------------------------------------------------------------------------
 
 
-class HeldBack:
-    """A PBX that takes a write, and carries it out only when it is told to; who waits for its answer is late at once."""
-
-    def __init__(self, made: Ground, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._has_come, self._goes_on = place / "come", threading.Event()
-        monkeypatch.setattr(trouble, "act_out", self._hold)
-        monkeypatch.setattr(_watch.Watch, "overdue", property(lambda _watch: self._has_come.exists()))
-        made.world.trouble.add({"action": "delay", "match": {"service": "pbx", "method": "PATCH"}, "times": 1})
-
-    async def _hold(self, _hits: Any, _facts: Any, _now: Any, app: Any, scope: Json, receive: Any, send: Any) -> None:
-        """The request is there as a whole before whoever has sent it goes away."""
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        self._has_come.touch()
-        while not self._goes_on.is_set():
-            await asyncio.sleep(0.01)
-
-        async def again() -> Json:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await app(scope, again, send)
-
-    def is_given_up(self) -> None:
-        """From now on nobody is late."""
-        self._has_come.unlink()
-
-    def arrives(self) -> None:
-        """The write is carried out, and the thread that waits for its answer ends."""
-        self._goes_on.set()
-        for each in threading.enumerate():
-            if each.name == "tcx.m365 sweep":
-                each.join(20)
-
-
-def given_up_and_undone(made: Ground, held: HeldBack, directory: Path, processes: int) -> Json:
+def given_up_and_undone(made: Ground, directory: Path, processes: int) -> Json:
     """The result of a rollout that undoes itself on a PBX that is given up, as the task of the playbook makes it."""
     places = {"snapshot_dir": str(made.directory / "snapshots")}
     run = Run.begin({"tcx": {"vars": {}, "hosts": made.hosts(**UNDO)}}, [TARGET], directory, **places)
@@ -319,7 +280,6 @@ def given_up_and_undone(made: Ground, held: HeldBack, directory: Path, processes
     work = functools.partial(fleet.work, connection="local")
     ((_host, entry),) = sweep([TARGET], work, threads=1, processes=processes)
     assert entry["late"]
-    held.is_given_up()
     assert fleet.undoes(TARGET)
     results = {TARGET: broken_off(run.store, TARGET, entry["crashed"])}
     ((_host, result),) = fleet.undone([TARGET], results, threads=1, processes=1)
@@ -334,7 +294,7 @@ def test_a_write_that_arrives_after_its_pbx_was_given_up_can_be_undone(
     first = judge.picture(made)
     held = HeldBack(made, tmp_path, monkeypatch)
     try:
-        result = given_up_and_undone(made, held, tmp_path / "run", processes)
+        result = given_up_and_undone(made, tmp_path / "run", processes)
         ended = processes > 1
         assert (result["failed"], result["rollback"]["restored"], result["rollback"]["under_way"]) == (
             True,

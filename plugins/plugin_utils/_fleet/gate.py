@@ -116,6 +116,18 @@ def judge(
     return Verdict(bad, total, limit, rest, closed)
 
 
+def told_undone(restored: Mapping[str, bool]) -> str:
+    """Which PBXs of a batch were set back, and which of them are not as they were; empty where none was to be."""
+    undone = sorted(host for host, done in restored.items() if done)
+    left = sorted(host for host, done in restored.items() if not done)
+    told = [f"Undone: {count(len(undone), 'PBX', 'PBXs')} ({_names(undone)})."] if undone else []
+    if left:
+        told.append(
+            f"Not undone as a whole: {count(len(left), 'PBX', 'PBXs')} ({_names(left)}); the result of each says what is left."
+        )
+    return " ".join(told)
+
+
 class Gate:
     """The outcomes of the PBXs of a run, kept for the batches to come."""
 
@@ -158,6 +170,22 @@ class Gate:
                 known.update(batch={}, reached=reached, closed=closed)
             self._store.put(_KIND, "", known)
             return verdict
+
+    def undone(self, restored: Mapping[str, bool]) -> str:
+        """What became of a batch that has closed the gate, for its sentence; kept for the task that stops the rollout.
+
+        :param restored: of the PBXs that were set back, or should have been: whether they are as they were.
+        """
+        with self._store.lock(_KIND, ""):
+            known = self._read()
+            sentence = told_undone(restored)
+            if known["closed"] and sentence:
+                msg = f"{known['closed']['msg']} {sentence}"
+                left = sorted(host for host, done in restored.items() if not done)
+                undone = sorted(host for host, done in restored.items() if done)
+                known["closed"] = {**known["closed"], "msg": msg, "undone": undone, "not_undone": left}
+                self._store.put(_KIND, "", known)
+            return sentence
 
     def stopped(self) -> bool:
         """Whether the last verdict was that the rollout ends, by whatever limit."""

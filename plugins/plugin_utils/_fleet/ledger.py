@@ -82,10 +82,14 @@ class Ledger:
         self._store.put(_KIND, self._host, changes)
 
 
+AGAIN = " Run it again."
+"""What to do about work that broke off; not where it is undone instead."""
+
+
 def broken_off(store: RunStore, host: str, reason: str) -> Json:
     """The result for a PBX whose work has left none."""
     ledger = Ledger(store, host)
     names = ", ".join(dict.fromkeys(f"{change['target']}.{change['field']}" for change in ledger.changes()))
     written = f"Written by then, and kept: {names}" if names else "Nothing had been written by then"
-    result = {"failed": True, "changed": False, "msg": f"{reason}. {written}. Run it again."}
+    result = {"failed": True, "changed": False, "msg": f"{reason}. {written}.{AGAIN}"}
     return ledger.with_written({**result, "snapshot": run_id(store)} if names else result)

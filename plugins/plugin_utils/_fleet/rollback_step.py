@@ -46,6 +46,10 @@ _TRIED = "read the snapshot"
 _MOST_TOLD = 5
 
 
+PARTLY = "it was not undone as a whole; "
+"""How the sentence begins where something is left."""
+
+
 def snapshot(work: Work, _result: Result) -> Json:
     """The result of the step ``snapshot``."""
     return load(work.host, read_variables(work.variables))
@@ -165,7 +169,7 @@ def restored(work: Work, result: Result) -> Result:
         return result
     run = work.result("snapshot").get("run")
     error = Conflict(
-        f"it was not undone as a whole; left as it is: {sentence(refused)}",
+        f"{PARTLY}left as it is: {sentence(refused)}",
         tried=f"undo what the run {run} has changed",
         target=work.host,
         remedy="Everything else of that run is undone. Change what is left by hand, or roll out again.",

@@ -281,7 +281,7 @@ def _in_threads(
         crew.stop()
 
 
-_LATE = "it did not end within its deadline, and was given up; the other PBXs went on"
+_LATE = "it did not end within its deadline, and the other PBXs went on"
 
 
 @contextlib.contextmanager

@@ -15,11 +15,14 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import AGAIN
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import AnnouncingTask, Recorder
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.rollback_step import PARTLY
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 
 Json = dict[str, Any]
 
@@ -68,26 +71,30 @@ def undo_run(host: str, variables: Variables, run_task: AnnouncingTask, recorder
 def with_undone(result: Json, undone: Mapping[str, Any]) -> Json:
     """The result of a failed task, with what became of what it had changed."""
     restored = not undone.get("failed")
-    count = len(undone.get("changes") or ())
+    changes = list(undone.get("changes") or ())
     if restored:
-        sentence = f"What this run had changed on this PBX was undone ({count} changes).{_late(result, undone)}"
+        number = count(len(changes), "change")
+        sentence = f"What this run had changed on this PBX was undone ({number}).{_late(result, undone)}"
     else:
         same = undone.get("msg") == result.get("msg")
-        why = ", for the same reason" if same else f" as a whole: {_reason(undone)}"
+        some = " as a whole" if changes else ""
+        why = ", for the same reason" if same else f"{some}: {_reason(undone)}"
         sentence = f"What this run had changed on this PBX was not undone{why}.{_later(result)}"
     told = {
         "restored": restored,
         "under_way": bool(undone.get("under_way")),
-        "changes": list(undone.get("changes") or ()),
+        "changes": changes,
     }
     told["refused"] = list(undone.get("refused") or ())
-    return {**result, "rollback": told, "msg": f"{result.get('msg', '')} {sentence}".strip()}
+    failed = str(result.get("msg") or "").removesuffix(AGAIN)
+    return {**result, "rollback": told, "msg": f"{failed} {sentence}".strip()}
 
 
 def _reason(undone: Mapping[str, Any]) -> str:
-    """Why, without what to do about it: that has its own sentence here."""
+    """Why, without what to do about it, and without what was not done: both have their own words here."""
     remedy = str((undone.get("error") or {}).get("remedy") or "")
-    return str(undone.get("msg") or "").removesuffix(remedy).rstrip(" .")
+    message = str(undone.get("msg") or "").removesuffix(remedy).rstrip(" .")
+    return message.partition(PARTLY)[2] or message
 
 
 def _late(result: Mapping[str, Any], undone: Mapping[str, Any]) -> str:
