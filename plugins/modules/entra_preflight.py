@@ -87,6 +87,16 @@ options:
     description: Likewise for delegated permissions.
     type: list
     elements: raw
+  features:
+    description: Features of 3CX whose permissions the rollout would give, as in M(tcx.m365.azure_app_registration).
+    type: list
+    elements: str
+    choices: [sign_in, user_sync, contact_sync, calendar_sync, presence, groups, mail]
+  exclusive:
+    description: Whether permissions that are not listed would be revoked, as in M(tcx.m365.graph_permission_grant); then the delegated
+      ones have to be read.
+    type: bool
+    default: false
   pbx_tls_thumbprint:
     description:
       - SHA-1 thumbprint of the TLS certificate that the PBX showed, RV(tcx.m365.tcx_preflight#module:tls_certificate.thumbprint).

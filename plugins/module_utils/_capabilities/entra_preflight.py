@@ -51,6 +51,8 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "pbx_tls_thumbprint": {"type": "str"},
     "permissions": {"type": "list", "elements": "raw"},
     "delegated_permissions": {"type": "list", "elements": "raw"},
+    "features": {"type": "list", "elements": "str", "choices": list(names.FEATURES)},
+    "exclusive": {"type": "bool", "default": False},
     "grants": {"type": "bool", "default": True},
     "owners": {"type": "list", "elements": "str"},
     "users": {"type": "bool", "default": False},
@@ -66,6 +68,7 @@ def run(task: Task) -> Outcome:
     requested = [
         *names.requested(params["permissions"], names.APPLICATION),
         *names.requested(params["delegated_permissions"], names.DELEGATED),
+        *names.requested_by_features(params["features"]),
     ]
     client = _entra_connection.client(params, task.context)
     token = client.tokens.get()
@@ -80,7 +83,8 @@ def run(task: Task) -> Outcome:
         token,
         writes=not task.check_mode,
         grants=params["grants"],
-        delegated=bool(params["delegated_permissions"]),
+        delegated=any(permission.kind == names.DELEGATED for permission in requested),
+        exclusive=params["exclusive"],
         owners=bool(params["owners"]),
         users=params["users"],
     )
@@ -189,13 +193,22 @@ def _tenant_of(tenant: str, resolve: Callable[[str], str]) -> str:
 
 
 def _check_rights(
-    token: Token, *, grants: bool, writes: bool, delegated: bool = False, owners: bool = False, users: bool = False
+    token: Token,
+    *,
+    grants: bool,
+    writes: bool,
+    delegated: bool = False,
+    exclusive: bool = False,
+    owners: bool = False,
+    users: bool = False,
 ) -> list[str]:
     """Raise for what is missing; a run in check mode needs the reading rights only, and notes the others.
 
     What only feeds the report is never a reason to stop: it is noted as not readable.
     """
-    needed = rights.to_roll_out(grants=grants, delegated=grants and delegated, owners=owners)
+    needed = rights.to_roll_out(
+        grants=grants, delegated=grants and delegated, exclusive=grants and exclusive, owners=owners
+    )
     notes = []
     if users and rights.lacking(token, rights.READ_USERS):
         notes.append(rights.not_readable("users of the tenant", rights.READ_USERS))
@@ -204,7 +217,7 @@ def _check_rights(
             rights.require(token, any_of, tried)
         return notes
     rights.require(token, rights.READ_APPLICATIONS, "read applications")
-    if grants and delegated and rights.lacking(token, rights.READ_DELEGATED_PERMISSIONS):
+    if grants and (delegated or exclusive) and rights.lacking(token, rights.READ_DELEGATED_PERMISSIONS):
         notes.append(rights.not_readable("delegated permissions", rights.READ_DELEGATED_PERMISSIONS))
     missing = [(tried, rights.lacking(token, any_of)) for tried, any_of in needed]
     return notes + [

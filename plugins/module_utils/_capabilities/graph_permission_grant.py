@@ -77,7 +77,7 @@ def run(task: Task) -> Outcome:
         predicting=task.check_mode,
         delegated=_concerns_delegated(params),
     )
-    if reader.delegated:
+    if reader.delegated and not pending:
         rights.require(client.tokens.get(), rights.READ_DELEGATED_PERMISSIONS, "read what is granted", app_id)
 
     adoption.never(app_id, None, caller_of(client), client.tenant_id)
@@ -108,7 +108,8 @@ def run(task: Task) -> Outcome:
 def _concerns_delegated(params: Mapping[str, Any]) -> bool:
     """Whether delegated permissions are to be granted, or may have to be revoked."""
     everything = params["state"] == "absent" and not (params["permissions"] or params["features"])
-    return bool(params["delegated_permissions"] or params["exclusive"] or everything)
+    by_features = any(request.kind == names.DELEGATED for request in names.requested_by_features(params["features"]))
+    return bool(params["delegated_permissions"] or by_features or params["exclusive"] or everything)
 
 
 def _revoking(task: Task, client: GraphClient, desired: DesiredGrant, application: dict[str, Any]) -> DesiredGrant:

@@ -113,11 +113,14 @@ user-list-transitivememberof.
 """
 
 
-def to_roll_out(*, grants: bool, delegated: bool, owners: bool) -> list[tuple[str, tuple[str, ...]]]:
+def to_roll_out(
+    *, grants: bool, delegated: bool, owners: bool, exclusive: bool = False
+) -> list[tuple[str, tuple[str, ...]]]:
     """What a rollout does in a tenant, and the permissions of which one is needed for it.
 
     :param grants: application permissions are granted.
     :param delegated: delegated permissions are granted.
+    :param exclusive: permissions that are not listed are revoked, so that all are read.
     :param owners: owners are added to the application.
     """
     needed: list[tuple[str, tuple[str, ...]]] = [("register applications", WRITE_APPLICATIONS)]
@@ -125,6 +128,8 @@ def to_roll_out(*, grants: bool, delegated: bool, owners: bool) -> list[tuple[st
         needed.append(("grant application permissions", GRANT_APPLICATION_PERMISSIONS))
     if delegated:
         needed.append(("grant delegated permissions", GRANT_DELEGATED_PERMISSIONS))
+    if exclusive:
+        needed.append(("read which delegated permissions are granted", READ_DELEGATED_PERMISSIONS))
     if owners:
         needed.append(("add owners to applications", ADD_OWNERS))
     return needed
@@ -180,7 +185,7 @@ ALWAYS = (
 
 ON_DEMAND = (
     Purpose(
-        "`entra_app_delegated_permissions`",
+        "`entra_app_delegated_permissions`, the sign-in of `entra_app_features`, `entra_app_exclusive`",
         ("DelegatedPermissionGrant.ReadWrite.All",),
         ("DelegatedPermissionGrant.ReadWrite.All",),
         ("Directory.Read.All",),

@@ -129,6 +129,8 @@ def test_an_auditors_rights_are_enough_for_compliance_and_capture(customers: Con
     [
         ("rollout", {}),
         ("rollout", {"entra_app_delegated_permissions": ["openid"]}),
+        ("rollout", {"entra_app_features": ["sign_in", "user_sync"]}),
+        ("rollout", {"entra_app_exclusive": True}),
         ("rotate_certificate", {}),
         ("offboard", {"offboard_confirm": True}),
     ],
@@ -139,15 +141,12 @@ def test_a_missing_right_is_named_before_the_first_write(
     control = customers.lab.control
     if playbook != "rollout":
         assert customers.rollout().code == 0
-    rights = _always("full") if "entra_app_delegated_permissions" in variables else _always(READ_ONLY)
+    concerns_delegated = any(name.startswith("entra_app_") for name in variables)
+    rights = _always("full") if concerns_delegated else _always(READ_ONLY)
     control.set_permissions(*rights)
     control.clear_log()
     done = customers.play(f"tcx.m365.{playbook}", variables=variables)
     assert done.code != 0
     assert customers.writes() == []
-    wanted = (
-        "DelegatedPermissionGrant.ReadWrite.All"
-        if variables.keys() & {"entra_app_delegated_permissions"}
-        else ("Application.ReadWrite.All")
-    )
+    wanted = "DelegatedPermissionGrant.ReadWrite.All" if concerns_delegated else "Application.ReadWrite.All"
     assert wanted in done.output
