@@ -82,9 +82,9 @@ def test_a_captured_file_executes_nothing_when_a_play_reads_it(tmp_path: Path) -
         f"{len(texts)}\n"
     )
     (tmp_path / "play.yml").write_text(play, encoding="utf-8")
-    program = Path(sys.executable).with_name("ansible-playbook")
+    # Not the program beside the interpreter: an environment of `ansible-test` finds ansible-core by PYTHONPATH.
     done = subprocess.run(
-        [program, "-i", "inventory.yml", "play.yml"],
+        [sys.executable, "-m", "ansible.cli.playbook", "-i", "inventory.yml", "play.yml"],
         cwd=tmp_path,
         env=dict(os.environ, LC_ALL="C.UTF-8"),
         capture_output=True,
