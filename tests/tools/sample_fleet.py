@@ -38,9 +38,11 @@ def sample_hosts(count: int, seed: int = 7) -> list[HostResult]:
 def sample_report(count: int, seed: int = 7, compared: bool = True) -> Report:
     """A report of such a fleet, compared with one of a week before."""
     hosts = sample_hosts(count, seed)
-    earlier = earlier_report(hosts, seed).to_dict() if compared else None
-    report = Report.build(hosts, generated_at=GENERATED_AT, run=RUN, compare_with=earlier).of_tenants(_tenants(hosts))
-    return report.after(_runs_before(report)) if compared else report
+    report = Report.build(hosts, generated_at=GENERATED_AT, run=RUN).of_tenants(_tenants(hosts))
+    if not compared:
+        return report
+    report = report.compared_with(earlier_report(hosts, seed).to_dict())
+    return report.after(_runs_before(report))
 
 
 def _tenants(hosts: list[HostResult]) -> list[dict[str, Any]]:

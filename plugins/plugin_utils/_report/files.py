@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
@@ -80,24 +80,21 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
 }
 
 
-def write_report(
-    report: Report, directory: str | os.PathLike[str], compare_with: Mapping[str, Any] | None = None
-) -> list[ReportFile]:
+def write_report(report: Report, directory: str | os.PathLike[str]) -> list[ReportFile]:
     """Write all formats and the manifest; returns them in that order, the manifest last.
 
-    The same report gives the same bytes. `compare_with`: the content of an earlier compliance.json. The directory is made when missing.
+    The same report gives the same bytes. The directory is made when missing.
     The manifest is written last: `sha256sum -c SHA256SUMS` finds files that were damaged or cut off; it proves nothing to
     somebody who distrusts the directory, because whoever changes a file can change the manifest.
     OSError when the directory cannot be written.
     """
-    finished = report.compared_with(compare_with) if compare_with is not None else report
     folder = Path(directory)
     _make(folder)
     # Everything is made before anything takes its place: an error on the way leaves the earlier report whole.
     staged: list[_Staged] = []
     try:
         for name, render in RENDERERS.items():
-            staged.append(_stage(folder / name, _json_parts(finished) if name == JSON_FILE else (render(finished),)))
+            staged.append(_stage(folder / name, _json_parts(report) if name == JSON_FILE else (render(report),)))
         for signature in SIGNATURES:
             (folder / signature).unlink(missing_ok=True)
         written = [file.place() for file in staged]

@@ -125,29 +125,26 @@ class Report:
         hosts: Iterable[HostResult | Mapping[str, Any]],
         generated_at: datetime,
         run: Mapping[str, Any] | None = None,
-        compare_with: Mapping[str, Any] | None = None,
     ) -> Report:
         """Every PBX once: of several results of one host the last one counts. A time without zone is taken as UTC.
 
         :param hosts: results, or what `HostResult.to_dict` has made of them.
         :param run: what is known about the run; `inventory_options` are the options of the command line that name its
             inventory, for the commands in the remedies.
-        :param compare_with: the content of an earlier compliance.json; ValueError when it is something else.
         """
         moment, known = dates.iso(generated_at), dict(plain(run or {}))
         inventory = optional_text(known.pop("inventory_options", ""))
         entries_of = (result.to_dict() if isinstance(result, HostResult) else dict(result) for result in hosts)
         latest = {entry["host"]: entry for entry in entries_of}
         entries = tuple(_finished(latest[host], moment, inventory) for host in sorted(latest))
-        report = cls(generated_at=moment, hosts=entries, run=_run(known, moment))
-        return report.compared_with(compare_with) if compare_with is not None else report
+        return cls(generated_at=moment, hosts=entries, run=_run(known, moment))
 
     def of_tenants(self, tenants: Iterable[Mapping[str, Any]]) -> Report:
         """The same report with what the tenants have consented to; a row for each PBX, see `tenants_of_hosts`."""
         return replace(self, tenants=tuple(plain(tenants_of_hosts(tenants, self.moment))))
 
     def compared_with(self, earlier: Mapping[str, Any]) -> Report:
-        """The same report with a comparison to an earlier compliance.json."""
+        """The same report with a comparison to the content of an earlier compliance.json; ValueError when it is something else."""
         return replace(self, comparison=compare(earlier, {"schema_version": SCHEMA_VERSION, "hosts": list(self.hosts)}))
 
     def after(self, points: Sequence[Mapping[str, Any]]) -> Report:

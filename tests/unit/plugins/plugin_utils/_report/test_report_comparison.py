@@ -58,7 +58,7 @@ def test_each_pair_of_verdicts_has_its_category(before: str | None, now: str | N
 
 def test_settings_are_compared_where_both_reports_saw_them() -> None:
     earlier = report(host("a", "drifted", changes=[change("x", 1, 2), change("y", 1, 2)])).to_dict()
-    later = report(host("a", "drifted", changes=[change("y", 3, 2), change("z", 1, 2)]), compare_with=earlier)
+    later = report(host("a", "drifted", changes=[change("y", 3, 2), change("z", 1, 2)])).compared_with(earlier)
     assert later.comparison is not None
     assert later.comparison["still_open"][0]["changes"] == {
         "new": ["application.z"],
@@ -90,7 +90,7 @@ def test_every_pbx_is_in_one_category_or_was_and_is_as_desired(before: list[Host
 def test_write_report_compares_and_every_format_for_people_tells_it(tmp_path: Path) -> None:
     earlier = report(host("resolved-one", "drifted"), host("gone-one"), host("drift-one")).to_dict()
     now = report(host("resolved-one"), host("drift-one", "drifted"), host("new-one"))
-    write_report(now, tmp_path, compare_with=earlier)
+    write_report(now.compared_with(earlier), tmp_path)
     comparison = json.loads((tmp_path / "compliance.json").read_text(encoding="utf-8"))["comparison"]
     assert names(comparison) == {
         "new_drift": ["drift-one"],
@@ -136,6 +136,6 @@ def test_what_is_no_earlier_report_is_refused_by_name(tmp_path: Path, content: s
 
 def test_an_earlier_report_with_little_in_it_is_enough() -> None:
     earlier = {"schema_version": 1, "hosts": [{"host": "a", "verdict": "drifted"}]}
-    later = report(host("a"), compare_with=earlier)
+    later = report(host("a")).compared_with(earlier)
     assert later.comparison is not None
     assert names(later.comparison) == {"resolved": ["a"]}

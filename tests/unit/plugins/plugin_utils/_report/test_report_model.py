@@ -216,8 +216,9 @@ def test_generated_reports_satisfy_the_published_schema(validator: Draft202012Va
 def test_any_hosts_give_a_valid_report(
     validator: Draft202012Validator, hosts: list[HostResult], before: list[HostResult] | None
 ) -> None:
-    earlier = None if before is None else report(*before).to_dict()
-    built = report(*hosts, run={"limit": None}, compare_with=earlier)
+    built = report(*hosts, run={"limit": None})
+    if before is not None:
+        built = built.compared_with(report(*before).to_dict())
     content = json.loads(json.dumps(built.to_dict(), allow_nan=False))
     validator.validate(content)
     names = [entry["host"] for entry in content["hosts"]]

@@ -115,7 +115,7 @@ def test_hostile_names_and_values_add_no_element() -> None:
 
 @given(st.lists(host_results, min_size=1, max_size=3))
 def test_any_value_leaves_the_page_whole(hosts: list[HostResult]) -> None:
-    built = report(*hosts, compare_with=report(*hosts[:1], host("x")).to_dict())
+    built = report(*hosts).compared_with(report(*hosts[:1], host("x")).to_dict())
     page = Page(render_page(built))
     assert page.open == []
     assert len(data_of(render_page(built))["hosts"]) == len(built.hosts)
