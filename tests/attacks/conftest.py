@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller, Outcome
@@ -44,6 +45,14 @@ class Scene:
 
     controller: Controller
     world: World
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls, home: Path) -> Iterator[Self]:
+        """Two PBXs of one customer, one of another; :param home: of the operator."""
+        with Lab.start(FLEET, mode="thread") as lab:
+            assert lab.world is not None
+            yield cls(Controller(lab, home), lab.world)
 
     def tenant(self, name: str) -> Tenant:
         return next(each for each in self.world.tenants.values() if each.domain.startswith(f"{name}."))
@@ -128,9 +137,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    """A fresh lab: two PBXs of one customer, one of another."""
     home = tmp_path / "home"
     home.mkdir()
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        yield Scene(Controller(lab, home), lab.world)
+    with Scene.start(home) as scene:
+        yield scene

@@ -6,26 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.attacks.test_hostile_values import _told
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab.hostile import Intruder
 from tcx_lab.pbx import state_of
-from tcx_lab.testing import Lab
 
 NO_GRANTS = {"entra_app_manage_grants": False, "tcx_console_wait_timeout": 2}
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        yield Scene(Controller(lab, tmp_path), lab.world)
 
 
 def test_nobody_is_sent_to_consent_to_an_application_of_a_stranger(scene: Scene, tmp_path: Path) -> None:

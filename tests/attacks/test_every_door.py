@@ -11,7 +11,7 @@ the PBX next to the hostile one works on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     tcx_preflight,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, GUIDE, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab import ca, hostile
 from tcx_lab.hostile import Intruder
 from tcx_lab.pbx import state_of
-from tcx_lab.testing import Lab
 
 MARK = "tcx.m365"
 EXCLUSIVE = {
@@ -210,13 +208,6 @@ DOORS: dict[str, Callable[[Run], object]] = {
     "modules": _modules,
     "offboard": lambda run: run.operation("offboard"),
 }
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        yield Scene(Controller(lab, tmp_path), lab.world)
 
 
 def _begin(scene: Scene, directory: Path, *hosts: str, **extra: Any) -> Run:

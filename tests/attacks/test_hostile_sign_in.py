@@ -22,10 +22,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx import preflight
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Outcome, Task
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.attacks.test_hostile_values import _check_report, _plain, _told
 from ansible_collections.tcx.m365.tests.in_process import Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import (
     HOSTILE,
     hostile_texts,
@@ -37,7 +36,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tcx_lab.testing import Lab
 
 EVERYTHING = "".join(HOSTILE)
 sendable_texts = hostile_texts.map(lambda text: text.encode("utf-8", "replace").decode())
@@ -51,9 +49,7 @@ KEY = ec.generate_private_key(ec.SECP256R1())
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Two PBXs that work, each in a tenant of its own."""
     home = tmp_path_factory.mktemp("home")
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        scene = Scene(Controller(lab, home), lab.world)
+    with Scene.start(home) as scene:
         first = _begin(scene, home / "first").operation("rollout")
         assert not [result for result in first.values() if result.get("failed")]
         yield scene

@@ -27,9 +27,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx import documented
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import variables as known_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import RENDERERS
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.in_process import Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import (
     HOSTILE,
     hostile_texts,
@@ -43,7 +42,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tcx_lab import hostile
 from tcx_lab.pbx import state_of
-from tcx_lab.testing import Lab
 
 TEXTS = sorted(documented._TEXTS)
 OTHERS = sorted({*documented._FLAGS, *documented._NUMBERS, *documented._OBJECTS, *documented._LISTS_OF_TEXTS})
@@ -63,9 +61,7 @@ _numbers = itertools.count()
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Two PBXs that work, in one tenant."""
     home = tmp_path_factory.mktemp("home")
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        scene = Scene(Controller(lab, home), lab.world)
+    with Scene.start(home) as scene:
         run = _begin(scene, home)
         assert not [result for result in run.operation("rollout").values() if result.get("failed")]
         yield scene

@@ -7,28 +7,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, GUIDE, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
 from ansible_collections.tcx.m365.tests.in_process import Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab import hostile
 from tcx_lab.graph import backdoor, seed
 from tcx_lab.hostile import Intruder
 from tcx_lab.pbx import state_of
-from tcx_lab.testing import Lab
 
 MARK = "tcx.m365"
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        yield Scene(Controller(lab, tmp_path), lab.world)
 
 
 def _run(scene: Scene, directory: Path, operation: str, name: str, **variables: Any) -> dict[str, Any]:

@@ -17,12 +17,10 @@ import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _stores
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import RENDERERS
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.attacks.test_hostile_values import TEXTS, _told
 from ansible_collections.tcx.m365.tests.in_process import Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab import hostile
-from tcx_lab.testing import Lab
 
 SHORT = {"tcx_deadline": 10, "entra_deadline": 20, "tcx_console_wait_timeout": 2}
 SYNC = {"tcx_console_user_sync": {"starting_extension": "300"}}
@@ -33,9 +31,7 @@ KEPT = ("FQDN", "PbxExternalHost", "ApplicationId", "TenantId", "Version")
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        scene = Scene(Controller(lab, tmp_path_factory.mktemp("home")), lab.world)
+    with Scene.start(tmp_path_factory.mktemp("home")) as scene:
         first = _begin(scene, tmp_path_factory.mktemp("first") / "run").operation("rollout")
         assert not first["pbx0"].get("failed")
         yield scene

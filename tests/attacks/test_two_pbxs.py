@@ -6,27 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.in_process import Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab import ca, hostile
 from tcx_lab.pbx import patch_pbx
-from tcx_lab.testing import Lab
 
 ROLLOUT = ("pbx", "preflight", "candidate", "grantable", "license", "application", "grant", "settings")
 LOOK = ROLLOUT[:4]
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        yield Scene(Controller(lab, tmp_path), lab.world)
 
 
 def _batches(scene: Scene, directory: Path, **extra: Any) -> dict[str, dict[str, Any]]:

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.attacks.test_every_door import DOORS
 from ansible_collections.tcx.m365.tests.in_process import Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
 from tcx_lab.pbx import patch_pbx, state_of
-from tcx_lab.testing import Lab
 
 SHORT = {"tcx_console_wait_timeout": 2, "offboard_confirm": True, "offboard_purge": True}
 
@@ -25,9 +23,7 @@ SHORT = {"tcx_console_wait_timeout": 2, "offboard_confirm": True, "offboard_purg
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """One PBX that works in the tenant acme."""
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        scene = Scene(Controller(lab, tmp_path), lab.world)
+    with Scene.start(tmp_path) as scene:
         first = _begin(scene, tmp_path / "first").operation("rollout")
         assert not first["pbx0"].get("failed"), first
         yield scene

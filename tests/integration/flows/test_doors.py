@@ -17,10 +17,8 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import SOURCES, variables
-from ansible_collections.tcx.m365.tests.attacks.conftest import FLEET, Scene
+from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
-from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller
-from tcx_lab.testing import Lab
 
 Json = dict[str, Any]
 
@@ -64,9 +62,8 @@ EMPTY: dict[str, Any] = {"null": None, "empty": "", "blanks": "  ", "an empty li
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Lab.start(FLEET, mode="thread") as lab:
-        assert lab.world is not None
-        yield Scene(Controller(lab, tmp_path_factory.mktemp("home")), lab.world)
+    with Scene.start(tmp_path_factory.mktemp("home")) as scene:
+        yield scene
 
 
 def _inventory(scene: Scene) -> Json:
