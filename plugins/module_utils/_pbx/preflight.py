@@ -77,6 +77,14 @@ class Finding:
         return f"{_sentence(self.message)} {self.remedy}".strip()
 
 
+_MAINTENANCE_ENDED = Finding(
+    LICENSE,
+    WARNING,
+    "the maintenance of the license has expired",
+    "Renew it: without, the PBX gets no updates.",
+)
+
+
 @dataclass(frozen=True)
 class Numbers:
     """What is known of extension numbers.
@@ -132,7 +140,7 @@ def judge_maintenance(facts: Facts) -> list[Finding]:
     if facts.license.maintenance_expired is None:
         return []
     if facts.license.maintenance_expired:
-        return [_maintenance_ended("the maintenance of the license has expired")]
+        return [_MAINTENANCE_ENDED]
     return [Finding(LICENSE, OK, "the license is under maintenance")]
 
 
@@ -311,7 +319,7 @@ def judge_license(state: Mapping[str, Any], now: dt.datetime, warning_days: int)
         made += _license_date("the license of the PBX", dates.parse(state.get("expires")), now, warning_days, renew)
     maintenance = dates.parse(state.get("maintenance_expires"))
     if maintenance is None and state.get("maintenance_expired"):
-        made.append(_maintenance_ended("the maintenance of the license has expired"))
+        made.append(_MAINTENANCE_ENDED)
     made += _license_date("the maintenance of the license", maintenance, now, warning_days, renew)
     return made or [Finding(LICENSE, OK, "the license of the PBX is active and under maintenance")]
 
@@ -324,11 +332,9 @@ def _license_date(
     if when <= now:
         return [Finding(LICENSE, WARNING, f"{what} expired on {dates.day(when)}", remedy)]
     days = dates.days_left(when, now)
-    return (
-        [Finding(LICENSE, WARNING, f"{what} expires in {days} days, on {dates.day(when)}", remedy)]
-        if days < warning_days
-        else []
-    )
+    if days >= warning_days:
+        return []
+    return [Finding(LICENSE, WARNING, f"{what} expires in {days} days, on {dates.day(when)}", remedy)]
 
 
 def judge_limit(state: Mapping[str, Any], coming: int | None) -> list[Finding]:
@@ -380,9 +386,9 @@ def _free_from(numbers: Numbers) -> int | None:
     """Numbers of the right length from the start on that no user has; ``None`` where the PBX does not say the length."""
     if numbers.length is None:
         return None
-    return sum(last - first + 1 for first, last in _ranges(numbers)) - sum(
-        1 for number in numbers.taken if any(_within(number, span) for span in _ranges(numbers))
-    )
+    spans = _ranges(numbers)
+    taken = [number for number in numbers.taken if any(_within(number, span) for span in spans)]
+    return sum(last - first + 1 for first, last in spans) - len(taken)
 
 
 def _ranges(numbers: Numbers) -> list[tuple[int, int]]:
@@ -412,10 +418,6 @@ def _first_free(numbers: Numbers) -> str:
 def _more_numbers(numbers: Numbers) -> str:
     other = "a lower O(user_sync.starting_extension)" if numbers.start else "longer extension numbers"
     return f"Free some numbers, or use {other}."
-
-
-def _maintenance_ended(message: str) -> Finding:
-    return Finding(LICENSE, WARNING, message, "Renew it: without, the PBX gets no updates.")
 
 
 def _sentence(text: str) -> str:
