@@ -63,16 +63,25 @@ def follow(title: str, copy: Path) -> None:
         path.write_text(source.replace(f"\n{step['anchor']}", f"\n{step['block']}{step['anchor']}"), encoding="utf-8")
 
 
-def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with the collection of the copy, and with no other."""
+def python(directory: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python without what the environment says of Python and Ansible."""
     known = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ANSIBLE", "COVERAGE"))
     }
-    paths = [str(copy.parents[2]), str(copy / "tests" / "lab")]
-    known.update(PYTHONPATH=os.pathsep.join(paths), PYTHONDONTWRITEBYTECODE="1")
     return subprocess.run(
-        [sys.executable, *arguments], check=False, capture_output=True, text=True, cwd=copy, env=known
+        [sys.executable, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=directory,
+        env={**known, **variables},
     )
+
+
+def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with the collection of the copy, and with no other."""
+    paths = os.pathsep.join([str(copy.parents[2]), str(copy / "tests" / "lab")])
+    return python(copy, *arguments, PYTHONPATH=paths, PYTHONDONTWRITEBYTECODE="1")
 
 
 def generate(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -116,14 +125,9 @@ def test_one_test_file_from_a_fresh_clone(tmp_path: Path) -> None:
         if (ROOT / name).is_file():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, clone / name, follow_symlinks=False)
-    known = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ANSIBLE", "COVERAGE"))
-    }
     link = "import sys; sys.path.insert(0, 'tools'); import environments; environments.link_collection()"
     for arguments in (["-c", link], ["-m", "pytest", command[1]]):
-        done = subprocess.run(
-            [sys.executable, *arguments], check=False, capture_output=True, text=True, cwd=clone, env=known
-        )
+        done = python(clone, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
 
