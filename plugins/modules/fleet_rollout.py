@@ -48,7 +48,8 @@ options:
       - C(candidate) finds out which application it is and whether it may be taken. C(grantable) finds out whether it may be
         granted permissions, where it has credentials or owners that nobody here knows. In check mode C(application) and
         C(grant) do that themselves.
-      - V(offboard) takes C(confirmed), C(linked), C(deletable), C(unlink), C(delete).
+      - V(offboard) takes C(confirmed), C(linked), C(deletable), C(unlink), C(delete). For a host in the variable
+        C(offboard_without_pbx) whose PBX cannot be reached or refuses, it goes on without C(unlink).
       - V(rollback) takes C(snapshot), C(restore_application), C(restore_consent), C(restore_settings), C(withdraw_consent),
         C(withdraw_application), C(restored), and undoes what the run that C(snapshot) names has changed.
       - V(capture) takes C(linked), C(registered), C(granted), C(export).
@@ -203,6 +204,25 @@ goes:
   returned: when the step C(delete) was taken
   type: dict
   version_added: 2.0.0
+not_unlinked:
+  description: Why an offboarding went on without the PBX, and what stays on it.
+  returned: when the host is in C(offboard_without_pbx), and its PBX could not be asked or refused
+  type: dict
+  version_added: 2.0.0
+  contains:
+    reason:
+      description: What the PBX, or the way to it, said.
+      type: str
+      sample: Connection refused
+    kind:
+      description: The class of that error, as in RV(error.kind).
+      type: str
+      sample: unreachable
+    stays:
+      description: What the PBX keeps.
+      type: list
+      elements: str
+      sample: [link to its application, key pair, synchronized users]
 refused:
   description:
     - What a rollback did not undo, because somebody else has changed it since or because it cannot be undone.

@@ -40,6 +40,7 @@ def templates(store: Store) -> dict[str, Item]:
 STEPS = (
     REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "steps.py",
     REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "captured.py",
+    REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "offboard_step.py",
     REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "rotation.py",
 )
 

@@ -134,6 +134,7 @@ BESIDES: Mapping[str, Option] = {
     "rotate_certificate_overlap_days": {"type": "int"},
     "offboard_confirm": {"type": "bool"},
     "offboard_purge": {"type": "bool"},
+    "offboard_without_pbx": {"type": "list", "elements": "str"},
     "capture_dir": {"type": "str"},
     "snapshot_dir": {"type": "str"},
     "snapshot": {"type": "str"},

@@ -4,7 +4,11 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""The steps that take the Microsoft 365 integration off a PBX: what they ask, and what their results say."""
+"""The steps that take the Microsoft 365 integration off a PBX: what they ask, and what their results say.
+
+A PBX that is gone, or that refuses, cannot be unlinked. What it has in Entra is removed all the same where its host is named
+in ``offboard_without_pbx``, by the same evidence as always: the result says what stays on the PBX.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import Miss
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import moves
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.resume_step import unlinked_application
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Result, Work
 
@@ -24,13 +29,46 @@ _CONFIRM_REMEDY = (
     "If that is what you want, say so with -e offboard_confirm=true."
 )
 
+_WITHOUT = "offboard_without_pbx"
+_NOT_AN_ANSWER = frozenset(
+    (
+        "unreachable",
+        "untrusted",
+        "interrupted",
+        "service_fault",
+        "deadline",
+        "bad_credential",
+        "blocked",
+        "forbidden",
+        "bad_answer",
+        "not_found",
+        "unsupported",
+    )
+)
+"""What a PBX says that does not let itself be read. A mistake in the inventory, or a moment's load, is none of these."""
+_REFUSAL = frozenset(
+    ("forbidden", "bad_credential", "blocked", "rejected", "unsupported", "unlicensed", "deadline", "unhealthy")
+)
+"""What a PBX says that does not let itself be unlinked. A connection that broke does not tell what became of the write."""
+
+_NO_HOSTS = frozenset(("true", "yes", "on", "all", "*", "tcx"))
+"""Who leaves out a PBX names it: one word for a whole fleet would take the sign-in from every PBX that is down at that moment."""
+
 _NOTHING_REMOVED = (
     "No application of this PBX was found; tcx.m365.orphans lists the ones that no PBX of the inventory uses."
 )
+_ADOPTED = "One that the wizard of 3CX has made is known by the PBX alone, which could not be asked: name it in entra_app_app_id."
 
 
 def confirmed(work: Work, _result: Result) -> Result:
     """A failure where nobody has confirmed it."""
+    named = _without_pbx(work)
+    if any(name.lower() in _NO_HOSTS for name in named):
+        raise BadInput(
+            f"{_WITHOUT} is {', '.join(named)}, and it names hosts",
+            tried="find out which PBXs are offboarded without being unlinked",
+            remedy=f"Name each host whose PBX cannot be unlinked, for example {_WITHOUT}={work.host}.",
+        )
     if work.is_set("offboard_confirm"):
         return {"changed": False, "confirmed": True}
     return failure(BadInput(_UNCONFIRMED, remedy=_CONFIRM_REMEDY))
@@ -41,6 +79,58 @@ def linked(work: Work) -> dict[str, Any]:
     arguments = arguments_of.pbx_connection(work.variables)
     arguments["gather"] = ["mail", "teams"]
     return arguments
+
+
+def asked(work: Work, result: Result) -> Result:
+    """The result of reading the PBX; where it cannot be read and may be left out, what stays on it.
+
+    :param result: of a PBX that answers it is judged as in every other operation.
+    """
+    if not result.get("failed") or "confirmed" not in work.results:
+        return moves.stays(work, result)
+    error = dict(result.get("error") or {})
+    if error.get("kind") not in _NOT_AN_ANSWER:
+        return result
+    if not _is_left_out(work):
+        advice = f"If this PBX is gone, {_WITHOUT}={work.host} removes what it has in Entra alone."
+        remedy = f"{error.get('remedy') or ''} {advice}".strip()
+        return {**result, "error": {**error, "remedy": remedy}, "msg": f"{result.get('msg') or ''} {advice}".strip()}
+    return _left(f"{work.host} was not unlinked, because it could not be asked", error)
+
+
+def is_asked(work: Work) -> bool:
+    """Whether the PBX has answered, so that it is unlinked."""
+    return not work.result("linked").get("not_unlinked")
+
+
+def refused(work: Work, result: Result) -> Result:
+    """The result of unlinking the PBX; where it refuses and may be left out, what stays on it."""
+    error = dict(result.get("error") or {})
+    if result.get("failed") and error.get("kind") in _REFUSAL and _is_left_out(work):
+        left = _left(f"{work.host} was not unlinked, because it refuses", error)
+        return {**left, **{name: result[name] for name in ("changed", "changes", "diff") if name in result}}
+    return moves.unlinked(work, result)
+
+
+def _left(what: str, error: Mapping[str, Any]) -> Result:
+    """What stands for the answer of a PBX that is left out."""
+    reason = str(error.get("said") or error.get("kind")).rstrip(" .")
+    stays = ["link to its application", "key pair", "synchronized users"]
+    note = (
+        f"{what} ({reason}). On the PBX stay the {', the '.join(stays[:-1])}, and the {stays[-1]}. "
+        "If it comes back, offboard it again."
+    )
+    told = {"reason": reason, "kind": str(error.get("kind") or ""), "stays": stays}
+    return {"changed": False, "not_unlinked": told, "notes": [note]}
+
+
+def _is_left_out(work: Work) -> bool:
+    return work.host in _without_pbx(work)
+
+
+def _without_pbx(work: Work) -> list[str]:
+    """The hosts that may be offboarded without their PBX."""
+    return [str(name).strip() for name in work.variables.get("offboard_without_pbx") or () if str(name).strip()]
 
 
 def linked_id(work: Work) -> str:
@@ -85,7 +175,7 @@ def gone(work: Work, result: Result) -> Result:
     if result.get("failed"):
         return result
     if not result.get("app_id"):
-        return _with_note(result, _NOTHING_REMOVED)
+        return _with_note(result, _NOTHING_REMOVED if is_asked(work) else f"{_NOTHING_REMOVED} {_ADOPTED}")
     goes = result.get("goes") or {}
     return _with_note(result, _what_goes(work, goes)) if goes else result
 

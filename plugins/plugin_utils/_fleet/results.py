@@ -24,6 +24,7 @@ _PASSED_ON = (
     "captured",
     "rotation",
     "goes",
+    "not_unlinked",
     "adopted",
     "adoption",
 )

@@ -357,7 +357,7 @@ _STEPS = (
         when=lambda work: "users" in work.result("directory"),
         finish=lambda work, result: people_result(result, strict=_strict(work)),
     ),
-    Step("linked", CHECK, offboard_step.linked, tcx_m365_settings_info.CAPABILITY, finish=moves.stays),
+    Step("linked", CHECK, offboard_step.linked, tcx_m365_settings_info.CAPABILITY, finish=offboard_step.asked),
     Step(
         "deletable",
         CHECK,
@@ -374,7 +374,8 @@ _STEPS = (
         offboard_step.unlink,
         tcx_m365_settings.CAPABILITY,
         needs=("confirmed", "linked", "deletable"),
-        finish=moves.unlinked,
+        when=offboard_step.is_asked,
+        finish=offboard_step.refused,
     ),
     Step(
         "delete",
