@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import re
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
+from tcx_lab.testing import Lab
 
 from .conftest import Controller
 
@@ -42,8 +45,8 @@ def certificate(key: Any, *, begins: int = -1) -> str:
     return built.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def tls_certificate(controller: Controller) -> str:
-    address = urlsplit(controller.lab.inventory["tcx"]["hosts"][HOST]["tcx_url"])
+def tls_certificate(url: str) -> str:
+    address = urlsplit(url)
     return ssl.get_server_certificate((str(address.hostname), address.port or 443))
 
 
@@ -51,36 +54,45 @@ def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
+# By the name of the PBX that has it: the variables, made at the PBX's address, and what is said of them.
 MISTAKES: dict[str, tuple[Any, str]] = {
-    "EC": (lambda _c: {"entra_app_public_key": certificate(ec.generate_private_key(ec.SECP256R1()))}, "kind EC"),
-    "short": (lambda _c: {"entra_app_public_key": certificate(rsa_key(SHORT))}, "RSA key of 1024 bits"),
-    "tomorrow": (lambda _c: {"entra_app_public_key": certificate(rsa_key(), begins=1)}, "is not valid before"),
-    "TLS": (lambda c: {"entra_app_public_key": tls_certificate(c)}, "TLS certificate that the PBX shows"),
-    "permission": (lambda _c: {"entra_app_permissions": ["User.Raed.All"]}, "Did you mean User.Read.All"),
+    "ec": (lambda _url: {"entra_app_public_key": certificate(ec.generate_private_key(ec.SECP256R1()))}, "kind EC"),
+    "short": (lambda _url: {"entra_app_public_key": certificate(rsa_key(SHORT))}, "RSA key of 1024 bits"),
+    "tomorrow": (lambda _url: {"entra_app_public_key": certificate(rsa_key(), begins=1)}, "is not valid before"),
+    "tls": (lambda url: {"entra_app_public_key": tls_certificate(url)}, "TLS certificate that the PBX shows"),
+    "permission": (lambda _url: {"entra_app_permissions": ["User.Raed.All"]}, "Did you mean User.Read.All"),
 }
 
 
-def roles(controller: Controller, directory: Path, *arguments: str, **variables: Any) -> Any:
-    play = {"hosts": HOST, "connection": "local", "gather_facts": False}
+@pytest.fixture(scope="module")
+def mistaken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    """A PBX for each mistake."""
+    with Lab.start(FleetPlan([TenantPlan("contoso", users=1)], [PbxPlan(name, "contoso") for name in MISTAKES])) as lab:
+        inventory = lab.inventory
+        for name, (make, _words) in MISTAKES.items():
+            host = inventory["tcx"]["hosts"][name]
+            host.update(make(host["tcx_url"]))
+        lab.inventory_path.write_text(json.dumps(inventory), encoding="utf-8")
+        yield Controller(lab, tmp_path_factory.mktemp("home"))
+
+
+def roles(controller: Controller, directory: Path, *arguments: str) -> Any:
+    play = {"hosts": "tcx", "connection": "local", "gather_facts": False}
     path = directory / "roles.yml"
     path.write_text(json.dumps([{**play, "roles": [{"role": f"tcx.m365.{name}"} for name in ROLES]}]))
-    return controller.play(str(path), *arguments, variables=variables)
+    return controller.play(str(path), *arguments)
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_it_is_said_before_the_first_write(small: Controller, tmp_path: Path, mistake: str) -> None:
-    make, words = MISTAKES[mistake]
-    variables = make(small)
-    runs = {
-        "rollout": small.rollout("--limit", HOST, variables=variables),
-        "rollout --check": small.rollout("--limit", HOST, "--check", variables=variables),
-        "roles": roles(small, tmp_path, **variables),
-        "roles --check": roles(small, tmp_path, "--check", **variables),
-    }
-    for name, done in runs.items():
-        assert done.failed() == [HOST], f"{name}: {done.output}"
-        assert words in done.sentence(HOST), f"{name}: {done.sentence(HOST)}"
-    assert small.writes() == []
+@pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
+@pytest.mark.parametrize("door", ["rollout", "roles"])
+def test_it_is_said_before_the_first_write(
+    mistaken: Controller, tmp_path: Path, door: str, arguments: tuple[str, ...]
+) -> None:
+    done = mistaken.rollout(*arguments) if door == "rollout" else roles(mistaken, tmp_path, *arguments)
+    assert done.failed() == sorted(MISTAKES), done.output
+    for host, (_make, words) in MISTAKES.items():
+        assert words in done.sentence(host), f"{host}: {done.sentence(host)}"
+    assert mistaken.writes() == []
 
 
 def test_the_consent_of_a_person_is_not_waited_for(small: Controller) -> None:

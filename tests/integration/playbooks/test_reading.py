@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.testing import Lab
 
-from .conftest import SMALL, Controller
+from .conftest import Controller
 from .test_steps import ROLES, change_inventory, play, requests, role, written
 
 HOST = "berlin"
@@ -52,19 +54,19 @@ MESSY: dict[str, Any] = {
 }
 
 
-def rollout(small: Controller, _home: Path, variables: dict[str, Any]) -> Any:
-    return small.rollout("--limit", HOST, variables=variables)
+def rollout(small: Controller, _home: Path, *arguments: str, **variables: Any) -> Any:
+    return small.rollout(*arguments, variables=variables)
 
 
-def modules(small: Controller, _home: Path, variables: dict[str, Any]) -> Any:
-    return small.rollout("--limit", HOST, variables={**variables, "tcx_m365_in_process": "n"})
+def modules(small: Controller, _home: Path, *arguments: str, **variables: Any) -> Any:
+    return small.rollout(*arguments, variables={**variables, "tcx_m365_in_process": "n"})
 
 
-def roles(small: Controller, home: Path, variables: dict[str, Any]) -> Any:
-    return play(small, home, "--limit", HOST, roles=[role(name) for name in ROLES], variables=variables)
+def roles(small: Controller, home: Path, *arguments: str, **variables: Any) -> Any:
+    return play(small, home, *arguments, roles=[role(name) for name in ROLES], variables=variables)
 
 
-def test_the_same_inventory_means_the_same_through_every_door(tmp_path: Path) -> None:
+def test_the_same_inventory_means_the_same_through_every_door(small: Controller, tmp_path: Path) -> None:
     seen = {}
     for name, door, variables in (
         ("plain", rollout, PLAIN),
@@ -72,13 +74,10 @@ def test_the_same_inventory_means_the_same_through_every_door(tmp_path: Path) ->
         ("modules", modules, MESSY),
         ("roles", roles, MESSY),
     ):
-        home = tmp_path / name
-        home.mkdir()
-        with Lab.start(SMALL) as lab:
-            small = Controller(lab, home)
-            done = door(small, home, variables)
-            assert done.code == 0, f"{name}: {done.output}"
-            seen[name] = (written(small, HOST), sorted(requests(small, HOST)))
+        fresh = small.afresh(tmp_path / name)
+        done = door(fresh, fresh.home, "--limit", HOST, **variables)
+        assert done.code == 0, f"{name}: {done.output}"
+        seen[name] = (written(fresh, HOST), sorted(requests(fresh, HOST)))
     assert {name: found[0] for name, found in seen.items()} == dict.fromkeys(seen, seen["plain"][0])
     # Modules share no token and no facts between two processes, so that they ask more often for the same.
     assert seen["rollout"][1] == seen["roles"][1] == seen["plain"][1]
@@ -144,32 +143,42 @@ def test_a_task_of_ones_own_sends_one_tenant_and_only_where_it_names_one(
     assert not small.writes()
 
 
+# By the name of the PBX that has it; what each is told.
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "url": ({"tcx_url": ""}, "tcx_url is not set"),
-    "half a credential": ({"tcx_client_secret": " "}, "tcx_client_id is given and tcx_client_secret is not"),
-    "a boolean": ({"tcx_console_user_sync": True}, "tcx_console_user_sync must be a dictionary, not a boolean"),
-    "a key": (
+    "half_a_credential": ({"tcx_client_secret": " "}, "tcx_client_id is given and tcx_client_secret is not"),
+    "a_boolean": ({"tcx_console_user_sync": True}, "tcx_console_user_sync must be a dictionary, not a boolean"),
+    "a_key": (
         {"tcx_console_user_sync": {"phto": True}},
         "Unsupported key in tcx_console_user_sync: phto; did you mean photo?",
     ),
-    "a word": ({"entra_app_manage_grants": "maybe"}, "entra_app_manage_grants must be a boolean"),
-    "a line end": ({"tcx_client_secret": "secret\n"}, "tcx_client_secret ends with a line break"),
-    "an id": ({"tcx_console_application_id": "3cx"}, "tcx_console_application_id '3cx' is not a GUID"),
-    "a number": ({"tcx_console_user_sync": {"starting_extension": 128}}, "user_sync.starting_extension is a number"),
-    "a cloud": ({"entra_cloud": "publik"}, "entra_cloud must be one of china, public, usgov, usgov_dod, not 'publik'"),
+    "a_word": ({"entra_app_manage_grants": "maybe"}, "entra_app_manage_grants must be a boolean"),
+    "a_line_end": ({"tcx_client_secret": "secret\n"}, "tcx_client_secret ends with a line break"),
+    "an_id": ({"tcx_console_application_id": "3cx"}, "tcx_console_application_id '3cx' is not a GUID"),
+    "a_number": ({"tcx_console_user_sync": {"starting_extension": 128}}, "user_sync.starting_extension is a number"),
+    "a_cloud": ({"entra_cloud": "publik"}, "entra_cloud must be one of china, public, usgov, usgov_dod, not 'publik'"),
 }
 
 
+@pytest.fixture(scope="module")
+def mistaken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    """A PBX for each mistake."""
+    with Lab.start(FleetPlan([TenantPlan("contoso", users=1)], [PbxPlan(name, "contoso") for name in MISTAKES])) as lab:
+        inventory = lab.inventory
+        for name, (variables, _sentence) in MISTAKES.items():
+            inventory["tcx"]["hosts"][name].update(variables)
+        lab.inventory_path.write_text(json.dumps(inventory), encoding="utf-8")
+        yield Controller(lab, tmp_path_factory.mktemp("home"))
+
+
 @pytest.mark.parametrize("door", [rollout, modules, roles], ids=["rollout", "modules", "roles"])
-def test_mistakes_are_told_in_the_names_of_variables(small: Controller, tmp_path: Path, door: Any) -> None:
-    home = tmp_path / "plays"
-    home.mkdir()
-    for variables, sentence in MISTAKES.values():
-        done = door(small, home, variables)
-        assert done.failed() == [HOST]
-        assert sentence in done.sentence(HOST), done.output
-    assert not small.writes()
-    assert not [each for each in small.lab.control.log(source="client") if each["path"] == "/connect/token"]
+def test_mistakes_are_told_in_the_names_of_variables(mistaken: Controller, tmp_path: Path, door: Any) -> None:
+    done = door(mistaken, tmp_path)
+    assert done.failed() == sorted(MISTAKES)
+    for host, (_variables, sentence) in MISTAKES.items():
+        assert sentence in done.sentence(host), (host, done.output)
+    assert not mistaken.writes()
+    assert not [each for each in mistaken.lab.control.log(source="client") if each["path"] == "/connect/token"]
 
 
 def test_a_mistyped_variable_is_told_in_the_terminal_and_in_the_report(small: Controller, tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tcx_lab.testing import Lab
 
-from .conftest import SMALL, Controller
+from .conftest import Controller, hosts_for, limit_for
 
 ALL = ["berlin", "lyon", "munich"]
 ROLES = ["preflight", "entra_app", "tcx_console", "sso_verify"]
@@ -65,34 +64,31 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("variables", SETTINGS, ids=["none", "sync", "without", "permissions", "empty"])
-def test_roles_and_rollout_send_the_same(tmp_path: Path, variables: dict[str, Any]) -> None:
+def test_roles_and_rollout_send_the_same(small: Controller, tmp_path: Path, variables: dict[str, Any]) -> None:
     """The roles check once more than the rollout only where their own task asks for it."""
     seen = []
     for run in ("rollout", "roles"):
-        home = tmp_path / run
-        home.mkdir()
-        with Lab.start(SMALL) as lab:
-            small = Controller(lab, home)
-            if run == "rollout":
-                done = small.rollout("--limit", "lyon", variables=variables)
-            else:
-                roles = [role(name) for name in ROLES]
-                done = play(small, home, "--limit", "lyon", roles=roles, variables=variables)
-            assert done.code == 0, done.output
-            seen.append((requests(small, "lyon"), written(small, "lyon")))
+        fresh = small.afresh(tmp_path / run)
+        if run == "rollout":
+            done = fresh.rollout("--limit", "lyon", variables=variables)
+        else:
+            roles = [role(name) for name in ROLES]
+            done = play(fresh, fresh.home, "--limit", "lyon", roles=roles, variables=variables)
+        assert done.code == 0, done.output
+        seen.append((requests(fresh, "lyon"), written(fresh, "lyon")))
     assert seen[0] == seen[1]
 
 
 @FRONT_ENDS
 def test_a_role_works_by_itself(small: Controller, tmp_path: Path, in_process: bool) -> None:
-    variables = {"tcx_m365_in_process": in_process}
-    assert small.rollout(variables=variables).code == 0
+    variables, limit = {"tcx_m365_in_process": in_process}, limit_for(in_process)
+    assert small.rollout(*limit).code == 0
     small.lab.control.clear_log()
     shown = {"ansible.builtin.debug": {"msg": "OK={{ sso_verify_result.ok }} {{ sso_verify_result.redirect_uri }}"}}
-    done = play(small, tmp_path, roles=[role("sso_verify")], post_tasks=[shown], variables=variables)
+    done = play(small, tmp_path, *limit, roles=[role("sso_verify")], post_tasks=[shown], variables=variables)
     assert done.code == 0, done.output
-    assert done.output.count("OK=True https://") == 3
-    done = play(small, tmp_path, roles=[role("tcx_console")], variables=variables)
+    assert done.output.count("OK=True https://") == len(hosts_for(in_process))
+    done = play(small, tmp_path, *limit, roles=[role("tcx_console")], variables=variables)
     assert done.code == 0, done.output
     assert done.changed() == []
     assert small.writes() == []
@@ -177,9 +173,9 @@ def test_a_task_takes_its_connection_from_its_host(small: Controller, tmp_path: 
         {"tcx.m365.azure_app_registration_info": {"unique_name": "3cx-none"}, "register": "entra"},
         {"ansible.builtin.debug": {"msg": "READ {{ pbx.version }} {{ entra.tenant_id == entra_tenant_id }}"}},
     ]
-    done = play(small, tmp_path, tasks=tasks, variables={"tcx_m365_in_process": in_process})
+    done = play(small, tmp_path, *limit_for(in_process), tasks=tasks, variables={"tcx_m365_in_process": in_process})
     assert done.code == 0, done.output
-    assert len(re.findall(r"READ 20\.0\.\S+ True", done.output)) == 3
+    assert len(re.findall(r"READ 20\.0\.\S+ True", done.output)) == len(hosts_for(in_process))
 
 
 def test_no_credential_of_a_host_goes_to_another_address(small: Controller, tmp_path: Path) -> None:
