@@ -4,7 +4,8 @@
 
 """Runs `ansible-test sanity` of the environment it is started in, on the copy of the collection it is started in.
 
-Usage: sanity.py REPORT     writes a JUnit report with one case per sanity test, and per Python where it depends on it
+Usage: sanity.py REPORT [ARGUMENT ...]     writes a JUnit report with one case per sanity test, and per Python where it
+                                           depends on it; the arguments are for ansible-test
 
 ansible-test keeps its environments below the home directory; a private one keeps releases of ansible-core apart.
 """
@@ -18,9 +19,13 @@ import sys
 import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RUNNING = re.compile(r'Running sanity test "([^"]+)"(?: on Python ([0-9.]+))?')
 NOT_HERE = re.compile(r'Skipping sanity test "([^"]+)" on Python ([0-9.]+) because it could not be found')
@@ -74,11 +79,11 @@ def write_report(cases: list[Case], code: int, report: Path) -> None:
     ET.ElementTree(suite).write(report, encoding="utf-8", xml_declaration=True)
 
 
-def main(report: Path) -> int:
+def main(report: Path, arguments: Sequence[str] = ()) -> int:
     binaries = Path(sys.executable).parent
     home = workspace.private_home(f"sanity-{binaries.parent.name.lstrip('.')}")
     workspace.place_get_pip(home, Path(sysconfig.get_path("purelib")))
-    command = [str(binaries / "ansible-test"), "sanity", "--local", "--color", "no"]
+    command = [str(binaries / "ansible-test"), "sanity", "--local", "--color", "no", *arguments]
     lines = []
     with subprocess.Popen(
         command,
@@ -100,4 +105,4 @@ def main(report: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

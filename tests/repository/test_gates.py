@@ -16,7 +16,7 @@ import interpreters
 import pytest
 import sanity
 import workspace
-from gate_list import Gate, all_gates
+from gate_list import STATIC, Gate, all_gates
 
 JUNIT = """<testsuites><testsuite name="pytest" errors="1" failures="1" skipped="2" tests="5">
 <testcase classname="tests.a" name="good"/>
@@ -162,6 +162,11 @@ def test_targets_and_gates_can_be_named() -> None:
 def test_the_whole_test_leaves_no_gate_out() -> None:
     twins = {"units", "units-quick", "coverage"}
     assert {found.name for found in all_gates()} - {found.name for found in gates.select(["test"])} == twins
+
+
+def test_no_gate_waits_for_the_whole_machine_while_others_could_run() -> None:
+    needed = [found.cores for found in all_gates() if found not in STATIC]
+    assert needed == sorted(needed)
 
 
 def test_names_of_gates_are_unique() -> None:

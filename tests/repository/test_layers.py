@@ -63,6 +63,11 @@ RULES = (
         doors=tuple(f"module_utils/{name}.py" for name in ("_task", "_arguments", "_core_compat")),
     ),
     Rule(
+        "the report and the list of customers know nothing of Ansible",
+        ("plugin_utils/_report", "plugin_utils/_list"),
+        ("ansible",),
+    ),
+    Rule(
         "only _http opens a socket, and _tls says whom it trusts",
         ("",),
         (*SOCKETS, *(f"{OURS}{UTILS}_deps.{name}" for name in ("requests", "urllib3"))),
