@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,14 @@ class Company:
     def users(self) -> list[dict[str, Any]]:
         return self.control.objects(self.tenant, "users")
 
-    def play(self, *arguments: str, **variables: Any) -> Any:
+    def play(self, *arguments: str, roles: Sequence[str] = ROLES, **variables: Any) -> Any:
         """The roles as their documentation shows them, and a look at what they have registered."""
         shown = {"var": "sso_verify_people_result.users.comparison"}
         play = {
             "hosts": self.host,
             "connection": "local",
             "gather_facts": False,
-            "roles": [{"role": f"tcx.m365.{role}"} for role in ROLES],
+            "roles": [{"role": f"tcx.m365.{role}"} for role in roles],
             "post_tasks": [{"ansible.builtin.debug": shown}],
         }
         self.playbook.write_text(json.dumps([play]))
@@ -78,7 +79,7 @@ def test_leavers_and_strangers_are_told_apart_and_nobody_else_is_named(company: 
     disabled, deleted, *staying = company.users()
     # The administrator's extension belongs to somebody who stays.
     company.control.patch_pbx(company.host, users=[{"Number": "100", "EmailAddress": staying[0]["mail"]}])
-    before = company.play(tcx_m365_in_process=in_process)
+    before = company.play()
     assert before.code == 0, before.output
     assert sentences(before) == [], "where nobody has left and nobody is a stranger, nothing is said"
     assert len(comparison(before)["synced"]) == len(staying) + 2
@@ -87,7 +88,8 @@ def test_leavers_and_strangers_are_told_apart_and_nobody_else_is_named(company: 
     company.control.delete_object(company.tenant, "users", deleted["id"])
     company.control.patch_pbx(company.host, users=[{"Number": "299", "EmailAddress": "temp@agency.example"}])
     company.control.clear_log()
-    after = company.play(tcx_m365_in_process=in_process)
+    # As a module each step starts a program, and one of the roles compares users.
+    after = company.play(roles=ROLES if in_process else ["sso_verify"], tcx_m365_in_process=in_process)
     assert after.code == 0, after.output
     assert company.controller.writes() == []
     found = comparison(after)
