@@ -4,6 +4,7 @@
 
 """Builds the documentation site of the collection in the working directory, with search, and without the network.
 
+The guides and the reference come from antsibull-docs, the pages of the repository from their Markdown (`markdown_pages.py`).
 Run in a directory `ansible_collections/tcx/m365` with the Python of .venv-lint: `python tools/docsite.py DIRECTORY`.
 Exit status 1 when a page or a link of ours does not exist. Links to the documentation of Ansible itself are not looked up.
 """
@@ -17,8 +18,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import markdown_pages
+
 # What only the index of another site could tell.
 _OF_OTHERS = re.compile(r"undefined label: '(?!ansible_collections\.tcx\.m365)|reference target not found: ANSIBLE_")
+_PLUGINS = ".. _plugin_index_for_tcx.m365:"
 _THEME = "alabaster"
 """The theme that comes with Sphinx; the site of Ansible puts its own around the same pages."""
 
@@ -62,8 +66,20 @@ def build(site: Path, collections: Path) -> list[str]:
         "tcx.m365",
     )
     run("antsibull-docs", "--config-file", "antsibull-docs.cfg", *generate, where=site, collections=collections)
+    _add_markdown(pages / "collections" / "tcx" / "m365")
     output = run("sphinx-build", "-M", "html", "rst", "build", "-q", "-c", ".", where=site, collections=collections)
     return [line for line in output.splitlines() if "WARNING" in line and not _OF_OTHERS.search(line)]
+
+
+def _add_markdown(place: Path) -> None:
+    """Give the site the Markdown pages of the working directory as well, and list them on its start page."""
+    markdown_pages.write(Path.cwd(), place / "docsite")
+    index = place / "index.rst"
+    text = index.read_text(encoding="utf-8")
+    before, mark, rest = text.partition(_PLUGINS)
+    if not mark:
+        raise SystemExit(f"{index}: the list of plugins does not begin with {_PLUGINS}")
+    index.write_text(before + markdown_pages.listed() + mark + rest, encoding="utf-8")
 
 
 def main() -> int:
