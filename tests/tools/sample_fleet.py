@@ -163,7 +163,7 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
         ]
         result.remedies = [
             "See that the PBX runs and that its firewall lets the controller in on port 5001.",
-            f"Then check this PBX alone: ansible-playbook tcx.m365.compliance --limit {name}",
+            f"Then check this PBX alone: ansible-playbook tcx.m365.compliance -i inventory/production.yml --limit {name}",
         ]
         return result
     result.application_id = _guid(rng)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,57 @@ class TestNodes:
         with pytest.raises(jobs.Refused) as caught:
             site.store.delete(site.workflow)
         assert (caught.value.status, "being used by running jobs" in str(caught.value)) == (409, True)
+
+
+class TestRecursion:
+    def test_a_workflow_that_runs_itself_is_taken_and_fails_there(self, site: Site) -> None:
+        """`awx/main/scheduler/task_manager.py`: the node is accepted, and what it starts is refused when it is spawned."""
+        site.node("again", unified_job_template=site.workflow.id)
+        workflow = jobs.launch(site.store, site.workflow, {})
+        assert workflow.values["status"] == "failed"
+        inner = [each for each in site.store.of("workflow_job") if each is not workflow]
+        assert [each.values["status"] for each in inner] == ["failed"]
+        assert "would result in recursion" in inner[0].values["job_explanation"]
+        assert site.store.of("job") == []
+
+
+class TestAddresses:
+    @pytest.fixture
+    def get(self, site: Site) -> Iterator[Callable[[str], httpx.Response]]:
+        with FakeController.start({}) as controller:
+            controller.api.store = site.store
+            yield lambda path: httpx.get(f"{controller.url}/api/v2/{path}", auth=(USERNAME, PASSWORD))
+
+    @pytest.mark.parametrize("path", ["nothing/", "nothing/1/at/all/", "workflow_approval_templates/"])
+    def test_what_leads_nowhere_is_answered_in_json(self, get: Callable[[str], httpx.Response], path: str) -> None:
+        """`awx/main/views.py`, `handle_error`; approval templates have details and no list (`awx/api/urls`)."""
+        answer = get(path)
+        assert (answer.status_code, answer.json()) == (404, {"detail": "The requested resource could not be found."})
+
+    def test_an_approval_template_has_its_own_address(self, site: Site, get: Callable[[str], httpx.Response]) -> None:
+        made = site.store.approve(site.node("approval", unified_job_template=None), {"name": "Go on?"})
+        assert get(f"workflow_approval_templates/{made.id}/").json()["name"] == "Go on?"
+        assert "workflow_approval_templates" not in get("").json()
+
+
+class TestProjects:
+    def test_an_update_is_the_current_one_until_it_ends(self, site: Site) -> None:
+        """awx.awx waits for the current update, and fails when that has failed; an earlier one that failed is over."""
+        with FakeController.start({}) as controller:
+            controller.api.store = site.store
+            url = f"{controller.url}/api/v2/projects/"
+            given = {
+                "name": "new",
+                "organization": site.ours,
+                "scm_type": "git",
+                "scm_url": "https://nowhere.example/x.git",
+            }
+            made = httpx.post(url, json=given, auth=(USERNAME, PASSWORD)).json()
+            later = httpx.get(f"{url}{made['id']}/", auth=(USERNAME, PASSWORD)).json()
+        current = made["summary_fields"]["current_update"]
+        assert (current["status"], "last_update" in made["summary_fields"]) == ("pending", False)
+        assert later["summary_fields"]["last_update"]["status"] == "failed"
+        assert "current_update" not in later["summary_fields"]
 
 
 class TestHosts:

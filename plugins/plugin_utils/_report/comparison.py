@@ -37,10 +37,10 @@ CATEGORY_LABELS: dict[str, str] = {
 }
 
 CATEGORY_MEANINGS: dict[str, str] = {
-    NEW_DRIFT: "compliant before, drifted now",
-    NEW_FAILURES: "compliant before; now broken, failed, unreachable or unlicensed",
-    STILL_OPEN: "not compliant in either report",
-    RESOLVED: "not compliant before, compliant now",
+    NEW_DRIFT: "compliant or attention before, drifted now",
+    NEW_FAILURES: "compliant or attention before; now broken, failed, unreachable or unlicensed",
+    STILL_OPEN: "neither compliant nor attention in either report",
+    RESOLVED: "neither compliant nor attention before, compliant or attention now",
     ADDED: "only in this report",
     REMOVED: "only in the earlier report",
 }

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -444,3 +447,48 @@ def test_a_customer_who_has_switched_it_off_is_left_alone(msp: Msp) -> None:
     msp.control.clear_log()
     assert msp.states(msp.run("acme")) == {"acme": ("blocked", "disabled")}
     assert msp.writes() == []
+
+
+AZ = """#!{python}
+import json, sys
+tokens = json.loads({tokens!r})
+words = sys.argv[1:]
+if words[:2] != ["account", "get-access-token"] or words[-2] != "--tenant":
+    sys.exit("ERROR: unexpected: " + " ".join(words))
+if words[-1] not in tokens:
+    sys.exit("ERROR: AADSTS50020: User account from identity provider does not exist in tenant. Please run 'az login'.")
+print(json.dumps(tokens[words[-1]]))
+"""
+
+
+def test_the_azure_cli_consents_where_its_person_is_known_and_says_where_not(
+    msp: Msp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One token for each tenant; one that the Azure CLI does not get stops that tenant alone."""
+    roles = ("Privileged Role Administrator", "Cloud Application Administrator")
+    tokens = {msp.ids[name]: msp.control.sign_in(msp.ids[name], *roles) for name in ("acme", "bolt")}
+    program = tmp_path / "az"
+    program.write_text(AZ.format(python=sys.executable, tokens=json.dumps(tokens)), encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    would = msp.run("acme", "bolt", check=True, auth_source="azure_cli")
+    assert (set(msp.states(would).values()), msp.there("acme")) == ({("would_consent", "")}, False)
+    result = msp.run("acme", "cargo", "bolt", auth_source="azure_cli")
+    states = {name: state for name, (state, _obstacle) in msp.states(result).items()}
+    assert (states["acme"], states["bolt"]) == ("consented", "consented")
+    assert states["cargo"] not in {"consented", "ready"}
+    reason = next(row["reason"] for row in result["tenants"] if row["hosts"] == ["cargo"])
+    assert f"az login --tenant {msp.ids['cargo']}" in reason + "\n".join(result["table"])
+    assert [(msp.roles(name), msp.delegated(name)) for name in ("acme", "bolt")] == [(FULL, [])] * 2
+    assert (msp.there("cargo"), msp.asked) == (False, 0)
+    shown = json.dumps(result) + "".join(msp.shown)
+    assert not [token for token in tokens.values() if token["accessToken"] in shown]
+    again = msp.run("acme", "bolt", auth_source="azure_cli")
+    assert (again["changed"], set(msp.states(again).values())) == (False, {("ready", "")})
+
+
+def test_without_the_azure_cli_its_mode_says_so(msp: Msp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    row = msp.run("acme", auth_source="azure_cli")["tenants"][0]
+    assert "not installed" in row["reason"]
+    assert (row["state"] == "consented", msp.there("acme")) == (False, False)

@@ -26,7 +26,11 @@ from fake_controller.store import UNIFIED, UNIFIED_JOB, Item, Store
 HEADERS = {"X-API-Product-Name": "AWX", "X-API-Product-Version": "24.6.1"}
 LONGEST_PAGE = 200
 
+UNKNOWN = {"detail": "The requested resource could not be found."}
+
 Handler = Callable[[Request], Awaitable[Response]]
+#: What has details and no list.
+WITHOUT_LIST = frozenset({"workflow_approval_templates"})
 #: Lists of objects of several types.
 MIXED = {"unified_job_templates": UNIFIED, "unified_jobs": UNIFIED_JOB}
 
@@ -69,6 +73,7 @@ class Api:
                 self._route(f"{one}/survey_spec/", self.survey, ["GET", "POST", "DELETE"]),
                 self._route(f"{one}/create_approval_template/", self.approval, ["POST"]),
                 self._route(f"{one}/{{association}}/", self.association, ["GET", "POST"]),
+                self._route("{unknown:path}", self.unknown, ["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]),
             ]
         )
 
@@ -122,7 +127,7 @@ class Api:
         )
 
     async def resources(self, _request: Request) -> Response:
-        return JSONResponse({path: f"{ROOT}{path}/" for path in [*BY_PATH, *MIXED, "me"]})
+        return JSONResponse({path: f"{ROOT}{path}/" for path in [*BY_PATH, *MIXED, "me"] if path not in WITHOUT_LIST})
 
     async def config(self, _request: Request) -> Response:
         return JSONResponse({"version": HEADERS["X-API-Product-Version"], "license_info": {"license_type": "open"}})
@@ -132,15 +137,22 @@ class Api:
         shown = self.shown(user) if user else {"id": 1, "type": "user", "username": "admin", "is_superuser": True}
         return JSONResponse({"count": 1, "next": None, "previous": None, "results": [shown]})
 
+    async def unknown(self, _request: Request) -> Response:
+        """An address that leads nowhere has an answer in JSON as well, from /api/ on."""
+        raise Refused(404, UNKNOWN)
+
     async def collection(self, request: Request) -> Response:
         path = request.path_params["path"]
+        if path in WITHOUT_LIST:
+            raise Refused(404, UNKNOWN)
         if request.method == "OPTIONS":
             return options.of_list(BY_PATH.get(path))
         if request.method == "POST":
             given = await request.json()
             rights.demand_making(self.store, request.state.user, BY_PATH[self._known(path)], given)
+            updates = self.store.of("project_update")
             item = self.store.create(self._known(path), given)
-            return JSONResponse(self.shown(item), 201)
+            return JSONResponse(self._written(item, updates), 201)
         type_ = MIXED.get(path) or BY_PATH[self._known(path)].type
         return self._page(request, self._filtered(request, self.store.of(type_)))
 
@@ -151,7 +163,9 @@ class Api:
         if request.method != "GET":
             rights.demand_changing(self.store, request.state.user, item)
         if request.method == "PATCH":
+            updates = self.store.of("project_update")
             item = self.store.change(item, await request.json())
+            return JSONResponse(self._written(item, updates))
         if request.method == "DELETE":
             self.store.delete(item)
             return Response(
@@ -255,6 +269,18 @@ class Api:
     def shown(self, item: Item) -> dict[str, Any]:
         return showing.represent(self.store, item)
 
+    def _written(self, item: Item, updates: list[Item]) -> dict[str, Any]:
+        """What the answer to a write shows: the update that it has started is the current one, and has not ended yet.
+
+        Here it has, and later answers call it the last one. awx.awx waits for a current one alone.
+        """
+        shown = self.shown(item)
+        started = [each for each in self.store.of("project_update") if each not in updates]
+        if item.kind.type == "project" and started:
+            shown["summary_fields"].pop("last_update", None)
+            shown["summary_fields"]["current_update"] = {**showing.update_of(started[-1]), "status": "pending"}
+        return shown
+
     def _page(self, request: Request, items: list[Item]) -> Response:
         query = dict(request.query_params)
         size = min(int(query.get("page_size", self.page_size)), LONGEST_PAGE)
@@ -273,7 +299,7 @@ class Api:
 
     def _known(self, path: str) -> str:
         if path not in BY_PATH:
-            raise Refused(404, {"detail": "The requested resource could not be found."})
+            raise Refused(404, UNKNOWN)
         return path
 
     def _item(self, request: Request) -> Item:

@@ -347,6 +347,9 @@ def _start_node(store: Store, workflow: Item, node: Item, nodes: list[Item]) -> 
     if template.kind.type == "workflow_approval_template":
         node.values["job"] = _ask(store, workflow, template).id
         return
+    if template is _template(store, workflow):
+        node.values["job"] = _refuse_recursion(store, template).id
+        return
     prompts = dict(node.values["prompts"])
     prompts.update({name: workflow.values[name] for name in OF_WORKFLOWS if workflow.values[name] is not None})
     extra, _errors = surveys.accept(template, prompts.pop("extra_vars", {}), ("prompts",))
@@ -356,6 +359,23 @@ def _start_node(store: Store, workflow: Item, node: Item, nodes: list[Item]) -> 
     job = start_job(store, template, taken, variables, launch_type="workflow", workflow_job=workflow)
     job.values["workflow_job"] = workflow.id
     node.values["job"] = job.id
+
+
+def _refuse_recursion(store: Store, template: Item) -> Item:
+    """A node may name its own workflow; what it would start is made, and fails before it begins."""
+    refused = syncs.record(
+        store,
+        "workflow_job",
+        name=template.name,
+        workflow_job_template=template.id,
+        unified_job_template=template.id,
+        launch_type="workflow",
+        status="pending",
+    )
+    order = ", ".join([f"<{template.name}-{template.id}>"] * 2)
+    said = f"Workflow Job spawned from workflow could not start because it would result in recursion (spawn order, most recent first: {order})"
+    syncs.end(refused, "failed", explanation=said)
+    return refused
 
 
 def _artifacts(store: Store, job: Item) -> dict[str, Any]:

@@ -224,8 +224,6 @@ def _launch(store: Store, item: Item, given: Mapping[str, Any]) -> None:
     template = store.referred(item, "unified_job_template")
     if template is None:
         return
-    if template.kind.type == "workflow_job_template" and item.kind.type == "workflow_job_template_node":
-        _no_recursion(item, template)
     errors: dict[str, list[str]] = {}
     for name in ASKED:
         key = FIELDS.get(name, name)
@@ -243,11 +241,6 @@ def _launch(store: Store, item: Item, given: Mapping[str, Any]) -> None:
     errors.update(refused)
     if errors:
         raise Refused(400, errors)
-
-
-def _no_recursion(item: Item, template: Item) -> None:
-    if template.id == item.values["workflow_job_template"]:
-        raise refuse("unified_job_template", "A workflow cannot run itself.")
 
 
 def _schedule(store: Store, item: Item, given: Mapping[str, Any]) -> None:

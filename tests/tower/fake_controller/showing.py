@@ -79,5 +79,11 @@ def _summary(store: Store, item: Item) -> dict[str, Any]:
         summary["unified_job_template"] = {"id": template.id, "name": template.name, "unified_job_type": kind}
     updates = [each for each in store.of("project_update") if each.values["project"] == item.id]
     if updates:
-        summary["current_update"] = {"id": updates[-1].id, "status": updates[-1].values["status"]}
+        summary["last_update"] = update_of(updates[-1])
     return summary
+
+
+def update_of(update: Item) -> dict[str, Any]:
+    """What the summary of a project says of one of its updates."""
+    status = update.values["status"]
+    return {"id": update.id, "name": update.name, "status": status, "failed": status in ("failed", "error")}

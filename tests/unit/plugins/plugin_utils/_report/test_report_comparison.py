@@ -99,7 +99,10 @@ def test_write_report_compares_and_every_format_for_people_tells_it(tmp_path: Pa
         "removed": ["gone-one"],
     }
     markdown = (tmp_path / "compliance.md").read_text(encoding="utf-8")
-    assert "| Resolved | 1 | not compliant before, compliant now | resolved-one |" in markdown
+    assert (
+        "| Resolved | 1 | neither compliant nor attention before, compliant or attention now | resolved-one |"
+        in markdown
+    )
     assert "| Removed | 1 | only in the earlier report | gone-one |" in markdown
     page = (tmp_path / "compliance.html").read_text(encoding="utf-8")
     assert "Since the earlier report</h2>" in page
