@@ -106,6 +106,16 @@ class Life(RuleBasedStateMachine):
         assert self.made.signs_in(other) == works, f"offboarding {host} hit {other}"
         self.theirs = {key: uris for key, uris in self.theirs.items() if key in self.made.tenant.applications}
 
+    @rule(host=HOSTS)
+    def offboard_what_is_gone(self, host: str) -> None:
+        """The PBX does not answer any more, and the operator gives it up."""
+        other = NEIGHBOR if host == TARGET else TARGET
+        works = self.made.signs_in(other)
+        self.trouble = ("gone", {"action": "reset_before", "match": {"service": "pbx", "host": host}, "times": 0})
+        self._play("offboard", host, offboard_confirm=True, offboard_without_pbx=[host])
+        assert self.made.signs_in(other) == works, f"offboarding {host} hit {other}"
+        self.theirs = {key: uris for key, uris in self.theirs.items() if key in self.made.tenant.applications}
+
     @rule(days=some.sampled_from((1, 15, 40)))
     def time_passes(self, days: int) -> None:
         self.made.world.clock.advance(days * 86400)

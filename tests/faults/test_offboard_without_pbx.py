@@ -85,8 +85,8 @@ def test_what_a_pbx_that_is_gone_has_in_entra_is_removed(made: Ground) -> None:
         assert "unlink" not in result["steps"]
         assert result["not_unlinked"]["kind"] in ("unreachable", "interrupted")
         assert result["not_unlinked"]["stays"] == ["link to its application", "key pair", "synchronized users"]
-        (note,) = [each for each in result["notes"] if "not unlinked" in each]
-        assert note.startswith("target was not unlinked, because it could not be asked (")
+        (note,) = [each for each in result["notes"] if "cannot be unlinked" in each]
+        assert note.startswith("target cannot be unlinked, because it could not be asked (")
         assert "On the PBX stay the link to its application" in note
         assert not judge.faults_of_sentence(note, judge.secrets_of(made))
     assert made.run("offboard", **LEFT_OUT).target["changed"] is False

@@ -95,7 +95,7 @@ def asked(work: Work, result: Result) -> Result:
         advice = f"If this PBX is gone, {_WITHOUT}={work.host} removes what it has in Entra alone."
         remedy = f"{error.get('remedy') or ''} {advice}".strip()
         return {**result, "error": {**error, "remedy": remedy}, "msg": f"{result.get('msg') or ''} {advice}".strip()}
-    return _left(f"{work.host} was not unlinked, because it could not be asked", error)
+    return _left(f"{work.host} cannot be unlinked, because it could not be asked", error)
 
 
 def is_asked(work: Work) -> bool:
@@ -107,7 +107,7 @@ def refused(work: Work, result: Result) -> Result:
     """The result of unlinking the PBX; where it refuses and may be left out, what stays on it."""
     error = dict(result.get("error") or {})
     if result.get("failed") and error.get("kind") in _REFUSAL and _is_left_out(work):
-        left = _left(f"{work.host} was not unlinked, because it refuses", error)
+        left = _left(f"{work.host} cannot be unlinked, because it refuses", error)
         return {**left, **{name: result[name] for name in ("changed", "changes", "diff") if name in result}}
     return moves.unlinked(work, result)
 
