@@ -344,6 +344,10 @@ def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: Grap
             )
 
 
+_SHOWN = 60
+"""So many characters of what a PBX names are shown; an ID has 36."""
+
+
 def _key(params: Mapping[str, Any]) -> Key:
     key = Key(
         unique_name=(params["unique_name"] or "").strip(),
@@ -353,12 +357,24 @@ def _key(params: Mapping[str, Any]) -> Key:
         redirect_uris=tuple(params.get("redirect_uris") or ()),
         prefer_app_id=params.get("prefer") == "app_id" and bool(params["app_id"]) and bool(params["unique_name"]),
     )
+    if params.get("require_evidence") and key.app_id and not is_guid(key.app_id):
+        raise _strange(key.app_id)
     check_key(key)
     if "display_name" in key.adopt and not key.display_name:
         raise BadInput("O(adopt) names display_name, and O(display_name) is not given")
     if "redirect_uri" in key.adopt and not key.redirect_uris:
         raise BadInput("O(adopt) names redirect_uri, and O(redirect_uris) is not given")
     return key
+
+
+def _strange(named: str) -> adoption.NotConfirmed:
+    """The error for what a PBX names and no application can be; its text is foreign, and may be long."""
+    shown = named if len(named) <= _SHOWN else f"{named[:_SHOWN]}..."
+    return adoption.NotConfirmed(
+        f"the PBX names {shown!r} as its application, and no application can have that ID",
+        tried="find the application of the PBX",
+        remedy=f"{adoption.CREATE_ONE[0].upper()}{adoption.CREATE_ONE[1:]}; to link it to another one, name that in entra_app_app_id.",
+    )
 
 
 def check_key(key: Key) -> None:

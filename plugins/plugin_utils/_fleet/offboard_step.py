@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
@@ -134,8 +135,9 @@ def _without_pbx(work: Work) -> list[str]:
 
 
 def linked_id(work: Work) -> str:
-    """The application that the PBX pointed to before this run removed the link."""
-    return str((work.result("linked").get("status") or {}).get("application_id") or "")
+    """The application that the PBX pointed to before this run removed the link; nothing where no application can have that ID."""
+    named = str((work.result("linked").get("status") or {}).get("application_id") or "")
+    return named if is_guid(named) else ""
 
 
 def unlink(work: Work) -> dict[str, Any]:

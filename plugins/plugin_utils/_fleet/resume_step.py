@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import pem_of
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import rollback_step
@@ -99,5 +100,6 @@ def unlinked_application(work: Work) -> str:
     content = last(work.host, read_variables(work.variables))
     for change in [*(content.get("changes") or ()), *(content.get("pending") or ())]:
         if (change["target"], change["field"]) == ("settings", "application_id") and not change["after"]:
-            return str(change["before"] or "")
+            named = str(change["before"] or "")
+            return named if is_guid(named) else ""
     return ""
