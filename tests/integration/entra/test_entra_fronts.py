@@ -23,9 +23,8 @@ from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     key_credential,
 )
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 @pytest.mark.rights("DelegatedPermissionGrant.ReadWrite.All")
 def test_create_check_repeat_and_repair(bench: Bench, customer: Customer, front: Front) -> None:
     pair = bench.pair()
@@ -70,6 +69,7 @@ def test_create_check_repeat_and_repair(bench: Bench, customer: Customer, front:
     assert customer.thumbprints() == {pair.thumbprint}
 
 
+@pytest.mark.smoke
 def test_info_twins(bench: Bench, customer: Customer, front: Front) -> None:
     pair = bench.pair()
     made = customer.run().task(APP, **guide(pair))
@@ -152,6 +152,7 @@ def test_mistakes_are_told_before_anything_is_written(customer: Customer, front:
     assert customer.writes() == []
 
 
+@pytest.mark.smoke
 def test_nothing_secret_is_shown(bench: Bench, customer: Customer, front: Front) -> None:
     """Neither the secret nor a token, at the highest verbosity and with a diff, in success and in failure."""
     made, *_rest = front.play(
@@ -168,6 +169,7 @@ def test_nothing_secret_is_shown(bench: Bench, customer: Customer, front: Front)
     assert "PRIVATE KEY" not in front.output
 
 
+@pytest.mark.smoke
 def test_an_explicit_ca_wins_over_the_environment(customer: Customer, front: Front, tmp_path: Any) -> None:
     other = tmp_path / "other.pem"
     other.write_text((customer.bench.lab.ca_path).read_text())
