@@ -167,13 +167,16 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
 
 def _granted(desired: Json, known: Json) -> Iterator[Control]:
     missing = [str(name) for name in known.get("granted") or ()]
+    unneeded = [str(name) for name in known.get("unneeded") or ()]
     for kind, option, title in (
         ("application_permissions", "permissions", "Granted application permissions"),
         ("delegated_permissions", "delegated_permissions", "Granted delegated permissions"),
     ):
         names = [name_of(permission) for permission in known.get(kind) or ()]
-        asked = [name_of(permission) for permission in desired.get(option) or ()] or names
-        if asked:
+        asked = [name_of(permission) for permission in desired.get(option) or ()]
+        # Where they follow from the settings, what is granted besides is desired by nobody.
+        asked = asked or [name for name in names if name not in unneeded]
+        if asked or names:
             granted = [name for name in names if name not in missing]
             lacking = [name for name in asked if name in missing]
             reason = f"missing: {', '.join(lacking)}" if lacking else ""

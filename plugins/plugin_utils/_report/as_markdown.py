@@ -105,8 +105,19 @@ def _same(entry: Mapping[str, Any]) -> list[Any]:
 
 def _compliant(report: Report) -> str:
     """Every PBX is in the report by its name, also those of which there is nothing to say."""
-    names = [markdown_text(entry["host"]) for entry in report.hosts if entry["verdict"] == COMPLIANT]
-    return "## Compliant PBXs\n\n" + ", ".join(names) if names else ""
+    entries = [entry for entry in report.hosts if entry["verdict"] == COMPLIANT]
+    if not entries:
+        return ""
+    text = "## Compliant PBXs\n\n" + ", ".join(markdown_text(entry["host"]) for entry in entries)
+    by_permissions: dict[tuple[str, ...], list[str]] = {}
+    for entry in entries:
+        if entry["consent"]["unneeded"]:
+            by_permissions.setdefault(tuple(entry["consent"]["unneeded"]), []).append(markdown_text(entry["host"]))
+    lines = [
+        f"- {', '.join(map(markdown_text, permissions))}: {', '.join(hosts)}"
+        for permissions, hosts in sorted(by_permissions.items())
+    ]
+    return text + ("\n\nGranted, and needed by no setting that is on:\n\n" + "\n".join(lines) if lines else "")
 
 
 def _tenants(report: Report) -> str:

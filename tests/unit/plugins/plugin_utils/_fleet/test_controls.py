@@ -138,3 +138,13 @@ def test_a_sign_in_that_would_not_work_is_broken_with_its_remedy_once() -> None:
     assert found.remedies == ["Enable it."]
     assert found.granted_permissions == ["User.Read.All", "Calendars.Read"]
     assert found.redirect_uris == [URI]
+
+
+def test_a_permission_that_nothing_needs_is_found_and_not_desired() -> None:
+    """It stays granted, which makes nobody want it."""
+    grant = {**HEALTHY["grant"], "application_permissions": ["User.Read.All", "Mail.Send"], "unneeded": ["Mail.Send"]}
+    derived = {**ARGUMENTS, "grant": {}}
+    found = {each["id"]: each for each in controls(derived, {**HEALTHY, "grant": grant})}
+    consent = found["consent.application_permissions"]
+    assert (consent["desired"], consent["found"]) == (["User.Read.All"], ["User.Read.All", "Mail.Send"])
+    assert (consent["result"], found["consent.unneeded"]["found"]) == ("pass", ["Mail.Send"])

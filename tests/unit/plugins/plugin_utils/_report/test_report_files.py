@@ -323,3 +323,14 @@ def test_equal_texts_of_many_entries_are_one_object_and_nothing_else_changes() -
     assert shared == entries
     verdicts = [key for entry in shared for key in entry if key == "verdict"]
     assert all(key is verdicts[0] for key in verdicts)
+
+
+def test_markdown_tells_what_compliant_pbxs_have_been_granted_without_need() -> None:
+    """They are compliant, because what is there besides is kept; whoever reads the text alone has to know all the same."""
+    wide = {"consent": {"missing": [], "unneeded": ["Mail.ReadWrite", "Mail.Send"]}}
+    text = render_markdown(report(host("acme", **wide), host("bolt", **wide), host("fine")))
+    assert (
+        "acme, bolt, fine\n\nGranted, and needed by no setting that is on:\n\n- Mail.ReadWrite, Mail.Send: acme, bolt"
+        in text
+    )
+    assert "Granted, and needed" not in render_markdown(report(host("fine")))
