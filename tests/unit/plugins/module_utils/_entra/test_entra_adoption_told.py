@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
     Claim,
     NotConfirmed,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
 
 Json = dict[str, Any]
@@ -258,3 +258,88 @@ def test_who_would_gain_by_an_application() -> None:
     made = {**ours, "tags": [], "createdByAppId": AUTOMATION, "uniqueName": "3cx-acme"}
     assert not adoption.gains(made, Claim(BY_NAME, PBX, "3cx-acme"), CALLER)
     assert adoption.gains(made, Claim(BY_NAME, PBX, "3cx-other"), CALLER)
+
+
+def test_owners_that_the_inventory_names_and_the_automation_are_no_strangers() -> None:
+    """Object IDs are compared without regard to case: Graph and an inventory write them differently."""
+    claim = Claim(BY_PBX, PBX, known_owners=frozenset({"Ee-01"}))
+    caller = Caller(frozenset({AUTOMATION}), "Ff-02", app_only=True)
+    known: tuple[Json, ...] = ({"id": "eE-01", "displayName": "Ann"}, {"id": "fF-02", "displayName": "Automation"})
+    stranger: Json = {"id": "ee-03", "displayName": "Eve"}
+    mine = Candidate({"appId": APP}, None, owners=known, principal_owners=known)
+    assert adoption.unknown_holders(mine, claim, caller) == []
+    theirs = Candidate({"appId": APP}, None, owners=(*known, stranger), principal_owners=(stranger, *known))
+    told = ["the owner 'Eve'", "the owner of its service principal 'Eve'"]
+    assert adoption.unknown_holders(theirs, claim, caller) == told
+    assert adoption.unknown_holders(Candidate({}, None, owners=({"displayName": "Eve"},)), claim, caller) == told[:1]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [({}, "CN=somebody"), ({"displayName": None}, "k1"), ({"displayName": None, "keyId": None}, "")],
+)
+def test_a_credential_without_a_thumbprint_is_called_by_what_it_has(names: Json, told: str) -> None:
+    entry = {**key(""), "customKeyIdentifier": None, **names}
+    candidate = Candidate({"appId": APP}, {"keyCredentials": [entry], "passwordCredentials": [entry]})
+    certificate, password = adoption.credentials(candidate, Claim(BY_PBX, now="2036-01-01T00:00:01Z"), CALLER)
+    for credential, kind in ((certificate, "certificate"), (password, "secret")):
+        expected = (kind, told, "service_principal", "expired")
+        assert (credential.kind, credential.name, credential.on, credential.hint) == expected
+
+
+def test_what_the_tenant_confirms_is_told_with_the_decision() -> None:
+    uri = "https://pbx.example.com:5001/oauth2office2"
+    proof = (f"the certificate {OURS}", f"the redirect URI {uri}")
+    claim = Claim(BY_PBX, PBX, thumbprints=frozenset({OURS}))
+    holdings: Json = {"keyCredentials": [key(OURS)], "web": {"redirectUris": [uri]}}
+    adopted = adoption.decide(found(**holdings), claim, CALLER, TENANT)
+    assert (adopted.action, adopted.proof) == (adoption.ADOPT, proof)
+    used = adoption.decide(found(**holdings, tags=[MARK, PBX.tag]), claim, CALLER, TENANT)
+    assert (used.action, used.proof) == (adoption.USE, proof)
+    ours = found(**holdings, tags=[MARK, PBX.tag], createdByAppId=AUTOMATION.upper())
+    assert adoption.decide(ours, claim, CALLER, TENANT).proof == (*proof, "the automation registered it")
+
+
+@pytest.mark.parametrize(("tags", "action"), [([], adoption.ADOPT), ([MARK], adoption.USE)])
+def test_what_the_inventory_names_is_adopted_where_it_has_no_mark(tags: list[str], action: str) -> None:
+    decision = adoption.decide(found(tags=tags), Claim(INVENTORY, PBX), CALLER, TENANT)
+    assert (decision.action, decision.stated) == (action, True)
+
+
+def test_all_pbxs_that_an_application_is_marked_for_are_named() -> None:
+    tags = [MARK, *(f"{ownership.PBX_TAG}{name}.example" for name in ("one", "two"))]
+    told = "it is marked for another PBX (one.example, two.example)"
+    assert told in refusal(found(tags=tags), Claim(BY_PBX, PBX, "3cx-acme")).message
+    assert told in refusal(found(tags=tags), Claim(BY_PBX, None, "3cx-acme")).message
+
+
+def test_a_deleted_application_is_refused_with_what_it_holds_or_that_nobody_can_see_it() -> None:
+    claim = Claim(BY_PBX, PBX)
+    deleted = "2026-01-01T00:00:00Z"
+    message = refusal(found(deletedDateTime=deleted), claim).message
+    assert message.endswith("it was deleted, and who owns it and may sign in with it shows only after it is restored")
+    message = refusal(found(deletedDateTime=deleted, owners=({"id": "u1"},)), claim).message
+    assert message.endswith("it was deleted, and it holds the owner u1")
+
+
+def test_what_is_never_touched_is_named() -> None:
+    claim = Claim(INVENTORY, PBX)
+    error = refusal(Candidate({"appId": AUTOMATION}), claim)
+    assert (error.tried, error.target) == ("use the application for a PBX", AUTOMATION)
+
+
+def test_what_was_read_is_judged_as_a_whole() -> None:
+    principal: Json = {"id": "sp"}
+    owners, principal_owners, federated = ({"id": "u"},), ({"id": "v"},), ({"id": "f"},)
+    observed = Observed(
+        application=None,
+        deleted={"appId": APP},
+        service_principal=principal,
+        owner_objects=owners,
+        principal_owners=principal_owners,
+        federated=federated,
+    )
+    expected = Candidate({"appId": APP}, principal, owners, principal_owners, federated)
+    assert Candidate.of(observed) == expected
+    assert Candidate.of(observed.but(application={"appId": "x"})).application == {"appId": "x"}
+    assert Candidate.of(observed.but(deleted=None)).application == {}
