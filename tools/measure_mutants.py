@@ -51,7 +51,10 @@ FILES = {
         f"{FLEET}/test_templates_once.py",
         f"{FLEET}/test_unknown_variables.py",
     ),
-    "plugins/plugin_utils/_fleet/arguments.py": (f"{FLEET}/test_fleet_arguments.py",),
+    "plugins/plugin_utils/_fleet/arguments.py": (
+        f"{FLEET}/test_fleet_arguments.py",
+        f"{FLEET}/test_fleet_arguments_told.py",
+    ),
 }
 """Each file, and the tests of units that concern it."""
 
