@@ -23,7 +23,8 @@ Json = dict[str, Any]
 
 MOST_SECONDS = 400.0
 """Of the clock of the flow: two steps that each wait until their deadline, with their grace."""
-MOST_REAL_SECONDS = 30.0
+MOST_CPU_SECONDS = 30.0
+"""Of this process. A machine that is busy with something else takes longer, and says nothing of the run."""
 AUDITED = 20
 """One case in so many makes the runs after it from a state that is known already."""
 _FILES = frozenset(("captured", "snapshots", "kept"))
@@ -176,10 +177,10 @@ class Field:
         self._restore_files(flow.name)
         if case.kind.handshake:
             made.connections.clear()
-        began = time.perf_counter()
+        began = time.process_time()
         with case.inflict(made, prepared.requests):
             ran = made.run(flow.operation, **{**flow.variables, **case.kind.variables})
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         made.world.trouble.clear()
         said = judge.failure_of(ran)
         broken = self._broken(prepared, ran, took, told=case.lasting and case.kind.name in TOLD)
@@ -228,8 +229,8 @@ class Field:
         :param told: what the service says for good is a fact; a page that is never found is not there.
         """
         made, flow, found = self.made, prepared.flow, []
-        if ran.seconds > MOST_SECONDS or took > MOST_REAL_SECONDS:
-            found.append(f"it took {ran.seconds:.0f} s ({took:.0f} s)")
+        if ran.seconds > MOST_SECONDS or took > MOST_CPU_SECONDS:
+            found.append(f"it took {ran.seconds:.0f} s ({took:.0f} s of CPU)")
         if flow.operation == "compliance" and ran.target.get("changes"):
             found.append(f"a false alarm: {ran.target['changes']}")
         if flow.operation == "compliance" and ran.target.get("verdict") in ("drifted", "broken") and not told:
