@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible import constants
@@ -65,6 +66,73 @@ _MANY = 25
 display = Display()
 
 
+@dataclass(frozen=True)
+class TaskInput:
+    """What a task has to work with."""
+
+    task_vars: dict[str, Any]
+    options: dict[str, Any]
+    store: RunStore
+    variables: HostVariables
+
+    @property
+    def host(self) -> str:
+        return str(self.task_vars["inventory_hostname"])
+
+    @property
+    def batch(self) -> list[str]:
+        return [str(host) for host in self.task_vars.get("ansible_play_batch", [])]
+
+    @property
+    def play_hosts(self) -> list[str]:
+        return [str(host) for host in self.task_vars.get("ansible_play_hosts_all", [])]
+
+    @property
+    def gone(self) -> set[str]:
+        """The hosts that an earlier task of the play has stopped."""
+        return set(self.play_hosts) - {str(host) for host in self.task_vars.get("ansible_play_hosts", [])}
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The variables of ``-e``."""
+        return _core_compat.extra_variables(self.task_vars.get("hostvars"))
+
+    @property
+    def checks_only(self) -> bool:
+        return bool(self.options["preflight_only"])
+
+    @property
+    def operation(self) -> str:
+        """What the task is for, in a word or by its steps."""
+        return ", ".join(self.options["steps"]) if self.options["steps"] else str(self.options["operation"])
+
+    @property
+    def steps(self) -> list[str]:
+        """The steps that the options name, once :meth:`check` has found that they exist."""
+        return [name for name in self._named if STEPS[name].kind == CHECK or not self.checks_only]
+
+    @property
+    def _named(self) -> Sequence[str]:
+        return self.options["steps"] or OPERATIONS[self.options["operation"]]
+
+    def check(self) -> None:
+        """Raise :class:`BadInput` where the options name a step that does not exist."""
+        in_order(self._named)
+
+    def for_checks(self) -> TaskInput:
+        """The same for a check before the task writes."""
+        return replace(self, options={**self.options, "preflight_only": True})
+
+    def crossings(self) -> Crossings:
+        """The hosts of the play that the steps must not be taken on; an export of what is there may be made of anything."""
+        writing = (*OPERATIONS["rollout"], *OPERATIONS["offboard"][-2:])
+        crosses = any(name in writing for name in self.steps)
+        return Crossings.of(self.variables, self.play_hosts, self.store) if crosses else Crossings({})
+
+    def gate(self) -> Gate:
+        return Gate(self.store, self.play_hosts)
+
+
 class ActionModule(CollectionAction):
     """The result of this host; the first host of the batch that comes here works on all of them."""
 
@@ -82,88 +150,65 @@ class ActionModule(CollectionAction):
             check_limit(options["max_unhealthy_percentage"], name)
         except M365Error as error:
             return dict(result, **failure(error))
-        store = RunStore(constants.DEFAULT_LOCAL_TMP)
-        if options["stop_only"]:
-            return dict(result, **self._stop(task_vars, options, store))
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)
+        inputs = TaskInput(task_vars, options, RunStore(constants.DEFAULT_LOCAL_TMP), variables)
+        if options["stop_only"]:
+            return dict(result, **self._stop(inputs))
         try:
-            names = _steps(options)
+            inputs.check()
             # The environment of a task may differ from host to host, and a process has only one.
             together = self._runs_in_process(task_vars) and not self._task_environment() and variables.of_all_hosts
             host_result = None
             if together and may_share(self._task, variables.play, task_vars):
-                host_result = self._together(task_vars, options, store, variables, names)
-            if host_result is None and options["check_first"]:
-                must_have_passed(BatchCheck(store).take(str(task_vars["inventory_hostname"])))
-            crossings = _crossings(names, variables, task_vars, store) if host_result is None else Crossings({})
+                host_result = self._together(inputs)
+            if host_result is None:
+                host_result = self._by_itself(inputs)
         except M365Error as error:
             return dict(result, **failure(error))
-        if host_result is None:
-            host_result = self._alone(task_vars, store, variables, names, crossings, _operation(options))
-            if options["preflight_only"]:
-                BatchCheck(store).keep(str(task_vars["inventory_hostname"]), host_result)
-            if _operation(options) == "rollout":
-                self._note_alone(task_vars, options, store, host_result)
-            tell_way_back(store, [host_result], _extra(task_vars), ends=True, once=True)
-            warn_once({str(task_vars["inventory_hostname"]): host_result}, store, display.warning)
         return dict(result, **host_result)
 
-    def _together(
-        self,
-        task_vars: dict[str, Any],
-        options: dict[str, Any],
-        store: RunStore,
-        variables: HostVariables,
-        names: list[str],
-    ) -> dict[str, Any] | None:
+    def _together(self, inputs: TaskInput) -> dict[str, Any] | None:
         """The result of this host; ``None`` where it is to be worked on alone.
 
         What takes the inventory of all hosts is made by the one that works on them, not by each that takes its result.
         """
-        batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
+        options, batch = inputs.options, inputs.batch
 
         def work(hosts: list[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
             rest = hosts
             checks: dict[str, dict[str, Any]] = {}
             if options["check_first"]:
-                checks, ended = self._check_first(hosts, task_vars, options, store, variables)
+                checks, ended = self._check_first(hosts, inputs)
                 yield from ended.items()
                 rest = [host for host in hosts if host not in ended]
             if rest:
-                for host, host_result in self._sweep_all(rest, task_vars, options, store, variables, names):
+                for host, host_result in self._sweep_all(rest, inputs):
                     if host_result is None and options["check_first"]:
-                        BatchCheck(store).keep(host, {})  # it has passed, and is now worked on by itself
+                        BatchCheck(inputs.store).keep(host, {})  # it has passed, and is now worked on by itself
                     yield host, host_result and with_warnings(checks.get(host, {}), host_result)
 
         # Few results in one piece are better to read. What is undone after the others changes a result that was final.
         as_they_come = len(batch) >= _MANY and options["on_stop"] != undoing.ROLLBACK
-        together = SharedTask(store, identity_of(self._task))
-        return together.result_of(str(task_vars["inventory_hostname"]), batch, work, as_they_come=as_they_come)
+        together = SharedTask(inputs.store, identity_of(self._task))
+        return together.result_of(inputs.host, batch, work, as_they_come=as_they_come)
 
     def _check_first(
-        self,
-        hosts: list[str],
-        task_vars: Mapping[str, Any],
-        options: dict[str, Any],
-        store: RunStore,
-        variables: HostVariables,
+        self, hosts: list[str], inputs: TaskInput
     ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any] | None]]:
         """The results of the checks that are made here, and those with which the work on a host ends.
 
         Hosts that are not worked on here end with ``None``. Where too many have failed, all others end as well.
         """
-        batch_check = BatchCheck(store)
+        batch_check = BatchCheck(inputs.store)
         unchecked = [host for host in hosts if not batch_check.take(host)]
         if not unchecked:
             return {}, {}
-        checks = {**options, "preflight_only": True}
-        results = dict(self._sweep_all(unchecked, task_vars, checks, store, variables, _steps(checks)))
+        results = dict(self._sweep_all(unchecked, inputs.for_checks()))
         passed = {host: result for host, result in results.items() if result is not None and not result.get("failed")}
         ended = {host: result for host, result in results.items() if host not in passed}
         refused = (host for host, result in ended.items() if result is not None)
-        batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
-        gone = set(_play_hosts(task_vars)) - {str(host) for host in task_vars.get("ansible_play_hosts", [])}
-        everywhere = gone.union(batch_check.failed(identity_of(self._task), refused))
+        batch = inputs.batch
+        everywhere = inputs.gone.union(batch_check.failed(identity_of(self._task), refused))
         failed = len(everywhere.intersection(batch))
         limit, any_fatal = _max_fail_percentage(self._task), bool(self._task.any_errors_fatal)
         if stops(failed, len(everywhere), len(batch), limit, any_fatal=any_fatal):
@@ -171,33 +216,27 @@ class ActionModule(CollectionAction):
             ended = {**stopped, **ended}
         return passed, ended
 
-    def _sweep_all(
-        self,
-        hosts: list[str],
-        task_vars: Mapping[str, Any],
-        options: dict[str, Any],
-        store: RunStore,
-        variables: HostVariables,
-        names: list[str],
-    ) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    def _sweep_all(self, hosts: list[str], inputs: TaskInput) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """Work on these hosts together; ``None`` where one has to be worked on alone."""
-        operation = _operation(options)
-        crossings = _crossings(names, variables, task_vars, store)
+        store, options = inputs.store, inputs.options
         check_mode = bool(self._task.check_mode)
-        fleet = Fleet(variables, store, names, crossings, operation=operation, check_mode=check_mode)
-        play_hosts = _play_hosts(task_vars)
-        gate = Gate(store, play_hosts) if operation == "rollout" else None
-        narrator = Narrator(self._task, hosts, play_hosts, store)
+        operation = inputs.operation
+        fleet = Fleet(
+            inputs.variables, store, inputs.steps, inputs.crossings(), operation=operation, check_mode=check_mode
+        )
+        gate = inputs.gate() if operation == "rollout" else None
+        narrator = Narrator(self._task, hosts, inputs.play_hosts, store)
         results: dict[str, Mapping[str, Any]] = {}
         for host, host_result in self._sweep(
             hosts, options=options, fleet=fleet, store=store, gate=gate, narrator=narrator
         ):
             results.update({} if host_result is None else {host: host_result})
-            if options["preflight_only"]:
+            if inputs.checks_only:
                 BatchCheck(store).keep(host, host_result)
             yield host, host_result
-        ends = bool(options["steps"]) or _ends(results, options, narrator, gate)
-        tell_way_back(store, results.values(), _extra(task_vars), ends=ends, once=bool(options["steps"]))
+        alone = bool(options["steps"])
+        ends = alone or _ends(results, narrator, gate, checks_only=inputs.checks_only)
+        tell_way_back(store, results.values(), inputs.extra, ends=ends, once=alone)
 
     def _sweep(
         self,
@@ -294,42 +333,42 @@ class ActionModule(CollectionAction):
             display.display(verdict.sentence(), color=constants.COLOR_ERROR)
         return verdict
 
-    def _stop(self, task_vars: Mapping[str, Any], options: dict[str, Any], store: RunStore) -> dict[str, Any]:
+    def _stop(self, inputs: TaskInput) -> dict[str, Any]:
         """The result of the task that ends a rollout whose last batch passed the limit."""
-        gate = Gate(store, _play_hosts(task_vars))
+        options, gate = inputs.options, inputs.gate()
         if gate.is_open():
-            batch = [str(host) for host in task_vars.get("ansible_play_batch", [])]
             limit = options["max_unhealthy_percentage"]
             fail_percentage = _max_fail_percentage(self._task)
-            gate.verdict(batch, unhealthy_percentage=limit, fail_percentage=fail_percentage, last=True)
+            gate.verdict(inputs.batch, unhealthy_percentage=limit, fail_percentage=fail_percentage, last=True)
             if gate.closed() and options["on_stop"] == undoing.ROLLBACK:
                 display.warning(
                     "The batch is not undone, because its PBXs were worked on one by one. "
-                    f"{_way_back.sentence(run_id(store), '', _way_back.Started.of(_extra(task_vars)))}"
+                    f"{_way_back.sentence(run_id(inputs.store), '', _way_back.Started.of(inputs.extra))}"
                 )
         closed = gate.closed()
         return {"changed": False} if closed is None else {"changed": False, "failed": True, **closed}
 
-    def _note_alone(
-        self, task_vars: Mapping[str, Any], options: dict[str, Any], store: RunStore, result: Mapping[str, Any]
-    ) -> None:
-        """Keep what a host came to for the task that stops the rollout."""
-        host = str(task_vars["inventory_hostname"])
-        gate = Gate(store, _play_hosts(task_vars))
-        check_mode = bool(self._task.check_mode)
-        gate.note({host: result}, checks_only=bool(options["preflight_only"]), check_mode=check_mode)
+    def _by_itself(self, inputs: TaskInput) -> dict[str, Any]:
+        """The result of this host, which nobody works on with the others; kept for whoever asks for it later.
 
-    def _alone(
-        self,
-        task_vars: dict[str, Any],
-        store: RunStore,
-        variables: HostVariables,
-        names: list[str],
-        crossings: Crossings,
-        operation: str,
-    ) -> dict[str, Any]:
+        :raises M365Error: it may not be worked on.
+        """
+        store, host = inputs.store, inputs.host
+        if inputs.options["check_first"]:
+            must_have_passed(BatchCheck(store).take(host))
+        result = self._alone(inputs, inputs.crossings())
+        if inputs.checks_only:
+            BatchCheck(store).keep(host, result)
+        if inputs.operation == "rollout":
+            # For the task that stops the rollout.
+            inputs.gate().note({host: result}, checks_only=inputs.checks_only, check_mode=bool(self._task.check_mode))
+        tell_way_back(store, [result], inputs.extra, ends=True, once=True)
+        warn_once({host: result}, store, display.warning)
+        return result
+
+    def _alone(self, inputs: TaskInput, crossings: Crossings) -> dict[str, Any]:
         """This host by itself: others may not run this task now, it is behind a jump host, or it is to be done again."""
-        here = self._runs_in_process(task_vars)
+        here = self._runs_in_process(inputs.task_vars)
         run = self._run_in_process if here else self._run_as_module
 
         def run_task(
@@ -343,48 +382,21 @@ class ActionModule(CollectionAction):
             before = self._task.check_mode
             self._task.check_mode = before or check
             try:
-                return run(capability, arguments, task_vars, announce)
+                return run(capability, arguments, inputs.task_vars, announce)
             finally:
                 self._task.check_mode = before
 
-        host = str(task_vars["inventory_hostname"])
-        known = variables.own(task_vars)
         return one_host(
-            host,
-            known,
+            inputs.host,
+            inputs.variables.own(inputs.task_vars),
             run_task,
-            names,
-            store,
+            inputs.steps,
+            inputs.store,
             crossings,
-            operation=operation,
+            operation=inputs.operation,
             check_mode=bool(self._task.check_mode),
             announces=here,
         )
-
-
-def _operation(options: Mapping[str, Any]) -> str:
-    """What the task is for, in a word or by its steps."""
-    return ", ".join(options["steps"]) if options["steps"] else str(options["operation"])
-
-
-def _steps(options: Mapping[str, Any]) -> list[str]:
-    """The steps that the options name.
-
-    :raises BadInput: one of them does not exist.
-    """
-    named = options["steps"] or OPERATIONS[options["operation"]]
-    in_order(named)
-    return [name for name in named if STEPS[name].kind == CHECK or not options["preflight_only"]]
-
-
-def _writes(names: list[str]) -> bool:
-    """Whether what the steps rest on must not be crossed; an export of what is there may be made of anything."""
-    return any(name in OPERATIONS["rollout"] or name in OPERATIONS["offboard"][-2:] for name in names)
-
-
-def _crossings(names: list[str], variables: HostVariables, task_vars: Mapping[str, Any], store: RunStore) -> Crossings:
-    """The hosts of the play that the steps must not be taken on."""
-    return Crossings.of(variables, _play_hosts(task_vars), store) if _writes(names) else Crossings({})
 
 
 def _max_fail_percentage(task: Any) -> float | None:
@@ -394,19 +406,11 @@ def _max_fail_percentage(task: Any) -> float | None:
 
 
 def _ends(
-    results: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any], narrator: Narrator, gate: Gate | None
+    results: Mapping[str, Mapping[str, Any]], narrator: Narrator, gate: Gate | None, *, checks_only: bool
 ) -> bool:
     """Whether nothing comes after this task: it works on the last batch, or the play ends here."""
     stopped = gate.stopped() if gate is not None else bool(results) and all(r.get("failed") for r in results.values())
-    return stopped or (narrator.is_last and not options["preflight_only"])
-
-
-def _extra(task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _core_compat.extra_variables(task_vars.get("hostvars"))
-
-
-def _play_hosts(task_vars: Mapping[str, Any]) -> list[str]:
-    return [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
+    return stopped or (narrator.is_last and not checks_only)
 
 
 def _hear(host: str, kind: str, text: str) -> None:

@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 from ansible.utils.display import Display
-from ansible_collections.tcx.m365.plugins.action.fleet_rollout import ARGUMENT_SPEC, ActionModule
+from ansible_collections.tcx.m365.plugins.action.fleet_rollout import ARGUMENT_SPEC, ActionModule, TaskInput
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground, settle_neighbor
 from ansible_collections.tcx.m365.tests.faults.held import HeldBack
@@ -76,17 +75,18 @@ class Batch:
 
     def take(self) -> dict[str, Json]:
         """The results of the PBXs."""
-        names = list(OPERATIONS["rollout"])
-        task, variables = self._task(), self._variables()
-        inventory: Any = self.run.inventory
-        for host, result in task._sweep_all(self.run.hosts, variables, self.options, self.run.store, inventory, names):
+        for host, result in self._task()._sweep_all(self.run.hosts, self._inputs()):
             assert result is not None
             self.results[host] = result
         return self.results
 
     def stop(self) -> Json:
         """The result of the task after it."""
-        return self._task()._stop(self._variables(), self.options, self.run.store)
+        return self._task()._stop(self._inputs())
+
+    def _inputs(self) -> TaskInput:
+        inventory: Any = self.run.inventory
+        return TaskInput(self._variables(), self.options, self.run.store, inventory)
 
     def told(self) -> str:
         return "\n".join(self.said)
