@@ -30,6 +30,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import did_you_mean
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
+from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import (
     advice,
     captured,
@@ -109,8 +110,29 @@ def _application(work: Work) -> dict[str, Any]:
     return arguments
 
 
-def _candidate(_work: Work, result: Result) -> Result:
+def _one_application(work: Work, result: Result) -> Result:
+    """A failure where the PBX would be linked to another application than the one that is set up for it."""
+    stated, application = work.variables.get("tcx_console_application_id"), str(result.get("app_id") or "")
+    if result.get("failed") or not (stated and application) or application.lower() == str(stated).lower():
+        return result
+    return failure(
+        BadInput(
+            f"tcx_console_application_id is {stated}, and the application that is set up for this PBX "
+            f"{'would be a new one' if application == PENDING else f'is {application}'}",
+            tried="find the application of the PBX",
+            remedy="Give entra_app_app_id instead. To link the PBX to an application that somebody else sets up, set entra_app_manage: false.",
+        )
+    )
+
+
+def _planned_application(work: Work, result: Result) -> Result:
+    """In check mode no step before has found it."""
+    return _one_application(work, result) if work.check_mode else result
+
+
+def _candidate(work: Work, result: Result) -> Result:
     """What a check of the application has found. The step that writes says everything else again."""
+    result = _one_application(work, result)
     told = ("failed", "msg", "error", "exception", "changed", "app_id", "adopted", "adoption", "unknown_credentials")
     return {name: result[name] for name in told if name in result}
 
@@ -300,6 +322,7 @@ _STEPS = (
         azure_app_registration.CAPABILITY,
         needs=("pbx", "preflight", "candidate", "grantable", "license"),
         enabled=manages,
+        finish=_planned_application,
         keeps=("app_id", "admin_consent_url", "removed_certificates", "unknown_credentials"),
     ),
     Step(

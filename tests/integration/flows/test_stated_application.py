@@ -63,3 +63,24 @@ def test_the_report_says_it_too(berlin: Flow) -> None:
     assert entry.verdict == "failed"
     assert BY_VARIABLES.startswith(entry.reasons[0]), "the advice has a place of its own in the report"
     assert entry.changes == []
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["a new PBX", "a PBX that has another application"])
+def test_a_pbx_is_not_linked_past_its_application(berlin: Flow, linked: bool) -> None:
+    """An application would be registered for it, and another one used, which nobody has looked at."""
+    if linked:
+        assert not berlin.rollout().get("failed")
+        berlin.clear_log()
+    for check in (True, False):
+        for enter in (DOORS["rollout"], DOORS["all roles"], DOORS["the role entra_app"]):
+            result = enter(berlin.begin(check=check, tcx_console_application_id=ABSENT), berlin.host)
+            assert result["failed"]
+            assert (
+                f"tcx_console_application_id is {ABSENT}, and the application that is set up for this PBX "
+                in result["msg"]
+            )
+            assert (result["changed"], result.get("changes") or []) == (False, [])
+    assert berlin.writes() == []
+    if linked:
+        own = berlin.rollout()["application_id"]
+        assert not berlin.rollout(tcx_console_application_id=own.upper()).get("failed")
