@@ -380,10 +380,11 @@ COVERAGE = (
 def all_gates() -> tuple[Gate, ...]:
     """What says quickly that something is wrong comes first, then the longest: what starts early ends the run early.
 
-    A gate that needs the whole machine waits until nothing else runs, and nothing starts meanwhile: those come last.
+    A gate that needs the whole machine waits until nothing else runs, and nothing starts meanwhile: those come last. The
+    site is built long before the browser looks at it, which would build it itself.
     """
     longest, *others = integration_gates()
-    gates = (longest, *sanity_gates(), *others, *BUILD, *DOCUMENTATION, *unit_gates(), *DEMO, *COMMUNITY, *COVERAGE)
+    gates = (longest, *sanity_gates(), *BUILD, *DOCUMENTATION, *others, *unit_gates(), *DEMO, *COMMUNITY, *COVERAGE)
     return (*STATIC, *sorted(gates, key=lambda gate: gate.cores))
 
 

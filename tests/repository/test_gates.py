@@ -169,6 +169,11 @@ def test_no_gate_waits_for_the_whole_machine_while_others_could_run() -> None:
     assert needed == sorted(needed)
 
 
+def test_the_site_is_built_before_a_browser_looks_at_it() -> None:
+    names = [found.name for found in gates.select(["test"])]
+    assert names.index("site") < names.index("tower") < names.index("browser")
+
+
 def test_names_of_gates_are_unique() -> None:
     names = [found.name for found in all_gates()]
     assert len(names) == len(set(names))
