@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,18 +32,10 @@ CHANGE: Json = {"tcx_console_user_sync": {"enabled": True, "scope": "all", "phot
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ground, Json]]:
+    """The world with a neighbor that works."""
     with ground(tmp_path_factory.mktemp("batches")) as made:
         settle_neighbor(made)
         yield made, made.freeze()
-
-
-@pytest.fixture
-def made(whole: tuple[Ground, Json]) -> Ground:
-    """The world with a neighbor that works, and no snapshot."""
-    found, start = whole
-    found.restore(start)
-    shutil.rmtree(found.directory / "snapshots", ignore_errors=True)
-    return found
 
 
 @dataclass

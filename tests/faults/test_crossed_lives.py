@@ -33,19 +33,11 @@ OVERLAP_S = 15 * 86400
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ground, Json]]:
+    """The world before the first rollout."""
     with ground(tmp_path_factory.mktemp("crossed")) as made:
         for host in (TARGET, NEIGHBOR):
             state_of(made.world, made.pbx(host))
         yield made, made.freeze()
-
-
-@pytest.fixture
-def made(whole: tuple[Ground, Json]) -> Ground:
-    """The world before the first rollout, and no snapshot."""
-    found, start = whole
-    found.restore(start)
-    shutil.rmtree(found.directory / "snapshots", ignore_errors=True)
-    return found
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,19 +31,11 @@ REFUSES: Json = {
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ground, Json]]:
+    """Two PBXs that work, each with its application."""
     with ground(tmp_path_factory.mktemp("left")) as made:
         settle_neighbor(made)
         assert not judge.failure_of(made.run("rollout"))
         yield made, made.freeze()
-
-
-@pytest.fixture
-def made(whole: tuple[Ground, Json]) -> Ground:
-    """Two PBXs that work, each with its application, and no snapshot."""
-    found, start = whole
-    found.restore(start)
-    shutil.rmtree(found.directory / "snapshots", ignore_errors=True)
-    return found
 
 
 def names(made: Ground) -> list[str]:

@@ -37,18 +37,10 @@ UNDO = {"on_failure": "rollback"}
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ground, Json]]:
+    """The world with a neighbor that works."""
     with ground(tmp_path_factory.mktemp("undo")) as made:
         settle_neighbor(made)
         yield made, made.freeze()
-
-
-@pytest.fixture
-def made(whole: tuple[Ground, Json]) -> Ground:
-    """The world with a neighbor that works, and no snapshot."""
-    found, start = whole
-    found.restore(start)
-    shutil.rmtree(found.directory / "snapshots", ignore_errors=True)
-    return found
 
 
 def stranger(made: Ground) -> str:
