@@ -103,6 +103,13 @@ FLEETS = tuple(
     f"tests/integration/playbooks/test_{name}.py" for name in ("fleet", "together", "unreadable_sign_in", "hostile_pbx")
 )
 
+# Where the share of plugins/ is counted that quick tests come to, those that need no ansible-playbook. The whole suite comes
+# to more (`make coverage`), and counting takes as long as the tests do.
+COVERED_CORE = "2.21"
+COVERED_LEAST = 77
+"""Percent of lines and branches."""
+FLOWS = "tests/integration/flows"
+
 STATIC = (
     Gate("format", "code is formatted (ruff)", "lint", ("ruff", "format", "--check", "--diff", "."), CHECK),
     Gate("ruff", "code is free of known faults (ruff)", "lint", ("ruff", "check", "."), CHECK),
@@ -217,16 +224,34 @@ def unit_gates() -> tuple[Gate, ...]:
             arguments = "tests/unit tests/lab/tests"
         elif here.pythons[0] == table["main"].pythons[0]:
             arguments = " ".join(["tests/unit", *(f"--ignore=tests/unit/plugins/{room}" for room in WITHOUT_ANSIBLE)])
-        matrix.append(pytest_gate(f"units-{core}", f"{title}, core {core}", f"core-{core}", arguments, {"test"}))
+        own = pytest_gate(f"units-{core}", f"{title}, core {core}", f"core-{core}", arguments, {"test"})
+        matrix.append(covered_gate() if core == COVERED_CORE else own)
     return quick, everyday, *matrix
 
 
+def covered_gate() -> Gate:
+    """Tests of units and the flows, with the share of plugins/ that they come to; a few examples of each property do."""
+    units = "tests/unit tests/lab/tests" if catalog()[f"core-{COVERED_CORE}"] == catalog()["main"] else "tests/unit"
+    words = shlex.split(f"{units} {FLOWS} --hypothesis-profile=few")
+    return Gate(
+        "covered",
+        f"unit tests and flows, core {COVERED_CORE}, and the share of plugins/ that they come to",
+        "coverage",
+        ("python", "tools/measure_coverage.py", f"--least={COVERED_LEAST}", *words),
+        frozenset({"test"}),
+        reports=True,
+        pytest=True,
+        paths=(FLOWS,),
+        cores=2,
+    )
+
+
 def integration_gates() -> tuple[Gate, ...]:
-    """Everything on the everyday core, the tests marked `smoke` on the others; browsers and foreign clients apart."""
+    """Everything but the flows on the everyday core, the tests marked `smoke` on the others; browsers and foreign clients apart."""
     groups = {"integration", "test"}
     title = "playbooks and modules against the lab"
     apart = "--ignore=tests/integration/browser --ignore=tests/integration/thirdparty"
-    gates = [waiting_gate("integration-main", title, "main", f"tests/integration {apart}", groups)]
+    gates = [waiting_gate("integration-main", title, "main", f"tests/integration {apart} --ignore={FLOWS}", groups)]
     table = catalog()
     for core in CORES:
         if table[f"core-{core}"] != table["main"]:
