@@ -65,7 +65,8 @@ def test_the_pbx_and_the_probe_get_one_identity(variables: Json, application: st
         assert given.names["tenant_id"] == named
 
 
-def test_without_a_tenant_none_is_given() -> None:
+def test_without_a_tenant_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_TENANT_ID", raising=False)
     given = arguments_of.settings_arguments({"tcx_url": "https://pbx.example.com"}, APP)
     assert "tenant_id" not in given
 
@@ -89,7 +90,8 @@ def test_who_is_removed_is_told_with_the_evidence_that_is_asked_for() -> None:
     assert stated == {**expected, "certificates": None, "require_evidence": False}
 
 
-def test_the_directory_is_the_one_that_the_pbx_works_with() -> None:
+def test_the_directory_is_the_one_that_the_pbx_works_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_TENANT_ID", raising=False)
     assert arguments_of.directory_arguments(HOST)["tenant_id"] == TENANT
     console = {**HOST, "tcx_console_tenant_id": CONSOLE_TENANT}
     assert arguments_of.directory_arguments(console)["tenant_id"] == CONSOLE_TENANT
@@ -171,3 +173,21 @@ def test_a_trial_of_the_license_writes_as_the_pbx_and_waits_for_nothing() -> Non
     unlinked = arguments_of.trial_arguments(known, {**linked, "linked_tenant_id": ""})
     assert unlinked["shared_mailboxes"] == {"enabled": None}
     assert arguments_of.trial_arguments(known, {})["wait"] is False
+
+
+def test_settings_are_those_of_the_console_alone() -> None:
+    known = {**HOST, "tcx_console_user_sync": {"enabled": True}}
+    assert arguments_of.settings(known) == {"sign_in": {"enabled": True}, "user_sync": {"enabled": True}}
+
+
+def test_a_tenant_of_the_environment_is_that_of_entra_and_of_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TENANT_ID", TENANT.upper())
+    assert arguments_of.entra_connection({})["tenant_id"] == TENANT
+    assert arguments_of.directory_arguments({})["tenant_id"] == TENANT
+    assert "tenant_id" not in arguments_of.pbx_connection(HOST)
+
+
+def test_an_application_gets_the_address_of_the_pbx_unless_others_are_stated() -> None:
+    assert arguments_of.application_arguments(HOST, {}, URI)["redirect_uris"] == [URI]
+    stated = {**HOST, "entra_app_redirect_uris": ["https://a.example/x"]}
+    assert arguments_of.application_arguments(stated, {}, URI)["redirect_uris"] == ["https://a.example/x"]
