@@ -48,8 +48,8 @@ data.write()
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Counts the lines and branches of plugins/ that tests come to.")
     parser.add_argument("--least", type=float, default=LEAST, metavar="PERCENT")
-    options, given = parser.parse_known_args(arguments)
-    place = PLACE / ("some" if given else "all")
+    options, tests = parser.parse_known_args(arguments)
+    place = PLACE / ("some" if tests else "all")
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     known = {**os.environ, "COVERAGE_DIR": str(place), "COVERAGE_ROOT": str(ROOT)}
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
         return subprocess.run([sys.executable, *command], cwd=ROOT, env=known, check=False).returncode
 
     pytest = ("-m", "coverage", "run", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile")
-    codes = [run(*pytest, *tests) for tests in ([given] if given else PARTS)]
+    codes = [run(*pytest, *part) for part in ([tests] if tests else PARTS)]
     # A process that a test has killed leaves half a file of data, which is told and not counted.
     codes.append(run("-m", "coverage", "combine", "-q"))
     files = [str(path) for path in sorted((ROOT / "plugins").rglob("*.py"))]
