@@ -158,7 +158,7 @@ class _Blocks:
 
     def _block(self, lines: list[str]) -> tuple[int, list[str]]:
         """How many lines the next block has, and what it becomes."""
-        kinds = (
+        kinds: tuple[tuple[re.Pattern[str], Callable[[list[str]], tuple[int, list[str]]]], ...] = (
             (_BLANK, lambda _lines: (1, [])),
             (_HEADING, self._heading),
             (_FENCE, self._code),
