@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import email.utils
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,8 @@ def test_a_slow_service_ends_by_its_time_out(server: ScriptedServer, clock: Slee
     server.then(lambda _handler: time.sleep(0.5))
     with pytest.raises(errors.Interrupted) as caught:
         conversation(server.url, clock, transport=Transport(timeout=0.05)).send("POST", "/x", body={})
-    assert "timed out" in str(caught.value).lower()
+    # A busy machine may come to the end of the whole exchange before it comes to that of one reading.
+    assert re.search("timed out|no complete answer from .* within", str(caught.value).lower())
 
 
 def test_redirects_are_not_followed(server: ScriptedServer, clock: SleepingClock) -> None:
