@@ -4,7 +4,7 @@
 
 """Builds the documentation site of the collection in the working directory, with search, and without the network.
 
-The guides and the reference come from antsibull-docs, the pages of the repository from their Markdown (`markdown_pages.py`).
+The guides and the reference come from antsibull-docs, the pages of the repository from their Markdown (`site_pages.py`).
 Run in a directory `ansible_collections/tcx/m365` with the Python of .venv-lint: `python tools/docsite.py DIRECTORY`.
 Exit status 1 when a page or a link of ours does not exist. Links to the documentation of Ansible itself are not looked up.
 """
@@ -18,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import markdown_pages
+import site_pages
 
 # What only the index of another site could tell.
 _OF_OTHERS = re.compile(r"undefined label: '(?!ansible_collections\.tcx\.m365)|reference target not found: ANSIBLE_")
@@ -50,7 +50,9 @@ def build(site: Path, collections: Path) -> list[str]:
     configuration = (site / "conf.py").read_text(encoding="utf-8")
     # Without the network there is no index of other sites.
     configuration = (
-        configuration.replace("'sphinx.ext.autodoc', 'sphinx.ext.intersphinx', ", "") + "\nintersphinx_mapping = {}\n"
+        configuration.replace("'sphinx.ext.autodoc', 'sphinx.ext.intersphinx', ", "")
+        + "\nintersphinx_mapping = {}\n"
+        + site_pages.CONFIGURATION
     )
     (site / "conf.py").write_text(configuration, encoding="utf-8")
     pages = site / "rst"
@@ -73,13 +75,13 @@ def build(site: Path, collections: Path) -> list[str]:
 
 def _add_markdown(place: Path) -> None:
     """Give the site the Markdown pages of the working directory as well, and list them on its start page."""
-    markdown_pages.write(Path.cwd(), place / "docsite")
+    site_pages.write(Path.cwd(), place / "docsite")
     index = place / "index.rst"
     text = index.read_text(encoding="utf-8")
     before, mark, rest = text.partition(_PLUGINS)
     if not mark:
         raise SystemExit(f"{index}: the list of plugins does not begin with {_PLUGINS}")
-    index.write_text(before + markdown_pages.listed() + mark + rest, encoding="utf-8")
+    index.write_text(before + site_pages.listed() + mark + rest, encoding="utf-8")
 
 
 def main() -> int:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import markdown_pages
 import pytest
+import site_pages
 import yaml
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import FAMILIES, known_names
 
@@ -161,11 +161,14 @@ def test_the_readme_lists_everything_that_is_in_the_collection() -> None:
 def test_every_page_of_the_repository_is_one_of_the_site() -> None:
     """And the site has those that stand elsewhere: how to contribute, and the lab."""
     written = {str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))}
-    assert set(markdown_pages.PAGES) == {*written, "CONTRIBUTING.md", "tests/lab/README.md"}
+    assert set(site_pages.PAGES) == {*written, "CONTRIBUTING.md", "tests/lab/README.md"}
 
 
-def test_what_restructured_text_would_misread_is_kept_as_it_is_written() -> None:
-    text = "# A *b*\n\nSee [`x_` and y](tower.md), a_ b*, `c`s.\n\n| k | v |\n|---|---|\n| `a\\|b` | **`d`** |\n"
-    made = markdown_pages.page(text, "docs/report.md", "here")
-    assert ":ref:`x_ and y <ansible_collections.tcx.m365.docsite.page_tower>`, a\\_ b\\*, ``c``\\ s." in made
-    assert "   * - ``a|b``\n     - ``d``" in made
+def test_links_of_a_page_lead_to_the_site_or_to_the_repository() -> None:
+    text = "# A\n\n[t](../tower.md#vault) [g](../../plugins/x.py) ![p](../images/p.svg) [o](https://e.example/a.md) [h](#a)\n"
+    code = "```yaml\n[a](tower.md)\n```\n"
+    assert site_pages.page(text + code, "docs/flows/capture.md") == (
+        "(ansible_collections.tcx.m365.docsite.page_run_capture)=\n\n# A\n\n[t](page_tower.md#vault) "
+        "[g](https://github.com/tcx-m365/tcx.m365/blob/main/plugins/x.py) ![p](images/p.svg) [o](https://e.example/a.md) [h](#a)\n"
+        + code
+    )

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=mi
 
 SITE = REPOSITORY / ".build" / "site" / "build" / "html"
 START = SITE / "collections" / "tcx" / "m365" / "index.html"
-SOURCES = ("docs/**/*", "tools/docsite.py", "tools/markdown_pages.py", "CONTRIBUTING.md", "tests/lab/README.md")
+SOURCES = ("docs/**/*", "tools/docsite.py", "tools/site_pages.py", "CONTRIBUTING.md", "tests/lab/README.md")
 RESULT = "#search-results ul.search li a"
 
 
