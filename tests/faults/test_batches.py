@@ -163,10 +163,10 @@ def test_what_somebody_has_changed_meanwhile_stays_and_is_told(
     """An undo that is refused for one setting: the PBX is not as it was."""
     undone = Fleet.undone
 
-    def late(fleet: Fleet, hosts: Any, *more: Any, **options: Any) -> Any:
+    def late(fleet: Fleet, hosts: Any, results: Any, reason: str = "", **options: Any) -> Any:
         if NEIGHBOR in hosts:
             state_of(made.world, made.pbx(NEIGHBOR)).m365["AdUsers"]["StartingExtensionNumber"] = "400"
-        yield from undone(fleet, hosts, *more, **options)
+        yield from undone(fleet, hosts, results, reason, threads=options.pop("threads"), **options)
 
     monkeypatch.setattr(Fleet, "undone", late)
     numbered = {**CHANGE["tcx_console_user_sync"], "starting_extension": "300"}

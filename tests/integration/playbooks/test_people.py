@@ -22,7 +22,7 @@ VARIABLES: dict[str, Any] = {
     "tcx_console_user_sync": {"enabled": True, "scope": "all", "photo": True, "starting_extension": "200"},
     "sso_verify_people": True,
 }
-ROLES = ["preflight", "entra_app", "tcx_console", "sso_verify"]
+ROLES = ("preflight", "entra_app", "tcx_console", "sso_verify")
 
 
 class Company:

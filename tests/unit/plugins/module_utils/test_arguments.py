@@ -177,7 +177,7 @@ NUMBERS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, (_, values) in NUMBERS.items() for value in values]
+    ("name", "value"), [(name, value) for name, (_spec, values) in NUMBERS.items() for value in values]
 )
 def test_a_number_that_nothing_can_be_done_with_is_refused(name: str, value: Any) -> None:
     reading = Reading()
