@@ -169,7 +169,7 @@ DOCUMENTATION = (
         "docs",
         "documentation of the collection and its plugins is valid (antsibull-docs)",
         "lint",
-        ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."),
+        ("python", "{root}/tools/docs_lint.py"),
         frozenset({"docs", "test"}),
         copy=True,
     ),

@@ -10,6 +10,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+import docs_lint
 import environments
 import gates
 import interpreters
@@ -252,3 +253,15 @@ def test_get_pip_is_placed_for_each_version_and_leaves_an_existing_one(tmp_path:
     workspace.place_get_pip(tmp_path / "home", tmp_path / "site")
     assert (cache / "get_pip_24_2.py").read_text() == "the real one"
     assert "ensurepip" in (cache / "get_pip_21_3_1.py").read_text()
+
+
+@pytest.mark.parametrize(("line", "tries"), [("plugins/x.rst:9:0: (ERROR/3) Unexpected indentation.", 1), ("", 4)])
+def test_the_documentation_is_checked_again_only_where_nothing_of_ours_is_faulty(
+    tmp_path: Path, line: str, tries: int
+) -> None:
+    script = (
+        f"echo . >> {tmp_path / 'tries'}; echo '{line}';"
+        "echo 'plugins/x.rst:4:0: (ERROR/3) Unknown target name: \"antsibull-docs-abc\".'; exit 3"
+    )
+    assert docs_lint.main(["sh", "-c", script]) == 3
+    assert (tmp_path / "tries").read_text().count(".") == tries
