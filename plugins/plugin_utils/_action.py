@@ -108,6 +108,8 @@ class CollectionAction(ActionBase):
             module_args=module_args,
             task_vars=self._with_interpreter(task_vars),
         )
+        if result.get("warnings"):  # as text, which steps put the name of their host before
+            result["warnings"] = [_core_compat.warning_text(warning) for warning in result["warnings"]]
         return result
 
     def _run_in_process(

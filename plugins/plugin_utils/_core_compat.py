@@ -161,7 +161,12 @@ def show_warnings(callback: Any, result: Mapping[str, Any]) -> None:
         show(dict(result))
         return
     for warning in result.get("warnings") or ():
-        Display().warning(str(warning))
+        Display().warning(warning_text(warning))
+
+
+def warning_text(warning: Any) -> str:
+    """What a warning in the result of a module says; ansible-core 2.19 and later keep it with its circumstances."""
+    return str(getattr(getattr(warning, "event", None), "msg", warning))
 
 
 def task_identity(task: Any) -> str:

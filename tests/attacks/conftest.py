@@ -19,6 +19,7 @@ from ansible_collections.tcx.m365.tests.in_process import Run
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import Controller, Outcome
 from tcx_lab import ca, hostile
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
+from tcx_lab.graph import seed, set_permissions
 from tcx_lab.pbx import patch_pbx, state_of
 from tcx_lab.testing import Lab
 from tcx_lab.wizard import run_wizard
@@ -64,6 +65,11 @@ class Scene:
 
     def pbx(self, name: str) -> Pbx:
         return self.world.pbxs[name]
+
+    def grant_every_right(self) -> None:
+        """Let the automation do all that the collection can do: no missing right refuses what is to be refused for its own sake."""
+        assert self.world.automation is not None
+        set_permissions(self.world, self.world.automation, [*seed.AUTOMATION_ROLES, "Directory.Read.All"])
 
     # --- what the operator does -----------------------------------------------------------------------------------------
 

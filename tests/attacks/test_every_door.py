@@ -229,9 +229,10 @@ def _tokens(scene: Scene) -> dict[tuple[str, str, str], frozenset[str] | None]:
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_a_trap_gains_nothing_at_any_door(scene: Scene, tmp_path: Path, trap: str) -> None:
+    scene.grant_every_right()
     assert not _begin(scene, tmp_path / "first", "pbx1").operation("rollout")["pbx1"].get("failed")
     TRAPS[trap](scene)
-    before, tokens = scene.frozen(), _tokens(scene)
+    before, tokens, strangers = scene.frozen(), _tokens(scene), _applications(scene)
     for door, enter in DOORS.items():
         enter(_begin(scene, tmp_path / door, "pbx0", **HARSH))
         if door == "offboard" and trap.startswith("squatted"):
@@ -239,7 +240,17 @@ def test_a_trap_gains_nothing_at_any_door(scene: Scene, tmp_path: Path, trap: st
         _nothing_changed(before, scene.frozen(), door)
     _nothing_gained(scene, tokens)
     assert scene.works("pbx1")
-    _files_are_clean(scene, tmp_path)
+    _files_are_clean(scene, tmp_path, strangers)
+
+
+def _applications(scene: Scene) -> set[str]:
+    """All that are there, and the one that the PBX names, which may be nowhere any more."""
+    named = scene.controller.lab.control.pbx("pbx0")["integration"].get("ApplicationId")
+    return {str(named)}.union(
+        entity["appId"]
+        for tenant in scene.world.tenants.values()
+        for entity in [*tenant.applications.values(), *tenant.service_principals.values()]
+    )
 
 
 def _nothing_changed(before: dict[str, Any], after: dict[str, Any], door: str) -> None:
@@ -250,10 +261,14 @@ def _nothing_changed(before: dict[str, Any], after: dict[str, Any], door: str) -
                 assert found.get(identifier) == entity, (door, domain)
 
 
-def _files_are_clean(scene: Scene, directory: Path) -> None:
-    """No export states the application that a trap leads to, and no file of any run holds a secret."""
+def _files_are_clean(scene: Scene, directory: Path, strangers: set[str]) -> None:
+    """No export states the application that a trap leads to, and no file of any run holds a secret.
+
+    A PBX that is out of the trap has an application of its own, which its export states.
+    """
     for path in directory.rglob("host_vars/*.yml"):
-        assert not re.search("^entra_app_app_id:", path.read_text(encoding="utf-8"), re.MULTILINE), path
+        stated = re.search(r"^entra_app_app_id: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert stated is None or not any(each in stated[1] for each in strangers), path
     group = scene.controller.lab.inventory["tcx"]
     secrets = {group["vars"]["entra_client_secret"]}
     secrets |= {host.get("tcx_client_secret") or host["tcx_password"] for host in group["hosts"].values()}

@@ -127,3 +127,10 @@ def test_without_the_private_method_the_environment_is_templated_here() -> None:
     task = SimpleNamespace(environment=[{"TCX_URL": "https://acme.example.com"}, {"TCX_TIMEOUT": 7}])
     found = _core_compat.task_environment(SimpleNamespace(), task, templar)
     assert found == {"TCX_URL": "https://acme.example.com", "TCX_TIMEOUT": "7"}
+
+
+@pytest.mark.parametrize(
+    "warning", ["the license ends", SimpleNamespace(event=SimpleNamespace(msg="the license ends"))]
+)
+def test_a_warning_of_a_module_is_its_sentence_on_each_release(warning: Any) -> None:
+    assert _core_compat.warning_text(warning) == "the license ends"
