@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,19 @@ class Controller:
 
     def writes(self) -> list[str]:
         return [f"{each['method']} {each['path']}" for each in self.lab.control.writes()]
+
+
+@contextlib.contextmanager
+def one_pbx_for_each(variables: Mapping[str, Mapping[str, Any]], home: Path) -> Iterator[Controller]:
+    """A PBX for each entry, by the name of it, with these variables in the inventory; :param home: of the operator."""
+    with Lab.start(
+        FleetPlan([TenantPlan("contoso", users=1)], [PbxPlan(name, "contoso") for name in variables])
+    ) as lab:
+        inventory = lab.inventory
+        for name, values in variables.items():
+            inventory["tcx"]["hosts"][name].update(values)
+        lab.inventory_path.write_text(json.dumps(inventory), encoding="utf-8")
+        yield Controller(lab, home)
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
-from tcx_lab.testing import Lab
 
-from .conftest import Controller, hosts_for, limit_for
+from .conftest import Controller, hosts_for, limit_for, one_pbx_for_each
 
 FRONT_ENDS = pytest.mark.parametrize("in_process", [True, False], ids=["action", "module"])
 GUIDE: dict[str, Any] = {
@@ -162,12 +160,9 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.fixture(scope="module")
 def mistaken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
     """A PBX for each mistake of an inventory."""
-    with Lab.start(FleetPlan([TenantPlan("contoso", users=1)], [PbxPlan(name, "contoso") for name in MISTAKES])) as lab:
-        inventory = lab.inventory
-        for name, (variables, _said) in MISTAKES.items():
-            inventory["tcx"]["hosts"][name].update(variables)
-        lab.inventory_path.write_text(json.dumps(inventory), encoding="utf-8")
-        yield Controller(lab, tmp_path_factory.mktemp("home"))
+    variables = {name: mistake for name, (mistake, _said) in MISTAKES.items()}
+    with one_pbx_for_each(variables, tmp_path_factory.mktemp("home")) as controller:
+        yield controller
 
 
 @FRONT_ENDS

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
-from tcx_lab.testing import Lab
 
-from .conftest import Controller
+from .conftest import Controller, one_pbx_for_each
 from .test_steps import ROLES, change_inventory, play, requests, role, written
 
 HOST = "berlin"
@@ -163,12 +161,9 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.fixture(scope="module")
 def mistaken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
     """A PBX for each mistake."""
-    with Lab.start(FleetPlan([TenantPlan("contoso", users=1)], [PbxPlan(name, "contoso") for name in MISTAKES])) as lab:
-        inventory = lab.inventory
-        for name, (variables, _sentence) in MISTAKES.items():
-            inventory["tcx"]["hosts"][name].update(variables)
-        lab.inventory_path.write_text(json.dumps(inventory), encoding="utf-8")
-        yield Controller(lab, tmp_path_factory.mktemp("home"))
+    variables = {name: mistake for name, (mistake, _sentence) in MISTAKES.items()}
+    with one_pbx_for_each(variables, tmp_path_factory.mktemp("home")) as controller:
+        yield controller
 
 
 @pytest.mark.parametrize("door", [rollout, modules, roles], ids=["rollout", "modules", "roles"])
