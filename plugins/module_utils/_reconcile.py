@@ -86,8 +86,11 @@ class Resource(ABC, Generic[S]):
     def expected(self, state: S, plan: Plan) -> S:
         """What will be there once the plan has been carried out. Pure."""
 
-    def exclusively(self) -> AbstractContextManager[object]:
-        """Keeps others on this machine from writing while the plan is carried out."""
+    def exclusively(self, _state: S) -> AbstractContextManager[object]:
+        """Keeps others on this machine from writing while the plan is carried out.
+
+        :param _state: what was observed, by which a resource is recognized whatever its key.
+        """
         return contextlib.nullcontext()
 
     def refreshed(self, state: S, _plan: Plan) -> S:
@@ -248,7 +251,7 @@ def reconcile(resource: Resource[S], *, check_mode: bool, journal: Journal | Non
             journal.predict(plan)
         if check_mode or not plan.writes:
             return Reconciled(before, journal.since(start), resource.expected(before, plan))
-        with resource.exclusively():
+        with resource.exclusively(before):
             state = _refreshed(resource, before, plan)
             if isinstance(resource, Replicated):
                 after = _converge(resource, state, journal)

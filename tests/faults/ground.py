@@ -71,10 +71,14 @@ SHARED = frozenset(("id", "display_name", "domain", "cloud", "users", "groups", 
 
 
 class Warp:
-    """Time of this process that passes by sleeping, and otherwise as everywhere."""
+    """Time of this process that passes by sleeping, and otherwise as everywhere.
+
+    :ivar slowness: real seconds for each second that is slept. Of two runs at a time one waits for the other, and sleep that
+        takes no time at all would bring it to its deadline before the other has come anywhere.
+    """
 
     def __init__(self) -> None:
-        self.ahead = 0.0
+        self.ahead = self.slowness = 0.0
         self._time, self._monotonic, self._sleep = time.time, time.monotonic, time.sleep
 
     def time(self) -> float:
@@ -85,7 +89,16 @@ class Warp:
 
     def sleep(self, seconds: float) -> None:
         self.ahead += seconds
-        self._sleep(0)
+        self._sleep(seconds * self.slowness)
+
+    @contextlib.contextmanager
+    def slowed(self) -> Iterator[None]:
+        """For runs that wait for each other."""
+        self.slowness = 0.02
+        try:
+            yield
+        finally:
+            self.slowness = 0.0
 
     def wait(self, seconds: float) -> None:
         """In real time, for the lab: it waits as everybody does."""

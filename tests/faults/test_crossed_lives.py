@@ -9,17 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import signal
-import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import rotation
 from ansible_collections.tcx.m365.tests.faults import judge
-from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, Ran, ground
+from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground
 from ansible_collections.tcx.m365.tests.faults.processes import hit
 from tcx_lab import ca
 from tcx_lab.pbx import patch_pbx, state_of
@@ -104,24 +105,44 @@ def test_a_rotation_in_a_shared_application_is_killed_anywhere(shared: Ground, o
         shutil.rmtree(kept)
 
 
-def test_one_pbx_leaves_a_shared_application_while_the_other_rotates(shared: Ground) -> None:
+MEETINGS: dict[str, str | None] = {
+    "at the same time": None,
+    "between what the offboarding has read and its write": "exclusively",
+    "while the offboarding writes": "apply",
+}
+"""When a rotation begins, by the method of the resource that an offboarding has come to by then."""
+
+
+@pytest.mark.parametrize("method", MEETINGS.values(), ids=MEETINGS)
+def test_one_pbx_leaves_a_shared_application_while_the_other_rotates(
+    shared: Ground, method: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One finds the application by its id, the other by its name."""
     made, old = shared, own(shared, NEIGHBOR)
     leaves = own(made, TARGET)
     ca.new_key_pair(made.world, made.pbx(NEIGHBOR))
-    results: dict[str, Ran] = {}
 
-    def run(operation: str, host: str) -> None:
-        results[operation] = made.run(operation, host, offboard_confirm=True)
+    def rotate() -> None:
+        done(made, "rotate_certificate", NEIGHBOR)
 
-    both = [
-        threading.Thread(target=run, args=each) for each in (("offboard", TARGET), ("rotate_certificate", NEIGHBOR))
-    ]
-    for each in both:
-        each.start()
-    for each in both:
-        each.join(60)
-    assert not results["offboard"].results[TARGET].get("failed"), results["offboard"].results[TARGET]
-    assert not results["rotate_certificate"].results[NEIGHBOR].get("failed")
+    with made.warp.slowed(), ThreadPoolExecutor() as other:
+        rotations: list[Future[None]] = []
+        if method is None:
+            rotations.append(other.submit(rotate))
+        else:
+            real = getattr(AbsentApplication, method)
+
+            def met(resource: AbsentApplication, *given: Any) -> Any:
+                if not rotations:
+                    rotations.append(other.submit(rotate))
+                    wait(rotations, 2 if method == "apply" else 60)
+                return real(resource, *given)
+
+            monkeypatch.setattr(AbsentApplication, method, met)
+        done(made, "offboard", offboard_confirm=True)
+        (rotation_ended,) = rotations
+        rotation_ended.result(60)
+    monkeypatch.undo()
     assert linked(made) == ""
     assert thumbprints(made, NEIGHBOR) == {old, own(made, NEIGHBOR)}
     assert leaves not in thumbprints(made, NEIGHBOR)

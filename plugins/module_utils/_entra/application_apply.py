@@ -18,9 +18,21 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.odata import enco
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Desired, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+    URI_LISTS,
+    Desired,
+    Key,
+    Observed,
+    unique_name_of,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, passing, unsupported_here
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
+    Answer,
+    Call,
+    GraphClient,
+    passing,
+    unsupported_here,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
     Interrupted,
@@ -106,9 +118,8 @@ class Application(Replicated[Observed]):
     def announce(self, plan: Plan) -> None:
         self.client.context.announce(plan)
 
-    def exclusively(self) -> AbstractContextManager[object]:
-        key = self.client.shared_key("application", self.desired.key.text().casefold())
-        return machine_lock(key, self.deadline, "another run changes this application")
+    def exclusively(self, state: Observed) -> AbstractContextManager[object]:
+        return writing(self.client, self.desired.key, state.application)
 
     def refreshed(self, state: Observed, _plan: Plan) -> Observed:
         """Another process of this machine may have written while we waited for the lock."""
@@ -379,6 +390,17 @@ class Application(Replicated[Observed]):
             if not answer.ok and not isinstance(answer.error, NotFound):
                 raise answer.error.while_trying("remove an owner", owner_id)
         return state.but(owners=tuple(owner_id for owner_id in state.owners if owner_id not in ids))
+
+
+def writing(client: GraphClient, key: Key, application: Json | None) -> AbstractContextManager[object]:
+    """Hold an application among all processes of this machine, by whichever key each of them has found it.
+
+    :param application: as it was found; ``None`` where it is to be created.
+    """
+    entity = application or {}
+    name = unique_name_of(entity) or str(entity.get("id") or "") or key.text()
+    lock = client.shared_key("application", name.casefold())
+    return machine_lock(lock, client.context.deadline, "another run changes this application")
 
 
 def update_call(payload: Json, state: Observed) -> Call:

@@ -17,7 +17,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.odata import enco
 from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import SELECT, Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import update_call
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import update_call, writing
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import application_names, delegated_names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
@@ -33,7 +33,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
 )
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Replicated
-from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
 
 Json = dict[str, Any]
 Check = Callable[[Desired, Observed, Plan], None]
@@ -99,9 +98,15 @@ class AbsentApplication(Replicated[Observed]):
     def announce(self, plan: Plan) -> None:
         self.client.context.announce(plan)
 
-    def exclusively(self) -> AbstractContextManager[object]:
-        key = self.client.shared_key("application", self.desired.key.text().casefold())
-        return machine_lock(key, self.deadline, "another run changes this application")
+    def exclusively(self, state: Observed) -> AbstractContextManager[object]:
+        return writing(self.client, self.desired.key, state.application or state.deleted)
+
+    def refreshed(self, state: Observed, plan: Plan) -> Observed:
+        """What a PBX leaves behind in a shared application is a list that another process may have changed meanwhile."""
+        if not any(write.action == steps.UPDATE for write in plan.writes):
+            return state
+        reading = self.finder.again(state)
+        return reading.but(roles=state.roles, scopes=state.scopes) if reading.application is not None else state
 
     def apply(self, plan: Plan, state: Observed, note: Callable[[Observed], None]) -> Applied[Observed]:
         for write in plan.writes:

@@ -256,7 +256,7 @@ class Grants(Replicated[Granted]):
     def announce(self, plan: Plan) -> None:
         self.client.context.announce(plan)
 
-    def exclusively(self) -> AbstractContextManager[object]:
+    def exclusively(self, _state: Granted) -> AbstractContextManager[object]:
         key = self.client.shared_key("grants", self.desired.app_id.lower())
         return machine_lock(key, self.deadline, "another run changes what this application is granted")
 

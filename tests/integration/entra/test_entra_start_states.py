@@ -336,9 +336,9 @@ def test_whatever_changes_between_look_and_write_is_repaired_and_reported(
     _put(application, other.path, None)
     real = Application.exclusively
 
-    def exclusively(self: Application) -> Any:
+    def exclusively(self: Application, state: Any) -> Any:
         RACES[field](application, _principal(customer))
-        return real(self)
+        return real(self, state)
 
     monkeypatch.setattr(Application, "exclusively", exclusively)
     done, _grant = _rollout(customer, **_everything())

@@ -392,7 +392,7 @@ def test_reported_is_what_was_written_whatever_happens_in_between(
         def refreshed(self, _state: dict[str, bool], _plan: Plan) -> dict[str, bool]:
             return self.observe()
 
-        def exclusively(self) -> AbstractContextManager[object]:
+        def exclusively(self, _state: dict[str, bool]) -> AbstractContextManager[object]:
             self.held = dict(then)
             return contextlib.nullcontext()
 
