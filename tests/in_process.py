@@ -188,7 +188,8 @@ class Run:
         entries = []
         for host in self.hosts:
             variables = self.inventory.of(host)
-            taken = Runner(host, self.store, check_mode=True).run(variables, self.task, list(OPERATIONS["compliance"]))
+            runner = Runner(host, self.store, check_mode=True, reports=True)
+            taken = runner.run(variables, self.task, list(OPERATIONS["compliance"]))
             entries.append(host_result(host, variables, taken))
         return entries
 

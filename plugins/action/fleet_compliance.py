@@ -228,7 +228,7 @@ def _check(
 
     try:
         crossings.check(host)
-        runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host))
+        runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host), reports=True)
         taken = runner.run(known, run_task, OPERATIONS["compliance"])
         entry = {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
         # Where the tenant has refused the sign-in already, it is not tried again.

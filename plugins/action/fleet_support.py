@@ -95,7 +95,7 @@ def _check(host: str, known: Any, store: RunStore) -> dict[str, Any]:
         )
 
     try:
-        taken = Runner(host, None, check_mode=True).run(known, run_task, OPERATIONS["compliance"])
+        taken = Runner(host, None, check_mode=True, reports=True).run(known, run_task, OPERATIONS["compliance"])
         result = host_result(host, known, taken).to_dict()
     except M365Error as error:
         result = HostResult(host=host, verdict="failed", reasons=[str(error)]).to_dict()

@@ -55,7 +55,8 @@ options:
   wait:
     description:
       - Whether to wait until the integration works, and to fail if it does not.
-      - In check mode the module looks once, does not wait and does not fail.
+      - In check mode the module checks once and does not wait. Where nothing is planned and waiting would not help, as with a disabled
+        application, it fails as it would without check mode; otherwise it warns.
     type: bool
     default: true
   wait_timeout:

@@ -280,12 +280,21 @@ class Work:
         )
         if status.ok and not waits:
             health.remember(self.xapi, status)
-        if not status.ok and waits and self.task.params["wait"]:
+        if self._is_fatal(status, plan):
             raise status.error(self.request.within, self.request.desired.parties).while_trying(
                 "verify that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
             )
         self._warn(status, facts)
         return status
+
+    def _is_fatal(self, status: Health, plan: Plan) -> bool:
+        """Whether the task ends with it: in check mode only what nothing that is planned, and no waiting, could change."""
+        if status.ok or not self.task.params["wait"]:
+            return False
+        if not self.task.check_mode:
+            return True
+        stays = not plan and self.request.undo is None and not self.request.absent
+        return stays and not health.may_pass(status.message, self.request.desired.parties)
 
     def _warn(self, status: Health, facts: Facts) -> None:
         if self.silent:

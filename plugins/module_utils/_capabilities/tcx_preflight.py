@@ -84,6 +84,7 @@ def _check_names(names: Sequence[str]) -> None:
 def _reading(task: Task) -> Task:
     """The task that ``tcx_m365_settings`` would be in check mode, without an application."""
     defaults = {name: tcx_m365_settings.ARGUMENT_SPEC[name].get("default") for name in _LINK}
+    defaults["wait"] = False  # what does not work is judged here
     reading = Task(
         {**task.params, **defaults},
         check_mode=True,

@@ -62,7 +62,7 @@ class Runner:
     :param store: where the checks wait for the steps that need them; ``None`` keeps nothing.
     :param after: is told the result of each step that did not fail, those that were kept included; what it raises fails
         the step.
-    :param neighbors: see :class:`Work`.
+    :param neighbors: see :class:`Work`; :param reports: also.
     """
 
     def __init__(
@@ -73,9 +73,11 @@ class Runner:
         check_mode: bool,
         after: Callable[[Step, Result], None] | None = None,
         neighbors: tuple[str, ...] = (),
+        reports: bool = False,
     ) -> None:
         self._host = host
         self._neighbors = neighbors
+        self._reports = reports
         self._after = after or (lambda _step, _result: None)
         self._check_mode = check_mode
         self._key = f"{host}|{check_mode}"
@@ -88,7 +90,7 @@ class Runner:
         """
         kept = self._load()
         known = {name: entry["result"] for name, entry in kept.items()}
-        work = Work(self._host, variables, run_task, self._check_mode, known, self._neighbors)
+        work = Work(self._host, variables, run_task, self._check_mode, known, self._neighbors, self._reports)
         taken = Taken()
         enabled = [name for name in names if name not in STEPS or STEPS[name].enabled(work)]
         writes = any(STEPS[name].kind != CHECK for name in enabled if name in STEPS)

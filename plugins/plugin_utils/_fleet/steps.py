@@ -177,7 +177,14 @@ def _settings(work: Work) -> dict[str, Any]:
     # Where a person has to consent, the verification names the address and does not wait for that person.
     source = "grant" if work.is_set("entra_app_manage_grants", default=True) else "application"
     arguments["consent_url"] = work.result(source).get("admin_consent_url")
+    if work.reports or (work.check_mode and _changes_entra(work)):
+        arguments["wait"] = False
     return arguments
+
+
+def _changes_entra(work: Work) -> bool:
+    """Whether a PBX that does not work today may work with what is planned for its application."""
+    return any(work.result(step).get("changed") for step in ("application", "grant"))
 
 
 def _sign_in(work: Work) -> dict[str, Any]:
@@ -323,7 +330,7 @@ _STEPS = (
         needs=("pbx", "preflight", "candidate", "grantable", "license"),
         enabled=manages,
         finish=_planned_application,
-        keeps=("app_id", "admin_consent_url", "removed_certificates", "unknown_credentials"),
+        keeps=("app_id", "admin_consent_url", "changed", "removed_certificates", "unknown_credentials"),
     ),
     Step(
         "grant",
@@ -332,7 +339,7 @@ _STEPS = (
         graph_permission_grant.CAPABILITY,
         needs=("pbx", "preflight"),
         enabled=lambda work: manages(work) and work.is_set("entra_app_manage_grants", default=True),
-        keeps=("admin_consent_url",),
+        keeps=("admin_consent_url", "changed"),
     ),
     Step(
         "settings",

@@ -40,6 +40,7 @@ class Work:
     :param variables: all variables of the host, templated.
     :param check_mode: the mode of the run.
     :param neighbors: thumbprints of the certificates that the inventory has for other PBXs with the same application.
+    :param reports: a report is made of the results, which tells what does not work; it ends no step.
     :ivar results: the results of the steps so far, by name, in order; those that an earlier task has kept included.
     """
 
@@ -49,6 +50,7 @@ class Work:
     check_mode: bool = False
     results: dict[str, Result] = field(default_factory=dict)
     neighbors: tuple[str, ...] = ()
+    reports: bool = False
 
     def result(self, step: str) -> Result:
         return self.results.get(step) or {}
