@@ -66,6 +66,11 @@ def _is_for_all(task: Any) -> bool:
     return getattr(task, "run_once", False) is True
 
 
+def _is_ours_for_all(task: Any) -> bool:
+    """Whether one host does the work of a task of this collection for all hosts."""
+    return _is_for_all(task) and str(getattr(task, "action", "")).startswith("tcx.m365.")
+
+
 def _may_pass(task: Any) -> bool:
     """Whether nobody needs to read that this task was skipped.
 
@@ -95,7 +100,7 @@ class CallbackModule(Default):
         super().__init__()
         # A run may look first and write then; what was planned must not be told as done, nor the other way round.
         self._planned, self._done = _prose.Totals(), _prose.Totals()
-        self._failures: dict[str, str] = {}
+        self._failures = _prose.Failures()
         self._left: dict[str, Mapping[str, Any]] = {}
         self._extra: Mapping[str, Any] = {}
         self._unheaded: Any = None
@@ -123,10 +128,15 @@ class CallbackModule(Default):
         self._head()
         content = _core_compat.result_of(result)
         self._note(_core_compat.host_of_result(result), content)
+        task = _core_compat.task_of_result(result)
         if is_fleet_result(content):
             self._show(result, content)
             return
-        message_lines = _message_lines(_core_compat.task_of_result(result), content)
+        if self._display.verbosity == 0 and _is_ours_for_all(task) and not content.get("changed"):
+            # "ok: [acme]" would be read as a word about that PBX, which may have failed.
+            _core_compat.show_warnings(self, content)
+            return
+        message_lines = _message_lines(task, content)
         if not message_lines or self._display.verbosity > 0:
             super().v2_runner_on_ok(result)
             return
@@ -171,6 +181,8 @@ class CallbackModule(Default):
             totals.outcomes.update(self._done.outcomes)
         if totals.outcomes:
             self._display.banner("PLAN" if planned else "PBXS")
+            for line in self._failures.lines():
+                self._display.display(line, color=str(constants.COLOR_ERROR))
             for line in totals.passed_lines():
                 self._display.display(line)
             if planned:
@@ -203,19 +215,18 @@ class CallbackModule(Default):
             or bool(getattr(_core_compat.task_of_result(result), "diff", False))
             or self._display.verbosity > 0
         )
-        content = self._once(host, content)
+        first = self._failures.first(host, content) if content.get("failed") else host
+        if first != host and self._display.verbosity == 0:
+            # What it did before is told here; that it failed as another PBX did, at the end and for all of them.
+            content = dict(content, msg=f"the same as {first}")
+            if not content.get("changes"):
+                return
         for line in _prose.host_lines(host, content, check_mode=check_mode, detailed=detailed):
             self._display.display(line, color=self._color(line, content))
 
     def _was_written(self) -> bool:
         """Whether a task outside of check mode came to an end on any PBX: then the run was more than a plan."""
         return any(outcome != "failed" for outcome in self._done.outcomes.values())
-
-    def _once(self, host: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A failure that another PBX had with the same words is said in short."""
-        message = str(content.get("msg") or "")
-        first = self._failures.setdefault(message, host) if content.get("failed") and message else host
-        return content if first == host else dict(content, msg=f"the same as {first}")
 
     def _color(self, line: str, content: Mapping[str, Any]) -> str | None:
         if not line.startswith("#"):

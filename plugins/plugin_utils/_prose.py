@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.aggregates import cause
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count, listed
 
@@ -114,6 +115,37 @@ class Totals:
         told = ", ".join(f"{number} to {action}" for action, number in counts.items() if number or action in always)
         touched = sum(1 for plans in self.plans.values() if plans)
         return f"Plan: {told} (on {count(touched, 'PBX', 'PBXs')})."
+
+
+@dataclass
+class Failures:
+    """Failures by cause: the first one is told in full and with its remedy, the others in one line at the end.
+
+    :ivar hosts: the hosts that failed so, the first one first, by the cause without what differs by PBX alone.
+    """
+
+    hosts: dict[str, list[str]] = field(default_factory=dict)
+
+    def first(self, host: str, result: Mapping[str, Any]) -> str:
+        """The host that failed first for the reason of this result, which may be this host."""
+        message = str(result.get("msg") or "")
+        target = str((result.get("error") or {}).get("target") or "")
+        hosts = self.hosts.setdefault(cause({"host": host, "url": target}, message) if message else f"{host}:", [])
+        if host not in hosts:
+            hosts.append(host)
+        return hosts[0]
+
+    def lines(self) -> list[str]:
+        """One line for all that failed as another one did."""
+        return [
+            _indented(
+                f"# {listed(sorted(map(visible, hosts[1:])), _NAMES)}: FAILED: the same as {visible(hosts[0])}",
+                "",
+                "    ",
+            )
+            for hosts in self.hosts.values()
+            if len(hosts) > 1
+        ]
 
 
 def _outcome(result: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -74,3 +75,8 @@ class License:
     def from_value(cls, value: Mapping[str, Any]) -> License:
         """The reverse of :meth:`as_value`."""
         return cls(**{**value, "edition": None if value["edition"] is None else Edition(value["edition"])})
+
+
+def in_brackets(label: str) -> str:
+    """The label of a license as it reads in brackets: ``Standard``, ``product code CODE``, or ``unknown``."""
+    return re.sub(r"^unknown \((.*)\)$", r"product code \1", label, flags=re.DOTALL)

@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error,
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health as pbx_health
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import in_brackets
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
 
@@ -173,8 +174,8 @@ def judge_edition(facts: Facts, desired: Mapping[str, Any], current: Mapping[str
     if not options:
         return []
     message = (
-        f"3CX {facts.version} does not report the edition of its license ({facts.license.label}), so the PBX may refuse what "
-        f"is to be switched on: {needs(options)}"
+        f"3CX {facts.version} does not report the edition of its license ({in_brackets(facts.license.label)}), "
+        f"so the PBX may refuse what is to be switched on: {needs(options)}"
     )
     remedy = (
         "If the license is smaller, leave these settings off for this PBX, or upgrade the license; running the rollout again "

@@ -22,6 +22,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils import _stores
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Unlicensed
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import in_brackets
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import REFUSED_REMEDY, needs
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils import _files
@@ -88,7 +89,8 @@ def recalled(pbx: Result, url: str) -> Result:
 
 def _unlicensed(pbx: Result, refused: list[str], url: str, error: Mapping[str, Any]) -> Unlicensed:
     return Unlicensed(
-        f"this PBX has refused to switch on what its license ({pbx.get('edition')}) does not include: {needs(refused)}",
+        f"this PBX has refused to switch on what its license ({in_brackets(str(pbx.get('edition')))}) does not "
+        f"include: {needs(refused)}",
         tried="prepare the Microsoft 365 settings; nothing was written in Microsoft Entra",
         target=url,
         service=error.get("service") or "",

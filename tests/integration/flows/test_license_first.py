@@ -32,6 +32,9 @@ def test_a_refusal_comes_before_anything_is_written_in_entra(munich: Flow, famil
     assert "Leave" in result["error"]["remedy"]
     assert result["steps"]["license"] == "failed"
     assert "application" not in result["steps"]
+    # One pair of brackets in another reads badly.
+    assert "its license (product code " in result["msg"]
+    assert not any("((" in each or "unknown (" in each for each in (result["msg"], *result.get("warnings", ())))
 
 
 @pytest.mark.parametrize("operation", ["application", "rotate_certificate"])

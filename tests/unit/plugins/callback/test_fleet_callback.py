@@ -74,10 +74,55 @@ def test_a_plan_counts_what_the_checks_before_it_have_stopped(terminal: Terminal
     assert said.endswith("2 PBXs: 1 to change, 1 failed")
 
 
-def test_the_same_failure_of_another_pbx_is_short(terminal: Terminal) -> None:
+def refused(host: str, **more: Any) -> dict[str, Any]:
+    """A failure that differs by the address of its PBX alone."""
+    target = f"https://{host}.example.com:5001"
+    error = {"kind": "unreachable", "target": target}
+    return {"failed": True, "msg": f"Could not connect to 3CX at {target}.", "changes": [], "error": error, **more}
+
+
+def test_what_a_whole_fleet_fails_with_is_told_once_and_counted(terminal: Terminal) -> None:
+    hosts = ["acme", *(f"pbx{number}" for number in range(40))]
+    for host in hosts:
+        terminal.result(refused(host), host=host)
+    assert terminal.lines == ["# acme: FAILED: Could not connect to 3CX at https://acme.example.com:5001."]
+    assert terminal.end().splitlines()[1:] == [
+        "== PBXS",
+        "# pbx0, pbx1, pbx10, pbx11, pbx12 and 35 more: FAILED: the same as acme",
+        "41 PBXs: 41 failed",
+    ]
+
+
+def test_what_was_changed_before_the_same_failure_is_told(terminal: Terminal) -> None:
+    terminal.result(refused("acme"))
+    terminal.result(refused("bolt", changes=CHANGES), host="bolt")
+    assert terminal.lines[1:] == [
+        "# bolt: 3CX settings changed",
+        "# bolt: FAILED: the same as acme",
+        "    The changes above were made before it failed. Running the rollout again continues from there.",
+    ]
+
+
+def test_whoever_asks_for_more_reads_each_failure_in_full(terminal: Terminal) -> None:
+    terminal.callback._display.verbosity = 1
     for host in ("acme", "bolt"):
-        terminal.result({"failed": True, "msg": "Say yes.", "changes": [], "steps": {}}, host=host)
-    assert terminal.lines == ["# acme: FAILED: Say yes.", "# bolt: FAILED: the same as acme"]
+        terminal.result(refused(host), host=host)
+    assert [line.rpartition(" ")[2] for line in terminal.lines] == [
+        "https://acme.example.com:5001.",
+        "https://bolt.example.com:5001.",
+    ]
+
+
+def test_a_task_that_one_pbx_runs_for_all_says_nothing_about_that_pbx(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of a whole fleet is a task of its first host, and that may be the one that failed."""
+    monkeypatch.setattr(fleet.Default, "v2_runner_on_ok", lambda _self, _result: terminal.lines.append("ok: [acme]"))
+    content = {"changed": False, "summary": {"failed": 1}, "warnings": ["Nothing reads tcx_uri."]}
+    terminal.result(content, action="tcx.m365.fleet_compliance", run_once=True)
+    assert "ok: [acme]" not in terminal.lines
+    terminal.result({**content, "changed": True}, action="tcx.m365.fleet_compliance", run_once=True)
+    assert "ok: [acme]" in terminal.lines
 
 
 def test_a_failure_on_the_controller_is_told_and_no_pbx(terminal: Terminal) -> None:
