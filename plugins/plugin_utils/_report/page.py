@@ -10,30 +10,32 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from html import escape
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .certificates import Bucket, CertificateEnd, timeline
-from .charts import timeline_chart, verdict_chart
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from . import tenants
+from .certificates import timeline
+from .charts import timeline_chart, trend_chart, verdict_chart
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, REMOVED
 from .model import Report
 from .page_data import page_data, script_json
-from .page_sections import fleet_section, sections_nav, tenants_section, text_html, trend_section
 from .values import Limits, shorten
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
-from .wording import count, days_text, headline, percent_text, run_facts, time_text
+from .wording import count, credential_text, days_text, headline, percent_text, run_facts, time_text
 
 # A page of 2,000 PBXs stays below 5 MB: the more there is to say, the shorter each value is told. The JSON has all of it.
 SIZE_LIMIT = 4_500_000
 LEVELS = (Limits(), Limits(140, 12, 40), Limits(80, 6, 20), Limits(48, 3, 8), Limits(32, 2, 3))
 _PART = 200
-_SOON_SHOWN = 12
-_NAMES_SHOWN = 60
 _ASSETS = Path(__file__).parent
-_TOKEN = re.compile(r"\{\{(\w+)\}\}")
+_TENANTS_SHOWN = 40
 
 
 def render_page(report: Report) -> str:
@@ -60,181 +62,148 @@ def _levels(report: Report) -> Iterator[Limits]:
 def _render(report: Report, limits: Limits) -> str:
     style, early, script = (_asset(name) for name in ("page.css", "page_early.js", "page.js"))
     certificates = [certificate for entry in report.hosts for certificate in report.certificates_of(entry)]
-    parts = {
-        "csp": (
-            f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(early)}' '{_hash(script)}'; "
-            "img-src data:; base-uri 'none'; form-action 'none'"
-        ),
-        "style": style,
-        "early": early,
-        "script": script,
-        "data": script_json(page_data(report, limits)),
-        "day": escape(time_text(report.generated_at)),
-        "headline": escape(headline(report.summary)),
-        "own": "".join(f'<p class="own">{text_html(sentence)}</p>' for sentence in report.run.get("attention") or ()),
-        "facts": _facts(report),
-        "verdict_chart": verdict_chart(report.summary),
-        "legend": _legend(report.summary),
-        "verdict_table": _verdict_table(report.summary),
-        "certificates": _certificates(certificates, report),
-        "comparison": _comparison(report) + trend_section(report),
-        "fleet": fleet_section(report),
-        "tenants": tenants_section(report),
-        "open_table": _open_table(report, limits),
-        "total": count(report.summary["total"], "PBX", "PBXs"),
-        "shortened": "" if limits == LEVELS[0] else "Long values are shortened to keep the page small. ",
-    }
-    always = 'id="verdicts-heading" id="certificates-heading" id="pbxs"'
-    parts["nav"] = sections_nav(always + parts["comparison"] + parts["fleet"] + parts["tenants"])
-    return _TOKEN.sub(lambda token: parts[token.group(1)], _asset("page.html"))
+    buckets = timeline(certificates, report.moment)
+    shared = [cause for cause in report.aggregates["causes"] if len(cause["hosts"]) > 1]
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            report=report,
+            csp=(
+                f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(early)}' '{_hash(script)}'; "
+                "img-src data:; base-uri 'none'; form-action 'none'"
+            ),
+            style=style,
+            early=early,
+            script=script,
+            data=script_json(page_data(report, limits)),
+            day=time_text(report.generated_at),
+            headline=headline(report.summary),
+            facts=run_facts(report),
+            sections=_sections(report, shared),
+            verdict_chart=verdict_chart(report.summary),
+            certificates=certificates,
+            buckets=buckets,
+            timeline_chart=timeline_chart(buckets),
+            urgent=sorted(
+                (certificate for certificate in certificates if certificate.is_due),
+                key=lambda certificate: (certificate.days_left or 0, certificate.host, certificate.thumbprint),
+            ),
+            places={entry["host"]: place for place, entry in enumerate(report.hosts)},
+            trend_chart=trend_chart(report.trend) if len(report.trend) > 1 else "",
+            shared_causes=shared,
+            applications=list(_applications(report)),
+            tenants_summary=tenants.summary(report.tenants),
+            open_rows=_open_rows(report, limits),
+            total=count(report.summary["total"], "PBX", "PBXs"),
+            shortened="" if limits == LEVELS[0] else "Long values are shortened to keep the page small. ",
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    """Whatever a template does not call safe is escaped, and whatever it asks for is there."""
+    environment = Environment(
+        loader=FileSystemLoader(_ASSETS / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(text=_text)
+    environment.globals.update(
+        CATEGORIES=CATEGORIES,
+        CATEGORY_LABELS=CATEGORY_LABELS,
+        CATEGORY_MEANINGS=CATEGORY_MEANINGS,
+        COMPLIANT=COMPLIANT,
+        LABELS=LABELS,
+        MEANINGS=MEANINGS,
+        REMOVED=REMOVED,
+        SETTLED=(tenants.READY, tenants.NOT_CHECKED),
+        TENANTS_SHOWN=_TENANTS_SHOWN,
+        TO_CONSENT=(tenants.NOT_CONSENTED, tenants.MISSING_RIGHTS),
+        VERDICTS=VERDICTS,
+        WORDS=tenants.WORDS,
+        count=count,
+        credential_text=credential_text,
+        days_text=days_text,
+        percent_text=percent_text,
+        shorten=shorten,
+        time_text=time_text,
+        turned=_turned,
+    )
+    return environment
+
+
+def _text(text: str) -> Markup:
+    """Text for HTML, isolated so that its direction cannot reorder what stands around it."""
+    return Markup("<bdi>{}</bdi>").format(visible(text))
 
 
 def _asset(name: str) -> str:
     text = (_ASSETS / name).read_text(encoding="utf-8")
     # The license header of an asset stays in the source; in the page it would only be weight.
-    return re.sub(r"\A\s*(/\*.*?\*/|<!--.*?-->)\s*", "", text, count=1, flags=re.DOTALL)
+    return re.sub(r"\A\s*/\*.*?\*/\s*", "", text, count=1, flags=re.DOTALL)
 
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def _icon(name: str) -> str:
-    return f'<svg class="icon" aria-hidden="true" width="14" height="14"><use href="#icon-{name}"></use></svg>'
-
-
-def _facts(report: Report) -> str:
-    return "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{text_html(value)}</dd></div>" for name, value in run_facts(report)
+def _sections(report: Report, shared: list[dict[str, Any]]) -> dict[str, str]:
+    """The sections that the page has, in their order: identifier and title."""
+    sections = (
+        ("verdicts-heading", "Verdicts", True),
+        ("certificates-heading", "Certificates", True),
+        ("since-heading", "Changes", report.comparison is not None),
+        ("trend-heading", "Trend", len(report.trend) > 1),
+        ("fleet-heading", "Across the fleet", shared or report.aggregates["versions"]),
+        ("rights-heading", "Who can do what", report.aggregates["permissions"]),
+        ("tenants-heading", "Consent", report.tenants),
+        ("pbxs", "PBXs", True),
     )
+    return {name: title for name, title, is_shown in sections if is_shown}
 
 
-def _legend(summary: dict[str, int]) -> str:
-    items = (
-        f'<li class="verdict-{verdict}{" none" if not summary[verdict] else ""}"><span class="mark">{_icon(verdict)}</span>'
-        f'<span class="number">{summary[verdict]}</span> <span class="name">{LABELS[verdict]}</span></li>'
-        for verdict in VERDICTS
-    )
-    return "".join(items)
-
-
-def _verdict_table(summary: dict[str, int]) -> str:
-    rows = [
-        f'<tr><th scope="row">{LABELS[verdict]}</th><td class="num">{summary[verdict]}</td>'
-        f'<td class="num">{percent_text(summary[verdict], summary["total"])}</td><td>{MEANINGS[verdict]}</td></tr>'
-        for verdict in VERDICTS
-    ]
-    total = f'<tr><th scope="row">Total</th><td class="num">{summary["total"]}</td><td></td><td></td></tr>'
-    return "".join(rows) + total
-
-
-def _certificates(certificates: Sequence[CertificateEnd], report: Report) -> str:
-    if not any(certificate.days_left is not None for certificate in certificates):
-        return '<p class="quiet">No certificate with a known expiry date was read in this run.</p>'
-    buckets = timeline(certificates, report.moment)
-    unknown = sum(1 for certificate in certificates if certificate.days_left is None)
-    note = f'<p class="quiet">The expiry date of {count(unknown, "certificate")} is unknown.</p>' if unknown else ""
-    key = (
-        '<ul class="key"><li class="overdue">Expired</li><li class="soon">Month with an expiry within 30 days</li>'
-        '<li class="fine">Later</li><li class="superseded">Replaced by a newer one on the same PBX</li></ul>'
-    )
-    return f"{timeline_chart(buckets)}{key}{note}{_urgent(certificates)}{_timeline_table(buckets)}"
-
-
-def _urgent(certificates: Sequence[CertificateEnd]) -> str:
-    urgent = [certificate for certificate in certificates if certificate.is_due]
-    if not urgent:
-        return '<p class="lead-in">No certificate that was read has expired or expires within 30 days without a newer one.</p>'
-    urgent.sort(key=lambda certificate: (certificate.days_left or 0, certificate.host, certificate.thumbprint))
-    items = "".join(
-        f'<li class="{certificate.state}"><span class="who">{text_html(certificate.host)}</span> '
-        f'<span class="when">{escape(days_text(certificate.days_left))}</span> <span class="quiet">{certificate.day}</span></li>'
-        for certificate in urgent[:_SOON_SHOWN]
-    )
-    more = len(urgent) - _SOON_SHOWN
-    rest = (
-        f'<p class="quiet">And {count(more, "more PBX", "more PBXs")}: filter the list below by certificate.</p>'
-        if more > 0
-        else ""
-    )
-    return f'<h3>Renew first</h3><ul class="urgent">{items}</ul>{rest}'
-
-
-def _timeline_table(buckets: Sequence[Bucket]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{bucket.label}</th><td class="num">{len(bucket.certificates)}</td>'
-        f'<td class="num">{bucket.superseded}</td></tr>'
-        for bucket in buckets
-        if bucket.certificates
-    )
-    return (
-        '<details class="as-table"><summary>Certificate expiry as a table</summary><table class="plain">'
-        '<caption class="hidden">Certificates by the month in which they expire</caption><thead><tr><th scope="col">Month</th>'
-        '<th scope="col" class="num">Certificates</th><th scope="col" class="num">Replaced</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></details>"
-    )
-
-
-def _comparison(report: Report) -> str:
-    comparison = report.comparison
-    if comparison is None:
-        return ""
-    places = {entry["host"]: place for place, entry in enumerate(report.hosts)}
-    groups = "".join(_group(category, comparison[category], places) for category in CATEGORIES)
-    earlier, then = time_text(comparison["earlier_generated_at"]), comparison["earlier_summary"]
-    limited = bool(report.run.get("limit")) and comparison[REMOVED]
-    note = (
-        '<p class="quiet">This run was limited: a PBX that is missing here may simply not have been asked.</p>'
-        if limited
-        else ""
-    )
-    return (
-        '<section class="card" aria-labelledby="since-heading"><h2 id="since-heading">Since the earlier report</h2>'
-        f'<p class="lead-in">On {text_html(earlier or "an unknown day")}, {then[COMPLIANT]:,} of {count(then["total"], "PBX", "PBXs")} '
-        f'{"was" if then[COMPLIANT] == 1 else "were"} compliant.</p><div class="since">{groups}</div>{note}</section>'
-    )
-
-
-def _group(category: str, entries: list[dict[str, Any]], places: dict[str, int]) -> str:
-    names = "".join(f"<li>{_compared(entry, places)}</li>" for entry in entries[:_NAMES_SHOWN])
-    more = len(entries) - _NAMES_SHOWN
-    rest = f'<p class="quiet">And {more} more.</p>' if more > 0 else ""
-    body = f'<ul class="names">{names}</ul>{rest}' if entries else ""
-    return (
-        f'<div class="group {category.replace("_", "-")}{"" if entries else " none"}"><h3><span class="number">{len(entries)}</span> '
-        f'{CATEGORY_LABELS[category]}</h3><p class="quiet">{CATEGORY_MEANINGS[category]}</p>{body}</div>'
-    )
-
-
-def _compared(entry: dict[str, Any], places: dict[str, int]) -> str:
-    place = places.get(entry["host"])
-    name = text_html(entry["host"]) if place is None else f'<a href="#pbx-{place}">{text_html(entry["host"])}</a>'
+def _turned(entry: Mapping[str, Any]) -> str:
+    """What has become of a PBX since the earlier report: `drifted \u2192 compliant`."""
     verdicts = [LABELS[verdict].lower() for verdict in dict.fromkeys((entry["earlier"], entry["now"])) if verdict]
     fresh = len((entry.get("changes") or {}).get("new", []))
     news = f", {count(fresh, 'new difference')}" if fresh and entry["earlier"] != COMPLIANT else ""
-    told = " \u2192 ".join(verdicts) + news
-    return f'{name} <span class="quiet">{told}</span>'
+    return " \u2192 ".join(verdicts) + news
 
 
-def _open_table(report: Report, limits: Limits) -> str:
-    """Rows for readers without a script: every PBX that is not compliant, the worst first."""
+def _applications(report: Report) -> Iterator[dict[str, Any]]:
+    """By tenant, applications with the same permissions in one row: that is what tells the one that can do more."""
+    by_name = sorted(
+        report.aggregates["tenants"],
+        key=lambda tenant: (tenant["tenant_name"].casefold() or tenant["tenant_id"], tenant["tenant_id"]),
+    )
+    for tenant in by_name:
+        groups: dict[tuple[tuple[str, ...], bool], list[str]] = {}
+        for application in tenant["applications"]:
+            key = (tuple(application["permissions"]), bool(application["foreign_credentials"]))
+            groups.setdefault(key, []).extend(application["hosts"])
+        for (permissions, foreign), hosts in groups.items():
+            yield {"tenant": tenant, "hosts": hosts, "permissions": permissions, "foreign": foreign}
+
+
+def _open_rows(report: Report, limits: Limits) -> list[dict[str, Any]]:
+    """For readers without a script: every PBX that is not compliant, the worst first."""
     entries = [entry for entry in enumerate(report.hosts) if entry[1]["verdict"] != COMPLIANT]
     entries.sort(key=lambda entry: (-SEVERITY[entry[1]["verdict"]], entry[0]))
-    return "".join(_open_row(place, entry, limits) for place, entry in entries)
-
-
-def _open_row(place: int, entry: dict[str, Any], limits: Limits) -> str:
-    reasons = shorten(" ".join(entry["reasons"]), 2 * limits.characters)
-    fields = [f"{change['target']}.{change['field']}" for change in entry["changes"][: limits.items]]
-    drift = (
-        f'<br><span class="quiet">Differs: {text_html(shorten(", ".join(fields), 2 * limits.characters))}</span>'
-        if fields
-        else ""
-    )
-    remedies = "<br>".join(
-        text_html(shorten(remedy, 2 * limits.characters)) for remedy in entry["remedies"][: limits.items]
-    )
-    return (
-        f'<tr id="pbx-{place}"><th scope="row">{text_html(entry["host"])}</th><td>{LABELS[entry["verdict"]]}</td>'
-        f"<td>{text_html(reasons)}{drift}</td><td>{remedies}</td></tr>"
-    )
+    most = 2 * limits.characters
+    return [
+        {
+            "place": place,
+            "host": entry["host"],
+            "verdict": entry["verdict"],
+            "reasons": shorten(" ".join(entry["reasons"]), most),
+            "fields": shorten(
+                ", ".join(f"{change['target']}.{change['field']}" for change in entry["changes"][: limits.items]), most
+            ),
+            "remedies": [shorten(remedy, most) for remedy in entry["remedies"][: limits.items]],
+        }
+        for place, entry in entries
+    ]

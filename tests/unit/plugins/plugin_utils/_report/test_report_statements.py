@@ -54,7 +54,8 @@ class Words(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "table":
             self._caption = ""
-        self._inside = "" if tag in ("script", "style", "caption") else self._inside
+        # What stands after a row is the line break before the next one.
+        self._inside = tag if tag == "tr" else "" if tag in ("script", "style", "caption") else self._inside
 
     def handle_data(self, data: str) -> None:
         if self._inside == "data":
@@ -63,7 +64,7 @@ class Words(HTMLParser):
             return
         elif self._inside == "caption":
             self._caption += data
-        elif self._caption and self.rows.get(self._caption) and self.rows[self._caption][-1]:
+        elif self._inside != "tr" and self._caption and self.rows.get(self._caption) and self.rows[self._caption][-1]:
             self.rows[self._caption][-1][-1] += data
         if self._inside not in ("script", "style", "data"):
             self.sections[self._section] = self.sections.get(self._section, "") + " " + data
