@@ -9,8 +9,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
@@ -18,21 +17,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.odata import enco
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
-    URI_LISTS,
-    Desired,
-    Key,
-    Observed,
-    unique_name_of,
-)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
-    Answer,
-    Call,
-    GraphClient,
-    passing,
-    unsupported_here,
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_resource import (
+    ApplicationResource,
+    Check,
+    update_call,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, passing, unsupported_here
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
     Interrupted,
@@ -42,12 +34,10 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Rejected,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Replicated
-from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied
 
 Json = dict[str, Any]
 Note = Callable[[Observed], None]
-Check = Callable[[Desired, Observed, Plan], None]
 
 _FIRST_PROPERTIES = ("displayName", "signInAudience")
 """What an upsert carries. It would replace the collections of an application that somebody else has just made, unread."""
@@ -63,7 +53,7 @@ _KEY_GONE = "has no key value and does not exist"
 has been removed by somebody else, or this replica does not show that yet."""
 
 
-class Application(Replicated[Observed]):
+class Application(ApplicationResource):
     """An application that is to be there.
 
     :param desired: without its permissions, whose ids are known after :meth:`observe`.
@@ -81,14 +71,8 @@ class Application(Replicated[Observed]):
         within: float,
         wait: bool,
     ) -> None:
-        super().__init__(finder.client.context.deadline, within=within, wait=wait)
-        self.finder = finder
-        self.client = finder.client
-        self.desired = desired
-        self.what = f"the application {desired.key.text()}"
-        self.subject = f"application {desired.key.text()}"
+        super().__init__(finder, desired, check=check, within=within, wait=wait)
         self._resolve = resolve
-        self._check = check
         self._gone: Observed | None = None
         self._calls: dict[str, Callable[[Any, Observed], Call]] = {
             steps.UPDATE: self._update_call,
@@ -108,18 +92,6 @@ class Application(Replicated[Observed]):
 
     def plan(self, state: Observed) -> Plan:
         return steps.plan_present(self.desired, state, self.client.now(), self.finder.catalogs.known)
-
-    def check(self, state: Observed, plan: Plan) -> None:
-        self._check(self.desired, state, plan)
-
-    def expected(self, state: Observed, plan: Plan) -> Observed:
-        return steps.simulate(state, plan)
-
-    def announce(self, plan: Plan) -> None:
-        self.client.context.announce(plan)
-
-    def exclusively(self, state: Observed) -> AbstractContextManager[object]:
-        return writing(self.client, self.desired.key, state.application)
 
     def refreshed(self, state: Observed, _plan: Plan) -> Observed:
         """Another process of this machine may have written while we waited for the lock."""
@@ -390,29 +362,6 @@ class Application(Replicated[Observed]):
             if not answer.ok and not isinstance(answer.error, NotFound):
                 raise answer.error.while_trying("remove an owner", owner_id)
         return state.but(owners=tuple(owner_id for owner_id in state.owners if owner_id not in ids))
-
-
-def writing(client: GraphClient, key: Key, application: Json | None) -> AbstractContextManager[object]:
-    """Hold an application among all processes of this machine, by whichever key each of them has found it.
-
-    :param application: as it was found; ``None`` where it is to be created.
-    """
-    entity = application or {}
-    name = unique_name_of(entity) or str(entity.get("id") or "") or key.text()
-    lock = client.shared_key("application", name.casefold())
-    return machine_lock(lock, client.context.deadline, "another run changes this application")
-
-
-def update_call(payload: Json, state: Observed) -> Call:
-    """The request that changes properties of an application, each as a whole."""
-    application = state.application or {}
-    body = dict(payload)
-    if "keyCredentials" in body:
-        body["keyCredentials"] = key_plan.to_send(body["keyCredentials"], application.get("keyCredentials") or ())
-    if isinstance(body.get("web"), Mapping):
-        # The second view of the redirect URIs would contradict the first (metadata: redirectUriSettings).
-        body["web"] = {name: value for name, value in body["web"].items() if name != "redirectUriSettings"}
-    return Call("PATCH", f"/applications/{application['id']}", body)
 
 
 def _took(created: Json, name: str, value: Any) -> bool:

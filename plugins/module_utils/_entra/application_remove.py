@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Callable
 
@@ -17,8 +16,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.odata import enco
 from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import SELECT, Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import update_call, writing
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_resource import (
+    ApplicationResource,
+    Check,
+    update_call,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import application_names, delegated_names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, passing
@@ -32,28 +35,21 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     ServiceFault,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Replicated
+from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied
 
 Json = dict[str, Any]
-Check = Callable[[Desired, Observed, Plan], None]
 
 _PATHS = {steps.DELETE: "/applications/{}", steps.PURGE: "/directory/deletedItems/{}"}
 _TRIED = {steps.DELETE: "delete the application", steps.PURGE: "permanently delete the application"}
 
 
-class AbsentApplication(Replicated[Observed]):
+class AbsentApplication(ApplicationResource):
     """An application that is to be deleted; ``purge`` permanently."""
 
     def __init__(self, finder: Finder, desired: Desired, *, purge: bool, check: Check, within: float) -> None:
         # A deletion that nobody can see is none: the reading is always waited for.
-        super().__init__(finder.client.context.deadline, within=within, wait=True)
-        self.finder = finder
-        self.client = finder.client
-        self.desired = desired
-        self.what = f"the application {desired.key.text()}"
-        self.subject = f"application {desired.key.text()}"
+        super().__init__(finder, desired, check=check, within=within, wait=True)
         self._purge = purge
-        self._check = check
         self._entity: Json = {}
         self._perhaps_purged = self._left = False
 
@@ -88,18 +84,6 @@ class AbsentApplication(Replicated[Observed]):
             if self._left:
                 return Plan()  # what is there now is not this PBX's any more: just what was wanted
             raise
-
-    def check(self, state: Observed, plan: Plan) -> None:
-        self._check(self.desired, state, plan)
-
-    def expected(self, state: Observed, plan: Plan) -> Observed:
-        return steps.simulate(state, plan)
-
-    def announce(self, plan: Plan) -> None:
-        self.client.context.announce(plan)
-
-    def exclusively(self, state: Observed) -> AbstractContextManager[object]:
-        return writing(self.client, self.desired.key, state.application or state.deleted)
 
     def refreshed(self, state: Observed, plan: Plan) -> Observed:
         """What a PBX leaves behind in a shared application is a list that another process may have changed meanwhile."""
