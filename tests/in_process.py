@@ -197,7 +197,7 @@ class Run:
 ROLES = (
     ("pbx",),
     ("preflight",),
-    ("candidate", "grantable"),
+    ("candidate", "grantable", "linkable"),
     ("application",),
     ("grant",),
     ("settings",),

@@ -404,6 +404,10 @@ tenant_id:
   returned: success
   type: str
   sample: 6f1c2d5e-8a86-4c8e-9d0e-8ff4f0a4c1aa
+sign_in_audience:
+  description: Whose users the application is for, V(AzureADMyOrg) for those of its own tenant alone.
+  returned: when the state is present
+  type: str
 unique_name:
   description: The key of the application.
   returned: success
@@ -429,7 +433,6 @@ certificates:
     thumbprint:
       description: SHA-1 of the certificate.
       type: str
-      sample: F9D4365AFC13FC27446AD529035997B32991AE85
     display_name:
       description: Name of the entry. Those that this module adds begin with C(tcx.m365) and the date.
       type: str
@@ -439,15 +442,12 @@ certificates:
     not_before:
       description: Begin of the validity.
       type: str
-      sample: "2026-11-22T10:00:00Z"
     not_after:
       description: End of the validity.
       type: str
-      sample: "2036-11-20T10:00:00Z"
     days_left:
       description: Days until then. Negative after it has expired.
       type: int
-      sample: 3649
     managed:
       description: Whether it is listed in O(certificates) or was added by this module.
       type: bool

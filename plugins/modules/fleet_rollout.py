@@ -39,15 +39,15 @@ options:
   operation:
     description:
       - Which steps are taken, by the name of what they are for.
-      - V(rollout) takes C(pbx), C(preflight), C(candidate), C(grantable), C(license), C(application), C(grant), C(settings),
-        C(sign_in), C(directory), C(people). Where a release does not report its edition (before 20.0.10), C(license) writes
+      - V(rollout) takes C(pbx), C(preflight), C(candidate), C(grantable), C(linkable), C(license), C(application), C(grant),
+        C(settings), C(sign_in), C(directory), C(people). Where a release does not report its edition (before 20.0.10), C(license) writes
         first what the license may not include, so that a refusal comes before anything is written in Microsoft Entra.
-      - V(preflight) takes C(pbx), C(preflight), C(candidate), C(grantable). V(compliance) takes what a rollout takes, without C(sign_in).
-      - V(rotate_certificate) takes C(pbx), C(preflight), C(candidate), C(grantable), C(license), C(application), C(grant), C(settings),
-        C(retire).
+      - V(preflight) takes C(pbx), C(preflight), C(candidate), C(grantable), C(linkable). V(compliance) takes what a rollout takes.
+      - V(rotate_certificate) takes what a rollout takes as far as C(settings), then C(retire).
       - C(candidate) finds out which application it is and whether it may be taken. C(grantable) finds out whether it may be
         granted permissions, where it has credentials or owners that nobody here knows. In check mode C(application) and
-        C(grant) do that themselves.
+        C(grant) do that themselves. C(linkable) finds out whether the tenant knows an application that is not managed here
+        (C(entra_app_manage) is false).
       - V(offboard) takes C(confirmed), C(linked), C(deletable), C(unlink), C(delete). For a host in the variable
         C(offboard_without_pbx) whose PBX cannot be reached or refuses, it goes on without C(unlink).
       - V(rollback) takes C(snapshot), C(restore_application), C(restore_consent), C(restore_settings), C(withdraw_consent),

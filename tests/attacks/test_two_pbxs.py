@@ -15,7 +15,7 @@ from ansible_collections.tcx.m365.tests.in_process import Run
 from tcx_lab import ca, hostile
 from tcx_lab.pbx import patch_pbx
 
-ROLLOUT = ("pbx", "preflight", "candidate", "grantable", "license", "application", "grant", "settings")
+ROLLOUT = ("pbx", "preflight", "candidate", "grantable", "linkable", "license", "application", "grant", "settings")
 LOOK = ROLLOUT[:4]
 
 

@@ -24,16 +24,9 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import unm
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import USERS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Result
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import NOT_ASKED, UNREACHABLE_KINDS, Result
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
 
-UNREACHABLE_KINDS = frozenset(
-    ("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline", "abandoned")
-)
-"""Kinds of errors after which nobody knows what the PBX or its tenant would have answered. One that did answer, with
-something that cannot be right (``bad_answer``), has failed; so has a machine of ours that ran out of something."""
-_NOT_ASKED = UNREACHABLE_KINDS | {"bad_answer", "unexpected"}
-"""Verdicts about one side of a sign-in that tell nothing about the sign-in."""
 _SIDES = (("Microsoft Entra", "entra"), ("the PBX", "pbx"))
 
 
@@ -125,7 +118,7 @@ def _troubles(sign_in: Result, status: Mapping[str, Any]) -> tuple[list[str], li
         remedies.append(remedy_for(str(status.get("message") or "")))
     for name, side in _SIDES:
         probe = sign_in.get(side) or {}
-        if sign_in and not probe.get("ok", True) and probe.get("verdict") not in _NOT_ASKED:
+        if sign_in and not probe.get("ok", True) and probe.get("verdict") not in NOT_ASKED:
             troubles.append(
                 f"A sign-in would not work; {name} answered: {probe.get('message') or probe.get('verdict')}"
             )
@@ -136,7 +129,7 @@ def _troubles(sign_in: Result, status: Mapping[str, Any]) -> tuple[list[str], li
 def _unknown(sign_in: Result) -> tuple[list[str], list[str]]:
     """Who could not be asked whether a sign-in works, which is no proof that it does not; and what to do about it."""
     probes = [(name, sign_in.get(side) or {}) for name, side in _SIDES]
-    silent = [(name, probe) for name, probe in probes if probe.get("verdict") in _NOT_ASKED]
+    silent = [(name, probe) for name, probe in probes if probe.get("verdict") in NOT_ASKED]
     sentences = [
         f"Whether a sign-in works could not be found out from {name}: {probe.get('message') or probe['verdict']}"
         for name, probe in silent

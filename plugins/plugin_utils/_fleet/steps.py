@@ -33,6 +33,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import (
     advice,
+    beforehand,
     captured,
     license_step,
     moves,
@@ -100,6 +101,7 @@ def _address(work: Work) -> str:
 
 
 def _application(work: Work) -> dict[str, Any]:
+    beforehand.check_id_tokens(work)
     arguments = arguments_of.application_arguments(
         work.variables, work.result("preflight")["application"], redirect_uri(work)
     )
@@ -111,7 +113,8 @@ def _application(work: Work) -> dict[str, Any]:
 
 
 def _one_application(work: Work, result: Result) -> Result:
-    """A failure where the PBX would be linked to another application than the one that is set up for it."""
+    """A failure where the PBX would be linked to another application than the one that is set up for it, or cannot use it."""
+    result = beforehand.in_reach(work, result)
     stated, application = work.variables.get("tcx_console_application_id"), str(result.get("app_id") or "")
     if result.get("failed") or not (stated and application) or application.lower() == str(stated).lower():
         return result
@@ -314,11 +317,20 @@ _STEPS = (
         finish=_candidate,
     ),
     Step(
+        "linkable",
+        CHECK,
+        beforehand.linkable_arguments,
+        graph_permission_grant_info.CAPABILITY,
+        needs=("pbx",),
+        when=lambda work: not manages(work) and beforehand.is_linkable_asked(work),
+        finish=beforehand.linkable,
+    ),
+    Step(
         "license",
         WRITE,
         lambda work: arguments_of.trial_arguments(work.variables, work.result("pbx")),
         tcx_m365_settings.CAPABILITY,
-        needs=("pbx", "preflight"),
+        needs=("pbx", "preflight", "linkable"),
         when=lambda work: bool(work.result("pbx").get("gated")) and not work.check_mode,
         finish=_tried,
     ),
@@ -346,9 +358,9 @@ _STEPS = (
         WRITE,
         _settings,
         tcx_m365_settings.CAPABILITY,
-        needs=("pbx",),
+        needs=("pbx", "linkable"),
         finish=_configured,
-        keeps=("redirect_uri", "status"),
+        keeps=("changed", "redirect_uri", "status"),
     ),
     Step(
         "retire",
@@ -367,7 +379,7 @@ _STEPS = (
         needs=("pbx",),
         enabled=lambda work: work.is_set("sso_verify_enabled", default=True),
         when=_probed,
-        finish=advice.careful,
+        finish=lambda work, result: advice.careful(work, beforehand.verified(work, result)),
     ),
     Step(
         "directory",
@@ -501,7 +513,7 @@ _STEPS = (
 
 STEPS: Mapping[str, Step] = {step.name: step for step in _STEPS}
 
-_PREFLIGHT = ("pbx", "preflight", "candidate", "grantable")
+_PREFLIGHT = ("pbx", "preflight", "candidate", "grantable", "linkable")
 _CONFIGURE = ("license", "application", "grant", "settings")
 USERS = ("directory", "people")
 

@@ -23,6 +23,14 @@ WRITE = "write"
 VERIFY = "verify"
 """Reads, after everything was written."""
 
+UNREACHABLE_KINDS = frozenset(
+    ("unreachable", "untrusted", "interrupted", "service_fault", "throttled", "deadline", "abandoned")
+)
+"""Kinds of errors after which nobody knows what the PBX or its tenant would have answered. One that did answer, with
+something that cannot be right (``bad_answer``), has failed; so has a machine of ours that ran out of something."""
+NOT_ASKED = UNREACHABLE_KINDS | {"bad_answer", "unexpected"}
+"""Verdicts about one side of a sign-in that tell nothing about the sign-in."""
+
 
 class RunTask(Protocol):
     """Runs one capability with its arguments."""

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What cannot work in the end fails before the first write, in check mode and in a rollout with the same sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
+from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
+from tcx_lab.testing import Lab
+from tcx_lab.world import World
+
+from .conftest import Flow
+
+Json = dict[str, Any]
+
+ABSENT = "11111111-2222-4333-8444-555555555555"
+FLEET = FleetPlan(
+    [TenantPlan("contoso", users=3), TenantPlan("fabrikam", users=1)],
+    [PbxPlan("berlin", "contoso", "20.0.10"), PbxPlan("rome", "fabrikam", "20.0.10")],
+)
+
+DOORS: dict[str, Callable[[Run, str], Json]] = {
+    "rollout": lambda run, host: run.operation("rollout")[host],
+    "roles": lambda run, host: run.roles(*ROLES)[host],
+    "the role entra_app": lambda run, host: run.roles(("application",), ("grant",))[host],
+    "the role tcx_console": lambda run, host: run.roles(("settings",))[host],
+}
+MANAGED = ("rollout", "roles", "the role entra_app")
+UNMANAGED = ("rollout", "roles", "the role tcx_console")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Any:
+    with Lab.start(FLEET, mode="thread") as running:
+        yield running
+
+
+@pytest.fixture
+def berlin(lab: Lab, world: World) -> Flow:
+    return Flow(lab, world, "berlin")
+
+
+def _refused(flow: Flow, doors: tuple[str, ...], said: str, **changes: Any) -> None:
+    flow.clear_log()
+    for door in doors:
+        told = []
+        for check in (False, True):
+            result = DOORS[door](flow.begin(check=check, **changes), flow.host)
+            assert result.get("failed"), f"{door}, check: {check}"
+            assert said in result["msg"], door
+            assert (result["changed"], result.get("changes") or []) == (False, [])
+            told.append((result["msg"], result["error"]))
+        assert told[0] == told[1], door
+    assert flow.writes() == []
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
+@pytest.mark.parametrize("console", [{}, {"tcx_console_sign_in": {"enabled": True}}], ids=["default", "switched on"])
+def test_a_sign_in_without_id_tokens(berlin: Flow, linked: bool, console: Json) -> None:
+    if linked:
+        assert not berlin.rollout().get("failed")
+    changes = {"entra_app_id_tokens": "no", **console}
+    _refused(berlin, MANAGED, "entra_app_id_tokens is false, and the sign-in with Microsoft, which", **changes)
+    assert not berlin.rollout(sso_verify_enabled=False, **changes).get("failed")
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
+def test_a_pbx_of_another_tenant_than_its_application(berlin: Flow, linked: bool) -> None:
+    """Only an application for several tenants can be used in another one."""
+    if linked:
+        assert not berlin.rollout().get("failed")
+    other = berlin.world.pbxs["rome"].tenant_id
+    changes = {"tcx_console_tenant_id": other, "entra_app_move_tenant": True}
+    _refused(
+        berlin, MANAGED, f"tcx_console_tenant_id is {other}, and the application belongs to the tenant ", **changes
+    )
+    done = berlin.run("rollout", check=True, entra_app_sign_in_audience="AzureADMultipleOrgs", **changes)
+    assert not done.get("failed"), done["msg"]
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
+def test_an_application_of_somebody_else_that_does_not_exist(berlin: Flow, linked: bool) -> None:
+    if linked:
+        assert not berlin.rollout().get("failed")
+    changes = {"entra_app_manage": False, "tcx_console_application_id": ABSENT}
+    _refused(berlin, UNMANAGED, "the application does not exist in the tenant ", **changes)
+    assert berlin.compliance(**changes).verdict == "failed"
+
+
+def test_an_application_of_somebody_else_that_is_gone(berlin: Flow) -> None:
+    """The PBX still points to it: nobody waits until it works again."""
+    assert not berlin.rollout().get("failed")
+    tenant = berlin.world.tenants[berlin.world.pbxs["berlin"].tenant_id]
+    own = next(each for each in tenant.applications.values() if each["uniqueName"] == "3cx-berlin")
+    principal = next(each for each in tenant.service_principals.values() if each["appId"] == own["appId"])
+    assert not berlin.rollout(entra_app_manage=False).get("failed")
+    berlin.lab.control.delete_object(tenant.id, "servicePrincipals", principal["id"])
+    _refused(berlin, UNMANAGED, "the application has no service principal in the tenant ", entra_app_manage=False)
+    assert berlin.compliance(entra_app_manage=False).verdict == "broken"
+    berlin.lab.control.delete_object(tenant.id, "applications", own["id"])
+    _refused(berlin, UNMANAGED, "the PBX names it, and entra_app_manage is false", entra_app_manage=False)
+
+
+def test_who_may_not_ask_is_told(berlin: Flow) -> None:
+    """A play for the PBX alone has no credential of the tenant."""
+    gone = dict.fromkeys(("entra_client_id", "entra_client_secret"))
+    changes = {"entra_app_manage": False, "tcx_console_application_id": ABSENT, "tcx_console_wait": False, **gone}
+    for check in (True, False):
+        result = DOORS["the role tcx_console"](berlin.begin(check=check, **changes), "berlin")
+        assert not result.get("failed"), result["msg"]
+        assert any(f"whether the application {ABSENT} exists was not checked" in note for note in result["notes"])
+
+
+def test_a_sign_in_that_does_not_work_and_that_nothing_would_change(berlin: Flow) -> None:
+    """A rollout has nothing to repair it with, and says so in check mode too. A report calls it broken, as before."""
+    assert not berlin.rollout().get("failed")
+    tenant = berlin.world.tenants[berlin.world.pbxs["berlin"].tenant_id]
+    own = next(each for each in tenant.applications.values() if each["uniqueName"] == "3cx-berlin")
+    own["web"]["implicitGrantSettings"]["enableIdTokenIssuance"] = False
+    berlin.clear_log()
+    told = []
+    for check in (False, True):
+        result = berlin.run("rollout", check=check, entra_app_manage=False)
+        assert (result.get("failed"), result["changed"]) == (True, False)
+        assert result["error"]["code"] == "AADSTS700054"
+        told.append(_steady(result["msg"]))
+    assert told[0] == told[1]
+    assert berlin.writes() == []
+    assert berlin.compliance(entra_app_manage=False).verdict == "broken"
+    assert not berlin.run("rollout", check=True).get("failed"), "what is planned repairs it"
+
+
+def _steady(text: str) -> str:
+    return re.sub(r"(Trace ID|Correlation ID|Timestamp): \S+( \d\S+Z)?", r"\1", text)
