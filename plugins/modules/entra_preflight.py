@@ -93,8 +93,8 @@ options:
     elements: str
     choices: [sign_in, user_sync, contact_sync, calendar_sync, presence, groups, mail]
   exclusive:
-    description: Whether permissions that are not listed would be revoked, as in M(tcx.m365.graph_permission_grant); then the delegated
-      ones have to be read.
+    description: Whether permissions that are not listed would be revoked, as in M(tcx.m365.graph_permission_grant); then the
+      right to revoke delegated ones is needed as well.
     type: bool
     default: false
   pbx_tls_thumbprint:

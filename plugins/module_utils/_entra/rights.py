@@ -120,7 +120,7 @@ def to_roll_out(
 
     :param grants: application permissions are granted.
     :param delegated: delegated permissions are granted.
-    :param exclusive: permissions that are not listed are revoked, so that all are read.
+    :param exclusive: permissions that are not listed are revoked; which ones, is known later.
     :param owners: owners are added to the application.
     """
     needed: list[tuple[str, tuple[str, ...]]] = [("register applications", WRITE_APPLICATIONS)]
@@ -129,7 +129,7 @@ def to_roll_out(
     if delegated:
         needed.append(("grant delegated permissions", GRANT_DELEGATED_PERMISSIONS))
     if exclusive:
-        needed.append(("read which delegated permissions are granted", READ_DELEGATED_PERMISSIONS))
+        needed.append(("revoke delegated permissions", GRANT_DELEGATED_PERMISSIONS))
     if owners:
         needed.append(("add owners to applications", ADD_OWNERS))
     return needed

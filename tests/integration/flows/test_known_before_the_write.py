@@ -118,6 +118,23 @@ def test_who_may_not_ask_is_told(berlin: Flow) -> None:
         assert any(f"whether the application {ABSENT} exists was not checked" in note for note in result["notes"])
 
 
+def test_the_right_to_revoke_is_asked_for_first(berlin: Flow) -> None:
+    """Reading what is granted takes less than revoking it, which came after the application was written."""
+    rights = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All")
+    changes = {"entra_app_exclusive": True, **berlin.caller(*rights)}
+    for door in (*DOORS, "preflight"):
+        if door == "the role tcx_console":
+            continue
+        result = DOORS[door](berlin.begin(**changes), "berlin") if door in DOORS else berlin.run(door, **changes)
+        assert result.get("failed"), door
+        assert result["error"]["tried"] == "revoke delegated permissions", door
+        assert result["error"]["missing"] == ["DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"]
+    checked = berlin.run("rollout", check=True, **changes)
+    assert not checked.get("failed"), checked["msg"]
+    assert any("a rollout could not revoke delegated permissions" in note for note in checked["notes"])
+    assert berlin.writes() == []
+
+
 def test_a_sign_in_that_does_not_work_and_that_nothing_would_change(berlin: Flow) -> None:
     """A rollout has nothing to repair it with, and says so in check mode too. A report calls it broken, as before."""
     assert not berlin.rollout().get("failed")
