@@ -404,10 +404,6 @@ tenant_id:
   returned: success
   type: str
   sample: 6f1c2d5e-8a86-4c8e-9d0e-8ff4f0a4c1aa
-sign_in_audience:
-  description: Whose users the application is for, V(AzureADMyOrg) for those of its own tenant alone.
-  returned: when the state is present
-  type: str
 unique_name:
   description: The key of the application.
   returned: success

@@ -287,7 +287,6 @@ def _values(
     now = client.now()
     return {
         **application_view.ids(final),
-        "sign_in_audience": (final.application or {}).get("signInAudience"),
         "tenant_id": client.tenant_id,
         "admin_consent_url": _consent_url(client, desired, final),
         "certificates": application_view.certificate_list(final.application, now, desired.thumbprints),

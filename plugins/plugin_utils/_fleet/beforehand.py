@@ -43,7 +43,7 @@ def check_id_tokens(work: Work) -> None:
 def in_reach(work: Work, result: Result) -> Result:
     """The result of a step that found or made the application; a failure where the PBX could not sign in with it, because it
     works with another tenant."""
-    home, audience = str(result.get("tenant_id") or ""), result.get("sign_in_audience")
+    home, audience = str(result.get("tenant_id") or ""), result.get("audience")
     tenant = read_variables(work.variables).console_tenant
     if result.get("failed") or audience != _OF_ONE_TENANT or not (home and tenant) or home.lower() == tenant.lower():
         return result

@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._entra import ownership
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import registered_on
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan
 
 DEFAULT_OVERLAP_DAYS = 14
 
@@ -100,6 +101,20 @@ def of_result(
         return None
     now = dt.datetime.now(dt.timezone.utc)
     return standing(application.get("certificates") or (), identity.label, overlap_days(variables), now, removed)
+
+
+def left_to_do(result: Mapping[str, Any], application: Mapping[str, Any]) -> Mapping[str, Any]:
+    """In check mode, what is planned on an application that is as the step before would leave it."""
+    planned = {(change["target"], change["field"]): change["after"] for change in application.get("changes") or ()}
+    left = []
+    for change in result.get("changes") or ():
+        before = planned.get((change["target"], change["field"]), change["before"])
+        if before != change["after"]:
+            left.append({**change, "before": before})
+    if result.get("failed") or left == result.get("changes"):
+        return result
+    plan = Plan([Change(**change) for change in left])
+    return {**result, "changed": bool(plan), "changes": left, "diff": plan.diff() if plan else None}
 
 
 def with_standing(variables: Mapping[str, Any], result: Mapping[str, Any], *, check_mode: bool) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ compliance report name steps or operations; ``runner.py`` takes them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
@@ -129,8 +130,16 @@ def _one_application(work: Work, result: Result) -> Result:
 
 
 def _planned_application(work: Work, result: Result) -> Result:
-    """In check mode no step before has found it."""
-    return _one_application(work, result) if work.check_mode else result
+    """In check mode no step before has found it, nor asked whether it may be granted anything."""
+    if not work.check_mode:
+        return result
+    result = _one_application(work, result)
+    granted = work.is_set("entra_app_manage_grants", default=True)
+    if result.get("failed") or work.reports or not (granted and result.get("unknown_credentials")):
+        return result
+    judged = replace(work, results={**work.results, "application": result})
+    refused = work.run_task(graph_permission_grant.CAPABILITY, _grant(judged), check=True)
+    return refused if refused.get("failed") else result
 
 
 def _candidate(work: Work, result: Result) -> Result:
@@ -232,6 +241,8 @@ def _retire(work: Work) -> dict[str, Any]:
 
 def _retired(work: Work, result: Result) -> Result:
     """A PBX that cannot sign in any more without what was retired gets it back, and the step fails."""
+    if work.check_mode:
+        result = rotation.left_to_do(result, work.result("application"))
     if work.check_mode or not usable(result):
         return rotation.with_standing(work.variables, result, check_mode=work.check_mode)
     arguments = arguments_of.pbx_connection(work.variables)
