@@ -19,9 +19,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     SELECT,
     SP_SELECT,
     Key,
+    Observed,
     unique_name_of,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound
 
 Json = dict[str, Any]
 
@@ -48,6 +50,27 @@ def principal(client: GraphClient, app_id: str) -> tuple[Json | None, Json | Non
 def deleted_application(client: GraphClient, app_id: str) -> Json | None:
     """The soft-deleted application with this id."""
     return _of(client, client.send(Call("GET", DELETED_APPLICATIONS)), app_id)
+
+
+def restored(client: GraphClient, deleted: Json) -> Observed:
+    """An application that was deleted a moment ago, back with its service principal.
+
+    :raises M365Error: it may not be restored, or cannot be.
+    """
+    app_id = str(deleted.get("appId") or "")
+    _restore(client, deleted)
+    live, gone = principal(client, app_id)
+    if live is None and gone is not None:
+        _restore(client, gone)
+        live = {**gone, "deletedDateTime": None}
+    return Observed(application={**deleted, "deletedDateTime": None}, service_principal=live)
+
+
+def _restore(client: GraphClient, entity: Json) -> None:
+    """Somebody else may have been faster: what is not among the deleted any more is there."""
+    answer = client.send(Call("POST", f"/directory/deletedItems/{entity['id']}/restore"))
+    if not answer.ok and not isinstance(answer.error, NotFound):
+        raise answer.error
 
 
 def application(client: GraphClient, key: Key, name: str) -> Json | None:

@@ -117,8 +117,9 @@ def plan_absent(desired: Desired, observed: Observed, purge: bool) -> Plan:
         if _has_left(desired, entity):
             return plan
         _check_membership(desired, entity)
-        if live is not None and others_in(desired, observed):
-            return _plan_leaving(desired, live)
+        if others_in(desired, observed.but(application=entity)):
+            # What somebody has deleted, and others are in, they may want back.
+            return plan if live is None else _plan_leaving(desired, live)
     before = "deleted" if live is None else "present"
     plan.changes.append(Change(APPLICATION, "state", before, "purged" if purge else "absent"))
     if live is not None:

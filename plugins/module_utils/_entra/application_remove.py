@@ -34,12 +34,18 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     NotYetReplicated,
     ServiceFault,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied
 
 Json = dict[str, Any]
 
 _PATHS = {steps.DELETE: "/applications/{}", steps.PURGE: "/directory/deletedItems/{}"}
+_PERHAPS_DONE = (Interrupted, ServiceFault)
+"""Trouble after which nobody knows whether a write was carried out."""
+
+_APPEAR_S = 15.0
+"""How long what was deleted is looked for among the deleted, which takes some seconds."""
+
 _TRIED = {steps.DELETE: "delete the application", steps.PURGE: "permanently delete the application"}
 
 
@@ -51,6 +57,7 @@ class AbsentApplication(ApplicationResource):
         super().__init__(finder, desired, check=check, within=within, wait=True)
         self._purge = purge
         self._entity: Json = {}
+        self._lost: list[Change] = []
         self._perhaps_purged = self._left = False
 
     def observe(self) -> Observed:
@@ -79,27 +86,68 @@ class AbsentApplication(ApplicationResource):
 
     def plan(self, state: Observed) -> Plan:
         try:
-            return steps.plan_absent(self.desired, state, self._purge)
+            plan = steps.plan_absent(self.desired, state, self._purge)
         except NotOurs:
             if self._left:
                 return Plan()  # what is there now is not this PBX's any more: just what was wanted
             raise
+        plan.changes += self._lost if plan.writes else ()
+        return plan
 
-    def refreshed(self, state: Observed, plan: Plan) -> Observed:
-        """What a PBX leaves behind in a shared application is a list that another process may have changed meanwhile."""
-        if not any(write.action == steps.UPDATE for write in plan.writes):
+    def refreshed(self, state: Observed, _plan: Plan) -> Observed:
+        """Whoever has joined the application since it was observed keeps it: consent was read, perhaps a lock waited for."""
+        if state.application is None:
             return state
-        reading = self.finder.again(state)
+        reading = self.finder.again(state, audit=True)
         return reading.but(roles=state.roles, scopes=state.scopes) if reading.application is not None else state
 
     def apply(self, plan: Plan, state: Observed, note: Callable[[Observed], None]) -> Applied[Observed]:
         for write in plan.writes:
             trouble = self._send(write, state)
+            gone = steps.simulate(state, Plan(writes=[write]))
+            if write.action == steps.DELETE and (trouble is None or isinstance(trouble, _PERHAPS_DONE)):
+                back = self._back_for_others(gone, state, note)
+                if back is not None:
+                    return Applied(back, False)
             if trouble is not None:
                 return Applied(state, False, trouble)
-            state = steps.simulate(state, Plan(writes=[write]))
+            state = gone
             note(state)
         return Applied(state)
+
+    def _back_for_others(self, gone: Observed, before: Observed, note: Callable[[Observed], None]) -> Observed | None:
+        """The application, restored, where somebody joined it between the last reading and its deletion.
+
+        Graph deletes whatever is there, and nothing ties the request to what was read. What was deleted can be read, and
+        shows who was in it at that moment.
+        """
+
+        def probe() -> tuple[bool, Observed]:
+            reading = self.read(gone)
+            return reading.application is not None or reading.deleted is not None, reading
+
+        _seen, reading = self.client.context.deadline.until(
+            probe, f"{self.what} is being deleted", within=min(_APPEAR_S, self.within)
+        )
+        others = steps.others_in(self.desired, reading.but(application=reading.deleted)) if reading.deleted else []
+        if reading.application is not None or not others:
+            return None
+        words = ", ".join(others)
+        try:
+            back = absence.restored(self.client, reading.deleted or {})
+        except M365Error as error:
+            note(gone)
+            error.message += f" (it was deleted, and is needed: meanwhile others had been added to it: {words})"
+            raise error.while_trying("restore the application", self.finder.key.text()) from None
+        back = self._with_consent(back)
+        self._lost = _lost_consent(before, back)
+        lost = ", ".join(str(name) for change in self._lost for name in change.before)
+        self.client.context.warn(
+            f"{self.what} was deleted and restored, because others had been added to it at that moment: {words}. "
+            + (f"It came back without its permissions ({lost}). " if lost else "")
+            + "Run tcx.m365.rollout on the PBXs among them, so that nothing of them is missing."
+        )
+        return back
 
     def _send(self, write: Write, state: Observed) -> M365Error | None:
         """Why it may have to be sent again. "Does not exist" may come from a replica that lags, either way."""
@@ -112,7 +160,7 @@ class AbsentApplication(ApplicationResource):
             error = None if answer.ok else answer.error
         except M365Error as raised:
             error = raised
-        if write.action == steps.PURGE and (error is None or isinstance(error, (Interrupted, ServiceFault))):
+        if write.action == steps.PURGE and (error is None or isinstance(error, _PERHAPS_DONE)):
             self._perhaps_purged = True
         if error is None:
             return None
@@ -149,3 +197,14 @@ class AbsentApplication(ApplicationResource):
 
     def entries(self, _state: Observed) -> frozenset[str]:
         return frozenset()
+
+
+def _lost_consent(before: Observed, after: Observed) -> list[Change]:
+    """What an application was granted and has not any more, as changes."""
+    pairs = (
+        (steps.ASSIGNMENTS, "permissions", before.roles, after.roles),
+        (steps.GRANTS, "delegated_permissions", before.scopes, after.scopes),
+    )
+    return [
+        Change(target, field, list(had), list(has)) for target, field, had, has in pairs if not set(had) <= set(has)
+    ]

@@ -44,6 +44,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import (
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.certificates_step import put_back, usable
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.healing import healed
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.resume_step import (
     KEY_UNKNOWN,
     interrupted_removal,
@@ -247,14 +248,37 @@ def _retired(work: Work, result: Result) -> Result:
         return rotation.with_standing(work.variables, result, check_mode=work.check_mode)
     arguments = arguments_of.pbx_connection(work.variables)
     arguments["wait_timeout"] = work.variables.get("tcx_console_wait_timeout")
-    health = work.run_task(tcx_m365_settings.CAPABILITY, arguments)
+
+    def verify() -> Result:
+        return work.run_task(tcx_m365_settings.CAPABILITY, arguments)
+
+    health = healed(work, verify(), _application(work), verify)
     if health.get("failed"):
         return put_back(work.run_task, result, health, _application(work))
+    told = {name: [*(result.get(name) or ()), *health[name]] for name in ("changes", "notes") if health.get(name)}
+    result = {**result, **told}
     return rotation.with_standing(work.variables, result, check_mode=work.check_mode)
+
+
+def _application_of(work: Work) -> dict[str, Any]:
+    """The arguments for the application again; empty where no step of this run has found it."""
+    return _application(work) if work.result("application") and work.result("preflight") else {}
+
+
+def _probe_judged(work: Work, result: Result) -> Result:
+    if manages(work) and result.get("failed"):
+        result = healed(
+            work, result, _application_of(work), lambda: work.run_task(sso_probe.CAPABILITY, _sign_in(work))
+        )
+    return advice.careful(work, result)
 
 
 def _configured(work: Work, result: Result) -> Result:
     """The same for what an exclusive list of certificates has taken away from a PBX."""
+    if manages(work) and result.get("failed"):
+        result = healed(
+            work, result, _application_of(work), lambda: work.run_task(tcx_m365_settings.CAPABILITY, _settings(work))
+        )
     result = advice.careful(work, result)
     application = work.result("application")
     unhealthy = (result.get("error") or {}).get("kind") == "unhealthy"
@@ -390,7 +414,7 @@ _STEPS = (
         needs=("pbx",),
         enabled=lambda work: work.is_set("sso_verify_enabled", default=True),
         when=_probed,
-        finish=lambda work, result: advice.careful(work, beforehand.verified(work, result)),
+        finish=_probe_judged,
     ),
     Step(
         "directory",
