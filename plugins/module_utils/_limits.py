@@ -16,6 +16,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
+import re
 import threading
 import time
 import zlib
@@ -33,6 +35,8 @@ CHUNK = 64 * 1024
 _GZIP = 31
 """The window of zlib for gzip headers and trailers."""
 _GZIP_START = b"\x1f\x8b"
+_LENGTH = re.compile(r"[0-9]{1,19}")
+"""Other digits, such as a superscript two, which a header may hold, are digits to Python and no numbers."""
 
 
 class TooMuch(Exception):
@@ -146,7 +150,7 @@ def body(chunks: Iterable[bytes], headers: Mapping[str, str], most: int) -> byte
     :raises zlib.error: it is damaged.
     """
     stated = headers.get("Content-Length") or ""
-    if stated.isdigit() and int(stated) > most:
+    if _LENGTH.fullmatch(stated) and int(stated) > most:
         raise TooMuch(f"it has {int(stated)} bytes, {most} are accepted")
     packing = (headers.get("Content-Encoding") or "identity").strip().lower()
     if packing in ("identity", ""):
@@ -192,7 +196,7 @@ def parse_json(content: bytes) -> Any:
     :raises ValueError: it is none, is nested too deeply, or holds a number that is none.
     """
     try:
-        value = json.loads(content, parse_constant=_no_number)
+        value = json.loads(content, parse_constant=_no_number, parse_float=_finite)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if content.count(b"[") + content.count(b"{") > DEPTH and _deeper(value, DEPTH):
@@ -202,6 +206,14 @@ def parse_json(content: bytes) -> Any:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    """Python reads a number that is too large for it as infinity."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("it holds a number that is too large")
+    return number
 
 
 def _deeper(value: Any, depth: int) -> bool:

@@ -157,11 +157,6 @@ def test_what_cannot_be_restored_is_told_with_who_needs_it(made: Ground) -> None
         }
     )
 
-    def another_program(made: Ground) -> None:
-        found = of_the_pbx(made)
-        uris = [*found["web"]["redirectUris"], FOREIGN_URI]
-        patch_application(made.world, made.tenant, found["id"], {"web": {**found["web"], "redirectUris": uris}})
-
     with meanwhile(made, at_the_deletion, another_program):
         ran = made.run("offboard", **CONFIRMED)
     said = judge.failure_of(ran)
@@ -172,6 +167,42 @@ def test_what_cannot_be_restored_is_told_with_who_needs_it(made: Ground) -> None
     undone = made.run("rollback", snapshot=ran.target["snapshot"])
     assert not judge.failure_of(undone), judge.failure_of(undone)
     assert FOREIGN_URI in of_the_pbx(made)["web"]["redirectUris"]
+
+
+def another_program(made: Ground) -> None:
+    """It has an address of its own in the application from now on."""
+    found = of_the_pbx(made)
+    uris = [*found["web"]["redirectUris"], FOREIGN_URI]
+    patch_application(made.world, made.tenant, found["id"], {"web": {**found["web"], "redirectUris": uris}})
+
+
+def an_administrator(made: Ground) -> None:
+    patch_application(made.world, made.tenant, of_the_pbx(made)["id"], {"notes": "Ask Quinn before you touch it."})
+
+
+@pytest.mark.parametrize("act", [the_neighbor_joins, another_program, an_administrator])
+def test_a_rollback_deletes_nothing_that_has_become_more_meanwhile(made: Ground, act: Act) -> None:
+    """The application that a run made goes with the run, unless somebody has come to it since, at whatever moment."""
+    done = made.run("offboard", offboard_purge=True, **CONFIRMED)
+    assert not judge.failure_of(done), judge.failure_of(done)
+    done = made.run("rollout")
+    assert not judge.failure_of(done), judge.failure_of(done)
+    undo = {"snapshot": done.target["snapshot"]}
+    begin, all_of_it = made.freeze(), requests_of(made, "rollback", **undo)
+    deletion = next(each.number for each in all_of_it if each.facts.method == "DELETE")
+    for number in (0, deletion // 2, deletion - 3, deletion - 1, deletion):
+        made.restore(begin)
+        ran = run_while(made, act, number, "rollback", **undo)
+        found, said = of_the_pbx(made), judge.failure_of(ran)
+        if act is the_neighbor_joins:
+            assert made.signs_in(NEIGHBOR), f"after request {number}"
+        elif act is another_program:
+            assert FOREIGN_URI in found["web"]["redirectUris"], f"after request {number}"
+        else:
+            assert found["notes"], f"after request {number}"
+            assert "application.notes (the run left nothing, now it is 'Ask Quinn" in said
+        assert not said or not judge.clear(made, ran), f"after request {number}: {judge.clear(made, ran)}"
+        assert not [each for each in ran.target["changes"] if (each["field"], each["after"]) == ("state", "absent")]
 
 
 def test_nothing_that_others_need_is_deleted_permanently(made: Ground) -> None:

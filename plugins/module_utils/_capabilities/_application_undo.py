@@ -244,11 +244,26 @@ class Withdrawn(AbsentApplication):
 
     def observe(self) -> Observed:
         observed = super().observe()
+        self._decide(observed)
+        return observed
+
+    def refreshed(self, state: Observed, plan: Plan) -> Observed:
+        observed = super().refreshed(state, plan)
+        if observed is not state and observed.application is not None:
+            self._decide(observed)
+        return observed
+
+    def _decide(self, observed: Observed) -> None:
+        """Whether it stays as it is, or goes."""
         self.undo = self._changed(observed)
         self.kept_for = application_plan.others_in(self.desired, observed)
         if self.kept_for or self._is_out(observed):
             self.undo = Undo()
-        return observed
+
+    def needed_by(self, deleted: Observed) -> list[str]:
+        self._decide(deleted)
+        changed = [f"its {refusal['field']} was changed" for refusal in self.undo.refusals()]
+        return self.kept_for or changed
 
     def plan(self, state: Observed) -> Plan:
         if self.undo.refused or self._is_out(state):

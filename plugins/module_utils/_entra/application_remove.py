@@ -106,7 +106,11 @@ class AbsentApplication(ApplicationResource):
             trouble = self._send(write, state)
             gone = steps.simulate(state, Plan(writes=[write]))
             if write.action == steps.DELETE and (trouble is None or isinstance(trouble, _PERHAPS_DONE)):
-                back = self._back_for_others(gone, state, note)
+                try:
+                    back = self._back_for_others(gone, state)
+                except M365Error:
+                    note(gone)
+                    raise
                 if back is not None:
                     return Applied(back, False)
             if trouble is not None:
@@ -115,7 +119,14 @@ class AbsentApplication(ApplicationResource):
             note(state)
         return Applied(state)
 
-    def _back_for_others(self, gone: Observed, before: Observed, note: Callable[[Observed], None]) -> Observed | None:
+    def needed_by(self, deleted: Observed) -> list[str]:
+        """Who or what needs an application that was deleted, in words; nobody: it stays deleted.
+
+        :param deleted: as it was at the moment of its deletion, in the place of a live one.
+        """
+        return steps.others_in(self.desired, deleted)
+
+    def _back_for_others(self, gone: Observed, before: Observed) -> Observed | None:
         """The application, restored, where somebody joined it between the last reading and its deletion.
 
         Graph deletes whatever is there, and nothing ties the request to what was read. What was deleted can be read, and
@@ -129,14 +140,13 @@ class AbsentApplication(ApplicationResource):
         _seen, reading = self.client.context.deadline.until(
             probe, f"{self.what} is being deleted", within=min(_APPEAR_S, self.within)
         )
-        others = steps.others_in(self.desired, reading.but(application=reading.deleted)) if reading.deleted else []
+        others = self.needed_by(reading.but(application=reading.deleted)) if reading.deleted else []
         if reading.application is not None or not others:
             return None
         words = ", ".join(others)
         try:
             back = absence.restored(self.client, reading.deleted or {})
         except M365Error as error:
-            note(gone)
             error.message += f" (it was deleted, and is needed: meanwhile others had been added to it: {words})"
             raise error.while_trying("restore the application", self.finder.key.text()) from None
         back = self._with_consent(back)

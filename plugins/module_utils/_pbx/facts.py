@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities, authority, host_name
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Rejected, Unsupported
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadAnswer, Rejected, Unsupported
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import License
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import FIRST, Release
@@ -125,8 +125,12 @@ def observe(xapi: Xapi) -> Facts:
         facts = Facts.from_value(stored)
         xapi.release, xapi.version = facts.release, facts.version
         return facts
-    parameters = xapi.get(_PARAMETERS, "read the system parameters of the PBX")
-    facts = of(parameters, xapi.version, url)
+    tried = "read the system parameters of the PBX"
+    parameters = xapi.get(_PARAMETERS, tried)
+    try:
+        facts = of(parameters, xapi.version, url)
+    except BadAnswer as error:
+        raise error.while_trying(tried, url) from None
     if facts.release < FIRST:
         raise Unsupported(
             f"the PBX runs {facts.version}",

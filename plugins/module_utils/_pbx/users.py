@@ -18,7 +18,7 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import literal
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, M365Error, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, BadAnswer, M365Error, NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Resource
@@ -57,8 +57,12 @@ class User:
     @classmethod
     def of(cls, entity: Mapping[str, Any]) -> User:
         """From ``Pbx.User``; ``ContactImage`` is empty when there is no photo (observed)."""
+        try:
+            identifier = typed.number(entity, "Id", "3CX")
+        except BadAnswer as error:
+            raise error.while_trying("read a user of the PBX") from None
         return cls(
-            id=typed.number(entity, "Id", "3CX"),
+            id=identifier,
             number=str(entity.get("Number") or ""),
             name=str(entity.get("DisplayName") or ""),
             email=str(entity.get("EmailAddress") or ""),

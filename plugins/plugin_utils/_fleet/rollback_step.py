@@ -348,9 +348,18 @@ def sentence(refused: Sequence[Mapping[str, Any]]) -> str:
     for refusal in refused[:_MOST_TOLD]:
         name = f"{refusal['target']}.{refusal['field']}"
         if refusal["reason"] == "it was changed since":
-            told.append(f"{name} (the run left {refusal['expected']!r}, now it is {refusal['found']!r})")
+            told.append(f"{name} (the run left {_shown(refusal['expected'])}, now it is {_shown(refusal['found'])})")
         else:
             told.append(f"{name} ({refusal['reason']})")
     if len(refused) > _MOST_TOLD:
         told.append(f"and {len(refused) - _MOST_TOLD} more")
     return "; ".join(told)
+
+
+def _shown(value: Any) -> str:
+    """A value of a setting in a sentence."""
+    if value is None or value in ("", []):
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(str, value)) if isinstance(value, list) else repr(value)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.server
 import json
@@ -195,6 +196,8 @@ def test_many_headers_are_refused(server: ScriptedServer, clock: SleepingClock) 
         b"[" * (DEPTH + 1) + b"]" * (DEPTH + 1),
         b"NaN",
         b'{"a": Infinity}',
+        b'{"a": 1e999}',
+        b"[-1E400]",
         b"{",
         b"",
     ],
@@ -202,6 +205,35 @@ def test_many_headers_are_refused(server: ScriptedServer, clock: SleepingClock) 
 def test_what_is_not_json_as_documented_is_none(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json(content)
+
+
+STRANGE: dict[str, bytes] = {
+    "superscript digits": b"Content-Length: \xb2\r\n\r\n{}",
+    "more digits than any number has": b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n{}",
+    "a negative length": b"Content-Length: -1\r\n\r\n{}",
+    "two lengths": b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "a negative chunk": b"Transfer-Encoding: chunked\r\n\r\n-1\r\n{}\r\n0\r\n\r\n",
+    "a chunk that is no number": b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    "a chunk without an end": b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}",
+}
+
+
+@pytest.mark.parametrize("how", STRANGE)
+def test_a_length_that_is_none_ends_in_an_answer_or_a_clear_error(
+    server: ScriptedServer, clock: SleepingClock, how: str
+) -> None:
+    for _attempt in range(9):
+        server.then(drip(b"HTTP/1.1 200 OK\r\n" + STRANGE[how], b""))
+    read: list[str] = []
+    with contextlib.suppress(errors.Interrupted, errors.BadAnswer):
+        read.append(conversation(server.url, clock=clock).send("GET", "/x").text)
+    assert read in ([], ["{}"])
+
+
+def test_answers_before_the_answer_come_to_an_end(server: ScriptedServer, clock: SleepingClock) -> None:
+    server.then(_endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000))
+    with pytest.raises(errors.M365Error):
+        conversation(server.url, clock=clock).send("POST", "/x")
 
 
 def test_wide_json_is_fine() -> None:
