@@ -315,10 +315,8 @@ EXAMPLES = r"""
         unique_name: "3cx-{{ inventory_hostname }}"
         optional_claims:
           id_token:
-            - name: email
-              essential: true
-            - name: extension_3c7f_extensionNumber
-              source: user
+            - {name: email, essential: true}
+            - {name: extension_3c7f_extensionNumber, source: user}
           access_token:
             - name: upn
               additional_properties: [include_externally_authenticated_upn]
@@ -330,11 +328,7 @@ EXAMPLES = r"""
         unique_name: "3cx-{{ inventory_hostname }}"
         service_principal: {enabled: true, assignment_required: true, visible: false}
         service_principal_lock:
-          enabled: true
-          all_properties: false
-          credentials_with_usage_sign: true
-          credentials_with_usage_verify: true
-          token_encryption_key_id: true
+          {enabled: true, all_properties: false, credentials_with_usage_sign: true, credentials_with_usage_verify: true, token_encryption_key_id: true}
 
     - name: Leave this certificate and one that another system uses, and tidy up
       tcx.m365.azure_app_registration:
@@ -385,6 +379,12 @@ service_principal_id:
   returned: success
   type: str
   sample: dceb2013-57d9-4f8d-bfe6-5f90f631681e
+service_principal:
+  description: Properties of the service principal, such as whether it is C(enabled). Null when there is none.
+  returned: success
+  type: dict
+  version_added: 2.0.0
+  sample: {enabled: true, assignment_required: false, visible: true}
 attention:
   description: What keeps users from signing in, such as a disabled application or a required assignment, one sentence each.
   returned: success

@@ -305,7 +305,17 @@ def test_a_wrong_password_is_named(setup: Setup, story: Story) -> None:
     assert story.outcomes
     outcome = setup.run("--check", controller_setup_username="platform", controller_setup_password="wrong")
     assert outcome.code != 0
-    assert "Failed to get token" in outcome.output
+    assert "The controller cannot be asked what is there: Failed to get token" in outcome.output
+    # Without all that the controller would have been asked for.
+    assert "3CX capture" not in outcome.output
+
+
+def test_a_token_that_does_not_count_is_told_before_anything_else(setup: Setup, story: Story) -> None:
+    assert story.outcomes
+    outcome = setup.run("--check", environment={"CONTROLLER_OAUTH_TOKEN": "revoked"})
+    assert outcome.code != 0
+    assert "The controller cannot be asked what is there: " in outcome.output
+    assert "3CX capture" not in outcome.output
 
 
 def test_the_oldest_core_makes_the_same(setup: Setup, story: Story, awx_modules: Path) -> None:

@@ -265,21 +265,10 @@ class Trust:
 
 def findings(candidate: Candidate, claim: Claim, unknown: list[str]) -> list[str]:
     """What of an application an operator has to know, although no option asks for it."""
-    principal, application = candidate.service_principal or {}, candidate.application
+    application = candidate.application
     remarks = [
         f"The application has {holder} that the inventory does not know." for holder in unknown if "owner" in holder
     ]
-    if application.get("isDisabled"):
-        remarks.append("The application is disabled in Microsoft Entra: nobody can sign in with it.")
-    if principal and principal.get("accountEnabled") is False:
-        remarks.append(
-            "The enterprise application is disabled, so that nobody can sign in: enable it with "
-            "entra_app_service_principal: {enabled: true}, or under Enterprise applications, Properties."
-        )
-    if principal.get("appRoleAssignmentRequired"):
-        remarks.append(
-            "The enterprise application requires assignment: only users who are assigned to it can sign in (AADSTS50105)."
-        )
     if claim.pbx is not None:
         stale = [
             uri

@@ -21,7 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 )
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import Trust
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked, rendered
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     adoption,
@@ -292,7 +292,8 @@ def _values(
         "certificates": application_view.certificate_list(final.application, now, desired.thumbprints),
         "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
         "unmanaged": application_view.unmanaged(desired, final, now, catalogs.known),
-        "attention": application_view.attention(final),
+        "service_principal": application_view.principal_view(final.service_principal),
+        "attention": [rendered(sentence, task.names) for sentence in application_view.attention(final)],
         "auth_source": client.connection.credential.source,
         "waited": round(task.context.deadline.waited, 1),
     }

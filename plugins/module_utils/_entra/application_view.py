@@ -178,12 +178,12 @@ def shape(observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog])
     for option, kind in declared.OPTIONS:
         shaped[option] = declared.labels(access, kind, catalogs)
     shaped["owners"] = list(observed.owners)
-    shaped["service_principal"] = _principal(principal)
+    shaped["service_principal"] = principal_view(principal)
     shaped["created"] = application.get("createdDateTime")
     return shaped
 
 
-def _principal(principal: Mapping[str, Any] | None) -> Json | None:
+def principal_view(principal: Mapping[str, Any] | None) -> Json | None:
     if principal is None:
         return None
     shaped: Json = {prop.option: as_flag(dig(principal, prop.path)) for prop in SERVICE_PRINCIPAL}
@@ -194,18 +194,22 @@ def _principal(principal: Mapping[str, Any] | None) -> Json | None:
 def attention(final: Observed) -> list[str]:
     """What keeps users from signing in although everything is registered, and what to do, as sentences. Pure."""
     application, principal = final.application or {}, final.service_principal or {}
-    name = f"the application {application.get('displayName') or application.get('appId') or ''}".rstrip()
+    name = f"The application {application.get('displayName') or application.get('appId') or ''}".rstrip()
+    properties = "or under Enterprise applications > Properties"
     sentences = []
     if application.get("isDisabled"):
-        sentences.append(f"{name} is deactivated in its own tenant: activate it under App registrations")
+        sentences.append(
+            f"{name} is deactivated in its own tenant, so that nobody can sign in: activate it under App registrations."
+        )
     if principal.get("accountEnabled") is False:
         sentences.append(
-            f"{name} is disabled (Enterprise applications > Properties > Enabled for users to sign in: No): nobody can sign in, and "
-            "the PBX gets no token (AADSTS7000112)"
+            f"{name} is disabled (AADSTS7000112), so that nobody can sign in and the PBX gets no token: enable it with "
+            f"O(service_principal): {{enabled: true}}, {properties} > Enabled for users to sign in."
         )
     if principal.get("appRoleAssignmentRequired"):
         sentences.append(
-            f"{name} requires assignment (Enterprise applications > Properties > Assignment required: Yes): only users and groups "
-            "that are assigned to it can sign in (AADSTS50105)"
+            f"{name} requires assignment (AADSTS50105), so that only users and groups that are assigned to it can sign in: assign "
+            f"them under Enterprise applications > Users and groups, or end it with O(service_principal): "
+            f"{{assignment_required: false}}, {properties} > Assignment required."
         )
     return sentences

@@ -13,10 +13,17 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import INTEGRATION
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import rotation
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.advice import remedy_beside
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.controls import changed, controls, name_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.controls import (
+    ATTENTION,
+    changed,
+    control,
+    controls,
+    name_of,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.findings import sentences
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import changes as changes_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import status as status_of
@@ -40,10 +47,10 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         host=host,
         verdict=verdict,
         # What a rollout would lack is told, and no fault of the PBX: an auditor's application may only read.
-        reasons=[*reasons, *(taken.of("preflight").get("notes") or ())],
+        reasons=[*reasons, *_notes(taken)],
         attention=[*_attention(taken), *_rotation(variables, application)],
         changes=changes,
-        controls=controls(taken.arguments, taken),
+        controls=[*controls(taken.arguments, taken), *_rotation_control(variables, application)],
         certificates=list(application.get("certificates") or ()),
         credentials=list(application.get("credentials") or ()),
         granted_permissions=_granted(grant),
@@ -68,16 +75,35 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
     )
 
 
+def _notes(taken: Taken) -> list[str]:
+    """What the check of the tenant noted, but for certificates that the report judges by itself."""
+    judged = [str(certificate.get("thumbprint")) for certificate in taken.of("application").get("certificates") or ()]
+    notes = (str(note) for note in taken.of("preflight").get("notes") or ())
+    return [note for note in notes if not any(thumbprint in note for thumbprint in judged)]
+
+
 def _attention(taken: Taken) -> list[str]:
     attention = [sentence for result in taken.values() for sentence in result.get("attention") or ()]
     attention += [str(sentence) for sentence in taken.of("application").get("findings") or ()]
-    return attention + [note for step in ("pbx", *USERS) for note in taken.of(step).get("notes") or ()]
+    attention += [str(note) for step in ("pbx", *USERS) for note in taken.of(step).get("notes") or ()]
+    if taken.failed is not None:
+        return attention
+    # What the PBX reports of its integration is a reason already.
+    findings = taken.of("pbx").get("findings") or ()
+    told = [str(finding.get("said"))[1:] for finding in findings if finding.get("topic") == INTEGRATION]
+    return [sentence for sentence in attention if not any(message in sentence for message in told)]
 
 
 def _rotation(variables: Mapping[str, Any], application: Result) -> list[str]:
     """A rotation that was not finished: a PBX that was never switched over loses its sign-in when the old key expires."""
     stands = rotation.of_result(variables, application)
     return [stands.sentence()] if stands is not None and stands.is_alarm else []
+
+
+def _rotation_control(variables: Mapping[str, Any], application: Result) -> list[dict[str, Any]]:
+    told = _rotation(variables, application)
+    title = "The rotation of the certificate is finished"
+    return [control("application.rotation", title, True, False, ATTENTION, " ".join(told))] if told else []
 
 
 def _verdict(

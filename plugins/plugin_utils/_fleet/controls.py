@@ -15,6 +15,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import (
+    ADDRESSES,
+    CERTIFICATE,
+    CLOCK,
+    LICENSE,
+    NAME,
+    NUMBERS,
+    ROLE,
+    SUBSCRIPTION,
+    WARNING,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import USERS
+
 Json = Mapping[str, Any]
 Control = dict[str, Any]
 
@@ -51,6 +64,16 @@ _STEPS = {
     "grant": ("consent.read", "The granted permissions were read"),
     "settings": ("settings.read", "The Microsoft 365 settings were read"),
 }
+_TOPICS = {
+    LICENSE: "License of the PBX",
+    ROLE: "Role of the credential of the PBX",
+    NAME: "Name of the PBX",
+    CLOCK: "Clock of the PBX",
+    SUBSCRIPTION: "Change notifications of Microsoft reach the PBX",
+    ADDRESSES: "Mail addresses of the users of the PBX",
+    NUMBERS: "Extension numbers of the PBX",
+}
+"""What no other control is about."""
 _AUDIT_LOG = (
     "Graph tells who has granted a permission in the audit log of the tenant alone, which takes AuditLog.Read.All"
 )
@@ -66,12 +89,14 @@ def controls(arguments: Mapping[str, Json], results: Mapping[str, Json]) -> list
     return [
         *_steps(results),
         *_tls(results.get("pbx") or {}),
+        *_topics(results.get("pbx") or {}),
         *_application(arguments.get("application") or {}, results.get("application")),
-        *_credentials(results.get("application")),
         *_principal(results.get("application")),
+        *_unexpected(results.get("application")),
         *_consent(arguments.get("grant") or {}, results.get("grant")),
         *_settings(arguments.get("settings") or {}, results.get("settings")),
         *_works(results),
+        *_people(results),
     ]
 
 
@@ -100,12 +125,30 @@ def _tls(pbx: Json) -> Iterator[Control]:
     days = certificate.get("days_left")
     expires = certificate.get("not_after")
     title = "TLS certificate of the PBX"
+    warnings = [finding for finding in pbx.get("findings") or () if _is_warning(finding, CERTIFICATE)]
     if isinstance(days, (int, float)) and days < 0:
         yield control("pbx.tls_certificate", title, "valid", expires, FAIL, "it has expired")
-    elif isinstance(days, (int, float)) and days <= 30:
-        yield control("pbx.tls_certificate", title, "valid", expires, ATTENTION, f"it expires in {int(days)} days")
+    elif warnings:
+        # The check judges, because the inventory says how many days before the end it warns.
+        reason = "; ".join(str(finding.get("said") or "") for finding in warnings)
+        yield control("pbx.tls_certificate", title, "valid", expires, ATTENTION, reason)
     else:
         yield control("pbx.tls_certificate", title, "valid", expires, PASS)
+
+
+def _is_warning(finding: Json, topic: str) -> bool:
+    return finding.get("topic") == topic and finding.get("level") == WARNING
+
+
+def _topics(pbx: Json) -> Iterator[Control]:
+    """What the check of the PBX found besides, a control for each topic: its license, its role, its clock."""
+    for topic, title in _TOPICS.items():
+        findings = [finding for finding in pbx.get("findings") or () if finding.get("topic") == topic]
+        if findings:
+            warnings = [finding for finding in findings if _is_warning(finding, topic)]
+            told = "; ".join(str(finding.get("said") or "") for finding in warnings or findings)
+            advice = " ".join(str(finding.get("remedy") or "") for finding in warnings)
+            yield control(f"pbx.{topic}", title, None, told, ATTENTION if warnings else PASS, advice)
 
 
 def _application(desired: Json, result: Json | None) -> Iterator[Control]:
@@ -125,32 +168,37 @@ def _thumbprints(result: Json | None) -> list[str]:
     return [str(certificate.get("thumbprint")) for certificate in certificates if certificate.get("desired")]
 
 
-def _credentials(result: Json | None) -> Iterator[Control]:
-    credentials = (result or {}).get("credentials")
-    if not readable(result) or credentials is None:
-        return
-    title = "Credentials that the inventory does not know"
-    foreign = [
-        f"{credential.get('kind')} {credential.get('name') or 'unnamed'}"
-        for credential in credentials
-        if credential.get("owner") == "foreign"
-    ]
-    reason = "whoever holds one can act as the application" if foreign else ""
-    yield control("application.foreign_credentials", title, [], foreign, ATTENTION if foreign else PASS, reason)
-
-
 def _principal(result: Json | None) -> Iterator[Control]:
     principal = (result or {}).get("service_principal")
     if not readable(result) or not isinstance(principal, Mapping):
         return
-    if "enabled" in principal:
+    # In check mode the result is what a rollout would leave.
+    principal = {**principal, **changed(result, "service_principal")}
+    if principal.get("enabled") is not None:
         good = bool(principal["enabled"])
         yield control("application.enabled", "Users can sign in to the application", True, good, PASS if good else FAIL)
-    if "assignment_required" in principal:
+    if principal.get("assignment_required") is not None:
         required = bool(principal["assignment_required"])
         reason = "only users and groups that are assigned to the application can sign in" if required else ""
         title = "Assignment to the application is required"
         yield control("application.assignment_required", title, None, required, ATTENTION if required else PASS, reason)
+
+
+def _unexpected(result: Json | None) -> Iterator[Control]:
+    """Owners that nobody knows, redirect URIs on other hosts: what no option asks for and somebody may use."""
+    findings = (result or {}).get("findings")
+    if readable(result) and findings is not None:
+        title = "Owners and redirect URIs that the inventory does not explain"
+        listed = [str(finding) for finding in findings]
+        yield control("application.unexpected", title, [], listed, ATTENTION if listed else PASS)
+
+
+def _people(results: Mapping[str, Json]) -> Iterator[Control]:
+    for step in USERS:
+        notes = [str(note) for note in (results.get(step) or {}).get("notes") or ()]
+        if readable(results.get(step)):
+            title = "Users of the PBX and of Microsoft 365 match"
+            yield control(f"users.{step}", title, [], notes, ATTENTION if notes else PASS)
 
 
 def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
@@ -161,8 +209,9 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
     yield from _who_consented(known)
     unneeded = [str(name) for name in known.get("unneeded") or ()]
     if unneeded:
-        reason = "no setting that is on needs them"
-        yield control("consent.unneeded", "Permissions that nothing needs", [], unneeded, ATTENTION, reason)
+        # What is there besides is kept, and who keeps it on purpose shall not be warned of it each night.
+        reason = "no setting that is on needs them; kept, because entra_app_exclusive is not set"
+        yield control("consent.unneeded", "Permissions that nothing needs", None, unneeded, PASS, reason)
 
 
 def _granted(desired: Json, known: Json) -> Iterator[Control]:

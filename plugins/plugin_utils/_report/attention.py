@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 
-from .certificates import SOON_DAYS, host_certificates
+from .certificates import SOON_DAYS, CertificateEnd, host_certificates
 
 _KINDS = {
     "secret": "client secret",
@@ -27,6 +27,31 @@ _KINDS = {
 def attention_of(entry: Mapping[str, Any], now: datetime) -> list[str]:
     """The sentences that the findings of one PBX (an entry of compliance.json) give at that time, each once."""
     return list(dict.fromkeys([*_expiring(entry, now), *_foreign(entry, now), *_unknown(entry)]))
+
+
+def controls_of(entry: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """The controls that say the same as `attention_of`, so that no point of attention is without evidence.
+
+    Of a PBX that was read: without controls nothing was, and without its application nothing is known about keys.
+    """
+    made = []
+    if not entry["controls"]:
+        return []
+    if entry["certificates"] or entry["credentials"]:
+        expiring = list(_counted(entry, now))
+        foreign = [f"{kind} {name}" for kind, name in _holders(entry, now)]
+        made.append(_control("certificate_expiry", "Certificates in use are valid for more than 30 days", expiring))
+        made.append(_control("foreign_credentials", "Credentials that the inventory does not know", foreign))
+        made[-1]["reason"] = "whoever holds one can act as the application" if foreign else ""
+    unread = [str(variable.get("variable") or variable.get("name") or "") for variable in entry["unknown_variables"]]
+    if unread:
+        made.append(_control("variables", "Variables that nothing reads", unread, "inventory"))
+    return made
+
+
+def _control(name: str, title: str, noticed: list[str], of: str = "application") -> dict[str, Any]:
+    result = "attention" if noticed else "pass"
+    return {"id": f"{of}.{name}", "title": title, "desired": [], "found": noticed, "result": result, "reason": ""}
 
 
 def automation_credential(credential: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -62,40 +87,45 @@ def credential_kind(kind: str) -> str:
     return _KINDS.get(kind) or visible(kind.replace("_", " "))
 
 
-def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
+def _due(entry: Mapping[str, Any], now: datetime) -> Iterator[CertificateEnd]:
     """The certificates that count: those of this PBX which no newer certificate of the inventory replaces."""
     # Without a certificate in the inventory nobody knows which one the PBX uses; while it works, it is none that has expired.
     named = any(certificate.get("desired") for certificate in entry["certificates"])
     works = bool(entry["status"].get("ok"))
     for certificate in host_certificates(entry["host"], entry["certificates"], now):
-        if (
-            certificate.days_left is None
-            or certificate.superseded
-            or not certificate.counts
-            or (certificate.days_left < 0 and works and not named)
-        ):
-            continue
+        if certificate.is_due and not ((certificate.days_left or 0) < 0 and works and not named):
+            yield certificate
+
+
+def _counted(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    for certificate in _due(entry, now):
+        yield f"{visible(certificate.thumbprint)} ({'expired' if (certificate.days_left or 0) < 0 else 'expires'} on {certificate.day})"
+
+
+def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    for certificate in _due(entry, now):
+        days = certificate.days_left or 0
         # The check may have said it already, in its own words.
         told = any(certificate.thumbprint and certificate.thumbprint in sentence for sentence in entry["attention"])
-        if certificate.days_left <= SOON_DAYS and not told:
-            when = (
-                f"expired on {certificate.day}"
-                if certificate.days_left < 0
-                else f"expires on {certificate.day}, in {_days(certificate.days_left)}"
-            )
+        if not told:
+            when = f"expired on {certificate.day}" if days < 0 else f"expires on {certificate.day}, in {_days(days)}"
             yield f"A certificate of the application {when}: {visible(certificate.thumbprint)}."
 
 
-def _foreign(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    """Keys that nobody in the inventory names: whoever holds one can act as the application."""
+def _holders(entry: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
+    """Kind and name of the keys that nobody in the inventory names, but for those that open nothing any more."""
     for credential in entry["credentials"]:
         if credential.get("owner") != "foreign":
             continue
         expires = dates.parse(credential.get("expires"))
-        if expires is not None and dates.days_left(expires, now) < 0:
-            continue
-        kind = _KINDS.get(str(credential.get("kind")), "credential")
-        name = visible(str(credential.get("name") or "without a name"))
+        if expires is None or dates.days_left(expires, now) >= 0:
+            kind = _KINDS.get(str(credential.get("kind")), "credential")
+            yield kind, visible(str(credential.get("name") or "without a name"))
+
+
+def _foreign(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Keys that nobody in the inventory names: whoever holds one can act as the application."""
+    for kind, name in _holders(entry, now):
         yield f"The application has a {kind} that the inventory does not know: {name}."
 
 

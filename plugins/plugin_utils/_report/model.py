@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 
 from .aggregates import aggregates
-from .attention import attention_of, attention_of_run, automation_credential
+from .attention import attention_of, attention_of_run, automation_credential, controls_of
 from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
 from .tenants import tenants_of_hosts
@@ -227,6 +227,10 @@ def _finished(entry: dict[str, Any], moment: str, inventory: str) -> dict[str, A
         for certificate in entry["certificates"]
     ]
     entry = {**entry, "certificates": certificates}
+    # Before the sentences, which leave out what the check has said itself.
+    known = {control["id"] for control in entry["controls"]}
+    derived = [control for control in controls_of(entry, now) if control["id"] not in known]
+    entry["controls"] = [*entry["controls"], *derived]
     entry["attention"] = _sentences([*entry["attention"], *attention_of(entry, now)])
     # Compliant says that nothing is left to do.
     verdict = ATTENTION if entry["verdict"] == COMPLIANT and entry["attention"] else entry["verdict"]

@@ -102,14 +102,12 @@ def test_after_a_failure_the_rest_was_not_checked() -> None:
     assert all(each["reason"] for name, each in found.items() if each["result"] == "not_checked")
 
 
-def test_foreign_credentials_and_required_assignment_need_attention() -> None:
+def test_a_required_assignment_needs_attention() -> None:
     application = {
         **HEALTHY["application"],
-        "credentials": [{"kind": "secret", "name": "script", "owner": "foreign"}],
         "service_principal": {"enabled": False, "assignment_required": True},
     }
     found = by_id({**HEALTHY, "application": application})
-    assert found["application.foreign_credentials"]["result"] == "attention"
     assert found["application.assignment_required"]["result"] == "attention"
     assert found["application.enabled"]["result"] == "fail"
 
@@ -148,3 +146,4 @@ def test_a_permission_that_nothing_needs_is_found_and_not_desired() -> None:
     consent = found["consent.application_permissions"]
     assert (consent["desired"], consent["found"]) == (["User.Read.All"], ["User.Read.All", "Mail.Send"])
     assert (consent["result"], found["consent.unneeded"]["found"]) == ("pass", ["Mail.Send"])
+    assert found["consent.unneeded"]["result"] == "pass", "it is kept, and that is no trouble"

@@ -255,3 +255,30 @@ def test_the_schema_refuses_what_is_no_report(validator: Draft202012Validator, s
 def test_all_compliant_tells_the_exit_status() -> None:
     assert report(host("a"), host("b")).all_compliant
     assert not report(host("a"), host("b", "unlicensed")).all_compliant
+
+
+def test_each_point_of_attention_has_its_control_where_something_was_checked() -> None:
+    read = {"id": "pbx.answers", "title": "The PBX answers", "desired": True, "found": True, "result": "pass"}
+    found = report(
+        host(
+            "acme",
+            controls=[read],
+            certificates=[{"thumbprint": "A1B2", "not_after": "2026-12-03T10:00:00Z", "desired": True}],
+            credentials=[
+                {"kind": "secret", "name": "script", "expires": None, "owner": "foreign"},
+                {"kind": "secret", "name": "old", "expires": "2020-01-01T00:00:00Z", "owner": "foreign"},
+            ],
+            unknown_variables=[{"variable": "tcx_uri", "nearest": "tcx_url"}],
+        ),
+        host("bolt"),
+    )
+    acme, bolt = found.hosts
+    controls = {control["id"]: (control["result"], control["found"]) for control in acme["controls"]}
+    assert controls == {
+        "pbx.answers": ("pass", True),
+        "application.certificate_expiry": ("attention", ["A1B2 (expires on 2026-12-03)"]),
+        "application.foreign_credentials": ("attention", ["client secret script"]),
+        "inventory.variables": ("attention", ["tcx_uri"]),
+    }
+    assert len(acme["attention"]) == 3
+    assert bolt["controls"] == [], "nothing was checked there"
