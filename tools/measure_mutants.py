@@ -44,6 +44,7 @@ FILES = {
     "plugins/module_utils/_pbx/settings_undo.py": (f"{PBX}/test_pbx_settings_undo.py",),
     "plugins/module_utils/_arguments.py": (
         f"{UNITS}/module_utils/test_arguments.py",
+        f"{UNITS}/module_utils/test_arguments_told.py",
         f"{FLEET}/test_fleet_arguments.py",
     ),
     "plugins/plugin_utils/_fleet/variables.py": (

@@ -25,6 +25,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     read,
     write,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn
 from ansible_collections.tcx.m365.plugins.module_utils._undo import entries
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,3 +130,129 @@ def test_a_secret_is_nowhere_kept_and_its_loss_is_told() -> None:
     change = {"target": "settings", "field": "presence.account", "before": "authorized", "after": "not authorized"}
     undo = settings_undo.plan(entries([change], settings_undo.KINDS), {INTEGRATION: {}})
     assert "token" in undo.refused[0].why
+
+
+def undo_of(field: str, before: Any, after: Any, pbx: dict[str, Any], **details: Any) -> Any:
+    """What undoes one change of a PBX that looks like this now."""
+    change = {"target": "settings", "field": field, "before": before, "after": after, "details": details}
+    found = {INTEGRATION: {}, TEAMS: {}, MAIL: {}, **pbx}
+    return settings_undo.plan(entries([change], settings_undo.KINDS), found)
+
+
+def told(undo: Any) -> list[tuple[str, Any, Any]]:
+    return [(each.field, each.before, each.after) for each in undo.plan.changes]
+
+
+def setting(option: str, value: Any) -> dict[str, dict[str, Any]]:
+    """A PBX on which the setting of that name has this value."""
+    each = next(one for one in PROPERTIES if one.option == option)
+    entity: dict[str, Any] = {}
+    _put(entity, each.field, write(each, value))
+    return {each.resource: entity}
+
+
+def test_a_change_back_is_told_from_what_is_there_to_what_was_there() -> None:
+    undo = undo_of("teams.sbc_fqdn", "old.example", "new.example", setting("teams.sbc_fqdn", "new.example"))
+    assert told(undo) == [("teams.sbc_fqdn", "new.example", "old.example")]
+    assert [each.target for each in undo.plan.changes] == ["settings"]
+    assert not undo.refused
+
+
+def test_what_had_no_value_has_none_again() -> None:
+    undo = undo_of("teams.sbc_fqdn", None, "new.example", setting("teams.sbc_fqdn", "new.example"))
+    assert told(undo) == [("teams.sbc_fqdn", "new.example", "")]
+
+
+def test_what_is_undone_already_is_no_change() -> None:
+    undo = undo_of("teams.sbc_fqdn", "old.example", "new.example", setting("teams.sbc_fqdn", "old.example"))
+    assert (told(undo), undo.refused) == ([], [])
+
+
+def test_what_somebody_has_changed_since_is_refused_with_what_is_there() -> None:
+    undo = undo_of("teams.sbc_fqdn", "old.example", "new.example", setting("teams.sbc_fqdn", "theirs.example"))
+    assert told(undo) == []
+    assert [(each.field, each.actual) for each in undo.refused] == [("teams.sbc_fqdn", "theirs.example")]
+
+
+def test_a_choice_that_had_no_value_is_refused_with_the_reason() -> None:
+    each = next(one for one in PROPERTIES if one.kind == CHOICE and one.resource != MAIL)
+    word = next(iter(each.values))
+    undo = undo_of(each.option, None, word, setting(each.option, word))
+    assert told(undo) == []
+    assert [(one.field, one.actual) for one in undo.refused] == [(each.option, word)]
+    assert undo.refused[0].why == "it had no value before, and 3CX takes none"
+
+
+def test_bindings_are_set_back_one_by_one() -> None:
+    each = next(one for one in PROPERTIES if one.kind == BINDINGS)
+    (first, second, third), goals = list(each.sides[0])[:3], list(each.sides[1])
+
+    def binding(origin: str, goal: str) -> dict[str, str]:
+        return {"from": origin, "to": goal}
+
+    before = [binding(first, goals[0])]
+    after = [binding(first, goals[1]), binding(second, goals[0])]
+    undo = undo_of(each.option, before, after, setting(each.option, [*after, binding(third, goals[0])]))
+    assert told(undo)[0][2] == [binding(first, goals[0]), binding(third, goals[0])], "what is not of the change stays"
+    theirs = [binding(first, goals[2]), binding(second, goals[0])]
+    undo = undo_of(each.option, before, after, setting(each.option, theirs))
+    assert told(undo)[0][2] == [binding(first, goals[2])]
+    assert [(one.field, one.actual) for one in undo.refused] == [(each.option, [binding(first, goals[2])])]
+    undo = undo_of(each.option, before, after, setting(each.option, [binding(second, goals[0])]))
+    assert [one.actual for one in undo.refused] == [[]], "somebody has removed it"
+
+
+def test_accounts_that_were_taken_away_come_back() -> None:
+    pbx = {INTEGRATION: {"AdUsers": {"SelectedUsers": ["id-2", "id-3"]}}}
+    undo = undo_of("user_sync.users", ["id-1", "eve@acme.example"], ["id-2"], pbx, **{"eve@acme.example": "id-4"})
+    assert sorted(undo.plan.writes[0].payload["body"]["AdUsers"]["SelectedUsers"]) == ["id-1", "id-3", "id-4"]
+    undo = undo_of("user_sync.users", None, ["ID-2"], pbx)
+    assert undo.plan.writes[0].payload["body"]["AdUsers"]["SelectedUsers"] == ["id-3"]
+
+
+def test_one_change_that_stays_does_not_keep_the_others() -> None:
+    changes = [
+        {"target": "settings", "field": "presence.account", "before": "authorized", "after": "not authorized"},
+        {"target": "settings", "field": "teams.sbc_fqdn", "before": "a.example", "after": "b.example"},
+        {"target": "settings", "field": "teams.area_code", "before": "030", "after": "040"},
+    ]
+    pbx: dict[str, Any] = {INTEGRATION: {}, TEAMS: {}, MAIL: {}}
+    for name, value in (("teams.sbc_fqdn", "a.example"), ("teams.area_code", "040")):
+        each = next(one for one in PROPERTIES if one.option == name)
+        _put(pbx[each.resource], each.field, write(each, value))
+    undo = settings_undo.plan(entries(changes, settings_undo.KINDS), pbx)
+    assert told(undo) == [("teams.area_code", "040", "030")]
+    assert [each.field for each in undo.refused] == ["presence.account"]
+
+
+def test_a_token_that_was_handed_over_is_nothing_that_is_lost() -> None:
+    undo = undo_of("presence.account", "not authorized", "authorized", {})
+    assert not undo.refused
+    assert not undo_of("presence.account", None, "authorized", {}).refused
+    assert "private key" in undo_of("teams.certificate", {"name": "a"}, {"name": "b"}, {}).refused[0].why
+
+
+def test_resources_are_read_once_and_the_integration_always() -> None:
+    fields = ["teams.sbc_fqdn", "teams.area_code", "presence.account"]
+    changes = [{"target": "settings", "field": field, "before": None, "after": "x"} for field in fields]
+    assert settings_undo.resources(entries(changes, settings_undo.KINDS)) == [INTEGRATION, TEAMS]
+
+
+def test_whose_sign_in_was_switched_is_switched_back() -> None:
+    changes = [
+        {"target": "settings", "field": "sign_in.opt_in", "before": ["ann"], "after": ["ann", "bob"]},
+        {"target": "settings", "field": "sign_in.opt_out", "before": [], "after": ["eve"]},
+    ]
+    listed = entries(changes, settings_undo.KINDS)
+    assert settings_undo.switches(listed) == SignIn(opt_out=("bob",), opt_in=("eve",))
+    assert settings_undo.switches([]) == SignIn(opt_out=(), opt_in=())
+
+
+def test_a_token_that_the_change_handed_over_is_forgotten() -> None:
+    def account(before: str, after: str, field: str = "presence.account") -> bool:
+        change = {"target": "settings", "field": field, "before": before, "after": after}
+        return settings_undo.account(entries([change], settings_undo.KINDS)).forget
+
+    assert account("not authorized", "authorized")
+    assert not account("authorized", "not authorized")
+    assert not account("not authorized", "authorized", "teams.sbc_fqdn")
