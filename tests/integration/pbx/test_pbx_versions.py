@@ -27,6 +27,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
 from ansible_collections.tcx.m365.tests.integration.pbx.fleet import RELEASES, Bench
+from tcx_lab.published import NEEDS_XAPI_DESCRIPTION
 
 SINGLETONS = {TEAMS: "teams", MAIL: "mail"}
 
@@ -151,6 +152,7 @@ def test_a_release_that_is_too_old_is_named(bench: Bench) -> None:
     assert "from 20.0.5 on" in failed["msg"]
 
 
+@NEEDS_XAPI_DESCRIPTION
 def test_every_request_is_in_3cxs_own_description(bench: Bench) -> None:
     for release in RELEASES:
         name = name_of(release)
