@@ -34,6 +34,8 @@ options:
         description:
           - Users that O(user_sync.scope) speaks of, by user principal name, mail address or object ID.
           - The PBX itself looks them up. Those that it does not find are an error that names all of them.
+          - A PBX that is not linked to its application yet is linked before it looks them up; check mode tells that
+            they were not checked.
         type: list
         elements: str
       groups:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
 from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import Parties
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
@@ -32,6 +33,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx import (
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import named
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.presence import PresenceAccount
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     ACCOUNTS,
@@ -40,7 +42,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     argument_spec,
     desired_from,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, IntegrationSettings, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import (
+    Desired,
+    IntegrationSettings,
+    Observed,
+    links,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_undo import RestoredSettings
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn, SignInSwitches, User
@@ -215,6 +222,7 @@ class Work:
             restored or IntegrationSettings(self.xapi, desired, within=within, check=self._check)
         )
         self.observed = settings.before if self.task.check_mode else settings.after
+        self._tell_unchecked_names(desired)
         self.health = self._status(self.observed, facts, settings.plan)
         if self.request.account:
             self._reconcile(presence.Account(self.xapi, self.request.account))
@@ -235,6 +243,19 @@ class Work:
             values["refused"] = restored.undo.refusals()
         values.update(self._teams(facts))
         return Outcome(values, self._journal.plan)
+
+    def _tell_unchecked_names(self, desired: Desired) -> None:
+        """In check mode nobody can look names up for a PBX that is yet to be linked: it asks Microsoft 365 itself."""
+        if self.silent or not self.task.check_mode or not links(desired, self.observed):
+            return
+        selections = [
+            option for option, value in desired.values.items() if BY_OPTION[option].kind == ACCOUNTS and named(value)
+        ]
+        if selections:
+            self.task.context.warn(
+                f"{', '.join(map(marked, selections))}: not checked, because the PBX looks names up in Microsoft 365 itself, and is "
+                "not linked to this application yet. A name that it does not find fails after it was linked; an object ID needs no look-up"
+            )
 
     def _reconcile(self, resource: Resource[S]) -> Reconciled[S]:
         return reconcile(resource, check_mode=self.task.check_mode, journal=self._journal)

@@ -55,14 +55,15 @@ class Names:
         return known or Account(name, frozenset((name.casefold(),)))
 
 
+def named(names: Iterable[str]) -> list[str]:
+    """Those that are no ids, each once."""
+    return list(dict.fromkeys(name for name in names if not is_guid(name.strip())))
+
+
 def to_look_up(names_by_directory: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     """By directory, the names that are no ids."""
-    needed = {}
-    for directory, names in names_by_directory.items():
-        unknown = list(dict.fromkeys(name for name in names if not is_guid(name.strip())))
-        if unknown:
-            needed[directory] = unknown
-    return needed
+    needed = {directory: named(names) for directory, names in names_by_directory.items()}
+    return {directory: unknown for directory, unknown in needed.items() if unknown}
 
 
 def look_up(xapi: Xapi, names_by_directory: Mapping[str, Iterable[str]]) -> Names:

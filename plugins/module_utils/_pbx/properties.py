@@ -155,7 +155,8 @@ PROPERTIES: tuple[Property, ...] = (
         "users",
         "SelectedUsers",
         "Users that O(user_sync.scope) speaks of, by user principal name, mail address or object ID.\n"
-        "The PBX itself looks them up. Those that it does not find are an error that names all of them.",
+        "The PBX itself looks them up. Those that it does not find are an error that names all of them.\n"
+        "A PBX that is not linked to its application yet is linked before it looks them up; check mode tells that they were not checked.",
         ACCOUNTS,
         directory=USERS,
     ),

@@ -103,7 +103,8 @@ class Recorder:
 
         def run(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False) -> Json:
             if check or check_mode or capability.name not in WRITERS:
-                return run_task(capability, arguments, check=check)
+                result = run_task(capability, arguments, check=check)
+                return result if check or not result.get("changes") else self._as_kept(result)
 
             announced: list[Json] = []
 
@@ -123,6 +124,14 @@ class Recorder:
             return self._keep(capability, arguments, result)
 
         return run
+
+    def _as_kept(self, result: Json) -> Json:
+        """What check mode has planned; a failure where it could not be kept, so that nothing of it would be written."""
+        try:
+            self.place.check_usable(self.run)
+        except M365Error as error:
+            return failure(error)
+        return result
 
     def _settle(self) -> None:
         """What an earlier task of this run has left as pending broke off: whether it was carried out is not known."""

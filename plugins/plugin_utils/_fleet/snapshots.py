@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import json
 import os
 import re
@@ -39,6 +40,7 @@ _MOST_BYTES = 16 * 1024 * 1024
 _TRIES = 1000
 """How often a directory that vanishes is made again: each other host of a run removes it at most once."""
 _KIND = "snapshot_run"
+_NO_DIRECTORY = "something else than a directory is in its place"
 _TRIED = "keep what this run changes"
 _TRIED_READ = "read the snapshot"
 _PRIVATE_REMEDY = (
@@ -113,6 +115,18 @@ class Snapshots:
             descriptor, path = _temporary(os.path.join(self.directory, run), ".check-")
             os.close(descriptor)
             os.unlink(path)
+
+    def check_usable(self, run: str) -> None:
+        """The same for check mode, which makes no directory: by the rights of the one in which it would be made."""
+        with _told(_TRIED, self.directory, _REMEDY):
+            self._check_places(run)
+            folder = os.path.join(self.directory, run)
+            while not os.path.lexists(folder):
+                folder = os.path.dirname(folder)
+            if not os.path.isdir(folder):
+                raise NotADirectoryError(errno.ENOTDIR, _NO_DIRECTORY)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def forget_empty(self, run: str) -> None:
         """Remove the directory of a run that has changed nothing."""
@@ -234,7 +248,7 @@ def _make_private(folder: str) -> None:
         # Another host of this run has removed it while it was empty; a link that leads nowhere stays.
         is_directory = not os.path.islink(folder)
     if not is_directory:
-        raise NotADirectoryError(20, "something else than a directory is in its place")
+        raise NotADirectoryError(errno.ENOTDIR, _NO_DIRECTORY)
 
 
 def _temporary(folder: str, prefix: str) -> tuple[int, str]:

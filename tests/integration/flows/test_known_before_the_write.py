@@ -118,6 +118,20 @@ def test_who_may_not_ask_is_told(berlin: Flow) -> None:
         assert any(f"whether the application {ABSENT} exists was not checked" in note for note in result["notes"])
 
 
+def test_names_are_looked_up_as_soon_as_the_pbx_can(berlin: Flow) -> None:
+    """A PBX that is not linked cannot ask Microsoft 365: check mode says that nothing was checked."""
+    named = {"tcx_console_user_sync": {"enabled": True, "scope": "selected", "users": ["nobody@contoso.example"]}}
+    for door in UNMANAGED:
+        run = berlin.begin(check=True, **named)
+        DOORS[door](run, "berlin")
+        assert any("tcx_console_user_sync.users: not checked" in warning for warning in run.warnings), door
+    ids = {"tcx_console_user_sync": {"enabled": True, "scope": "selected", "users": [ABSENT]}}
+    berlin.run("rollout", check=True, **ids)
+    assert "not checked" not in str(berlin.warnings)
+    assert not berlin.rollout().get("failed")
+    _refused(berlin, UNMANAGED, "has no user 'nobody@contoso.example'", **named)
+
+
 def test_the_right_to_revoke_is_asked_for_first(berlin: Flow) -> None:
     """Reading what is granted takes less than revoking it, which came after the application was written."""
     rights = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All")
