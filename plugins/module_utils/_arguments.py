@@ -7,14 +7,17 @@
 """From what was written in a task or an inventory to the parameters of a capability: one reading for both front ends.
 
 Text is trimmed. Null, empty text and blanks mean "not given" at every depth; an empty list in a task stays a list,
-because with an ``_exclusive`` option it has a meaning of its own. Text where a list is wanted is split at commas, and
-booleans are what Ansible takes for booleans; anything else is an error that names the option. Secrets are never trimmed:
-one with blanks around it is refused before the first attempt to sign in, because services count attempts.
+because with an ``_exclusive`` option it has a meaning of its own. Text where a list is meant is split at commas and ends of
+lines, or is the text of a list. Booleans are what Ansible takes for booleans; anything else is an error that names the option.
+Secrets are never trimmed: one with blanks around it is refused before the first attempt to sign in, because services count
+attempts.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -186,7 +189,8 @@ class Reading:
     def _list(self, option: Mapping[str, Any], value: Any, path: str) -> list[Any] | None:
         if isinstance(value, str):
             whole = path in self.files or "-----BEGIN " in value
-            value = [value] if whole else [part.strip() for part in value.split(",") if part.strip()]
+            written = _written_list(value)
+            value = written if written is not None else [value] if whole else _split(value)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             value = [str(value)]
         if not isinstance(value, list):
@@ -356,6 +360,25 @@ def _blanks(value: str) -> str:
     ends = [word for word, part in (("begins", value[:1]), ("ends", value[-1:])) if part.isspace()]
     kind = "a line break" if value[-1:] in "\r\n" else "blanks"
     return f"{' and '.join(ends)} with {kind}"
+
+
+def _written_list(text: str) -> list[Any] | None:
+    """The list that a text spells out, in JSON or as Python does; ``None`` where it is none.
+
+    An inventory in INI reads such a text as a list, and so does a template of ansible-core before 2.19.
+    """
+    if text.startswith("[") and text.endswith("]"):
+        for parse in (json.loads, ast.literal_eval):
+            with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                items = parse(text)
+                if isinstance(items, list):
+                    return items
+    return None
+
+
+def _split(text: str) -> list[str]:
+    """The items of a text: at commas, where Ansible splits it, and at the ends of lines, as a survey gives them."""
+    return [part.strip() for part in re.split(r"[,\r\n]", text) if part.strip()]
 
 
 def _empty(value: Any) -> bool:

@@ -254,7 +254,7 @@ class Work:
         if selections:
             self.task.context.warn(
                 f"{', '.join(map(marked, selections))}: not checked, because the PBX looks names up in Microsoft 365 itself, and is "
-                "not linked to this application yet. A name that it does not find fails after it was linked; an object ID needs no look-up"
+                "not linked to this application yet. A name that it does not find fails after it was linked; object IDs are taken as they are"
             )
 
     def _reconcile(self, resource: Resource[S]) -> Reconciled[S]:

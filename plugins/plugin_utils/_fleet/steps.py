@@ -270,7 +270,7 @@ def _probe_judged(work: Work, result: Result) -> Result:
         result = healed(
             work, result, _application_of(work), lambda: work.run_task(sso_probe.CAPABILITY, _sign_in(work))
         )
-    return advice.careful(work, result)
+    return advice.careful(work, beforehand.verified(work, result))
 
 
 def _configured(work: Work, result: Result) -> Result:

@@ -43,9 +43,9 @@ WRITTEN: dict[str, Json] = {
     "as text": {
         **NATIVE,
         "entra_app_manage_grants": " Yes ",
-        "entra_app_permissions": "User.Read.All, Calendars.Read",
+        "entra_app_permissions": '["User.Read.All", "Calendars.Read"]',
         "entra_app_redirect_uris": "https://localhost:5001/oauth2office2 ,https://localhost/oauth2office2",
-        "entra_app_tags": " one,two ",
+        "entra_app_tags": " one\n two\n",
         "entra_app_id_tokens": "y",
         "entra_app_public_client": "n",
         "entra_app_exclusive": "false",

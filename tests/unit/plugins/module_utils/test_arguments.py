@@ -69,14 +69,37 @@ def test_text_is_trimmed_and_ids_are_in_lower_case() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["a@x.example, b@x.example", ["a@x.example", " b@x.example "], "a@x.example,b@x.example,"]
+    "written",
+    [
+        "a@x.example, b@x.example",
+        ["a@x.example", " b@x.example "],
+        "a@x.example,b@x.example,",
+        "a@x.example\nb@x.example\n",
+        "\r\na@x.example,\r\nb@x.example",
+        '["a@x.example", "b@x.example"]',
+        "['a@x.example', ' b@x.example ']",
+        '[\n  "a@x.example",\n  "b@x.example"\n]\n',
+    ],
 )
 def test_a_text_where_a_list_is_wanted_is_split(written: Any) -> None:
     assert read(user_sync={"users": written}).parameters["user_sync"]["users"] == ["a@x.example", "b@x.example"]
 
 
 def test_an_empty_list_stays_a_list() -> None:
-    assert read(user_sync={"users": []}).parameters["user_sync"]["users"] == []
+    for written in ([], "[]", "[ ]"):
+        assert read(user_sync={"users": written}).parameters["user_sync"]["users"] == []
+
+
+def test_a_list_that_is_not_well_formed_is_split_as_ansible_splits_it() -> None:
+    assert read(user_sync={"users": '["a", b]'}).parameters["user_sync"]["users"] == ['["a"', "b]"]
+    assert read(user_sync={"users": "[" * 5000 + "]"}).parameters["user_sync"]["users"] == ["[" * 5000 + "]"]
+
+
+def test_a_list_of_permissions_may_be_written_as_one_text() -> None:
+    key = {"unique_name": "3cx-acme", "certificates": '["/keys/a,b.pem"]', "permissions": '[{"name": "User.Read.All"}]'}
+    found = azure_app_registration.CAPABILITY.read({**key, "delegated_permissions": "openid\nprofile"}, {}).parameters
+    assert found["permissions"] == [{"name": "User.Read.All"}]
+    assert (found["certificates"], found["delegated_permissions"]) == (["/keys/a,b.pem"], ["openid", "profile"])
 
 
 @pytest.mark.parametrize("written", [["a@x.example", ""], [None]])
