@@ -191,7 +191,10 @@ def _absent(task: Task, application: AbsentApplication) -> Outcome:
     def never(observed: Observed) -> None:
         entity = observed.application or observed.deleted or {}
         caller = _application_trust.caller_of(client)
-        adoption.never(str(entity.get("appId") or ""), observed.service_principal, caller, client.tenant_id)
+        stated = not task.params["require_evidence"]
+        adoption.never(
+            str(entity.get("appId") or ""), observed.service_principal, caller, client.tenant_id, stated=stated
+        )
         if task.params["require_evidence"]:
             _check_passed_over(application, str(entity.get("appId") or ""))
 

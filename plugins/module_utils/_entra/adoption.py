@@ -180,7 +180,7 @@ def decide(candidate: Candidate, claim: Claim, caller: Caller, tenant_id: str) -
     :param tenant_id: the tenant that is worked in.
     :raises NotConfirmed: it may not; the message names the reason and the choices.
     """
-    never(candidate.app_id, candidate.service_principal, caller, tenant_id)
+    never(candidate.app_id, candidate.service_principal, caller, tenant_id, stated=claim.named_by == INVENTORY)
     application = candidate.application
     marked = ownership.is_marked(application)
     unknown = tuple(unknown_holders(candidate, claim, caller))
@@ -253,8 +253,13 @@ def decide_missing(app_id: str, principal: Mapping[str, Any] | None, *, in_use: 
     )
 
 
-def never(app_id: str, principal: Mapping[str, Any] | None, caller: Caller, tenant_id: str) -> None:
-    """Raise :class:`NotConfirmed` for an application that is never touched, whoever names it."""
+def never(
+    app_id: str, principal: Mapping[str, Any] | None, caller: Caller, tenant_id: str, *, stated: bool = True
+) -> None:
+    """Raise :class:`NotConfirmed` for an application that is never touched, whoever names it.
+
+    :param stated: the operator names it, in an option or in the variable that sets it; otherwise a PBX does, or a name.
+    """
     lowered = app_id.strip().lower()
     home = str((principal or {}).get("appOwnerOrganizationId") or "").lower()
     if lowered and lowered in caller.client_ids:
@@ -269,7 +274,9 @@ def never(app_id: str, principal: Mapping[str, Any] | None, caller: Caller, tena
         why,
         tried="use the application for a PBX",
         target=app_id,
-        remedy="Name another application in entra_app_app_id, or set entra_app_mode: create to have one made.",
+        remedy="Name another application in O(app_id), or leave it out."
+        if stated
+        else "Name another application in entra_app_app_id, or set entra_app_mode: create to have one made.",
     )
 
 

@@ -161,6 +161,7 @@ def delete(work: Work) -> dict[str, Any]:
         shared_certificates=list(work.neighbors),
         **arguments_of.removal_identity(variables),
     )
+    arguments.names["app_id"] = "entra_app_app_id"
     return arguments
 
 

@@ -84,3 +84,20 @@ def test_a_pbx_is_not_linked_past_its_application(berlin: Flow, linked: bool) ->
     if linked:
         own = berlin.rollout()["application_id"]
         assert not berlin.rollout(tcx_console_application_id=own.upper()).get("failed")
+
+
+def test_the_automations_own_application_is_refused_in_the_words_of_each_door(berlin: Flow) -> None:
+    """Who has set a variable is told the variable, and who has set an option the option."""
+    own = str(berlin.variables()["entra_client_id"])
+    for door, enter in DOORS.items():
+        run = berlin.begin(entra_app_app_id=own, offboard_confirm=True)
+        if door == "module":
+            connection = entra_connection(run.inventory.of("berlin"))
+            result = run.task(azure_app_registration.CAPABILITY, {**connection, "app_id": own})
+        else:
+            result = enter(run, "berlin")
+        option = "app_id" if door == "module" else "entra_app_app_id"
+        assert result["error"]["remedy"] == f"Name another application in {option}, or leave it out.", door
+    removed = berlin.run("offboard", entra_app_app_id=own, offboard_confirm=True)
+    assert removed["error"]["remedy"] == "Name another application in entra_app_app_id, or leave it out."
+    assert berlin.writes() == []
