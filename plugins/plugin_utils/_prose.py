@@ -125,12 +125,15 @@ class Failures:
     """
 
     hosts: dict[str, list[str]] = field(default_factory=dict)
+    _causes: dict[str, str] = field(default_factory=dict)
 
     def first(self, host: str, result: Mapping[str, Any]) -> str:
         """The host that failed first for the reason of this result, which may be this host."""
-        message = str(result.get("msg") or "")
+        message = str(result.get("msg") or f"{host} failed without a message")
         target = str((result.get("error") or {}).get("target") or "")
-        hosts = self.hosts.setdefault(cause({"host": host, "url": target}, message) if message else f"{host}:", [])
+        # The very same words of two PBXs may hold the name of one of them.
+        reason = self._causes.setdefault(message, cause({"host": host, "url": target}, message))
+        hosts = self.hosts.setdefault(reason, [])
         if host not in hosts:
             hosts.append(host)
         return hosts[0]

@@ -43,6 +43,12 @@ class Outcome:
         self.changes.append({"target": "file", "field": path, "before": before or None, "after": after or None})
 
 
+NO_TENANT = (
+    "Consent of each tenant: no PBX of the inventory has an entra_tenant_id yet. Run this again with an inventory that has them, for "
+    "the addresses to send; it changes nothing else."
+)
+
+
 def lines_of(outcome: Outcome, *, check_mode: bool, consents: Sequence[Mapping[str, Any]]) -> list[str]:
     """What is printed: one line for each thing that the operator needs next."""
     values = outcome.values
@@ -57,4 +63,6 @@ def lines_of(outcome: Outcome, *, check_mode: bool, consents: Sequence[Mapping[s
     if consents:
         lines.append("Consent of each tenant:")
         lines += [f"    {', '.join(consent['hosts'])}: {consent['url'] or consent['note']}" for consent in consents]
+    elif values.get("variables"):
+        lines.append(NO_TENANT)
     return lines + [f"Note: {note}" for note in outcome.notes]

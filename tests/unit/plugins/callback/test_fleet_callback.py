@@ -93,6 +93,14 @@ def test_what_a_whole_fleet_fails_with_is_told_once_and_counted(terminal: Termin
     ]
 
 
+def test_what_is_said_of_two_in_the_same_words_is_told_once(terminal: Terminal) -> None:
+    for host in ("acme", "bolt"):
+        said = {"failed": True, "msg": "The hosts acme and bolt are one PBX.", "changes": [], "steps": {}}
+        terminal.result(said, host=host)
+    assert terminal.lines == ["# acme: FAILED: The hosts acme and bolt are one PBX."]
+    assert "# bolt: FAILED: the same as acme" in terminal.end()
+
+
 def test_what_was_changed_before_the_same_failure_is_told(terminal: Terminal) -> None:
     terminal.result(refused("acme"))
     terminal.result(refused("bolt", changes=CHANGES), host="bolt")

@@ -22,6 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation import key as keys
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation import tenants
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import page, tenants_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._automation.outcome import Outcome, lines_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import (
     Place,
     Record,
@@ -321,3 +322,15 @@ def test_a_key_is_long_enough_and_its_certificate_is_its_own() -> None:
     assert (pair.not_after - dt.datetime.now(dt.UTC)).days in (89, 90)
     assert "PRIVATE KEY" in pair.pem
     assert "PRIVATE KEY" not in repr(pair) + json.dumps(pair.certificate)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_without_a_customer_in_the_inventory_it_says_when_the_addresses_come(check_mode: bool) -> None:
+    made = Outcome(values={"app_id": APP, "tenant_id": TENANT, "variables": {"entra_client_id": APP}})
+    assert any(
+        "Run this again with an inventory" in line for line in lines_of(made, check_mode=check_mode, consents=[])
+    )
+    known = [{"hosts": ["acme"], "url": "https://login.example.com/consent", "note": ""}]
+    assert not any("Run this again" in line for line in lines_of(made, check_mode=check_mode, consents=known))
+    removed = Outcome(values={"app_id": APP, "tenant_id": TENANT})
+    assert not any("Run this again" in line for line in lines_of(removed, check_mode=check_mode, consents=[]))
