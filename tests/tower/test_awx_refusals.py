@@ -179,6 +179,37 @@ class TestRecursion:
         assert "would result in recursion" in inner[0].values["job_explanation"]
         assert site.store.of("job") == []
 
+    def test_so_does_one_that_is_run_by_what_it_runs(self, site: Site) -> None:
+        """Seen at 24.6.1 with three workflows in a ring: each of them has failed, and the last one names them all."""
+        other = site.store.create("workflow_job_templates", {"name": "other", "organization": site.ours})
+        site.node("to the other", unified_job_template=other.id)
+        site.node("and back", workflow_job_template=other.id, unified_job_template=site.workflow.id)
+        jobs.launch(site.store, site.workflow, {})
+        ran = site.store.of("workflow_job")
+        assert [(each.name, each.values["status"]) for each in ran] == [
+            ("flow", "failed"),
+            ("other", "failed"),
+            ("flow", "failed"),
+        ]
+        first, second = site.workflow.id, other.id
+        assert ran[2].values["job_explanation"] == (
+            "Workflow Job spawned from workflow could not start because it would result in recursion (spawn order, most recent "
+            f"first: <flow-{first}>, <other-{second}>, <flow-{first}>)"
+        )
+
+    def test_a_workflow_of_a_workflow_is_waited_for(self, site: Site) -> None:
+        other = site.store.create("workflow_job_templates", {"name": "other", "organization": site.ours})
+        site.store.approve(
+            site.node("asks", workflow_job_template=other.id, unified_job_template=None), {"name": "Go on?"}
+        )
+        spawned = site.node("the other", unified_job_template=other.id)
+        site.store.associate(spawned, "success_nodes", {"id": site.node("afterwards").id})
+        workflow = jobs.launch(site.store, site.workflow, {})
+        assert (workflow.values["status"], site.store.of("job")) == ("running", [])
+        jobs.decide(site.store, site.store.of("workflow_approval")[0], "approved")
+        assert workflow.values["status"] == "successful"
+        assert [job.name for job in site.store.of("job")] == ["site"]
+
 
 class TestAddresses:
     @pytest.fixture

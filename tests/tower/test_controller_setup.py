@@ -61,7 +61,7 @@ def described(entry: Any) -> Any:
 
 
 # What others may have: a schedule that only reads, and a host that a source has brought.
-FOREIGN = ("their report", "switched off", "3CX rollout @ 10:00")
+FOREIGN = ("their report", "switched off", "3CX rollout @ 10:00", "their workflow", "their node")
 
 
 class Story:
@@ -86,6 +86,7 @@ class Story:
         self.after = state(setup)
         store = setup.controller.store
         store.delete(store.one("job_template", "3CX rollout @ 10:00"))
+        store.delete(store.one("workflow_job_template", "their workflow"))
         self.on = [each.values["enabled"] for each in store.of("host") if each.name == "switched off"]
         jobs.launch(store, store.one("job_template", "3CX compliance"), {})
         self.live("removal foreseen", "--check", controller_setup_state="absent")
@@ -117,6 +118,15 @@ class Story:
         workflow.values["ask_variables_on_launch"] = True
         given = {"workflow_job_template": workflow.id, "unified_job_template": rollout.id}
         store.create("workflow_job_template_nodes", {"identifier": "smuggled node", **given})
+        # Our workflow as a step of itself, and another one that would run ours; that one itself is not ours to remove.
+        theirs = store.create(
+            "workflow_job_templates", {"name": "their workflow", "organization": workflow.values["organization"]}
+        )
+        back = {"workflow_job_template": theirs.id, "unified_job_template": workflow.id}
+        store.create("workflow_job_template_nodes", {"identifier": "their node", **back})
+        for identifier, template in (("own workflow", workflow), ("foreign workflow", theirs)):
+            given = {"workflow_job_template": workflow.id, "unified_job_template": template.id}
+            store.create("workflow_job_template_nodes", {"identifier": identifier, **given})
         node = {each.name: each for each in store.of("workflow_job_template_node")}
         # The approval gives way to a rollout, under its own name; a preset that the module cannot take back.
         store.items.pop(node["approval"].values["unified_job_template"])
@@ -150,6 +160,8 @@ DRIFTED = {
     "smuggled source",
     "smuggled host",
     "smuggled node",
+    "own workflow",
+    "foreign workflow",
     "smuggled schedule",
     "switched off",
     "3CX rollout with approval",
@@ -243,6 +255,7 @@ def test_what_somebody_changed_is_repaired_and_only_that(story: Story) -> None:
     outcome = story.outcomes["repaired again"]
     assert (outcome.code, outcome.items, story.writes["repaired again"]) == (0, [], [])
     theirs = {"schedule/their report", "host/switched off", "job_template/3CX rollout @ 10:00"}
+    theirs |= {"workflow_job_template/their workflow", "workflow_job_template_node/their node"}
     assert story.names["repaired"] == story.names["made"] | theirs
     store = story.setup.controller.store
     assert story.on == [True], "a host stays switched off over every sync, and the fleet is smaller than it seems"

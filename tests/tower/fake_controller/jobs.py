@@ -237,9 +237,17 @@ def _carry_out(store: Store, job: Item, template: Item, prompts: Mapping[str, An
 
 
 def _start_workflow(
-    store: Store, template: Item, prompts: Mapping[str, Any], accepted: Mapping[str, Any], launch_type: str
+    store: Store,
+    template: Item,
+    prompts: Mapping[str, Any],
+    accepted: Mapping[str, Any],
+    launch_type: str,
+    spawning: Item | None = None,
 ) -> Item:
-    """Copy the nodes of the template, and go on until something has to be approved or all is done."""
+    """Copy the nodes of the template, and go on until something has to be approved or all is done.
+
+    :param spawning: the node of another workflow that starts this one.
+    """
     variables = surveys.answers(template, accepted)
     workflow = syncs.record(
         store,
@@ -252,6 +260,8 @@ def _start_workflow(
         status="running",
         **{name: prompts.get(name, template.values[name]) for name in OF_WORKFLOWS},
     )
+    if spawning is not None:
+        spawning.values["job"] = workflow.id
     copies: dict[int, Item] = {}
     own = [
         each for each in store.of("workflow_job_template_node") if each.values["workflow_job_template"] == template.id
@@ -347,8 +357,9 @@ def _start_node(store: Store, workflow: Item, node: Item, nodes: list[Item]) -> 
     if template.kind.type == "workflow_approval_template":
         node.values["job"] = _ask(store, workflow, template).id
         return
-    if template is _template(store, workflow):
-        node.values["job"] = _refuse_recursion(store, template).id
+    ancestors = _ancestors(store, workflow)
+    if template in ancestors:
+        node.values["job"] = _refuse_recursion(store, [template, *ancestors]).id
         return
     prompts = dict(node.values["prompts"])
     prompts.update({name: workflow.values[name] for name in OF_WORKFLOWS if workflow.values[name] is not None})
@@ -356,13 +367,28 @@ def _start_node(store: Store, workflow: Item, node: Item, nodes: list[Item]) -> 
     # Artifacts and the variables of the workflow pass by the question whether the template asks for variables.
     variables = {**extra, **node.values["ancestor_artifacts"], **json.loads(workflow.values["extra_vars"] or "{}")}
     taken = {name: value for name, value in prompts.items() if asked(template, name)}
+    if template.kind.type == "workflow_job_template":
+        _start_workflow(store, template, taken, variables, "workflow", node)
+        return
     job = start_job(store, template, taken, variables, launch_type="workflow", workflow_job=workflow)
     job.values["workflow_job"] = workflow.id
     node.values["job"] = job.id
 
 
-def _refuse_recursion(store: Store, template: Item) -> Item:
-    """A node may name its own workflow; what it would start is made, and fails before it begins."""
+def _ancestors(store: Store, workflow: Item) -> list[Item]:
+    """The templates of a workflow job and of those that it was spawned by, itself first."""
+    above = [store.items[node.values["workflow_job"]] for node in _spawning(store, workflow)]
+    return [_template(store, workflow), *(template for each in above for template in _ancestors(store, each))]
+
+
+def _spawning(store: Store, workflow: Item) -> list[Item]:
+    """The node of another workflow job by which this one was started, if any."""
+    return [node for node in store.of("workflow_job_node") if node.values["job"] == workflow.id]
+
+
+def _refuse_recursion(store: Store, spawned: list[Item]) -> Item:
+    """A node may name its own workflow, or one that starts it; what it would start is made, and fails before it begins."""
+    template = spawned[0]
     refused = syncs.record(
         store,
         "workflow_job",
@@ -372,7 +398,7 @@ def _refuse_recursion(store: Store, template: Item) -> Item:
         launch_type="workflow",
         status="pending",
     )
-    order = ", ".join([f"<{template.name}-{template.id}>"] * 2)
+    order = ", ".join(f"<{each.name}-{each.id}>" for each in spawned)
     said = f"Workflow Job spawned from workflow could not start because it would result in recursion (spawn order, most recent first: {order})"
     syncs.end(refused, "failed", explanation=said)
     return refused
@@ -414,7 +440,15 @@ def decide(store: Store, approval: Item, verdict: str) -> None:
     syncs.end(approval, "successful" if verdict == "approved" else "failed")
     workflow = store.items[approval.values["workflow_job"]]
     messages.approval_event(store, approval, _template(store, workflow), verdict)
+    _advance_all(store, workflow)
+
+
+def _advance_all(store: Store, workflow: Item) -> None:
+    """A workflow, and those that have waited for it."""
     advance(store, workflow)
+    if workflow.values["status"] in DONE:
+        for node in _spawning(store, workflow):
+            _advance_all(store, store.items[node.values["workflow_job"]])
 
 
 def _end_workflow(store: Store, workflow: Item, nodes: list[Item]) -> None:
