@@ -52,6 +52,14 @@ def test_no_controller_gets_its_playbooks_from_an_address_of_ours() -> None:
     assert not [name for name, value in defaults.items() if re.search(r"://|git@", json.dumps(value))]
 
 
+def test_workflows_install_what_a_lock_names() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            locks = re.findall(r"(?<=tests/requirements/)[\w.-]+\.txt", line) if "pip install" in line else []
+            assert "pip install" not in line or (locks and "--require-hashes" in line), f"{path.name}: {line.strip()}"
+            assert all((ROOT / "tests" / "requirements" / name).is_file() for name in locks), line
+
+
 def test_actions_of_others_are_named_by_commit() -> None:
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         for used in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8")):

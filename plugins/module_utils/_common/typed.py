@@ -40,12 +40,6 @@ def number(answer: Answer, name: str, service: str, *, highest: int = 2**31) -> 
     return wrong
 
 
-def flag(answer: Answer, name: str, service: str) -> bool:
-    """True or false; false where it is not set."""
-    value = answer.get(name)
-    return value if isinstance(value, bool) else False if value is None else _wrong(name, value, "a boolean", service)
-
-
 def mapping(answer: Answer, name: str, service: str) -> dict[str, Any]:
     """An object; empty where it is not set."""
     value = answer.get(name)
@@ -56,13 +50,6 @@ def items(answer: Answer, name: str, service: str) -> list[Any]:
     """A list of anything; empty where it is not set."""
     value = answer.get(name)
     return value if isinstance(value, list) else [] if value is None else _wrong(name, value, "a list", service)
-
-
-def texts(answer: Answer, name: str, service: str) -> list[str]:
-    """A list of texts; empty where it is not set."""
-    values = items(answer, name, service)
-    strange = [item for item in values if not isinstance(item, str)]
-    return _wrong(name, strange[0], "a list of texts", service) if strange else values
 
 
 def entities(answer: Answer, name: str, service: str) -> list[dict[str, Any]]:

@@ -151,7 +151,6 @@ class GraphClient:
         self.connection = connection
         self.context = context
         self.tokens = tokens or Tokens(connection, context)
-        self.calls = 0
         self._ahead = 0.0
         graph = connection.endpoints.graph
         tenant = connection.tenant or connection.credential.identity()[:12]
@@ -289,7 +288,6 @@ class GraphClient:
         return result
 
     def _send(self, call: Call, token: str, once: bool) -> Reply:
-        self.calls += 1
         try:
             return self._exchanged(call, token, once)
         except M365Error as error:

@@ -70,11 +70,6 @@ class Xapi:
         self._login = Login(connection, self._http, context, lambda: self.release)
 
     @property
-    def calls(self) -> int:
-        """Requests sent so far, sign-ins included."""
-        return self._http.calls
-
-    @property
     def certificate(self) -> bytes | None:
         """The TLS certificate that the PBX has shown to this task, as DER; ``None`` where there was no TLS."""
         return self._http.certificate
