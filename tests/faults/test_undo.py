@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, G
 from ansible_collections.tcx.m365.tests.faults.held import HeldBack
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 from tcx_lab import ca
+from tcx_lab.graph.seed import grant_app_roles
 from tcx_lab.pbx import state_of
 from tcx_lab.pbx.state import Presence
 from tcx_lab.wizard import run_wizard
@@ -454,3 +455,24 @@ def test_two_rollbacks_of_one_run_at_the_same_time_are_one(made: Ground, tmp_pat
     assert last.target["changed"] is False
     assert judge.picture(made) == first
     assert made.signs_in(NEIGHBOR)
+
+
+def test_an_owner_that_a_rollout_has_added_goes_and_those_of_others_stay(made: Ground) -> None:
+    principals = made.tenant.service_principals.values()
+    own = next(each["id"] for each in principals if each["appId"] == made.world.automation.app_id)
+    grant_app_roles(made.world, made.tenant, own, ["Directory.Read.All"])  # to add owners
+    assert not judge.failure_of(made.run("rollout"))
+    application = made.application()
+    assert application is not None
+    ours, theirs = list(made.tenant.users)[:2]
+    before = list(made.tenant.owners.get(application["id"], ()))
+    added = made.run("rollout", entra_app_owners=[ours])
+    assert not judge.failure_of(added), judge.failure_of(added)
+    assert ours in made.tenant.owners[application["id"]]
+    made.tenant.owners[application["id"]].append(theirs)
+
+    undone = made.run("rollback", snapshot="latest")
+    assert not judge.failure_of(undone), judge.failure_of(undone)
+    assert made.tenant.owners[application["id"]] == [*before, theirs]
+    told = [each for each in undone.target["changes"] if each["field"] == "owners"]
+    assert [(each["before"], each["after"]) for each in told] == [([*before, ours, theirs], [*before, theirs])]

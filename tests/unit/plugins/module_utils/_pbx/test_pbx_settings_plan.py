@@ -191,3 +191,89 @@ def test_absent_switches_everything_off_and_unlinks() -> None:
 
 def test_every_option_of_a_selection_has_a_directory() -> None:
     assert all(each.directory for each in PROPERTIES if each.kind == ACCOUNTS)
+
+
+def test_a_change_keeps_what_it_takes_to_undo_it() -> None:
+    """The ID behind a name, and the word of XAPI behind a boolean."""
+    plan, _unmanaged = selection([BOB], ["alice@contoso.example"])
+    assert plan.changes[0].details == {"alice@contoso.example": ALICE}
+    mail = planned({"mail.microsoft365": True}, {"MailServerType": "Custom"}, MAIL)
+    assert mail.changes[0].details == {settings_plan.STORED: "Custom"}
+    assert planned({"teams.sbc_fqdn": "a.example"}, {}, TEAMS).changes[0].details == {}
+
+
+def test_a_plan_that_is_carried_out_leaves_what_was_read_as_it_was() -> None:
+    have = {INTEGRATION: {"AdUsers": {"IsEnabled": False}, "Id": 0}, TEAMS: {"FQDN": "a.example"}}
+    before = copy.deepcopy(have)
+    plan = settings_plan.plan({"user_sync.enabled": True}, have, Names())
+    after = settings_plan.simulate(have, plan)
+    assert after == {INTEGRATION: {"AdUsers": {"IsEnabled": True}, "Id": 0}, TEAMS: {"FQDN": "a.example"}}
+    after[INTEGRATION]["AdUsers"]["IsEnabled"] = "changed"
+    assert have == before
+    assert plan.writes[0].payload["body"] == {"AdUsers": {"IsEnabled": True}}
+
+
+def test_fields_are_added_to_the_one_write_of_their_resource() -> None:
+    plan = planned({"user_sync.enabled": True, "application_id": ALICE}, {}, INTEGRATION)
+    settings_plan.add(plan, INTEGRATION, {"TenantId": BOB})
+    settings_plan.add(plan, TEAMS, {})
+    assert [(each.action, each.payload) for each in plan.writes] == [
+        (
+            "patch",
+            {
+                "resource": INTEGRATION,
+                "body": {"AdUsers": {"IsEnabled": True}, "ApplicationId": ALICE, "TenantId": BOB},
+            },
+        )
+    ]
+    settings_plan.add(plan, TEAMS, {"FQDN": "a.example"})
+    assert [each.payload["resource"] for each in plan.writes] == [INTEGRATION, TEAMS]
+
+
+def test_what_stands_in_a_list_besides_is_told_for_each_list_that_was_mentioned() -> None:
+    have = {
+        INTEGRATION: {
+            "AdUsers": {
+                "SelectedUsers": [ALICE.upper(), BOB],
+                "StatusSyncConfiguration": {
+                    "PBXToM365Bindings": [{"From": "Away", "To": "Away"}, {"From": "Available", "To": "Busy"}]
+                },
+            }
+        }
+    }
+    want = {
+        "user_sync.enabled": True,
+        "presence.pbx_to_m365": [{"from": "available", "to": "available"}],
+        "user_sync.users": ["alice@contoso.example"],
+    }
+    assert settings_plan.unmanaged(want, have, KNOWN) == {
+        "presence.pbx_to_m365": [{"from": "away", "to": "away"}],
+        "user_sync.users": [BOB],
+    }
+    assert settings_plan.unmanaged({"user_sync.enabled": True}, have, KNOWN) == {}
+
+
+def test_bindings_that_are_not_listed_go_where_the_list_is_exclusive() -> None:
+    have = {"AdUsers": {"StatusSyncConfiguration": {"PBXToM365Bindings": [{"From": "Away", "To": "Away"}]}}}
+    want = {"presence.pbx_to_m365": [{"from": "available", "to": "busy"}]}
+    plan = planned(want, have, INTEGRATION, ("presence.pbx_to_m365",))
+    assert plan.changes[0].before == [{"from": "away", "to": "away"}]
+    assert plan.changes[0].after == [{"from": "available", "to": "busy"}]
+    kept = planned(want, have, INTEGRATION)
+    assert kept.changes[0].after == [{"from": "away", "to": "away"}, {"from": "available", "to": "busy"}]
+
+
+def test_one_account_under_two_names_is_stored_once() -> None:
+    plan, _unmanaged = selection([], ["alice@contoso.example", ALICE.upper()])
+    assert plan.writes[0].payload["body"]["AdUsers"]["SelectedUsers"] == [ALICE]
+    assert plan.changes[0].after == ["alice@contoso.example"]
+    assert plan.changes[0].details == {"alice@contoso.example": ALICE}
+
+
+def test_an_object_that_is_null_is_written_whole() -> None:
+    """XAPI gives null for an object that has never been set."""
+    want = {"presence.pbx_to_m365": [{"from": "available", "to": "busy"}]}
+    for have in ({}, {"AdUsers": None}, {"AdUsers": {"StatusSyncConfiguration": None}}):
+        plan = planned(want, have, INTEGRATION)
+        found = plan.writes[0].payload["body"]["AdUsers"]
+        assert found == {"StatusSyncConfiguration": {"PBXToM365Bindings": [{"From": "Available", "To": "Busy"}]}}
