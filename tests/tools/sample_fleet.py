@@ -228,20 +228,22 @@ def _evidence(rng: random.Random, number: int, result: HostResult) -> None:
         result.credentials.append(secret)
     result.redirect_uris, uris = found.get("redirect_uris", (result.redirect_uris, result.redirect_uris))
     sign_in = found.get("sign_in.enabled", (True, True))
+    unneeded = result.consent.get("unneeded") or []
     result.controls = [
         _control("application.redirect_uris", "Redirect URIs of type Web", uris, result.redirect_uris),
         _control(
             "consent.application_permissions",
             "Granted application permissions",
-            permissions,
+            [name for name in permissions if name not in unneeded],
             result.granted_permissions,
+            "fail" if "permissions" in found else "pass",
         ),
         _control("settings.sign_in.enabled", "Sign-in with Microsoft: enabled", sign_in[1], sign_in[0]),
     ]
 
 
-def _control(name: str, title: str, desired: Any, found: Any) -> dict[str, Any]:
-    result = "pass" if desired == found else "fail"
+def _control(name: str, title: str, desired: Any, found: Any, result: str = "") -> dict[str, Any]:
+    result = result or ("pass" if desired == found else "fail")
     return {"id": name, "title": title, "desired": desired, "found": found, "result": result, "reason": ""}
 
 

@@ -40,7 +40,9 @@ def controls_of(entry: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]
     if entry["certificates"] or entry["credentials"]:
         expiring = list(_counted(entry, now))
         foreign = [f"{kind} {name}" for kind, name in _holders(entry, now)]
-        made.append(_control("certificate_expiry", "Certificates in use are valid for more than 30 days", expiring))
+        made.append(
+            _control("certificate_expiry", f"Certificates in use that expire within {SOON_DAYS} days", expiring)
+        )
         made.append(_control("foreign_credentials", "Credentials that the inventory does not know", foreign))
         made[-1]["reason"] = "whoever holds one can act as the application" if foreign else ""
     unread = [str(variable.get("variable") or variable.get("name") or "") for variable in entry["unknown_variables"]]

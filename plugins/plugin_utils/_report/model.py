@@ -230,7 +230,7 @@ def _finished(entry: dict[str, Any], moment: str, inventory: str) -> dict[str, A
     # Before the sentences, which leave out what the check has said itself.
     known = {control["id"] for control in entry["controls"]}
     derived = [control for control in controls_of(entry, now) if control["id"] not in known]
-    entry["controls"] = [*entry["controls"], *derived]
+    entry["controls"] = _in_place(entry["controls"], derived)
     entry["attention"] = _sentences([*entry["attention"], *attention_of(entry, now)])
     # Compliant says that nothing is left to do.
     verdict = ATTENTION if entry["verdict"] == COMPLIANT and entry["attention"] else entry["verdict"]
@@ -240,6 +240,16 @@ def _finished(entry: dict[str, Any], moment: str, inventory: str) -> dict[str, A
         "reasons": entry["reasons"] or default_reasons(verdict),
         "remedies": entry["remedies"] or default_remedies(verdict, entry["host"], inventory),
     }
+
+
+def _in_place(controls: list[dict[str, Any]], derived: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each derived control behind those about the same thing, at the end where there are none."""
+    placed = list(controls)
+    for control in derived:
+        about = control["id"].partition(".")[0]
+        same = [place for place, known in enumerate(placed) if known["id"].partition(".")[0] == about]
+        placed.insert(same[-1] + 1 if same else len(placed), control)
+    return placed
 
 
 def _change(change: Mapping[str, Any]) -> dict[str, Any]:
