@@ -38,8 +38,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         self._update_module_args(self._task.action, arguments, task_vars)
-        name = self._task.action.rpartition(".")[2]
-        module = importlib.import_module(f"ansible_collections.awx.awx.plugins.modules.{name}")
+        collection, _dot, name = self._task.action.rpartition(".")
+        module = importlib.import_module(f"ansible_collections.{collection}.plugins.modules.{name}")
         # They are kept for the whole process, which is a module's own elsewhere.
         warnings._global_warnings.clear()
         warnings._global_deprecations.clear()
@@ -50,11 +50,30 @@ class ActionModule(ActionBase):
         return result
 
 
-def overlay(collections: Path, target: Path) -> Path:
-    """Copy the collection to `target`, with this file as the action plugin of each module that the role uses."""
-    shutil.copytree(collections / COLLECTION, target / COLLECTION)
-    actions = target / COLLECTION / "plugins" / "action"
+def overlay(collections: Path, target: Path, place: Path = COLLECTION) -> Path:
+    """Copy the collection to `target`, with this file as the action plugin of each module that the role uses.
+
+    :param place: where it goes there, for a collection of another name.
+    """
+    shutil.copytree(collections / COLLECTION, target / place)
+    actions = target / place / "plugins" / "action"
     actions.mkdir()
     for name in MODULES:
         (actions / f"{name}.py").symlink_to(Path(__file__).resolve())
+    return target
+
+
+def as_controller(collections: Path, target: Path) -> Path:
+    """The same as `ansible.controller`, as far as that is known: it is made of the same source, with another name in each file,
+    speaks to `/api/controller/`, and 4.6 takes a token by `aap_token` alone."""
+    place = Path("ansible_collections", "ansible", "controller")
+    overlay(collections, target, place)
+    renamed = {"awx.awx": "ansible.controller", "awx/awx": "ansible/controller", "controller_oauthtoken": "aap_token"}
+    renamed['_COLLECTION_TYPE = "awx"'] = '_COLLECTION_TYPE = "controller"'
+    for path in (target / place).rglob("*"):
+        if path.suffix in (".py", ".yml", ".json") and path.is_file() and not path.is_symlink():
+            text = path.read_text(encoding="utf-8")
+            for before, after in renamed.items():
+                text = text.replace(before, after)
+            path.write_text(text, encoding="utf-8")
     return target

@@ -4,15 +4,18 @@
 
 """A controller behind the gateway of Automation Platform: one address, and an organization that the gateway makes.
 
-`ansible.controller` and `ansible.platform` are on no public index. `awx.awx`, which speaks to a gateway when told its path,
-takes the place of the one; a module that makes the one call which the role needs takes the place of the other.
+`ansible.controller` and `ansible.platform` are on no public index. Two take the place of the first: `awx.awx`, which speaks to a
+gateway when told its path, and the same source under that name, with what is known to differ. A module that makes the one call
+which the role needs takes the place of the second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import awx_in_process
 import httpx
 import pytest
 from fake_controller import FakeController
@@ -43,8 +46,14 @@ main()
 """
 
 
+@pytest.fixture(scope="module", params=["awx.awx", "ansible.controller"])
+def collection(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeController]:
+def controller(collection: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeController]:
+    assert collection
     place = tmp_path_factory.mktemp("repositories")
     write_fleet(place / "inventory", {"tcx": {"hosts": {"acme": {}}}})
     repositories = {PLAYBOOKS_URL: make_project(place / "project"), INVENTORY_URL: place / "inventory"}
@@ -53,19 +62,40 @@ def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeControl
 
 
 @pytest.fixture(scope="module")
-def outcome(controller: FakeController, awx_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def setup(
+    collection: str,
+    controller: FakeController,
+    awx_modules: Path,
+    quick_modules: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Setup:
     home = tmp_path_factory.mktemp("home")
     modules = home / ".ansible" / "collections" / "ansible_collections" / "ansible" / "platform" / "plugins" / "modules"
     modules.mkdir(parents=True)
     (modules / "organization.py").write_text(PLATFORM, encoding="utf-8")
-    setup = Setup(controller, home, awx_modules, more=home / ".ansible" / "collections")
+    installed = quick_modules
+    if collection == "ansible.controller":
+        installed = awx_in_process.as_controller(awx_modules, tmp_path_factory.mktemp("renamed"))
+    return Setup(controller, home, installed, more=home / ".ansible" / "collections")
+
+
+def run(setup: Setup, collection: str, *arguments: str, **variables: Any) -> Outcome:
+    prefix = {"CONTROLLER_OPTIONAL_API_URLPATTERN_PREFIX": "/api/controller/"} if collection == "awx.awx" else {}
     return setup.run(
-        environment={"CONTROLLER_OPTIONAL_API_URLPATTERN_PREFIX": "/api/controller/"},
+        *arguments,
+        environment={"CONTROLLER_OAUTH_TOKEN": "", **prefix},
+        controller_setup_collection=collection,
         controller_setup_gateway=True,
-        controller_setup_host=controller.url,
-        controller_setup_oauth_token=controller.api.token_of(None),
+        controller_setup_host=setup.controller.url,
+        controller_setup_oauth_token=setup.controller.api.token_of(None),
         controller_setup_teams=[],
+        **variables,
     )
+
+
+@pytest.fixture(scope="module")
+def outcome(setup: Setup, collection: str) -> Outcome:
+    return run(setup, collection)
 
 
 def test_the_gateway_is_the_only_address(controller: FakeController) -> None:
@@ -84,3 +114,9 @@ def test_everything_is_made_by_way_of_the_gateway(controller: FakeController, ou
     assert store.one("organization", "3CX telephony").values["default_environment"]
     assert store.one("workflow_job_template", "3CX rollout with approval")
     assert len(store.of("schedule")) == 2
+
+
+def test_a_second_run_there_changes_nothing(setup: Setup, collection: str, outcome: Outcome) -> None:
+    assert outcome.code == 0
+    again = run(setup, collection)
+    assert (again.code, again.changed, again.items) == (0, 0, []), again.output
