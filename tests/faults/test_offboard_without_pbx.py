@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._errors import DeadlineExceeded
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import settings
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground, settle_neighbor
+from tcx_lab import hostile
 from tcx_lab.graph import patch_application
 from tcx_lab.pbx import state_of
+from tcx_lab.wizard import run_wizard
 
 Json = dict[str, Any]
 
@@ -197,3 +201,55 @@ def test_of_a_shared_application_the_part_of_this_pbx_alone_is_removed(made: Gro
     assert (len(shared["keyCredentials"]), len(shared["web"]["redirectUris"])) == (1, 1)
     assert made.signs_in(NEIGHBOR)
     assert not made.signs_in()
+
+
+def test_an_application_that_was_adopted_is_found_by_its_redirect_uri(made: Ground) -> None:
+    """It has no unique name, and the PBX that points to it is gone; that it is this PBX's says the mark that we put there."""
+    assert not judge.failure_of(made.run("offboard", offboard_purge=True, **CONFIRMED))
+    wizards = run_wizard(made.world, made.pbx(), ("User.Read.All", "Calendars.Read"))
+    assert not judge.failure_of(made.run("rollout"))
+    decoy = hostile.Intruder(made.world, made.tenant).register(
+        "3CX", web={"redirectUris": wizards["web"]["redirectUris"]}
+    )
+    made.world.trouble.add(GONE)
+    done = made.run("offboard", **LEFT_OUT)
+    assert not judge.failure_of(done), judge.failure_of(done)
+    assert (
+        wizards["id"] not in made.tenant.applications or not made.tenant.applications[wizards["id"]]["keyCredentials"]
+    )
+    assert done.target["changes"]
+    assert decoy["id"] in made.tenant.applications
+    assert made.signs_in(NEIGHBOR)
+
+
+def test_one_that_no_rollout_has_adopted_stays_and_is_asked_for(made: Ground) -> None:
+    assert not judge.failure_of(made.run("offboard", offboard_purge=True, **CONFIRMED))
+    wizards = run_wizard(made.world, made.pbx(), ("User.Read.All", "Calendars.Read"))
+    made.world.trouble.add(GONE)
+    done = made.run("offboard", **LEFT_OUT)
+    assert not judge.failure_of(done), judge.failure_of(done)
+    assert any("name it in entra_app_app_id" in note for note in done.target["notes"])
+    assert wizards["id"] in made.tenant.applications
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_pbx_that_does_not_answer_in_time_is_asked_what_became_of_it(
+    made: Ground, monkeypatch: pytest.MonkeyPatch, carried_out: bool
+) -> None:
+    """What the run says of the link is what the PBX has, whatever the answer to the write was."""
+    write = settings.Settings.write
+
+    def late(self: settings.Settings, plan: Any) -> None:
+        if carried_out:
+            write(self, plan)
+        raise DeadlineExceeded("the deadline of 120 s is over", tried="write the Microsoft 365 settings")
+
+    monkeypatch.setattr(settings.Settings, "write", late)
+    done = made.run("offboard", **LEFT_OUT)
+    assert not judge.failure_of(done), judge.failure_of(done)
+    assert names(made) == ["3cx-neighbor"]
+    linked = kept(made)["ApplicationId"]
+    assert bool(linked) is not carried_out
+    assert ("not_unlinked" in done.target) is not carried_out
+    told = [each["field"] for each in done.target["changes"] if each["target"] == "settings"]
+    assert ("application_id" in told) is carried_out

@@ -199,6 +199,9 @@ def _absent(task: Task, application: AbsentApplication) -> Outcome:
             _check_passed_over(application, str(entity.get("appId") or ""))
 
     application.finder.judge = never
+    pbx = application.desired.pbx
+    # What it has been adopted by is public; that it was adopted from here, its mark says.
+    application.finder.admits = lambda found: pbx is None or pbx.identity in ownership.pbxs_of(found)
     done = reconcile(application, check_mode=task.check_mode)
     gone = done.before.but(application=done.before.application or done.before.deleted)
     others = application_plan.others_in(application.desired, done.before)

@@ -55,6 +55,7 @@ class Finder:
         :ivar judge: refuses an application that must not be taken; called for each that :meth:`find` finds, so that one which
             somebody else has put there in the meantime is not taken either.
         :ivar returns: whether a deleted application is the one that is looked for, although no key leads to it.
+        :ivar admits: whether one that has no unique name, and is found otherwise, counts (``adopt``).
         :ivar passed_over: the application with ``unique_name`` where the preferred ``app_id`` leads to another one.
         :ivar stale_app_id: the preferred ``app_id`` where it leads to no application of this tenant;
     :ivar stale_principal: its service principal, where the tenant has one all the same.
@@ -70,6 +71,7 @@ class Finder:
         self.owners = owners
         self.judge: Callable[[Observed], None] | None = None
         self.returns: Callable[[Json], bool] = lambda _deleted: False
+        self.admits: Callable[[Json], bool] = lambda _found: True
         self.stale_app_id = ""
         self.stale_principal: Json | None = None
         self.passed_over: Json | None = None
@@ -312,7 +314,7 @@ class Finder:
         for answer in self.client.batch(calls):
             for application in self.client.pages("", CONSISTENT, first=answer.get()):
                 # One with another unique name belongs to somebody else, or to another PBX.
-                if not unique_name_of(application):
+                if not unique_name_of(application) and self.admits(application):
                     matches.setdefault(str(application["id"]), application)
         adopted = self._only(list(matches.values()), " and ".join(self.key.adopt).replace("_", " "))
         if adopted is None:

@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._entra_connection import CREDENTIAL_OPTIONS
+from ansible_collections.tcx.m365.plugins.module_utils._common import hosts
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as entra_permissions
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import SIGN_IN_PATH
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import (
     APPLICATION,
@@ -142,6 +144,14 @@ def pbx_identity(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Whose entries of an application a task may change: the address of the PBX in the inventory, and its further names."""
     known = read_variables(variables)
     return {"pbx": known.get("tcx_url"), "pbx_names": known.get("tcx_fqdn") or []}
+
+
+def redirect_uris_of(variables: Mapping[str, Any]) -> list[str]:
+    """Where users come back to after a sign-in, as far as the inventory knows it without asking the PBX."""
+    known = read_variables(variables)
+    places = hosts.authorities(str(known.get("tcx_url") or ""), known.get("tcx_fqdn") or ())
+    derived = [f"https://{place}{SIGN_IN_PATH}" for place in places]
+    return list(dict.fromkeys([*(known.get("entra_app_redirect_uris") or ()), *derived]))
 
 
 def removal_identity(variables: Mapping[str, Any]) -> dict[str, Any]:

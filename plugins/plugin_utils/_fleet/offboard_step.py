@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import tcx_m365_settings_info
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
@@ -47,10 +48,11 @@ _NOT_AN_ANSWER = frozenset(
     )
 )
 """What a PBX says that does not let itself be read. A mistake in the inventory, or a moment's load, is none of these."""
-_REFUSAL = frozenset(
-    ("forbidden", "bad_credential", "blocked", "rejected", "unsupported", "unlicensed", "deadline", "unhealthy")
-)
+_REFUSAL = frozenset(("forbidden", "bad_credential", "blocked", "rejected", "unsupported", "unlicensed", "unhealthy"))
 """What a PBX says that does not let itself be unlinked. A connection that broke does not tell what became of the write."""
+
+_NO_END = "deadline"
+"""A PBX that takes the request and never answers: whether it was carried out, the PBX itself is asked."""
 
 _NO_HOSTS = frozenset(("true", "yes", "on", "all", "*", "tcx"))
 """Who leaves out a PBX names it: one word for a whole fleet would take the sign-in from every PBX that is down at that moment."""
@@ -58,7 +60,10 @@ _NO_HOSTS = frozenset(("true", "yes", "on", "all", "*", "tcx"))
 _NOTHING_REMOVED = (
     "No application of this PBX was found; tcx.m365.orphans lists the ones that no PBX of the inventory uses."
 )
-_ADOPTED = "One that the wizard of 3CX has made is known by the PBX alone, which could not be asked: name it in entra_app_app_id."
+_ADOPTED = (
+    "One that the wizard of 3CX has made, and no rollout has adopted, is known by the PBX alone, which could not be asked: "
+    "name it in entra_app_app_id."
+)
 
 
 def confirmed(work: Work, _result: Result) -> Result:
@@ -107,18 +112,44 @@ def is_asked(work: Work) -> bool:
 def refused(work: Work, result: Result) -> Result:
     """The result of unlinking the PBX; where it refuses and may be left out, what stays on it."""
     error = dict(result.get("error") or {})
-    if result.get("failed") and error.get("kind") in _REFUSAL and _is_left_out(work):
+    if not (result.get("failed") and _is_left_out(work)):
+        return moves.unlinked(work, result)
+    if error.get("kind") == _NO_END:
+        return _without_an_end(work, result, error)
+    if error.get("kind") in _REFUSAL:
         left = _left(f"{work.host} cannot be unlinked, because it refuses", error)
-        return {**left, **{name: result[name] for name in ("changed", "changes", "diff") if name in result}}
-    return moves.unlinked(work, result)
+        return {**left, **_changed(result)}
+    return result
 
 
-def _left(what: str, error: Mapping[str, Any]) -> Result:
-    """What stands for the answer of a PBX that is left out."""
+def _without_an_end(work: Work, result: Result, error: Mapping[str, Any]) -> Result:
+    """The result of unlinking a PBX that did not answer in time, by what the PBX has now."""
+    seen = work.run_task(tcx_m365_settings_info.CAPABILITY, linked(work))
+    if seen.get("failed"):
+        return {
+            **_left(f"{work.host} did not answer in time when it was unlinked", error, known=False),
+            **_changed(result),
+        }
+    if str((seen.get("status") or {}).get("application_id") or ""):
+        return {**_left(f"{work.host} cannot be unlinked, because it does not answer in time", error), "changes": []}
+    gone = {"target": "settings", "field": "application_id", "before": linked_id(work), "after": ""}
+    return {"changed": True, "changes": result.get("changes") or [gone]}
+
+
+def _changed(result: Result) -> dict[str, Any]:
+    return {name: result[name] for name in ("changed", "changes", "diff") if name in result}
+
+
+def _left(what: str, error: Mapping[str, Any], *, known: bool = True) -> Result:
+    """What stands for the answer of a PBX that is left out.
+
+    :param known: whether it is certain that the PBX is still linked.
+    """
     reason = str(error.get("said") or error.get("kind")).rstrip(" .")
     stays = ["link to its application", "key pair", "synchronized users"]
+    maybe = "" if known else " (or not: nobody could see)"
     note = (
-        f"{what} ({reason}). On the PBX stay the {', the '.join(stays[:-1])}, and the {stays[-1]}. "
+        f"{what} ({reason}). On the PBX stay the {stays[0]}{maybe}, the {stays[1]}, and the {stays[2]}. "
         "If it comes back, offboard it again."
     )
     told = {"reason": reason, "kind": str(error.get("kind") or ""), "stays": stays}
@@ -162,6 +193,8 @@ def delete(work: Work) -> dict[str, Any]:
         **arguments_of.removal_identity(variables),
     )
     arguments.names["app_id"] = "entra_app_app_id"
+    if not (arguments["app_id"] or is_asked(work)):
+        arguments.update(adopt=["redirect_uri"], redirect_uris=arguments_of.redirect_uris_of(variables))
     return arguments
 
 
