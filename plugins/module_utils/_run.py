@@ -208,7 +208,7 @@ def _taken(descriptor: int) -> bool:
 
 
 def _name(kind: str, key: str) -> str:
-    return f"{kind}-{hashlib.sha256(key.encode('utf-8')).hexdigest()[:40]}"
+    return f"{kind}-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 
 
 def _sealed(value: Any) -> str:

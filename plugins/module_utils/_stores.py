@@ -105,7 +105,7 @@ def _is_dead(path: str) -> bool:
         with open(os.path.join(path, _OWNERS), encoding="ascii") as stream:
             owners = json.load(stream)
         return bool(owners) and not any(_runs(int(process), started) for process, started in owners)
-    except (OSError, TypeError, ValueError):
+    except (OSError, OverflowError, TypeError, ValueError):
         return False
 
 

@@ -22,6 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import Trust
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked, rendered
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     adoption,
@@ -201,7 +202,7 @@ def _absent(task: Task, application: AbsentApplication) -> Outcome:
     application.finder.judge = never
     pbx = application.desired.pbx
     # What it has been adopted by is public; that it was adopted from here, its mark says.
-    application.finder.admits = lambda found: pbx is None or pbx.identity in ownership.pbxs_of(found)
+    application.finder.admits = lambda candidate: pbx is None or pbx.identity in ownership.pbxs_of(candidate)
     done = reconcile(application, check_mode=task.check_mode)
     gone = done.before.but(application=done.before.application or done.before.deleted)
     others = application_plan.others_in(application.desired, done.before)
@@ -351,10 +352,6 @@ def _warn(task: Task, desired: Desired, done: Reconciled[Observed], client: Grap
             )
 
 
-_SHOWN = 60
-"""So many characters of what a PBX names are shown; an ID has 36."""
-
-
 def _key(params: Mapping[str, Any]) -> Key:
     key = Key(
         unique_name=(params["unique_name"] or "").strip(),
@@ -376,7 +373,7 @@ def _key(params: Mapping[str, Any]) -> Key:
 
 def _strange(named: str) -> adoption.NotConfirmed:
     """The error for what a PBX names and no application can be; its text is foreign, and may be long."""
-    shown = named if len(named) <= _SHOWN else f"{named[:_SHOWN]}..."
+    shown = shortened(named)
     return adoption.NotConfirmed(
         f"the PBX names {shown!r} as its application, and no application can have that ID",
         tried="find the application of the PBX",

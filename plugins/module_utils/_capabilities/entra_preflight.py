@@ -21,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.dates import day,
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.pem import NoFile
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
 from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
 from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
@@ -166,6 +167,7 @@ def check_tenant_move(
     linked = _tenant_of(linked, resolve)
     if linked in here:
         return ""
+    linked, named = shortened(linked), shortened(str(params["pbx_app_id"] or ""))
     shown = tenant_id or params["tenant_id"]
     if not params.get("move_tenant"):
         raise adoption.NotConfirmed(
@@ -175,7 +177,7 @@ def check_tenant_move(
             remedy=f"Correct {variable}. If the PBX is to move to the other tenant, set entra_app_move_tenant: true.",
         )
     return (
-        f"The PBX moves from the tenant {linked} to {shown}. In {linked} stay the application {params['pbx_app_id']}, its "
+        f"The PBX moves from the tenant {linked} to {shown}. In {linked} stay the application {named}, its "
         "certificates and its permissions: run tcx.m365.offboard there, or delete it by hand"
     )
 

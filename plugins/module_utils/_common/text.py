@@ -52,6 +52,11 @@ def visible_data(value: Any) -> Any:
     return value
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """Foreign text for a sentence: an ID has 36 characters, and what somebody sends in its place may have any number."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def without_login(address: str) -> str:
     """An address without its user information, fit to be shown. People forget to encode ``@`` and ``/`` in passwords, so
     everything up to the last ``@`` counts as such."""

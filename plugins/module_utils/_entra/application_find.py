@@ -71,7 +71,7 @@ class Finder:
         self.owners = owners
         self.judge: Callable[[Observed], None] | None = None
         self.returns: Callable[[Json], bool] = lambda _deleted: False
-        self.admits: Callable[[Json], bool] = lambda _found: True
+        self.admits: Callable[[Json], bool] = lambda _candidate: True
         self.stale_app_id = ""
         self.stale_principal: Json | None = None
         self.passed_over: Json | None = None

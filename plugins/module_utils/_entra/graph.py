@@ -17,7 +17,7 @@ from typing import Any, Callable, TypeVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates, typed
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra import documented, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.challenge import claims_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
@@ -115,10 +115,17 @@ class Answer:
         return error
 
     def get(self) -> Json:
-        """The body; raises the typed error of a refusal."""
+        """The body; raises the typed error of a refusal, and of an answer of other types than documented."""
         if not self.ok:
             raise self.error
-        return self.content if isinstance(self.content, dict) else {}
+        content: Json = self.content if isinstance(self.content, dict) else {}
+        is_batch = self.asked is not None and self.asked[0].path == "/$batch"
+        try:
+            if not is_batch:  # each of its items is an answer of its own
+                documented.check(content)
+        except BadAnswer as error:
+            raise error.provisionally(_purpose(self.asked[0]) if self.asked is not None else "read an answer") from None
+        return content
 
     def entity(self, *names: str) -> Json:
         """The body of one object, which has an ``id`` and what else is named.
@@ -332,12 +339,9 @@ class GraphClient:
         content = answer.get()
         token = self.tokens.get()
         answers = {}
-        for item in typed.entities(content, "responses", SERVICE):
-            name = str(item.get("id") or "")
+        for name, status, headers, body in _items_of(content, batch):
             if name.isdecimal() and int(name) in calls:
-                headers = {str(k): str(v) for k, v in typed.mapping(item, "headers", SERVICE).items()}
-                status = typed.number(item, "status", SERVICE)
-                answers[int(name)] = Answer(status, item.get("body"), headers, (calls[int(name)], token))
+                answers[int(name)] = Answer(status, body, headers, (calls[int(name)], token))
         missing = [index for index in calls if index not in answers]
         if missing:
             raise ServiceFault(
@@ -354,6 +358,22 @@ class GraphClient:
         if pause >= self.context.deadline.remaining():
             raise error
         self.context.deadline.pause(pause, f"Graph answered {answers[0].status} inside of a batch")
+
+
+def _items_of(content: Json, batch: Call) -> list[tuple[str, int, dict[str, str], Any]]:
+    """Of each answer in the answer of a batch: its id, status, headers, and body."""
+    try:
+        return [
+            (
+                str(item.get("id") or ""),
+                typed.number(item, "status", SERVICE),
+                {str(name): str(value) for name, value in typed.mapping(item, "headers", SERVICE).items()},
+                item.get("body"),
+            )
+            for item in typed.entities(content, "responses", SERVICE)
+        ]
+    except BadAnswer as error:
+        raise error.provisionally(_purpose(batch)) from None
 
 
 def _seconds_ahead(reply: Reply) -> float | None:

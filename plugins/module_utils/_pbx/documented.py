@@ -13,11 +13,7 @@ here. Null is allowed everywhere: the services answer it for what was never set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.tcx.m365.plugins.module_utils._common import typed
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadAnswer
+from ansible_collections.tcx.m365.plugins.module_utils._common.documents import Documented
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 
 _TEXTS = (
@@ -89,51 +85,17 @@ _OBJECTS = (
 _LISTS_OF_TEXTS = ("SelectedGroups", "SelectedUsers", "Tags")
 _LISTS_OF_OBJECTS = ("Groups", "M365ToPbxBindings", "PBXToM365Bindings", "Users")
 
-_LONGEST_TEXT = 1024 * 1024
-
-_TYPES: dict[str, tuple[type, str]] = {
-    **dict.fromkeys(_TEXTS, (str, "a text")),
-    **dict.fromkeys(_FLAGS, (bool, "a boolean")),
-    **dict.fromkeys(_NUMBERS, (int, "a number")),
-    **dict.fromkeys(_OBJECTS, (dict, "an object")),
-    **dict.fromkeys((*_LISTS_OF_TEXTS, *_LISTS_OF_OBJECTS), (list, "a list")),
-}
-_ITEMS: dict[str, tuple[type, str]] = {
-    **dict.fromkeys(_LISTS_OF_TEXTS, (str, "texts")),
-    **dict.fromkeys(_LISTS_OF_OBJECTS, (dict, "objects")),
-}
-
-
-def check(answer: Mapping[str, Any]) -> None:
-    """Hold an answer against the table, at every depth.
-
-    :raises BadAnswer: a property has another type than documented; the sentence names it.
-    """
-    left: list[Mapping[str, Any]] = [answer]
-    while left:
-        for name, value in left.pop().items():
-            _check_one(name, value)
-            if isinstance(value, Mapping):
-                left.append(value)
-            elif isinstance(value, list):
-                left.extend(item for item in value if isinstance(item, Mapping))
-
-
-def _check_one(name: str, value: Any) -> None:
-    documented: tuple[Any, str] = _TYPES.get(name, (None, ""))
-    expected, words = documented
-    if expected is None or value is None:
-        return
-    if not isinstance(value, expected) or (expected is int and (isinstance(value, bool) or not 0 <= value < 2**31)):
-        raise _wrong(name, value, words)
-    if expected is str and len(value) > _LONGEST_TEXT:
-        raise _wrong(name, value[:40], "a text of sensible length")
-    if expected is list and name in _ITEMS:
-        kind, plural = _ITEMS[name]
-        strange = [item for item in value if not isinstance(item, kind)]
-        if strange:
-            raise _wrong(name, strange[0], f"a list of {plural}")
-
-
-def _wrong(name: str, value: Any, expected: str) -> BadAnswer:
-    return typed.wrong(name, value, expected, SERVICE, "the PBX")
+ANSWERS = Documented(
+    SERVICE,
+    "the PBX",
+    texts=_TEXTS,
+    flags=_FLAGS,
+    numbers=_NUMBERS,
+    objects=_OBJECTS,
+    lists_of_texts=_LISTS_OF_TEXTS,
+    lists_of_objects=_LISTS_OF_OBJECTS,
+    longest=16 * 1024,
+    longer={"ContactImage": 1024 * 1024},  # a photo may be in it
+)
+check = ANSWERS.check
+"""Holds an answer against these at every depth, and raises ``BadAnswer``. What a PBX says is kept and shown for each PBX of a fleet."""

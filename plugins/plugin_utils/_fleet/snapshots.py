@@ -194,7 +194,9 @@ class Snapshots:
         try:
             for folder in (self.directory, os.path.dirname(path)):
                 _check_owner(os.stat(folder), folder)
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            # Without O_NONBLOCK a named pipe in the place of the file would be waited for.
+            flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+            descriptor = os.open(path, flags)
             with os.fdopen(descriptor, "rb") as stream:
                 _check_owner(os.fstat(stream.fileno()), path)
                 content = stream.read(_MOST_BYTES + 1)

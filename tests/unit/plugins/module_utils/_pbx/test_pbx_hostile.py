@@ -41,7 +41,19 @@ from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._pbx.fakes imp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-_NAMES = [*documented._TYPES, "Id", "ENL", "From", "To", "value", "error", "message", "details", "target", "code"]
+_NAMES = [
+    *documented.ANSWERS.names,
+    "Id",
+    "ENL",
+    "From",
+    "To",
+    "value",
+    "error",
+    "message",
+    "details",
+    "target",
+    "code",
+]
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | hostile_texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=5),
