@@ -118,6 +118,9 @@ def _check_report(report: Report) -> None:
 
 def _plain(entry: Any) -> dict[str, Any]:
     found = dataclasses.asdict(entry)
+    for control in found["controls"]:
+        if control["id"] == "pbx.clock":  # a second more or less, by chance
+            control.pop("found")
     return {name: value for name, value in found.items() if name not in VOLATILE}
 
 
