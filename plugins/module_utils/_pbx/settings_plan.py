@@ -163,13 +163,12 @@ def _selection(
     return shown, stored
 
 
-def _aliases(setting: Property, want: Iterable[str], names: Names) -> dict[str, str]:
+def _aliases(setting: Property, want: Iterable[str], names: Names) -> set[str]:
     """Everything that a wanted entry may be stored as."""
-    known = {}
+    known = set()
     for name in want:
         account = names.account(setting.directory, name)
-        for alias in (*account.aliases, account.id.casefold(), name.casefold()):
-            known[alias] = name
+        known |= {*account.aliases, account.id.casefold(), name.casefold()}
     return known
 
 

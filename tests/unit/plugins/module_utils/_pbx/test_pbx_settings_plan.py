@@ -15,6 +15,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import Account
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
     ACCOUNTS,
     BY_OPTION,
+    CHOICE,
     INTEGRATION,
     MAIL,
     PROPERTIES,
@@ -200,6 +201,8 @@ def test_a_change_keeps_what_it_takes_to_undo_it() -> None:
     mail = planned({"mail.microsoft365": True}, {"MailServerType": "Custom"}, MAIL)
     assert mail.changes[0].details == {settings_plan.STORED: "Custom"}
     assert planned({"teams.sbc_fqdn": "a.example"}, {}, TEAMS).changes[0].details == {}
+    choice = next(each for each in PROPERTIES if each.kind == CHOICE)
+    assert planned({choice.option: next(iter(choice.values))}, {}, choice.resource).changes[0].details == {}
 
 
 def test_a_plan_that_is_carried_out_leaves_what_was_read_as_it_was() -> None:
@@ -277,3 +280,11 @@ def test_an_object_that_is_null_is_written_whole() -> None:
         plan = planned(want, have, INTEGRATION)
         found = plan.writes[0].payload["body"]["AdUsers"]
         assert found == {"StatusSyncConfiguration": {"PBXToM365Bindings": [{"From": "Available", "To": "Busy"}]}}
+
+
+def test_what_is_as_wanted_is_left_out_and_the_rest_is_changed() -> None:
+    have = {"ApplicationId": ALICE, "AdUsers": {"IsEnabled": True}}
+    want = {"application_id": ALICE.upper(), "user_sync.enabled": True, "tenant_id": BOB}
+    plan = planned(want, have, INTEGRATION)
+    assert [each.field for each in plan.changes] == ["tenant_id"], "an ID is the same in capitals"
+    assert planned({"application_id": BOB}, have, INTEGRATION).changes[0].before == ALICE

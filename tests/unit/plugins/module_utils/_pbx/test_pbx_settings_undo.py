@@ -256,3 +256,35 @@ def test_a_token_that_the_change_handed_over_is_forgotten() -> None:
     assert account("not authorized", "authorized")
     assert not account("authorized", "not authorized")
     assert not account("not authorized", "authorized", "teams.sbc_fqdn")
+
+
+def test_the_word_behind_a_boolean_comes_back_and_the_way_back_can_be_undone_too() -> None:
+    """The mail server of the customer is not that of 3CX, and both mean that mail does not go through Microsoft 365."""
+    field, ours = "mail.microsoft365", {MAIL: {"MailServerType": "MS365"}}
+    undo = undo_of(field, False, True, ours, **{settings_plan.STORED: "Custom"})
+    assert told(undo) == [(field, True, False)]
+    assert undo.plan.changes[0].details == {settings_plan.STORED: "MS365"}
+    assert undo.plan.writes[0].payload["body"] == {"MailServerType": "Custom"}
+    back = undo_of(field, False, True, {MAIL: {"MailServerType": "Custom"}}, **{settings_plan.STORED: "Custom"})
+    assert (told(back), back.refused) == ([], [])
+
+
+def test_an_id_in_capitals_is_the_same_id() -> None:
+    former, latter = "6b1f2f0e-0000-4000-8000-00000000000a", "6b1f2f0e-0000-4000-8000-00000000000b"
+    undo = undo_of("application_id", former, latter, {INTEGRATION: {"ApplicationId": latter.upper()}})
+    assert not undo.refused
+    assert undo.plan.writes[0].payload["body"] == {"ApplicationId": former}
+    undone = undo_of("application_id", former, latter, {INTEGRATION: {"ApplicationId": former.upper()}})
+    assert (told(undone), undone.refused) == ([], [])
+
+
+def test_a_word_that_a_later_release_has_added_comes_back_as_it_was_read() -> None:
+    each = next(one for one in PROPERTIES if one.kind == CHOICE and one.resource != MAIL)
+    known = list(each.values)[-1]
+
+    def written(before: str) -> Any:
+        undo = undo_of(each.option, before, known, setting(each.option, known))
+        return read(each, undo.plan.writes[0].payload["body"])
+
+    assert written("Brand-new") == "Brand-new"
+    assert written(next(iter(each.values))) == next(iter(each.values))
