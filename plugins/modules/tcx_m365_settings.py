@@ -44,6 +44,14 @@ options:
         returns it in RV(tcx.m365.azure_app_registration#module:admin_consent_url).
       - Give it where consent is a person's work. A missing consent is then not waited for, and the error names this address.
     type: str
+  linked_application_id:
+    description:
+      - The application (client) ID that the PBX was linked to when an earlier task checked it, as
+        RV(tcx.m365.tcx_m365_settings_info#module:settings) has it; empty for none.
+      - Where the PBX is linked to another one by now, other than O(application_id), somebody has linked it meanwhile, and the task fails
+        before it writes anything.
+    type: str
+    version_added: 2.0.0
   undo:
     description:
       - What an earlier task returned as RV(undo). Settings that are still as that task left them are set back. What somebody else

@@ -29,7 +29,7 @@ from ansible_collections.tcx.m365.tests.faults.ground import (
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Inventory, Run
 from tcx_lab import ca
 from tcx_lab.graph import delete_object, patch_application, seed
-from tcx_lab.pbx import state_of
+from tcx_lab.pbx import patch_pbx, state_of
 from tcx_lab.trouble import Facts
 
 Json = dict[str, Any]
@@ -222,6 +222,29 @@ def test_what_somebody_has_deleted_and_others_need_is_not_purged(made: Ground) -
     back = made.run("rollout", NEIGHBOR, entra_app_unique_name="3cx-target").results[NEIGHBOR]
     assert not back.get("failed"), back["msg"]
     assert back["application_id"] == found["appId"]
+
+
+# --- a PBX that somebody links while it is being unlinked -------------------------------------------------------------------
+
+
+def test_a_link_that_somebody_has_just_made_is_not_taken_away(made: Ground) -> None:
+    """What was judged before the unlinking is the application that the PBX pointed to at that time."""
+
+    def linked_by_the_wizard(made: Ground) -> None:
+        own = next(each for each in made.tenant.applications.values() if each["displayName"] == "Entra Backup")
+        patch_pbx(made.world, made.pbx(), {"ApplicationId": own["appId"], "TenantId": made.tenant.id})
+
+    begin, all_of_it = made.freeze(), requests_of(made, "offboard", **CONFIRMED)
+    paths = [each.facts.path for each in all_of_it]
+    first, last = (each(i for i, path in enumerate(paths) if path.endswith("/MailSettings")) for each in (min, max))
+    unlinking = next(each.number for each in all_of_it if each.facts.method == "PATCH")
+    for number in (first, last + 3, unlinking - 1):
+        made.restore(begin)
+        ran = run_while(made, linked_by_the_wizard, number, "offboard", **CONFIRMED)
+        assert "was linked to the application" in judge.failure_of(ran), f"before request {number}"
+        assert not judge.clear(made, ran)
+        assert ran.target["changes"] == []
+        assert state_of(made.world, made.pbx()).m365["ApplicationId"] not in ("", of_the_pbx(made)["appId"])
 
 
 # --- what somebody overwrites between our write and our proof ---------------------------------------------------------------

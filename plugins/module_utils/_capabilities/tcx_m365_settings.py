@@ -84,6 +84,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
         }
     ),
     "consent_url": {"type": "str"},
+    "linked_application_id": {"type": "str"},
     "undo": {"type": "raw"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
@@ -139,9 +140,10 @@ def parse(params: Mapping[str, Any], *, check_mode: bool = False) -> Request:
     parties = Parties(
         str(values.get("application_id") or ""), str(values.get("tenant_id") or ""), params["consent_url"] or ""
     )
-    desired = Desired(values, exclusive, _files(params), parties)
+    desired = Desired(values, exclusive, _files(params), parties, params["linked_application_id"])
     if absent:
-        desired, sign_in, account = Desired(settings_plan.OFF), SignIn(), PresenceAccount()
+        off = Desired(settings_plan.OFF, linked_application_id=params["linked_application_id"])
+        desired, sign_in, account = off, SignIn(), PresenceAccount()
     return Request(desired, sign_in, account, absent, within)
 
 

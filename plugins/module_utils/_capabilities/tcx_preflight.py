@@ -27,7 +27,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate impo
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 
-_LINK = ("application_id", "tenant_id", "consent_url", "state", "wait", "wait_timeout", "undo")
+_LINK = ("application_id", "tenant_id", "consent_url", "linked_application_id", "state", "wait", "wait_timeout", "undo")
 """Options of ``tcx_m365_settings`` that a look before the rollout has no use for."""
 
 ARGUMENT_SPEC: ArgumentSpec = {

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
     M365Error,
@@ -52,12 +53,14 @@ class Desired:
     :param exclusive: options of lists that hold nothing else.
     :param files: certificate and key for Teams.
     :param parties: application and tenant, for what has to be said where Microsoft refuses the PBX.
+    :param linked_application_id: the application that the PBX was linked to when somebody looked; ``None``: nobody has.
     """
 
     values: Mapping[str, Any]
     exclusive: frozenset[str] = frozenset()
     files: SbcFiles | None = None
     parties: Parties = NOBODY
+    linked_application_id: str | None = None
 
     def resources(self) -> list[str]:
         """The resources of XAPI that have to be read, the integration always."""
@@ -204,8 +207,17 @@ class IntegrationSettings(Resource[Observed]):
     def plan(self, state: Observed) -> Plan:
         return self.settings.plan(self.desired, state)
 
-    def check(self, _state: Observed, plan: Plan) -> None:
+    def check(self, state: Observed, plan: Plan) -> None:
         self._check(plan)
+        known, now = self.desired.linked_application_id, state.application_id
+        meant = {str(named or "").casefold() for named in (known, self.desired.values.get("application_id"))}
+        if known is not None and plan.writes and now and now.casefold() not in meant:
+            raise Conflict(
+                f"the PBX was linked to the application {shortened(now)} meanwhile, and to {known or 'none'} before",
+                tried="change the link of the PBX",
+                target=self._xapi.connection.url,
+                remedy="Somebody has linked it, perhaps by the wizard of the 3CX console. If that is to be changed, run again.",
+            )
 
     def expected(self, state: Observed, plan: Plan) -> Observed:
         return replace(state, entities=settings_plan.simulate(state.entities, plan))

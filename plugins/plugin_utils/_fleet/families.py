@@ -112,7 +112,9 @@ SOURCES: Mapping[str, Source] = {
             APPLICATION,
             decided=frozenset({"app_id", "state", "pbx", "pbx_names", "unknown_credentials"}),
         ),
-        Source(tcx_m365_settings.CAPABILITY, CONSOLE, decided=frozenset({"consent_url", "undo"})),
+        Source(
+            tcx_m365_settings.CAPABILITY, CONSOLE, decided=frozenset({"consent_url", "linked_application_id", "undo"})
+        ),
         Source(sso_probe.CAPABILITY),
         Source(graph_user_info.CAPABILITY),
         Source(tcx_m365_settings_info.CAPABILITY),

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import tcx_m365_settings_info
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
@@ -175,6 +176,8 @@ def unlink(work: Work) -> dict[str, Any]:
     """To switch Microsoft 365 off on the PBX."""
     arguments = arguments_of.pbx_connection(work.variables)
     arguments["state"] = "absent"
+    # Between the look at the PBX and now somebody may have linked it to an application that nobody here has judged.
+    arguments["linked_application_id"] = dig(work.result("linked"), "settings.application_id")
     return arguments
 
 
