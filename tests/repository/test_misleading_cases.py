@@ -30,10 +30,10 @@ CASES = {
     "a command in a remedy without the inventory": "test_commands_in_remedies_name_the_inventory_of_the_run",
     "no earlier report, and no report at all": "test_a_report_is_written_although_there_is_none_to_compare_with",
     # what an auditor cannot see
-    "a client secret that nobody knows": "test_foreign_credentials_and_required_assignment_need_attention",
+    "a client secret that nobody knows": "test_a_verdict_is_what_the_controls_say",
     "an old certificate that expires later called a successor": "test_no_format_says_compliant_where_one_does_not",
     "a renamed user called one who has left": "test_who_was_renamed_has_not_left",
-    "assignment to the application is required": "test_foreign_credentials_and_required_assignment_need_attention",
+    "assignment to the application is required": "test_a_required_assignment_needs_attention",
     "the application is disabled": "test_a_disabled_application_is_drift_and_a_failed_control",
     "permissions that are granted, and since when": "test_a_consent_says_since_when_and_for_whom",
     "who has consented": "test_who_has_consented_is_not_checked_and_says_why",
@@ -62,7 +62,7 @@ CASES = {
     "a connection that a blacklist closes": "test_a_connection_that_is_closed_may_be_a_blacklist",
     "a rollout that says nothing": "test_a_plan_then_what_was_done_then_nothing",
     "a failure shown twice, once as JSON": "test_each_failure_is_shown_once_without_its_json",
-    "one mistake of the operator told for each PBX": "test_the_same_failure_of_another_pbx_is_short",
+    "one mistake of the operator told for each PBX": "test_what_a_whole_fleet_fails_with_is_told_once_and_counted",
     "modules of the controller that are not installed": "test_a_collection_is_found_or_it_is_not",
     "words that the field does not use": "test_the_field_says_it_otherwise",
 }

@@ -209,7 +209,7 @@ def attention(final: Observed) -> list[str]:
     if principal.get("appRoleAssignmentRequired"):
         sentences.append(
             f"{name} requires assignment (AADSTS50105), so that only users and groups that are assigned to it can sign in: assign "
-            f"them under Enterprise applications > Users and groups, or end it with O(service_principal): "
-            f"{{assignment_required: false}}, {properties} > Assignment required."
+            f"them under Enterprise applications > Users and groups, or end it with "
+            f"O(service_principal.assignment_required): false, {properties} > Assignment required."
         )
     return sentences
