@@ -7,6 +7,7 @@
 (function () {
   const data = JSON.parse(document.getElementById("data").textContent);
   const hosts = data.hosts;
+  for (const host of hosts) if (host.controls) host.controls = host.controls.map((one) => typeof one === "number" ? data.controls[one] : one);
   const root = document.documentElement;
   const byId = (id) => document.getElementById(id);
   const FIRST_ROWS = 60;
