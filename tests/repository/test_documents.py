@@ -26,6 +26,7 @@ TROUBLE = ROOT / "docs" / "docsite" / "rst" / "troubleshooting.rst"
 OF_OTHERS = (
     "the playbook: tcx.m365.rollout could not be found",
     "Attempting to decrypt but no vault secrets found",
+    "Validating arguments against arg spec",
 )
 """Sentences of Ansible itself."""
 
