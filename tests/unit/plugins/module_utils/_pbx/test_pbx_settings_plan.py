@@ -288,3 +288,11 @@ def test_what_is_as_wanted_is_left_out_and_the_rest_is_changed() -> None:
     plan = planned(want, have, INTEGRATION)
     assert [each.field for each in plan.changes] == ["tenant_id"], "an ID is the same in capitals"
     assert planned({"application_id": BOB}, have, INTEGRATION).changes[0].before == ALICE
+
+
+def test_an_entry_counts_under_id_and_name_in_any_case() -> None:
+    names = Names({("users", "eve@contoso.example"): Account("ID-1", frozenset())})
+    have = {INTEGRATION: {"AdUsers": {"SelectedUsers": ["id-1", "EVE@contoso.example", "id-2"]}}}
+    assert settings_plan.unmanaged({"user_sync.users": ["Eve@Contoso.example"]}, have, names) == {
+        "user_sync.users": ["id-2"]
+    }
