@@ -26,6 +26,7 @@ class Terminal:
             verbosity=0,
             display=lambda text, **_more: self.lines.append(text),
             banner=lambda text, **_more: self.lines.append(f"== {text}"),
+            warning=lambda text, **_more: self.lines.append(f"[WARNING]: {text}"),
         )
         monkeypatch.setattr(self.callback, "_display", display)
         monkeypatch.setattr(self.callback, "get_option", lambda _name: True)
