@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils import _conformance
 from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
-from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, grant_plan, rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, conformance, grant_plan, rights
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import preflight
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation import partner
@@ -23,7 +26,7 @@ DECIDED = {
     "failed": (
         "somebody answered, or it is a fault of ours: failed bad_input bad_credential blocked forbidden not_found conflict "
         "ambiguous not_yet_replicated rejected unsupported unhealthy bad_answer exhausted unexpected not_ours not_confirmed "
-        "missing_right not_ready not_in_effect"
+        "missing_right not_ready not_in_effect not_put_back not_removed"
     ),
 }
 VERDICTS = {kind: verdict for verdict, text in DECIDED.items() for kind in text.partition(": ")[2].split()}
@@ -35,9 +38,20 @@ def _kinds(of: type[errors.M365Error] = errors.M365Error) -> Iterator[type[error
         yield from _kinds(each)
 
 
-assert adoption, grant_plan
-assert rights, preflight
-assert partner
+DEFINED_IN = (_conformance, adoption, conformance, errors, grant_plan, partner, preflight, rights)
+"""A kind is there once its module is imported, so that without these it would depend on other tests which are known."""
+
+
+def _defines_kind(path: Path) -> bool:
+    classes = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef))
+    assigned = (each.targets[0] for node in classes for each in node.body if isinstance(each, ast.Assign))
+    return any(isinstance(target, ast.Name) and target.id == "kind" for target in assigned)
+
+
+def test_every_module_that_defines_a_kind_is_known() -> None:
+    plugins = Path(errors.__file__).parents[1]
+    defining = {path.resolve() for path in plugins.rglob("*.py") if _defines_kind(path)}
+    assert defining <= {Path(str(module.__file__)).resolve() for module in DEFINED_IN}
 
 
 @pytest.mark.parametrize("kind", sorted({each.kind for each in _kinds()}))
