@@ -23,7 +23,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     unique_name_of,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, NotFound
 
 Json = dict[str, Any]
 
@@ -58,19 +58,27 @@ def restored(client: GraphClient, deleted: Json) -> Observed:
     :raises M365Error: it may not be restored, or cannot be.
     """
     app_id = str(deleted.get("appId") or "")
-    _restore(client, deleted)
+    _restored_or_raise(client, deleted)
     live, gone = principal(client, app_id)
     if live is None and gone is not None:
-        _restore(client, gone)
+        _restored_or_raise(client, gone)
         live = {**gone, "deletedDateTime": None}
     return Observed(application={**deleted, "deletedDateTime": None}, service_principal=live)
 
 
-def _restore(client: GraphClient, entity: Json) -> None:
-    """Somebody else may have been faster: what is not among the deleted any more is there."""
+def refusal_to_restore(client: GraphClient, entity: Json) -> M365Error | None:
+    """Ask for an object that was deleted; why it is refused.
+
+    Somebody else may have been faster: what is not among the deleted any more is there.
+    """
     answer = client.send(Call("POST", f"/directory/deletedItems/{entity['id']}/restore"))
-    if not answer.ok and not isinstance(answer.error, NotFound):
-        raise answer.error
+    return None if answer.ok or isinstance(answer.error, NotFound) else answer.error
+
+
+def _restored_or_raise(client: GraphClient, entity: Json) -> None:
+    refusal = refusal_to_restore(client, entity)
+    if refusal is not None:
+        raise refusal
 
 
 def application(client: GraphClient, key: Key, name: str) -> Json | None:

@@ -15,8 +15,8 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
+from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, declared, key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_resource import (
@@ -282,9 +282,9 @@ class Application(ApplicationResource):
 
     def _restore(self, state: Observed) -> Observed:
         deleted = state.deleted or {}
-        answer = self.client.send(Call("POST", f"/directory/deletedItems/{deleted['id']}/restore"))
-        if not answer.ok and not isinstance(answer.error, NotFound):
-            raise answer.error.while_trying("restore the deleted application", str(deleted.get("appId")))
+        refusal = absence.refusal_to_restore(self.client, deleted)
+        if refusal is not None:
+            raise refusal.while_trying("restore the deleted application", str(deleted.get("appId")))
         restored = Observed(application={**deleted, "deletedDateTime": None})
         return self.client.eventually(lambda: self._seen(restored), "the restored application is being replicated")
 
