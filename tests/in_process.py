@@ -19,20 +19,20 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, STEPS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import (
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
     Variables,
     read_variables,
     resolve_tenant,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import CHECK
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Announce
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS, STEPS
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import CHECK
 
 Json = dict[str, Any]
 

@@ -84,7 +84,7 @@ SHARED_CORE = tuple(
     for name in (
         "plugin_utils/_fleet/test_sweep",
         "plugin_utils/_fleet/test_sweep_watch",
-        "plugin_utils/_fleet/test_capture_file",
+        "plugin_utils/_inventory/test_capture_file",
         "module_utils/test_run_store",
         "module_utils/_common/test_visible_text",
         "plugin_utils/test_programs",

@@ -24,7 +24,7 @@ import workspace
 from environments import BUILD, ROOT
 
 UNITS = "tests/unit/plugins"
-ENTRA, PBX, FLEET = f"{UNITS}/module_utils/_entra", f"{UNITS}/module_utils/_pbx", f"{UNITS}/plugin_utils/_fleet"
+ENTRA, PBX, INVENTORY = f"{UNITS}/module_utils/_entra", f"{UNITS}/module_utils/_pbx", f"{UNITS}/plugin_utils/_inventory"
 FILES = {
     "plugins/module_utils/_entra/adoption.py": (
         f"{ENTRA}/test_entra_adoption.py",
@@ -45,16 +45,16 @@ FILES = {
     "plugins/module_utils/_arguments.py": (
         f"{UNITS}/module_utils/test_arguments.py",
         f"{UNITS}/module_utils/test_arguments_told.py",
-        f"{FLEET}/test_fleet_arguments.py",
+        f"{INVENTORY}/test_fleet_arguments.py",
     ),
-    "plugins/plugin_utils/_fleet/variables.py": (
-        f"{FLEET}/test_variables.py",
-        f"{FLEET}/test_templates_once.py",
-        f"{FLEET}/test_unknown_variables.py",
+    "plugins/plugin_utils/_inventory/variables.py": (
+        f"{INVENTORY}/test_variables.py",
+        f"{INVENTORY}/test_templates_once.py",
+        f"{INVENTORY}/test_unknown_variables.py",
     ),
-    "plugins/plugin_utils/_fleet/arguments.py": (
-        f"{FLEET}/test_fleet_arguments.py",
-        f"{FLEET}/test_fleet_arguments_told.py",
+    "plugins/plugin_utils/_inventory/arguments.py": (
+        f"{INVENTORY}/test_fleet_arguments.py",
+        f"{INVENTORY}/test_fleet_arguments_told.py",
     ),
 }
 """Each file, and the tests of units that concern it."""

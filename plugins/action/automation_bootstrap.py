@@ -32,9 +32,9 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent impor
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.outcome import Failed, Outcome, lines_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import CONSENT, Place
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_program
 
 _OTHER_NAME = "cli"

@@ -25,23 +25,20 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import (
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import RunTask, run_capability
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.notify import listener
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import (
     Crossings,
     claimants,
     claimed,
     refuse_shared,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.notify import listener
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import RunTask
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
     HostResult,
     Report,
@@ -62,6 +59,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     VERDICTS,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count, headline
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "report_dir": {"type": "path", "default": "./reports"},

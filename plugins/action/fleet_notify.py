@@ -15,7 +15,7 @@ from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.notify import TARGET, send
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.notify import TARGET, send
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "subject": {"type": "str", "required": True},

@@ -26,11 +26,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.orphans import ORPHAN, Pbx, Tenant, judge, table
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.orphans import ORPHAN, Pbx, Tenant, judge, table
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_file
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 

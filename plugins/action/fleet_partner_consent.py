@@ -47,8 +47,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner_rows 
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import Place
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import NO_CONSENT, row_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -30,21 +30,21 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import
     stops,
     with_warnings,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, check_limit
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator, tell_way_back
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import run_id
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS, STEPS, in_order
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, identity_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import CHECK
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, identity_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import broken_off
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Announce
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.snapshots import run_id
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS, STEPS, in_order
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import CHECK
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "operation": {"type": "str", "choices": list(OPERATIONS), "default": "rollout"},

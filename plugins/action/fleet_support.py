@@ -20,14 +20,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import support
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance import support
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import host_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "dest": {"type": "path", "default": "./support"},

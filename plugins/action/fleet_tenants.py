@@ -27,7 +27,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants impor
     summary,
     table,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.provenance import provenance
+from ansible_collections.tcx.m365.plugins.plugin_utils._provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import NOT_CHECKED, STATES
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {

@@ -39,18 +39,18 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import (
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed, names_of, plain, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import (
-    HostVariables,
-    Variables,
-    templated,
-    unreadable,
-)
 from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import (
     connected,
     host_variables,
     is_connected,
     with_tenant_id,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
+    HostVariables,
+    Variables,
+    templated,
+    unreadable,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 

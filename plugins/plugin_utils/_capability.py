@@ -12,7 +12,7 @@ Used by the action plugins, one task at a time, and by the sweep over a fleet, m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
@@ -28,6 +28,15 @@ from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._programs import run_program
 
 Say = Callable[[str], None]
+
+
+class RunTask(Protocol):
+    """Runs one capability with its arguments."""
+
+    def __call__(
+        self, capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = False
+    ) -> dict[str, Any]:
+        """The result; ``check`` is for check mode, without it the mode of the run decides."""
 
 
 def silent(_text: str) -> None:

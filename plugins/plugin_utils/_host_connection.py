@@ -21,9 +21,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _ent
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import address_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import (
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.guards import address_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
     Variables,
     read_variables,
     resolve_tenant,

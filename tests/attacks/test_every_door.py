@@ -22,7 +22,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     graph_permission_grant,
     tcx_preflight,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
 from ansible_collections.tcx.m365.tests.attacks.conftest import GUIDE, Scene
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 from tcx_lab import ca, hostile

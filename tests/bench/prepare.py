@@ -25,9 +25,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import role_defaults
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import role_defaults
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 
 STEPS_OF_A_ROLLOUT = ("pbx", "preflight", "application", "grant", "settings")
 

@@ -24,7 +24,7 @@ from unittest import mock
 from ansible_collections.tcx.m365.plugins.module_utils import _time
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
 from ansible_collections.tcx.m365.tests.in_process import Inventory, Run
 from tcx_lab import ca, hostile, inventory
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan

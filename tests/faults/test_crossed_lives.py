@@ -18,7 +18,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import rotation
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps import rotation
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground
 from ansible_collections.tcx.m365.tests.faults.processes import hit

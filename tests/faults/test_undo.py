@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import broken_off
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import broken_off
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, Ran, ground, settle_neighbor
 from ansible_collections.tcx.m365.tests.faults.held import HeldBack

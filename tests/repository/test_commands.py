@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import known_names
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import known_names
 from tcx_lab.__main__ import parse
 
 ROOT = Path(__file__).resolve().parents[2]

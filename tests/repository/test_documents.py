@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import site_pages
 import yaml
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import FAMILIES, known_names
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import FAMILIES, known_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "docs").rglob("*.rst"))]

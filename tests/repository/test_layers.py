@@ -40,6 +40,10 @@ UPPER_ROOMS = tuple(
     path.stem for path in sorted((PLUGINS / "module_utils").glob("_[!_]*")) if path.stem not in ALLOWED_IN_COMMON
 )
 
+FLOORS = ("_inventory", "_snapshots", "_steps", "_fleet")
+"""From the variables of one PBX, over what is kept of it and what is done to it, to many PBXs in one task."""
+BESIDE = (f"{OURS}plugin_utils._compliance",)
+
 RULES = (
     Rule(
         "the Entra library knows neither Ansible nor the PBX",
@@ -78,6 +82,19 @@ RULES = (
         "libraries do not know their front ends",
         ("module_utils",),
         (OURS + "plugin_utils", OURS + "modules", OURS + "action", OURS + "callback"),
+    ),
+    *(
+        Rule(
+            f"{room} knows nothing of the floors above it",
+            (f"plugin_utils/{room}",),
+            tuple(f"{OURS}plugin_utils.{above}" for above in FLOORS[floor + 1 :]) + BESIDE,
+        )
+        for floor, room in enumerate(FLOORS[:-1])
+    ),
+    Rule(
+        "what a check comes to is judged without the sweep that asked",
+        ("plugin_utils/_compliance",),
+        (f"{OURS}plugin_utils._fleet",),
     ),
     Rule("front ends share code through libraries, not with each other", ("",), (OURS + "modules", OURS + "action")),
 )

@@ -26,8 +26,8 @@ STEP = re.compile(
 )
 
 TAKE = """
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import STEPS, in_order
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import VERIFY, Work
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import STEPS, in_order
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import VERIFY, Work
 taken = []
 def run_task(capability, arguments, /, *, check=False):
     taken.append((capability.name, arguments["gather"], arguments["url"]))

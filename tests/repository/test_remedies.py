@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import SOURCES
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.families import SOURCES
 
 MODULE_UTILS = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
 _OPTIONS = {name for source in SOURCES.values() for name in source.capability.argument_spec if "_" in name}

@@ -38,10 +38,10 @@ def templates(store: Store) -> dict[str, Item]:
 
 
 STEPS = (
-    REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "steps.py",
-    REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "captured.py",
-    REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "offboard_step.py",
-    REPOSITORY / "plugins" / "plugin_utils" / "_fleet" / "rotation.py",
+    REPOSITORY / "plugins" / "plugin_utils" / "_steps" / "table.py",
+    REPOSITORY / "plugins" / "plugin_utils" / "_inventory" / "captured.py",
+    REPOSITORY / "plugins" / "plugin_utils" / "_steps" / "offboard.py",
+    REPOSITORY / "plugins" / "plugin_utils" / "_steps" / "rotation.py",
 )
 
 # Whose steps the task fleet_rollout takes, with their variables.

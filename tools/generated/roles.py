@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
 
 from generated.as_yaml import lines
 

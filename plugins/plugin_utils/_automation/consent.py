@@ -16,7 +16,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import Endpoints, endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
 
 
 @dataclass

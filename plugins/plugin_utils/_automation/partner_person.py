@@ -24,7 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import Task
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner import Person
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
 
 BROWSER, AZURE_CLI, ACCESS_TOKEN = "browser", "azure_cli", "access_token"
 

@@ -23,7 +23,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, message, tenants_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.attention import credential_kind
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import (
     DISABLED,

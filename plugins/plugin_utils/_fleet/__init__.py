@@ -3,4 +3,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
-"""The steps of this collection on many PBXs: variables, steps, runner and results."""
+"""The steps on many PBXs in one task: the sweep, who shares it, batches, and what a person reads meanwhile."""

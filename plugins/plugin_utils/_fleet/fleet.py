@@ -23,14 +23,18 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, 
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE, is_in_process
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability, silent
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.crossings import Crossings, claim
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import Ledger
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import Announce, AnnouncingTask, Recorder
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Hear, Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables, is_true, read_variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.work import Result, Step
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings, claim
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
+    HostVariables,
+    is_true,
+    read_variables,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import Ledger
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Announce, AnnouncingTask, Recorder
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import in_one_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import Result, Step
 
 TRACE_VERBOSITY = 4
 

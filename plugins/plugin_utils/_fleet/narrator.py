@@ -18,8 +18,8 @@ from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils import _way_back
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.snapshots import run_id
 from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines, is_passed
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.snapshots import run_id
 
 _FOR_PEOPLE = frozenset(("default", "yaml", "debug", "dense", "awx_display", "unixy"))
 """Stdout callbacks that a person reads. That of this collection tells the same itself."""

@@ -15,14 +15,14 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.ledger import AGAIN
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.recorder import AnnouncingTask, Recorder
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.results import in_one_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.rollback_step import PARTLY
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import AGAIN
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import AnnouncingTask, Recorder
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import in_one_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.rollback import PARTLY
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 
 Json = dict[str, Any]
 

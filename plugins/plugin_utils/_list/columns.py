@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import nearest
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.unknown import FAMILIES, known_names
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import FAMILIES, known_names
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import Table, key_of, shown
 
 HOST = "inventory_hostname"

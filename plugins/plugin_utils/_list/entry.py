@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import capture_file
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import capture_file
 
 Encrypt = Callable[[str], str]
 """From a secret to the text that ``ansible-vault`` makes of it."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import capture_file
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import capture_file
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import HOST, TAKEN, is_secret
 
 FORMATS = ("csv", "yaml")

@@ -21,8 +21,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.option_names impo
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import TRICKY, without_login
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import base_url
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.guards import address_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.guards import address_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import HOST, Mapped
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import Cell, Row, Table, shown
 

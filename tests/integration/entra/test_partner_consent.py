@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.plugins.action import fleet_partner_consent as
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.partner_consent import TEMPORARY
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph.store import GRANTS, directory_of
 from tcx_lab.testing import Lab

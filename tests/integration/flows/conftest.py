@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.steps import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 from ansible_collections.tcx.m365.tests.in_process import Run
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.graph.seed import register_automation_app

@@ -15,7 +15,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra import conformance
 from ansible_collections.tcx.m365.plugins.module_utils._entra.conformance import QUESTIONS as OF_GRAPH
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import conformance as pbx_conformance
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.conformance import QUESTIONS as OF_XAPI
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
 from ansible_collections.tcx.m365.tests.integration.flows.conftest import Flow
 from tcx_lab import records
 from tcx_lab.evidence import Grade, statements

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.families import SOURCES, variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.families import SOURCES, variables
 from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 

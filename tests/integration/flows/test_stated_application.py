@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import azure_app_registration
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.arguments import entra_connection
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.arguments import entra_connection
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 
 from .conftest import Flow

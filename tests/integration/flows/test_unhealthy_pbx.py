@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import tcx_m365_settings
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.arguments import pbx_connection
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.arguments import pbx_connection
 from ansible_collections.tcx.m365.tests.in_process import ROLES, Run
 
 from .conftest import Flow

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.tcx.m365.tests.integration.playbooks.conftest import SMALL, Controller
-from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._fleet.test_notify import Chat, chat
+from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._compliance.test_notify import Chat, chat
 from tcx_lab.testing import Lab
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from unittest.mock import MagicMock
 import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.tcx.m365.plugins.action.fleet_list import ActionModule
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.capture_file import write_host_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.capture_file import write_host_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import HOST
 
 

@@ -22,7 +22,7 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.tcx.m365.plugins.module_utils._core_compat import ModuleWithReader
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import HostVariables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
 
 
 @pytest.fixture

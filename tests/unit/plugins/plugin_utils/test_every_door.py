@@ -22,9 +22,9 @@ from ansible_collections.tcx.m365.plugins.action.fleet_compliance import ARGUMEN
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import families
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables, role_defaults
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables, role_defaults
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
 READ_BY_US = ("preflight", "entra_app", "tcx_console", "sso_verify", "compliance")

@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.installing import
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.certificate import ClientCertificate
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import FederatedToken
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables
 
 ROOT = Path(__file__).resolve().parents[4]
 CLIENT = "0b7d3c1e-7b0e-4b7e-8a0e-2f1d3c4b5a69"

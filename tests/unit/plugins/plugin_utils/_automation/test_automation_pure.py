@@ -30,7 +30,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import 
     Vaulted,
     rendered,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables, read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables, read_variables
 
 APP = "0b7d3c1e-7b0e-4b7e-8a0e-2f1d3c4b5a69"
 TENANT = "6f1c0f6e-4c0c-4d4b-9a53-0f4f1c5b7a10"

@@ -37,6 +37,6 @@ def test_a_rollout_imports_no_format_of_the_report_and_nothing_that_only_a_comma
 
 
 def test_the_number_of_modules_that_a_task_imports_stays_within_its_budget() -> None:
-    """At the time of writing 175 of our own; what msal, requests and cryptography bring differs from release to release."""
+    """At the time of writing 189 of our own; what msal, requests and cryptography bring differs from release to release."""
     own = [name for name in imported_by("fleet_rollout") if name.startswith(OURS)]
-    assert len(own) <= 185
+    assert len(own) <= 195

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.capture_file import write_host_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.capture_file import write_host_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._list import export, source
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import mapped
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.hosts import Host, check, hosts_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import render_markdown
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import render_json
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page

@@ -1,0 +1,172 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""Refuses the hosts of a play whose inventory crosses two customers, once per run, before anything is written.
+
+All hosts that the pattern of the play names are compared, those that ``--limit`` leaves out as well: the customer whose
+key or PBX an entry has taken by mistake is rarely in the same batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities, authority
+from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse_all
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.guards import (
+    Identity,
+    address_of,
+    conflicts,
+    neighbors,
+    undecided,
+)
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
+
+_READ = (
+    "tcx_url",
+    "tcx_fqdn",
+    "entra_tenant_id",
+    "entra_app_app_id",
+    "entra_app_unique_name",
+    "entra_app_certificates",
+    "entra_app_public_key",
+)
+_TO_RESOLVE = (
+    "entra_tenant_id",
+    "entra_cloud",
+    "entra_authority_host",
+    "entra_graph_endpoint",
+    "entra_ca_path",
+    "entra_validate_certs",
+    "entra_proxy",
+    "entra_timeout",
+    "entra_deadline",
+)
+_KIND = "fleet_crossings"
+_CLAIMS = "fleet_fqdn"
+_REMEDY = "Correct the inventory; nothing was written for any of them."
+
+
+class Crossings:
+    """The hosts of one play that are refused, and the certificates of those that share an application."""
+
+    def __init__(self, refused: Mapping[str, str], neighbors: Mapping[str, list[str]] | None = None) -> None:
+        self._refused = refused
+        self._neighbors = neighbors or {}
+
+    @classmethod
+    def of(cls, variables: HostVariables, hosts: list[str], store: RunStore) -> Crossings:
+        """Compare the hosts of the play; the first task of a run does it for all others.
+
+        :param hosts: the hosts of the play that are left by ``--limit``.
+        """
+        universe = sorted({*hosts, *variables.all_of_play()})
+        key = "|".join([*sorted(hosts), "", *universe])
+        with store.lock(_KIND, key):
+            compared = store.get(_KIND, key)
+            if compared is None:
+                run = frozenset(hosts)
+                identities = {host: _identity(variables, host, of_run=host in run) for host in universe}
+                for host in undecided(identities):
+                    identities[host] = _resolved(variables, host, identities[host], of_run=host in run)
+                compared = {"refused": conflicts(identities), "neighbors": neighbors(identities)}
+                store.put(_KIND, key, compared)
+        return cls(compared["refused"], compared["neighbors"])
+
+    def check(self, host: str) -> None:
+        """Raise :class:`BadInput` when the host must not be worked on."""
+        if host in self._refused:
+            raise BadInput(self._refused[host], tried="check the inventory", remedy=_REMEDY)
+
+    def neighbors(self, host: str) -> tuple[str, ...]:
+        """Thumbprints of the certificates that the inventory has for other PBXs with the application of this one."""
+        return tuple(self._neighbors.get(host) or ())
+
+
+def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
+    """What cannot be read is no conflict: the host that needs it says so itself."""
+    known = variables.some(host, _READ, without_extra=not of_run)
+    url = known.text("tcx_url")
+    name = known.text("entra_app_app_id") or known.text("entra_app_unique_name")
+    # Without an address its further names have no port to be compared by, and the host says itself what it lacks.
+    names = authorities(url, _list(known, "tcx_fqdn")) if authority(url) else ()
+    return Identity(
+        address=address_of(url),
+        names=frozenset(address_of(f"https://{further_name}") for further_name in names),
+        tenant=known.text("entra_tenant_id").rstrip(".").lower(),
+        application=name or f"3cx-{host}",
+        is_stated=bool(name),
+        thumbprints=_thumbprints(known),
+    )
+
+
+def _resolved(variables: HostVariables, host: str, identity: Identity, *, of_run: bool) -> Identity:
+    """With the ID of the tenant in place of a domain of it; as it was where nobody knows that domain."""
+    try:
+        tenant = variables.some(host, _TO_RESOLVE, without_extra=not of_run).tenant
+    except M365Error:
+        return identity
+    return replace(identity, tenant=tenant or identity.tenant)
+
+
+def _list(known: Mapping[str, Any], name: str) -> list[str]:
+    try:
+        return [str(item) for item in known.get(name) or ()]
+    except M365Error:
+        return []
+
+
+def _thumbprints(known: Mapping[str, Any]) -> frozenset[str]:
+    try:
+        return frozenset(certificate.thumbprint for certificate in parse_all(arguments_of.certificates(known)))
+    except (M365Error, ValueError, OSError):
+        return frozenset()
+
+
+def claimants(store: RunStore, host: str, redirect_uri: str) -> list[str]:
+    """Remember under which name the PBX of a host is reached.
+
+    :returns: all hosts of the run by now whose PBX says the same of itself, this one among them.
+    """
+    address = address_of(redirect_uri)
+    if not address:
+        return [host]
+    with store.lock(_CLAIMS, address):
+        hosts = list(store.get(_CLAIMS, address) or ())
+        if host not in hosts:
+            hosts.append(host)
+            store.put(_CLAIMS, address, hosts)
+    return sorted(hosts)
+
+
+def claim(store: RunStore, host: str, redirect_uri: str) -> None:
+    """Refuse a host when another one has the same PBX.
+
+    :raises BadInput: two hosts of the run are one PBX, although their addresses differ.
+    """
+    refuse_shared(claimants(store, host, redirect_uri), redirect_uri)
+
+
+def claimed(store: RunStore, host: str, redirect_uri: str) -> list[str]:
+    """As :func:`claimants`, for a host that is among them already."""
+    address = address_of(redirect_uri)
+    return sorted(store.get(_CLAIMS, address) or ()) if address else [host]
+
+
+def refuse_shared(hosts: list[str], redirect_uri: str) -> None:
+    """:raises BadInput: more than one host of the run says that it is this PBX."""
+    if len(hosts) > 1:
+        raise BadInput(
+            f"The hosts {', '.join(hosts)} of the inventory are one PBX: each of them says that it is "
+            f"{address_of(redirect_uri)}",
+            tried="check the inventory",
+            remedy="Correct the inventory. Nothing more is written for them in this run.",
+        )

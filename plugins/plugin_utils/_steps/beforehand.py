@@ -1,0 +1,115 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is PRIVATE to the tcx.m365 collection.
+
+"""What cannot work in the end, said before anything is written, and in check mode as in a rollout.
+
+Each of these would otherwise fail where the sign-in is verified: after the application, the consent and the PBX were changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import probe
+from ansible_collections.tcx.m365.plugins.module_utils._task import failure
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import NOT_ASKED, Result, Work
+
+_OF_ONE_TENANT = "AzureADMyOrg"
+_STATED = "tcx_console_application_id"
+
+
+def check_id_tokens(work: Work) -> None:
+    """Raise :class:`BadInput` where the application is to issue no ID tokens, and a sign-in with it is to be verified."""
+    known = read_variables(work.variables)
+    if known.get("entra_app_id_tokens") is not False or not work.is_set("sso_verify_enabled", default=True):
+        return
+    switched_on = bool(dig(known.get("tcx_console_sign_in") or {}, "enabled"))
+    asked_by = "tcx_console_sign_in.enabled switches on" if switched_on else "sso_verify_enabled verifies"
+    raise BadInput(
+        f"entra_app_id_tokens is false, and the sign-in with Microsoft, which {asked_by}, needs ID tokens",
+        tried="compare the application with what the PBX needs",
+        remedy="Leave entra_app_id_tokens out. For a PBX without this sign-in set sso_verify_enabled: false.",
+    )
+
+
+def in_reach(work: Work, result: Result) -> Result:
+    """The result of a step that found or made the application; a failure where the PBX could not sign in with it, because it
+    works with another tenant."""
+    home, audience = str(result.get("tenant_id") or ""), result.get("audience")
+    tenant = read_variables(work.variables).console_tenant
+    if result.get("failed") or audience != _OF_ONE_TENANT or not (home and tenant) or home.lower() == tenant.lower():
+        return result
+    return failure(
+        BadInput(
+            f"tcx_console_tenant_id is {tenant}, and the application belongs to the tenant {home} and is for that tenant alone "
+            f"(sign-in audience {audience})",
+            tried="compare the application with what the PBX needs",
+            remedy="Correct tcx_console_tenant_id or leave it out, or set entra_app_sign_in_audience: AzureADMultipleOrgs.",
+        )
+    )
+
+
+def linked_application(work: Work) -> str:
+    """The application of somebody else that the PBX is to work with."""
+    pointer = dig(work.result("pbx"), "status.application_id")
+    return str(work.variables.get(_STATED) or pointer or "").strip()
+
+
+def is_linkable_asked(work: Work) -> bool:
+    """Whether that application has to be looked for. A report tells itself what a PBX cannot work with today."""
+    app_id = linked_application(work)
+    is_new = app_id.lower() != str(dig(work.result("pbx"), "status.application_id") or "").lower()
+    return is_guid(app_id) and (is_new or not work.reports)
+
+
+def linkable_arguments(work: Work) -> dict[str, Any]:
+    arguments = arguments_of.directory_arguments(work.variables)
+    arguments["app_id"] = linked_application(work)
+    return arguments
+
+
+def linkable(work: Work, result: Result) -> Result:
+    """Whether a PBX can sign in with an application that this collection does not manage: the tenant has to know it.
+
+    Where nobody may ask (a role for the PBX alone has no credential of the tenant), that is told, and stops nothing.
+    """
+    kind = (result.get("error") or {}).get("kind")
+    if result.get("failed") and kind != "not_found":
+        return {
+            "notes": [f"whether the application {linked_application(work)} exists was not checked: {result['msg']}"]
+        }
+    if not result.get("failed") and result.get("service_principal_id"):
+        return {}
+    stated = bool(work.variables.get(_STATED))
+    tenant = read_variables(work.variables).console_tenant
+    what = "has no service principal" if not result.get("failed") else "does not exist"
+    source = f"{_STATED} names it" if stated else "the PBX names it"
+    correct = f"Correct {_STATED}" if stated else f"Give {_STATED}"
+    return failure(
+        NotFound(
+            f"the application {what} in the tenant {tenant}; {source}, and entra_app_manage is false",
+            tried="find the application of the PBX",
+            target=linked_application(work),
+            remedy=f"{correct}, or remove entra_app_manage: false to have the application set up.",
+        )
+    )
+
+
+def verified(work: Work, result: Result) -> Result:
+    """The result of the question whether a sign-in would work. In check mode, a rollout that would change nothing fails as well."""
+    planned = any(work.result(step).get("changed") for step in ("application", "grant", "settings"))
+    if not work.check_mode or work.reports or planned or result.get("failed") or result.get("ok", True):
+        return result
+    entra, pbx = (probe.Verdict(**result[side]) for side in ("entra", "pbx"))
+    if entra.verdict in NOT_ASKED or pbx.verdict in NOT_ASKED:
+        return result
+    error = probe.error_of(entra, pbx)
+    return failure(error.while_trying("find out whether users can sign in with Microsoft", str(result["redirect_uri"])))
