@@ -58,9 +58,10 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     UNREACHABLE,
     VERDICTS,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count, headline
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import headline
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "report_dir": {"type": "path", "default": "./reports"},

@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._list import export
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "directory": {"type": "path", "default": "./captured"},

@@ -32,7 +32,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import argumen
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_file
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "dest": {"type": "path", "default": "./reports/orphans.json"},

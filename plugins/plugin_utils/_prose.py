@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.aggregates import cause
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count, listed
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count, listed
 
 WIDTH = 110
 LIMITS = Limits(characters=90, items=8, differences=40)

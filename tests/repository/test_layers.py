@@ -42,7 +42,7 @@ UPPER_ROOMS = tuple(
 
 FLOORS = ("_inventory", "_snapshots", "_steps", "_fleet")
 """From the variables of one PBX, over what is kept of it and what is done to it, to many PBXs in one task."""
-BESIDE = (f"{OURS}plugin_utils._compliance",)
+BESIDE = (f"{OURS}plugin_utils._compliance", f"{OURS}plugin_utils._report")
 
 RULES = (
     Rule(

@@ -23,7 +23,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.delegated_admin im
     Step,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import Row
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import aligned, count
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, count
 
 Json = dict[str, Any]
 

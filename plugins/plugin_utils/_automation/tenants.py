@@ -35,7 +35,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import (
     TOO_WIDE,
     WORDS,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import aligned, count, days_text
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, count
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import aligned, count
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, count
 
 SCHEMA_VERSION = 1
 

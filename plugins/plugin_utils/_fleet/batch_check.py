@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 _KIND = "batch_check"
 _FAILED = "batch_check_failed"

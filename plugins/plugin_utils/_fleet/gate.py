@@ -19,7 +19,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count, listed
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count, listed
 
 _KIND = "rollout_gate"
 FAILED, UNHEALTHY, FINE = "failed", "unhealthy", "fine"

@@ -16,13 +16,13 @@ from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import count
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import AGAIN
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import AnnouncingTask, Recorder
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import in_one_result
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.rollback import PARTLY
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 Json = dict[str, Any]
 

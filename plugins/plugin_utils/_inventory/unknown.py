@@ -23,7 +23,7 @@ from typing import Any, Callable
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import did_you_mean, nearest
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import listed
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import listed
 
 _KIND = "unread"
 _ROOT = Path(__file__).resolve().parents[3]

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 from .aggregates import cause
 from .certificates import FINE, OVERDUE, CertificateEnd
@@ -21,7 +22,7 @@ from .model import Report
 from .tenants import NOT_CHECKED, READY, TOO_WIDE, summary
 from .values import Difference, Limits, all_differences, canonical, flat_items, shorten, shown_items
 from .verdicts import COMPLIANT, LABELS, SEVERITY, VERDICTS
-from .wording import count, days_text, headline, run_facts, time_text
+from .wording import days_text, headline, run_facts, time_text
 
 _LIMITS = Limits(characters=160, items=20, differences=60)
 # What is markup anywhere, and what is only at the beginning of a text or beside a word: names stay readable in the source, too.

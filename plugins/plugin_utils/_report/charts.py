@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
+
 from .certificates import MONTHS_AHEAD, OVERDUE, Bucket
 from .verdicts import LABELS, VERDICTS
-from .wording import count, percent_text, time_text
+from .wording import percent_text, time_text
 
 _BAR_HEIGHT = 28
 # The first and the last column carry a word, not the three letters of a month.

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count, listed
 
 from .aggregates import cause
 from .comparison import ADDED, CATEGORY_LABELS, NEW_DRIFT, NEW_FAILURES, REMOVED, RESOLVED
@@ -15,7 +16,7 @@ from .model import Report
 from .tenants import NOT_CHECKED, READY, summary
 from .values import shorten
 from .verdicts import COMPLIANT, LABELS, WORST_FIRST
-from .wording import count, days_text, headline, listed
+from .wording import days_text, headline
 
 LONGEST = 2000
 """Characters: half of what the smallest of the usual services takes."""

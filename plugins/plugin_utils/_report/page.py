@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -28,7 +29,7 @@ from .model import Report
 from .page_data import page_data, script_json
 from .values import Limits, shorten
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
-from .wording import count, credential_text, days_text, headline, percent_text, run_facts, time_text
+from .wording import credential_text, days_text, headline, percent_text, run_facts, time_text
 
 # A page of 2,000 PBXs stays below 5 MB: the more there is to say, the shorter each value is told. The JSON has all of it.
 SIZE_LIMIT = 4_500_000

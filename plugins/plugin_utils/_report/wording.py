@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 from .attention import credential_kind
 from .model import Report
@@ -25,24 +26,6 @@ _LABELS = {
     "job_id": "Job",
 }
 _KNOWN = ("playbook", "check_mode", "limit", "duration_s", "automation_credentials", "attention")
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 PBX`, `2 PBXs`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def listed(names: Iterable[str], most: int) -> str:
-    """`acme, berlin and 3 more`."""
-    everything = list(names)
-    rest = len(everything) - most
-    return ", ".join(everything[:most]) + (f" and {rest:,} more" if rest > 0 else "")
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows of a table as lines of text."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
 def headline(summary: dict[str, int]) -> str:

@@ -1,0 +1,29 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
+
+"""Numbers, lists of names and tables in sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 PBX`, `2 PBXs`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Iterable[str], most: int) -> str:
+    """`acme, berlin and 3 more`."""
+    everything = list(names)
+    rest = len(everything) - most
+    return ", ".join(everything[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows of a table as lines of text."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
