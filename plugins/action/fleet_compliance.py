@@ -81,8 +81,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "events_ca_path": {"type": "path"},
 }
 
-PROGRESS_S = 10.0
-
 _NOT_CHECKED = (FAILED, UNREACHABLE)
 _AUTOMATION, _CREDENTIAL = "automation_app_id", "automation_credential"
 """Beside the findings of a host: whose rights found them, and until when. They are facts of the run."""
@@ -148,8 +146,9 @@ class ActionModule(ControllerAction):
         entries = []
         texts = Texts()
         reached: dict[str, str] = {}
-        shown = time.monotonic()
-        for host, entry in sweep(batch, check, threads=options["concurrency"], processes=options["processes"]):
+        threads, processes = options["concurrency"], options["processes"]
+        progress = functools.partial(display.display, stderr=True)
+        for host, entry in sweep(batch, check, threads=threads, processes=processes, progress=progress):
             self._automation.add(str(entry.pop(_AUTOMATION, None) or ""))
             credential = entry.pop(_CREDENTIAL, None)
             if credential and credential not in self._credentials:
@@ -157,9 +156,6 @@ class ActionModule(ControllerAction):
             self._tenants += filter(None, [entry.pop(_TENANT, None)])
             claimants(store, host, reached.setdefault(host, str(entry.pop(_REACHED, None) or "")))
             entries.append(texts.shared(_entry(host, entry)))
-            if time.monotonic() - shown > PROGRESS_S:
-                shown = time.monotonic()
-                display.display(f"checked {len(entries)} of {len(batch)} PBXs", stderr=True)
         warn_once({entry["host"]: entry for entry in entries}, store, display.warning)
         return [_unless_claimed(entry, store, reached[entry["host"]]) for entry in entries]
 

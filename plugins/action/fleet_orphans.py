@@ -68,7 +68,8 @@ class ActionModule(ControllerAction):
         everyone = sorted({*run, *variables.with_pbx()})
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         ask = functools.partial(_pbx, variables=variables, store=store, run=frozenset(run))
-        answers = dict(sweep(everyone, ask, threads=threads))
+        progress = functools.partial(display.display, stderr=True)
+        answers = dict(sweep(everyone, ask, threads=threads, progress=progress))
         warn_once(answers, store, display.warning)
         pbxs = [_answered(host, entry) for host, entry in answers.items()]
         pbxs.sort(key=lambda pbx: pbx.host)

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,7 +57,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "stop_only": {"type": "bool", "default": False},
 }
 
-PROGRESS_S = 10.0
 
 _MANY = 25
 """PBXs from which Ansible takes results while others are worked on: it needs a fork of 20 ms for each, one after the other."""
@@ -248,18 +246,15 @@ class ActionModule(CollectionAction):
         gate: Gate | None,
         narrator: Narrator,
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        shown = time.monotonic()
         threads, processes = options["concurrency"], options["processes"]
         connection = str(self._task.connection)
         work = functools.partial(fleet.work, connection=connection)
         unknown: dict[str, Mapping[str, Any]] = {}
         outcomes: dict[str, Mapping[str, Any]] = {}
         broken: list[str] = []
-        results = sweep(hosts, work, threads=threads, processes=processes, hear=_hear)
-        for done, (host, entry) in enumerate(results, start=1):
-            if time.monotonic() - shown > PROGRESS_S:
-                shown = time.monotonic()
-                display.display(f"{done} of {len(hosts)} PBXs done", stderr=True)
+        progress = functools.partial(display.display, stderr=True)
+        swept = sweep(hosts, work, threads=threads, processes=processes, hear=_hear, progress=progress)
+        for host, entry in swept:
             unknown[host] = entry.get("result") or {}
             result = _from_entry(entry, store, host)
             outcomes.update({} if result is None else {host: result})

@@ -37,7 +37,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 from ansible_collections.tcx.m365.plugins.plugin_utils._watch import Watch
 
 Say = Callable[[str, str], None]
@@ -53,6 +55,9 @@ _Event = tuple[str, str, Any]
 
 _TICK_S = 0.5
 
+PROGRESS_S = 10.0
+_NAMES = 3
+
 SLOW_S = 5.0
 """A PBX that takes longer does not count as one that is worked on: nearly all of this time it waits for somebody else."""
 RELIEF = 4
@@ -63,27 +68,44 @@ SILENCE_S = 60.0
 
 
 def sweep(
-    hosts: Sequence[str], work: Work, *, threads: int, processes: int = 0, hear: Hear | None = None
+    hosts: Sequence[str],
+    work: Work,
+    *,
+    threads: int,
+    processes: int = 0,
+    hear: Hear | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Run ``work`` for each host and yield ``(host, result)`` as they come in; each host once, whatever happens to it.
 
     :param threads: how many hosts are worked on at the same time in all.
     :param processes: how many processes share them; 0 takes one per processor, and one where there is little to do.
     :param hear: is called for what the work has to say meanwhile.
+    :param progress: is called with a sentence every `PROGRESS_S` seconds, also while nothing comes in.
     """
     _lifeline.begin()
-    count = processes or min(os.cpu_count() or 1, max(1, len(hosts) // 25))
+    workers = processes or min(os.cpu_count() or 1, max(1, len(hosts) // 25))
     missing = set(hosts)
-    events = _in_threads(hosts, work, threads) if count == 1 else _in_processes(hosts, work, threads, count)
+    told = time.monotonic()
+    events = _in_threads(hosts, work, threads) if workers == 1 else _in_processes(hosts, work, threads, workers)
     with contextlib.closing(events), _quiet(), _rarely_collected():
         for host, kind, content in events:
             if kind == _RESULT and host in missing:
                 missing.discard(host)
                 yield host, content
-            elif kind != _RESULT and hear is not None:
+            elif kind not in (_RESULT, _ALIVE) and hear is not None:
                 hear(host, kind, content)
+            if progress is not None and missing and time.monotonic() - told > PROGRESS_S:
+                told = time.monotonic()
+                progress(_progress(len(hosts), missing))
     for host in sorted(missing):
         yield host, crashed("the process that worked on this PBX was terminated unexpectedly")
+
+
+def _progress(total: int, missing: set[str]) -> str:
+    """How far the sweep is; the last ones by name, because one of them may need somebody's help."""
+    names = f", waiting for {', '.join(sorted(map(visible, missing)))}" if len(missing) <= _NAMES else ""
+    return f"{total - len(missing):,} of {count(total, 'PBX', 'PBXs')} done{names}"
 
 
 def crashed(reason: str) -> dict[str, Any]:
@@ -120,6 +142,7 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
             checked = time.monotonic()
             if _lifeline.abandoned():
                 return
+            yield "", _ALIVE, None
             silent = [pipe for pipe, last in heard.items() if time.monotonic() - last > SILENCE_S]
             for pipe in silent:
                 del heard[pipe]
@@ -150,7 +173,7 @@ def _send_all(hosts: Sequence[str], work: Work, threads: int, writer: Any) -> No
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         sys.stdout = sys.stderr = nowhere
         try:
-            for event in _in_threads(hosts, work, threads, pulse=True):
+            for event in _in_threads(hosts, work, threads):
                 writer.send(event)
         except OSError:
             pass  # nobody reads any more
@@ -251,10 +274,8 @@ class _Crew:
             self._events.put((watch.host, kind, content))
 
 
-def _in_threads(
-    hosts: Sequence[str], work: Work, threads: int, *, pulse: bool = False
-) -> Generator[_Event, None, None]:
-    """:param pulse: say every tick that this process is there."""
+def _in_threads(hosts: Sequence[str], work: Work, threads: int) -> Generator[_Event, None, None]:
+    """What the threads have to say, and every tick that this process is there."""
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
     crew = _Crew(hosts, work, threads, events)
     left = set(hosts)
@@ -275,8 +296,7 @@ def _in_threads(
                 left.discard(host)
                 yield host, _RESULT, {**crashed(_LATE), "late": True}
             crew.relieve()
-            if pulse:
-                yield "", _ALIVE, None
+            yield "", _ALIVE, None
     finally:
         crew.stop()
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import sweep as module
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 
 HOSTS = [f"pbx{number:03}" for number in range(60)]
@@ -69,3 +71,30 @@ def test_work_that_ends_its_thread_does_not_keep_the_others_waiting() -> None:
     found = dict(sweep(HOSTS, _exit, threads=9, processes=1))
     assert sorted(found) == HOSTS
     assert "SystemExit" in found["pbx003"]["crashed"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_one_slow_pbx_is_named_while_everybody_waits_for_it(processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROGRESS_S", 0.1)
+    said: list[str] = []
+
+    def work(host: str, _say: Say) -> dict[str, Any]:
+        time.sleep(1.5 if host == "slow\x1b" else 0)
+        return {}
+
+    hosts = ["acme", "bolt", "slow\x1b"]
+    list(sweep(hosts, work, threads=3, processes=processes, progress=said.append))
+    assert said[-1] == "2 of 3 PBXs done, waiting for slow\\x1b"
+    assert not any(sentence.startswith("3 of 3") for sentence in said)
+
+
+def test_of_many_that_are_not_done_the_number_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROGRESS_S", 0.1)
+    said: list[str] = []
+
+    def work(_host: str, _say: Say) -> dict[str, Any]:
+        time.sleep(1)
+        return {}
+
+    list(sweep([f"pbx{number}" for number in range(8)], work, threads=8, processes=1, progress=said.append))
+    assert said[0] == "0 of 8 PBXs done"
