@@ -10,6 +10,7 @@ In check mode it is a plan in the manner of ``terraform plan``: each object with
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Lim
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count, listed
 
 WIDTH = 110
+"""Columns of a line; a terminal that has fewer is not left to break the lines once more."""
+_NARROWEST = 60
 LIMITS = Limits(characters=90, items=8, differences=40)
 
 _OBJECTS = {
@@ -320,11 +323,19 @@ def _release(version: str, edition: str) -> str:
     return f"3CX {version}, edition {edition}" if edition.startswith("unknown") else f"3CX {version} {edition}".rstrip()
 
 
+def _width() -> int:
+    try:
+        columns = os.get_terminal_size(1).columns or WIDTH
+    except OSError:
+        columns = WIDTH
+    return max(_NARROWEST, min(WIDTH, columns))
+
+
 def _indented(text: str, indent: str, further: str | None = None) -> str:
     return "\n".join(
         textwrap.wrap(
             text,
-            WIDTH,
+            _width(),
             initial_indent=indent,
             subsequent_indent=(indent if further is None else further) + "  ",
             break_long_words=False,

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines, object_plans
+import pytest
+from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, folded, host_lines, object_plans
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -211,3 +213,12 @@ def test_pbxs_on_which_there_was_nothing_to_do_are_told_together() -> None:
         "    note: nothing to undo",
     ]
     assert totals.summary() == "8 PBXs: 8 unchanged"
+
+
+@pytest.mark.parametrize(("columns", "longest"), [(80, 80), (20, 60), (200, 110), (0, 110)])
+def test_lines_are_no_longer_than_the_terminal(columns: int, longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "get_terminal_size", lambda _stream: os.terminal_size((columns, 24)))
+    sentence = "Could not connect to 3CX at https://acme.example.com: Connection refused. Check the address. " * 3
+    lines = folded(sentence).splitlines()
+    assert len(lines) > 1
+    assert longest - 20 < max(map(len, lines)) <= longest
