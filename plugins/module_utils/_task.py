@@ -22,12 +22,17 @@ from types import MappingProxyType
 from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.parameters import env_fallback, remove_values
+from ansible.module_utils.common.parameters import env_fallback
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline, _proxy, _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, read_arguments, secrets_in
 from ansible_collections.tcx.m365.plugins.module_utils._common import installing
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, rendered
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_data, visible_lines
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import (
+    visible,
+    visible_data,
+    visible_lines,
+    without_secrets,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._core_compat import ModuleWithReader
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
@@ -253,9 +258,9 @@ def run_as_module(capability: Capability) -> None:
         result = failure(error, module.option_names)
     except _unforeseen.KINDS as error:
         result = failure(_unforeseen.of(error), module.option_names)
-        module.debug(str(remove_values(_unforeseen.told(error), task.secrets | module.no_log_values)))
+        module.debug(str(without_secrets(_unforeseen.told(error), task.secrets | module.no_log_values)))
     module.no_log_values.update(task.secrets)
-    result = visible_data(remove_values(result, module.no_log_values))
+    result = visible_data(without_secrets(result, module.no_log_values))
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

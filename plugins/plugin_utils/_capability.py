@@ -14,11 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable, Protocol
 
-from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import secrets_in
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible_data
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible_data, without_secrets
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
@@ -83,7 +82,7 @@ def run_capability(
         read = capability.read(plain(arguments), names)
     except BadInput as error:
         secrets = secrets_in(capability.argument_spec, plain(arguments))
-        return dict(visible_data(remove_values(failure(error, names), secrets)))
+        return dict(visible_data(without_secrets(failure(error, names), secrets)))
     secrets = read.secrets
     task = Task(
         read.parameters,
@@ -107,8 +106,8 @@ def run_capability(
         result = failure(error, names)
     except _unforeseen.KINDS as error:
         result = failure(_unforeseen.of(error), names)
-        task.context.trace(str(remove_values(_unforeseen.told(error), secrets | task.secrets)))
-    return dict(visible_data(remove_values(result, secrets | task.secrets)))
+        task.context.trace(str(without_secrets(_unforeseen.told(error), secrets | task.secrets)))
+    return dict(visible_data(without_secrets(result, secrets | task.secrets)))
 
 
 def headed(host: str, diff: Mapping[str, Any]) -> dict[str, Any]:

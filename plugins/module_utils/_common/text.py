@@ -14,7 +14,7 @@ collection towards people passes one of these functions: messages, warnings, not
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _NOT_SHOWN = (
@@ -23,6 +23,8 @@ _NOT_SHOWN = (
 )
 TRICKY = re.compile(f"[{_NOT_SHOWN}]")
 """Everything but tab and line feed, which data such as certificates need; joiners (U+200C, U+200D) are part of words."""
+
+_WITHHELD = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 _LINE_ENDS = re.compile(r"[\t ]*(?:\r\n|[\n\t])[\t ]*")
 
@@ -49,6 +51,31 @@ def visible_data(value: Any) -> Any:
         return {visible_data(name): visible_data(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [visible_data(item) for item in value]
+    return value
+
+
+def without_secrets(value: Any, secrets: Iterable[str]) -> Any:
+    """A copy of plain data (JSON) in which no text holds one of the secrets, keys aside; in the words of Ansible.
+
+    Ansible's own function for it tells everybody from 2.22 on that it is deprecated.
+    """
+    return _masked(value, sorted(filter(None, secrets), key=len, reverse=True))
+
+
+def _masked(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _masked(item, secrets) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(item, secrets) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value)
+    if text in secrets or (not isinstance(value, str) and any(secret in text for secret in secrets)):
+        return _WITHHELD
+    if not isinstance(value, str):
+        return value
+    for secret in secrets:
+        value = value.replace(secret, "********")
     return value
 
 

@@ -39,8 +39,8 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
-from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 from ansible_collections.tcx.m365.plugins.plugin_utils._watch import Watch
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 Say = Callable[[str, str], None]
 """Tells the operator something at once: the kind ("notice", "trace") and the sentence."""

@@ -51,3 +51,11 @@ def test_a_failure_of_everybody_is_told_in_full_once(small: Controller) -> None:
     assert done.output.count("offboard_confirm=true") == 1
     told = next(line for line in done.output.splitlines() if "the same as " in line)
     assert sum(host in told for host in hosts) == len(hosts)  # those that failed so, and the one that was told in full
+
+
+@pytest.mark.smoke
+def test_ansible_says_nothing_that_only_we_could_mend(small: Controller) -> None:
+    """A name of ansible-core that is deprecated in its newest release is told to everybody who runs a playbook."""
+    done = small.rollout("-l", min(small.lab.inventory["tcx"]["hosts"]))
+    assert done.code == 0, done.output
+    assert "DEPRECATION" not in done.output

@@ -7,7 +7,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, visible_data, visible_lines
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import (
+    visible,
+    visible_data,
+    visible_lines,
+    without_secrets,
+)
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -44,3 +49,13 @@ def test_data_keeps_its_lines_and_its_other_types() -> None:
     pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     data = {"pem": pem, "\x1bkey": ["\x07", 5, None, True, 1.5, {"x": "\u202e"}]}
     assert visible_data(data) == {"pem": pem, r"\x1bkey": [r"\x07", 5, None, True, 1.5, {"x": r"\u202e"}]}
+
+
+def test_no_secret_is_left_in_a_result() -> None:
+    result = {"msg": "refused: s3cret-long", "pin": 12345, "ok": True, "s3cret": ["s3cret", None, 7]}
+    assert without_secrets(result, {"s3cret", "s3cret-long", "1234", ""}) == {
+        "msg": "refused: ********",
+        "pin": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER",
+        "ok": True,
+        "s3cret": ["VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", None, 7],
+    }
