@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._common.jwt import claims
@@ -35,6 +36,9 @@ PAGE = 100
 
 MOST_PAGES = 2_000
 """A PBX has some thousands of users at most; a list that goes on is not one."""
+
+MOST_TOGETHER = 4
+"""Pages that are asked for at the same time; a PBX has telephones to serve."""
 
 _READ_WITHIN = 3
 _BLACKLIST = (
@@ -97,21 +101,25 @@ class Xapi:
     def entities(
         self, path: str, tried: str, *, select: Sequence[str], where: str = "", order: str = "Id"
     ) -> Iterator[Entity]:
-        """All entities of a set, page by page."""
-        seen = 0
-        while True:
-            params: dict[str, Any] = {"$top": PAGE, "$skip": seen, "$orderby": order}
+        """All entities of a set, in pages: the first alone, then two together, then four.
+
+        How many there are is not asked, because that is slow on a PBX with many (reported). A short page is the last.
+        """
+
+        def page(number: int) -> list[Entity]:
+            params: dict[str, Any] = {"$top": PAGE, "$skip": number * PAGE, "$orderby": order}
             if where:
                 params["$filter"] = where
-            page = typed.entities(self.get(path, tried, select=select, params=params), "value", SERVICE)
-            yield from page
-            seen += len(page)
-            if len(page) < PAGE:
-                return
-            if seen >= MOST_PAGES * PAGE:
-                raise BadAnswer(
-                    "the pages of a list do not end", service=SERVICE, tried=tried, target=self.connection.url
-                )
+            return typed.entities(self.get(path, tried, select=select, params=params), "value", SERVICE)
+
+        done, wave = 0, 1
+        while done < MOST_PAGES:
+            for entities in _together(page, range(done, done + wave)):
+                yield from entities
+                if len(entities) < PAGE:
+                    return
+            done, wave = done + wave, min(2 * wave, MOST_TOGETHER)
+        raise BadAnswer("the pages of a list do not end", service=SERVICE, tried=tried, target=self.connection.url)
 
     def exchange(self, method: str, path: str, tried: str, **request: Any) -> Reply:
         """Send one request, signed in; a token that worked before and is refused now is replaced once.
@@ -191,6 +199,13 @@ class Xapi:
         if not reply.body and reply.method != "GET":
             return {}
         raise not_xapi(reply).while_trying(tried, self.connection.url)
+
+
+def _together(page: Callable[[int], list[Entity]], numbers: Sequence[int]) -> Iterator[list[Entity]]:
+    if len(numbers) == 1:
+        return map(page, numbers)
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        return pool.map(page, numbers)
 
 
 def plain(value: Any) -> Any:
