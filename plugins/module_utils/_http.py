@@ -23,7 +23,6 @@ any other status                    returned; the client of the service knows wh
 
 from __future__ import annotations
 
-import email.utils
 import json
 import math
 import os
@@ -36,6 +35,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils import _http_errors, _lifeline, _limits, _peer, _proxy, _tls
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._deps import requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadAnswer,
@@ -507,11 +507,8 @@ def seconds_to_wait(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        parsed = email.utils.parsedate_tz(value)
-        try:
-            seconds = email.utils.mktime_tz(parsed) - time.time() if parsed else math.nan
-        except (OverflowError, ValueError):
-            return None
+        until = dates.from_http(value)
+        seconds = math.nan if until is None else until - time.time()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 

@@ -10,6 +10,7 @@ TCX_STRANGE_SEED=7 TCX_STRANGE_SAMPLE=2000 .venv/bin/python -m pytest tests/faul
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from collections.abc import Iterator
@@ -18,10 +19,11 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
+from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Reply
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.flows import Field
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, ground
+from urllib3 import HTTPHeaderDict
 
 SEED = int(os.environ.get("TCX_STRANGE_SEED", "1"))
 SAMPLE = int(os.environ.get("TCX_STRANGE_SAMPLE", "40"))
@@ -47,6 +49,16 @@ STRANGE: tuple[Any, ...] = (
     0.5,
     "²",
 )
+HEADERS: dict[str, tuple[str, ...]] = {
+    "Date": ("Fri, 31 Dec 99999 23:59:59 GMT", "Fri, 31 Dec 2020 00:00:00 -9999999999999999999", "²", "9" * 5000),
+    "X-3CX-Version": ("20.0." + "9" * 5000, "²0.0.10", "20.0.10" + "9" * 300, "\x1b[2J"),
+    "Retry-After": ("nan", "1e308", "-1", "Fri, 31 Dec 99999 23:59:59 GMT", "9" * 5000),
+    "Content-Type": ('text/html; charset="rot13"', "application/json; charset=utf-7", "\x1b[2J"),
+    "Location": ("https://[", "//evil.example", "\x1b[2J", "x" * 100_000),
+    "request-id": ("\x1b[2J", "x" * 100_000, "{{ 7*7 }}"),
+    "WWW-Authenticate": ('Bearer claims="e30="', 'Bearer claims="' + "x" * 100_000, "\x1b[2J"),
+}
+"""Header -> what something between here and a service, or the service itself, may put there."""
 FLOWS = ("capture", "compliance", "first rollout", "offboarding", "rollback", "rotation")
 READABLE = Reply.json
 
@@ -130,3 +142,27 @@ def test_a_value_that_is_not_as_documented_is_told_or_does_no_harm(tmp_path: Pat
         chosen = random.Random(SEED).sample(everything, min(SAMPLE, len(everything)))
         wrong = [each for case in chosen for each in wrong_with(field, *case, of_the_pbx=of == "/xapi/")]
     assert wrong == [], "\n".join(wrong).encode("utf-8", "backslashreplace").decode()
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_that_is_not_as_documented_is_told_or_does_no_harm(tmp_path: Path, header: str) -> None:
+    received = Http._received
+    wrong = []
+    with ground(tmp_path) as made:
+        field = Field(made)
+        for name, value in itertools.product(("compliance", "first rollout"), HEADERS[header]):
+            prepared = field.prepared(name)
+
+            def strangely(http: Http, *request: Any, value: str = value) -> Reply:
+                reply = received(http, *request)
+                reply.headers = HTTPHeaderDict({**reply.headers, header: value})
+                return reply
+
+            made.restore(prepared.begin)
+            field._restore_files(name)
+            with mock.patch.object(Http, "_received", strangely):
+                ran = made.run(prepared.flow.operation, **prepared.flow.variables)
+            failure = judge.failure_of(ran)
+            unclear = judge.clear(made, ran) if failure else judge.faults_of_quiet(made, ran)
+            wrong += [f"{name} {value!r:.30}: {each}: {failure:.300}" for each in unclear]
+    assert wrong == [], "\n".join(wrong)

@@ -24,6 +24,7 @@ _DURATION = re.compile(
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?",
     re.ASCII,
 )
+_LATEST = 1e11
 _NO_DATE = "0001-"
 """Year 1 is how .NET writes that there is no date."""
 
@@ -67,8 +68,17 @@ def days_left(end: dt.datetime, now: dt.datetime) -> int:
 
 def from_http(header: str | None) -> float | None:
     """Unix time of an HTTP date (``Date``, ``Retry-After``); ``None`` where there is none."""
-    parsed = email.utils.parsedate_tz(header) if header else None
-    return float(email.utils.mktime_tz(parsed)) if parsed else None
+    try:
+        parsed = email.utils.parsedate_tz(header) if header else None
+        return from_unix(email.utils.mktime_tz(parsed)) if parsed else None
+    except (OverflowError, ValueError):
+        return None
+
+
+def from_unix(value: Any) -> float | None:
+    """Unix time as a token or a header states it; ``None`` for what is none, or lies thousands of years away."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value < _LATEST else None
 
 
 def duration(text: Any) -> dt.timedelta | None:

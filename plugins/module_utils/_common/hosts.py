@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_PORT = re.compile(r"[0-9]{1,5}")
 _PLAIN = re.compile(r"[^\s\x00-\x20/?#@*:\\%\[\]]+")
 
 
@@ -82,7 +83,7 @@ def authorities(url: str, names: Iterable[str] = ()) -> tuple[str, ...]:
     candidates = [own]
     for further_name in names:
         name, colon, digits = str(further_name).strip().rpartition(":")
-        if colon and digits.isdigit():
+        if colon and _PORT.fullmatch(digits):
             candidates.append(joined(name, int(digits)))
         else:
             candidates.append(joined(str(further_name).strip(), port))

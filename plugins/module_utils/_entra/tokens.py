@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates, jwt
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import sign_in_errors
@@ -171,12 +171,12 @@ class Tokens:
 
     def _ready(self, credential: StaticToken) -> Token:
         value = credential.token.strip()
-        ends = (jwt.claims(value) or {}).get("exp")
-        if isinstance(ends, (int, float)) and ends <= time.time():
+        ends = dates.from_unix((jwt.claims(value) or {}).get("exp"))
+        if ends is not None and ends <= time.time():
             raise BadCredential(
                 f"O(access_token) expired {time.time() - ends:.0f} s ago", remedy="Obtain a new one and run again."
             )
-        return _token(value, float(ends) if isinstance(ends, (int, float)) else time.time() + 3600)
+        return _token(value, time.time() + 3600 if ends is None else ends)
 
     def _confidential(self, client_credential: Any, http: MsalHttp) -> Token:
         endpoints = self.connection.endpoints
@@ -352,7 +352,7 @@ def _seconds(value: Any) -> bool:
     """Whether it is a number of seconds, or the text of one."""
     try:
         return not isinstance(value, bool) and 0 <= float(value) < 1e11
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return False
 
 

@@ -59,11 +59,9 @@ def lifetime(answer: Mapping[str, Any], release: Release | None, server_date: st
     with the PBX's own clock (``iat``, else the ``Date`` of the answer), because ours may differ.
     """
     claims = jwt.claims(str(answer.get("access_token", ""))) or {}
-    ends, starts = claims.get("exp"), claims.get("iat")
-    if isinstance(ends, (int, float)):
-        if not isinstance(starts, (int, float)):
-            starts = dates.from_http(server_date) or now
-        seconds = float(ends) - float(starts)
+    ends, starts = dates.from_unix(claims.get("exp")), dates.from_unix(claims.get("iat"))
+    if ends is not None:
+        seconds = ends - (starts or dates.from_http(server_date) or now)
     else:
         seconds = _announced(answer.get("expires_in"), release)
     seconds = max(0.0, min(seconds, LONGEST_S))
@@ -72,15 +70,15 @@ def lifetime(answer: Mapping[str, Any], release: Release | None, server_date: st
 
 def clock_offset(access: str, now: float) -> float | None:
     """How far the clock that made a new token is ahead of ours, to the second."""
-    made = (jwt.claims(access) or {}).get("iat")
-    return float(round(made - now)) if isinstance(made, (int, float)) else None
+    made = dates.from_unix((jwt.claims(access) or {}).get("iat"))
+    return None if made is None else float(round(made - now))
 
 
 def _announced(expires_in: Any, release: Release | None) -> float:
     """``expires_in`` in seconds. Where the release is unknown the shorter reading is the safe one."""
     try:
         number = float(expires_in)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return 0.0
     in_minutes = number <= 60 and release is not None and release < SECONDS_SINCE
     return number * 60 if in_minutes else number

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 VERSION_HEADER = "X-3CX-Version"
 """Stands on every XAPI answer (observed)."""
 
-_RELEASE = re.compile(r"^\s*(\d+)\.(\d+)\.(\d+)(?:\.\d+)?")
+_RELEASE = re.compile(r"^\s*(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?!\d)", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)

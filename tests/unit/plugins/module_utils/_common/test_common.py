@@ -94,6 +94,25 @@ def test_dates_of_http() -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        "Fri, 31 Dec 99999 23:59:59 GMT",
+        "Fri, 31 Dec 2020 00:00:00 -9999999999999999999",
+        "Fri, 31 Dec 1901 00:00:00 GMT",
+        "9" * 5000,
+        "²² Dec 2020 00:00:00",
+    ],
+)
+def test_a_header_that_is_no_date_of_our_time_is_none(header: str) -> None:
+    assert dates.from_http(header) is None
+
+
+@pytest.mark.parametrize("value", [None, "1790000000", True, -1, 10**400, float("inf"), float("nan"), [1]])
+def test_a_token_that_does_not_say_when_says_nothing(value: object) -> None:
+    assert dates.from_unix(value) is None
+
+
+@pytest.mark.parametrize(
     ("text", "days"), [("P90D", 90), ("P1Y", 365), ("P2M", 60), ("P1W", 7), ("P1DT24H", 2), ("P", None), (None, None)]
 )
 def test_durations(text: str | None, days: int | None) -> None:

@@ -101,3 +101,8 @@ def test_further_names_have_the_port_of_the_address_unless_they_have_one() -> No
         "https://10.0.0.5:5001", ["pbx.example.com", "PBX.example.com.", "other.example:443", "*.x"]
     )
     assert found == ("10.0.0.5:5001", "pbx.example.com:5001", "other.example")
+
+
+@pytest.mark.parametrize("name", ["pbx.example.com:\u00b2", f"pbx.example.com:{'9' * 5000}", "pbx.example.com:"])
+def test_a_further_name_with_a_port_that_is_none_is_no_name(name: str) -> None:
+    assert hosts.authorities("https://10.0.0.5:5001", [name]) == ("10.0.0.5:5001",)

@@ -310,6 +310,9 @@ OLD, NEW = Release(20, 0, 8), Release(20, 0, 9)
         ({"access_token": "opaque", "expires_in": 99999}, NEW, 3540),
         ({"access_token": "opaque"}, NEW, 0),
         ({"access_token": "a.!.b", "expires_in": 3600}, NEW, 3540),
+        ({"access_token": jwt(iat=1000, exp=10**400), "expires_in": 3600}, NEW, 3540),
+        ({"access_token": jwt(iat=10**400, exp=4600)}, NEW, 3540),
+        ({"access_token": "opaque", "expires_in": 10**400}, NEW, 0),
     ],
 )
 def test_the_life_time_is_that_of_the_token_and_never_too_long(
