@@ -233,3 +233,36 @@ def test_the_application_that_the_inventory_states(scene: Scene) -> None:
     for name in ("appId", "displayName", "signInAudience", "uniqueName"):
         assert after[name] == bot[name]
     assert len(after["keyCredentials"]) == 2
+
+
+NO_NAMES = {"error": {"code": "BadRequest", "message": "Resource not found for the segment 'uniqueName'."}}
+
+
+@pytest.mark.parametrize("grants", [True, False])
+def test_a_certificate_that_calls_itself_by_the_thumbprint_of_the_pbx_gains_nothing(
+    scene: Scene, *, grants: bool
+) -> None:
+    """Whoever adds one chooses its `customKeyIdentifier`, and a list shows nothing else of it. In a cloud without unique names
+    the application is found in a list; here it looks so finished that nothing of it is written, and so nothing read again."""
+    rule = {"service": "graph", "path": r"uniqueName='"}
+    scene.controller.lab.control.add_trouble("status", match=rule, times=0, status=400, body=NO_NAMES)
+    scene.quick = True
+    assert scene.rollout("bolt").code == 0
+    model = scene.application("bolt")
+    assert model is not None
+    eve, pbx = Intruder(scene.world, scene.tenant("acme")), scene.pbx("pbx0")
+    uri = f"{state_of(scene.world, pbx).base_url}/oauth2office2"
+    finished = {name: model[name] for name in ("requiredResourceAccess", "signInAudience")}
+    made = eve.register("3CX Server-side", web={**model["web"], "redirectUris": [uri]}, **finished)
+    eve.set_tags(made, "tcx.m365:unique_name=3cx-pbx0", MARK, f"{MARK}:pbx=127.0.0.1:{pbx.port}")
+    eve.add_certificate(made, customKeyIdentifier=scene.thumbprint("pbx0"))
+    eve.leave(made)
+    seed.ensure_service_principal(scene.world, scene.tenant("acme"), made)
+    before = scene.frozen()
+    done = scene.rollout("pbx0", entra_app_manage_grants=grants, tcx_console_wait_timeout=2)
+    with scene.controller.lab.client() as client:
+        assert not hostile.sign_in(scene.world, client, scene.tenant("acme"), made["appId"], eve.pairs[0])
+    if grants:
+        assert done.failed() == ["pbx0"]
+        assert scene.frozen() == before
+    assert 'admin_consent_url": "http' not in done.output

@@ -127,7 +127,9 @@ def _named(client: GraphClient, params: Mapping[str, Any]) -> Json | None:
     """
     unique, shown = params["unique_name"], params["display_name"]
     clause = f"displayName%20eq%20{encoded_literal(shown)}"
-    matches = list(client.pages(f"/applications?$filter={clause}&$select={SELECT}&$top=100"))
+    listed_here = client.pages(f"/applications?$filter={clause}&$select=id&$top=100")
+    # Each by itself: a list does not show the bytes of a certificate, beside which its owner may have written any thumbprint.
+    matches = [client.get(f"/applications/{entry['id']}?$select={SELECT}") for entry in listed_here]
     answer = client.send(Call("GET", f"/applications(uniqueName={encoded_literal(unique)})?$select={SELECT}"))
     if answer.ok and answer.get().get("id") not in [match["id"] for match in matches]:
         matches.append(answer.entity("appId"))

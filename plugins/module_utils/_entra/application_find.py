@@ -316,13 +316,11 @@ class Finder:
                 # One with another unique name belongs to somebody else, or to another PBX.
                 if not unique_name_of(application) and self.admits(application):
                     matches.setdefault(str(application["id"]), application)
-        adopted = self._only(list(matches.values()), " and ".join(self.key.adopt).replace("_", " "))
-        if adopted is None:
-            return None
-        # The index behind a filter lags, so the application itself is read.
-        return self.client.get(f"/applications/{adopted['id']}?$select={SELECT}")
+        return self._only(list(matches.values()), " and ".join(self.key.adopt).replace("_", " "))
 
     def _only(self, matches: list[Json], how: str) -> Json | None:
+        """The one application of a list, read by itself: the index behind a filter lags, and a list does not show the bytes
+        of a certificate (documented), beside which whoever added it may have written any thumbprint."""
         if len(matches) > 1:
             listed = ", ".join(f"{match.get('appId')} (object {match.get('id')})" for match in matches)
             raise Ambiguous(
@@ -331,7 +329,7 @@ class Finder:
                 target=self.key.text(),
                 remedy="Name the right one with O(app_id).",
             )
-        return matches[0] if matches else None
+        return self.client.get(f"/applications/{matches[0]['id']}?$select={SELECT}") if matches else None
 
     def _with_principal(self, application: Json, answer: Answer) -> Observed:
         principal = _or_none(answer)

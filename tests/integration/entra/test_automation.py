@@ -29,6 +29,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.outcome impor
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import Place
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
+from tcx_lab.graph import backdoor
+from tcx_lab.hostile import Intruder
 from tcx_lab.testing import Lab
 
 PLAN = FleetPlan([TenantPlan("msp", users=1), TenantPlan("contoso", users=1)], [PbxPlan("berlin", "contoso")])
@@ -184,6 +186,26 @@ def test_a_stranger_with_the_display_name_alone_stops_it_too(msp: Msp) -> None:
     other.run(unique_name="something-else")
     with pytest.raises(Failed, match="has an application with this name already"):
         msp.run()
+
+
+def test_a_certificate_that_calls_itself_by_our_thumbprint_makes_nobody_the_automation(msp: Msp) -> None:
+    """A run ended before it was recorded, and what it had made is gone; whoever adds a certificate to an application of his own
+    chooses its `customKeyIdentifier`, and lists show nothing else of it."""
+    made = msp.run()
+    world, app = msp.lab.world, msp.application()
+    assert world is not None
+    tenant, record = world.tenants[msp.home], msp.directory / "automation.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "app_id": ""}))
+    backdoor.delete_object(world, tenant, "applications", app["id"])
+    tenant.deleted_items.clear()
+    eve = Intruder(world, tenant)
+    trap = eve.register(app["displayName"])
+    eve.add_certificate(trap, customKeyIdentifier=app["keyCredentials"][0]["customKeyIdentifier"])
+    eve.leave(trap)
+    with pytest.raises(Failed, match="nothing shows that it was made here"):
+        msp.run()
+    assert made.values["app_id"] != trap["appId"]
+    assert tenant.applications[trap["id"]]["tags"] == []
 
 
 @pytest.mark.parametrize("what", ["secret", "owner"])
