@@ -11,12 +11,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._list import export
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
@@ -52,7 +52,9 @@ class ActionModule(ActionBase):
         directory = os.path.abspath(os.path.expanduser(options["directory"]))
         hosts = [str(host) for host in known.get("ansible_play_hosts_all", [])]
         # Who signs in to a PBX is not captured, and belongs into a list as much as its address.
-        logins = {host: {name: _text(known, host, name) for name in _LOGIN} for host in hosts}
+        variables = HostVariables(self._task, self._loader, known.get("hostvars") or {}, known)
+        own = {host: variables.some(host, _LOGIN, without_extra=False) for host in hosts}
+        logins = {host: {name: own[host].text(name) for name in _LOGIN} for host in hosts}
         try:
             return export.write(directory, hosts, logins, options["format"])
         except OSError as error:
@@ -62,11 +64,3 @@ class ActionModule(ActionBase):
                 target=directory,
                 remedy="Give capture_dir a directory that you may write to.",
             ) from error
-
-
-def _text(known: Mapping[str, Any], host: str, name: str) -> str:
-    """A variable of a host; nothing where there is none or it cannot be templated."""
-    try:
-        return str(plain(known["hostvars"][host].get(name)) or "")
-    except (AnsibleError, KeyError):
-        return ""

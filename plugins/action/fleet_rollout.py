@@ -37,7 +37,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, identity_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import broken_off
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Announce
@@ -187,7 +187,7 @@ class ActionModule(CollectionAction):
 
         # Few results in one piece are better to read. What is undone after the others changes a result that was final.
         as_they_come = len(batch) >= _MANY and options["on_stop"] != undoing.ROLLBACK
-        together = SharedTask(inputs.store, identity_of(self._task))
+        together = SharedTask(inputs.store, _core_compat.task_identity(self._task))
         return together.result_of(inputs.host, batch, work, as_they_come=as_they_come)
 
     def _check_first(
@@ -206,7 +206,7 @@ class ActionModule(CollectionAction):
         ended = {host: result for host, result in results.items() if host not in passed}
         refused = (host for host, result in ended.items() if result is not None)
         batch = inputs.batch
-        everywhere = inputs.gone.union(batch_check.failed(identity_of(self._task), refused))
+        everywhere = inputs.gone.union(batch_check.failed(_core_compat.task_identity(self._task), refused))
         failed = len(everywhere.intersection(batch))
         limit, any_fatal = _max_fail_percentage(self._task), bool(self._task.any_errors_fatal)
         if stops(failed, len(everywhere), len(batch), limit, any_fatal=any_fatal):

@@ -379,7 +379,7 @@ def _merged_claims(want: Sequence[Json], have: Sequence[Json]) -> list[Json]:
 
 
 def _claim_part(value: Any) -> Any:
-    return sorted(value) if isinstance(value, list) else (value or None)
+    return (sorted(value) if isinstance(value, list) else value) or None
 
 
 def _lock(desired: Desired, body: Json, changes: list[Change]) -> Json:

@@ -168,9 +168,7 @@ def read_variables(
 
 def is_true(value: Any) -> bool:
     """A condition as Ansible reads it; for values that no spec describes, such as ``ansible_become``."""
-    reading = Reading()
-    read = reading.value({"type": "bool"}, value, "value")
-    return bool(read) if not reading.problems else False
+    return bool(Reading().value({"type": "bool"}, value, "value"))
 
 
 @functools.lru_cache(maxsize=1)
@@ -221,7 +219,8 @@ class HostVariables:
 
     def with_pbx(self) -> list[str]:
         """Every host of the inventory that has the address of a PBX, whatever ``--limit`` and the play leave of them."""
-        return [str(host) for host in self._hostvars if self._hostvars[host].get("tcx_url")]
+        hosts = [str(host) for host in self._hostvars]
+        return [host for host in hosts if "tcx_url" in self.some(host, ["tcx_url"], without_extra=False)]
 
     def own(self, task_vars: Mapping[str, Any]) -> Variables:
         """The same for the host of this task, with what only it knows, such as the item of a loop."""
@@ -259,7 +258,7 @@ class HostVariables:
         ours = [name for name in known if name.startswith(PREFIXES) or name in _STEERING]
         variables = read_variables(self._templated(known, ours), host=host, resolve=resolve_tenant)
         variables.setdefault("entra_app_unique_name", f"3cx-{host}")
-        if variables.get("unknown_variables") != "ignore":
+        if variables.text("unknown_variables") != "ignore":
             variables.unknown = unknown_variables(host, known)
         return variables
 
@@ -285,17 +284,12 @@ def templated(templar: Templar, value: Any, known: Mapping[str, Any], results: R
     return None if omitted is not None and result == omitted else result
 
 
-def identity_of(task: Any) -> str:
-    """What tells a task of a playbook from all others of the run; the same on each host."""
-    return _core_compat.task_identity(task)
-
-
 def resolve_tenant(variables: Variables, domain: str) -> str:
     """The id of the tenant that has this domain, asked once in a run for each authority and domain."""
     spec = _entra_connection.ARGUMENT_SPEC
     values = {name: variables.get(families.ENTRA + name) for name in spec if name != "tenant_id"}
     names = {name: families.ENTRA + name for name in spec}
-    read = read_arguments(spec, values, constraints={}, files=(), names=names)
+    read = read_arguments(spec, values, names=names)
     context = Context(
         deadline=Deadline(float(read.parameters["deadline"])), store=RunStore(constants.DEFAULT_LOCAL_TMP)
     )

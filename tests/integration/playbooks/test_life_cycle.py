@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import HOST
 
 from .conftest import Controller
 
@@ -183,3 +185,22 @@ def test_what_is_captured_is_what_is_there(small: Controller, tmp_path: Path) ->
     fleet = str(captured / "fleet.tcx_fleet.yml")
     _done, report = small.compliance("-i", fleet, directory=tmp_path / "report")
     assert report["summary"]["compliant"] == 3, json.dumps(report["hosts"], indent=1)
+
+
+def test_the_list_names_who_signs_in_also_where_another_host_says_it(small: Controller, tmp_path: Path) -> None:
+    inventory = json.loads(json.dumps(small.lab.inventory))
+    hosts = inventory["tcx"]["hosts"]
+    name = "tcx_client_id" if hosts["berlin"].get("tcx_client_id") else "tcx_username"
+    login = hosts["berlin"][name]
+    hosts["munich"]["login_of_berlin"] = login
+    hosts["berlin"][name] = "{{ hostvars['munich']['login_of_berlin'] }}"
+    path = tmp_path / "inventory.json"
+    path.write_text(json.dumps(inventory), encoding="utf-8")
+    captured = tmp_path / "captured"
+    done = small.play(
+        "tcx.m365.capture", inventory=path, variables={"capture_dir": str(captured), "capture_list": "csv"}
+    )
+    assert done.code == 0, done.output
+    (source,) = captured.glob("*.csv")
+    rows = csv.DictReader(source.read_text(encoding="utf-8").splitlines())
+    assert {row[HOST]: row[name] for row in rows}["berlin"] == str(login)

@@ -91,3 +91,23 @@ def test_a_tenant_that_cannot_be_read_is_a_failure(fleet: Controller) -> None:
     assert done.code != 0
     assert found["summary"]["tenants_not_read"] == 2
     assert "could not be read" in done.output
+
+
+@pytest.mark.parametrize(
+    ("address", "state"),
+    [("{{ hostvars['berlin']['of_munich'] }}", "in_use"), ("{{ nowhere }}", "named")],
+    ids=["read from another host", "not readable"],
+)
+def test_an_address_that_ansible_cannot_tell_beforehand_belongs_to_a_pbx_too(
+    fleet: Controller, tmp_path: Path, address: str, state: str
+) -> None:
+    inventory = json.loads(json.dumps(fleet.lab.inventory))
+    hosts = inventory["tcx"]["hosts"]
+    hosts["berlin"]["of_munich"] = hosts["munich"]["tcx_url"]
+    hosts["munich"]["tcx_url"] = address
+    path = tmp_path / "templates.json"
+    path.write_text(json.dumps(inventory), encoding="utf-8")
+    done = fleet.play("tcx.m365.orphans", "--limit", "berlin", inventory=path)
+    assert done.code == 0, done.output
+    found = json.loads((fleet.home / "reports" / "orphans.json").read_text(encoding="utf-8"))
+    assert states(found) == {"3cx-berlin": "in_use", "3cx-munich": state}

@@ -81,3 +81,20 @@ def test_a_whole_fleet_is_too_much_to_read(written: tuple[Controller, Path], tmp
     assert done.code != 0
     assert "--limit" in done.output
     assert not list(tmp_path.iterdir())
+
+
+def test_a_variable_of_one_pbx_that_cannot_be_read_leaves_all_of_them_in_it(
+    written: tuple[Controller, Path], tmp_path: Path
+) -> None:
+    controller, _directory = written
+    inventory = json.loads(json.dumps(controller.lab.inventory))
+    host = min(inventory["tcx"]["hosts"])
+    inventory["tcx"]["hosts"][host]["unknown_variables"] = "{{ nowhere }}"
+    path = tmp_path / "unreadable.json"
+    path.write_text(json.dumps(inventory), encoding="utf-8")
+    done = controller.play(
+        "tcx.m365.support_bundle", inventory=path, variables={"support_bundle_dir": str(tmp_path / "support")}
+    )
+    assert done.code == 0, done.output
+    bundle = json.loads((tmp_path / "support" / "support.json").read_text(encoding="utf-8"))
+    assert len([pbx for pbx in bundle["pbxs"] if pbx["verdict"] and pbx["requests"]]) == len(SMALL.pbxs)
