@@ -15,12 +15,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import witho
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import INTEGRATION
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance import consent
 from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.controls import (
     ATTENTION,
     changed,
     control,
     controls,
-    name_of,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.findings import sentences
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables
@@ -53,8 +53,8 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         controls=[*controls(taken.arguments, taken), *_rotation_control(variables, application)],
         certificates=list(application.get("certificates") or ()),
         credentials=list(application.get("credentials") or ()),
-        granted_permissions=_granted(grant),
-        consents=[dict(consent) for consent in grant.get("consents") or ()],
+        granted_permissions=consent.labels(grant, "granted"),
+        consents=[dict(row) for row in grant.get("consents") or ()],
         redirect_uris=_redirect_uris(taken),
         owners=list(application.get("owners") or ()),
         unmanaged=unmanaged(taken),
@@ -63,8 +63,8 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         edition=taken.first("edition"),
         remedies=remedies,
         consent={
-            "missing": list(grant.get("granted") or ()),
-            "unneeded": list(grant.get("unneeded") or ()),
+            "missing": consent.labels(grant, "missing"),
+            "unneeded": consent.labels(grant, "unneeded"),
         },
         tenant_id=str(variables.get("entra_tenant_id") or ""),
         tenant_name=str(variables.get("entra_tenant_name") or ""),
@@ -161,15 +161,6 @@ def _unknown(sign_in: Result) -> tuple[list[str], list[str]]:
         for name, probe in silent
     ]
     return sentences, list(dict.fromkeys(str(probe["remedy"]) for _name, probe in silent if probe.get("remedy")))
-
-
-def _granted(grant: Result) -> list[str]:
-    """The permissions that are granted today: in check mode the step also lists those that a rollout would grant."""
-    missing = set(grant.get("granted") or ())
-    granted = [name_of(permission) for permission in grant.get("application_permissions") or ()]
-    delegated = [name_of(permission) for permission in grant.get("delegated_permissions") or ()]
-    names = [name for name in granted if name not in missing]
-    return names + [f"{name} (delegated)" for name in delegated if name not in missing]
 
 
 def _redirect_uris(taken: Taken) -> list[str]:

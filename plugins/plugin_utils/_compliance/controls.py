@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import (
     SUBSCRIPTION,
     WARNING,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance import consent
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import USERS
 
 Json = Mapping[str, Any]
@@ -75,7 +76,8 @@ _TOPICS = {
 }
 """What no other control is about."""
 _AUDIT_LOG = (
-    "Graph tells who has granted a permission in the audit log of the tenant alone, which takes AuditLog.Read.All"
+    "only the audit log of the tenant knows it: Microsoft Entra admin center > Enterprise applications > the application > "
+    "Audit logs, activity Consent to application, or Add app role assignment to service principal. It is kept for 7 days, with a license P1 or P2 for 30"
 )
 _EARLIER = "an earlier check of this PBX failed"
 
@@ -207,46 +209,42 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
     if not readable(result):
         return
     known = result or {}
-    yield from _granted(desired, known)
+    for kind in consent.KINDS:
+        yield from _granted(desired, known, kind)
     yield from _who_consented(known)
-    unneeded = [str(name) for name in known.get("unneeded") or ()]
+    unneeded = consent.labels(known, "unneeded")
     if unneeded:
         # What is there besides is kept, and who keeps it on purpose shall not be warned of it each night.
         reason = "no setting that is on needs them; kept, because entra_app_exclusive is not set"
         yield control("consent.unneeded", "Permissions that nothing needs", None, unneeded, PASS, reason)
+    of_users = consent.of_single_users(known)
+    if of_users:
+        title, reason = (
+            "Permissions that single users have granted",
+            "they hold for these users alone; a rollout keeps them",
+        )
+        yield control("consent.single_users", title, None, of_users, PASS, reason)
 
 
-def _granted(desired: Json, known: Json) -> Iterator[Control]:
-    missing = [str(name) for name in known.get("granted") or ()]
-    unneeded = [str(name) for name in known.get("unneeded") or ()]
-    for kind, option, title in (
-        ("application_permissions", "permissions", "Granted application permissions"),
-        ("delegated_permissions", "delegated_permissions", "Granted delegated permissions"),
-    ):
-        names = [name_of(permission) for permission in known.get(kind) or ()]
-        asked = [name_of(permission) for permission in desired.get(option) or ()]
-        # Where they follow from the settings, what is granted besides is desired by nobody.
-        asked = asked or [name for name in names if name not in unneeded]
-        if asked or names:
-            granted = [name for name in names if name not in missing]
-            lacking = [name for name in asked if name in missing]
-            reason = f"missing: {', '.join(lacking)}" if lacking else ""
-            yield control(f"consent.{kind}", title, asked, granted, FAIL if lacking else PASS, reason)
+def _granted(desired: Json, known: Json, kind: consent.Kind) -> Iterator[Control]:
+    names = consent.permissions(known, kind)
+    asked = [consent.name_of(permission) for permission in desired.get(kind.option) or ()]
+    # Where they follow from the settings, what is granted besides is desired by nobody.
+    asked = asked or [name for name in [*names.granted, *names.missing] if name not in names.unneeded]
+    if asked or names.granted:
+        reason = f"missing: {', '.join(names.missing)}" if names.missing else ""
+        result = FAIL if names.missing else PASS
+        yield control(f"consent.{kind.values}", kind.title, asked, names.granted, result, reason)
 
 
 def _who_consented(known: Json) -> Iterator[Control]:
-    """For whom each permission is granted, and since when; who has granted it is in the audit log of the tenant alone."""
+    """That nobody could read what users have granted, and that who has granted anything stands elsewhere."""
     for reason in known.get("not_readable") or ():
         yield control(
-            "consent.delegated_permissions", "Granted delegated permissions", None, None, NOT_CHECKED, str(reason)
+            f"consent.{consent.DELEGATED.values}", consent.DELEGATED.title, None, None, NOT_CHECKED, str(reason)
         )
     if known.get("consents"):
         yield control("consent.granted_by", "Who has consented", None, None, NOT_CHECKED, _AUDIT_LOG)
-
-
-def name_of(permission: Any) -> str:
-    """The name of a permission, as the modules return or take it."""
-    return str(permission.get("name") or permission.get("id")) if isinstance(permission, Mapping) else str(permission)
 
 
 def _settings(desired: Json, result: Json | None) -> Iterator[Control]:

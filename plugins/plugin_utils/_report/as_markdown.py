@@ -18,6 +18,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 from .aggregates import cause
 from .certificates import FINE, OVERDUE, CertificateEnd
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS
+from .consents import DELEGATED_MARK
 from .model import Report
 from .tenants import NOT_CHECKED, READY, TOO_WIDE, summary
 from .values import Difference, Limits, all_differences, canonical, flat_items, shorten, shown_items
@@ -167,7 +168,7 @@ def _expiry(certificate: CertificateEnd) -> str:
 
 
 def _text(text: str) -> str:
-    return markdown_text(shorten(text, 4 * _LIMITS.characters))
+    return markdown_text(shorten(text, 6 * _LIMITS.characters))
 
 
 def _section(entries: list[dict[str, Any]]) -> str:
@@ -188,7 +189,7 @@ def _section(entries: list[dict[str, Any]]) -> str:
         ("Consent unneeded", entry["consent"]["unneeded"]),
     ):
         # The table of differences has named most of those that are missing.
-        untold = [name for name in permissions if canonical(name) not in differs]
+        untold = [name for name in permissions if canonical(name.removesuffix(DELEGATED_MARK)) not in differs]
         if untold:
             lines.extend(("", f"{title}: " + ", ".join(markdown_text(name) for name in untold)))
     unmanaged = flat_items(entry["unmanaged"])
@@ -208,7 +209,7 @@ def _remedy(remedy: str, entries: list[dict[str, Any]]) -> str:
     own = f"--limit {shlex.quote(entries[0]['host'])}"
     everyone = f"--limit {shlex.quote(','.join(entry['host'] for entry in entries))}"
     command = cause(entries[0], remedy.replace(own, _ALL))
-    return markdown_text(shorten(command, 4 * _LIMITS.characters).replace(_ALL, everyone))
+    return markdown_text(shorten(command, 6 * _LIMITS.characters).replace(_ALL, everyone))
 
 
 def _drift(changes: list[dict[str, Any]]) -> list[str]:

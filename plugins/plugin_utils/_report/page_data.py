@@ -15,10 +15,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import visib
 
 from .as_csv import owner_text, since_earlier
 from .certificates import CertificateEnd
+from .consents import consents_by_label, consents_text
 from .model import Report
 from .values import Difference, Limits, all_differences, flat_items, shorten, shown_items
 from .verdicts import LABELS, SEVERITY, VERDICTS
-from .wording import consent_text, days_text
+from .wording import days_text
 
 
 def page_data(report: Report, limits: Limits) -> dict[str, Any]:
@@ -92,7 +93,10 @@ def _host(report: Report, entry: dict[str, Any], since: str, limits: Limits) -> 
         "attention": _texts(entry["attention"], limits),
         "controls": [_control(control, limits) for control in entry["controls"]],
         "granted": shown_items(entry["granted_permissions"], limits),
-        "consents": [_consent(consent) for consent in entry["consents"][: limits.items]],
+        "consents": [
+            [visible(shorten(label, limits.characters)), consents_text(consents)]
+            for label, consents in list(consents_by_label(entry["consents"]).items())[: limits.items]
+        ],
         "uris": shown_items(entry["redirect_uris"], limits),
         "credentials": [_credential(credential, limits) for credential in entry["credentials"][: limits.items]],
         "owners": _texts([owner_text(owner) for owner in entry["owners"]], limits),
@@ -146,11 +150,6 @@ def _value(value: Any, limits: Limits) -> str:
         return ""
     items = value if isinstance(value, list) else [value]
     return shorten(", ".join(shown_items(items, limits)), limits.characters) if items else "none"
-
-
-def _consent(consent: dict[str, Any]) -> list[str]:
-    delegated = " (delegated)" if consent.get("kind") == "delegated" else ""
-    return [shorten(visible(str(consent.get("permission") or "")), 120) + delegated, consent_text(consent)]
 
 
 def _credential(credential: dict[str, Any], limits: Limits) -> dict[str, str]:

@@ -177,3 +177,52 @@ def test_what_could_not_be_done_is_said_and_the_report_is_written(fleet: Control
     assert "An earlier report was passed over: The earlier report" in said
     assert "is not signed: gpg ended with 2: " in said
     assert report["summary"]["total"] == 3
+
+
+GRAPH = "00000003-0000-0000-c000-000000000000"
+
+
+def _grant(lab: Lab, host: str, scope: str, user: str | None) -> None:
+    """What an administrator of the tenant, or a user for himself, consents to."""
+    tenant = lab.inventory["tcx"]["hosts"][host]["entra_tenant_id"]
+    principals = {one["appId"]: one["id"] for one in lab.control.objects(tenant, "servicePrincipals")}
+    applications = lab.control.objects(tenant, "applications")
+    app_id = next(one["appId"] for one in applications if one.get("uniqueName") == f"3cx-{host}")
+    body = {
+        "clientId": principals[app_id],
+        "consentType": "Principal" if user else "AllPrincipals",
+        "principalId": user,
+        "resourceId": principals[GRAPH],
+        "scope": scope,
+    }
+    with lab.client() as client:
+        token = {"Authorization": f"Bearer {lab.automation_token(tenant)}"}
+        answer = client.post(f"{lab.endpoints['graph']}/v1.0/oauth2PermissionGrants", json=body, headers=token)
+    assert answer.status_code == 201, answer.text
+
+
+def test_what_users_have_consented_to_for_themselves_is_in_every_format(small: Controller, tmp_path: Path) -> None:
+    done = small.rollout("--limit", "lyon")
+    assert done.code == 0, done.output
+    small.lab.control.set_permissions(
+        "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"
+    )
+    tenant = small.lab.inventory["tcx"]["hosts"]["lyon"]["entra_tenant_id"]
+    one, other = [user["id"] for user in small.lab.control.objects(tenant, "users")][:2]
+    _grant(small.lab, "lyon", "Mail.Send User.Read", None)
+    _grant(small.lab, "lyon", "User.Read Mail.ReadWrite", one)
+    _grant(small.lab, "lyon", "User.Read", other)
+    _done, report = small.compliance("--limit", "lyon", directory=tmp_path)
+    [entry] = report["hosts"]
+    delegated = ["Mail.Send (delegated)", "User.Read (delegated)"]
+    of_users = ["Mail.ReadWrite (delegated, single users)", "User.Read (delegated, single users)"]
+    assert entry["granted_permissions"] == sorted([*delegated, *of_users, "User.Read.All"])
+    assert entry["consent"]["unneeded"] == delegated
+    assert entry["verdict"] == "compliant"
+    for name in ("csv", "md", "html"):
+        text = (tmp_path / f"compliance.{name}").read_text(encoding="utf-8")
+        assert all(label in text for label in delegated), name
+        assert name == "md" or all(label in text for label in of_users), name
+    assert f"for 2 users: {', '.join(sorted((one, other)))}" in (tmp_path / "compliance.html").read_text(
+        encoding="utf-8"
+    )

@@ -61,11 +61,17 @@ def test_what_differs_shows_what_is_there_today() -> None:
         "after": ["https://old", URI],
     }
     photo = {"target": "settings", "field": "user_sync.photo", "before": False, "after": True}
+    granting = {
+        "target": "app_role_assignments",
+        "field": "permissions",
+        "before": ["User.Read.All"],
+        "after": ["User.Read.All", "Calendars.Read"],
+    }
     found = by_id(
         {
             **HEALTHY,
             "application": {**HEALTHY["application"], "changes": [change]},
-            "grant": {**HEALTHY["grant"], "granted": ["Calendars.Read"]},
+            "grant": {**HEALTHY["grant"], "changes": [granting]},
             "settings": {**HEALTHY["settings"], "changes": [photo]},
         }
     )
@@ -83,7 +89,10 @@ def test_who_has_consented_is_not_checked_and_says_why() -> None:
         "consents": [{"permission": "User.Read.All", "kind": "application", "granted_on": None, "user": None}],
     }
     found = by_id({**HEALTHY, "grant": grant})
-    for name, word in (("granted_by", "AuditLog.Read.All"), ("delegated_permissions", "Directory.Read.All")):
+    for name, word in (
+        ("granted_by", "Enterprise applications > the application > Audit logs"),
+        ("delegated_permissions", "Directory.Read.All"),
+    ):
         entry = found[f"consent.{name}"]
         assert entry["result"] == "not_checked"
         assert word in entry["reason"]
@@ -140,10 +149,60 @@ def test_a_sign_in_that_would_not_work_is_broken_with_its_remedy_once() -> None:
 
 def test_a_permission_that_nothing_needs_is_found_and_not_desired() -> None:
     """It stays granted, which makes nobody want it."""
-    grant = {**HEALTHY["grant"], "application_permissions": ["User.Read.All", "Mail.Send"], "unneeded": ["Mail.Send"]}
+    grant = {
+        **HEALTHY["grant"],
+        "application_permissions": ["User.Read.All", "Mail.Send"],
+        "unmanaged": {"permissions": ["Mail.Send"]},
+    }
     derived = {**ARGUMENTS, "grant": {}}
     found = {each["id"]: each for each in controls(derived, {**HEALTHY, "grant": grant})}
     consent = found["consent.application_permissions"]
     assert (consent["desired"], consent["found"]) == (["User.Read.All"], ["User.Read.All", "Mail.Send"])
     assert (consent["result"], found["consent.unneeded"]["found"]) == ("pass", ["Mail.Send"])
     assert found["consent.unneeded"]["result"] == "pass", "it is kept, and that is no trouble"
+
+
+def consent_of(permission: str, kind: str, user: str | None = None) -> dict[str, Any]:
+    return {"permission": permission, "kind": kind, "granted_on": None, "user": user}
+
+
+def test_application_and_delegated_permissions_of_one_name_are_not_confused() -> None:
+    """The application needs Mail.Send, and nothing needs it for a signed-in user; `User.Read` of two users is no one's but theirs."""
+    grant = {
+        "application_permissions": ["Mail.Send", "User.Read.All"],
+        "delegated_permissions": ["Mail.Send"],
+        "unmanaged": {"permissions": [], "delegated_permissions": ["Mail.Send"]},
+        "changes": [],
+        "consents": [
+            consent_of("Mail.Send", "application"),
+            consent_of("User.Read.All", "application"),
+            consent_of("Mail.Send", "delegated"),
+            consent_of("User.Read", "delegated", "ada"),
+            consent_of("User.Read", "delegated", "bela"),
+        ],
+    }
+    taken = Taken({**HEALTHY, "grant": grant})
+    taken.arguments.update({**ARGUMENTS, "grant": {"permissions": ["Mail.Send", "User.Read.All"]}})
+    result = host_result("acme", {}, taken)
+    assert result.granted_permissions == [
+        "Mail.Send",
+        "User.Read.All",
+        "Mail.Send (delegated)",
+        "User.Read (delegated, single users)",
+    ]
+    assert result.consent == {"missing": [], "unneeded": ["Mail.Send (delegated)"]}
+    made = {control["id"]: control for control in result.controls}
+    assert made["consent.single_users"]["found"] == ["User.Read (delegated, single users)"]
+    assert made["consent.application_permissions"]["result"] == "pass"
+
+
+def test_what_a_rollout_would_revoke_is_granted_today() -> None:
+    change = {
+        "target": "app_role_assignments",
+        "field": "permissions",
+        "before": ["Mail.Send", "User.Read.All"],
+        "after": ["User.Read.All"],
+    }
+    taken = Taken({**HEALTHY, "grant": {"application_permissions": ["User.Read.All"], "changes": [change]}})
+    taken.arguments.update(ARGUMENTS)
+    assert host_result("acme", {}, taken).granted_permissions == ["Mail.Send", "User.Read.All"]

@@ -22,6 +22,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown impor
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import render_json
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import message
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.page_data import page_data
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import sample_report
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import host, report
 
@@ -183,3 +185,14 @@ def test_what_many_pbxs_have_alike_is_in_the_page_once() -> None:
     shown = Words(text).data["hosts"]
     assert [[one["title"] for one in each["controls"]] for each in shown] == [["Only once", own["title"]]] * 50
     assert [each["controls"][1]["found"] for each in shown] == [f"id {number}" for number in sorted(range(50), key=str)]
+
+
+def test_what_single_users_have_granted_hides_nothing_of_the_tenant() -> None:
+    """One name, granted by an administrator for all and by two users for themselves: three statements, none in the place of another."""
+    everybody = {"permission": "User.Read", "kind": "delegated", "granted_on": None, "user": None}
+    rows = [everybody, {**everybody, "user": "ada"}, {**everybody, "user": "bela"}]
+    [shown] = page_data(report(host("acme", consents=rows)), Limits())["hosts"]
+    assert shown["consents"] == [
+        ["User.Read (delegated)", "for the whole tenant"],
+        ["User.Read (delegated, single users)", "for 2 users: ada, bela"],
+    ]
