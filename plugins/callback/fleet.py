@@ -206,9 +206,11 @@ class CallbackModule(Default):
         check_mode = bool(getattr(_core_compat.task_of_result(result), "check_mode", False))
         if is_fleet_result(content) or host != "localhost":  # the controller itself is no PBX
             (self._planned if check_mode else self._done).add(host, content)
-        _core_compat.show_warnings(self, content)
         unchanged = not content.get("failed") and not content.get("changes")
-        if _prose.is_passed(content) or (unchanged and not self.get_option("show_unchanged")):
+        is_hidden = unchanged and not self.get_option("show_unchanged")
+        are_notes_told = not is_hidden and not content.get("failed")
+        _core_compat.show_warnings(self, _prose.without_notes(content) if are_notes_told else content)
+        if _prose.is_passed(content) or is_hidden:
             return
         detailed = (
             check_mode

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import gist, visible, without_trace
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.aggregates import cause
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count, listed
@@ -257,8 +258,19 @@ def host_lines(host: str, result: Mapping[str, Any], *, check_mode: bool, detail
     elif verified and not check_mode:
         label = "verified" if _is_as_meant(result) else "status"
         lines.append(_indented(f"{label}: {', '.join([verified, *_facts(result)])}", "    "))
-    lines += [_indented(f"note: {visible(str(note))}", "    ") for note in result.get("notes") or ()]
+    lines += [_indented(f"note: {visible(without_trace(str(note)))}", "    ") for note in result.get("notes") or ()]
     return lines
+
+
+def without_notes(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The result without the warnings that are told as its notes, below the name of the PBX."""
+    notes = tuple(gist(str(note)) for note in result.get("notes") or ())
+    warnings = [
+        warning
+        for warning in result.get("warnings") or ()
+        if not gist(_core_compat.warning_text(warning)).endswith(notes)
+    ]
+    return {**result, "warnings": warnings}
 
 
 def adoption(result: Mapping[str, Any]) -> str:

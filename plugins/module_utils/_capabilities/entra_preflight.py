@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._common.dates import day, days_left, iso
+from ansible_collections.tcx.m365.plugins.module_utils._common.dates import ahead, day, days_left, iso
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.pem import NoFile
@@ -265,7 +265,7 @@ def _expires_soon(certificate: Certificate, now: dt.datetime, warning_days: int)
     days = days_left(certificate.not_after, now)
     if days >= warning_days:
         return ""
-    return f"the certificate {certificate.thumbprint} expires in {days} days, on {day(certificate.not_after)}"
+    return f"the certificate {certificate.thumbprint} expires {ahead(days)}, on {day(certificate.not_after)}"
 
 
 def _described(certificate: Certificate, now: dt.datetime) -> dict[str, Any]:

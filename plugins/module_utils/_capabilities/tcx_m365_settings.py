@@ -304,8 +304,9 @@ class Work:
         if status.ok and not waits:
             health.remember(self.xapi, status)
         if self._is_fatal(status, plan):
+            written = "; the settings are written" if waits else ""
             raise status.error(self.request.within, self.request.desired.parties).while_trying(
-                "verify that the Microsoft 365 integration works; the settings are written", self.xapi.connection.url
+                f"verify that the Microsoft 365 integration works{written}", self.xapi.connection.url
             )
         self._warn(status, facts)
         return status

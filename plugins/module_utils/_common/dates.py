@@ -66,6 +66,11 @@ def days_left(end: dt.datetime, now: dt.datetime) -> int:
     return (end - now) // dt.timedelta(days=1)
 
 
+def ahead(days: int) -> str:
+    """``in 12 days``, ``in 1 day``; ``within 24 hours`` on the last day, which may end tomorrow."""
+    return "within 24 hours" if days == 0 else f"in {days} {'day' if days == 1 else 'days'}"
+
+
 def from_http(header: str | None) -> float | None:
     """Unix time of an HTTP date (``Date``, ``Retry-After``); ``None`` where there is none."""
     try:

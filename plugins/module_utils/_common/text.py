@@ -26,6 +26,8 @@ TRICKY = re.compile(f"[{_NOT_SHOWN}]")
 
 _WITHHELD = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
+_TRACE = re.compile(r" *Trace ID: \S+ Correlation ID: \S+ Timestamp: \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\.?")
+
 _LINE_ENDS = re.compile(r"[\t ]*(?:\r\n|[\n\t])[\t ]*")
 
 
@@ -52,6 +54,21 @@ def visible_data(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [visible_data(item) for item in value]
     return value
+
+
+def without_trace(text: str) -> str:
+    """What Microsoft says, without the ids of the request: they are for its support, and differ whenever the same is said again."""
+    return _TRACE.sub("", text)
+
+
+def gist(text: str) -> str:
+    """By what two sentences are told to say the same: what Microsoft says, without the advice that follows it."""
+    return _TRACE.split(text, maxsplit=1)[0]
+
+
+def without_repeats(texts: Iterable[str]) -> list[str]:
+    """Without what another one says as well: the last one knows more."""
+    return list({gist(text): text for text in texts}.values())
 
 
 def without_secrets(value: Any, secrets: Iterable[str]) -> Any:

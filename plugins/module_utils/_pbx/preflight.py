@@ -269,7 +269,7 @@ def _certificate_dates(certificate: TlsCertificate, now: dt.datetime, warning_da
     days = dates.days_left(certificate.not_after, now)
     if days >= warning_days:
         return []
-    message = f"the TLS certificate of the PBX expires in {days} days, on {dates.day(certificate.not_after)}"
+    message = f"the TLS certificate of the PBX expires {dates.ahead(days)}, on {dates.day(certificate.not_after)}"
     return [Finding(CERTIFICATE, WARNING, message, remedy)]
 
 
@@ -335,7 +335,7 @@ def _license_date(
     days = dates.days_left(when, now)
     if days >= warning_days:
         return []
-    return [Finding(LICENSE, WARNING, f"{what} expires in {days} days, on {dates.day(when)}", remedy)]
+    return [Finding(LICENSE, WARNING, f"{what} expires {dates.ahead(days)}, on {dates.day(when)}", remedy)]
 
 
 def judge_limit(state: Mapping[str, Any], coming: int | None) -> list[Finding]:

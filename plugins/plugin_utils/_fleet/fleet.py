@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_repeats
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -135,9 +136,9 @@ class Fleet:
             operation=self._operation,
             check_mode=self._check_mode,
         )
-        warnings = [f"{host}: {warning}" for warning in warnings] + result.get("warnings", [])
+        warnings = without_repeats([*(f"{host}: {warning}" for warning in warnings), *result.get("warnings", [])])
         if warnings:
-            result["warnings"] = list(dict.fromkeys(warnings))
+            result["warnings"] = warnings
         return {"result": result}
 
     def undoes(self, host: str) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_trace
+
 Entry = Mapping[str, Any]
 
 _ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE)
@@ -64,6 +66,7 @@ def causes(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
 
 def cause(entry: Entry, sentence: str) -> str:
     """A sentence about a PBX without what differs by PBX alone, so that the same one about another PBX reads the same."""
+    sentence = without_trace(sentence)
     address = urlsplit(entry["url"]).netloc if "//" in entry["url"] else ""
     for own in (entry["url"], address, address.partition(":")[0]):
         if len(own) > 3:

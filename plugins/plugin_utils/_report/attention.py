@@ -78,8 +78,7 @@ def attention_of_run(credentials: Sequence[Mapping[str, Any]]) -> list[str]:
         days = credential["days_left"]
         if days is None or days > SOON_DAYS:
             continue
-        day, kind = credential["expires"][:10], credential_kind(credential["kind"])
-        when = f"expired on {day}" if days < 0 else f"expires on {day}, in {_days(days)}"
+        kind, when = credential_kind(credential["kind"]), _when(days, credential["expires"][:10])
         sentences.append(f"The {kind} with which the automation signs in to Entra {when}.")
     return list(dict.fromkeys(sentences))
 
@@ -110,7 +109,7 @@ def _expiring(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
         # The check may have said it already, in its own words.
         told = any(certificate.thumbprint and certificate.thumbprint in sentence for sentence in entry["attention"])
         if not told:
-            when = f"expired on {certificate.day}" if days < 0 else f"expires on {certificate.day}, in {_days(days)}"
+            when = _when(days, certificate.day)
             yield f"A certificate of the application {when}: {visible(certificate.thumbprint)}."
 
 
@@ -138,5 +137,5 @@ def _unknown(entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"Nothing reads the variable {visible(str(variable.get('variable') or variable.get('name') or ''))}{hint}"
 
 
-def _days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
+def _when(days: int, day: str) -> str:
+    return f"expired on {day}" if days < 0 else f"expires on {day}, {dates.ahead(days)}"

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible, without_trace
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count, listed
 
 from .aggregates import cause
@@ -71,15 +71,21 @@ def _why(report: Report) -> list[str]:
     told = []
     for counted in report.aggregates["causes"][:_CAUSES]:
         if len(counted["hosts"]) > 1:
-            told.append(f"{len(counted['hosts'])} \u00d7 {counted['text']}")
+            told.append(_brief(f"{len(counted['hosts'])} \u00d7 {counted['text']}"))
             continue
         entry = entries[counted["hosts"][0]]
         sentences = (*entry["reasons"], *entry["attention"])
         sentence = next(text for text in sentences if cause(entry, text) == counted["text"])
-        # Of a long sentence the ids go first: its end says more than they do.
-        told.append(f"{entry['host']}: {sentence if len(sentence) < _LINE else counted['text']}")
+        told.append(_brief(f"{entry['host']}: {sentence}"))
     rest = len(report.aggregates["causes"]) - len(told)
     return [*told, f"And {count(rest, 'more cause')} in the report."] if rest > 0 else told
+
+
+def _brief(text: str) -> str:
+    """As many of its sentences as fit on a line: the first one says what is wrong, what Microsoft adds to it is advice."""
+    text = without_trace(text)
+    end = text.rfind(". ", 0, _LINE) + 1
+    return text if len(text) <= _LINE or not end else f"{text[:end]} \u2026"
 
 
 def _changes(report: Report) -> list[str]:

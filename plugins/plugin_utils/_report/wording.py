@@ -54,12 +54,12 @@ def percent_text(number: int, total: int) -> str:
 
 
 def days_text(days: int | None) -> str:
-    """`12 days left`, `expired 3 days ago`, `expiry unknown`."""
+    """`12 days left`, `expires within 24 hours`, `expired 3 days ago`, `expiry unknown`."""
     if days is None:
         return "expiry unknown"
     if days < 0:
-        return f"expired {count(-days, 'day')} ago"
-    return "expires today" if days == 0 else f"{count(days, 'day')} left"
+        return f"expired {count(-days, 'day')} ago" if days < -1 else "expired within the last 24 hours"
+    return "expires within 24 hours" if days == 0 else f"{count(days, 'day')} left"
 
 
 def duration_text(seconds: Any) -> str:
@@ -96,12 +96,6 @@ def credential_text(credential: Mapping[str, Any]) -> str:
         )
     reason = f"; {visible(credential['reason'])}" if credential["reason"] else ""
     return f"{kind}, expires {credential['expires'][:10]} ({days_text(credential['days_left'])}{reason})"
-
-
-def consent_text(consent: Mapping[str, Any]) -> str:
-    """`for the whole tenant, since 2026-11-22`; `for one user, ID`: to whom a permission is granted, as far as Graph tells."""
-    whom = f"for one user, {visible(str(consent['user']))}" if consent.get("user") else "for the whole tenant"
-    return f"{whom}, since {visible(str(consent['granted_on']))[:10]}" if consent.get("granted_on") else whom
 
 
 def run_facts(report: Report) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_repeats
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import STEPS
@@ -83,8 +84,8 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
     refused = {(refusal["target"], refusal["field"]): dict(refusal) for refusal in _all(taken.values(), "refused")}
     if refused:
         result["refused"] = list(refused.values())
-    # Ansible shows warnings without their host, and the same one once.
-    warnings = [f"{host}: {warning}" for warning in _all(taken.values(), "warnings")]
+    # Ansible shows warnings without their host. What two steps have seen is said once, by the one that knew more.
+    warnings = without_repeats(f"{host}: {warning}" for warning in _all(taken.values(), "warnings"))
     if warnings:
         result["warnings"] = warnings
     if taken.failed is not None:

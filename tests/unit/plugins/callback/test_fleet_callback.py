@@ -122,6 +122,20 @@ def test_whoever_asks_for_more_reads_each_failure_in_full(terminal: Terminal) ->
     ]
 
 
+def test_what_is_noted_below_a_pbx_is_no_warning_besides(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(
+        fleet._core_compat, "show_warnings", lambda _callback, result: shown.extend(result.get("warnings") or ())
+    )
+    noted, other = "The TLS certificate of the PBX expires in 3 days.", "acme: The application requires assignment."
+    result = {"changes": [], "steps": {"settings": "ok"}, "notes": [noted], "warnings": [f"acme: {noted}", other]}
+    terminal.result(result)
+    assert terminal.lines[1:] == [f"    note: {noted}"]
+    assert shown == [other]
+    terminal.result({**result, "failed": True, "msg": "It does not work."}, host="bolt")
+    assert shown[1:] == [f"acme: {noted}", other], "a failure has no notes below it"
+
+
 def test_a_task_that_one_pbx_runs_for_all_says_nothing_about_that_pbx(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

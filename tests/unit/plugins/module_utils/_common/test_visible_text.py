@@ -11,7 +11,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import (
     visible,
     visible_data,
     visible_lines,
+    without_repeats,
     without_secrets,
+    without_trace,
 )
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -59,3 +61,18 @@ def test_no_secret_is_left_in_a_result() -> None:
         "ok": True,
         "s3cret": ["VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", None, 7],
     }
+
+
+MICROSOFT = (
+    "AADSTS700016: The application was not found. Trace ID: {0} Correlation ID: {0} Timestamp: 2026-11-27 15:01:30Z"
+)
+
+
+def test_what_microsoft_says_twice_is_told_once_and_by_whom_knew_more() -> None:
+    first, second = (
+        MICROSOFT.format("a-1") + ". Compare the IDs.",
+        MICROSOFT.format("b-2") + ". Compare ID 7 with the tenant.",
+    )
+    assert without_repeats([first, "The clock is late.", second]) == [second, "The clock is late."]
+    assert without_trace(first) == "AADSTS700016: The application was not found. Compare the IDs."
+    assert without_trace(MICROSOFT.format("a-1")) == "AADSTS700016: The application was not found."

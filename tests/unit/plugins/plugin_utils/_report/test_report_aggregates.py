@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import lines
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import sample_report
-from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import host, report
+from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import NOW, host, report
 from jsonschema import Draft202012Validator
 
+CONTROL = {"id": "pbx.answers", "title": "", "desired": True, "found": True, "result": "pass", "reason": ""}
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
@@ -129,3 +134,47 @@ def test_the_trend_is_told_in_numbers_that_stand_in_the_json() -> None:
             f"{point['generated_at'][:10]} 10:00 UTC {point['total']} {point['compliant']} {share} {point['attention']}"
         )
         assert f"{row} {point['certificates_due']}" in text
+
+
+def test_a_long_sentence_of_microsoft_is_told_to_the_end_of_a_sentence() -> None:
+    said = (
+        "3CX reports: AADSTS700016: Application with identifier '3c3da911-36a5-4df9-b824-7e70b2194ff3' was not found in the "
+        "directory 'Contoso'. This can happen if the application has not been installed by the administrator of the tenant or "
+        "consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant. Trace ID: "
+        "695f069c-f9c0-4169-ab1f-2380dc35b226 Correlation ID: f4e3c1b2-bcf6-4741-ad8a-0d2c3cd6c0ad Timestamp: 2026-11-27 15:01:30Z"
+    )
+    [told] = [line for line in lines(report(host("disabled", "broken", reasons=[said]))) if "AADSTS" in line]
+    assert told == (
+        "disabled: 3CX reports: AADSTS700016: Application with identifier '3c3da911-36a5-4df9-b824-7e70b2194ff3' was not found "
+        "in the directory 'Contoso'. \u2026"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (-49, "expired on 2026-11-20"),
+        (-1, "expired on 2026-11-22"),
+        (1, "expires on 2026-11-22, within 24 hours"),
+        (20, "expires on 2026-11-23, within 24 hours"),
+        (25, "expires on 2026-11-23, in 1 day"),
+        (50, "expires on 2026-11-24, in 2 days"),
+    ],
+)
+def test_a_certificate_of_the_last_days_is_told_in_words_that_hold_in_every_time_zone(hours: int, said: str) -> None:
+    end = (NOW + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+    certificate = {"thumbprint": "AB", "not_after": end, "desired": True, "managed": True}
+    [entry] = report(host("acme", certificates=[certificate], controls=[CONTROL])).to_dict()["hosts"]
+    assert entry["verdict"] == "attention"
+    assert entry["attention"] == [f"A certificate of the application {said}: AB."]
+
+
+def test_days_are_told_in_words() -> None:
+    told = [days_text(days) for days in (-3, -1, 0, 1, 12)]
+    assert told == [
+        "expired 3 days ago",
+        "expired within the last 24 hours",
+        "expires within 24 hours",
+        "1 day left",
+        "12 days left",
+    ]
