@@ -22,12 +22,26 @@ _CONSEQUENCES = {
         "oauth2_permission_grants",
         "delegated_permissions",
     ): "The granted delegated permissions differ from the desired ones.",
-    ("settings", "application_id"): "The PBX does not point to its application, so that Microsoft 365 does not work.",
-    ("settings", "tenant_id"): "The PBX does not point to its tenant, so that Microsoft 365 does not work.",
+    ("application", "sign_in_audience"): "The supported account types of the application differ from the desired ones.",
+    ("application", "display_name"): "The name of the application differs from the desired one.",
+    ("settings", "application_id"): "The PBX is linked to another application than the desired one.",
+    ("settings", "tenant_id"): "The PBX is linked to another tenant than the desired one.",
     ("settings", "user_sync.scope"): "The selection of synchronized users differs from the desired one.",
     ("settings", "user_sync.users"): "The selection of synchronized users differs from the desired one.",
     ("settings", "user_sync.groups"): "The selection of synchronized users differs from the desired one.",
 }
+_UNLINKED = {
+    ("settings", "application_id"): "The PBX is linked to no application, so that Microsoft 365 does not work.",
+    ("settings", "tenant_id"): "The PBX is linked to no tenant, so that Microsoft 365 does not work.",
+}
+_SURPLUS = {
+    ("application", "redirect_uris"): "The application has redirect URIs that a rollout removes.",
+    ("application", "certificates"): "The application has certificates that a rollout removes.",
+    ("application", "permissions"): "The application declares permissions that a rollout removes.",
+    ("app_role_assignments", "permissions"): "The application is granted permissions that a rollout revokes.",
+    ("oauth2_permission_grants", "delegated_permissions"): "Delegated permissions are granted that a rollout revokes.",
+}
+"""Where everything that is desired is there, and something besides is not to stay."""
 _SWITCHES = {
     ("application", "id_tokens"): "The issue of ID tokens, which signing in needs,",
     ("service_principal", "enabled"): "The application's service principal, which signing in needs,",
@@ -61,7 +75,15 @@ def sentence(change: Mapping[str, Any]) -> str:
     if switch:
         return f"{switch} is switched {'off' if change['after'] else 'on'}, which differs from the desired value."
     known = _CONSEQUENCES.get((target, field))
+    if not change["before"]:
+        known = _UNLINKED.get((target, field), known)
+    elif _only_removes(change["before"], change["after"]):
+        known = _SURPLUS.get((target, field), known)
     return known or f"{field} of the {target.replace('_', ' ')} differs from the desired value."
+
+
+def _only_removes(before: Any, after: Any) -> bool:
+    return isinstance(before, list) and isinstance(after, list) and all(item in before for item in after)
 
 
 def sentences(changes: list[dict[str, Any]]) -> list[str]:

@@ -34,6 +34,41 @@ def test_declared_and_granted_permissions_are_told_apart() -> None:
     assert "granted" in granted
 
 
+@pytest.mark.parametrize(
+    ("target", "field", "before", "after", "said"),
+    [
+        (
+            "application",
+            "redirect_uris",
+            ["https://a", "https://b"],
+            ["https://a"],
+            "has redirect URIs that a rollout removes",
+        ),
+        (
+            "application",
+            "redirect_uris",
+            ["https://b"],
+            ["https://b", "https://a"],
+            "lacks the redirect URI of the PBX",
+        ),
+        (
+            "app_role_assignments",
+            "permissions",
+            ["Mail.Send", "User.Read.All"],
+            ["User.Read.All"],
+            "that a rollout revokes",
+        ),
+        ("settings", "application_id", "", "a", "linked to no application, so that Microsoft 365 does not work"),
+        ("settings", "application_id", "b", "a", "linked to another application than the desired one."),
+        ("application", "sign_in_audience", "AzureADMultipleOrgs", "AzureADMyOrg", "supported account types"),
+    ],
+)
+def test_what_is_there_besides_is_not_told_as_missing(
+    target: str, field: str, before: Any, after: Any, said: str
+) -> None:
+    assert said in sentence(_change(target, field, before, after))
+
+
 def test_a_missing_application_needs_no_further_words() -> None:
     found = sentences(
         [
