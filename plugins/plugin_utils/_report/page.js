@@ -163,12 +163,17 @@
     return [next.ends || "", el("span", { class: "more" }, endText(next)), successor];
   }
 
+  function checked(controls) {
+    const left = controls.filter((one) => one.result === "not_checked").length;
+    return plural(controls.length - left, "control", "controls") + " checked" + (left ? ", " + left + " not" : "");
+  }
+
   function findings(host) {
     const rest = [];
     if (host.count) rest.push(plural(host.count, "difference", "differences"));
     if (host.missing) rest.push(plural(host.missing.length, "consent missing", "consents missing"));
     if (host.unneeded) rest.push(plural(host.unneeded.length, "consent unneeded", "consents unneeded"));
-    const reason = (host.reasons || host.attention || [])[0] || (host.controls ? plural(host.controls.length, "control", "controls") + " checked" : host.verdict === "compliant" ? "As desired." : "");
+    const reason = (host.reasons || host.attention || [])[0] || (host.controls ? checked(host.controls) : host.verdict === "compliant" ? "As desired." : "");
     return [el("span", { class: "first-reason" }, bdi(reason)), rest.length ? el("span", { class: "more" }, rest.join(" \u00b7 ")) : null];
   }
 
@@ -330,8 +335,8 @@
   }
 
   function drawSelects() {
-    for (const [tenant, number] of data.tenants) {
-      byId("tenant").append(el("option", { value: tenant }, number > 1 ? tenant + " (" + number + ")" : tenant));
+    for (const [tenant, number, name] of data.tenants) {
+      byId("tenant").append(el("option", { value: tenant }, number > 1 ? name + " (" + number + ")" : name));
     }
     const since = [...new Set(hosts.map((host) => host.since).filter(Boolean))].sort();
     for (const label of since) byId("since").append(el("option", { value: label }, label));

@@ -200,7 +200,7 @@ def _open_rows(report: Report, limits: Limits) -> list[dict[str, Any]]:
             "place": place,
             "host": entry["host"],
             "verdict": entry["verdict"],
-            "reasons": shorten(" ".join(entry["reasons"]), most),
+            "reasons": shorten(" ".join([*entry["reasons"], *entry["attention"]]), most),
             "fields": shorten(
                 ", ".join(f"{change['target']}.{change['field']}" for change in entry["changes"][: limits.items]), most
             ),

@@ -69,12 +69,15 @@ def script_json(data: Any) -> str:
 
 
 def _tenants(report: Report) -> list[list[Any]]:
-    """Pairs of a tenant and its number of PBXs, ordered by tenant."""
-    tenants: dict[str, int] = {}
-    for entry in report.hosts:
-        if entry["tenant_id"]:
-            tenants[entry["tenant_id"]] = tenants.get(entry["tenant_id"], 0) + 1
-    return [[visible(tenant), tenants[tenant]] for tenant in sorted(tenants)]
+    """Tenant, number of its PBXs, and its name, ordered by name; two of one name have their ids behind it."""
+    numbers = Counter(entry["tenant_id"] for entry in report.hosts if entry["tenant_id"])
+    names = {tenant["tenant_id"]: tenant["tenant_name"] for tenant in report.aggregates["tenants"]}
+    shared = Counter(names.values())
+    told = {
+        tenant: f"{name}, {tenant}" if name and shared[name] > 1 else name or tenant for tenant, name in names.items()
+    }
+    order = sorted(numbers, key=lambda tenant: (told[tenant].casefold(), tenant))
+    return [[visible(tenant), numbers[tenant], visible(told[tenant])] for tenant in order]
 
 
 def _host(report: Report, entry: dict[str, Any], since: str, limits: Limits) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def test_what_the_page_tells_of_the_fleet_is_what_the_json_has(content: dict[str
     for version in sums["versions"]:
         assert f"{version['pbxs']} × {version['version'] or 'unknown version'}" in page.section("fleet-heading")
     rights = [
-        [one["name"], one["meaning"], *(str(one[kind]) for kind in ("granted", "unneeded", "missing"))]
+        [one["name"] + one["meaning"], *(str(one[kind]) for kind in ("granted", "unneeded", "missing"))]
         for one in sums["permissions"]
     ]
     assert page.rows["Permissions of the applications"][1:] == rights
@@ -196,3 +196,24 @@ def test_what_single_users_have_granted_hides_nothing_of_the_tenant() -> None:
         ["User.Read (delegated)", "for the whole tenant"],
         ["User.Read (delegated, single users)", "for 2 users: ada, bela"],
     ]
+
+
+def test_two_tenants_of_one_name_are_told_apart_and_others_have_no_ids() -> None:
+    made = report(
+        host("a", tenant_id="11111111", tenant_name="Contoso"),
+        host("b", tenant_id="22222222", tenant_name="Contoso"),
+        host("c", tenant_id="33333333", tenant_name="Acme"),
+        host("d", tenant_id="44444444"),
+    )
+    assert page_data(made, Limits())["tenants"] == [
+        ["44444444", 1, "44444444"],
+        ["33333333", 1, "Acme"],
+        ["11111111", 1, "Contoso, 11111111"],
+        ["22222222", 1, "Contoso, 22222222"],
+    ]
+
+
+def test_without_a_script_a_pbx_that_needs_attention_says_why() -> None:
+    said = "The TLS certificate of the PBX expires in 3 days, on 2026-12-01."
+    page = render_page(report(host("acme", "attention", attention=[said])))
+    assert said in page.partition("<noscript>")[2] or said in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
