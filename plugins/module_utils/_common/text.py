@@ -13,9 +13,13 @@ collection towards people passes one of these functions: messages, warnings, not
 
 from __future__ import annotations
 
+import functools
+import html
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 _NOT_SHOWN = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
@@ -28,6 +32,7 @@ _WITHHELD = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 _TRACE = re.compile(r" *Trace ID: \S+ Correlation ID: \S+ Timestamp: \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\.?")
 
+_PERCENT = re.compile("%[0-9A-F]{2}")
 _LINE_ENDS = re.compile(r"[\t ]*(?:\r\n|[\n\t])[\t ]*")
 
 
@@ -76,7 +81,18 @@ def without_secrets(value: Any, secrets: Iterable[str]) -> Any:
 
     Ansible's own function for it tells everybody from 2.22 on that it is deprecated.
     """
-    return _masked(value, sorted(filter(None, secrets), key=len, reverse=True))
+    forms = {form for secret in secrets if secret for form in _as_sent(secret)}
+    return _masked(value, sorted(forms, key=len, reverse=True))
+
+
+@functools.lru_cache(maxsize=256)
+def _as_sent(secret: str) -> frozenset[str]:
+    """A secret as it is, and as it stands in a form, in an address, in JSON and in a page: a service that does not understand
+    a request may quote it."""
+    encoded = {quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
+    encoded |= {_PERCENT.sub(lambda match: match[0].lower(), form) for form in encoded}
+    quoted = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return frozenset({secret, html.escape(secret), *encoded, *quoted})
 
 
 def _masked(value: Any, secrets: Sequence[str]) -> Any:
