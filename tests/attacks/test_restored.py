@@ -23,15 +23,15 @@ MARK = "tcx.m365"
 
 def _run(scene: Scene, directory: Path, operation: str, name: str, **variables: Any) -> dict[str, Any]:
     content = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))
-    run = Run.begin(content, ["pbx0"], directory / name, snapshot_dir=str(directory / "kept"), **variables)
+    run = Run.begin(content, ["pbx0"], directory / name, **{"snapshot_dir": str(directory / "kept"), **variables})
     return run.operation(operation)["pbx0"]
 
 
-def _trap(scene: Scene) -> tuple[Intruder, dict[str, Any]]:
+def _trap(scene: Scene, **properties: Any) -> tuple[Intruder, dict[str, Any]]:
     """An application of a user of the tenant, with everything that is public of the PBX, and the PBX that names it."""
     eve = Intruder(scene.world, scene.tenant("acme"))
     uri = f"{state_of(scene.world, scene.pbx('pbx0')).base_url}/oauth2office2"
-    made = eve.register("Meeting rooms", web={"redirectUris": [uri]})
+    made = eve.register("Meeting rooms", web={"redirectUris": [uri]}, **properties)
     url = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))["tcx"]["hosts"]["pbx0"]["tcx_url"]
     eve.set_tags(made, MARK, f"{MARK}:pbx={url.split('/')[2]}")
     scene.point("pbx0", made["appId"])
@@ -128,3 +128,46 @@ def test_a_pbx_that_has_unlinked_itself_is_not_said_to_be_removed(scene: Scene, 
     done = run.operation("offboard")["pbx0"]
     if made["id"] in scene.tenant("acme").applications:
         assert any("tcx.m365.orphans" in note for note in done["notes"]), done
+
+
+@pytest.mark.parametrize("how", ["the PBX is gone", "the PBX names none"])
+def test_a_decoy_with_the_name_is_not_removed_in_place_of_the_adopted_application(
+    scene: Scene, tmp_path: Path, how: str
+) -> None:
+    """The adopted one has no name that leads to it. A user of the tenant has registered one that looks like that of the PBX."""
+    made = scene.wizard("pbx0")
+    assert not _run(scene, tmp_path, "rollout", "first").get("failed")
+    eve, decoy = _trap(scene, uniqueName="3cx-pbx0")
+    eve.leave(decoy)
+    scene.point("pbx0", "" if how.endswith("none") else made["appId"])
+    if how.endswith("gone"):
+        gone = {"service": "pbx", "host": "pbx0"}
+        scene.controller.lab.control.add_trouble("reset_before", match=gone, times=0)
+    elsewhere = {
+        "offboard_confirm": True,
+        "offboard_without_pbx": ["pbx0"],
+        "snapshot_dir": str(tmp_path / "elsewhere"),
+    }
+    before = scene.frozen()
+    done = _run(scene, tmp_path, "offboard", "second", **elsewhere, tcx_deadline=10)
+    assert done.get("failed"), done["notes"]
+    assert made["appId"] in done["msg"]
+    assert decoy["appId"] in done["msg"]
+    assert "entra_app_app_id" in done["msg"]
+    assert scene.frozen() == before
+    done = _run(scene, tmp_path, "offboard", "third", **elsewhere, tcx_deadline=10, entra_app_app_id=made["appId"])
+    assert not done.get("failed"), done["msg"]
+    assert made["id"] not in scene.tenant("acme").applications
+
+
+def test_a_deleted_decoy_with_the_name_hides_no_adopted_application(scene: Scene, tmp_path: Path) -> None:
+    made = scene.wizard("pbx0")
+    assert not _run(scene, tmp_path, "rollout", "first").get("failed")
+    _eve, decoy = _trap(scene, uniqueName="3cx-pbx0")
+    backdoor.delete_object(scene.world, scene.tenant("acme"), "applications", decoy["id"])
+    scene.point("pbx0", "")
+    elsewhere = {"offboard_confirm": True, "snapshot_dir": str(tmp_path / "elsewhere")}
+    done = _run(scene, tmp_path, "offboard", "second", **elsewhere)
+    assert not done.get("failed"), done["msg"]
+    assert made["id"] not in scene.tenant("acme").applications
+    assert any(made["appId"] in note for note in done["notes"]), done["notes"]

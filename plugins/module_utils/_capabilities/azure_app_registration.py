@@ -198,8 +198,9 @@ def _absent(task: Task, application: AbsentApplication) -> Outcome:
         )
         if task.params["require_evidence"]:
             _check_passed_over(application, str(entity.get("appId") or ""))
+            application.finder.check_rivals(observed)
 
-    application.finder.judge = never
+    application.finder.judge, application.finder.live_first = never, True
     pbx = application.desired.pbx
     # What it has been adopted by is public; that it was adopted from here, its mark says.
     application.finder.admits = lambda candidate: pbx is None or pbx.identity in ownership.pbxs_of(candidate)

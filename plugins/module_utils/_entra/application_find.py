@@ -57,6 +57,7 @@ class Finder:
         :ivar returns: whether a deleted application is the one that is looked for, although no key leads to it.
         :ivar admits: whether one that has no unique name, and is found otherwise, counts (``adopt``).
         :ivar passed_over: the application with ``unique_name`` where the preferred ``app_id`` leads to another one.
+        :ivar live_first: whether one that ``adopt`` leads to is meant rather than a deleted one with the name.
         :ivar stale_app_id: the preferred ``app_id`` where it leads to no application of this tenant;
     :ivar stale_principal: its service principal, where the tenant has one all the same.
     """
@@ -72,6 +73,7 @@ class Finder:
         self.judge: Callable[[Observed], None] | None = None
         self.returns: Callable[[Json], bool] = lambda _deleted: False
         self.admits: Callable[[Json], bool] = lambda _candidate: True
+        self.live_first = False
         self.stale_app_id = ""
         self.stale_principal: Json | None = None
         self.passed_over: Json | None = None
@@ -106,7 +108,7 @@ class Finder:
         deleted_page = answers[len(calls)]
         self.catalogs.take(missing, answers[len(calls) + 1 :])
         seen_late = self._read_again(by_name)
-        application = self._live(by_name)
+        application = self._live(by_name) or (self._to_adopt() if self.live_first else None)
         if application is None:
             deleted = self._deleted(deleted_page)
             if deleted is not None:
@@ -317,6 +319,12 @@ class Finder:
                 if not unique_name_of(application) and self.admits(application):
                     matches.setdefault(str(application["id"]), application)
         return self._only(list(matches.values()), " and ".join(self.key.adopt).replace("_", " "))
+
+    def check_rivals(self, observed: Observed) -> None:
+        """Raise :class:`Ambiguous` where ``adopt`` leads to another application than the unique name, which anybody may take."""
+        rival = self._to_adopt() if observed.application is not None and not self.key.app_id else None
+        if rival is not None and observed.application is not None and rival["id"] != observed.application["id"]:
+            self._only([observed.application, rival], f"a redirect URI of the PBX, or the name {self.key.unique_name}")
 
     def _only(self, matches: list[Json], how: str) -> Json | None:
         """The one application of a list, read by itself: the index behind a filter lags, and a list does not show the bytes

@@ -196,7 +196,7 @@ def delete(work: Work) -> dict[str, Any]:
         **arguments_of.removal_identity(variables),
     )
     arguments.names["app_id"] = "entra_app_app_id"
-    if not (arguments["app_id"] or is_asked(work)):
+    if not arguments["app_id"]:
         arguments.update(adopt=["redirect_uri"], redirect_uris=arguments_of.redirect_uris_of(variables))
     return arguments
 
