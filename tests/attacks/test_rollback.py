@@ -86,3 +86,22 @@ def test_a_snapshot_leads_no_permission_to_an_application_of_somebody_else(scene
     undone = _run(scene, tmp_path, "rollback", "third", snapshot="latest")
     assert scene.roles(vendor) == held
     assert "carry the tag" in undone["msg"]
+
+
+def test_an_application_that_the_pbx_names_in_other_letters_is_not_deleted_under_it(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """One run made it, a later one linked the PBX to it; the first of them is rolled back."""
+    content = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))
+    kept = tmp_path / "kept"
+    for name, steps in (("first", ("application", "grant")), ("second", ("application", "settings"))):
+        run = Run.begin(content, ["pbx0"], tmp_path / name, snapshot_dir=str(kept))
+        assert not run.steps(*steps)["pbx0"].get("failed")
+    first, _second = sorted(path.name for path in kept.iterdir() if not path.is_symlink())
+    application = scene.application("pbx0")
+    assert application is not None
+    hostile.lie(scene.pbx("pbx0"), ApplicationId=application["appId"].upper())
+    undone = _run(scene, tmp_path, "rollback", "third", snapshot=first)
+    assert undone["failed"]
+    assert "the PBX points to it" in undone["msg"]
+    assert application["id"] in scene.tenant("acme").applications

@@ -148,7 +148,8 @@ def is_free(work: Work) -> bool:
     for change in settings.get("changes") or ():
         points_to = str(change["after"]) if change["field"] == "application_id" else points_to
     made = any(change["field"] == "state" for change in part(work, "withdraw_application"))
-    return not (made and points_to and points_to == work.result("snapshot").get("app_id"))
+    app_id = str(work.result("snapshot").get("app_id") or "")
+    return not (made and points_to and points_to.casefold() == app_id.casefold())
 
 
 def withdrawn(work: Work, result: Result) -> Result:
