@@ -367,6 +367,34 @@ def test_a_program_that_never_stops_is_told_and_not_the_key_pair_blamed(made: Gr
     assert made.signs_in()
 
 
+def test_what_was_removed_beside_a_program_that_never_stops_is_put_back_and_told(made: Ground) -> None:
+    """The certificate of the PBX is overwritten at each look, in a run that removes the one before it."""
+    _new_key(made)
+    assert not judge.failure_of(made.run("rotate_certificate"))
+    former = [each["customKeyIdentifier"] for each in of_the_pbx(made)["keyCredentials"]]
+
+    def at_each_proof(_seen: int, facts: Facts) -> bool:
+        if "GetM365Users" in facts.path and len(of_the_pbx(made)["keyCredentials"]) < len(former):
+            removed.append(facts.path)
+        if "GetM365Users" in facts.path and removed:
+            the_certificate_is_overwritten(made)
+        return False
+
+    removed: list[str] = []
+    with meanwhile(made, at_each_proof, lambda _made: None):
+        ran = made.run("rollout", entra_app_certificates_exclusive=True)
+    assert removed
+    said = judge.failure_of(ran)
+    assert said
+    assert not [each for each in judge.clear(made, ran) if not each.endswith("characters")], said
+    assert "keeps overwriting" in said
+    assert "wizard" not in said
+    assert "does not name" not in said
+    written = [change for change in ran.target["changes"] if change["field"] == "certificates"]
+    assert written[0]["before"] == former
+    assert len(ran.target["diff"]) >= len(written)
+
+
 def test_a_key_pair_that_the_inventory_does_not_know_is_still_told_as_such(made: Ground) -> None:
     """Nothing of the application is missing: the PBX signs with another key."""
     pbx = made.pbx()

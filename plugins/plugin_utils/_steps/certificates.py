@@ -27,6 +27,18 @@ _REMEDY = (
     "Integrations > Microsoft 365 which key pair it has, give its public_key.pem as entra_app_public_key, and run again."
 )
 
+OVERWRITTEN = (
+    "Another run or program keeps overwriting what this run adds to the application. Let only one of them work on it at a "
+    "time, and run again."
+)
+"""What to do where it is not the key pair of the PBX that is wrong."""
+
+
+def diffs(*results: Result) -> list[Mapping[str, Any]]:
+    """The diffs of several tasks as one list; some of them have a list of their own."""
+    parts = [result["diff"] for result in results if result.get("diff")]
+    return [diff for part in parts for diff in (part if isinstance(part, list) else [part])]
+
 
 def usable(removed: Result) -> list[Mapping[str, Any]]:
     """The certificates that a task removed and that could have been used; nobody misses an expired one."""
@@ -55,14 +67,15 @@ def put_back(
     tells = "The PBX cannot sign in" if cannot_sign_in else "It could not be verified that the PBX signs in"
     thumbprints = ", ".join(certificate["thumbprint"] for certificate in needed)
     sentence = f"{tells} without the certificates that were removed ({thumbprints}); {ended}."
-    error["remedy"] = _REMEDY if cannot_sign_in else str(error.get("remedy") or "")
+    if cannot_sign_in and error.get("remedy") != OVERWRITTEN:
+        error["remedy"] = _REMEDY
     changes = [change for result in (unhealthy, removed, back) for change in result.get("changes") or ()]
     return {
         "failed": True,
         "changed": bool(changes) or bool(unhealthy.get("changed")),
         "changes": changes,
-        "diff": [result["diff"] for result in (removed, unhealthy, back) if result.get("diff")],
-        "msg": f"{sentence} {unhealthy.get('msg', '')} {_REMEDY if cannot_sign_in else ''}".strip(),
+        "diff": diffs(removed, unhealthy, back),
+        "msg": f"{sentence} {unhealthy.get('msg', '')} {_REMEDY if error.get('remedy') == _REMEDY else ''}".strip(),
         "error": error,
     }
 

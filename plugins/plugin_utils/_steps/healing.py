@@ -17,13 +17,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import azure_app_registration
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.certificates import OVERWRITTEN, diffs
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.resume import KEY_UNKNOWN
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import Result, Work
 
 _LOST = {KEY_UNKNOWN: "certificates", "AADSTS50011": "redirect_uris"}
 """Entra's word for what is missing, and the field of the application that it is missing in (documented codes)."""
 
-_NEVER_AGAIN = ("state", "adopted")
+_NEVEROVERWRITTEN = ("state", "adopted")
 """An application that is gone, or that would have to be adopted, is decided on by a run of its own."""
 
 _REMOVING = (
@@ -33,11 +34,6 @@ _REMOVING = (
     "certificates_prune_duplicates",
     "redirect_uris_exclusive",
     "permissions_exclusive",
-)
-
-_AGAIN = (
-    "Another run or program keeps overwriting what this run adds to the application. Let only one of them work on it at a "
-    "time, and run again."
 )
 
 
@@ -77,7 +73,7 @@ def _lost(work: Work, proof: Result, arguments: Mapping[str, Any]) -> str:
         return ""
     planned = work.run_task(azure_app_registration.CAPABILITY, arguments, check=True)
     changes = planned.get("changes") or ()
-    if planned.get("failed") or any(change["field"] in _NEVER_AGAIN for change in changes):
+    if planned.get("failed") or any(change["field"] in _NEVEROVERWRITTEN for change in changes):
         return ""
     return next((_missing(change) for change in changes if change["field"] == field), "")
 
@@ -92,8 +88,7 @@ def _together(failed: Result, back: Result, last: Result) -> dict[str, Any]:
     """The last result, with everything that was changed on the way to it."""
     parts = (failed, back) if last is back else (failed, back, last)
     changes = [change for part in parts for change in part.get("changes") or ()]
-    diffs = [part["diff"] for part in parts if part.get("diff")]
-    flat = [diff for part in diffs for diff in (part if isinstance(part, list) else [part])]
+    flat = diffs(*parts)
     told = {
         name: list(dict.fromkeys(item for part in parts for item in part.get(name) or ()))
         for name in ("warnings", "notes")
@@ -112,5 +107,7 @@ def _told(result: dict[str, Any]) -> Result:
     error = dict(result.get("error") or {})
     advice = str(error.get("remedy") or "")
     message = str(result.get("msg") or "")
-    message = message.replace(advice, _AGAIN) if advice and advice in message else f"{message} {_AGAIN}".strip()
-    return {**result, "msg": message, "error": {**error, "remedy": _AGAIN}}
+    message = (
+        message.replace(advice, OVERWRITTEN) if advice and advice in message else f"{message} {OVERWRITTEN}".strip()
+    )
+    return {**result, "msg": message, "error": {**error, "remedy": OVERWRITTEN}}
