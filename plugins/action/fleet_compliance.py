@@ -12,7 +12,7 @@ import functools
 import os
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible import constants
@@ -55,7 +55,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     ATTENTION,
     COMPLIANT,
     FAILED,
-    UNREACHABLE,
+    UNKNOWN,
     VERDICTS,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import headline
@@ -81,7 +81,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "events_ca_path": {"type": "path"},
 }
 
-_NOT_CHECKED = (FAILED, UNREACHABLE)
 _AUTOMATION, _CREDENTIAL = "automation_app_id", "automation_credential"
 """Beside the findings of a host: whose rights found them, and until when. They are facts of the run."""
 _TENANT = "tenant_row"
@@ -194,6 +193,7 @@ class ActionModule(ControllerAction):
             "inventory_options": _inventory_options(task_vars),
             "duration_s": round(seconds, 1),
             "automation_credentials": credentials,
+            "not_checked": _later(task_vars, hosts),
             **provenance(task_vars, automation),
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
@@ -277,6 +277,12 @@ def _is_last_batch(task_vars: Mapping[str, Any]) -> bool:
     return bool(batch and everyone and batch[-1] == everyone[-1])
 
 
+def _later(task_vars: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The hosts of later batches: a run that ends before them leaves a report without them."""
+    reported = {entry["host"] for entry in entries}
+    return [str(host) for host in task_vars.get("ansible_play_hosts_all", []) if str(host) not in reported]
+
+
 def _stopped(host: str) -> HostResult:
     return HostResult(host=host, verdict="failed", reasons=["An earlier task of this play stopped this host."])
 
@@ -357,7 +363,7 @@ def _inventory_options(task_vars: Mapping[str, Any]) -> str:
 def _failure_reason(report: Report, options: Mapping[str, Any]) -> str:
     """Why the run must not end as one that found everything in order; empty when it may."""
     summary = report.summary
-    checked = summary["total"] - sum(summary[verdict] for verdict in _NOT_CHECKED)
+    checked = summary["total"] - sum(summary[verdict] for verdict in UNKNOWN)
     if checked < options["min_hosts"]:
         total = count(summary["total"], "PBX", "PBXs")
         return f"{checked} of {total} could be checked, and at least {options['min_hosts']} must be."
@@ -384,7 +390,7 @@ def _answer(report: Report, paths: list[str], options: Mapping[str, Any]) -> dic
         "msg": f"{reason} {sentence}" if reason else sentence,
         "summary": summary,
         "failure_reason": reason,
-        "subject": f"3CX compliance: {headline(summary)}",
+        "subject": f"3CX compliance: {headline(report)}",
         "message": message(report),
         "lines": [sentence, *lines(report)[1:]],
         "has_findings": has_findings(report),

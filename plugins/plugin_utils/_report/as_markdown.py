@@ -59,7 +59,7 @@ def table(header: list[str], rows: Iterable[list[str]], numbers: Iterable[int] =
 
 def _head(report: Report) -> str:
     own = "".join(f"\n\n**{markdown_text(sentence)}**" for sentence in report.run.get("attention") or ())
-    return f"# Fleet compliance report\n\n{headline(report.summary)}{own}"
+    return f"# Fleet compliance report\n\n{markdown_text(headline(report))}{own}"
 
 
 def _summary(report: Report) -> str:

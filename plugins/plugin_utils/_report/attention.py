@@ -13,9 +13,11 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count, listed
 
 from .certificates import SOON_DAYS, CertificateEnd, host_certificates
 
+_NAMES = 5
 _KINDS = {
     "secret": "client secret",
     "client_secret": "client secret",
@@ -81,6 +83,13 @@ def attention_of_run(credentials: Sequence[Mapping[str, Any]]) -> list[str]:
         kind, when = credential_kind(credential["kind"]), _when(days, credential["expires"][:10])
         sentences.append(f"The {kind} with which the automation signs in to Entra {when}.")
     return list(dict.fromkeys(sentences))
+
+
+def attention_of_unfinished(later: Sequence[str]) -> str:
+    """The sentence about PBXs that the run had still to check when the report was written: it may have ended there."""
+    verb = "was" if len(later) == 1 else "were"
+    names = listed(map(visible, later), _NAMES)
+    return f"The run was not finished: {count(len(later), 'PBX', 'PBXs')} {verb} not checked yet: {names}."
 
 
 def credential_kind(kind: str) -> str:

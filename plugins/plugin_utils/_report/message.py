@@ -35,7 +35,7 @@ def message(report: Report) -> str:
 
 def lines(report: Report) -> list[str]:
     """The headline and what an operator has to know, the most urgent first; foreign text is on one line and holds no control."""
-    told = [headline(report.summary), *(report.run.get("attention") or ())]
+    told = [headline(report), *(report.run.get("attention") or ())]
     told += [_verdict(report, verdict) for verdict in WORST_FIRST if verdict != COMPLIANT and report.summary[verdict]]
     if any(row["state"] not in (READY, NOT_CHECKED) for row in report.tenants):
         told.append(f"Consent to the automation: {summary(report.tenants)}")

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 
 from .aggregates import aggregates
-from .attention import attention_of, attention_of_run, automation_credential, controls_of
+from .attention import attention_of, attention_of_run, attention_of_unfinished, automation_credential, controls_of
 from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
 from .tenants import tenants_of_hosts
@@ -212,12 +212,15 @@ class Report:
 
 def _run(run: dict[str, Any], moment: str) -> dict[str, Any]:
     """What is known about the run, and what of it an operator has to act on."""
+    later = _names(run.pop("not_checked", None))
+    run = {**run, "not_checked": later} if later else run
+    unfinished = [attention_of_unfinished(later)] if later else []
     listed = run.get("automation_credentials")
     if not isinstance(listed, list):
-        return run
+        return {**run, "attention": unfinished} if later else run
     now = parse_moment(moment)
     credentials = [automation_credential(credential, now) for credential in listed if isinstance(credential, dict)]
-    return {**run, "automation_credentials": credentials, "attention": attention_of_run(credentials)}
+    return {**run, "automation_credentials": credentials, "attention": [*unfinished, *attention_of_run(credentials)]}
 
 
 def _finished(entry: dict[str, Any], moment: str, inventory: str) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _render(report: Report, limits: Limits) -> str:
             script=script,
             data=script_json(page_data(report, limits)),
             day=time_text(report.generated_at),
-            headline=headline(report.summary),
+            headline=headline(report),
             facts=run_facts(report),
             sections=_sections(report, shared),
             verdict_chart=verdict_chart(report.summary),

@@ -27,6 +27,9 @@ SEVERITY: dict[str, int] = {verdict: len(WORST_FIRST) - rank for rank, verdict i
 # Only these verdicts say that every setting was read: about the others nothing can be said setting by setting.
 OBSERVED = frozenset((COMPLIANT, ATTENTION, DRIFTED, BROKEN))
 
+# What the check could not find out.
+UNKNOWN = frozenset((FAILED, UNREACHABLE))
+
 # Every setting has its desired value, whatever else there is to say.
 AS_DESIRED = frozenset((COMPLIANT, ATTENTION))
 

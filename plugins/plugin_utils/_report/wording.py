@@ -16,7 +16,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 from .attention import credential_kind
 from .model import Report
 from .values import as_text, shorten
-from .verdicts import ATTENTION, COMPLIANT
+from .verdicts import ATTENTION, COMPLIANT, UNKNOWN
 
 _LABELS = {
     "ansible_version": "ansible-core",
@@ -25,11 +25,17 @@ _LABELS = {
     "inventory_commit": "Commit of the inventory",
     "job_id": "Job",
 }
-_KNOWN = ("playbook", "check_mode", "limit", "duration_s", "automation_credentials", "attention")
+_KNOWN = ("playbook", "check_mode", "limit", "duration_s", "automation_credentials", "attention", "not_checked")
 
 
-def headline(summary: dict[str, int]) -> str:
-    """The finding of the report in one or two sentences."""
+def headline(report: Report) -> str:
+    """The finding of the report in one or two sentences; that of a part of the fleet says so."""
+    limit = report.run.get("limit")
+    part = f" Only the PBXs of --limit {shorten(visible(as_text(limit)), 80)} were checked." if limit else ""
+    return f"{_finding(report.summary)}{part}"
+
+
+def _finding(summary: Mapping[str, int]) -> str:
     total, compliant, attention = summary["total"], summary[COMPLIANT], summary[ATTENTION]
     if not total:
         return "No PBX was part of this run."
@@ -38,10 +44,14 @@ def headline(summary: dict[str, int]) -> str:
     if compliant + attention == total:
         start = "The PBX is" if total == 1 else f"All {total:,} PBXs are"
         return f"{start} as desired. {attention:,} {_need(attention)} attention."
-    other = total - compliant - attention
+    # Of what nobody has seen nothing is known, the good as little as the bad.
+    unknown = sum(summary[verdict] for verdict in UNKNOWN)
+    other = total - compliant - attention - unknown
     told = [f"{attention:,} {_need(attention)} attention"] if attention else []
-    told.append(f"{other:,} {'is' if other == 1 else 'are'} not compliant")
-    return f"{compliant:,} of {count(total, 'PBX', 'PBXs')} {'is' if compliant == 1 else 'are'} compliant. {', '.join(told)}."
+    told += [f"{other:,} {'is' if other == 1 else 'are'} not compliant"] if other else []
+    told += [f"{unknown:,} could not be checked"] if unknown else []
+    verb = "is" if compliant == 1 or total == 1 else "are"
+    return f"{compliant:,} of {count(total, 'PBX', 'PBXs')} {verb} compliant. {', '.join(told)}."
 
 
 def _need(number: int) -> str:

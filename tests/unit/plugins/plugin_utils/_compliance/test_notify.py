@@ -202,7 +202,7 @@ def test_the_message_stays_short_whatever_the_size_of_the_fleet(pbxs: int) -> No
 def test_the_message_says_what_the_report_says() -> None:
     found = sample_report(40)
     text = message(found)
-    assert "27 of 40 PBXs are compliant. 4 need attention, 9 are not compliant." in text
+    assert "27 of 40 PBXs are compliant. 4 need attention, 7 are not compliant, 2 could not be checked." in text
     for verdict in ("drifted", "failed", "attention"):
         assert f"{verdict.capitalize()} ({found.summary[verdict]}): " in text
     assert found.comparison is not None

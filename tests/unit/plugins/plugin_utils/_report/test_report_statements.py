@@ -217,3 +217,39 @@ def test_without_a_script_a_pbx_that_needs_attention_says_why() -> None:
     said = "The TLS certificate of the PBX expires in 3 days, on 2026-12-01."
     page = render_page(report(host("acme", "attention", attention=[said])))
     assert said in page.partition("<noscript>")[2] or said in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([], "No PBX was part of this run."),
+        (["drifted"], "0 of 1 PBX is compliant. 1 is not compliant."),
+        (["unreachable", "failed"], "0 of 2 PBXs are compliant. 2 could not be checked."),
+        (
+            ["compliant", "broken", "unreachable"],
+            "1 of 3 PBXs is compliant. 1 is not compliant, 1 could not be checked.",
+        ),
+    ],
+)
+def test_what_could_not_be_checked_is_neither_compliant_nor_not(verdicts: list[str], said: str) -> None:
+    made = report(*(host(f"pbx{place}", verdict) for place, verdict in enumerate(verdicts)))
+    for told in (message(made), render_markdown(made), render_page(made)):
+        assert said in told
+
+
+def test_a_part_of_the_fleet_is_not_told_as_the_whole() -> None:
+    made = report(host("acme"), run={"limit": "acme,<b>"})
+    assert message(made).startswith("The PBX is compliant. Only the PBXs of --limit acme,<b> were checked.")
+    assert "Only the PBXs of --limit acme,\\<b\\> were checked." in render_markdown(made)
+    assert "Only the PBXs of --limit acme,&lt;b&gt; were checked." in render_page(made)
+
+
+def test_a_run_that_ended_before_its_last_batch_says_whom_it_did_not_reach() -> None:
+    made = report(host("acme"), run={"not_checked": ["bolt", "ca\x1brl"], "automation_credentials": []})
+    said = "The run was not finished: 2 PBXs were not checked yet: bolt, ca\\x1brl."
+    assert made.run["attention"] == [said]
+    for told in (message(made), render_page(made), render_junit(made)):
+        assert said in told
+    assert "The run was not finished" in render_markdown(made)
+    whole = report(host("acme"), run={"not_checked": []})
+    assert "not_checked" not in whole.run
