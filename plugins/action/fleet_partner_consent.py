@@ -49,6 +49,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants impor
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments, run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import share
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -203,7 +204,7 @@ def _result(rows: list[PartnerRow], options: Mapping[str, Any]) -> dict[str, Any
     counts = summary(rows)
     wrong = [row for row in rows if row.state not in AS_DESIRED]
     named = ", ".join(f"{host} ({row.obstacle or row.state})" for row in wrong for host in row.hosts)
-    reason = f"{len(wrong)} of {len(rows)} tenants are not done: {named}" if wrong else ""
+    reason = f"{share(len(wrong), len(rows), 'tenant', 'tenants')} not done: {named}" if wrong else ""
     changes = [{"tenant": row.tenant_id, **change} for row in rows for change in row.changes]
     return {
         "changed": bool(changes),

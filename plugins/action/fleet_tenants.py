@@ -10,7 +10,7 @@ import concurrent.futures
 import datetime as dt
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 from ansible.utils.display import Display
@@ -29,6 +29,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants impor
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._provenance import provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import NOT_CHECKED, STATES
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import share
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "file": {"type": "str"},
@@ -63,7 +64,7 @@ class ActionModule(ControllerAction):
             left = options["wait"] - (time.monotonic() - started)
             if not waiting or left <= 0 or not any(customers[index].is_known for index in pending):
                 break
-            display.display(f"{len(waiting)} of {len(rows)} tenants are not ready; {left:.0f} s left", stderr=True)
+            display.display(f"{_share(waiting, rows)} not ready; {left:.0f} s left", stderr=True)
             time.sleep(min(left, max(1, options["interval"])))
         ordered = [rows[index] for index in range(len(customers))]
         return self._result(ordered, options, task_vars, time.monotonic() - started)
@@ -107,15 +108,19 @@ def _row(customer: CustomerTenant, app_name: str) -> Row:
     return row_of(customer, access(customer), app_name)
 
 
+def _share(part: Sized, rows: Sized) -> str:
+    return share(len(part), len(rows), "tenant", "tenants")
+
+
 def _failure_reason(rows: list[Row], options: Mapping[str, Any]) -> str:
     waiting = [row for row in rows if not row.settled]
     if options["wait"] and waiting:
         shown = ", ".join(host for row in waiting for host in row.hosts)
-        return f"{len(waiting)} of {len(rows)} tenants are not ready after {options['wait']} s (tenants_wait): {shown}"
+        return f"{_share(waiting, rows)} not ready after {options['wait']} s (tenants_wait): {shown}"
     refused = [row for row in rows if row.state in options["fail_on"]]
     if refused:
         shown = ", ".join(f"{host} ({row.state})" for row in refused for host in row.hosts)
-        return f"{len(refused)} of {len(rows)} tenants are in a state of tenants_fail_on: {shown}"
+        return f"{_share(refused, rows)} in a state of tenants_fail_on: {shown}"
     if rows and all(row.state == NOT_CHECKED for row in rows):
         return f"No tenant could be checked. {rows[0].reason}"
     return ""

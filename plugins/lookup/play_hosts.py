@@ -100,6 +100,8 @@ def _sentence(patterns: list[str], known: Mapping[str, Any]) -> str:
     sources = [str(source).strip(",") for source in known.get("ansible_inventory_sources") or ()]
     inventory = f"the inventory {', '.join(sources) or '(none)'}"
     pattern = ",".join(patterns)
+    if pattern == "localhost" and known.get("ansible_limit"):
+        return f"This playbook runs on localhost, which --limit {known['ansible_limit']} leaves out: run it without --limit."
     place = f"the group {pattern}" if pattern.isidentifier() else f"the pattern {pattern}"
     if not groups.get("all"):
         return f"No PBX to work on: {inventory} has no hosts or could not be read, so {place} is empty. {_REMEDY}"

@@ -16,6 +16,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def share(part: int, total: int, one: str, many: str) -> str:
+    """The beginning of a sentence: `1 of 3 tenants is`, `2 of 3 tenants are`."""
+    return f"{part:,} of {count(total, one, many)} {'is' if part == 1 else 'are'}"
+
+
 def listed(names: Iterable[str], most: int) -> str:
     """`acme, berlin and 3 more`."""
     everything = list(names)

@@ -66,7 +66,8 @@ def find_baseline(
     """The newest earlier report that covers what this run covers: the whole inventory, or the same `--limit`.
 
     Without one there is nothing to compare with, as in the first night of a schedule. A file that cannot be read, or that others
-    could have written, is passed over; so is one that is dated later than `now`, because every later run would be compared with it.
+    could have written, is passed over; so is one that is dated later than `now`, because every later run would be compared with it,
+    and one of a run that was interrupted.
     """
     problems: list[str] = []
     for path in _candidates(Path(directory), keep):
@@ -77,9 +78,10 @@ def find_baseline(
         except ValueError as error:
             problems.append(str(error))
             continue
-        run = content.get("run")
-        covered = str((run if isinstance(run, dict) else {}).get("limit") or "")
-        if covered in ("", limit):
+        known = content.get("run")
+        run = known if isinstance(known, dict) else {}
+        covered = str(run.get("limit") or "")
+        if covered in ("", limit) and not run.get("not_checked"):
             return Baseline(_slim(content), covered, _trend(content), problems)
     return Baseline(problems=problems)
 

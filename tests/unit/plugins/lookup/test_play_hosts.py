@@ -76,3 +76,11 @@ def test_nobody_is_not_allowed_by_another_value(refused: Any) -> None:
 def test_what_only_shows_a_playbook_needs_no_host(option: str) -> None:
     context.CLIARGS = ImmutableDict({option: True})
     assert hosts("tcx", groups={}) == ["tcx"]
+
+
+def test_a_limit_that_leaves_localhost_out_is_named_as_that() -> None:
+    with pytest.raises(AnsibleLookupError) as error:
+        hosts("localhost", groups={"all": ["acme"]}, ansible_limit="acme")
+    assert str(error.value) == (
+        "This playbook runs on localhost, which --limit acme leaves out: run it without --limit."
+    )

@@ -23,7 +23,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.history import kept_reports
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import TREND_RUNS
-from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import NOW, change, host
+from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import NOW, change, host, report
 from jsonschema import Draft202012Validator
 
 
@@ -265,3 +265,10 @@ def test_a_trend_that_somebody_has_edited_is_left_out(tmp_path: Path, points: An
     path = tmp_path / "2026-11-22T100000Z" / "compliance.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "trend": points}))
     assert len(run(tmp_path, host("acme"), day=1)["trend"]) == 1
+
+
+def test_a_run_that_was_interrupted_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    """What it had not reached would be told as new."""
+    write_report(report(host("acme"), run={"not_checked": ["bolt"]}), tmp_path)
+    baseline = find_baseline(tmp_path, keep=0)
+    assert (baseline.content, baseline.problems) == (None, [])
