@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,11 +52,12 @@ def aggregates(hosts: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def causes(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
+def causes(hosts: Sequence[Entry]) -> list[dict[str, Any]]:
     """The reasons and the points of attention, each with the PBXs that have it; what differs by PBX alone is left out of the text."""
+    shared = shared_sentences(hosts)
     hosts_by_cause: dict[str, list[str]] = {}
     for entry in hosts:
-        for text in dict.fromkeys(cause(entry, sentence) for sentence in (*entry["reasons"], *entry["attention"])):
+        for text in dict.fromkeys(cause(entry, sentence, shared) for sentence in _sentences(entry)):
             hosts_by_cause.setdefault(text, []).append(entry["host"])
     return [
         {"text": text, "hosts": hosts_by_cause[text]}
@@ -64,9 +65,27 @@ def causes(hosts: Iterable[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def cause(entry: Entry, sentence: str) -> str:
-    """A sentence about a PBX without what differs by PBX alone, so that the same one about another PBX reads the same."""
+def shared_sentences(hosts: Iterable[Entry]) -> frozenset[str]:
+    """What is said of several PBXs in the same words and names more than one of them: without its own name it would differ."""
+    forms: dict[str, set[str]] = {}
+    for entry in hosts:
+        for sentence in _sentences(entry):
+            forms.setdefault(sentence, set()).add(cause(entry, sentence))
+    return frozenset(sentence for sentence, differing in forms.items() if len(differing) > 1)
+
+
+def _sentences(entry: Entry) -> Iterator[str]:
+    return map(without_trace, (*entry["reasons"], *entry["attention"]))
+
+
+def cause(entry: Entry, sentence: str, shared: Container[str] = ()) -> str:
+    """A sentence about a PBX without what differs by PBX alone, so that the same one about another PBX reads the same.
+
+    :param shared: sentences that are the same as they are.
+    """
     sentence = without_trace(sentence)
+    if sentence in shared:
+        return sentence
     address = urlsplit(entry["url"]).netloc if "//" in entry["url"] else ""
     for own in (entry["url"], address, address.partition(":")[0]):
         if len(own) > 3:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
-from .aggregates import cause
+from .aggregates import cause, shared_sentences
 from .certificates import FINE, OVERDUE, CertificateEnd
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS
 from .consents import DELEGATED_MARK
@@ -92,16 +92,19 @@ def _open(report: Report) -> str:
     """Whatever is not compliant, the worst first; what is the same on several PBXs is told once, with their names."""
     entries = [entry for entry in report.hosts if entry["verdict"] != COMPLIANT]
     entries.sort(key=lambda entry: (-SEVERITY[entry["verdict"]], entry["host"]))
+    shared = shared_sentences(entries)
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
-        groups.setdefault(canonical(_same(entry)), []).append(entry)
+        groups.setdefault(canonical(_same(entry, shared)), []).append(entry)
     sections = [_section(entries) for entries in groups.values()]
     return "## PBXs that are not compliant or need attention\n\n" + "\n\n".join(sections) if sections else ""
 
 
-def _same(entry: Mapping[str, Any]) -> list[Any]:
+def _same(entry: Mapping[str, Any], shared: Container[str]) -> list[Any]:
     """What two PBXs must have in common to be told together."""
-    texts = [[cause(entry, sentence) for sentence in entry[name]] for name in ("reasons", "attention", "remedies")]
+    texts = [
+        [cause(entry, sentence, shared) for sentence in entry[name]] for name in ("reasons", "attention", "remedies")
+    ]
     return [entry["verdict"], texts, entry["changes"], entry["consent"], entry["unmanaged"]]
 
 
@@ -181,7 +184,8 @@ def _section(entries: list[dict[str, Any]]) -> str:
         else [f"### {names}: {verdict}", ""]
     )
     sentences = (*entry["reasons"], *entry["attention"])
-    lines.extend(f"- {_text(cause(entry, sentence) if more else sentence)}" for sentence in sentences)
+    same = shared_sentences(entries)
+    lines.extend(f"- {_text(cause(entry, sentence, same) if more else sentence)}" for sentence in sentences)
     lines.extend(_drift(entry["changes"]))
     differs = canonical(entry["changes"])
     for title, permissions in (

@@ -45,7 +45,7 @@ def lines(report: Report) -> list[str]:
     if due:
         named = [f"{certificate.host} ({days_text(certificate.days_left)})" for certificate in due]
         told.append(f"{count(len(due), 'certificate')} due: {listed(named, _NAMES)}")
-    return [shorten(visible(line), _LINE) for line in told]
+    return [shorten(visible(line), 2 * _LINE) for line in told]
 
 
 def has_findings(report: Report) -> bool:
@@ -84,7 +84,7 @@ def _why(report: Report) -> list[str]:
 def _brief(text: str) -> str:
     """As many of its sentences as fit on a line: the first one says what is wrong, what Microsoft adds to it is advice."""
     text = without_trace(text)
-    end = text.rfind(". ", 0, _LINE) + 1
+    end = (text.rfind(". ", 0, _LINE) if ". " in text[:_LINE] else text.find(". ")) + 1
     return text if len(text) <= _LINE or not end else f"{text[:end]} \u2026"
 
 

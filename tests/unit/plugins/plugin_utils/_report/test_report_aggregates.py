@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import render_markdown
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import lines
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
@@ -178,3 +179,12 @@ def test_days_are_told_in_words() -> None:
         "1 day left",
         "12 days left",
     ]
+
+
+def test_what_is_said_of_two_in_the_same_words_is_one_cause_with_both_names() -> None:
+    said = "The hosts bolt and dock of the inventory have the same certificate. Correct the inventory."
+    made = report(host("bolt", "failed", reasons=[said]), host("dock", "failed", reasons=[said]))
+    [counted] = made.aggregates["causes"]
+    assert counted == {"text": said, "hosts": ["bolt", "dock"]}
+    assert f"2 \u00d7 {said}" in lines(made)
+    assert render_markdown(made).count("have the same certificate") == 1
