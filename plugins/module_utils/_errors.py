@@ -140,6 +140,12 @@ class Unreachable(M365Error):
     default_remedy = "Check the address, the firewall and that the service is running."
 
 
+class UnknownName(Unreachable):
+    """The name of the host could not be resolved: nobody was asked, so no firewall or port is to blame."""
+
+    default_remedy = "Check the name of the host, and the DNS of the machine that runs the task."
+
+
 class Untrusted(Unreachable):
     """The TLS certificate of the service did not verify."""
 

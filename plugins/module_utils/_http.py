@@ -44,6 +44,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Interrupted,
     ServiceFault,
     Throttled,
+    UnknownName,
     Unreachable,
     Untrusted,
 )
@@ -394,7 +395,9 @@ class Http:
         if isinstance(error, (kinds.NewConnectionError, kinds.ConnectTimeoutError)) or (
             isinstance(error, kinds.SSLError) and _http_errors.handshake_failed(error)
         ):
-            return _NotSent(Unreachable(reason, tried=f"connect to {where}"))
+            # urllib3 has it since 2.0
+            is_name = isinstance(error, getattr(kinds, "NameResolutionError", ()))
+            return _NotSent((UnknownName if is_name else Unreachable)(reason, tried=f"connect to {where}"))
         if isinstance(error, (kinds.LocationValueError, kinds.URLSchemeUnknown)):
             return BadInput(f"{where} is not a usable address: {reason}")
         return Interrupted(f"no complete answer from {where}: {reason}").provisionally(

@@ -19,6 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadAnswer,
     Interrupted,
     M365Error,
+    UnknownName,
     Unreachable,
     Untrusted,
 )
@@ -177,7 +178,7 @@ class Xapi:
         self.date = reply.headers.get("Date") or self.date
 
     def _with_advice(self, error: M365Error) -> M365Error:
-        if isinstance(error, Unreachable) and not isinstance(error, Untrusted):
+        if isinstance(error, Unreachable) and not isinstance(error, (UnknownName, Untrusted)):
             error.remedy = (
                 "Check the address and port (self-hosted PBXs use 5001, hosted ones 443), the firewall, and whether the PBX "
                 f"is running. {_BLACKLIST}"

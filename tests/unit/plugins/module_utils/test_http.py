@@ -122,6 +122,11 @@ def test_nobody_listening_is_unreachable_after_three_attempts(closed_port: int, 
     assert "object at 0x" not in str(caught.value)
 
 
+def test_a_name_that_cannot_be_resolved_is_told_as_that(clock: SleepingClock) -> None:
+    with pytest.raises(errors.UnknownName, match="Check the name of the host, and the DNS"):
+        conversation("https://nobody.invalid", clock).send("GET", "/x")
+
+
 def test_a_slow_service_ends_by_its_time_out(server: ScriptedServer, clock: SleepingClock) -> None:
     server.then(lambda _handler: time.sleep(0.5))
     with pytest.raises(errors.Interrupted) as caught:

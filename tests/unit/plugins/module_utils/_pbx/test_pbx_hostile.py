@@ -19,6 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     M365Error,
     NotFound,
     ServiceFault,
+    UnknownName,
     Unlicensed,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import documented, facts, health, names, users
@@ -194,6 +195,15 @@ def test_a_connection_that_is_closed_may_be_a_blacklist() -> None:
 
     with pytest.raises(Interrupted, match="IP Blacklist"):
         xapi(script).get("/Defs", "read")
+
+
+def test_a_name_that_nobody_knows_is_no_matter_of_ports_and_blacklists() -> None:
+    def script(*_request: Any) -> Any:
+        return UnknownName("Name or service not known")
+
+    with pytest.raises(UnknownName, match="the DNS of the machine") as caught:
+        xapi(script).get("/Defs", "read")
+    assert "IP Blacklist" not in str(caught.value)
 
 
 # --- addresses -------------------------------------------------------------------------------------------------------------
