@@ -49,7 +49,7 @@ MEANINGS: dict[str, str] = {
     DRIFTED: "something differs from the inventory",
     BROKEN: "the settings are as desired, and Microsoft 365 does not work on the PBX",
     FAILED: "the check could not be completed",
-    UNREACHABLE: "the PBX, or its Entra tenant, did not answer",
+    UNREACHABLE: "the PBX, or its Entra tenant, did not answer, or its certificate could not be verified",
     UNLICENSED: "the license does not include what the inventory asks for",
 }
 
