@@ -346,7 +346,7 @@ def _kept_for_others(desired: Desired, have: Sequence[str], stakes: ownership.St
 
 def _is_pbx_uri(uri: str) -> bool:
     """Whether a redirect URI has a path of 3CX, so that on another host it is another PBX's."""
-    return uri.split("?", maxsplit=1)[0].rstrip("/").endswith(("/oauth2office2", "/oauth2presence"))
+    return uri.partition("?")[0].rstrip("/").endswith(("/oauth2office2", "/oauth2presence"))
 
 
 def _claims(desired: Desired, body: Json, changes: list[Change]) -> Json:
@@ -405,8 +405,7 @@ def _certificates(
     stakes: ownership.Stakes | None,
 ) -> Json:
     have = list(body.get("keyCredentials") or ())
-    touched = desired.certificates is not None or desired.prune_expired or desired.prune_duplicates
-    target = key_plan.planned(desired, have, now, stakes) if touched else have
+    target = key_plan.planned(desired, have, now, stakes)
     if key_plan.is_same(target, have):
         return body
     before, after = [*map(name_of, have)], [*map(name_of, target)]
@@ -415,7 +414,7 @@ def _certificates(
     removed += [
         f"the certificate {name_of(entry)}"
         for entry in have
-        if entry not in target and not key_plan.ended(entry, now) and (thumbprint_of(entry) or "?") not in after
+        if entry not in target and not key_plan.ended(entry, now) and name_of(entry) not in after
     ]
     return {**body, "keyCredentials": target}
 

@@ -255,17 +255,7 @@ def _permissions(
     have = list(body.get("requiredResourceAccess") or ())
     kind = _DECLARED[entry.field]
     added = [permissions[entry.field, name] for name in entry.added() if (entry.field, name) in permissions]
-    gone = {(permission.resource, permission.id.lower(), permission.kind) for permission in added}
-    kept = []
-    for api in have:
-        resource = str(api.get("resourceAppId", "")).lower()
-        rows = [
-            row
-            for row in api.get("resourceAccess") or ()
-            if (resource, str(row.get("id", "")).lower(), str(row.get("type", ""))) not in gone
-        ]
-        if rows:
-            kept.append({**api, "resourceAccess": rows})
+    kept = declared.without(added, have)
     back = [permissions[entry.field, name] for name in entry.removed() if (entry.field, name) in permissions]
     unknown = [name for name in entry.removed() if (entry.field, name) not in permissions]
     if unknown:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
     APPLICATION,
@@ -33,11 +33,13 @@ Pair = tuple[str, str, str]
 
 def pairs(access: Sequence[Json]) -> set[Pair]:
     """(API, id, type) of every declared permission."""
-    return {
-        (str(entry.get("resourceAppId", "")).lower(), str(row.get("id", "")).lower(), str(row.get("type", "")))
-        for entry in access
-        for row in entry.get("resourceAccess") or ()
-    }
+    return {_pair(entry, row) for entry in access for row in entry.get("resourceAccess") or ()}
+
+
+def without(permissions: Sequence[Permission], access: Sequence[Json]) -> list[Json]:
+    """The declaration with none of these in it."""
+    gone = _pairs_of(permissions)
+    return _those(access, lambda pair: pair not in gone)
 
 
 def merged(permissions: Sequence[Permission], access: Sequence[Json], exclusive: bool) -> list[Json]:
@@ -45,18 +47,8 @@ def merged(permissions: Sequence[Permission], access: Sequence[Json], exclusive:
 
     Entries that stay keep their place and their spelling.
     """
-    want = {(permission.resource, permission.id.lower(), permission.kind) for permission in permissions}
-    have = pairs(access)
-    result: list[Json] = []
-    for entry in access:
-        resource = str(entry.get("resourceAppId", "")).lower()
-        kept = [
-            row
-            for row in entry.get("resourceAccess") or ()
-            if not exclusive or (resource, str(row.get("id", "")).lower(), str(row.get("type", ""))) in want
-        ]
-        if kept:
-            result.append({**entry, "resourceAccess": kept})
+    want, have = _pairs_of(permissions), pairs(access)
+    result = _those(access, lambda pair: not exclusive or pair in want)
     for permission in permissions:
         if (permission.resource, permission.id.lower(), permission.kind) not in have:
             _add(result, permission)
@@ -80,6 +72,23 @@ def labels(access: Sequence[Json], kind: str, catalogs: Mapping[str, Catalog]) -
 def resources(access: Sequence[Json]) -> list[str]:
     """The APIs that are declared, for reading their names."""
     return [str(entry.get("resourceAppId", "")).lower() for entry in access]
+
+
+def _pair(entry: Json, row: Json) -> Pair:
+    return (str(entry.get("resourceAppId", "")).lower(), str(row.get("id", "")).lower(), str(row.get("type", "")))
+
+
+def _pairs_of(permissions: Sequence[Permission]) -> set[Pair]:
+    return {(permission.resource, permission.id.lower(), permission.kind) for permission in permissions}
+
+
+def _those(access: Sequence[Json], stays: Callable[[Pair], bool]) -> list[Json]:
+    """Some of a declaration; an API of which nothing is left is left out."""
+    kept = [
+        {**entry, "resourceAccess": [row for row in entry.get("resourceAccess") or () if stays(_pair(entry, row))]}
+        for entry in access
+    ]
+    return [entry for entry in kept if entry["resourceAccess"]]
 
 
 def _add(result: list[Json], permission: Permission) -> None:

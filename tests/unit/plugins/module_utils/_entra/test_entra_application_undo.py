@@ -18,7 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._undo import Undo, entries
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra.conftest import NOW
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 NAMED = {
     (option, name): generated.permission(number, kind, resource)
@@ -66,7 +66,6 @@ def as_graph_has_it(observed: Observed) -> Observed:
     return observed.but(application={**application, "keyCredentials": keys})
 
 
-@settings(max_examples=60, deadline=None)
 @given(observed=generated.observations(marked=True), desired=generated.requested())
 def test_what_was_carried_out_is_undone(observed: Observed, desired: Any) -> None:
     assume(observed.application is not None)

@@ -205,6 +205,20 @@ def test_declared_permissions_are_undone_among_those_of_others() -> None:
     assert sent(undo) == [(steps.UPDATE, {"requiredResourceAccess": access(ROLE)})]
 
 
+def test_the_id_of_a_permission_counts_in_either_case() -> None:
+    for stored, known in (("ab-1", "AB-1"), ("AB-1", "ab-1")):
+        permission = Permission(gen.GRAPH, known, ROLE.kind, "Letters")
+        there = [{"resourceAppId": gen.GRAPH, "resourceAccess": [{"id": stored, "type": ROLE.kind}]}]
+        undo = application_undo.plan(
+            [entry("permissions", [], ["Letters"])],
+            Observed({"requiredResourceAccess": there}),
+            {("permissions", "Letters"): permission},
+            {},
+            NOW,
+        )
+        assert sent(undo) == [(steps.UPDATE, {"requiredResourceAccess": []})]
+
+
 def test_a_permission_that_the_tenant_does_not_know_is_told_and_the_others_come_back() -> None:
     change = entry("permissions", ["P0.Role", "Gone.One", "Gone.Two"], ["Gone.Three"])
     undo = undone({}, change)
@@ -510,8 +524,16 @@ def test_what_a_killed_run_never_came_to_write_does_not_keep_it() -> None:
     assert changed(tags=None, keyCredentials=None, requiredResourceAccess=None, web=None) == []
     assert changed(requiredResourceAccess=access(SCOPE)) == []
     half = [*RUN[:5], entry("redirect_uris", ["https://was.example"], ["https://a.example", "https://b.example"])]
-    both = {**AS_MADE["web"], "redirectUris": ["https://was.example", "https://b.example"]}
-    assert changed(half, web=both, keyCredentials=None, requiredResourceAccess=None) == []
+    for now in (["https://b.example"], ["https://a.example", "https://b.example"]):
+        both = {**AS_MADE["web"], "redirectUris": ["https://was.example", *now]}
+        assert changed(half, web=both, keyCredentials=None, requiredResourceAccess=None) == []
+
+
+def test_a_switch_that_is_off_and_one_that_was_never_set_are_the_same() -> None:
+    off = {**AS_MADE["web"], "implicitGrantSettings": {"enableIdTokenIssuance": False}}
+    assert changed(web=off) == [], "it was to be switched on, and never was"
+    never = {**AS_MADE["web"], "implicitGrantSettings": None}
+    assert changed([entry("state", "deleted", "present"), entry("id_tokens", True, False)], web=never) == []
 
 
 def test_of_a_restored_application_only_what_the_run_wrote_is_compared() -> None:

@@ -95,6 +95,7 @@ def test_a_uri_of_another_platform_is_told_with_the_platform(where: str, platfor
     with pytest.raises(Conflict) as caught:
         _plan({"redirect_uris": [URI]}, {where: {"redirectUris": [URI]}})
     assert f"under the platform {platform} already" in str(caught.value)
+    assert caught.value.target == "3cx-acme"
     assert URI in str(caught.value)
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import settings_plan, settings_undo
@@ -288,3 +289,38 @@ def test_a_word_that_a_later_release_has_added_comes_back_as_it_was_read() -> No
 
     assert written("Brand-new") == "Brand-new"
     assert written(next(iter(each.values))) == next(iter(each.values))
+
+
+def test_settings_that_are_put_back_are_read_once_more_when_it_is_decided() -> None:
+    """What is refused is told from the reading that the plan is made of; a second plan follows what is there then."""
+    changes = [
+        {"target": "settings", "field": "teams.sbc_fqdn", "before": "a.example", "after": "b.example"},
+        {"target": "settings", "field": "teams.area_code", "before": "030", "after": "040"},
+    ]
+    pbx = setting("teams.sbc_fqdn", "b.example")
+    _put(pbx[TEAMS], next(one for one in PROPERTIES if one.option == "teams.area_code").field, "050")
+    asked: list[str] = []
+
+    def answer(resource: str) -> dict[str, Any]:
+        asked.append(resource)
+        return pbx.get(resource, {})
+
+    xapi: Any = SimpleNamespace(
+        connection=SimpleNamespace(url="https://acme.example.com:5001"), context=SimpleNamespace(store=None)
+    )
+    listed = entries(changes, settings_undo.KINDS)
+    resource = settings_undo.RestoredSettings(xapi, listed)
+    assert resource.undo.refusals() == []
+    assert resource.subject == "Microsoft 365 settings of https://acme.example.com:5001"
+    reader: Any = SimpleNamespace(read=answer)
+    resource.settings = reader
+    observed = resource.observe()
+    assert asked == settings_undo.resources(listed)
+    assert [(one.field, one.actual) for one in resource.undo.refused] == [("teams.area_code", "050")]
+    planned = resource.plan(observed)
+    assert [(change.field, change.before, change.after) for change in planned.changes] == [
+        ("teams.sbc_fqdn", "b.example", "a.example")
+    ]
+    assert planned.writes == resource.undo.plan.writes
+    assert not resource.plan(resource.expected(observed, planned)).changes
+    resource.check(observed, planned)
