@@ -216,7 +216,7 @@ def compare(
     return changes
 
 
-def merged(desired: Iterable[str], actual: Iterable[str] | None, exclusive: bool) -> list[str]:
+def merged(desired: Iterable[str], actual: Iterable[str] | None, exclusive: bool = False) -> list[str]:
     """The list that must stand in the service so that everything desired is in it.
 
     Existing entries keep their place and spelling; what is not desired is kept unless ``exclusive``.

@@ -311,7 +311,7 @@ def _identity(desired: Desired, base: Json, body: Json, changes: list[Change]) -
         marks.append(desired.pbx.tag)
     if desired.adopts:
         marks.append(ownership.ADOPTED_TAG)
-    tags = merged([*desired.tags, *marks], have, exclusive=False)
+    tags = merged([*desired.tags, *marks], have)
     if tags != have:
         changes.append(Change(APPLICATION, "tags", have, tags))
         body = {**body, "tags": tags}
@@ -492,4 +492,4 @@ def tagged_key(body: Json) -> Json:
     if not name:
         return body
     rest = {key: value for key, value in body.items() if key != "uniqueName"}
-    return {**rest, "tags": merged([KEY_TAG + name], rest.get("tags"), exclusive=False)}
+    return {**rest, "tags": merged([KEY_TAG + name], rest.get("tags"))}

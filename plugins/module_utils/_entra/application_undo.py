@@ -35,7 +35,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import name_of, thumbprint_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, Permission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Normalize, Write, as_flag, as_is, as_set
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Normalize, Write, as_flag, as_set
 from ansible_collections.tcx.m365.plugins.module_utils._undo import (
     FLAG,
     NAMES,
@@ -170,9 +170,9 @@ def _single(undo: Undo, entry: Entry, prop: Property, body: Json) -> Json:
     return with_value(body, prop.path, None if entry.before == "" else entry.before)
 
 
-def _list(undo: Undo, entry: Entry, path: tuple[str, ...], body: Json, rule: Normalize = as_is) -> Json:
+def _list(undo: Undo, entry: Entry, path: tuple[str, ...], body: Json) -> Json:
     have = list(dig(body, path) or ())
-    target = members(have, entry.removed(), entry.added(), rule)
+    target = members(have, entry.removed(), entry.added())
     if target == have:
         return body
     undo.plan.changes.append(Change(APPLICATION, entry.field, have, target))
@@ -230,7 +230,7 @@ def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
         raise BadInput("the bytes that were kept are not this certificate")
     if certificate.ended(now):
         raise BadInput(f"it expired on {certificate.not_after:%Y-%m-%d}")
-    identifier = str(row.get("keyId") or "")
+    identifier = str(row.get("keyId"))
     if not is_guid(identifier):
         raise BadInput("the id that was kept is not a GUID")
     return {
@@ -260,7 +260,7 @@ def _permissions(
     unknown = [name for name in entry.removed() if (entry.field, name) not in permissions]
     if unknown:
         undo.refuse(entry, None, f"this tenant does not know {', '.join(unknown)}")
-    target = declared.merged(back, kept, exclusive=False)
+    target = declared.merged(back, kept)
     if declared.pairs(target) == declared.pairs(have):
         return body
     before, after = declared.labels(have, kind, catalogs), declared.labels(target, kind, catalogs)

@@ -42,7 +42,7 @@ def without(permissions: Sequence[Permission], access: Sequence[Json]) -> list[J
     return _those(access, lambda pair: pair not in gone)
 
 
-def merged(permissions: Sequence[Permission], access: Sequence[Json], exclusive: bool) -> list[Json]:
+def merged(permissions: Sequence[Permission], access: Sequence[Json], exclusive: bool = False) -> list[Json]:
     """The declaration with everything wanted in it; what is there besides stays, unless ``exclusive``.
 
     Entries that stay keep their place and their spelling.

@@ -358,7 +358,7 @@ def unreadable(name: str, error: AnsibleError) -> BadInput:
 
 
 def _first_line(error: AnsibleError) -> str:
-    line = str(error).split("\n", 1)[0].rstrip(".")
+    line = str(error).partition("\n")[0].rstrip(".")
     # Releases before 2.19 say the cause and repeat it as their own message.
     message, _dot, again = line.partition(". ")
     return message if again == message else line
