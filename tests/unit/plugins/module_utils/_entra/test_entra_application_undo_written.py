@@ -295,6 +295,13 @@ def test_a_certificate_that_is_there_already_comes_back_only_where_it_cannot_be_
     assert [one["keyId"] for one in sent(undo)[0][1]["keyCredentials"]] == [OTHER_ID, ID]
 
 
+def test_of_two_certificates_the_one_that_is_missing_comes_back() -> None:
+    details = {ONE.thumbprint: [credential(ONE, ID)], TWO.thumbprint: [credential(TWO, ID)]}
+    change = entry("certificates", [ONE.thumbprint, TWO.thumbprint], [], **details)
+    undo = undone({"keyCredentials": [credential(ONE, OTHER_ID)]}, change)
+    assert [one["keyId"] for one in sent(undo)[0][1]["keyCredentials"]] == [OTHER_ID, ID]
+
+
 CURVE = certificates.parse(make_pair("curve", curve=True).pem)
 
 
@@ -431,6 +438,14 @@ def test_switches_of_the_service_principal_are_set_back_together() -> None:
     assert reported(shown) == [("service_principal", "visible", False, True)]
     assert sent(shown) == [(steps.UPDATE_PRINCIPAL, {"tags": ["x", VISIBLE_TAG]})]
     assert nothing(undone(Observed({"id": "object"}), *entries)), "no service principal"
+
+
+def test_a_switch_of_the_service_principal_that_was_never_set_is_off() -> None:
+    never = Observed({"id": "object"}, {"id": "sp", "appRoleAssignmentRequired": None})
+    assert nothing(undone(never, on_principal("assignment_required", False, True)))
+    undo = undone(never, on_principal("assignment_required", True, False))
+    assert reported(undo) == [("service_principal", "assignment_required", None, True)]
+    assert sent(undo) == [(steps.UPDATE_PRINCIPAL, {"appRoleAssignmentRequired": True})]
 
 
 def test_one_switch_that_somebody_has_set_otherwise_leaves_the_other_to_be_set_back() -> None:
