@@ -93,7 +93,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             monkeypatch.setattr(context, "_current", context(secrets))
         inventory = InventoryManager(loader=loader, sources=[str(source)])
         manager = VariableManager(loader=loader, inventory=inventory)
-        manager.extra_vars.update(extra or {})
+        manager._extra_vars = dict(extra or {})  # Ansible's own is one for the whole process
         play = Play.load(
             {"hosts": hosts, "gather_facts": False, "tasks": [{"debug": {"msg": "x"}}]},
             variable_manager=manager,
