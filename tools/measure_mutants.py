@@ -121,9 +121,11 @@ def explained() -> dict[str, int]:
 def measure(file: str) -> int:
     """Print the figures of one file and what survived; return how many did."""
     place = prepare(file)
-    mutmut = [sys.executable, "-m", "mutmut"]
     known = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([*mutmut, "run", "--max-children", "1"], cwd=place, env=known, stdout=subprocess.DEVNULL, check=True)
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
+    run = subprocess.run(command, cwd=place, env=known, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        sys.exit(f"The mutants of {file} could not be tried:\n{run.stdout[-4000:]}{run.stderr}")
     ends = verdicts(place, file)
     alive = sorted(name for name, end in ends.items() if end in (SURVIVED, WITHOUT_TEST, None))
     print(f"{file}: {len(ends)} mutants, {len(ends) - len(alive)} killed, {len(alive)} survivors", flush=True)
