@@ -204,7 +204,7 @@ def _check_rights(
     owners: bool = False,
     users: bool = False,
 ) -> list[str]:
-    """Raise for what is missing; a run in check mode needs the reading rights only, and notes the others.
+    """Raise for what is missing; a run in check mode needs the rights to read what it compares, and notes the others.
 
     What only feeds the report is never a reason to stop: it is noted as not readable.
     """
@@ -214,13 +214,15 @@ def _check_rights(
     notes = []
     if users and rights.lacking(token, rights.READ_USERS):
         notes.append(rights.not_readable("users of the tenant", rights.READ_USERS))
-    if writes:
+    unreadable = grants and (delegated or exclusive) and rights.lacking(token, rights.READ_DELEGATED_PERMISSIONS)
+    # What cannot be read cannot be compared: a caller who may write is told what a rollout tells, an auditor what is to be read.
+    if writes or (unreadable and not rights.lacking(token, rights.WRITE_APPLICATIONS)):
         for tried, any_of in needed:
             rights.require(token, any_of, tried)
         return notes
     rights.require(token, rights.READ_APPLICATIONS, "read applications")
-    if grants and (delegated or exclusive) and rights.lacking(token, rights.READ_DELEGATED_PERMISSIONS):
-        notes.append(rights.not_readable("delegated permissions", rights.READ_DELEGATED_PERMISSIONS))
+    if unreadable:
+        rights.require(token, rights.READ_DELEGATED_PERMISSIONS, "read what is granted", token.tenant_id)
     missing = [(tried, rights.lacking(token, any_of)) for tried, any_of in needed]
     return notes + [
         f"a rollout could not {tried}: the automation's application lacks {' or '.join(names)}"
