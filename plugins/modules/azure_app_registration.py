@@ -390,6 +390,11 @@ attention:
   returned: success
   type: list
   elements: str
+disabled:
+  description: Why nobody at all can sign in with the application, each a list of the reason and of what to do; empty when somebody can.
+  returned: when the state is present
+  type: list
+  elements: list
 admin_consent_url:
   description: Where an administrator of the tenant consents to everything that the application declares; empty while it has no ID.
   returned: success

@@ -302,6 +302,7 @@ def _values(
         "unmanaged": application_view.unmanaged(desired, final, now, catalogs.known),
         "service_principal": application_view.principal_view(final.service_principal),
         "attention": [rendered(sentence, task.names) for sentence in application_view.attention(final)],
+        "disabled": [[rendered(part, task.names) for part in parts] for parts in application_view.disabled(final)],
         "auth_source": client.connection.credential.source,
         "waited": round(task.context.deadline.waited, 1),
     }

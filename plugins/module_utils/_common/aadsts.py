@@ -25,6 +25,7 @@ WOULD_WORK = "50058"
 """Nobody is signed in: of a sign-in page that was asked without a user everything else is right (documented)."""
 
 CONSENT_MISSING = "consent_missing"
+DISABLED = "application_disabled"
 
 LOOK_UP = "Look the code up at https://login.microsoftonline.com/error."
 
@@ -72,7 +73,7 @@ NOBODY = Parties()
 """Where neither application nor tenant is known."""
 
 _DISABLED = Meaning(
-    "application_disabled",
+    DISABLED,
     "Enable {application} in {tenant}: Microsoft Entra admin center > Enterprise applications > Properties > Enabled for users "
     "to sign in.",
 )

@@ -193,23 +193,34 @@ def principal_view(principal: Mapping[str, Any] | None) -> Json | None:
 
 def attention(final: Observed) -> list[str]:
     """What keeps users from signing in although everything is registered, and what to do, as sentences. Pure."""
-    application, principal = final.application or {}, final.service_principal or {}
-    name = f"The application {application.get('displayName') or application.get('appId') or ''}".rstrip()
-    properties = "or under Enterprise applications > Properties"
-    sentences = []
-    if application.get("isDisabled"):
-        sentences.append(
-            f"{name} is deactivated in its own tenant, so that nobody can sign in: activate it under App registrations."
+    parts = disabled(final)
+    if (final.service_principal or {}).get("appRoleAssignmentRequired"):
+        reason = f"{_named(final)} requires assignment (AADSTS50105), so that only users and groups that are assigned to it can sign in"
+        remedy = (
+            "assign them under Enterprise applications > Users and groups, or end it with "
+            f"O(service_principal.assignment_required): false, {_PROPERTIES} > Assignment required"
         )
-    if principal.get("accountEnabled") is False:
-        sentences.append(
-            f"{name} is disabled (AADSTS7000112), so that nobody can sign in and the PBX gets no token: enable it with "
-            f"O(service_principal): {{enabled: true}}, {properties} > Enabled for users to sign in."
-        )
-    if principal.get("appRoleAssignmentRequired"):
-        sentences.append(
-            f"{name} requires assignment (AADSTS50105), so that only users and groups that are assigned to it can sign in: assign "
-            f"them under Enterprise applications > Users and groups, or end it with "
-            f"O(service_principal.assignment_required): false, {properties} > Assignment required."
-        )
-    return sentences
+        parts = [*parts, (reason, remedy)]
+    return [f"{reason}: {remedy}." for reason, remedy in parts]
+
+
+def disabled(final: Observed) -> list[tuple[str, str]]:
+    """Why nobody at all can sign in with the application, and what to do, in the words of :func:`attention`. Pure."""
+    parts = []
+    if (final.application or {}).get("isDisabled"):
+        reason = f"{_named(final)} is deactivated in its own tenant, {NOBODY_SIGNS_IN}"
+        parts.append((reason, "activate it under App registrations"))
+    if (final.service_principal or {}).get("accountEnabled") is False:
+        reason = f"{_named(final)} is disabled (AADSTS7000112), {NOBODY_SIGNS_IN} and the PBX gets no token"
+        remedy = f"enable it with O(service_principal): {{enabled: true}}, {_PROPERTIES} > Enabled for users to sign in"
+        parts.append((reason, remedy))
+    return parts
+
+
+NOBODY_SIGNS_IN = "so that nobody can sign in"
+_PROPERTIES = "or under Enterprise applications > Properties"
+
+
+def _named(observed: Observed) -> str:
+    application = observed.application or {}
+    return f"The application {application.get('displayName') or application.get('appId') or ''}".rstrip()

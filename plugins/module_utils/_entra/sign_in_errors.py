@@ -19,7 +19,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, Blocked, M365Error, ServiceFault
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
 
-_BLOCKED = frozenset(("blocked_by_policy", "application_disabled", "assignment_required"))
+_BLOCKED = frozenset(("blocked_by_policy", aadsts.DISABLED, "assignment_required"))
 """Verdicts of :mod:`aadsts` that no other credential would change."""
 
 _TRAILER = re.compile(r"[\s.]*Trace ID: .*", re.DOTALL)

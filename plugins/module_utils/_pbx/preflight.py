@@ -51,6 +51,9 @@ SMALL_ROLES = frozenset(("group_owners", "managers", "group_admins", "receptioni
 REFUSED_REMEDY = "Leave these settings off for this PBX, or upgrade its license; running the rollout again does not help before that."
 """Both ways out."""
 
+MAY_REFUSE = "so the PBX may refuse what is to be switched on"
+UNHEALTHY = "is not healthy"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -175,7 +178,7 @@ def judge_edition(facts: Facts, desired: Mapping[str, Any], current: Mapping[str
         return []
     message = (
         f"3CX {facts.version} does not report the edition of its license ({in_brackets(facts.license.label)}), "
-        f"so the PBX may refuse what is to be switched on: {needs(options)}"
+        f"{MAY_REFUSE}: {needs(options)}"
     )
     remedy = (
         "If the license is smaller, leave these settings off for this PBX, or upgrade the license; running the rollout again "
@@ -289,7 +292,7 @@ def judge_health(health: Health, facts: Facts, url: str) -> list[Finding]:
     if not health.ok and health.message == pbx_health.NOT_LINKED:
         return [Finding(INTEGRATION, OK, "the PBX is not linked to an application yet")]
     if not health.ok:
-        message = f"the Microsoft 365 integration of {url} is not healthy: {health.message}"
+        message = f"the Microsoft 365 integration of {url} {UNHEALTHY}: {health.message}"
         return [Finding(INTEGRATION, WARNING, message, pbx_health.remedy_for(health.message))]
     made = [Finding(INTEGRATION, OK, f"the PBX works with application {health.application_id}")]
     if health.subscription:

@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_repeats
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import told_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 _KIND = "batch_check"
@@ -91,4 +92,4 @@ def not_written(failed: int, batch: int, passed: Mapping[str, Any]) -> Result:
 def with_warnings(check: Mapping[str, Any], result: Mapping[str, Any]) -> Result:
     """The result of a PBX with what its check has warned of."""
     warnings = without_repeats([*check.get("warnings", ()), *result.get("warnings", ())])
-    return {**result, "warnings": warnings} if warnings else dict(result)
+    return told_once({**result, "warnings": warnings} if warnings else result)

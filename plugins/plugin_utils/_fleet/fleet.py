@@ -33,7 +33,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables impo
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import Ledger
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Announce, AnnouncingTask, Recorder
-from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import in_one_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import in_one_result, told_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import Result, Step
 
@@ -139,7 +139,7 @@ class Fleet:
         warnings = without_repeats([*(f"{host}: {warning}" for warning in warnings), *result.get("warnings", [])])
         if warnings:
             result["warnings"] = warnings
-        return {"result": result}
+        return {"result": told_once(result)}
 
     def undoes(self, host: str) -> bool:
         """Whether a PBX on which the work broke off without a result is set back: it has failed half-way as any other."""

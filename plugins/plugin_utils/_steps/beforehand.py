@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound, Unhealthy
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import probe
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
@@ -57,6 +58,27 @@ def in_reach(work: Work, result: Result) -> Result:
     )
 
 
+def usable(work: Work, result: Result) -> Result:
+    """The result of a step that found or made the application; a failure where nobody can sign in with it, and the PBX has to.
+
+    A report tells it with everything else.
+    """
+    if not result.get("disabled") or work.reports or not work.is_set("tcx_console_wait", default=True):
+        return result
+    reason, remedy = result["disabled"][0]
+    return _unusable(reason, remedy)
+
+
+def _unusable(reason: str, remedy: str) -> Result:
+    return failure(
+        Unhealthy(
+            f"{reason[0].lower()}{reason[1:]}",
+            tried="compare the application with what the PBX needs; nothing was written",
+            remedy=f"{remedy[0].upper()}{remedy[1:]}. To set it up all the same, set tcx_console_wait: false.",
+        )
+    )
+
+
 def linked_application(work: Work) -> str:
     """The application of somebody else that the PBX is to work with."""
     pointer = dig(work.result("pbx"), "status.application_id")
@@ -87,7 +109,7 @@ def linkable(work: Work, result: Result) -> Result:
             "notes": [f"whether the application {linked_application(work)} exists was not checked: {result['msg']}"]
         }
     if not result.get("failed") and result.get("service_principal_id"):
-        return {}
+        return _enabled(work)
     stated = bool(work.variables.get(_STATED))
     tenant = read_variables(work.variables).console_tenant
     what = "has no service principal" if not result.get("failed") else "does not exist"
@@ -101,6 +123,20 @@ def linkable(work: Work, result: Result) -> Result:
             remedy=f"{correct}, or remove entra_app_manage: false to have the application set up.",
         )
     )
+
+
+def _enabled(work: Work) -> Result:
+    """A failure where the PBX is refused its tokens because that application is disabled, which no setting of the PBX changes."""
+    status = work.result("pbx").get("status") or {}
+    known = linked_application(work).lower() == str(status.get("application_id") or "").lower()
+    meaning = aadsts.meaning_of(str(status.get("message") or "")) if known else None
+    if meaning is None or meaning.verdict != aadsts.DISABLED or not work.is_set("tcx_console_wait", default=True):
+        return {}
+    parties = aadsts.Parties(linked_application(work), str(read_variables(work.variables).console_tenant or ""))
+    reason = (
+        f"the application {linked_application(work)} is disabled, so that nobody can sign in and the PBX gets no token"
+    )
+    return _unusable(reason, parties.fill(meaning.remedy).rstrip("."))
 
 
 def verified(work: Work, result: Result) -> Result:

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_repeats
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application_view import NOBODY_SIGNS_IN
+from ansible_collections.tcx.m365.plugins.module_utils._errors import Unhealthy, Unlicensed
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import MAY_REFUSE, UNHEALTHY
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import STEPS
@@ -29,6 +32,21 @@ _PASSED_ON = (
     "adopted",
     "adoption",
 )
+
+
+_TOLD_BY = {Unlicensed.kind: (MAY_REFUSE,), Unhealthy.kind: (f" {UNHEALTHY}: ", f" {NOBODY_SIGNS_IN}")}
+"""What warnings say of a matter that a failure of this kind is about."""
+
+
+def told_once(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The result without warnings of what its failure says."""
+    if not result.get("failed"):
+        return dict(result)
+    told = _TOLD_BY.get(str((result.get("error") or {}).get("kind")), ())
+    lists = {name: result[name] for name in ("warnings", "notes") if result.get(name)}
+    kept = {name: [text for text in texts if not any(words in text for words in told)] for name, texts in lists.items()}
+    known = {name: value for name, value in result.items() if name != "warnings"}
+    return {**known, **{name: texts for name, texts in kept.items() if texts or name == "notes"}}
 
 
 def written(taken: Taken) -> dict[str, Result]:
@@ -92,7 +110,7 @@ def in_one_result(host: str, taken: Taken, names: Sequence[str]) -> dict[str, An
         result.update(_failure(taken.failed))
     elif not any(name in taken for name in names):
         result.update(skipped=True, skip_reason=f"nothing of {', '.join(names)} applies to {host}")
-    return result
+    return told_once(result)
 
 
 def _name(application: Result) -> str:

@@ -98,7 +98,7 @@ def asked_application(work: Work) -> dict[str, Any]:
 
 def one_application(work: Work, result: Result) -> Result:
     """A failure where the PBX would be linked to another application than the one that is set up for it, or cannot use it."""
-    result = beforehand.in_reach(work, result)
+    result = beforehand.usable(work, beforehand.in_reach(work, result))
     stated, application = work.variables.get("tcx_console_application_id"), str(result.get("app_id") or "")
     if result.get("failed") or not (stated and application) or application.lower() == str(stated).lower():
         return result

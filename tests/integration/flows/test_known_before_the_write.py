@@ -149,6 +149,74 @@ def test_the_right_to_revoke_is_asked_for_first(berlin: Flow) -> None:
     assert berlin.writes() == []
 
 
+@pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"entra_app_exclusive": True},
+        {"entra_app_delegated_permissions": ["openid"]},
+        {"entra_app_features": ["sign_in"]},
+    ],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_permissions_that_the_automation_cannot_read(berlin: Flow, asked: Json, linked: bool) -> None:
+    """What cannot be read cannot be compared either: check mode predicts nothing, and names the right that a rollout names."""
+    if linked:
+        assert not berlin.rollout().get("failed")
+    changes = {**asked, **berlin.caller("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All")}
+    tried = "revoke" if "entra_app_exclusive" in asked else "grant"
+    _refused(
+        berlin, MANAGED, f"Could not {tried} delegated permissions: the automation's application has not", **changes
+    )
+    auditor = {**asked, **berlin.caller("Application.Read.All")}
+    checked = berlin.run("rollout", check=True, **auditor)
+    assert (checked["error"]["tried"], checked["changed"]) == ("read what is granted", False)
+    assert "Directory.Read.All" in checked["error"]["missing"]
+
+
+@pytest.mark.parametrize("state", ["new", "linked", "deleted"])
+@pytest.mark.parametrize(
+    "planned", [{}, {"entra_app_notes": "new"}, {"tcx_console_user_sync": {"photo": True}}], ids=str
+)
+def test_an_application_that_is_disabled(berlin: Flow, state: str, planned: Json) -> None:
+    """Whatever else is planned does not make it work."""
+    assert not berlin.rollout().get("failed")
+    tenant, own, principal = _own(berlin)
+    principal["accountEnabled"] = False
+    if state == "new":
+        berlin.lab.control.patch_pbx("berlin", ApplicationId="", TenantId="")
+    if state == "deleted":
+        berlin.lab.control.delete_object(tenant, "applications", own["id"])
+    _refused(berlin, MANAGED, "is disabled (AADSTS7000112), so that nobody can sign in", **planned)
+    enabled = {**planned, "entra_app_service_principal": {"enabled": True}}
+    assert not berlin.run("rollout", check=True, **enabled).get("failed")
+    assert not berlin.rollout(**enabled).get("failed")
+
+
+@pytest.mark.parametrize("planned", [{}, {"tcx_console_user_sync": {"photo": True}}], ids=str)
+def test_an_application_of_somebody_else_that_is_disabled(berlin: Flow, planned: Json) -> None:
+    assert not berlin.rollout().get("failed")
+    _own(berlin)[2]["accountEnabled"] = False
+    _refused(berlin, UNMANAGED, "is disabled, so that nobody can sign in", entra_app_manage=False, **planned)
+    assert berlin.compliance(entra_app_manage=False, **planned).verdict in ("broken", "drifted")
+
+
+def test_who_waits_for_nothing_may_prepare_what_is_disabled(berlin: Flow) -> None:
+    changes = {"tcx_console_wait": False, "entra_app_notes": "new"}
+    assert not berlin.rollout().get("failed")
+    _own(berlin)[2]["accountEnabled"] = False
+    for check in (True, False):
+        assert berlin.run("rollout", check=check, **changes)["changed"]
+        assert any("is disabled (AADSTS7000112)" in warning for warning in berlin.warnings)
+
+
+def _own(flow: Flow) -> tuple[str, Json, Json]:
+    """The ID of the tenant, the application of the PBX, and its service principal."""
+    tenant = flow.world.tenants[flow.world.pbxs[flow.host].tenant_id]
+    own = next(each for each in tenant.applications.values() if each["uniqueName"] == f"3cx-{flow.host}")
+    return tenant.id, own, next(each for each in tenant.service_principals.values() if each["appId"] == own["appId"])
+
+
 def test_a_sign_in_that_does_not_work_and_that_nothing_would_change(berlin: Flow) -> None:
     """A rollout has nothing to repair it with, and says so in check mode too. A report calls it broken, as before."""
     assert not berlin.rollout().get("failed")

@@ -34,7 +34,17 @@ def test_a_refusal_comes_before_anything_is_written_in_entra(munich: Flow, famil
     assert "application" not in result["steps"]
     # One pair of brackets in another reads badly.
     assert "its license (product code " in result["msg"]
-    assert not any("((" in each or "unknown (" in each for each in (result["msg"], *result.get("warnings", ())))
+    assert not any("((" in each or "unknown (" in each for each in (result["msg"], *munich.warnings))
+
+
+@pytest.mark.parametrize("door", ["rollout", "rotate_certificate", "license"])
+def test_a_refusal_is_told_once(munich: Flow, door: str) -> None:
+    """What the PBX may refuse is no news beside what it has refused: neither in this run, nor in a check that remembers it."""
+    changes = PAID["contact_sync"]
+    for check in (False, True):
+        result = munich.run(door, check=check, **changes)
+        assert result["error"]["kind"] == "unlicensed", result["msg"]
+        assert not [text for text in (*result["notes"], *result.get("warnings", ())) if "may refuse" in text]
 
 
 @pytest.mark.parametrize("operation", ["application", "rotate_certificate"])

@@ -45,18 +45,17 @@ def _steady(value: Any) -> Any:
     )
 
 
-def _disable(flow: Flow) -> None:
-    """Somebody forbids sign-ins by the application; nothing that a rollout sets allows them again."""
+def _block(flow: Flow) -> None:
+    """A policy of the tenant blocks the application; nothing that a rollout sets changes the policy."""
     tenant = flow.world.tenants[flow.world.pbxs[flow.host].tenant_id]
     own = next(each for each in tenant.applications.values() if each["uniqueName"] == f"3cx-{flow.host}")
-    principal = next(each for each in tenant.service_principals.values() if each["appId"] == own["appId"])
-    principal["accountEnabled"] = False
+    flow.lab.control.set_switches(conditional_access_blocks=own["appId"])
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_check_mode_fails_as_the_rollout_does(berlin: Flow, door: str) -> None:
     assert not berlin.rollout().get("failed")
-    _disable(berlin)
+    _block(berlin)
     berlin.clear_log()
     done = DOORS[door](berlin.begin(), berlin.host)
     predicted = DOORS[door](berlin.begin(check=True), berlin.host)
@@ -70,10 +69,10 @@ def test_check_mode_fails_as_the_rollout_does(berlin: Flow, door: str) -> None:
 def test_the_report_tells_it_as_broken(berlin: Flow) -> None:
     """With everything else that it has found, which a failed check would leave out."""
     assert not berlin.rollout().get("failed")
-    _disable(berlin)
+    _block(berlin)
     entry = berlin.compliance()
     assert (entry.verdict, entry.changes) == ("broken", [])
-    assert entry.reasons[0].startswith("3CX reports: AADSTS7000112")
+    assert entry.reasons[0].startswith("3CX reports: AADSTS53003")
     assert any(control["id"] == "sign_in.ready" for control in entry.controls)
 
 
@@ -81,10 +80,10 @@ def test_the_report_tells_it_as_broken(berlin: Flow) -> None:
 def test_what_is_planned_may_repair_it(berlin: Flow, fixed: Json) -> None:
     """So check mode shows what is planned, and warns of what it has found."""
     assert not berlin.rollout().get("failed")
-    _disable(berlin)
+    _block(berlin)
     predicted = berlin.run("rollout", check=True, **fixed)
     assert predicted["changed"]
-    assert any("AADSTS7000112" in str(warning) for warning in berlin.warnings)
+    assert any("AADSTS53003" in str(warning) for warning in berlin.warnings)
 
 
 def test_a_consent_that_a_person_has_to_give(berlin: Flow) -> None:

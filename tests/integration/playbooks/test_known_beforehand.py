@@ -102,3 +102,30 @@ def test_the_consent_of_a_person_is_not_waited_for(small: Controller) -> None:
     assert re.search(rf"/{tenant}/adminconsent\?client_id=[0-9a-f-]{{36}}", done.sentence(HOST)), done.sentence(HOST)
     looked = [each for each in small.lab.control.log(source="client") if "GetMicrosoft365Directory" in each["path"]]
     assert len(looked) <= 2, "one check before the settings are written, and one afterwards"
+
+
+@pytest.mark.parametrize("check", [(), ("--check",)], ids=["rollout", "check"])
+def test_what_a_failure_says_is_no_warning_as_well(tmp_path: Path, check: tuple[str, ...]) -> None:
+    """A PBX that may refuse what it has refused, and an application that is disabled."""
+    fleet = FleetPlan(
+        [TenantPlan("contoso", users=1)],
+        [PbxPlan("munich", "contoso", "20.0.8", edition="Standard"), PbxPlan(HOST, "contoso")],
+    )
+    with Lab.start(fleet, mode="thread") as lab:
+        controller = Controller(lab, tmp_path)
+        assert controller.rollout("--limit", HOST).code == 0
+        assert lab.world is not None
+        tenant = lab.world.tenants[lab.world.pbxs[HOST].tenant_id]
+        own = next(each for each in tenant.applications.values() if each["uniqueName"] == f"3cx-{HOST}")
+        next(each for each in tenant.service_principals.values() if each["appId"] == own["appId"])["accountEnabled"] = (
+            False
+        )
+        variables = {"tcx_console_contact_sync": {"enabled": True}}
+        if check:  # only a write tells
+            assert controller.rollout("--limit", "munich", variables=variables).code != 0
+        done = controller.rollout(*check, variables=variables)
+    assert done.failed() == [HOST, "munich"], done.output
+    assert "has refused to switch on" in done.sentence("munich")
+    assert "is disabled (AADSTS7000112)" in done.sentence(HOST)
+    warned = re.findall(r"\[WARNING\]: (.*?)(?=\n\[|\n[A-Z]+ \[|\nfatal|\Z)", done.output, re.DOTALL)
+    assert not [text for text in warned if "may refuse" in text or "disabled" in text], warned
