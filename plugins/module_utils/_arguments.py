@@ -28,6 +28,7 @@ from ansible.module_utils.common.parameters import set_fallbacks
 from ansible.module_utils.common.validation import check_type_dict, check_type_float, check_type_int
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, did_you_mean, marked
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import trimmed
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 Spec = Mapping[str, Mapping[str, Any]]
@@ -115,17 +116,17 @@ class Reading:
         return value if reader is None else reader(option, value, path)
 
     def _text(self, option: Mapping[str, Any], value: str, path: str) -> str | None:
-        trimmed = value.strip()
-        if not trimmed:
+        kept = trimmed(value)
+        if not kept:
             return None
         if _last(path) == "security_code":
             # Authenticator apps show the six digits in two groups.
             return "".join(value.split())
-        if option.get("no_log") and trimmed != value and "-----BEGIN " not in value:
+        if option.get("no_log") and kept != value and "-----BEGIN " not in value:
             # What nobody sees is never changed in silence, and each attempt with a wrong one counts.
-            self.problems.append(f"{marked(path)} {_blanks(value)}; nothing was sent. Remove them, or quote the value")
+            self.problems.append(f"{marked(path)} {_blanks(value, kept)}; nothing was sent. Correct the value")
             return None
-        return trimmed
+        return kept
 
     def _bool(self, _option: Mapping[str, Any], value: Any, path: str) -> bool | None:
         if isinstance(value, (bool, int, float, str)):
@@ -199,7 +200,7 @@ class Reading:
         items = []
         element = {"type": option.get("elements") or "raw", **_of_elements(option)}
         for item in value:
-            if item is None or (isinstance(item, str) and not item.strip()):
+            if item is None or (isinstance(item, str) and not trimmed(item)):
                 self.problems.append(f"{marked(path)} has an empty entry")
                 continue
             read = self.value(element, item, path)
@@ -221,7 +222,7 @@ class Reading:
 
     def _raw(self, _option: Mapping[str, Any], value: Any, _path: str) -> Any:
         if isinstance(value, Mapping):
-            items = ((name, item.strip() if isinstance(item, str) else item) for name, item in value.items())
+            items = ((name, trimmed(item) if isinstance(item, str) else item) for name, item in value.items())
             return {name: item for name, item in items if item not in (None, "")}
         return value
 
@@ -275,7 +276,7 @@ def secrets_in(spec: Spec, values: Mapping[str, Any]) -> set[str]:
         for part in value if isinstance(value, list) else [value]:
             if nested and isinstance(part, Mapping):
                 secrets |= secrets_in(nested, part)
-    return {form for text in secrets for form in (text, text.strip()) if form}
+    return {form for text in secrets for form in (text, trimmed(text)) if form}
 
 
 def _of_elements(option: Mapping[str, Any]) -> dict[str, Any]:
@@ -355,11 +356,15 @@ def _unsupported(unknown: Sequence[str], known: Sequence[str], path: str, nested
     return f"Unsupported {kind}{'s' if len(unknown) > 1 else ''}{where}: {listed}{end} Supported: {', '.join(known)}"
 
 
-def _blanks(value: str) -> str:
-    """Where the blanks are, without a word of the value."""
-    ends = [word for word, part in (("begins", value[:1]), ("ends", value[-1:])) if part.isspace()]
-    kind = "a line break" if value[-1:] in "\r\n" else "blanks"
-    return f"{' and '.join(ends)} with {kind}"
+_LINE_ENDS = ("\r", "\n")
+
+
+def _blanks(value: str, kept: str) -> str:
+    """What is at the ends of a value and is not seen, without a word of the value."""
+    begins, ends = value.split(kept, 1)
+    places = [word for word, part in (("begins", begins), ("ends", ends)) if part]
+    kind = "blanks" if (begins + ends).isspace() else "characters that are not shown"
+    return f"{' and '.join(places)} with {'a line break' if ends.endswith(_LINE_ENDS) else kind}"
 
 
 def _written_list(text: str) -> list[Any] | None:
@@ -378,11 +383,11 @@ def _written_list(text: str) -> list[Any] | None:
 
 def _split(text: str) -> list[str]:
     """The items of a text: at commas, where Ansible splits it, and at the ends of lines, as a survey gives them."""
-    return [part.strip() for part in re.split(r"[,\r\n]", text) if part.strip()]
+    return [part for part in map(trimmed, re.split(r"[,\r\n]", text)) if part]
 
 
 def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and not trimmed(value))
 
 
 def _last(path: str) -> str:

@@ -410,7 +410,14 @@ def requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPerm
     return list(dict.fromkeys(requested))
 
 
+_LONGEST = {"notes": 1024, "create_with.display_name": 256}
+"""Characters that Graph takes (documented: the reference of the application)."""
+
+
 def _desired(params: Mapping[str, Any], key: Key) -> Desired:
+    for option, most in _LONGEST.items():
+        if len(dig(params, option) or "") > most:
+            raise BadInput(f"{marked(option)} is longer than {most} characters")
     overlap = params["certificates_rotate_overlap_days"]
     if overlap is not None and overlap < 1:
         raise BadInput(

@@ -61,6 +61,10 @@ S = TypeVar("S")
 
 _NAMES = {"type": "list", "elements": "str"}
 _OFF = {"type": "bool", "default": False}
+_BRINGS_USERS = frozenset(("application_id", "tenant_id")).union(
+    f"user_sync.{name}" for name in ("enabled", "scope", "users", "groups", "guests")
+)
+"""What can make the PBX have users whom it does not have yet."""
 
 ARGUMENT_SPEC: ArgumentSpec = {
     **_pbx_connection.ARGUMENT_SPEC,
@@ -262,7 +266,7 @@ class Work:
     def _reconcile(self, resource: Resource[S]) -> Reconciled[S]:
         return reconcile(resource, check_mode=self.task.check_mode, journal=self._journal)
 
-    def _check(self, plan: Plan) -> None:
+    def _check(self, observed: Observed, plan: Plan) -> None:
         """What can be known to fail, before anything is written."""
         fqdn = self.request.desired.values.get("teams.sbc_fqdn")
         if fqdn and "teams.sbc_fqdn" in plan.changed_fields(settings_plan.TARGET):
@@ -271,8 +275,17 @@ class Work:
             self._people = users.find(self.xapi, self.request.sign_in.names)
             missing = [name for name in self.request.sign_in.names if name not in self._people]
             # What is about to be written may bring them; otherwise nobody will.
-            if missing and not plan:
+            if (
+                missing
+                and observed.linked
+                and not _BRINGS_USERS.intersection(plan.changed_fields(settings_plan.TARGET))
+            ):
                 raise users.unknown(missing, url=self.xapi.connection.url)
+            if missing and self.task.check_mode and not self.silent:
+                self.task.context.warn(
+                    f"O(sign_in): not checked, because the PBX has no user {', no user '.join(map(repr, missing))} before it is "
+                    "synchronized. A user whom that does not bring fails after the settings were written"
+                )
 
     def _teams(self, facts: Facts) -> dict[str, Any]:
         """Scripts and mapping, which are asked for and no settings."""

@@ -31,9 +31,20 @@ TRICKY = re.compile(f"[{_NOT_SHOWN}]")
 _WITHHELD = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 _TRACE = re.compile(r" *Trace ID: \S+ Correlation ID: \S+ Timestamp: \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\.?")
+_UNSEEN = (
+    "".join(filter(str.isspace, map(chr, range(0x3001))))
+    + "\u200b\u200e\u200f\u2060\ufeff"
+    + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+)
+"""What a mail, a spreadsheet or an editor leaves at the ends of a text: blanks, marks of direction and of byte order."""
 
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _LINE_ENDS = re.compile(r"[\t ]*(?:\r\n|[\n\t])[\t ]*")
+
+
+def trimmed(text: str) -> str:
+    """The text without what nobody sees at its ends."""
+    return str.__str__(text).strip(_UNSEEN)
 
 
 def visible(text: str) -> str:

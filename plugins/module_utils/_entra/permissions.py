@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
@@ -87,11 +88,13 @@ class RequestedPermission:
     :param resource: application id of the API.
     :param name: its name or its id.
     :param kind: :data:`APPLICATION` or :data:`DELEGATED`.
+    :param option: where the operator asks for it; empty for what this collection derives.
     """
 
     resource: str
     name: str
     kind: str
+    option: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -167,8 +170,9 @@ class Catalog:
         if match is not None:
             name, identifier = match
             return Permission(self.app_id, identifier, request.kind, name)
+        asked = f"{marked(request.option)}: " if request.option else ""
         raise BadInput(
-            f"{self.title} has no {_WORDS[request.kind]} permission {request.name!r}",
+            f"{asked}{self.title} has no {_WORDS[request.kind]} permission {request.name!r}",
             tried="resolve a permission",
             remedy=self._hint(request),
         )
@@ -226,9 +230,11 @@ def requested(entries: Iterable[Any] | None, kind: str) -> list[RequestedPermiss
     :param kind: of those that do not say it themselves.
     :raises BadInput: an entry that cannot be understood.
     """
-    requests: dict[RequestedPermission, None] = {}
-    for entry in entries or ():
-        requests.setdefault(_requested(entry, kind))
+    option = "permissions" if kind == APPLICATION else "delegated_permissions"
+    try:
+        requests = dict.fromkeys(replace(_requested(entry, kind), option=option) for entry in entries or ())
+    except BadInput as error:
+        raise BadInput(f"{marked(option)}: {error.message}", remedy=error.remedy) from None
     return list(requests)
 
 

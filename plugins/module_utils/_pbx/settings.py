@@ -191,7 +191,12 @@ class IntegrationSettings(Resource[Observed]):
     """
 
     def __init__(
-        self, xapi: Xapi, desired: Desired, *, within: float | None, check: Callable[[Plan], None] = lambda _plan: None
+        self,
+        xapi: Xapi,
+        desired: Desired,
+        *,
+        within: float | None,
+        check: Callable[[Observed, Plan], None] = lambda _state, _plan: None,
     ) -> None:
         self.settings = Settings(xapi)
         self.desired = desired
@@ -208,7 +213,7 @@ class IntegrationSettings(Resource[Observed]):
         return self.settings.plan(self.desired, state)
 
     def check(self, state: Observed, plan: Plan) -> None:
-        self._check(plan)
+        self._check(state, plan)
         known, now = self.desired.linked_application_id, state.application_id
         meant = {str(named or "").casefold() for named in (known, self.desired.values.get("application_id"))}
         if known is not None and plan.writes and now and now.casefold() not in meant:

@@ -246,6 +246,8 @@ def _with_permissions(arguments: HostArguments, variables: Mapping[str, Any]) ->
     for name, value in (("permissions", permissions(variables)), ("features", features(variables))):
         if value is not None:
             arguments[name] = value
+    if arguments.get("permissions") is not None and read_variables(variables).get("entra_app_permissions") is None:
+        arguments.names["permissions"] = "entra_app_guide_permissions"
     return arguments
 
 

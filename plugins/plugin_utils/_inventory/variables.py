@@ -30,6 +30,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities._entra_conn
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import rendered
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import trimmed
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -100,7 +101,7 @@ class Variables(dict[str, Any]):
     def text(self, name: str) -> str:
         """The value as a text; empty where it cannot be read: whoever needs it says so."""
         try:
-            return str(self.get(name) or "").strip()
+            return trimmed(str(self.get(name) or ""))
         except M365Error:
             return ""
 
@@ -333,7 +334,7 @@ def _problems_of_id(option: str, name: str, value: str) -> list[str]:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value in ({}, []) or (isinstance(value, str) and not value.strip())
+    return value is None or value in ({}, []) or (isinstance(value, str) and not trimmed(value))
 
 
 _VAULT = re.compile(r"vault secret|vault password|decrypt", re.IGNORECASE)

@@ -71,6 +71,56 @@ def test_a_sign_in_without_id_tokens(berlin: Flow, linked: bool, console: Json) 
     assert not berlin.rollout(sso_verify_enabled=False, **changes).get("failed")
 
 
+@pytest.mark.parametrize(
+    ("variable", "written", "said"),
+    [
+        ("entra_app_permissions", ["User.Raed.All"], "Microsoft Graph has no application permission 'User.Raed.All'"),
+        (
+            "entra_app_permissions",
+            [{"name": "opnid", "type": "delegated"}],
+            "Microsoft Graph has no delegated permission",
+        ),
+        ("entra_app_permissions", [{"nme": "User.Read.All"}], "a permission has nme"),
+        ("entra_app_permissions", ["Exchnge/full_access_as_app"], "'Exchnge' is not a known API"),
+        ("entra_app_delegated_permissions", ["opnid"], "Microsoft Graph has no delegated permission 'opnid'"),
+        ("entra_app_guide_permissions", ["User.Raed.All"], "Microsoft Graph has no application permission"),
+    ],
+    ids=str,
+)
+def test_a_permission_that_does_not_exist(berlin: Flow, variable: str, written: list[Any], said: str) -> None:
+    """The sentence names the variable that asks for it."""
+    rights = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
+    profile = "guide" if "guide" in variable else "features"
+    changes = {variable: written, "entra_app_permissions_profile": profile, **berlin.caller(*rights)}
+    _refused(berlin, MANAGED, f"{variable}: {said}", **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"entra_app_notes": "x" * 1025}, "entra_app_notes is longer than 1024 characters"),
+        (
+            {"entra_app_create_with": {"display_name": "x" * 257}},
+            "entra_app_create_with.display_name is longer than 256 characters",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_text_that_graph_does_not_take(berlin: Flow, changes: Json, said: str) -> None:
+    _refused(berlin, MANAGED, said, **changes)
+
+
+@pytest.mark.parametrize("planned", [{}, {"tcx_console_user_sync": {"photo": True}}], ids=str)
+def test_a_user_that_nothing_brings(berlin: Flow, planned: Json) -> None:
+    """Only a synchronization that begins, or reaches more users, can bring a user that the PBX does not have."""
+    assert not berlin.rollout().get("failed")
+    changes = {"tcx_console_sign_in": {"enabled": True, "opt_out": ["999"]}, **planned}
+    _refused(berlin, UNMANAGED, "the PBX has no user '999'", **changes)
+    coming = {**changes, "tcx_console_user_sync": {"enabled": True, "scope": "all"}}
+    berlin.run("rollout", check=True, **coming)
+    assert any("tcx_console_sign_in: not checked" in warning for warning in berlin.warnings)
+
+
 @pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
 def test_a_pbx_of_another_tenant_than_its_application(berlin: Flow, linked: bool) -> None:
     """Only an application for several tenants can be used in another one."""

@@ -152,6 +152,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a_word": ({"entra_app_manage_grants": "maybe"}, "entra_app_manage_grants must be a boolean"),
     "a_line_end": ({"tcx_client_secret": "secret\n"}, "tcx_client_secret ends with a line break"),
+    "a_mark": ({"tcx_client_secret": "\ufeffsecret"}, "tcx_client_secret begins with characters that are not shown"),
     "an_id": ({"tcx_console_application_id": "3cx"}, "tcx_console_application_id '3cx' is not a GUID"),
     "a_number": ({"tcx_console_user_sync": {"starting_extension": 128}}, "user_sync.starting_extension is a number"),
     "a_cloud": ({"entra_cloud": "publik"}, "entra_cloud must be one of china, public, usgov, usgov_dod, not 'publik'"),

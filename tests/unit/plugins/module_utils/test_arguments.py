@@ -63,7 +63,9 @@ def test_anything_else_is_no_boolean(written: Any) -> None:
 
 
 def test_text_is_trimmed_and_ids_are_in_lower_case() -> None:
-    found = read(tenant_id=f" {GUID}\n", application_id=GUID, teams={"sbc_fqdn": " sbc.example.com "}).parameters
+    found = read(
+        tenant_id=f" {GUID}\n", application_id=f"\u200e{GUID}", teams={"sbc_fqdn": "\ufeffsbc.example.com "}
+    ).parameters
     assert found["tenant_id"] == found["application_id"] == GUID.lower()
     assert found["teams"]["sbc_fqdn"] == "sbc.example.com"
 
@@ -76,6 +78,7 @@ def test_text_is_trimmed_and_ids_are_in_lower_case() -> None:
         "a@x.example,b@x.example,",
         "a@x.example\nb@x.example\n",
         "\r\na@x.example,\r\nb@x.example",
+        "\u200ea@x.example,\u200bb@x.example,\u200b",
         '["a@x.example", "b@x.example"]',
         "['a@x.example', ' b@x.example ']",
         '[\n  "a@x.example",\n  "b@x.example"\n]\n',

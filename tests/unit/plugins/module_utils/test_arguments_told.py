@@ -132,6 +132,8 @@ def test_a_secret_is_never_shown_not_even_a_wrong_one() -> None:
         ("\tS3CRETX", "begins with blanks"),
         ("S3CRET\r", "ends with a line break"),
         ("S3CRET ", "ends with blanks"),
+        ("\ufeffS3CRET", "begins with characters that are not shown"),
+        ("S3CRET\u200b\u00a0", "ends with characters that are not shown"),
     ],
 )
 def test_blanks_around_a_secret_are_told_by_their_place(secret: str, where: str) -> None:
