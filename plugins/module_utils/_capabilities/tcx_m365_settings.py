@@ -317,7 +317,7 @@ class Work:
         if status.ok and not waits:
             health.remember(self.xapi, status)
         if self._is_fatal(status, plan):
-            written = "; the settings are written" if waits else ""
+            written = "; the settings are written" if plan else ""
             raise status.error(self.request.within, self.request.desired.parties).while_trying(
                 f"verify that the Microsoft 365 integration works{written}", self.xapi.connection.url
             )
