@@ -31,6 +31,10 @@ HEADER_BYTES = 256 * 1024
 DEPTH = 64
 """Deepest nesting of JSON that is read; documented answers nest to a dozen."""
 
+PARTS = 500_000
+"""Most objects and lists in one answer: each takes some 90 bytes, so that a small answer could become half a gigabyte. The
+largest one that is asked for has a tenth of it."""
+
 CHUNK = 64 * 1024
 _GZIP = 31
 """The window of zlib for gzip headers and trailers."""
@@ -193,13 +197,16 @@ def _unpacked(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
 def parse_json(content: bytes) -> Any:
     """JSON as the services document it.
 
-    :raises ValueError: it is none, is nested too deeply, or holds a number that is none.
+    :raises ValueError: it is none, is nested too deeply, has too many parts, or holds a number that is none.
     """
+    parts = content.count(b"[") + content.count(b"{")
+    if parts > PARTS:
+        raise ValueError("it has too many parts")
     try:
         value = json.loads(content, parse_constant=_no_number, parse_float=_finite)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if content.count(b"[") + content.count(b"{") > DEPTH and _deeper(value, DEPTH):
+    if parts > DEPTH and _deeper(value, DEPTH):
         raise ValueError("it is nested too deeply")
     return value
 

@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Transport, seconds_to_wait
-from ansible_collections.tcx.m365.plugins.module_utils._limits import ANSWER_BYTES, DEPTH, parse_json
+from ansible_collections.tcx.m365.plugins.module_utils._limits import ANSWER_BYTES, DEPTH, PARTS, parse_json
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Clock, Deadline
 from hypothesis import given
@@ -194,6 +194,7 @@ def test_many_headers_are_refused(server: ScriptedServer, clock: SleepingClock) 
         b"[" * 100_000,
         b'{"a":' * 5000 + b"1" + b"}" * 5000,
         b"[" * (DEPTH + 1) + b"]" * (DEPTH + 1),
+        b"[" + b"{}," * PARTS + b"{}]",
         b"NaN",
         b'{"a": Infinity}',
         b'{"a": 1e999}',
