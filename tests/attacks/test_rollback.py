@@ -105,3 +105,37 @@ def test_an_application_that_the_pbx_names_in_other_letters_is_not_deleted_under
     assert undone["failed"]
     assert "the PBX points to it" in undone["msg"]
     assert application["id"] in scene.tenant("acme").applications
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_rollback_takes_from_a_shared_application_what_is_of_its_pbx_alone(
+    scene: Scene, tmp_path: Path, *, shared: bool
+) -> None:
+    """A run gave it a permission, and the other PBX, rolled out after it, needs that as well and found it there."""
+    scene.grant_every_right()
+    named = {"entra_app_unique_name": "3cx-acme"}
+    later = {**named, "entra_app_permissions": [*sorted(GUIDE), EXTRA], "entra_app_notes": "since the second run"}
+    hosts = ["pbx0", "pbx1"] if shared else ["pbx0"]
+    content = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))
+    for name, variables in (("first", named), ("second", later)):
+        for host in hosts:
+            places = {"snapshot_dir": str(tmp_path / f"kept-{host}")}
+            done = Run.begin(content, [host], tmp_path / name / host, **places, **variables).operation("rollout")[host]
+            assert not done.get("failed"), done["msg"]
+    application = scene.application("pbx0")
+    assert application is not None
+    undo = {"snapshot": "latest", "snapshot_dir": str(tmp_path / "kept-pbx0"), **named}
+    planned = Run.begin(content, ["pbx0"], tmp_path / "check", check_mode=True, **undo).operation("rollback")["pbx0"]
+    undone = Run.begin(content, ["pbx0"], tmp_path / "undo", **undo).operation("rollback")["pbx0"]
+    assert planned["changes"] == undone["changes"]
+    application = scene.application("pbx0")
+    assert application is not None
+    assert bool(undone.get("failed")) is shared
+    assert (EXTRA in scene.roles(application)) is shared
+    assert (application["notes"] == "since the second run") is shared
+    left = {(refusal["target"], refusal["field"]) for refusal in undone.get("refused") or ()}
+    everyones = {("application", "permissions"), ("app_role_assignments", "permissions"), ("application", "notes")}
+    assert left == (everyones if shared else set())
+    again = Run.begin(content, hosts, tmp_path / "again", **later).operation("rollout")
+    assert not [host for host in hosts if again[host].get("failed")]
+    assert all(scene.works(host) for host in hosts)

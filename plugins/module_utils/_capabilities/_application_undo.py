@@ -76,7 +76,7 @@ def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
         **application_view.ids(final),
         "tenant_id": client.tenant_id,
         "refused": resource.undo.refusals(),
-        "kept_for": resource.kept_for if isinstance(resource, Withdrawn) else [],
+        "kept_for": resource.kept_for,
         "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
         "unknown_credentials": judge.unknown(final) if not judge.stated else [],
         "waited": round(task.context.deadline.waited, 1),
@@ -174,7 +174,7 @@ class _Judge:
 class Reverted(Application):
     """An application on which changes are undone.
 
-    :ivar undo: what is left alone, after :meth:`observe`.
+    :ivar undo: what is left alone, after :meth:`observe`; :ivar kept_for: the other PBXs that use it.
     """
 
     def __init__(
@@ -196,6 +196,7 @@ class Reverted(Application):
             wait=True,
         )
         self.undo = Undo()
+        self.kept_for: list[str] = []
         self._listed = listed
         self._requests = requests
         self._permissions: dict[tuple[str, str], Permission] = {}
@@ -217,8 +218,11 @@ class Reverted(Application):
             return None
 
     def _undo(self, state: Observed) -> Undo:
-        catalogs = self.finder.catalogs.known
-        return application_undo.plan(self._listed, state, self._permissions, catalogs, self.client.now())
+        catalogs, pbx = self.finder.catalogs.known, self.desired.pbx
+        stakes = None if pbx is None else ownership.stakes(state.application or {}, pbx)
+        self.kept_for = [] if stakes is None else [f"the PBX {identity}" for identity in stakes.pbxs]
+        now = self.client.now()
+        return application_undo.plan(self._listed, state, self._permissions, catalogs, now, self.kept_for)
 
 
 class Withdrawn(AbsentApplication):

@@ -93,12 +93,16 @@ def plan(
     permissions: Mapping[tuple[str, str], Permission],
     catalogs: Mapping[str, Catalog],
     now: dt.datetime,
+    others: Sequence[str] = (),
 ) -> Undo:
     """What undoes the entries on an application that is there, or that is deleted and has to come back.
 
     :param permissions: those that the entries name, by option and label.
+    :param others: who else uses the application, in words: what belongs to no PBX alone is not taken from them.
     """
     undo = Undo()
+    if others:
+        entries = _of_one_pbx(undo, entries, observed, catalogs, f"others use the application: {', '.join(others)}")
     by_key = {(entry.target, entry.field): entry for entry in entries}
     state = by_key.get((APPLICATION, "state"))
     back = state is not None and state.before == "present"
@@ -135,6 +139,29 @@ def without_shared(entries: Sequence[Entry], shared: Sequence[str]) -> list[Entr
         else entry
         for entry in entries
     ]
+
+
+def _of_one_pbx(
+    undo: Undo, entries: Sequence[Entry], observed: Observed, catalogs: Mapping[str, Catalog], why: str
+) -> list[Entry]:
+    """The entries without what the change gave to all who use an application; of what is still there, that is refused."""
+    application, own = observed.application or {}, []
+    for entry in entries:
+        prop = _SINGLE.get((entry.target, entry.field))
+        if prop is None and entry.target == PRINCIPAL:
+            prop = _OF_PRINCIPAL.get(entry.field)
+        if prop is not None:
+            have = dig(application if entry.target == APPLICATION else observed.service_principal, prop.path)
+            if not is_undone(entry, have, prop.compare):
+                undo.refuse(entry, have, why)
+        elif entry.field in _DECLARED or entry.field == "owners":
+            there = _listed(entry, application, catalogs) or observed.owners
+            if any(name in there for name in entry.added()):
+                undo.refuse(entry, None, why)
+            own.append(replace(entry, after=[name for name in entry.after or () if name in (entry.before or ())]))
+        else:
+            own.append(entry)
+    return own
 
 
 def labels(entries: Sequence[Entry]) -> dict[str, list[str]]:

@@ -107,6 +107,15 @@ def undo_consent(step: str) -> Callable[[Work], dict[str, Any]]:
     return arguments
 
 
+def is_revocable(work: Work) -> bool:
+    """A permission has no owner: none is taken from an application that other PBXs use."""
+    return bool(part(work, "withdraw_consent")) and not _others(work)
+
+
+def _others(work: Work) -> list[str]:
+    return list(work.result("restore_application").get("kept_for") or ())
+
+
 def undo_settings(work: Work) -> dict[str, Any]:
     arguments = verify(work)
     arguments["undo"] = part(work, "restore_settings")
@@ -170,6 +179,12 @@ def restored(work: Work, result: Result) -> Result:
     if part(work, "withdraw_application") and "withdraw_application" not in work.results:
         app_id = work.result("snapshot").get("app_id")
         refused.append({"target": "application", "field": "state", "reason": f"the PBX points to it ({app_id})"})
+    if _others(work):
+        why = f"others use the application: {', '.join(_others(work))}"
+        refused += [
+            {"target": entry["target"], "field": entry["field"], "reason": why}
+            for entry in part(work, "withdraw_consent")
+        ]
     if not refused:
         return result
     run = work.result("snapshot").get("run")

@@ -210,8 +210,8 @@ _STEPS = (
         rollback.undo_application("restore_application"),
         azure_app_registration.CAPABILITY,
         needs=("snapshot",),
-        # Nothing is granted to an application that was not looked at, even where nothing of it is undone.
-        when=rollback.has_part("restore_application", "restore_consent"),
+        # Nothing is granted to an application that was not looked at, nor revoked from it, even where nothing of it is undone.
+        when=rollback.has_part("restore_application", "restore_consent", "withdraw_consent"),
         finish=rollback.back,
     ),
     Step(
@@ -236,7 +236,7 @@ _STEPS = (
         rollback.undo_consent("withdraw_consent"),
         graph_permission_grant.CAPABILITY,
         needs=("snapshot",),
-        when=rollback.has_part("withdraw_consent"),
+        when=rollback.is_revocable,
     ),
     Step(
         "withdraw_application",
