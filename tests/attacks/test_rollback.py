@@ -139,3 +139,21 @@ def test_a_rollback_takes_from_a_shared_application_what_is_of_its_pbx_alone(
     again = Run.begin(content, hosts, tmp_path / "again", **later).operation("rollout")
     assert not [host for host in hosts if again[host].get("failed")]
     assert all(scene.works(host) for host in hosts)
+
+
+def test_the_mark_of_an_application_stays_while_another_pbx_uses_it(scene: Scene, tmp_path: Path) -> None:
+    """The run that is rolled back had adopted it, and the other PBX has joined it since."""
+    made = scene.wizard("pbx0")
+    stated = {"entra_app_app_id": made["appId"], "snapshot_dir": str(tmp_path / "kept")}
+    assert not _run(scene, tmp_path, "rollout", "first", entra_app_app_id=made["appId"]).get("failed")
+    content = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))
+    elsewhere = {**stated, "snapshot_dir": str(tmp_path / "elsewhere")}
+    assert not Run.begin(content, ["pbx1"], tmp_path / "second", **elsewhere).operation("rollout")["pbx1"].get("failed")
+    undone = Run.begin(content, ["pbx0"], tmp_path / "third", snapshot="latest", **stated).operation("rollback")["pbx0"]
+    application = scene.application("pbx1")
+    assert application is not None
+    own = [tag for tag in application["tags"] if tag.startswith("tcx.m365:pbx=")]
+    assert len(own) == 1, undone
+    assert "tcx.m365" in application["tags"], undone
+    done = Run.begin(content, ["pbx1"], tmp_path / "fourth", offboard_confirm=True, **elsewhere).operation("offboard")
+    assert not done["pbx1"].get("failed"), done["pbx1"]["msg"]

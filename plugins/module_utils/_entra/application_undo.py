@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
@@ -33,6 +33,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Property,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import name_of, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import PBX_TAG
 from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, Permission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Normalize, Write, as_flag, as_set
@@ -158,10 +159,17 @@ def _of_one_pbx(
             there = _listed(entry, application, catalogs) or observed.owners
             if any(name in there for name in entry.added()):
                 undo.refuse(entry, None, why)
-            own.append(replace(entry, after=[name for name in entry.after or () if name in (entry.before or ())]))
+            own.append(_without(entry, lambda _name: True))
         else:
-            own.append(entry)
+            # What says that it is ours at all, or was there before us, protects the others as well.
+            own.append(_without(entry, lambda tag: not tag.startswith(PBX_TAG)) if entry.field == "tags" else entry)
     return own
+
+
+def _without(entry: Entry, stays: Callable[[str], bool]) -> Entry:
+    """The entry without what was added and stays."""
+    before = entry.before or ()
+    return replace(entry, after=[name for name in entry.after or () if name in before or not stays(name)])
 
 
 def labels(entries: Sequence[Entry]) -> dict[str, list[str]]:
