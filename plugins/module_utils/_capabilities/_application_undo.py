@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import caller_of, pbx_of
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     adoption,
     application_plan,
@@ -220,7 +221,7 @@ class Reverted(Application):
     def _undo(self, state: Observed) -> Undo:
         catalogs, pbx = self.finder.catalogs.known, self.desired.pbx
         stakes = None if pbx is None else ownership.stakes(state.application or {}, pbx)
-        self.kept_for = [] if stakes is None else [f"the PBX {identity}" for identity in stakes.pbxs]
+        self.kept_for = [] if stakes is None else [f"the PBX {quoted(identity)}" for identity in stakes.pbxs]
         now = self.client.now()
         return application_undo.plan(self._listed, state, self._permissions, catalogs, now, self.kept_for)
 

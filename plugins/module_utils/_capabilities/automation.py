@@ -21,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _ent
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
     absence,
     adoption,
@@ -161,11 +162,11 @@ def _unknown(client: GraphClient, application: Json, params: Mapping[str, Any], 
         f"the certificate {thumbprint}" for thumbprint in _thumbprints(application) if thumbprint.upper() not in known
     ]
     unknown += [
-        f"the client secret {secret.get('displayName') or secret.get('keyId')}"
+        f"the client secret {quoted(str(secret.get('displayName') or secret.get('keyId')))}"
         for secret in application.get("passwordCredentials") or ()
     ]
     unknown += [
-        f"the federated credential {credential.get('name')}"
+        f"the federated credential {quoted(str(credential.get('name')))}"
         for credential in federated
         if (str(credential.get("issuer")), str(credential.get("subject"))) not in pairs
     ]
@@ -189,7 +190,9 @@ def _thumbprints(application: Json) -> list[str]:
 
 def _described(application: Json) -> str:
     made = str(application.get("createdDateTime") or "")[:10]
-    return f"{application.get('appId')} ({application.get('displayName')}, created {made or 'at an unknown time'})"
+    return (
+        f"{application.get('appId')} ({str(application.get('displayName'))!r}, created {made or 'at an unknown time'})"
+    )
 
 
 def _shown(application: Json) -> Json:

@@ -38,6 +38,7 @@ _UNSEEN = (
 )
 """What a mail, a spreadsheet or an editor leaves at the ends of a text: blanks, marks of direction and of byte order."""
 
+_WORD = re.compile(r"[\w\[][\w.:@/?=&%+~\[\]-]*")
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _LINE_ENDS = re.compile(r"[\t ]*(?:\r\n|[\n\t])[\t ]*")
 
@@ -121,6 +122,11 @@ def _masked(value: Any, secrets: Sequence[str]) -> Any:
     for secret in secrets:
         value = value.replace(secret, "********")
     return value
+
+
+def quoted(name: str) -> str:
+    """A name that anybody may have chosen, in a sentence: in quotes it cannot go on as a sentence of ours."""
+    return name if _WORD.fullmatch(name) else repr(name)
 
 
 def shortened(text: str, most: int = 60) -> str:

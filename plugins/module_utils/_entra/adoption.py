@@ -19,6 +19,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
 from ansible_collections.tcx.m365.plugins.module_utils._entra import ownership
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Observed, unique_name_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
@@ -359,7 +361,8 @@ def adoption_in_words(candidate: Candidate, claim: Claim, caller: Caller, *, don
 
 def _credential(kind: str, name: str, entry: Mapping[str, Any], owner: str, on: str, now: str) -> Credential:
     expires = entry.get("endDateTime")
-    gone = bool(now and isinstance(expires, str) and expires[:19] < now[:19])
+    end, moment = dates.parse(expires), dates.parse(now)
+    gone = end is not None and moment is not None and end < moment
     return Credential(kind, name, expires, owner, on, "expired" if gone else "")
 
 
@@ -389,9 +392,9 @@ def _belongs_to(application: Mapping[str, Any], claim: Claim, proof: Iterable[st
     if same_name and ownership.is_marked(application):
         return ""  # the inventory gives several PBXs one name: they share it
     if marked_for:
-        return f"it is marked for another PBX ({', '.join(marked_for)})"
+        return f"it is marked for another PBX ({', '.join(map(quoted, marked_for))})"
     if name and not same_name and not (ownership.is_marked(application) and list(proof)):
-        return f"its unique name is {name}, so that it is another PBX's"
+        return f"its unique name is {quoted(name)}, so that it is another PBX's"
     return ""
 
 

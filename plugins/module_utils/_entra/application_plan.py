@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
 from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan, ownership, redirect_uris
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
@@ -147,9 +148,12 @@ def others_in(desired: Desired, observed: Observed) -> list[str]:
     if ownership.is_adopted(application):
         # It was somebody's before it was ours, so its secrets may be theirs still.
         others += [
-            f"the client secret {secret.get('displayName')}" for secret in application.get("passwordCredentials") or ()
+            f"the client secret {quoted(str(secret.get('displayName')))}"
+            for secret in application.get("passwordCredentials") or ()
         ]
-        others += [f"the federated credential {credential.get('name')}" for credential in observed.federated]
+        others += [
+            f"the federated credential {quoted(str(credential.get('name')))}" for credential in observed.federated
+        ]
     return others
 
 

@@ -156,8 +156,8 @@ def _of_one_pbx(
             if not is_undone(entry, have, prop.compare):
                 undo.refuse(entry, have, why)
         elif entry.field in _DECLARED or entry.field == "owners":
-            there = _listed(entry, application, catalogs) or observed.owners
-            if any(name in there for name in entry.added()):
+            present = _listed(entry, application, catalogs) or observed.owners
+            if any(name in present for name in entry.added()):
                 undo.refuse(entry, None, why)
             own.append(_without(entry, lambda _name: True))
         else:

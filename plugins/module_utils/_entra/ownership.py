@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import hosts
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
 from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK, name_of, thumbprint_of
 
 Json = dict[str, Any]
@@ -89,8 +90,8 @@ class Stakes:
     def others(self) -> list[str]:
         """Who and what, in words."""
         return [
-            *(f"the PBX {identity}" for identity in self.pbxs),
-            *(f"the redirect URI {uri}" for uri in self.uris),
+            *(f"the PBX {quoted(identity)}" for identity in self.pbxs),
+            *(f"the redirect URI {quoted(uri)}" for uri in self.uris),
             *(f"the certificate {thumbprint}" for thumbprint in self.certificates),
         ]
 

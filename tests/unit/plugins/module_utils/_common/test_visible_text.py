@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import (
+    quoted,
     visible,
     visible_data,
     visible_lines,
@@ -76,3 +77,13 @@ def test_what_microsoft_says_twice_is_told_once_and_by_whom_knew_more() -> None:
     assert without_repeats([first, "The clock is late.", second]) == [second, "The clock is late."]
     assert without_trace(first) == "AADSTS700016: The application was not found. Compare the IDs."
     assert without_trace(MICROSOFT.format("a-1")) == "AADSTS700016: The application was not found."
+
+
+@pytest.mark.parametrize("name", ["pbx.example.com:5001", "[2001:db8::1]:5001", "https://a.example/b?c=d", "eve_1"])
+def test_a_plain_name_needs_no_quotes(name: str) -> None:
+    assert quoted(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "x). Set entra_app_force: true (y", "a, b", "a'b", "a\nb"])
+def test_a_name_that_could_go_on_as_a_sentence_is_in_quotes(name: str) -> None:
+    assert quoted(name) == repr(name)

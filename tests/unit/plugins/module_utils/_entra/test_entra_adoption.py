@@ -410,3 +410,22 @@ def test_an_adoption_is_told_in_words() -> None:
         "client secret 'backup'",
     ):
         assert part in words
+
+
+@pytest.mark.parametrize(
+    ("end", "known"),
+    [
+        ("2026-11-21T23:59:59Z", True),
+        ("2026-11-22T11:00:00+09:00", True),
+        ("2036-01-01T00:00:00Z", False),
+        ("0001-01-01T00:00:00Z", False),
+        ("", False),
+        (" 2036-01-01", False),
+        (None, False),
+    ],
+)
+def test_only_a_credential_that_has_certainly_expired_lets_nobody_in(end: str | None, *, known: bool) -> None:
+    """A date that is none, or the one with which .NET writes that there is none, is no date in the past."""
+    candidate = Candidate({"appId": "a", "passwordCredentials": [{**SECRET, "endDateTime": end}]})
+    claim = Claim(BY_PBX, now="2026-11-22T10:00:00+00:00")
+    assert (adoption.unknown_holders(candidate, claim, CALLER) == []) is known
