@@ -40,6 +40,8 @@ _OBJECTS = {
 CREATE, CHANGE, REMOVE, RESTORE, WRITE = "create", "change", "remove", "restore", "write"
 _WRITING = frozenset(("license", "application", "grant", "settings", "retire", "unlink", "delete", "export"))
 """Steps that bring something about; a result without any of them has only looked, or found nothing to undo."""
+_COMPARING = frozenset(("license", "application", "grant", "settings"))
+"""Steps that compare with the inventory; what undoes a run, or removes the integration, does not."""
 _NAMES = 5
 _DONE = {CREATE: "created", CHANGE: "changed", REMOVE: "removed", RESTORE: "restored", WRITE: "written"}
 _WILL = {**{action: f"will be {done}" for action, done in _DONE.items()}, WRITE: _DONE[WRITE]}
@@ -65,11 +67,13 @@ class Totals:
     :ivar outcomes: ``changed``, ``written`` (its file alone), ``unchanged`` or ``failed`` by host.
     :ivar plans: the objects of each host.
     :ivar passed: hosts on which there was nothing to do, by what was said about it.
+    :ivar compared: whether any result rests on a comparison with the inventory.
     """
 
     outcomes: dict[str, str] = field(default_factory=dict)
     plans: dict[str, list[ObjectPlan]] = field(default_factory=dict)
     passed: dict[str, list[str]] = field(default_factory=dict)
+    compared: bool = False
 
     def add(self, host: str, result: Mapping[str, Any]) -> None:
         """Count a result of that host."""
@@ -79,6 +83,7 @@ class Totals:
             self.outcomes[host] = outcome
         if object_plans(result):
             self.plans[host] = object_plans(result)
+        self.compared = self.compared or not _COMPARING.isdisjoint(result.get("steps") or {})
         for note in result.get("notes") or () if is_passed(result) else ():
             self.passed.setdefault(visible(str(note)), []).append(visible(host))
 
@@ -114,6 +119,8 @@ class Totals:
                 return "No changes to a PBX or a tenant."
             if set(self.outcomes.values()) == {"failed"}:
                 return "No plan: none of the PBXs could be checked."
+            if not self.compared:
+                return "No changes: there is nothing to do."
             return "No changes: every object that was checked is as the inventory describes it."
         always = (CREATE, CHANGE, REMOVE)
         told = ", ".join(f"{number} to {action}" for action, number in counts.items() if number or action in always)

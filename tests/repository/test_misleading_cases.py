@@ -21,6 +21,7 @@ CASES = {
     "a rollout after its own plan was told as a plan": "test_a_run_that_looks_first_and_writes_then_says_what_was_written",
     "the line at the end left out what the checks had stopped": "test_a_plan_counts_what_the_checks_before_it_have_stopped",
     "nobody could be checked, and nothing would change": "test_totals_of_a_run",
+    "nothing to undo told as nothing that differs": "test_a_plan_speaks_of_the_inventory_where_it_was_compared_with_it",
     # green with nothing checked
     "no host in the group": "test_a_group_without_hosts_is_named_with_the_inventory_that_was_read",
     "an inventory that could not be read": "test_an_inventory_that_cannot_be_read_is_named",

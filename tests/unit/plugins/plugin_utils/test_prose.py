@@ -143,6 +143,15 @@ def test_totals_of_a_run() -> None:
     assert nobody.plan() == "No plan: none of the PBXs could be checked."
 
 
+def test_a_plan_speaks_of_the_inventory_where_it_was_compared_with_it() -> None:
+    """A rollback that has nothing to undo says nothing about a PBX that has drifted."""
+    rollback, rollout = Totals(), Totals()
+    rollback.add("a", {"changed": False, "changes": [], "steps": {"snapshot": "ok"}})
+    rollout.add("a", {**WORKS, "changed": False, "changes": []})
+    assert rollback.plan() == "No changes: there is nothing to do."
+    assert rollout.plan() == "No changes: every object that was checked is as the inventory describes it."
+
+
 def test_a_later_success_does_not_hide_a_failure_and_a_later_look_no_change() -> None:
     totals = Totals()
     totals.add("a", {"failed": True, "msg": "No."})
