@@ -124,7 +124,7 @@ def test_without_a_yes_nothing_is_changed(night: Night, verdict: str, said: str)
         assert "https://tower.example.com/" in told[name]["subject"]
     assert json.loads(told["Operations"]["body"])["event"] == f"approval {verdict}"
     (card,) = json.loads(told["Cards"]["body"])["attachments"]
-    assert verdict in card["content"]["body"][0]["text"]
+    assert verdict.replace("_", " ") in card["content"]["body"][0]["text"]
 
 
 def test_who_asked_for_it_hears_of_every_beginning_and_end(night: Night) -> None:

@@ -440,7 +440,11 @@ class TestTeams:
         team = http.post("teams/", {"name": "Operators", "organization": http.organization})["id"]
         store.items[team].lists["users"].append(user.id)
         with http.as_("operator") as theirs:
-            assert theirs.post(f"job_templates/{template['id']}/launch/").status_code == 404
+            assert theirs.get("job_templates/").json()["count"] == 0
+            # What is not shown in a list is forbidden, not unknown.
+            assert theirs.get(f"job_templates/{template['id']}/").status_code == 403
+            assert theirs.post(f"job_templates/{template['id']}/launch/").status_code == 403
+            assert theirs.get("job_templates/999/").status_code == 404
             role = template["summary_fields"]["object_roles"]["read_role"]["id"]
             http.post(f"roles/{role}/teams/", {"id": team})
             assert theirs.post(f"job_templates/{template['id']}/launch/").status_code == 403

@@ -11,14 +11,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jinja2.nativetypes
 import pytest
 import yaml
 from fake_controller import FakeController
 from tower_kit import REPOSITORY, SECRET, Setup
+from tower_kit import VARIABLES as VARIABLES_OF_ROLE
 
 # Variable of infra.aap_configuration -> module that its role calls, type at the controller, fields that its role adds.
 VARIABLES = {
-    "aap_organizations": ("organization", "organization", {"assign_default_ee_to_org"}),
+    "aap_organizations": ("organization", "organization", set()),
     "aap_teams": ("team", "team", set()),
     "controller_labels": ("label", "label", set()),
     "controller_credential_types": ("credential_type", "credential_type", set()),
@@ -55,6 +57,9 @@ EVENTS = {
         ),
     },
 }
+
+#: What the controller works out by itself.
+DERIVED = {"local_path", "managed", "scm_revision"}
 
 
 class Loader(yaml.SafeLoader):
@@ -142,11 +147,7 @@ def test_nodes_are_those_of_the_module(content: dict[str, Any], awx_modules: Pat
 
 @pytest.mark.parametrize("variable", [name for name, (_module, type_, _more) in VARIABLES.items() if type_])
 def test_it_describes_what_the_role_makes(content: dict[str, Any], described: FakeController, variable: str) -> None:
-    made = {
-        item.name: item
-        for item in described.store.of(VARIABLES[variable][1])
-        if not item.values.get("managed") and item.name != "AWX EE (24.6.1)"
-    }
+    made = objects(described, variable)
     assert {item["name"] for item in content[variable]} <= set(made)
     for item in content[variable]:
         stored = made[item["name"]].values
@@ -154,8 +155,51 @@ def test_it_describes_what_the_role_makes(content: dict[str, Any], described: Fa
         assert {name: stored[name] for name in same} == {name: item[name] for name in same}
 
 
+@pytest.mark.parametrize("variable", [name for name, (_module, type_, _more) in VARIABLES.items() if type_])
+def test_it_leaves_out_nothing_that_the_role_has_set(
+    content: dict[str, Any], described: FakeController, variable: str
+) -> None:
+    """Who keeps the platform by the export gets the same notifications, credentials and descriptions."""
+    made = objects(described, variable)
+    for item in content[variable]:
+        stored = made[item["name"]]
+        blank = {name: field.default for name, field in stored.kind.fields.items()}
+        changed = {
+            name
+            for name, value in stored.values.items()
+            if name in blank and value not in (blank[name], None, {}, "{}")
+        }
+        assert changed - DERIVED <= set(item), item["name"]
+        for name, ids in stored.lists.items():
+            related = sorted(described.store.items[each].name for each in ids)
+            assert name not in stored.kind.associations or sorted(item.get(name, [])) == related, (item["name"], name)
+
+
+def test_the_configuration_of_a_notification_lacks_no_field_that_the_controller_wants(
+    content: dict[str, Any], described: FakeController
+) -> None:
+    """Who writes the address of a webhook into the variable has said as much as for the role."""
+    made = objects(described, "controller_notifications")
+    environment = jinja2.nativetypes.NativeEnvironment()
+    environment.filters["combine"] = lambda first, second: {**first, **second}
+    given = {item["name"]: item["configuration"] for item in VARIABLES_OF_ROLE["controller_setup_notifications"]}
+    for item in content["controller_notifications"]:
+        variable = f"{item['name'].lower().replace(' ', '_')}_configuration"
+        whole = environment.from_string(item["notification_configuration"]).render({variable: given[item["name"]]})
+        assert set(whole) == set(made[item["name"]].values["notification_configuration"])
+
+
+def objects(described: FakeController, variable: str) -> dict[str, Any]:
+    """Those of the role, by their names."""
+    return {
+        item.name: item
+        for item in described.store.of(VARIABLES[variable][1])
+        if not item.values.get("managed") and item.name != "AWX EE (24.6.1)"
+    }
+
+
 def test_it_holds_no_secret_and_nothing_that_ansible_would_fill_in_too_early(text: str) -> None:
     assert SECRET not in text
     assert "https://hooks.example.com" not in text
     for line in text.splitlines():
-        assert "{{" not in line or "!unsafe" in line or line.strip().endswith('}}"'), line
+        assert "{{" not in line or "!unsafe" in line or line.strip().endswith(('}}"', "}}'")), line

@@ -232,7 +232,7 @@ def test_teams_do_what_they_were_given(described: FakeController) -> None:
     user = api.know("telephonist", PASSWORD)
     with httpx.Client(base_url=f"{described.url}/api/v2/", auth=("telephonist", PASSWORD), timeout=300) as theirs:
         workflow = store.one("workflow_job_template", "3CX rollout with approval").id
-        assert theirs.post(f"workflow_job_templates/{workflow}/launch/").status_code == 404
+        assert theirs.post(f"workflow_job_templates/{workflow}/launch/").status_code == 403
         store.one("team", "Telephony").lists["users"].append(user.id)
         assert theirs.post(f"workflow_job_templates/{workflow}/launch/").status_code == 201
         rollout = store.one("job_template", "3CX rollout").id

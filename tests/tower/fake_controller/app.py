@@ -305,7 +305,7 @@ class Api:
     def _item(self, request: Request) -> Item:
         item = self.store.get(BY_PATH[self._known(request.path_params["path"])].type, request.path_params["id"])
         if not rights.sees(self.store, request.state.user, item):
-            raise Refused(404, {"detail": "Not found."})
+            raise Refused(403, rights.FORBIDDEN)
         return item
 
     def _filtered(self, request: Request, items: list[Item]) -> list[Item]:
