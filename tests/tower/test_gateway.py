@@ -6,7 +6,8 @@
 
 `ansible.controller` and `ansible.platform` are on no public index. Two take the place of the first: `awx.awx`, which speaks to a
 gateway when told its path, and the same source under that name, with what is known to differ. A module that makes the one call
-which the role needs takes the place of the second.
+which the role needs takes the place of the second, with the options and states of the original (documented: ansible.platform,
+`plugins/module_utils/aap_object.py`).
 """
 
 from __future__ import annotations
@@ -31,13 +32,19 @@ def main():
     names = ("hostname", "username", "password", "token")
     spec = {"gateway_" + name: {"type": "str", "no_log": name in ("password", "token")} for name in names}
     spec["gateway_validate_certs"] = {"type": "bool"}
-    spec.update(name={"type": "str", "required": True}, state={"type": "str", "choices": ["present", "exists"]})
+    states = ["present", "absent", "exists", "enforced"]
+    spec.update(name={"type": "str", "required": True}, state={"type": "str", "choices": states, "default": "present"})
     module = AnsibleModule(spec)
     address = module.params["gateway_hostname"] + "/api/gateway/v1/organizations/"
     headers = {"Authorization": "Bearer " + module.params["gateway_token"], "Content-Type": "application/json"}
     found = json.loads(open_url(address, headers=headers).read())["results"]
-    if any(each["name"] == module.params["name"] for each in found):
-        module.exit_json(changed=False)
+    mine = [each for each in found if each["name"] == module.params["name"]]
+    if mine and module.params["state"] == "absent":
+        open_url(address + str(mine[0]["id"]) + "/", headers=headers, method="DELETE")
+    if mine or module.params["state"] == "absent":
+        module.exit_json(changed=bool(mine) and module.params["state"] == "absent")
+    if module.params["state"] == "exists":  # a question, not a demand
+        module.fail_json("Item organization does not exist: " + module.params["name"])
     open_url(address, data=json.dumps({"name": module.params["name"]}), headers=headers, method="POST")
     module.exit_json(changed=True)
 
@@ -120,3 +127,20 @@ def test_a_second_run_there_changes_nothing(setup: Setup, collection: str, outco
     assert outcome.code == 0
     again = run(setup, collection)
     assert (again.code, again.changed, again.items) == (0, 0, []), again.output
+
+
+def test_the_organization_is_taken_away_where_it_was_made(
+    controller: FakeController, setup: Setup, collection: str, outcome: Outcome
+) -> None:
+    """The controller refuses it, as it refuses to make one."""
+    assert outcome.code == 0
+    ours = controller.store.one("organization", "3CX telephony")
+    headers = {"Authorization": f"Bearer {controller.api.token_of(None)}"}
+    url = f"{controller.url}/api/controller/v2/organizations/{ours.id}/"
+    assert httpx.delete(url, headers=headers).status_code == 403
+    gone = {"controller_setup_state": "absent", "controller_setup_remove_organization": True}
+    removed = run(setup, collection, **gone)
+    assert removed.code == 0, removed.output
+    assert not any(item.name == "3CX telephony" for item in controller.store.of("organization"))
+    again = run(setup, collection, **gone)
+    assert (again.code, again.changed) == (0, 0), again.output

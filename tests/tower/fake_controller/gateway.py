@@ -9,6 +9,7 @@ Documented: the OpenAPI of gateway and controller that Red Hat publishes with it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -42,7 +43,7 @@ def in_front_of(controller: Starlette) -> Starlette:
         path = request.path_params["path"]
         if request.method != "GET" and path.split("/")[0] in ("teams", "users"):
             return _refused()
-        if request.method == "POST" and path == "organizations/":
+        if request.method in ("POST", "DELETE") and re.fullmatch(r"organizations/(\d+/)?", path):
             return _refused()
         return await forward(request, ROOT + path)
 
