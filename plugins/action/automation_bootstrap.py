@@ -155,7 +155,7 @@ class ActionModule(ControllerAction):
                 check_mode=check_mode,
                 store=RunStore(None) if fresh else shared,
                 warn=display.warning,
-                notice=lambda text: display.display(text, stderr=True),
+                notice=lambda text: _core_compat.show(text, stderr=True),
                 trace=display.vvvv,
             )
 

@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.partner_center imp
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.access import access
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, tenants_of
@@ -117,7 +118,7 @@ def consent_for(
         for index, (customer, state) in enumerate(seen):
             if rows[index] is not None:
                 continue
-            display.display(visible(f"{', '.join(customer.hosts)}: tenant {customer.tenant}"), stderr=True)
+            _core_compat.show(visible(f"{', '.join(customer.hosts)}: tenant {customer.tenant}"), stderr=True)
             if absent:
                 rows[index] = consent.removed(customer, state, person)
             else:
@@ -169,7 +170,7 @@ def _runner(check_mode: bool) -> Run:
             check_mode=check_mode,
             store=RunStore(None),
             warn=display.warning,
-            notice=lambda text: display.display(text, stderr=True),
+            notice=lambda text: _core_compat.show(text, stderr=True),
             trace=display.vvvv,
         )
 

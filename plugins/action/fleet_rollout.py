@@ -293,7 +293,7 @@ class ActionModule(CollectionAction):
                 yield host, result
         told = gate.undone(restored)
         if told and not left:  # so that no PBX is left for the task that would say it
-            display.display(told, color=constants.COLOR_ERROR)
+            _core_compat.show(told, color=constants.COLOR_ERROR)
 
     def _undone(
         self,
@@ -310,7 +310,9 @@ class ActionModule(CollectionAction):
         threads, processes = options["concurrency"], options["processes"]
         undone = fleet.undone(hosts, results, reason, threads=threads, processes=processes, hear=_hear)
         for host, rolled_back in undone:
-            display.display(f"# {host}: {'undone' if rolled_back['rollback']['restored'] else 'NOT undone as a whole'}")
+            _core_compat.show(
+                f"# {host}: {'undone' if rolled_back['rollback']['restored'] else 'NOT undone as a whole'}"
+            )
             yield host, rolled_back
 
     def _verdict(self, results: Mapping[str, Mapping[str, Any]], options: dict[str, Any], gate: Gate) -> Verdict:
@@ -325,7 +327,7 @@ class ActionModule(CollectionAction):
         # Where a PBX of the batch is left, the task that stops the rollout says it.
         goes_on = any(not result.get("failed") for result in results.values()) and not self._task.check_mode
         if verdict.is_told and not (verdict.closed and goes_on):
-            display.display(verdict.sentence(), color=constants.COLOR_ERROR)
+            _core_compat.show(verdict.sentence(), color=constants.COLOR_ERROR)
         return verdict
 
     def _stop(self, inputs: TaskInput) -> dict[str, Any]:
@@ -410,7 +412,7 @@ def _ends(
 
 def _hear(host: str, kind: str, text: str) -> None:
     if kind == "notice":
-        display.display(f"[{host}] {text}", stderr=True)
+        _core_compat.show(f"[{host}] {text}", stderr=True)
     else:
         display.vvvv(text, host=host)
 

@@ -13,9 +13,8 @@ import time
 from collections.abc import Mapping, Sized
 from typing import Any
 
-from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.plugin_utils import _files
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.access import access
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, tenants_of
@@ -44,8 +43,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 _FILE_MODE = 0o640
 _MOST_BYTES = 16 * 1024 * 1024
 
-display = Display()
-
 
 class ActionModule(ControllerAction):
     """Asks all tenants of the play at once; it reads and never writes."""
@@ -64,7 +61,7 @@ class ActionModule(ControllerAction):
             left = options["wait"] - (time.monotonic() - started)
             if not waiting or left <= 0 or not any(customers[index].is_known for index in pending):
                 break
-            display.display(f"{_share(waiting, rows)} not ready; {left:.0f} s left", stderr=True)
+            _core_compat.show(f"{_share(waiting, rows)} not ready; {left:.0f} s left", stderr=True)
             time.sleep(min(left, max(1, options["interval"])))
         ordered = [rows[index] for index in range(len(customers))]
         return self._result(ordered, options, task_vars, time.monotonic() - started)

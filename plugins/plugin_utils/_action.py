@@ -128,7 +128,7 @@ class CollectionAction(ActionBase):
                 check_mode=bool(self._task.check_mode),
                 store=RunStore(constants.DEFAULT_LOCAL_TMP),
                 warn=display.warning,
-                notice=lambda text: display.display(f"[{host}] {text}", stderr=True),
+                notice=lambda text: _core_compat.show(f"[{host}] {text}", stderr=True),
                 trace=lambda text: display.vvvv(text, host=host),
                 announce=announce,
             )

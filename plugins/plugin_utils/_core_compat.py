@@ -32,6 +32,20 @@ _PLAIN: Any = getattr(template, "trust_as_template", str)
 _TRUSTED: Any = getattr(template, "is_trusted_as_template", None)
 
 
+def show(text: str, **options: Any) -> None:
+    """Show a text from the process of a task, as ``Display.display`` would.
+
+    ansible-runner before 2.4.2 puts marks around that function, in this process too, where nothing may write to the output:
+    Ansible warns of it from 2.19 on. So the text is sent to the process that shows it here.
+    """
+    display = Display()
+    send = getattr(getattr(display, "_final_q", None), "send_display", None)
+    if send is None:
+        display.display(text, **options)
+    else:
+        send("display", text, **options)
+
+
 def is_evaluated(text: str) -> bool:
     """Whether Ansible would evaluate the templates in a text: from 2.19 on those of a trusted source, before all that are
     not marked as unsafe."""

@@ -10,6 +10,7 @@ import copy
 import itertools
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tcx_lab.entra import mint_federated_token
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan, build
 from tcx_lab.testing import Lab
 from tcx_lab.world import Automation, Pbx, World
-from tower_kit import INVENTORY_URL, write_fleet
+from tower_kit import INVENTORY_URL, PLAYBOOKS_URL, write_fleet
 
 PLAN = FleetPlan(
     [TenantPlan("contoso", users=3), TenantPlan("fabrikam", users=3)],
@@ -35,6 +36,32 @@ PLAN = FleetPlan(
 )
 SECRETS = ("entra_client_id", "entra_client_secret", "tcx_client_id", "tcx_client_secret")
 ISSUER, SUBJECT = "https://kubernetes.example.com", "system:serviceaccount:awx:automation"
+
+#: What the callback of ansible-runner before 2.4.2 does in every process: marks around each text that is shown.
+OLDER_RUNNER = """
+import functools
+import sys
+
+from ansible.plugins.callback import CallbackBase
+from ansible.utils.display import Display
+
+
+def marked(show):
+    @functools.wraps(show)
+    def show_marked(self, msg, *args, **options):
+        (sys.stderr if options.get("stderr") else sys.stdout).write("\\x1b[K")
+        return show(self, msg, *args, **options)
+
+    return show_marked
+
+
+Display.display = marked(Display.display)
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_NAME = "older_runner"
+"""
 
 
 class Site:
@@ -285,3 +312,17 @@ def test_no_secret_in_what_a_job_prints(site: Site) -> None:
     key = key_pair_of(site.world, host).private_pem.decode().splitlines()[1]
     for secret in (site.automation.client_secret, host.client_secret, key):
         assert secret not in result.output
+
+
+def test_a_node_with_an_older_runner_warns_of_nothing(site: Site) -> None:
+    """Ansible warns of what a task's process writes to the output by itself, as that runner does around each of our texts."""
+    callbacks = site.store.repositories[PLAYBOOKS_URL] / "playbooks" / "callback_plugins"
+    callbacks.mkdir()
+    (callbacks / "older_runner.py").write_text(OLDER_RUNNER, encoding="utf-8")
+    try:
+        result = site.launch("3CX rollout", limit="berlin")
+    finally:
+        shutil.rmtree(callbacks)
+    assert result.code == 0, result.output
+    assert "# berlin: " in result.output
+    assert "errantly" not in result.output

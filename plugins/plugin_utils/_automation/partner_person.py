@@ -21,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Toke
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Task
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner import Person
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
@@ -114,14 +115,14 @@ def _sign_in(redirect_uri: str, home: str, first: CustomerTenant) -> PersonSignI
         check_mode=True,
         store=RunStore(None),
         warn=display.warning,
-        notice=lambda text: display.display(text, stderr=True),
+        notice=lambda text: _core_compat.show(text, stderr=True),
         trace=display.vvvv,
     )
     connection = _entra_connection.connection(task.params, task.context)
     sign_in = PersonSignIn(connection, task.context, redirect_uri)
     address = sign_in.address()
     who = sign_in.finish(_asked(address, redirect_uri))
-    display.display(f"Signed in as {visible(who)}.", stderr=True)
+    _core_compat.show(f"Signed in as {visible(who)}.", stderr=True)
     return sign_in
 
 

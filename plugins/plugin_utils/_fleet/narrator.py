@@ -17,7 +17,7 @@ from typing import Any
 from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
-from ansible_collections.tcx.m365.plugins.plugin_utils import _way_back
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines, is_passed
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.snapshots import run_id
 
@@ -53,7 +53,7 @@ class Narrator:
         shown = {**result, "failed": False, "status": {}, "steps": {}} if result.get("failed") else result
         if self._listens and (shown.get("changes") or not result.get("failed")) and not is_passed(result):
             for line in host_lines(host, shown, check_mode=self._check_mode, detailed=self._detailed):
-                display.display(line)
+                _core_compat.show(line)
 
     def end_of_checks(self, failed: Iterable[str]) -> None:
         """Keep the hosts that a check of this batch has stopped, for the line at the end of the batch."""
@@ -62,7 +62,7 @@ class Narrator:
         kept = {"failed": sorted(self._totals.outcomes), "outcomes": _earlier_batches(self._store)}
         self._store.put(_KIND, "", kept)
         if self._listens and len(self._totals.outcomes) == self._size:
-            display.display(self._totals.summary())  # no task comes after it
+            _core_compat.show(self._totals.summary())  # no task comes after it
 
     def end(self) -> None:
         """One line for all, in check mode after the plan in numbers. Those that a check before has stopped count as well."""
@@ -73,12 +73,12 @@ class Narrator:
         if not self._listens:
             return
         for line in self._totals.passed_lines():
-            display.display(line)
+            _core_compat.show(line)
         if self._check_mode:
-            display.display(self._totals.plan())
-        display.display(self._totals.summary(check_mode=self._check_mode))
+            _core_compat.show(self._totals.plan())
+        _core_compat.show(self._totals.summary(check_mode=self._check_mode))
         if self.is_last and len(everyone.outcomes) > len(self._totals.outcomes):
-            display.display(f"In all batches: {everyone.summary(check_mode=self._check_mode)}")
+            _core_compat.show(f"In all batches: {everyone.summary(check_mode=self._check_mode)}")
 
 
 def is_heard() -> bool:
@@ -106,7 +106,7 @@ def tell_way_back(
         known["said"] = known.get("said") or (waits and ends)
         store.put(_WRITTEN, "", known)
     if waits and ends:
-        display.display(_way_back.sentence(run_id(store), known["directory"], _way_back.Started.of(extra)))
+        _core_compat.show(_way_back.sentence(run_id(store), known["directory"], _way_back.Started.of(extra)))
 
 
 def _failed_before(store: RunStore) -> list[str]:
