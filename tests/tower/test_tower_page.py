@@ -257,3 +257,36 @@ def test_a_new_customer_takes_part_in_the_next_job(described: FakeController) ->
     data = syncs.script_data(store, fleet)
     assert "latecomer" in data["tcx"]["hosts"]
     assert data["tenant_aaaa0000_1111_4222_8333_444455556666"]["hosts"] == ["latecomer"]
+
+
+@pytest.fixture
+def at_work(described: FakeController, quick_modules: Path, tmp_path: Path) -> Iterator[Reader]:
+    """Somebody who has a controller on which everything is made."""
+    reader = Reader(described, tmp_path, quick_modules)
+    described.store.runner = reader.carry_out
+    yield reader
+    described.store.runner = jobs.succeed
+
+
+@pytest.mark.parametrize(("template", "ends_well"), [("3CX capture", True), ("3CX gate: nothing differs", False)])
+def test_a_launch_that_is_watched_ends_as_its_job_ends(at_work: Reader, template: str, ends_well: bool) -> None:
+    assert "`--monitor`" in PAGE
+    command = f'awx job_templates launch "{template}" --monitor'
+    at_work.type_in(command)
+    assert (at_work.ran[command][0] == 0) == ends_well, at_work.ran[command][1]
+
+
+def test_a_no_ends_the_workflow_and_changes_nothing(at_work: Reader) -> None:
+    """The same address as for a yes, with another last word, as the page says."""
+    launch = next(command for command in commands() if command.startswith("awx workflow_job_templates launch"))
+    curl = next(command for command in commands() if command.startswith("curl"))
+    for command in (launch, curl.replace("/approve/", "/deny/")):
+        at_work.type_in(command)
+        assert at_work.ran[command][0] == 0, at_work.ran[command][1]
+    denied = max(at_work.controller.store.of("workflow_job"), key=lambda item: item.id)
+    assert denied.values["status"] == "failed"
+    assert [name for name, *_more in at_work.launched] == [
+        "3CX compliance",
+        "3CX gate: nothing differs",
+        "3CX gate: something differs",
+    ]

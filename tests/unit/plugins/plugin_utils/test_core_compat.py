@@ -134,3 +134,19 @@ def test_without_the_private_method_the_environment_is_templated_here() -> None:
 )
 def test_a_warning_of_a_module_is_its_sentence_on_each_release(warning: Any) -> None:
     assert _core_compat.warning_text(warning) == "the license ends"
+
+
+def test_a_text_of_a_task_reaches_the_process_that_shows_it_without_what_others_put_around_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the process of a task; elsewhere, and where a release lacks the queue, it is shown there and then."""
+    sent: list[tuple[Any, ...]] = []
+    shown: list[str] = []
+    queue = SimpleNamespace(send_display=lambda *arguments, **options: sent.append((*arguments, options)))
+    display = _core_compat.Display()
+    monkeypatch.setattr(display, "display", lambda text, **_options: shown.append(text))
+    monkeypatch.setattr(display, "_final_q", queue, raising=False)
+    _core_compat.show("to the queue", stderr=True)
+    monkeypatch.setattr(display, "_final_q", None, raising=False)
+    _core_compat.show("at once")
+    assert (sent, shown) == ([("display", "to the queue", {"stderr": True})], ["at once"])
