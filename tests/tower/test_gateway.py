@@ -92,7 +92,7 @@ def run(setup: Setup, collection: str, *arguments: str, **variables: Any) -> Out
         *arguments,
         environment={"CONTROLLER_OAUTH_TOKEN": "", **prefix},
         controller_setup_collection=collection,
-        controller_setup_gateway=True,
+        controller_setup_gateway="true",  # as `-e controller_setup_gateway=true` gives it
         controller_setup_host=setup.controller.url,
         controller_setup_oauth_token=setup.controller.api.token_of(None),
         controller_setup_teams=[],
