@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -16,6 +17,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, 
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
 from ansible_collections.tcx.m365.plugins.plugin_utils._list import entry
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import is_secret
 from ansible_collections.tcx.m365.plugins.plugin_utils._list.hosts import Host, customer
@@ -35,15 +37,22 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars or {})
+        known = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, known)
         try:
             options = read_arguments(ARGUMENT_SPEC, plain(self._task.args)).parameters
             host = customer(options["variables"], options["name"] or "")
-            written = self._answer(host, options["directory"]) if options["write"] else {"changed": False}
+            written = self._answer(host, options["directory"]) if options["write"] else self._checked(host, known)
         except M365Error as error:
             return dict(result, **failure(error))
         clear = {name: value for name, value in host.variables.items() if not is_secret(name)}
         return dict(result, host=host.name, variables=clear, **written)
+
+    def _checked(self, host: Host, known: Mapping[str, Any]) -> dict[str, Any]:
+        hostvars = known.get("hostvars") or {}
+        same = HostVariables(self._task, self._loader, hostvars).at(host.variables["tcx_url"])
+        names = [host.name] if host.name in hostvars else []
+        return {"changed": False, "inventory_hosts": list(dict.fromkeys([*names, *same]))}
 
     def _answer(self, host: Host, directory: str) -> dict[str, Any]:
         written = self._write(host, os.path.abspath(os.path.expanduser(directory)))

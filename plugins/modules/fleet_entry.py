@@ -78,6 +78,12 @@ variables:
   returned: success
   type: dict
   sample: {tcx_url: "https://acme.example.com:5001", entra_tenant_id: 6f1c0f6e-4c0c-4d4b-9a53-0f4f1c5b7a10}
+inventory_hosts:
+  description: Hosts of the inventory that have this name, or this PBX by their C(tcx_url) there.
+  returned: when O(write) is not set
+  type: list
+  elements: str
+  sample: []
 files:
   description: The file with the host and the file with its variables.
   returned: when O(write) is set

@@ -62,10 +62,27 @@ def variables_of_host(task: Any, hostvars: Any, host: str) -> dict[str, Any] | N
     play = play_of(task)
     if manager is None or inventory is None or play is None:
         return None
+    return _told(manager, inventory, host, play=play, task=task)
+
+
+def stated_variables(task: Any, hostvars: Any, host: str) -> dict[str, Any] | None:
+    """All variables of ``host`` below those of the command line, raw; ``None`` where this release does not tell.
+
+    :param task: the task that they are for; without one they are what the inventory says.
+    """
+    manager = getattr(hostvars, "_variable_manager", None)
+    inventory = getattr(hostvars, "_inventory", None)
+    if inventory is None or not hasattr(manager, "_extra_vars"):
+        return None
+    # A manager of its own with the same contents: the one of the run answers other threads meanwhile.
+    below = object.__new__(type(manager))
+    vars(below).update({**vars(manager), "_extra_vars": {}})
+    return _told(below, inventory, host, play=play_of(task), task=task)
+
+
+def _told(manager: Any, inventory: Any, host: str, **options: Any) -> dict[str, Any] | None:
     try:
-        variables: dict[str, Any] = manager.get_vars(
-            play=play, host=inventory.get_host(host), task=task, include_hostvars=False
-        )
+        variables: dict[str, Any] = manager.get_vars(host=inventory.get_host(host), include_hostvars=False, **options)
     except (AttributeError, TypeError):
         return None
     return variables

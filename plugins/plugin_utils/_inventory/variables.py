@@ -38,6 +38,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.guards import address_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.templates import Results, has_template
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import Unknown, unknown_variables
 
@@ -214,14 +215,17 @@ class HostVariables:
         :param without_extra: as for :meth:`some`.
         """
         with self._lock:
-            known = self._raw(host)
-            extra = _core_compat.extra_variables(self._hostvars) if without_extra else {}
-            return self._read(host, {name: value for name, value in known.items() if name not in extra})
+            return self._read(host, self._stated(host) if without_extra else self._raw(host))
 
     def with_pbx(self) -> list[str]:
         """Every host of the inventory that has the address of a PBX, whatever ``--limit`` and the play leave of them."""
         hosts = [str(host) for host in self._hostvars]
         return [host for host in hosts if "tcx_url" in self.some(host, ["tcx_url"], without_extra=False)]
+
+    def at(self, url: str) -> list[str]:
+        """The hosts that the inventory has for the PBX at this address, whatever a play or the command line says of them."""
+        address = address_of(url)
+        return [host for host in map(str, self._hostvars) if address_of(self._url_in_inventory(host)) == address]
 
     def own(self, task_vars: Mapping[str, Any]) -> Variables:
         """The same for the host of this task, with what only it knows, such as the item of a loop."""
@@ -231,12 +235,11 @@ class HostVariables:
     def some(self, host: str, names: Iterable[str], *, without_extra: bool) -> Variables:
         """A few variables of a host, normalized, without defaults.
 
-        :param without_extra: leave out what the command line gives: it is meant for the hosts of the run alone.
+        :param without_extra: as they are below what the command line gives, which is meant for the hosts of the run alone.
         """
         with self._lock:
-            known = self._raw(host)
-            extra = _core_compat.extra_variables(self._hostvars) if without_extra else {}
-            stated = [name for name in names if name in known and name not in extra]
+            known = self._stated(host) if without_extra else self._raw(host)
+            stated = [name for name in names if name in known]
             return read_variables(self._templated(known, stated), host=host, resolve=resolve_tenant, defaults={})
 
     def all_of_play(self) -> list[str]:
@@ -250,8 +253,24 @@ class HostVariables:
         own = self._task_vars.get("inventory_hostname") == host
         return dict(self._task_vars if own else self._hostvars[host])
 
-    def _templated(self, known: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-        known["hostvars"] = self._hostvars
+    def _stated(self, host: str) -> dict[str, Any]:
+        """The same below what the command line gives."""
+        stated = _core_compat.stated_variables(self._task, self._hostvars, host)
+        if stated is not None:
+            return stated
+        extra = _core_compat.extra_variables(self._hostvars)
+        return {name: value for name, value in self._raw(host).items() if name not in extra}
+
+    def _url_in_inventory(self, host: str) -> str:
+        with self._lock:
+            known = _core_compat.stated_variables(None, self._hostvars, host)
+            known = dict(self._hostvars[host]) if known is None else known
+            names = [name for name in ("tcx_url",) if name in known]
+            return read_variables(self._templated(known, names), host=host, defaults={}).text("tcx_url")
+
+    def _templated(self, known: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        # A template may name what the command line gives, also where the variable itself is read below it.
+        known = {**_core_compat.extra_variables(self._hostvars), **known, "hostvars": self._hostvars}
         templar = Templar(loader=self._loader, variables=known)
         return {name: templated(templar, known[name], known, self._results) for name in names}
 

@@ -64,11 +64,19 @@ def test_a_certificate_is_rotated_without_losing_the_one_that_works(small: Contr
     assert report["hosts"][0]["changes"] == []
 
 
+def test_the_certificate_of_another_customer_is_refused_also_on_the_command_line(small: Controller) -> None:
+    """What is given for one PBX says nothing of the others: their certificates stand in the inventory."""
+    key = small.lab.inventory["tcx"]["hosts"]["berlin"]["entra_app_public_key"]
+    done = small.rollout("--limit", "lyon", variables={"entra_app_public_key": key})
+    assert "The hosts berlin and lyon of the inventory have the same certificate" in done.sentence("lyon")
+    assert small.writes() == []
+
+
 def test_the_old_certificate_stays_when_the_new_one_is_not_proven(small: Controller) -> None:
     assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
     old = _thumbprints(small, "berlin")
     small.lab.control.new_key_pair("berlin")  # the PBX has another key now, and we are given a stranger's certificate
-    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    stranger = small.lab.control.new_key_pair("munich")["public_key"]
     small.lab.control.advance_clock(15 * 86400)
     done = small.play(
         "tcx.m365.rotate_certificate",
@@ -85,7 +93,7 @@ def test_a_certificate_that_the_pbx_still_needs_is_put_back(small: Controller) -
     """The new key is in the inventory and on the application, but the PBX was never switched over to it."""
     assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
     (old,) = _thumbprints(small, "berlin")
-    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    stranger = small.lab.control.new_key_pair("munich")["public_key"]
     variables = {**GUIDE, "entra_app_public_key": stranger, "tcx_console_wait_timeout": 2}
     first = small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables)
     assert first.code == 0, first.output
@@ -106,7 +114,7 @@ def test_a_certificate_that_the_pbx_still_needs_is_put_back(small: Controller) -
 def test_an_exclusive_list_does_not_take_the_certificate_that_the_pbx_needs(small: Controller) -> None:
     assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
     (old,) = _thumbprints(small, "berlin")
-    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    stranger = small.lab.control.new_key_pair("munich")["public_key"]
     variables = {
         **GUIDE,
         "entra_app_public_key": stranger,

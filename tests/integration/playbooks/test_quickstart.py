@@ -156,6 +156,24 @@ def test_the_customer_is_kept_for_every_other_playbook(lab: Lab, home: Path) -> 
     )
 
 
+def test_a_customer_beside_others_is_told_from_them(lab: Lab, home: Path, tmp_path: Path) -> None:
+    """Values of the command line count for every host of the inventory, and are what only one of them is about."""
+    others = {
+        "broken": {"tcx_url": "https://{{ hostvars['nowhere'].address }}"},
+        "bonn": {"address": "{{ lab_url }}", "tcx_url": "{{ hostvars[inventory_hostname].address }}/"},
+    }
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"tcx": {"hosts": others}}), encoding="utf-8")
+    at_bonn = {"lab_url": values(lab, "bonn")["tcx_url"]}
+    code, said = play(home, {**values(lab, "berlin"), **at_bonn}, "-i", str(inventory), "--check")
+    assert code == 0, said
+    code, said = play(home, {**values(lab, "bonn"), **at_bonn}, "-i", str(inventory), "--check")
+    assert code != 0
+    assert "bonn of the inventory is this PBX. Run: ansible-playbook tcx.m365.rollout --limit bonn" in " ".join(
+        said.split()
+    )
+
+
 def test_a_person_is_asked_for_four_values_and_a_confirmation(lab: Lab, home: Path) -> None:
     given = values(lab, "bonn")
     four = {name: str(given.pop(name)) for name in FOUR}

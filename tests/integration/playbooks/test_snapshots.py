@@ -146,7 +146,7 @@ def test_offboarding_is_undone(small: Controller) -> None:
 def test_a_rotation_is_undone_unless_the_pbx_needs_the_new_key(small: Controller) -> None:
     assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
     before = state(small, "berlin")
-    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    stranger = small.lab.control.new_key_pair("munich")["public_key"]
     assert (
         small.play(
             "tcx.m365.rotate_certificate", "--limit", "berlin", variables={**GUIDE, "entra_app_public_key": stranger}
@@ -167,7 +167,7 @@ def test_a_rotation_is_undone_unless_the_pbx_needs_the_new_key(small: Controller
 
 def test_a_rollout_that_fails_half_way_is_undone_by_itself(small: Controller) -> None:
     first = state(small, "berlin")
-    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    stranger = small.lab.control.new_key_pair("munich")["public_key"]
     variables = {**GUIDE, "entra_app_public_key": stranger, "tcx_console_wait_timeout": 2, "on_failure": "rollback"}
     done = small.rollout("--limit", "berlin", variables=variables)
     assert done.failed() == ["berlin"], done.output
@@ -217,7 +217,7 @@ def test_a_certificate_that_a_killed_run_removed_is_put_back(small: Controller) 
     assert small.rollout("--limit", "berlin", variables=GUIDE).code == 0
     (change,) = [each for each in snapshot(small, "berlin")["changes"] if each["field"] == "certificates"]
     (old,) = change["after"]
-    stranger = small.lab.inventory["tcx"]["hosts"]["munich"]["entra_app_public_key"]
+    stranger = small.lab.control.new_key_pair("munich")["public_key"]
     variables = {**GUIDE, "entra_app_public_key": stranger, "tcx_console_wait_timeout": 2}
     assert small.play("tcx.m365.rotate_certificate", "--limit", "berlin", variables=variables).code == 0
     there = application(small, "berlin")

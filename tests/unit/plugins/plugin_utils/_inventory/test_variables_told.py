@@ -217,19 +217,30 @@ def test_a_host_whose_wish_about_unknown_variables_cannot_be_read_stops_alone(wo
         known.check()
 
 
-def test_what_the_command_line_gives_is_left_out_for_hosts_that_the_run_is_not_about(world: World) -> None:
+def test_what_the_command_line_gives_does_not_count_for_hosts_that_the_run_is_not_about(world: World) -> None:
     hosts = world(extra={"tcx_timeout": "9", "tcx_m365_connection": "ssh"})
     assert hosts.of("bolt")["tcx_timeout"] == 9.0
     without = hosts.of("bolt", without_extra=True)
     assert "tcx_m365_connection" not in without
-    assert without.get("tcx_timeout") != 9.0
+    assert without["tcx_timeout"] == 7.0
     assert without["entra_tenant_id"] == GUID
     names = ["tcx_timeout", "tcx_url", "tcx_ca_path"]
-    assert hosts.some("bolt", names, without_extra=True) == {"tcx_url": "https://berlin.example.com"}
-    assert hosts.some("bolt", names, without_extra=False) == {
-        "tcx_url": "https://berlin.example.com",
-        "tcx_timeout": 9.0,
-    }
+    at = {"tcx_url": "https://berlin.example.com"}
+    assert hosts.some("bolt", names, without_extra=True) == {**at, "tcx_timeout": 7.0}
+    assert hosts.some("bolt", names, without_extra=False) == {**at, "tcx_timeout": 9.0}
+
+
+def test_a_template_of_another_host_may_name_what_the_command_line_gives(world: World) -> None:
+    hosts = world(extra={"nowhere": "https://yard.example.com", "tcx_url": "https://desk.example.com"})
+    assert hosts.some("yard", ["tcx_url"], without_extra=True) == {"tcx_url": "https://yard.example.com"}
+
+
+@pytest.mark.parametrize("extra", [{}, {"tcx_url": "https://acme.example.com:5001"}])
+def test_the_hosts_of_a_pbx_are_those_that_the_inventory_has_for_it(world: World, extra: dict[str, str]) -> None:
+    hosts = world(extra=extra)
+    assert hosts.at("https://ACME.example.com:5001/") == ["acme"]
+    assert hosts.at("https://berlin.example.com") == ["bolt"]
+    assert hosts.at("https://shop.example.com") == []
 
 
 def test_a_few_variables_of_a_host_are_read_as_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
