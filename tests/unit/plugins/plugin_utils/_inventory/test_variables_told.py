@@ -57,6 +57,7 @@ tcx:
       entra_cloud: "{{{{ region | default(omit) }}}}"
       tcx_region_of: eu
       office: Berlin
+      entra_app_public_key: "{{{{ lookup('file', 'keys/acme.pem') }}}}"
     bolt:
       tcx_url: "https://{{{{ hostvars['acme']['office'] | lower }}}}.example.com"
       entra_app_unique_name: bolts-own
@@ -87,6 +88,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         source = tmp_path / "inventory.yml"
         source.write_text(INVENTORY, encoding="utf-8")
         loader = DataLoader()
+        loader.set_basedir(str(tmp_path))
         secrets = [("default", VaultSecret(password.encode()))] if password else []
         loader.set_vault_secrets(secrets)
         if context is not None:
@@ -194,6 +196,33 @@ def test_a_host_is_read_with_templates_and_above_the_defaults_of_the_roles(world
     assert "office" not in known, "not a variable of this collection"
 
 
+def test_a_file_is_looked_up_where_a_play_would_look_for_it(world: World, tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "acme.pem").write_text("the key of acme", encoding="utf-8")
+    assert world().of("acme")["entra_app_public_key"] == "the key of acme"
+
+
+def test_what_all_hosts_have_alike_is_evaluated_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To ask Ansible for each template of a thousand PBXs would take longer than to ask the PBXs."""
+    asked: list[Any] = []
+
+    class Counted(Templar):
+        def template(self, variable: Any, *arguments: Any, **options: Any) -> Any:
+            asked.append(variable)
+            return super().template(variable, *arguments, **options)
+
+    monkeypatch.setattr(reader, "Templar", Counted)
+    hosts = world(SECRET)
+    assert [hosts.of(host)["ansible_become"] for host in ("acme", "bolt", "shop")] == [False] * 3
+    assert asked.count("{{ 1 == 2 }}") == 1
+
+
+def test_the_domain_of_a_tenant_is_resolved_for_a_host(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "tenant_id_of", lambda _params, domain, _context: f"id of {domain}")
+    known = world(extra={"entra_tenant_id": "Acme.example.com"}).of("acme")
+    assert known.tenant == "id of acme.example.com"
+
+
 def test_an_application_is_named_after_its_host_unless_the_inventory_names_it(world: World) -> None:
     assert world().of("acme")["entra_app_unique_name"] == "3cx-acme"
 
@@ -205,7 +234,9 @@ def test_omit_leaves_a_variable_as_if_it_were_not_there(world: World) -> None:
 
 def test_variables_that_nothing_reads_are_told_unless_they_are_to_be_ignored(world: World) -> None:
     hosts = world()
-    assert hosts.of("acme").unknown_entries() == [{"variable": "tcx_region_of", "nearest": ""}]
+    known = hosts.of("acme")
+    assert known.unknown_entries() == [{"variable": "tcx_region_of", "nearest": ""}]
+    assert [variable.sentence for variable in known.unknown] == ["unknown variable tcx_region_of of acme"]
     assert hosts.of("bolt").unknown == []
 
 
@@ -354,10 +385,17 @@ def test_what_no_spec_describes_stays_as_it_was_written() -> None:
     }
 
 
+def test_the_path_of_a_certificate_may_have_a_comma() -> None:
+    known = read_variables({"entra_app_certificates": "keys/acme, berlin.pem"}, defaults={})
+    assert known == {"entra_app_certificates": ["keys/acme, berlin.pem"]}
+
+
 def test_a_value_that_says_nothing_leaves_the_default() -> None:
     assert read_variables({"tcx_timeout": " ", "entra_app_mode": None}, defaults={"tcx_timeout": 5.0}) == {
         "tcx_timeout": 5.0
     }
+    assert read_variables({"entra_app_mode": None, "tcx_timeout": "7"}, defaults={}) == {"tcx_timeout": 7.0}
+    assert read_variables({"ansible_connection": {}, "ansible_become": [], "snapshot": ""}, defaults={}) == {}
     sync = "tcx_console_user_sync"
     assert read_variables({sync: {"enabled": ""}}, defaults={}) == {}, "nothing is left of it once it was read"
 
@@ -380,6 +418,7 @@ def test_a_text_is_read_without_blanks_and_empty_where_there_is_none() -> None:
     assert (known.text("tcx_timeout"), known.text("tcx_proxy"), known.text("tcx_ca_path")) == ("7", "", "")
     assert known.get("tcx_ca_path", "default") == "default"
     assert known.get("tcx_ca_path") is None
+    assert known.host == ""
 
 
 @pytest.mark.parametrize(
