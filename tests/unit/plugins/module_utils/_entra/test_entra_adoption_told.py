@@ -326,6 +326,15 @@ def test_what_is_never_touched_is_named() -> None:
     claim = Claim(INVENTORY, PBX)
     error = refusal(Candidate({"appId": AUTOMATION}), claim)
     assert (error.tried, error.target) == ("use the application for a PBX", AUTOMATION)
+    stated = "Name another application in O(app_id), or leave it out."
+    assert error.remedy == stated
+    error = refusal(Candidate({"appId": AUTOMATION}), Claim(adoption.BY_NAME, PBX))
+    assert (
+        error.remedy == "Name another application in entra_app_app_id, or set entra_app_mode: create to have one made."
+    )
+    with pytest.raises(NotConfirmed) as caught:
+        adoption.never(AUTOMATION, None, CALLER, TENANT)
+    assert caught.value.remedy == stated, "a task that names one by itself"
 
 
 def test_what_was_read_is_judged_as_a_whole() -> None:
