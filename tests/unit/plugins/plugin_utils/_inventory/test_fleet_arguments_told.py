@@ -191,3 +191,13 @@ def test_an_application_gets_the_address_of_the_pbx_unless_others_are_stated() -
     assert arguments_of.application_arguments(HOST, {}, URI)["redirect_uris"] == [URI]
     stated = {**HOST, "entra_app_redirect_uris": ["https://a.example/x"]}
     assert arguments_of.application_arguments(stated, {}, URI)["redirect_uris"] == ["https://a.example/x"]
+
+
+def test_users_come_back_to_every_name_that_the_inventory_has_for_a_pbx() -> None:
+    derived = [URI, "https://pbx.internal.example/oauth2office2"]
+    assert arguments_of.redirect_uris_of(HOST) == derived
+    stated = "https://other.example/oauth2office2"
+    assert arguments_of.redirect_uris_of({**HOST, "entra_app_redirect_uris": [stated, URI]}) == [stated, *derived]
+    with_port = {"tcx_url": "https://pbx.example.com:5001"}
+    assert arguments_of.redirect_uris_of(with_port) == ["https://pbx.example.com:5001/oauth2office2"]
+    assert arguments_of.redirect_uris_of({}) == []
