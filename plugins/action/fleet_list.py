@@ -50,10 +50,12 @@ class ActionModule(ActionBase):
 
     def _write(self, options: Mapping[str, Any], known: Mapping[str, Any]) -> export.Exported:
         directory = os.path.abspath(os.path.expanduser(options["directory"]))
-        hosts = [str(host) for host in known.get("ansible_play_hosts_all", [])]
-        # Who signs in to a PBX is not captured, and belongs into a list as much as its address.
+        run = [str(host) for host in known.get("ansible_play_hosts_all", [])]
         variables = HostVariables(self._task, self._loader, known.get("hostvars") or {}, known)
-        own = {host: variables.some(host, _LOGIN, without_extra=False) for host in hosts}
+        # The others have been captured before: a run that is limited to one PBX does not take them out of the list.
+        hosts = list(dict.fromkeys([*variables.all_of_play(), *run]))
+        # Who signs in to a PBX is not captured, and belongs into a list as much as its address.
+        own = {host: variables.some(host, _LOGIN, without_extra=host not in run) for host in hosts}
         logins = {host: {name: own[host].text(name) for name in _LOGIN} for host in hosts}
         try:
             return export.write(directory, hosts, logins, options["format"])

@@ -11,8 +11,9 @@ module: fleet_list
 short_description: Write the PBXs of a play as a list that the inventory plugin reads
 version_added: 2.0.0
 description:
-  - Makes C(customers.csv) or C(customers.yml) of what the playbook C(tcx.m365.capture) has written for each host of the play, and beside it
-    the file C(fleet.tcx_fleet.yml) for the inventory plugin P(tcx.m365.fleet#inventory), unless that is there already.
+  - Makes C(customers.csv) or C(customers.yml) of what the playbook C(tcx.m365.capture) has written for each host of the play, now or
+    in an earlier run, also for those that C(--limit) leaves out. Beside it goes the file C(fleet.tcx_fleet.yml) for the inventory plugin
+    P(tcx.m365.fleet#inventory), unless that is there already.
   - Neither file holds a secret, and no cell of the CSV begins a formula in a spreadsheet.
   - C(tcx.m365.capture) uses this module where C(capture_list) is set to V(csv) or V(yaml).
 author:

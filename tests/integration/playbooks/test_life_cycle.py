@@ -212,3 +212,14 @@ def test_the_list_names_who_signs_in_also_where_another_host_says_it(small: Cont
     (source,) = captured.glob("*.csv")
     rows = csv.DictReader(source.read_text(encoding="utf-8").splitlines())
     assert {row[HOST]: row[name] for row in rows}["berlin"] == str(login)
+
+
+def test_a_customer_who_is_captured_again_does_not_take_the_others_out_of_the_list(small: Controller) -> None:
+    """The list is an inventory: whoever is not in it is worked on by nobody, and looks like an orphan."""
+    variables = {"capture_list": "csv", "capture_dir": "captured"}
+    assert small.play("tcx.m365.capture", "--limit", "berlin,lyon", variables=variables).code == 0
+    again = small.play("tcx.m365.capture", "--limit", "lyon", variables=variables)
+    assert again.code == 0, again.output
+    assert again.changed() == []
+    rows = csv.DictReader((small.home / "captured" / "customers.csv").read_text(encoding="utf-8").splitlines())
+    assert [row[HOST] for row in rows] == ["berlin", "lyon"]
