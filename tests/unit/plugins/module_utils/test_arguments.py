@@ -96,6 +96,7 @@ def test_an_empty_list_stays_a_list() -> None:
 def test_a_list_that_is_not_well_formed_is_split_as_ansible_splits_it() -> None:
     assert read(user_sync={"users": '["a", b]'}).parameters["user_sync"]["users"] == ['["a"', "b]"]
     assert read(user_sync={"users": "[" * 5000 + "]"}).parameters["user_sync"]["users"] == ["[" * 5000 + "]"]
+    assert read(user_sync={"users": "['ann'] # all"}).parameters["user_sync"]["users"] == ["['ann'] # all"]
 
 
 def test_a_list_of_permissions_may_be_written_as_one_text() -> None:
