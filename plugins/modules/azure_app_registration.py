@@ -318,10 +318,9 @@ EXAMPLES = r"""
             - {name: email, essential: true}
             - {name: extension_3c7f_extensionNumber, source: user}
           access_token:
-            - name: upn
-              additional_properties: [include_externally_authenticated_upn]
+            - {name: upn, additional_properties: [include_externally_authenticated_upn]}
           saml2_token:
-            - name: groups
+            - {name: groups}
 
     - name: Nobody adds credentials to the service principal, and only who is assigned to it can sign in
       tcx.m365.azure_app_registration:
