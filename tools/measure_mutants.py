@@ -31,6 +31,7 @@ FILES = {
         f"{ENTRA}/test_entra_adoption_told.py",
     ),
     "plugins/module_utils/_entra/application_plan.py": (
+        f"{ENTRA}/test_entra_application_plan_absent.py",
         f"{ENTRA}/test_entra_application_plan_written.py",
         f"{ENTRA}/test_entra_application_plan.py",
         f"{ENTRA}/test_entra_ownership.py",
