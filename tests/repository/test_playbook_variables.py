@@ -80,3 +80,11 @@ def test_an_empty_variable_is_not_given(text: str, names: list[str], ours: bool)
 
 def _is_empty(value: Any) -> bool:
     return value is None or value in ([], {}) or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+@pytest.mark.parametrize("path", sorted(PLAYBOOKS.glob("*.yml")), ids=lambda path: path.stem)
+def test_what_a_play_does_once_is_done_once_with_any_strategy_of_the_configuration(path: Path) -> None:
+    """`run_once` holds with the linear strategy only. A rollout may have any: its tasks find out by themselves."""
+    for play in yaml.safe_load(path.read_text(encoding="utf-8")):
+        once = any(task.get("run_once") is True for task in play.get("tasks", []))
+        assert not once or path.stem == "rollout" or play.get("strategy") == "ansible.builtin.linear"
