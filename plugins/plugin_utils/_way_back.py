@@ -50,6 +50,8 @@ class Started:
 def is_left(result: Mapping[str, Any]) -> bool:
     """Whether a run has changed something on a PBX that a rollback could undo."""
     undone = result.get("rollback") or {}
+    if any(change.get("after") == "purged" for change in result.get("changes") or ()):
+        return False  # it cannot come back, and without it a rollback leaves the PBX as it is
     return bool(result.get("snapshot")) and (not undone.get("restored") or bool(undone.get("under_way")))
 
 

@@ -86,8 +86,10 @@ def test_what_is_mounted_into_a_job_outlives_it(tmp_path: Path, monkeypatch: pyt
         ({**WRITTEN, "failed": True}, True),
         ({**WRITTEN, "failed": True, "rollback": {"restored": True}}, False),
         ({**WRITTEN, "failed": True, "rollback": {"restored": False}}, True),
+        ({**WRITTEN, "changes": [{"target": "application", "field": "state", "after": "absent"}]}, True),
+        ({**WRITTEN, "changes": [{"target": "application", "field": "state", "after": "purged"}]}, False),
     ],
-    ids=["nothing", "written", "failed half-way", "undone", "not undone"],
+    ids=["nothing", "written", "failed half-way", "undone", "not undone", "deleted", "purged"],
 )
 def test_it_is_said_where_something_is_left_to_be_undone(result: dict[str, Any], left: bool) -> None:
     assert is_left(result) == left
