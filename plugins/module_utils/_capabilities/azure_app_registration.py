@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.option_names impo
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra import (
+    absence,
     adoption,
     application_plan,
     application_view,
@@ -268,6 +269,7 @@ def _check_before_writing(
     """
     if not plan:
         return []
+    nobody: Sequence[str] = ()
     try:
         rights.require(
             client.tokens.get(),
@@ -277,11 +279,17 @@ def _check_before_writing(
         )
         if "certificates" in plan.changed_fields(application_plan.APPLICATION):
             policy.check(client, desired, observed)
+        if "owners" in plan.changed_fields(application_plan.APPLICATION):
+            nobody = absence.objects(client, [owner for owner in desired.owners or () if owner not in observed.owners])
     except M365Error as error:
         if not task.check_mode:
             raise
         task.context.warn(str(error))
         return error.missing if isinstance(error, MissingRight) else []
+    if nobody:
+        raise BadInput(
+            f"O(owners): the tenant has no object {', '.join(nobody)}", tried="look up the owners", remedy=_OBJECT_ID
+        )
     return []
 
 
@@ -410,6 +418,7 @@ def requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPerm
     return list(dict.fromkeys(requested))
 
 
+_OBJECT_ID = "Give the object ID of a user or a service principal: `az ad user show --id NAME --query id`."
 _LONGEST = {"notes": 1024, "create_with.display_name": 256}
 """Characters that Graph takes (documented: the reference of the application)."""
 
@@ -418,6 +427,9 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
     for option, most in _LONGEST.items():
         if len(dig(params, option) or "") > most:
             raise BadInput(f"{marked(option)} is longer than {most} characters")
+    for owner in params["owners"] or ():
+        if not is_guid(owner):
+            raise BadInput(f"O(owners): {owner!r} is not an object ID", remedy=_OBJECT_ID)
     overlap = params["certificates_rotate_overlap_days"]
     if overlap is not None and overlap < 1:
         raise BadInput(
@@ -444,7 +456,7 @@ def _desired(params: Mapping[str, Any], key: Key) -> Desired:
         prune_duplicates=params["certificates_prune_duplicates"],
         overlap_days=overlap,
         permissions_exclusive=params["permissions_exclusive"],
-        owners=params["owners"],
+        owners=[owner.lower() for owner in params["owners"]] if params["owners"] else params["owners"],
         service_principal=params["service_principal"] or {},
         force=params["force"],
         pbx=_application_trust.pbx_of(params),

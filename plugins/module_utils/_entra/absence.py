@@ -12,6 +12,7 @@ whose answer for "none" is an empty page and not an error that could mean someth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
@@ -110,3 +111,9 @@ def _of(client: GraphClient, page: Answer, app_id: str) -> Json | None:
         if str(entry.get("appId", "")).lower() == app_id.lower() and entry.get("id")
     ]
     return max(entries, key=lambda entry: str(entry.get("deletedDateTime") or ""), default=None)
+
+
+def objects(client: GraphClient, ids: Sequence[str]) -> list[str]:
+    """Those of the ids that no object of the directory has."""
+    answers = client.batch([Call("GET", f"/directoryObjects/{each}?$select=id") for each in ids])
+    return [each for each, answer in zip(ids, answers) if answer.entity_or_none() is None]

@@ -53,6 +53,7 @@ READ_DELEGATED_ADMINISTRATION = (
     "DelegatedAdminRelationship.ReadWrite.All",
 )
 READ_OWN_GROUPS = ("User.Read", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All")
+READ_DIRECTORY = ("Directory.Read.All",)
 READ_POLICIES = ("Policy.Read.All", "Policy.Read.ApplicationConfiguration", "Policy.ReadWrite.ApplicationConfiguration")
 
 REQUESTS: Mapping[str, tuple[str, ...]] = {
@@ -96,6 +97,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /users": READ_USERS,
     "GET /users/{id}": READ_USERS,
     "GET /users/{id}/photo": READ_PHOTOS,
+    "GET /directoryObjects/{id}": READ_DIRECTORY,
     "GET /groups": READ_GROUP_MEMBERS,
     "GET /groups/{id}": READ_GROUP_MEMBERS,
     "GET /groups/{id}/transitiveMembers": READ_GROUP_MEMBERS,

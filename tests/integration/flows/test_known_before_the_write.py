@@ -110,6 +110,23 @@ def test_a_text_that_graph_does_not_take(berlin: Flow, changes: Json, said: str)
     _refused(berlin, MANAGED, said, **changes)
 
 
+@pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        ("ada@contoso.example", "entra_app_owners: 'ada@contoso.example' is not an object ID"),
+        (ABSENT, f"entra_app_owners: the tenant has no object {ABSENT}"),
+    ],
+    ids=["name", "nobody"],
+)
+def test_an_owner_whom_the_tenant_does_not_have(berlin: Flow, owner: str, said: str, linked: bool) -> None:
+    """Graph says of it what it says of an application that has not reached every replica, which a rollout waits for."""
+    if linked:
+        assert not berlin.rollout().get("failed")
+    rights = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All")
+    _refused(berlin, MANAGED, said, entra_app_owners=[owner], **berlin.caller(*rights))
+
+
 @pytest.mark.parametrize("planned", [{}, {"tcx_console_user_sync": {"photo": True}}], ids=str)
 def test_a_user_that_nothing_brings(berlin: Flow, planned: Json) -> None:
     """Only a synchronization that begins, or reaches more users, can bring a user that the PBX does not have."""
