@@ -26,22 +26,22 @@ from environments import BUILD, ROOT
 UNITS = "tests/unit/plugins"
 ENTRA, PBX, INVENTORY = f"{UNITS}/module_utils/_entra", f"{UNITS}/module_utils/_pbx", f"{UNITS}/plugin_utils/_inventory"
 FILES = {
-    "plugins/module_utils/_entra/adoption.py": (
+    "plugins/module_utils/_entra/application/adoption.py": (
         f"{ENTRA}/test_entra_adoption.py",
         f"{ENTRA}/test_entra_adoption_told.py",
     ),
-    "plugins/module_utils/_entra/application_plan.py": (
+    "plugins/module_utils/_entra/application/plan.py": (
         f"{ENTRA}/test_entra_application_plan_absent.py",
         f"{ENTRA}/test_entra_application_plan_written.py",
         f"{ENTRA}/test_entra_application_plan.py",
         f"{ENTRA}/test_entra_ownership.py",
         f"{ENTRA}/test_entra_redirect_uris.py",
     ),
-    "plugins/module_utils/_entra/application_undo.py": (
+    "plugins/module_utils/_entra/application/undo.py": (
         f"{ENTRA}/test_entra_application_undo.py",
         f"{ENTRA}/test_entra_application_undo_written.py",
     ),
-    "plugins/module_utils/_entra/grant_plan.py": (
+    "plugins/module_utils/_entra/application/grant_plan.py": (
         f"{ENTRA}/test_entra_grant_plan.py",
         f"{ENTRA}/test_entra_grant_plan_written.py",
     ),

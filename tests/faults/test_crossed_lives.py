@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.remove import AbsentApplication
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps import rotation
 from ansible_collections.tcx.m365.tests.faults import judge

@@ -4,7 +4,7 @@
 
 # This file is PRIVATE to the tcx.m365 collection.
 
-"""From the options of a task to the rules of ``_entra/adoption``: may this application be taken, and for which PBX?"""
+"""From the options of a task to the rules of ``_entra/application/adoption``: may this application be taken, and for which PBX?"""
 
 from __future__ import annotations
 
@@ -12,17 +12,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, ownership, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import Caller, Candidate, Claim, Decision
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import normalized_thumbprint
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import application_names, delegated_names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import (
+    Caller,
+    Candidate,
+    Claim,
+    Decision,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import normalized_thumbprint
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import (
+    application_names,
+    delegated_names,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Permission
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Permission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec
 

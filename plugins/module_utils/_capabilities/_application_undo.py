@@ -18,31 +18,27 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import caller_of, pbx_of
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._entra import (
-    adoption,
-    application_plan,
-    application_undo,
-    application_view,
-    declared,
-    ownership,
-    rights,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import Candidate, Claim
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, declared, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as application_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import undo as application_undo
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import view as application_view
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import Candidate, Claim
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.apply import Application
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import normalized_thumbprint
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     MARK,
     Desired,
     Key,
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Application
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import normalized_thumbprint
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Permission
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.remove import AbsentApplication
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Permission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import reconcile

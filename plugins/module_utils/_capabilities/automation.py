@@ -22,16 +22,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._entra import (
-    absence,
-    adoption,
-    key_plan,
-    own_application,
-    person,
-)
+from ansible_collections.tcx.m365.plugins.module_utils._entra import own_application, person
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights as entra_rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, SELECT, unique_name_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence, adoption
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK, SELECT, unique_name_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.certificate import ClientCertificate
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.client_secret import ClientSecret
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import FederatedToken, GitHubOidc

@@ -24,21 +24,24 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_gui
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked, rendered
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
     absence,
     adoption,
-    application_plan,
-    application_view,
     certificates,
     declared,
-    key_plan,
     ownership,
     policy,
     redirect_uris,
-    rights,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as application_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import view as application_view
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.apply import Application
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     CLAIM_LISTS,
     PROPERTIES,
     URI_LISTS,
@@ -46,10 +49,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Key,
     Observed,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Application
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_remove import AbsentApplication
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.remove import AbsentApplication
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, NotOurs

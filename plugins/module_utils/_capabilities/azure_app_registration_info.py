@@ -19,17 +19,25 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_r
     check_key,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, certificates, declared, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, declared
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import view as application_view
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import (
     BY_PBX,
     Candidate,
     Claim,
     unknown_holders,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, SELECT, Desired, Key, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
+    MARK,
+    SELECT,
+    Desired,
+    Key,
+    Observed,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task

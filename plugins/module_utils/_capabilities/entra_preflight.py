@@ -22,10 +22,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.pem import NoFile
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
-from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import (
     Certificate,
     PrivateKeyGiven,
     check_usable,

@@ -20,11 +20,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities._applicatio
 )
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, grant_plan, ownership, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader, Grants
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, grant_plan, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import DesiredGrant, Granted, Names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader, Grants
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound

@@ -12,10 +12,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _ent
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_permission_grant import not_readable
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, grant_plan, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import declared, grant_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
 

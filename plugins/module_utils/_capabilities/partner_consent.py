@@ -17,18 +17,19 @@ from dataclasses import replace
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import delegated_admin, grant_plan, person
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader, Grants
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.partner_center import PartnerCenter
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra import delegated_admin, person
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import grant_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import DesiredGrant, Granted
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader, Grants
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
     APPLICATION,
     DELEGATED,
     RequestedPermission,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._entra.partner_center import PartnerCenter
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict, NotFound
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities._entra_connection import CREDENTIAL_OPTIONS
 from ansible_collections.tcx.m365.plugins.module_utils._common import hosts
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as entra_permissions
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as entra_permissions
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import SIGN_IN_PATH
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.families import (

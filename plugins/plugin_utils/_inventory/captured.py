@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import (
     BY_PBX,
     GRANTABLE,
     INVENTORY,
@@ -24,9 +24,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
     NotConfirmed,
     decide,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK, parse_all
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import features_of, requested_by_features
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import MARK, parse_all
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
+    features_of,
+    requested_by_features,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import Edition
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities, authority
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse_all
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import parse_all
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_repeats
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_view import NOBODY_SIGNS_IN
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.view import NOBODY_SIGNS_IN
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Unhealthy, Unlicensed
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import MAY_REFUSE, UNHEALTHY
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import headed

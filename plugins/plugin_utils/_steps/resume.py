@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import pem_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import pem_of
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables, read_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.snapshots import Snapshots, directory_of

@@ -18,8 +18,8 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import tcx_m365_settings
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_undo
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import ASSIGNMENTS, GRANTS
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import undo as application_undo
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import ASSIGNMENTS, GRANTS
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import settings_undo
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_plan import TARGET as SETTINGS

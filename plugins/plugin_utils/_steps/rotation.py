@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra import ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import registered_on
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import registered_on
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan
 
 DEFAULT_OVERLAP_DAYS = 14

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.apply import Application
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     CLAIM_LISTS,
     LOCK,
     PROPERTIES,
@@ -19,7 +20,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     URI_LISTS,
     Property,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_apply import Application
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, as_flag
 from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     APP,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_apply
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import apply as application_apply
 from ansible_collections.tcx.m365.tests.integration.bench import COLLECTIONS
 from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     APP,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import entra_preflight
-from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import NotConfirmed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import parse
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import NotConfirmed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import parse
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Forbidden
 from cryptography import x509

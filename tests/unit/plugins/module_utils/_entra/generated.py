@@ -11,9 +11,9 @@ import datetime as dt
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Desired, Key, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK, Desired, Key, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
     APPLICATION,
     DELEGATED,
     Catalog,

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as plans
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     DEFAULT_AUDIENCE,
     MARK,
     Desired,
     Key,
     Observed,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import PBX_TAG, Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import PBX_TAG, Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated as gen
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra.conftest import NOW

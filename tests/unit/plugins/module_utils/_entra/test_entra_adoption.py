@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import (
     BY_NAME,
     BY_PBX,
     INVENTORY,
@@ -20,8 +20,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
     Claim,
     NotConfirmed,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import (
     BY_NAME,
     BY_PBX,
     INVENTORY,
@@ -19,8 +19,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.adoption import (
     Claim,
     NotConfirmed,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
 
 Json = dict[str, Any]
 

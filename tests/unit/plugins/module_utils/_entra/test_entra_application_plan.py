@@ -15,10 +15,18 @@ import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import azure_app_registration
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import iso
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_view, certificates, declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, URI_LISTS, Desired, Key, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, declared
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as plans
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import view as application_view
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
+    MARK,
+    URI_LISTS,
+    Desired,
+    Key,
+    Observed,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated as gen

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as plans
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     MARK,
     Key,
     Observed,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import ADOPTED_TAG, PBX_TAG
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import ADOPTED_TAG, PBX_TAG
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotOurs
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated as gen
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra.planned import (

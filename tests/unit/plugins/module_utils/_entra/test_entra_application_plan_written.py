@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as plans
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     DEFAULT_AUDIENCE,
     MARK,
     VISIBLE_TAG,
@@ -16,8 +16,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Key,
     Observed,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import ADOPTED_TAG
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import DELEGATED
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import ADOPTED_TAG
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import DELEGATED
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated as gen

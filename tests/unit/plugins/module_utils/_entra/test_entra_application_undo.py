@@ -10,10 +10,11 @@ import uuid
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_undo, declared
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import PROPERTIES, URI_LISTS, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_plan import plan_present, simulate
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import declared
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import undo as application_undo
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import PROPERTIES, URI_LISTS, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.plan import plan_present, simulate
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._undo import Undo, entries
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_undo, certificates
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, VISIBLE_TAG, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import DELEGATED, Permission
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import undo as application_undo
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK, VISIBLE_TAG, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import DELEGATED, Permission
 from ansible_collections.tcx.m365.plugins.module_utils._undo import Entry, Undo
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated as gen
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra.conftest import NOW, make_pair

@@ -10,10 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
+    APPLICATION,
+    RequestedPermission,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import APPLICATION, RequestedPermission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra.conftest import NOW, Pair, make_pair
 from cryptography.hazmat.primitives import serialization

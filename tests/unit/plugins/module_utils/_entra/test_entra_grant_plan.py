@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import APPLICATION, DELEGATED
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import grant_plan as plans
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import DesiredGrant, Granted, Names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import APPLICATION, DELEGATED
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotOurs
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated as gen
 from hypothesis import assume, given

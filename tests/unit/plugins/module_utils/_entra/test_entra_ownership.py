@@ -10,11 +10,11 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as plans
-from ansible_collections.tcx.m365.plugins.module_utils._entra import ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Desired, Key, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import ADOPTED_TAG, PBX_TAG, Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as plans
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK, Desired, Key, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import ADOPTED_TAG, PBX_TAG, Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._errors import NotOurs
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra import generated as gen
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._entra.conftest import NOW

@@ -11,14 +11,15 @@ import itertools
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions, policy, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID, endpoints
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions, policy
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
     APPLICATION,
     DELEGATED,
     Catalog,
     RequestedPermission,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID, endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput

@@ -10,9 +10,9 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import redirect_uris
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Key, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_plan import plan_present
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import redirect_uris
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired, Key, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.plan import plan_present
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict
 
 NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.timezone.utc)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import health, preflight
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _conformance
 from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
-from ansible_collections.tcx.m365.plugins.module_utils._entra import adoption, conformance, grant_plan, rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra import conformance, rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, grant_plan
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import preflight
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation import partner

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions as entra_permissions
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as entra_permissions
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
 
 Json = dict[str, Any]

@@ -14,8 +14,9 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates, declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, declared
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     CLAIM_LISTS,
     LOCK,
     MARK,
@@ -27,7 +28,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, as_flag, besides
 
 Json = dict[str, Any]

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
     APPLICATION,
     DELEGATED,
     Catalog,

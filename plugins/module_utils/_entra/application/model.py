@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Pbx
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Permission
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import Certificate
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Permission
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Normalize, as_flag, as_is
 
 Json = dict[str, Any]

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates, ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import Certificate, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 Json = dict[str, Any]

@@ -15,11 +15,12 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS, Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_resource import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence, declared
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import URI_LISTS, Desired, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.resource import (
     ApplicationResource,
     Check,
     update_call,

@@ -13,17 +13,21 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import SELECT, Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_resource import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import (
+    application_names,
+    delegated_names,
+)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import SELECT, Desired, Observed
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.resource import (
     ApplicationResource,
     Check,
     update_call,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import application_names, delegated_names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grants import GrantReader
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, passing
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Forbidden,

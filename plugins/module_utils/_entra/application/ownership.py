@@ -21,7 +21,11 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import hosts
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import MARK, name_of, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import (
+    MARK,
+    name_of,
+    thumbprint_of,
+)
 
 Json = dict[str, Any]
 

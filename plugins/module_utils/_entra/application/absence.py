@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     SELECT,
     SP_SELECT,
     Key,

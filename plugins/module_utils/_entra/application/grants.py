@@ -14,13 +14,14 @@ from contextlib import AbstractContextManager
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra import grant_plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.grant_plan import DesiredGrant, Granted, Names
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import grant_plan as steps
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import DesiredGrant, Granted, Names
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, passing
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
     Forbidden,

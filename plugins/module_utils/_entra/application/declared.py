@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
     APPLICATION,
     DELEGATED,
     Catalog,

@@ -18,8 +18,8 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import Certificate, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import Certificate, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired, Observed
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected
 

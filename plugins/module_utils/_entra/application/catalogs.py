@@ -17,14 +17,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import permissions
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
     Catalog,
     Permission,
     RequestedPermission,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
 
 _SELECT = "$select=id,appId,displayName,appRoles,oauth2PermissionScopes"

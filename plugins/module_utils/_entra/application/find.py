@@ -15,8 +15,10 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import absence, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     MARK,
     SELECT,
     SP_SELECT,
@@ -24,7 +26,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
     CONSISTENT,
     Answer,

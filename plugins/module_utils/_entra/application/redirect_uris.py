@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import URI_LISTS
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import URI_LISTS
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict
 
 LONGEST = 256

@@ -20,9 +20,11 @@ from typing import Any, Callable
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra import certificates, declared, key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, declared
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import name_of, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     CLAIM_LISTS,
     LOCK,
     PROPERTIES,
@@ -32,9 +34,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Observed,
     Property,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import name_of, thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import PBX_TAG
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog, Permission
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import PBX_TAG
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog, Permission
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Normalize, Write, as_flag, as_set
 from ansible_collections.tcx.m365.plugins.module_utils._undo import (

@@ -21,11 +21,11 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._entra import ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import MARK, Observed, unique_name_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.ownership import Credential, Pbx
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import FEATURES
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import ownership
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK, Observed, unique_name_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Credential, Pbx
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import FEATURES
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 
 Json = dict[str, Any]

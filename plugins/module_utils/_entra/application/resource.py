@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra import application_plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra import key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import Desired, Observed, unique_name_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application_find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired, Observed, unique_name_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
 from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Replicated

@@ -21,8 +21,10 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
-from ansible_collections.tcx.m365.plugins.module_utils._entra import declared, key_plan, ownership, redirect_uris
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import declared, ownership, redirect_uris
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import name_of, thumbprint_of
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     CLAIM_LISTS,
     DEFAULT_AUDIENCE,
     KEY_TAG,
@@ -36,8 +38,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application import
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.certificates import name_of, thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.permissions import Catalog
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotOurs
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write, merged
 
