@@ -115,5 +115,5 @@ def _of(client: GraphClient, page: Answer, app_id: str) -> Json | None:
 
 def objects(client: GraphClient, ids: Sequence[str]) -> list[str]:
     """Those of the ids that no object of the directory has."""
-    answers = client.batch([Call("GET", f"/directoryObjects/{each}?$select=id") for each in ids])
-    return [each for each, answer in zip(ids, answers) if answer.entity_or_none() is None]
+    answers = client.batch([Call("GET", f"/directoryObjects/{object_id}?$select=id") for object_id in ids])
+    return [object_id for object_id, answer in zip(ids, answers) if answer.entity_or_none() is None]

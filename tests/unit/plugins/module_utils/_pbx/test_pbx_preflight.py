@@ -108,7 +108,7 @@ def test_a_pbx_behind_nat_owns_the_redirect_uri_that_the_inventory_allows(
     [
         (days(0) - SECOND, "error", "expired on 2026-11-23"),
         (days(0), "error", "expired on 2026-11-23"),
-        (days(0) + SECOND, "warning", "expires in 0 days, on 2026-11-23"),
+        (days(0) + SECOND, "warning", "expires within 24 hours, on 2026-11-23"),
         (days(29), "warning", "expires in 29 days"),
         (days(30) - SECOND, "warning", "expires in 29 days"),
         (days(30), "ok", "valid until 2026-12-23"),
@@ -273,7 +273,7 @@ STATE: dict[str, Any] = {
         ({"active": False, "expires": "2026-11-20T00:00:00Z"}, ["error"], "it expired on 2026-11-20"),
         ({"activated": False}, ["error"], "is not activated"),
         ({"expires": "2026-11-23T12:00:00Z"}, ["warning"], "license of the PBX expired on 2026-11-23"),
-        ({"expires": "2026-11-23T12:00:01Z"}, ["warning"], "license of the PBX expires in 0 days"),
+        ({"expires": "2026-11-23T12:00:01Z"}, ["warning"], "license of the PBX expires within 24 hours"),
         ({"expires": "2026-12-23T11:59:59.1234567Z"}, ["warning"], "expires in 29 days, on 2026-12-23"),
         ({"expires": "2026-12-23T12:00:00Z"}, ["ok"], ""),
         ({"expires": "2026-12-23T13:59:59+02:00"}, ["warning"], "expires in 29 days"),
