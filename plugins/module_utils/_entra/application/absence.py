@@ -45,7 +45,13 @@ def principal(client: GraphClient, app_id: str) -> tuple[Json | None, Json | Non
             Call("GET", _DELETED_PRINCIPALS),
         ]
     )
-    return _of(client, live, app_id), _of(client, deleted, app_id)
+    listed = _of(client, live, app_id)
+    if listed is not None:
+        # A list does not show the bytes of a certificate (documented), beside which whoever added it may have written any
+        # thumbprint.
+        answer = client.send(Call("GET", f"/servicePrincipals/{listed['id']}?$select={SP_SELECT}"))
+        listed = answer.entity_or_none() or listed
+    return listed, _of(client, deleted, app_id)
 
 
 def deleted_application(client: GraphClient, app_id: str) -> Json | None:
