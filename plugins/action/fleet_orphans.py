@@ -24,6 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.orphans import ORPHAN, Pbx, Tenant, judge, table
@@ -54,11 +55,7 @@ class ActionModule(ControllerAction):
 
     def work(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         report = self._report(task_vars, options["concurrency"])
-        try:
-            _write(report, options["dest"])
-        except OSError as error:
-            message = f"Could not write {os.path.abspath(options['dest'])}: {error.strerror or error}."
-            return {"failed": True, "changed": False, "msg": message}
+        _files.written("dest", options["dest"], functools.partial(_write, report))
         return _answer(report, options)
 
     def _report(self, task_vars: Mapping[str, Any], threads: int) -> dict[str, Any]:
@@ -148,10 +145,10 @@ def _run(capability: Capability, arguments: Mapping[str, Any], store: RunStore) 
     return run_capability(capability, arguments, check_mode=True, store=store)
 
 
-def _write(report: Mapping[str, Any], dest: str) -> None:
+def _write(report: Mapping[str, Any], path: str) -> None:
     moment = dates.iso(dt.datetime.now(dt.timezone.utc).replace(microsecond=0))
     text = json.dumps({**report, "generated_at": moment}, ensure_ascii=False, indent=2) + "\n"
-    write_file(os.path.abspath(dest), text.encode("utf-8"))
+    write_file(path, text.encode("utf-8"))
 
 
 def _failure_reason(summary: Mapping[str, int], *, fail: bool) -> str:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -48,13 +49,7 @@ class ActionModule(ControllerAction):
             message = f"{len(hosts)} PBXs are more than a bundle should have (max_hosts: {options['max_hosts']}). Name some with --limit."
             return {"failed": True, "msg": message}
         content = self._content(hosts, task_vars)
-        try:
-            paths = _write(content, options["dest"])
-        except OSError as error:
-            message = (
-                f"Could not write the support bundle to {os.path.abspath(options['dest'])}: {error.strerror or error}."
-            )
-            return {"failed": True, "msg": message}
+        paths = _files.written("dest", options["dest"], functools.partial(_write, content))
         message = f"Read {paths[1]}, then paste it into the issue. Names, addresses and IDs are replaced by numbers."
         return {"changed": True, "msg": message, "files": paths}
 
@@ -108,13 +103,13 @@ def _readable(variables: Any) -> dict[str, Any]:
 
 
 def _write(content: Mapping[str, Any], directory: str) -> list[str]:
-    _files.make_directory(os.path.abspath(directory), 0o700)
+    _files.make_directory(directory, 0o700)
     paths = []
     for name, text in (
         ("support.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n"),
         ("support.md", support.as_markdown(content)),
     ):
-        path = os.path.join(os.path.abspath(directory), name)
+        path = os.path.join(directory, name)
         _files.replace(path, text.encode("utf-8"))
         paths.append(path)
     return paths

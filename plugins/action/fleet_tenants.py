@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime as dt
+import functools
 import os
 import time
 from collections.abc import Mapping, Sized
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.access import access
@@ -78,7 +78,7 @@ class ActionModule(ControllerAction):
         path = ""
         if options["file"]:
             remember_names(rows, _earlier(options["file"]))
-            path = _write(options["file"], document(rows, moment, run))
+            path = _files.written("file", options["file"], functools.partial(_write, document(rows, moment, run)))
         counts = summary(rows)
         reason = _failure_reason(rows, options)
         return {
@@ -132,16 +132,7 @@ def _earlier(name: str) -> str:
         return ""
 
 
-def _write(name: str, content: str) -> str:
-    """The absolute path; raises :class:`BadInput` where it cannot be written."""
-    path = os.path.abspath(os.path.expanduser(name))
-    try:
-        _files.make_directory(os.path.dirname(path), 0o750)
-        _files.replace(path, content.encode("utf-8"), _FILE_MODE)
-    except OSError as error:
-        raise BadInput(
-            f"tenants_file {path} cannot be written: {error.strerror or error}",
-            tried="write the table",
-            remedy="A relative path is relative to where Ansible was started.",
-        ) from None
+def _write(content: str, path: str) -> str:
+    _files.make_directory(os.path.dirname(path), 0o750)
+    _files.replace(path, content.encode("utf-8"), _FILE_MODE)
     return path

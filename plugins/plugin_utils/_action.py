@@ -194,12 +194,12 @@ class ControllerAction(CollectionAction):
         if problem:
             return dict(result, **problem)
         prefixed = {name: self.PREFIX + name for name in self.SPEC} if self.PREFIX else {}
+        names = prefixed or variables_of_options(self._task)
         try:
-            names = prefixed or variables_of_options(self._task)
             options = read_arguments(self.SPEC, self._stated(), names=names).parameters
             return dict(result, **self.work(options, task_vars))
         except M365Error as error:
-            return dict(result, **failure(error, prefixed))
+            return dict(result, **failure(error, names))
 
     def _stated(self) -> dict[str, Any]:
         """The options of the task; an empty list or dictionary states nothing but an empty list or dictionary."""

@@ -11,6 +11,28 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from typing import Callable, TypeVar
+
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+
+T = TypeVar("T")
+
+
+def written(option: str, stated: str, write: Callable[[str], T]) -> T:
+    """What ``write`` returns for the whole path of a file or directory of the user.
+
+    :param option: which option states the path; the sentence names its variable.
+    :raises BadInput: it cannot be written.
+    """
+    path = os.path.abspath(os.path.expanduser(stated))
+    try:
+        return write(path)
+    except OSError as error:
+        raise BadInput(
+            f"O({option}) {path} cannot be written: {error.strerror or error}",
+            tried="write what this task found",
+            remedy="Give a place that you may write to. A relative path is relative to where Ansible was started.",
+        ) from error
 
 
 def make_directory(path: str, mode: int) -> None:

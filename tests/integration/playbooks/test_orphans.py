@@ -111,3 +111,18 @@ def test_an_address_that_ansible_cannot_tell_beforehand_belongs_to_a_pbx_too(
     assert done.code == 0, done.output
     found = json.loads((fleet.home / "reports" / "orphans.json").read_text(encoding="utf-8"))
     assert states(found) == {"3cx-berlin": "in_use", "3cx-munich": state}
+
+
+@pytest.mark.parametrize(
+    ("playbook", "variable"),
+    [("orphans", "orphans_file"), ("support_bundle", "support_bundle_dir"), ("tenants", "tenants_file")],
+)
+def test_a_place_that_cannot_be_written_is_told_by_its_variable(
+    fleet: Controller, tmp_path: Path, playbook: str, variable: str
+) -> None:
+    place = tmp_path / "no_directory"
+    place.write_text("", encoding="utf-8")
+    done = fleet.play(f"tcx.m365.{playbook}", variables={variable: str(place / "x")})
+    assert done.code != 0
+    assert f"{variable} {place}/x cannot be written: " in " ".join(done.output.split())
+    assert "Give a place that you may write to." in " ".join(done.output.split())
