@@ -274,12 +274,9 @@ class Work:
         if self.request.sign_in:
             self._people = users.find(self.xapi, self.request.sign_in.names)
             missing = [name for name in self.request.sign_in.names if name not in self._people]
-            # What is about to be written may bring them; otherwise nobody will.
-            if (
-                missing
-                and observed.linked
-                and not _BRINGS_USERS.intersection(plan.changed_fields(settings_plan.TARGET))
-            ):
+            # What is about to be written may bring them, or what follows when the PBX is linked; otherwise nobody will.
+            brought = _BRINGS_USERS.intersection(plan.changed_fields(settings_plan.TARGET))
+            if missing and not brought and (observed.linked or not plan):
                 raise users.unknown(missing, url=self.xapi.connection.url)
             if missing and self.task.check_mode and not self.silent:
                 self.task.context.warn(

@@ -47,6 +47,9 @@ SERVICE = "Graph"
 _READ_WITHIN = 4
 """Attempts to read something that arrives cut off, empty, or as a page of something in between."""
 
+OBJECTS_BY_ID = "/directoryObjects/getByIds"
+"""A POST that only reads (documented)."""
+
 _LISTS = re.compile(r"^/(?:applications|servicePrincipals|users|groups|directory/deletedItems/[\w.]+)$")
 """Lists that are there in every tenant."""
 
@@ -74,7 +77,7 @@ class Call:
 
     @property
     def is_write(self) -> bool:
-        return self.method != "GET"
+        return self.method != "GET" and self.path != OBJECTS_BY_ID
 
 
 @dataclass(frozen=True)

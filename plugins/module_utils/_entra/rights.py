@@ -97,7 +97,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /users": READ_USERS,
     "GET /users/{id}": READ_USERS,
     "GET /users/{id}/photo": READ_PHOTOS,
-    "GET /directoryObjects/{id}": READ_DIRECTORY,
+    "POST /directoryObjects/getByIds": READ_DIRECTORY,
     "GET /groups": READ_GROUP_MEMBERS,
     "GET /groups/{id}": READ_GROUP_MEMBERS,
     "GET /groups/{id}/transitiveMembers": READ_GROUP_MEMBERS,

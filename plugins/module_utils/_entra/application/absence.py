@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common import typed
 from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
     SELECT,
@@ -23,7 +24,13 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model 
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
+from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
+    OBJECTS_BY_ID,
+    SERVICE,
+    Answer,
+    Call,
+    GraphClient,
+)
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, NotFound
 
 Json = dict[str, Any]
@@ -121,5 +128,6 @@ def _of(client: GraphClient, page: Answer, app_id: str) -> Json | None:
 
 def objects(client: GraphClient, ids: Sequence[str]) -> list[str]:
     """Those of the ids that no object of the directory has."""
-    answers = client.batch([Call("GET", f"/directoryObjects/{object_id}?$select=id") for object_id in ids])
-    return [object_id for object_id, answer in zip(ids, answers) if answer.entity_or_none() is None]
+    shown = client.send(Call("POST", OBJECTS_BY_ID, {"ids": list(ids)})).get()
+    known = {str(entity["id"]).lower() for entity in typed.entities(shown, "value", SERVICE) if entity.get("id")}
+    return [object_id for object_id in ids if object_id not in known]
