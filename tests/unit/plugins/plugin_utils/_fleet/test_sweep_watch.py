@@ -155,11 +155,12 @@ def _slow(host: str, _say: Say) -> dict[str, Any]:
 
 
 ORPHAN = """
-import os, sys, time
+import os, signal, sys, time
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests below nohup has it ignored, and so would we
 os.mkdir(sys.argv[4])
 store = RunStore(sys.argv[4])
 
