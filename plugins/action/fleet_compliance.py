@@ -23,6 +23,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, 
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import RunTask, run_capability
@@ -146,7 +147,7 @@ class ActionModule(ControllerAction):
         texts = Texts()
         reached: dict[str, str] = {}
         threads, processes = options["concurrency"], options["processes"]
-        progress = functools.partial(display.display, stderr=True)
+        progress = functools.partial(_core_compat.show, stderr=True)
         for host, entry in sweep(batch, check, threads=threads, processes=processes, progress=progress):
             self._automation.add(str(entry.pop(_AUTOMATION, None) or ""))
             credential = entry.pop(_CREDENTIAL, None)

@@ -24,7 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils import _files
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.orphans import ORPHAN, Pbx, Tenant, judge, table
@@ -65,7 +65,7 @@ class ActionModule(ControllerAction):
         everyone = sorted({*run, *variables.with_pbx()})
         store = RunStore(constants.DEFAULT_LOCAL_TMP)
         ask = functools.partial(_pbx, variables=variables, store=store, run=frozenset(run))
-        progress = functools.partial(display.display, stderr=True)
+        progress = functools.partial(_core_compat.show, stderr=True)
         answers = dict(sweep(everyone, ask, threads=threads, progress=progress))
         warn_once(answers, store, display.warning)
         pbxs = [_answered(host, entry) for host, entry in answers.items()]

@@ -252,7 +252,7 @@ class ActionModule(CollectionAction):
         unknown: dict[str, Mapping[str, Any]] = {}
         outcomes: dict[str, Mapping[str, Any]] = {}
         broken: list[str] = []
-        progress = functools.partial(display.display, stderr=True)
+        progress = functools.partial(_core_compat.show, stderr=True)
         swept = sweep(hosts, work, threads=threads, processes=processes, hear=_hear, progress=progress)
         for host, entry in swept:
             unknown[host] = entry.get("result") or {}
