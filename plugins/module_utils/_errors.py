@@ -306,14 +306,14 @@ class NotOurs(M365Error):
 def sentence(error: M365Error) -> str:
     """Compose what the operator reads.
 
-    ``Could not <tried> on <target>: <service> answered <status> <code>: <message> (request id <id>). <remedy>``
+    ``Could not <tried> (<target>): <service> answered <status> <code>: <message> (request id <id>). <remedy>``; what
+    `tried` adds behind a semicolon ("nothing was written") follows the target.
     """
     head = ""
     if error.tried:
-        head = f"Could not {error.tried}"
-        if error.target and error.target not in error.tried:
-            head += f" ({visible(error.target)})"
-        head += ": "
+        tried, semicolon, aside = error.tried.partition("; ")
+        target = f" ({visible(error.target)})" if error.target and error.target not in error.tried else ""
+        head = f"Could not {tried}{target}{semicolon}{aside}: "
     answer = sentence_of_answer(error)
     if error.request_id:
         answer = f"{answer.rstrip('.')} (request id {error.request_id})"

@@ -186,8 +186,8 @@ def _host(rng: random.Random, number: int, verdict: str) -> HostResult:
     elif verdict == "unlicensed":
         result.edition = "Standard"
         result.reasons = [
-            "Could not prepare the Microsoft 365 settings; nothing was written "
-            f"({result.url}): the license of this PBX is Standard, and tcx_console_contact_sync.enabled needs Professional."
+            f"Could not prepare the Microsoft 365 settings ({result.url}); nothing was written: "
+            "the license of this PBX is Standard, and tcx_console_contact_sync.enabled needs Professional."
         ]
         result.remedies = ["Upgrade the license, or leave these settings off for this PBX."]
     elif verdict == "broken":

@@ -386,7 +386,7 @@ def test_one_error_names_everything_that_stands_in_the_way() -> None:
     ]
     error = NotReady(made, URL)
     assert str(error) == (
-        f"Could not pass the pre-flight checks; nothing was written ({URL}): "
+        f"Could not pass the pre-flight checks ({URL}); nothing was written: "
         "The role is small. Give another. Two have one. Change one."
     )
     assert error.as_result()["kind"] == "failed"
