@@ -15,13 +15,11 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   user_sync:
-    description:
-      - Synchronization of users.
+    description: Synchronization of users.
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether extensions are created and updated from users of Microsoft 365.
+        description: Whether extensions are created and updated from users of Microsoft 365.
         type: bool
       scope:
         description:
@@ -50,43 +48,34 @@ options:
             Write it in quotes, because YAML changes numbers with a leading zero.
         type: str
       photo:
-        description:
-          - Whether the users' photos are synchronized.
+        description: Whether the users' photos are synchronized.
         type: bool
       office_phone:
-        description:
-          - Whether office phone numbers are synchronized.
+        description: Whether office phone numbers are synchronized.
         type: bool
       departments:
-        description:
-          - Whether departments are synchronized.
+        description: Whether departments are synchronized.
         type: bool
       details:
-        description:
-          - Whether further details of the users are synchronized. Needs 3CX 20.0.6.
+        description: Whether further details of the users are synchronized. Needs 3CX 20.0.6.
         type: bool
       guests:
-        description:
-          - Whether guests of the tenant are synchronized as well.
+        description: Whether guests of the tenant are synchronized as well.
         type: bool
       users_exclusive:
-        description:
-          - Whether users that are not in O(user_sync.users) are taken out of the selection.
+        description: Whether users that are not in O(user_sync.users) are taken out of the selection.
         type: bool
         default: false
       groups_exclusive:
-        description:
-          - Whether groups that are not in O(user_sync.groups) are taken out of the selection.
+        description: Whether groups that are not in O(user_sync.groups) are taken out of the selection.
         type: bool
         default: false
   sign_in:
-    description:
-      - Signing in to web client and console with the Microsoft 365 account.
+    description: Signing in to web client and console with the Microsoft 365 account.
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether it is offered. It is then open to all synchronized users but those who are opted out.
+        description: Whether it is offered. It is then open to all synchronized users but those who are opted out.
         type: bool
       opt_out:
         description:
@@ -100,76 +89,61 @@ options:
         type: list
         elements: str
   contact_sync:
-    description:
-      - Synchronization of the users' personal contacts.
+    description: Synchronization of the users' personal contacts.
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether it is on. Needs a Professional or Enterprise license.
+        description: Whether it is on. Needs a Professional or Enterprise license.
         type: bool
   shared_mailboxes:
-    description:
-      - Synchronization of the contacts of shared mailboxes.
+    description: Synchronization of the contacts of shared mailboxes.
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether it is on. Needs a Professional or Enterprise license.
+        description: Whether it is on. Needs a Professional or Enterprise license.
         type: bool
       scope:
-        description:
-          - Which shared mailboxes are synchronized.
+        description: Which shared mailboxes are synchronized.
         type: str
         choices: [all, all_except, selected]
       mailboxes:
-        description:
-          - The mailboxes that O(shared_mailboxes.scope) speaks of, by mail address or object ID.
+        description: The mailboxes that O(shared_mailboxes.scope) speaks of, by mail address or object ID.
         type: list
         elements: str
       mailboxes_exclusive:
-        description:
-          - Whether mailboxes that are not in O(shared_mailboxes.mailboxes) are taken out of the selection.
+        description: Whether mailboxes that are not in O(shared_mailboxes.mailboxes) are taken out of the selection.
         type: bool
         default: false
   calendar_sync:
-    description:
-      - The status of a user follows the calendar.
+    description: The status of a user follows the calendar.
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether it is on. Needs a Professional or Enterprise license.
+        description: Whether it is on. Needs a Professional or Enterprise license.
         type: bool
   presence:
-    description:
-      - Presence in Teams and status on the PBX.
+    description: Presence in Teams and status on the PBX.
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether the PBX sets presence in Teams.
+        description: Whether the PBX sets presence in Teams.
         type: bool
         aliases: [set_teams_presence]
       pbx_to_m365_busy:
-        description:
-          - Whether a user who is in a call of the PBX is shown as busy.
+        description: Whether a user who is in a call of the PBX is shown as busy.
         type: bool
       pbx_to_m365:
-        description:
-          - Which status of the PBX sets which presence.
+        description: Which status of the PBX sets which presence.
         type: list
         elements: dict
         suboptions:
           from:
-            description:
-              - Status on the PBX.
+            description: Status on the PBX.
             type: str
             required: true
             choices: [available, away, out_of_office]
           to:
-            description:
-              - Presence in Microsoft 365.
+            description: Presence in Microsoft 365.
             type: str
             required: true
             choices:
@@ -183,14 +157,12 @@ options:
               - in_meeting
               - in_call
       m365_to_pbx:
-        description:
-          - Which presence sets which status of the PBX.
+        description: Which presence sets which status of the PBX.
         type: list
         elements: dict
         suboptions:
           from:
-            description:
-              - Presence in Microsoft 365.
+            description: Presence in Microsoft 365.
             type: str
             required: true
             choices:
@@ -204,19 +176,16 @@ options:
               - in_meeting
               - in_call
           to:
-            description:
-              - Status on the PBX.
+            description: Status on the PBX.
             type: str
             required: true
             choices: [available, away, out_of_office]
       pbx_to_m365_exclusive:
-        description:
-          - Whether bindings that are not in O(presence.pbx_to_m365) are removed.
+        description: Whether bindings that are not in O(presence.pbx_to_m365) are removed.
         type: bool
         default: false
       m365_to_pbx_exclusive:
-        description:
-          - Whether bindings that are not in O(presence.m365_to_pbx) are removed.
+        description: Whether bindings that are not in O(presence.m365_to_pbx) are removed.
         type: bool
         default: false
       account_token:
@@ -226,13 +195,11 @@ options:
           - The PBX cannot tell whose token it has, so a working one is kept.
         type: str
       deauthorize:
-        description:
-          - Whether the PBX is to forget the account that sets presence.
+        description: Whether the PBX is to forget the account that sets presence.
         type: bool
         default: false
   mail:
-    description:
-      - The PBX's own mail (voicemail, reports, welcome messages).
+    description: The PBX's own mail (voicemail, reports, welcome messages).
     type: dict
     suboptions:
       microsoft365:
@@ -247,44 +214,35 @@ options:
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether it is on.
+        description: Whether it is on.
         type: bool
       sbc_fqdn:
         description:
           - Name under which Teams reaches the PBX. The PBX checks that it leads to itself, before anything is written.
         type: str
       native_fqdn:
-        description:
-          - Whether the PBX's own name is used instead of a name of the customer.
+        description: Whether the PBX's own name is used instead of a name of the customer.
         type: bool
       tls_port_native_fqdn:
-        description:
-          - TLS port when the PBX's own name is used.
+        description: TLS port when the PBX's own name is used.
         type: int
       tls_port:
-        description:
-          - TLS port when a name of the customer is used.
+        description: TLS port when a name of the customer is used.
         type: int
       dynamic_ip:
-        description:
-          - Whether the public address of the PBX is dynamic.
+        description: Whether the public address of the PBX is dynamic.
         type: bool
       sip_domain:
-        description:
-          - SIP domain of the users in Teams.
+        description: SIP domain of the users in Teams.
         type: str
       secure_sip:
-        description:
-          - Whether Secure SIP is used towards Teams.
+        description: Whether Secure SIP is used towards Teams.
         type: bool
       dial_plan_code:
-        description:
-          - Country code of the dial plan.
+        description: Country code of the dial plan.
         type: str
       area_code:
-        description:
-          - Area code of the dial plan.
+        description: Area code of the dial plan.
         type: str
       certificate:
         description:
@@ -302,8 +260,7 @@ options:
             It must exist. Not used in check mode.
         type: path
       check_mapping:
-        description:
-          - Whether to fail when the PBX says that its Teams users are not mapped.
+        description: Whether to fail when the PBX says that its Teams users are not mapped.
         type: bool
         default: false
 """

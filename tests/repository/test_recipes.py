@@ -146,7 +146,7 @@ def test_a_setting(copy: Path) -> None:
     for role in ("preflight", "entra_app", "tcx_console"):
         spec = yaml.safe_load((copy / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
         nested = spec["argument_specs"]["main"]["options"]["tcx_console_user_sync"]["options"]
-        assert nested["language"] == {"description": [text], "type": "bool"}
+        assert nested["language"] == {"description": text, "type": "bool"}
     assert text in (copy / "plugins" / "doc_fragments" / "settings.py").read_text(encoding="utf-8")
     table = (copy / "docs" / "settings-by-version.md").read_text(encoding="utf-8")
     assert "| `user_sync.language` | `Microsoft365Integration.AdUsers.IsSyncLanguage` | any | - | - |" in table

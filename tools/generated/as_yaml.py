@@ -23,6 +23,8 @@ def lines(value: Any, indent: int = 0) -> list[str]:
             text += [f"{pad}{name}:", *lines(item, indent + 2)]
         elif isinstance(item, list) and item and name in ("choices", "aliases") and _fits(pad, name, item):
             text.append(f"{pad}{name}: [{', '.join(map(_scalar, item))}]")
+        elif name == "description" and isinstance(item, list) and _is_short(pad, item):
+            text.append(f"{pad}{name}: {_scalar(item[0])}")
         elif isinstance(item, list) and item:
             text.append(f"{pad}{name}:")
             for element in item:
@@ -63,6 +65,11 @@ def _scalar(value: Any) -> str:
         return "null"
     text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).strip()
     return text.removesuffix("...").strip()
+
+
+def _is_short(pad: str, texts: list[str]) -> bool:
+    """Whether a description is one sentence that needs no list around it."""
+    return len(texts) == 1 and len(f"{pad}description: {_scalar(texts[0])}") <= MARGIN
 
 
 def _fits(pad: str, name: str, items: list[Any]) -> bool:

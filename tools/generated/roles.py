@@ -28,9 +28,10 @@ HEAD = """---
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Made by `make generate` from the specs of the modules and tools/texts/variables.yml; do not edit.
+# {origin}
 
 """
+MADE = "Made by `make generate` from the specs of the modules and tools/texts/variables.yml; do not edit."
 
 CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "preflight": ("tcx_preflight", "entra_preflight"),
@@ -77,27 +78,30 @@ _TABLE = re.compile(r"\| Variable \| Type \| Default \| Meaning \|\n(?:\|.*\n)+"
 def files(root: Path, settings: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """(path, content) of the spec and the README of each role."""
     texts = yaml.safe_load((root / "tools" / "texts" / "variables.yml").read_text(encoding="utf-8"))
-    documents = {name: _documentation(root, name, settings) for name in families.SOURCES}
+    modules = {name: documentation(root, name, settings) for name in families.SOURCES}
     for role in CAPABILITIES:
         home = root / "roles" / role
         defaults = yaml.safe_load((home / "defaults" / "main.yml").read_text(encoding="utf-8")) or {}
         variables = {
-            name: _variable(name, known, documents, texts["variables"], defaults) for name, known in _of_role(role)
+            name: _variable(name, known, modules, texts["variables"], defaults) for name, known in _of_role(role)
         }
         about = texts["roles"][role]
         entry = {**about, "author": ["The tcx.m365 contributors"], "options": linked(variables)}
-        yield home / "meta" / "argument_specs.yml", HEAD + "\n".join(lines({"argument_specs": {"main": entry}})) + "\n"
-        readme = home / "README.md"
-        before, _old, after = around_table(readme)
-        yield readme, before + table(variables) + after
+        yield from documents(home, entry, variables, MADE)
 
 
-def around_table(readme: Path) -> tuple[str, str, str]:
+def documents(
+    home: Path, entry: Mapping[str, Any], variables: Mapping[str, dict[str, Any]], origin: str
+) -> Iterator[tuple[Path, str]]:
+    """(path, content) of the spec of a role, and of its README with the table of these variables."""
+    spec = "\n".join(lines({"argument_specs": {"main": entry}}))
+    yield home / "meta" / "argument_specs.yml", f"{HEAD.format(origin=origin)}{spec}\n"
+    readme = home / "README.md"
     text = readme.read_text(encoding="utf-8")
     match = _TABLE.search(text)
     if match is None:
         raise SystemExit(f"{readme} has no table of variables")
-    return text[: match.start()], match[0], text[match.end() :]
+    yield readme, text[: match.start()] + table(variables) + text[match.end() :]
 
 
 def _of_role(role: str) -> list[tuple[str, families.Known]]:
@@ -116,7 +120,7 @@ def _of_role(role: str) -> list[tuple[str, families.Known]]:
     return [(name, known[name]) for name in sorted(names, key=rank)]
 
 
-def _documentation(root: Path, module: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def documentation(root: Path, module: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The documented options of a module, with those of its fragments."""
     options: dict[str, Any] = {}
     own = _literal(root / "plugins" / "modules" / f"{module}.py")
@@ -144,13 +148,13 @@ def _literal(path: Path) -> dict[str, Any]:
 def _variable(
     name: str,
     known: families.Known,
-    documents: Mapping[str, Any],
+    modules: Mapping[str, Any],
     texts: Mapping[str, Any],
     defaults: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The documentation of a variable, with the spec of its option."""
-    option, names = _option_of(name, documents)
-    documented: dict[str, Any] = {"description": texts.get(name) or _renamed(option.get("description"), names)}
+    option, names = _option_of(name, modules)
+    documented: dict[str, Any] = {"description": texts.get(name) or renamed(option.get("description"), names)}
     if not documented["description"]:
         raise SystemExit(f"{name} has no text: add it to tools/texts/variables.yml")
     documented["type"] = known.spec.get("type") or "str"
@@ -164,7 +168,7 @@ def _variable(
     return documented
 
 
-def _option_of(name: str, documents: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, str]]:
+def _option_of(name: str, modules: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, str]]:
     """The documentation of the option that a variable sets, and the names of the other options of its module.
 
     The modules that write document an option best, those that only check it name it in passing.
@@ -173,8 +177,8 @@ def _option_of(name: str, documents: Mapping[str, Any]) -> tuple[dict[str, Any],
     for module in sorted(families.SOURCES, key=lambda candidate: candidate not in writers):
         names = families.SOURCES[module].variables()
         for option, variable in names.items():
-            if variable == name and option in documents[module]:
-                return documents[module][option], names
+            if variable == name and option in modules[module]:
+                return modules[module][option], names
     return {}, {}
 
 
@@ -185,13 +189,13 @@ def _nested(suboptions: Mapping[str, Any], names: Mapping[str, str], spec: Mappi
         kept = {key: option[key] for key in ("elements", "required", "choices") if key in option}
         if spec[key].get("no_log"):
             kept["no_log"] = True
-        nested[key] = {"description": _renamed(option["description"], names), "type": option["type"], **kept}
+        nested[key] = {"description": renamed(option["description"], names), "type": option["type"], **kept}
         if option.get("suboptions"):
             nested[key]["options"] = _nested(option["suboptions"], names, spec[key]["options"])
     return nested
 
 
-def _renamed(description: Any, names: Mapping[str, str]) -> list[str]:
+def renamed(description: Any, names: Mapping[str, str]) -> list[str]:
     """Texts of an option with the names of variables; an option that no variable sets keeps its name."""
     parts = [description] if isinstance(description, str) else list(description or ())
 
@@ -243,7 +247,9 @@ def table(variables: Mapping[str, dict[str, Any]]) -> str:
         kind = f"list of {option['elements']}" if option.get("elements") else option["type"]
         default = f"`{_shown(option['default'])}`" if "default" in option else ""
         default = option.get("shown_default", default)
-        meaning = _CODE.sub(lambda match: f"`{match[1]}`", option["description"][0]).replace("|", "\\|")
+        about = option["description"]
+        sentence = about if isinstance(about, str) else about[0]
+        meaning = _CODE.sub(lambda match: f"`{match[1]}`", sentence).replace("|", "\\|")
         rows.append(f"| `{name}` | {kind} | {default} | {meaning} |")
     return "\n".join(rows) + "\n"
 
