@@ -28,6 +28,7 @@ from ansible.module_utils.common.parameters import set_fallbacks
 from ansible.module_utils.common.validation import check_type_dict, check_type_float, check_type_int
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, did_you_mean, marked
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import NO_PATH, is_content
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import trimmed
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
@@ -185,7 +186,11 @@ class Reading:
         return text
 
     def _path(self, option: Mapping[str, Any], value: Any, path: str) -> str | None:
-        return self._str(option, value, path)
+        text = self._str(option, value, path)
+        if text is not None and is_content(text):
+            self.problems.append(f"{marked(path)} {NO_PATH}; nothing was sent")
+            return None
+        return text
 
     def _list(self, option: Mapping[str, Any], value: Any, path: str) -> list[Any] | None:
         if isinstance(value, str):
@@ -267,11 +272,14 @@ def bad_arguments(problems: Sequence[str], names: Names) -> BadInput:
 
 
 def secrets_in(spec: Spec, values: Mapping[str, Any]) -> set[str]:
-    """The values of all options that are marked ``no_log``, at any depth, with and without blanks around them."""
+    """The values of all options that are marked ``no_log``, at any depth, with and without blanks around them.
+
+    What was given instead of a path, a key or a token perhaps, is one as well.
+    """
     secrets: set[str] = set()
-    for alias, no_log, nested in _prepared(spec).secret:
-        value = values.get(alias)
-        if no_log and isinstance(value, (str, int)) and not isinstance(value, bool):
+    for alias, option in _prepared(spec).secret:
+        value, nested = values.get(alias), option.get("options")
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and _is_secret(option, str(value)):
             secrets.add(str(value))
         for part in value if isinstance(value, list) else [value]:
             if nested and isinstance(part, Mapping):
@@ -283,13 +291,17 @@ def _of_elements(option: Mapping[str, Any]) -> dict[str, Any]:
     return {name: option[name] for name in ("choices", "options", "no_log") if name in option}
 
 
+def _is_secret(option: Mapping[str, Any], value: str) -> bool:
+    return bool(option.get("no_log")) or (option.get("type") == "path" and is_content(value))
+
+
 class _Prepared:
     """What follows from a spec alone, worked out once: a sweep reads the same few specs thousands of times.
 
     :ivar known: the options by name and alias.
     :ivar required: the names and aliases of each option that has to be given.
     :ivar with_fallback: the options that an environment variable may give.
-    :ivar secret: name or alias, whether its value is a secret, and the spec of the dictionaries in it; the others are left out.
+    :ivar secret: the options whose value may be, or hold, a secret, by name and alias.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -299,9 +311,9 @@ class _Prepared:
         self.required = {name: aliases[name] for name, option in spec.items() if option.get("required")}
         self.with_fallback = {name: option for name, option in spec.items() if "fallback" in option}
         self.secret = [
-            (alias, bool(option.get("no_log")), option.get("options"))
+            (alias, option)
             for alias, option in self.known.items()
-            if option.get("no_log") or option.get("options")
+            if option.get("no_log") or option.get("options") or option.get("type") == "path"
         ]
         self._validators: dict[str, ArgumentSpecValidator] = {}
 

@@ -32,6 +32,9 @@ KEPT = ("FQDN", "PbxExternalHost", "ApplicationId", "TenantId", "Version")
 """What ends every step where it is not true."""
 
 
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+
+
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with Scene.start(tmp_path_factory.mktemp("home")) as scene:
@@ -70,7 +73,7 @@ def test_a_credential_that_a_pbx_says_stands_nowhere(scene: Scene, tmp_path: Pat
         runs.append(run)
     finally:
         hostile.be_honest(scene.pbx("pbx0"))
-    report = Report.build(entries, datetime(2026, 11, 26, tzinfo=UTC), {})
+    report = Report.build(entries, NOW, {})
     texts = [*_told(results), *(text for each in runs for text in each.warnings), json.dumps(results, default=str)]
     texts += [render(report) for render in RENDERERS.values()]
     # What the tasks of a run share is private and goes with the run.
@@ -79,6 +82,25 @@ def test_a_credential_that_a_pbx_says_stands_nowhere(scene: Scene, tmp_path: Pat
     texts += [path.read_bytes().decode("utf-8", "replace") for path in files]
     for text in texts:
         assert not [secret for secret in secrets if secret in text], text[:2000]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("entra_certificate_path", "-----BEGIN PRIVATE KEY-----\naB3\n-----END PRIVATE KEY-----"),
+        ("entra_certificate_path", "-----BEGIN PRIVATE KEY-----\\naB3\\n-----END PRIVATE KEY-----"),
+        ("entra_certificate_path", "aB3/" * 400),
+        ("entra_federated_token_file", "eyJhbGciOiJSUzI1NiJ9.aB3.aB3"),
+        ("tcx_ca_path", "aB3\naB3"),
+    ],
+)
+def test_a_key_given_instead_of_its_path_stands_nowhere(scene: Scene, tmp_path: Path, name: str, value: str) -> None:
+    run = _begin(scene, tmp_path / "run", **{"entra_client_secret": None, name: value})
+    result = run.operation("rollout")["pbx0"]
+    assert f"{name} must be the path of a file" in result["msg"]
+    report = Report.build(_begin(scene, tmp_path / "audit", check_mode=True, **{name: value}).report(), NOW, {})
+    for text in [*_told([result, run.warnings]), *(render(report) for render in RENDERERS.values())]:
+        assert "aB3" not in text, text
 
 
 SPECIAL = 'aB3+/x=Z&q%7~ "é<p>'

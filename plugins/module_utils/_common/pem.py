@@ -6,9 +6,9 @@
 
 """The one reader of certificates and private keys, whatever they are given as.
 
-PEM text (also with the line ends written out as ``\\n``, as it comes out of variable files and environments), base64 of
-DER without the PEM header, or a file of PEM, DER or such base64. The package cryptography does the parsing. No error ever
-quotes the content: it may be a key.
+PEM, base64 of DER without the PEM header, or base64 of PEM; as text or in a file, with line ends of any kind, also written
+out as ``\\n``, as they come out of variable files and environments. In a file DER as well. The package cryptography does the
+parsing. No error ever quotes the content: it may be a key.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ _BEGIN = b"-----BEGIN "
 _CERTIFICATE = b"CERTIFICATE-----"
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 _PUBLIC_KEY = b"PUBLIC KEY-----"
+_WRITTEN_OUT = re.compile(rb"\\+r(?:\\+n)?|\\+n")
+"""A line end as characters, escaped once or more often."""
+_BLANK_LINES = re.compile(rb"\s*\n\s*")
+_HEADERS = b"DEK-Info:"
+"""A blank line ends the headers of a key that OpenSSL encrypted in its old form."""
 _LONGEST_PATH = 4096
 _FILE_NAME = re.compile(r"[\w./~ @+-]{1,250}\.(?:pem|crt|cer|der|key|pub|txt|p12|pfx)", re.IGNORECASE)
 """What is certainly meant as a file; anything else may be a secret, and is not repeated in a sentence."""
@@ -57,16 +62,16 @@ def content_of(value: str, subject: str) -> tuple[bytes, str]:
     if not text:
         raise BadInput(f"{subject} is empty")
     if _BEGIN.decode() in text:
-        return text.replace("\\r\\n", "\n").replace("\\n", "\n").encode("utf-8"), subject
+        return plain(text.encode("utf-8")), subject
     path = os.path.expanduser(text)
     one_line = "\n" not in text and len(text) < _LONGEST_PATH
     if one_line and os.path.isfile(path):
         return _read(path, subject), path
     if one_line and os.path.isdir(path):
         raise NoFile(f"{subject}: {text} is a directory{tried_at(text)}", remedy="Name the file in it.")
-    decoded = from_base64(text.replace("\\r\\n", "").replace("\\n", ""))
+    decoded = _decoded(text.encode("utf-8"))
     if decoded is not None and (not one_line or _is_plausible(decoded)):
-        return decoded, subject
+        return plain(decoded), subject
     if decoded is not None:
         # A path without an ending, such as keys/acme/key, is base64 as well. It is not repeated: it may be a secret.
         raise NoFile(
@@ -77,6 +82,21 @@ def content_of(value: str, subject: str) -> tuple[bytes, str]:
     if one_line and _FILE_NAME.fullmatch(text) and not _PERHAPS_A_KEY.fullmatch(text):
         raise NoFile(f"{subject}: there is no file {text}{tried_at(text)}", remedy=correct_path(text))
     raise BadInput(f"{subject} is neither PEM text nor a file")
+
+
+def plain(content: bytes) -> bytes:
+    """What a file or a variable holds, as a parser takes it: PEM in UTF-8 with line ends and no blank lines, or DER."""
+    content = _utf8(content)
+    if _BEGIN not in content:
+        content = _decoded(content) or content
+    if _BEGIN not in content:
+        return content
+    lines = _WRITTEN_OUT.sub(b"\n", content)
+    return lines if _HEADERS in lines else _BLANK_LINES.sub(b"\n", lines)
+
+
+def _decoded(content: bytes) -> bytes | None:
+    return from_base64(_WRITTEN_OUT.sub(b"", content).decode("ascii", "replace"))
 
 
 def _is_plausible(content: bytes) -> bool:
@@ -90,8 +110,6 @@ def certificates_in(content: bytes, where: str) -> list[Any]:
     :param where: the file or the variable, for the sentence.
     :raises BadInput: there is none, or it is damaged.
     """
-    if _BEGIN not in content:
-        content = from_base64(content.decode("ascii", "replace")) or content
     if _BEGIN in content and _CERTIFICATE not in content:
         what = "a public key" if _PUBLIC_KEY in content else "PEM"
         raise BadInput(f"{where} contains {what} but no certificate")
@@ -108,7 +126,7 @@ def holds_private_key(content: bytes) -> bool:
     if _BEGIN in content:
         return _PRIVATE_KEY in content
     try:
-        serialization.load_der_private_key(from_base64(content.decode("ascii", "replace")) or content, None)
+        serialization.load_der_private_key(content, None)
     except TypeError:
         return True  # an encrypted one
     except (ValueError, UnsupportedAlgorithm):
@@ -124,7 +142,7 @@ def private_key_in(content: bytes, where: str, password: str = "") -> Any:
     begin = _begin_of_private_key(content)
     if _BEGIN in content and begin is None:
         raise BadInput(f"{where} does not contain a private key")
-    body = content[begin:] if begin is not None else from_base64(content.decode("ascii", "replace")) or content
+    body = content if begin is None else content[begin:]
     load = serialization.load_pem_private_key if begin is not None else serialization.load_der_private_key
     try:
         return load(body, password.encode("utf-8") if password else None)
@@ -183,13 +201,11 @@ def text_of(certificate: Any) -> str:
 
 
 def text_of_key(content: bytes, key: Any) -> str:
-    """A private key as PEM: as it was given, where that is PEM already; without what stands before and behind it."""
+    """A private key as PEM, in the form in which it was given (of OpenSSL, else PKCS 8), with nothing around it."""
     begin = _begin_of_private_key(content)
-    if begin is None:
-        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        return str(key.private_bytes(*form).decode("ascii"))
-    end = content.index(_PRIVATE_KEY, content.index(_PRIVATE_KEY, begin) + 1) + len(_PRIVATE_KEY)
-    return content[begin:end].decode("ascii") + "\n"
+    old = begin is not None and content.startswith((b"-----BEGIN RSA ", b"-----BEGIN EC "), begin)
+    form = serialization.PrivateFormat.TraditionalOpenSSL if old else serialization.PrivateFormat.PKCS8
+    return str(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode("ascii"))
 
 
 def names(certificate: Any) -> tuple[str, ...]:
@@ -231,7 +247,7 @@ def _begin_of_private_key(content: bytes) -> int | None:
 def _read(path: str, subject: str) -> bytes:
     try:
         with open(path, "rb") as stream:
-            return _utf8(stream.read())
+            return plain(stream.read())
     except OSError as error:
         raise BadInput(f"{subject}: {path} cannot be read: {error.strerror}") from None
 

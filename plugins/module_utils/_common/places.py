@@ -9,6 +9,25 @@
 from __future__ import annotations
 
 import os
+import re
+
+_CONTENT = re.compile(r"[\r\n]|-----BEGIN |\\n|^eyJ[\w-]{8,}\.")
+_LONGEST = 1024
+
+
+def is_content(value: str) -> bool:
+    """Whether a value is what a file contains (a key, a token) and not its path: it is never to be shown."""
+    return _CONTENT.search(value) is not None or len(value) > _LONGEST
+
+
+def cannot_be_read(option: str, path: str, reason: str) -> str:
+    """The sentence about a file; one that shows nothing of what was given instead of a path."""
+    if is_content(path):
+        return f"{option} {NO_PATH}"
+    return f"{option} {path} cannot be read: {reason}{tried_at(path)}"
+
+
+NO_PATH = "must be the path of a file, and holds what such a file contains"
 
 
 def tried_at(path: str) -> str:

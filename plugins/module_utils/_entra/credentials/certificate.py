@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import pem
-from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import cannot_be_read
 from ansible_collections.tcx.m365.plugins.module_utils._deps import pkcs12, rsa, serialization
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
     ConfidentialCredential,
@@ -117,10 +117,10 @@ class ClientCertificate(ConfidentialCredential):
             return pem.content_of(self.data, "O(certificate)")[0]
         try:
             with open(os.path.expanduser(self.path), "rb") as stream:
-                return stream.read()
-        except OSError as error:
+                return pem.plain(stream.read())
+        except (OSError, ValueError) as error:
             raise BadInput(
-                f"O(certificate_path) {self.path} cannot be read: {error.strerror}{tried_at(self.path)}",
+                cannot_be_read("O(certificate_path)", self.path, getattr(error, "strerror", None) or "it is no path"),
                 remedy="Give a PEM file with certificate and private key, or a PFX file.",
             ) from None
 

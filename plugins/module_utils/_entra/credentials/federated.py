@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
-from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import cannot_be_read
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
     ConfidentialCredential,
     Credential,
@@ -80,8 +80,7 @@ class FederatedToken(ConfidentialCredential):
                 return stream.read().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            message = f"O(federated_token_file) {self.path} cannot be read: {reason}{tried_at(self.path)}"
-            raise BadInput(message) from None
+            raise BadInput(cannot_be_read("O(federated_token_file)", self.path, reason)) from None
 
 
 @dataclass

@@ -36,6 +36,10 @@ TEXTS = {
     "base64 in one line": FLAT,
     "base64 in lines": LINES,
     "base64 with line ends as two characters": LINES.replace("\n", "\\n"),
+    "line ends escaped twice": PAIR.pem.replace("\n", "\\\\n"),
+    "line ends of old systems as two characters": PAIR.pem.replace("\n", "\\r"),
+    "a blank line behind each": PAIR.pem.replace("\n", "\n\n"),
+    "base64 of PEM": base64.b64encode(PAIR.pem.encode()).decode(),
 }
 FILES = {
     **{name: text.encode() for name, text in TEXTS.items()},
@@ -55,7 +59,7 @@ def test_every_text_is_read(form: str) -> None:
     assert _read(TEXTS[form]) == [PAIR.certificate]
 
 
-@pytest.mark.parametrize("form", [name for name in FILES if "characters" not in name])
+@pytest.mark.parametrize("form", FILES)
 def test_every_file_is_read(form: str, tmp_path: Path) -> None:
     path = tmp_path / "public_key.pem"
     path.write_bytes(FILES[form])
@@ -77,11 +81,41 @@ def test_the_certificate_of_the_sbc_has_the_same_reader(form: str) -> None:
     assert files.certificate == PAIR.pem, "what is uploaded is PEM as 3CX takes it"
 
 
-@pytest.mark.parametrize("change", [lambda text: text, lambda text: text.replace("\n", "\\n"), "  {}  ".format])
-def test_private_keys_are_read_wherever_they_stand(change: Any) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text,
+        lambda text: text.replace("\n", "\\n"),
+        lambda text: text.replace("\n", "\n\n"),
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: text.replace("\n", "\N{NO-BREAK SPACE}\n"),
+        "  {}  ".format,
+    ],
+)
+def test_private_keys_are_read_wherever_they_stand(change: Any, tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
     for text in (PAIR.key_pem(), PAIR.pem + PAIR.key_pem(), PAIR.key_pem() + PAIR.pem):
-        key = pem.private_key_in(*pem.content_of(change(text), "the_option"))
-        assert pem.same_key(key.public_key(), PAIR.certificate.public_key())
+        path.write_text(change(text), encoding="utf-8")
+        for value in (change(text), str(path)):
+            key = pem.private_key_in(*pem.content_of(value, "the_option"))
+            assert pem.same_key(key.public_key(), PAIR.certificate.public_key())
+            assert teams.load(PAIR.pem, value, now=NOW).private_key == PAIR.key_pem(), (
+                "what is uploaded is PEM as 3CX takes it"
+            )
+
+
+def test_a_key_keeps_the_form_of_openssl() -> None:
+    old = PAIR.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    ).decode()
+    assert teams.load(PAIR.pem, old.replace("\n", " "), now=NOW).private_key == old
+
+
+def test_an_old_key_that_is_encrypted_opens_with_its_password() -> None:
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    locked = PAIR.key.private_bytes(serialization.Encoding.PEM, form, serialization.BestAvailableEncryption(b"secret"))
+    key = pem.private_key_in(*pem.content_of(locked.decode(), "the_option"), "secret")
+    assert pem.same_key(key.public_key(), PAIR.certificate.public_key())
 
 
 def test_a_key_that_is_uploaded_has_nothing_around_it() -> None:
@@ -97,7 +131,7 @@ def test_a_key_in_der_becomes_pem(tmp_path: Path) -> None:
     )
     (tmp_path / "key.der").write_bytes(der)
     assert pem.holds_private_key(der)
-    assert pem.holds_private_key(base64.b64encode(der))
+    assert pem.holds_private_key(pem.plain(base64.b64encode(der)))
     assert teams.load(PAIR.pem, str(tmp_path / "key.der"), now=NOW).private_key == PAIR.key_pem()
 
 
