@@ -15,11 +15,16 @@ author:
 description:
   - Makes a value for the keyword C(serial) of a play from a number, a percentage, a list of them, or a text that holds any of
     these. C(-e) and surveys give text, which the keyword alone does not understand.
+positional: variable
 options:
   _input:
     description: What was given.
     type: raw
     required: true
+  variable:
+    description: The name of the variable, for the message.
+    type: str
+    default: serial
 """
 
 EXAMPLES = r"""
@@ -46,7 +51,7 @@ _SIZE = re.compile(r"[1-9][0-9]*|(?:100|[1-9][0-9]?)%")
 _EVERYTHING = ["100%"]
 
 
-def batches(value: Any) -> list[int | str]:
+def batches(value: Any, variable: str = "serial") -> list[int | str]:
     """The sizes, in order; everything at once when nothing was given."""
     items = (
         value
@@ -59,8 +64,8 @@ def batches(value: Any) -> list[int | str]:
         return list(_EVERYTHING)
     if wrong:
         raise AnsibleFilterError(
-            f"{wrong[0]!r} is not the size of a batch. Give a number such as 5, a percentage such as 10%, or a list such as "
-            '[1, "10%", "100%"].'
+            f"{variable}: {wrong[0]!r} is not the size of a batch. Give a number such as 5, a percentage such as 10%, or a list "
+            'such as [1, "10%", "100%"].'
         )
     return [text if text.endswith("%") else int(text) for text in texts]
 

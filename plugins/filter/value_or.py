@@ -32,7 +32,7 @@ EXAMPLES = r"""
 - name: Limit the failures as a survey or the command line say, or not at all
   hosts: tcx
   gather_facts: false
-  max_fail_percentage: "{{ rollout_max_fail_percentage | default('') | tcx.m365.value_or(100) }}"
+  max_fail_percentage: "{{ some_limit | default('') | tcx.m365.value_or(100) }}"
   tasks: []
 """
 

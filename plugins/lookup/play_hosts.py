@@ -18,6 +18,11 @@ description:
     skips such a play and exits with 0, so that a nightly job stays green for ever although nothing was checked.
   - It is evaluated before Ansible selects the hosts of the play, so that it works with an empty or unreadable inventory
     and with any C(--limit) too, where a play on V(localhost) would be left out.
+  - Fails as well when C(--tags), C(--skip-tags) or C(--start-at-task) leave no task of the whole run, and when a playbook of this
+    collection would start at a task that rests on one before it. Tasks of other plays of the same run count, so that a
+    playbook of your own may choose by tags between this collection and something else.
+  - Fails when a part of the inventory could not be read, of which Ansible only warns, because the PBXs in it would be missing in
+    silence.
   - It does not fail when Ansible only lists or checks the syntax of a playbook.
 options:
   _terms:
@@ -29,7 +34,13 @@ options:
     type: str
   allow_no_hosts:
     description:
-      - Return the patterns although no host matches them.
+      - Return the patterns although no host matches them, or no task is left.
+      - It is usually set with the variable of the same name.
+    type: bool
+    default: false
+  allow_unreadable_inventory:
+    description:
+      - Return the patterns although a part of the inventory could not be read.
       - It is usually set with the variable of the same name.
     type: bool
     default: false
@@ -57,6 +68,8 @@ from ansible.errors import AnsibleLookupError
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
+from ansible_collections.tcx.m365.plugins.plugin_utils._selection import why_nothing_is_done
 
 _REMEDY = "Check -i and --limit, or set allow_no_hosts=true if nothing is to be done."
 _ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
@@ -68,13 +81,25 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
         known = variables or {}
         patterns = _patterns(terms) or _patterns([kwargs.get("default")])
-        allowed = kwargs.get("allow_no_hosts", known.get("allow_no_hosts") or False)
+        if any(context.CLIARGS.get(name) for name in _ONLY_SHOWN):
+            return patterns
+        if patterns != ["localhost"] and not self._is_allowed("allow_unreadable_inventory", known, kwargs):
+            _refuse_unread(known)
+        if self._is_allowed("allow_no_hosts", known, kwargs):
+            return patterns
+        nothing = why_nothing_is_done(context.CLIARGS, self._loader, known)
+        if nothing:
+            raise AnsibleLookupError(nothing)
+        if not self._left(patterns, known):
+            raise AnsibleLookupError(_sentence(patterns, known))
+        return patterns
+
+    def _is_allowed(self, name: str, known: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+        """What the option says, else the variable of the same name."""
+        allowed = options.get(name, known.get(name) or False)
         if self._templar is not None:
             allowed = self._templar.template(allowed)
-        only_shown = any(context.CLIARGS.get(name) for name in _ONLY_SHOWN)
-        if only_shown or boolean(allowed, strict=False) or self._left(patterns, known):
-            return patterns
-        raise AnsibleLookupError(_sentence(patterns, known))
+        return boolean(allowed, strict=False) is True
 
     def _left(self, patterns: list[str], known: Mapping[str, Any]) -> list[str]:
         """The hosts that Ansible would select: its own rules for patterns and limits, on the same groups."""
@@ -93,6 +118,16 @@ def _patterns(terms: Iterable[Any]) -> list[str]:
     """The patterns in the terms of a lookup, without those that are empty."""
     flat = [pattern for term in terms for pattern in (term if isinstance(term, (list, tuple)) else [term])]
     return [str(pattern).strip() for pattern in flat if pattern not in (None, {}, []) and str(pattern).strip()]
+
+
+def _refuse_unread(known: Mapping[str, Any]) -> None:
+    """Raise for a part of the inventory that is missing beside others; of a whole one :func:`_sentence` speaks."""
+    unread = _core_compat.unread_sources(known.get("ansible_inventory_sources") or ())
+    if unread and (known.get("groups") or {}).get("all"):
+        raise AnsibleLookupError(
+            f"The inventory could not be read as a whole: {', '.join(unread)} is missing from it. Correct -i, or set "
+            "allow_unreadable_inventory=true to go on without it."
+        )
 
 
 def _sentence(patterns: list[str], known: Mapping[str, Any]) -> str:

@@ -13,14 +13,19 @@ says so, and the caller takes one task for each host, which needs public names o
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible import errors, template
+from ansible.inventory.manager import InventoryManager
+from ansible.playbook import Playbook
 from ansible.playbook.handler import Handler
+from ansible.utils import collection_loader
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
+from ansible.vars.manager import VariableManager
 
 OMITTED: Any = getattr(errors, "AnsibleValueOmittedError", ())
 """What ansible-core 2.19 and newer raise for ``omit``; before, it is a text that nobody else would write."""
@@ -247,3 +252,75 @@ def vault_of(loader: Any) -> Any:
     """What encrypts and decrypts with the vault passwords of this run; ``None`` where there are none."""
     vault = getattr(loader, "_vault", None)
     return vault if vault is not None and getattr(vault, "secrets", None) else None
+
+
+def plays_of_run(loader: Any, playbooks: Iterable[str]) -> list[Any] | None:
+    """The plays of the playbooks of a command line, loaded as ``--list-tasks`` loads them; ``None`` where one of them, or a
+    name in this release, is not to be had.
+
+    :param playbooks: as they were given: paths, or names in a collection.
+    """
+    nobody = InventoryManager(loader=loader, sources=None, parse=False)
+    variables = VariableManager(loader=loader, inventory=nobody)
+    finder = getattr(collection_loader, "_collection_finder", None)
+    in_collection: Any = getattr(finder, "_get_collection_playbook_path", {}.get)
+    plays: list[Any] = []
+    try:
+        for playbook in playbooks:
+            of_collection = in_collection(playbook)
+            path = of_collection[1] if of_collection else playbook
+            plays += Playbook.load(path, variable_manager=variables, loader=loader).get_plays()
+    except (AttributeError, TypeError, errors.AnsibleError):
+        return None
+    return plays
+
+
+_VALIDATION = "ansible.builtin.validate_argument_spec"
+"""Of a role with a spec, put in before its tasks and never left out."""
+
+
+def tasks_of_play(play: Any, variables: Mapping[str, Any]) -> list[Any]:
+    """The tasks of a play that the tags of the command line leave, in order, without those that Ansible puts in."""
+    tasks: list[Any] = []
+    nodes = [block.filter_tagged_tasks(variables) for block in play.compile()]
+    while nodes:
+        node = nodes.pop(0)
+        if hasattr(node, "block"):
+            nodes = [*node.block, *node.rescue, *node.always, *nodes]
+        elif not getattr(node, "implicit", False) and node.action != _VALIDATION:
+            tasks.append(node)
+    return tasks
+
+
+_INVENTORY = ("", ".yml", ".yaml", ".json", ".ini", ".toml")
+"""Endings of the files of a directory that somebody would miss; a list of customers or a key beside them is none."""
+
+
+def unread_sources(sources: Iterable[Any]) -> list[str]:
+    """The files and other sources of the inventory that Ansible has warned of and gone on without; none where this release
+    does not tell. Before a play begins, nothing else knows of them.
+
+    :param sources: as the command line gives them; of a directory each file counts.
+    """
+    told = "".join("".join(map(str, getattr(Display(), "_warns", ()))).split())  # each was broken into lines
+    if "Unabletoparse" not in told:
+        return []
+    sentences = (
+        (source, f"Unable to parse {source} as an inventory source")
+        for source in _sources_one_by_one(map(str, sources))
+    )
+    return [source for source, sentence in sentences if "".join(sentence.split()) in told]
+
+
+def _sources_one_by_one(sources: Iterable[str]) -> Iterator[str]:
+    for source in sources:
+        yield from _files_below(source) if os.path.isdir(source) else [source]
+
+
+def _files_below(directory: str) -> Iterator[str]:
+    paths = [os.path.join(directory, name) for name in sorted(os.listdir(directory))]
+    if not paths:
+        yield directory
+    yield from _sources_one_by_one(
+        path for path in paths if os.path.isdir(path) or os.path.splitext(path)[1] in _INVENTORY
+    )

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,9 +99,140 @@ def test_syntax_and_lists_need_no_hosts(tmp_path: Path) -> None:
         assert done.returncode == 0, said(done)
 
 
-def test_a_size_of_batches_that_is_none(tmp_path: Path) -> None:
+ALL_PLAYBOOKS = sorted(path.stem for path in (REPOSITORY / "playbooks").glob("*.yml"))
+
+
+@pytest.mark.parametrize("playbook", ALL_PLAYBOOKS)
+def test_tags_that_leave_no_task_do_not_end_green(tmp_path: Path, playbook: str) -> None:
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(PBXS)
-    done = play(tmp_path, "tcx.m365.rollout", "-i", str(inventory), "-e", "rollout_serial=some")
+    values = dict.fromkeys(("tcx_url", "tcx_client_id", "tcx_client_secret", "entra_tenant_id"), "x")
+    command = (f"tcx.m365.{playbook}", "-i", str(inventory), "--tags", "nothing", "-e", json.dumps(values))
+    done = play(tmp_path, *command)
     assert done.returncode != 0
-    assert "'some' is not the size of a batch. Give a number such as 5" in said(done)
+    assert f"No task to run: --tags nothing leaves no task of tcx.m365.{playbook}." in said(done)
+    assert "Traceback" not in said(done)
+
+
+def test_that_no_task_is_left_is_allowed_by_the_variable(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    options = ("-i", str(inventory), "--skip-tags", "untagged")
+    assert "--skip-tags untagged leaves no task" in said(play(tmp_path, "tcx.m365.compliance", *options))
+    allowed = play(tmp_path, "tcx.m365.compliance", *options, "-e", "allow_no_hosts=true")
+    assert allowed.returncode == 0, said(allowed)
+
+
+def test_tags_choose_between_this_collection_and_other_plays_of_a_user(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    site = tmp_path / "site.yml"
+    site.write_text(
+        "- import_playbook: tcx.m365.rollout\n  tags: [phones]\n"
+        "- hosts: other\n  gather_facts: false\n  tasks:\n"
+        "    - ansible.builtin.debug: {msg: printed}\n      tags: [printers]\n"
+    )
+    other = play(tmp_path, str(site), "-i", str(inventory), "--tags", "printers")
+    assert other.returncode == 0, said(other)
+    assert "printed" in other.stdout
+    ours = play(tmp_path, str(site), "-i", str(inventory), "--tags", "phones")
+    assert ours.returncode != 0
+    assert "tcx_url" in said(ours)
+    neither = play(tmp_path, str(site), "-i", str(inventory), "--tags", "phone")
+    assert neither.returncode != 0
+    assert f"No task to run: --tags phone leaves no task of {site}." in said(neither)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "start", "told"),
+    [
+        ("compliance", "no such task", "none of tcx.m365.compliance has the name of --start-at-task: 'no such task'"),
+        (
+            "rollout",
+            "Stop before*",
+            "would leave out the task 'Check every PBX and tenant before anything is written, where",
+        ),
+        ("rotate_certificate", "Add the new*", "would leave out the task 'Check every PBX and tenant before anything"),
+        ("compliance", "Show the summary", "would leave out the task 'Check the PBXs and write the report'"),
+    ],
+)
+def test_a_start_that_leaves_out_the_checks_does_not_end_green(
+    tmp_path: Path, playbook: str, start: str, told: str
+) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    done = play(tmp_path, f"tcx.m365.{playbook}", "-i", str(inventory), "--start-at-task", start)
+    assert done.returncode != 0
+    assert told in said(done)
+
+
+def test_a_start_in_another_play_of_a_user_is_his(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    site = tmp_path / "site.yml"
+    site.write_text(
+        "- import_playbook: tcx.m365.rollout\n"
+        "- hosts: \"{{ query('tcx.m365.play_hosts', 'other') }}\"\n  gather_facts: false\n  tasks:\n"
+        "    - {name: First, ansible.builtin.debug: {msg: one}}\n    - {name: Second, ansible.builtin.debug: {msg: two}}\n"
+    )
+    done = play(tmp_path, str(site), "-i", str(inventory), "--start-at-task", "Second")
+    assert done.returncode == 0, said(done)
+    assert "two" in done.stdout
+
+
+@pytest.mark.parametrize("broken", ["absent", "file", "directory"])
+def test_a_part_of_the_inventory_that_cannot_be_read_is_not_passed_over(tmp_path: Path, broken: str) -> None:
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    (inventory / "fleet.yml").write_text(PBXS)
+    (inventory / "customers.csv").write_text("name;tcx_url\n")  # of a list, which Ansible warns of as well
+    bad = (inventory if broken == "directory" else tmp_path) / "a file with a long name of customers of the south.yml"
+    if broken != "absent":
+        bad.write_text("tcx: {hosts: [")
+    options = ["-i", str(inventory), *([] if broken == "directory" else ["-i", str(bad)])]
+    done = play(tmp_path, "tcx.m365.compliance", *options)
+    assert done.returncode != 0
+    assert f"The inventory could not be read as a whole: {bad} is missing from it." in said(done)
+    assert not (tmp_path / "reports").exists()
+    allowed = play(tmp_path, "tcx.m365.compliance", *options, "-e", "allow_unreadable_inventory=true")
+    assert (tmp_path / "reports").exists(), said(allowed)
+
+
+def test_a_list_of_customers_in_the_directory_of_an_inventory_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "fleet.yml").write_text(PBXS)
+    (tmp_path / "public_key.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    done = play(tmp_path, "tcx.m365.compliance", "-i", str(tmp_path))
+    assert "could not be read as a whole" not in said(done)
+
+
+@pytest.mark.parametrize("value", [-5, 150, "x"])
+@pytest.mark.parametrize("name", ["rollout_max_fail_percentage", "rollout_max_unhealthy_percentage"])
+def test_a_limit_that_is_none_is_told_by_its_name_before_anything_is_asked(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    # Through a jump host the checks are a task of their own, before the one that reads the limit.
+    values = {name: value, "tcx_m365_connection": "ssh"}
+    done = play(tmp_path, "tcx.m365.rollout", "-i", str(inventory), "-e", json.dumps(values))
+    assert done.returncode != 0
+    assert re.search(rf"{name} (must be|is) ", said(done)), said(done)
+    assert "tcx_url" not in said(done)
+
+
+@pytest.mark.parametrize("value", [" ", "10%", 0])
+def test_a_limit_as_people_write_it_is_read(tmp_path: Path, value: object) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    values = {"rollout_max_fail_percentage": value}
+    done = play(tmp_path, "tcx.m365.rollout", "-i", str(inventory), "-e", json.dumps(values))
+    assert "tcx_url" in said(done), said(done)
+
+
+@pytest.mark.parametrize("playbook", ["rollout", "compliance"])
+def test_a_size_of_batches_that_is_none(tmp_path: Path, playbook: str) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    done = play(tmp_path, f"tcx.m365.{playbook}", "-i", str(inventory), "-e", f"{playbook}_serial=some")
+    assert done.returncode != 0
+    assert f"{playbook}_serial: 'some' is not the size of a batch. Give a number such as 5" in said(done)

@@ -36,5 +36,5 @@ def test_every_spelling_is_read(given: Any, sizes: list[Any]) -> None:
 
 @pytest.mark.parametrize("given", ["some", "0", "-1", "101%", "0%", "1.5", [1, "x"], "1;2", "1,,2", True])
 def test_what_is_no_size_is_named(given: Any) -> None:
-    with pytest.raises(AnsibleFilterError, match="is not the size of a batch"):
-        batches(given)
+    with pytest.raises(AnsibleFilterError, match=r"^rollout_serial: .* is not the size of a batch"):
+        batches(given, "rollout_serial")
