@@ -28,7 +28,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables impo
     read_variables,
     resolve_tenant,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Announce
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS, STEPS

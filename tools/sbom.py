@@ -84,7 +84,7 @@ def bill() -> Json:
         },
         "components": packages,
         "dependencies": [
-            {"ref": root, "dependsOn": [package["bom-ref"] for package in packages if package["name"] in direct]},
+            {"ref": root, "dependsOn": [package["bom-ref"] for package in packages if package["name"] in direct]}
         ],
         # What these packages need themselves is in the list, and not who needs which.
         "compositions": [{"aggregate": "incomplete", "dependencies": [root]}],

@@ -40,16 +40,10 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings impo
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._provenance import provenance
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
-    HostResult,
-    Report,
-    find_baseline,
-    keep_report,
-    narrowed,
-    read_report,
-    write_report,
-)
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import read_report, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.history import find_baseline, keep_report, narrowed
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import has_changes, has_findings, lines, message
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.signing import PROGRAMS, sign
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Texts
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
@@ -160,12 +154,7 @@ class ActionModule(ControllerAction):
         return [_unless_claimed(entry, store, reached[entry["host"]]) for entry in entries]
 
     def _report(
-        self,
-        entries: list[dict[str, Any]],
-        directory: str,
-        store: RunStore,
-        task_vars: dict[str, Any],
-        seconds: float,
+        self, entries: list[dict[str, Any]], directory: str, store: RunStore, task_vars: dict[str, Any], seconds: float
     ) -> Report:
         """The report of this batch and of those before it: ``serial`` runs the task once for each batch."""
         key = os.path.abspath(directory)
@@ -215,13 +204,7 @@ def _check(
     known = variables.of(host)
 
     def run_task(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = True) -> dict[str, Any]:
-        return run_capability(
-            capability,
-            arguments,
-            check_mode=check,
-            store=store,
-            connections=shared,
-        )
+        return run_capability(capability, arguments, check_mode=check, store=store, connections=shared)
 
     try:
         crossings.check(host)

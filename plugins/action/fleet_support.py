@@ -26,7 +26,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import 
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 
@@ -81,13 +81,7 @@ def _check(host: str, known: Any, store: RunStore) -> dict[str, Any]:
     trace: list[str] = []
 
     def run_task(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = True) -> dict[str, Any]:
-        return run_capability(
-            capability,
-            arguments,
-            check_mode=check,
-            store=store,
-            trace=trace.append,
-        )
+        return run_capability(capability, arguments, check_mode=check, store=store, trace=trace.append)
 
     try:
         taken = Runner(host, None, check_mode=True, reports=True).run(known, run_task, OPERATIONS["compliance"])

@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import preflight
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Outcome, Task
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
 from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.attacks.test_hostile_values import _check_report, _plain, _told
 from ansible_collections.tcx.m365.tests.in_process import Run

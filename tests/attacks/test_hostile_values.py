@@ -25,8 +25,8 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.tcx.m365.plugins.module_utils._pbx import documented
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.families import variables as known_variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import RENDERERS
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
 from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.in_process import Run
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import (

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _stores
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import RENDERERS
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
 from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.attacks.test_hostile_values import TEXTS, _told
 from ansible_collections.tcx.m365.tests.in_process import Run

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_report
 from ansible_collections.tcx.m365.tests.tools.chromium import Chromium, missing
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import sample_report
 

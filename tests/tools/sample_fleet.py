@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 
 GENERATED_AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 RUN = {

@@ -26,10 +26,7 @@ def files(root: Path) -> list[tuple[Path, str]]:
 
 def table() -> str:
     """The rows in Markdown."""
-    lines = [
-        "| For | full | own applications (`OwnedBy`) | read-only: compliance, capture |",
-        "|---|---|---|---|",
-    ]
+    lines = ["| For | full | own applications (`OwnedBy`) | read-only: compliance, capture |", "|---|---|---|---|"]
     for row in (*rights.ALWAYS, *rights.ON_DEMAND):
         cells = (_cell(names) for names in (row.full, row.owned_by, row.read_only))
         lines.append(f"| {row.text} | {' | '.join(cells)} |")

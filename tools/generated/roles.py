@@ -64,12 +64,7 @@ BESIDES: Mapping[str, tuple[str, ...]] = {
 EVERYWHERE = ("snapshot_dir", "on_failure", "unknown_variables")
 
 _TEXTS = {"str": "Text.", "path": "A path."}
-_TYPES = {
-    "bool": "A boolean.",
-    "int": "A whole number.",
-    "float": "A number of seconds.",
-    "dict": "A dictionary.",
-}
+_TYPES = {"bool": "A boolean.", "int": "A whole number.", "float": "A number of seconds.", "dict": "A dictionary."}
 _OPTION = re.compile(r"\b(O|RV)\(([^()]+)\)")
 _CODE = re.compile(r"\b[A-Z]{1,2}\(([^()]+)\)")
 _TABLE = re.compile(r"\| Variable \| Type \| Default \| Meaning \|\n(?:\|.*\n)+")
@@ -146,11 +141,7 @@ def _literal(path: Path) -> dict[str, Any]:
 
 
 def _variable(
-    name: str,
-    known: families.Known,
-    modules: Mapping[str, Any],
-    texts: Mapping[str, Any],
-    defaults: Mapping[str, Any],
+    name: str, known: families.Known, modules: Mapping[str, Any], texts: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The documentation of a variable, with the spec of its option."""
     option, names = _option_of(name, modules)

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What the automation's own token says of a customer's tenant."""
 
 from __future__ import annotations
@@ -14,9 +12,10 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import auto
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+
+from .consent import CustomerTenant
 
 
 def access(customer: CustomerTenant) -> dict[str, Any] | None:

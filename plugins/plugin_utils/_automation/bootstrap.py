@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The automation's own application: found or made, with a credential that was seen to sign in; or removed.
 
 The order matters. The key and the record of its certificate are written before the certificate is registered, so that a run
@@ -37,19 +35,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.federation import 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation import key as keys
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.outcome import Failed, Outcome
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.place import (
-    CONSENT,
-    RECORD,
-    VARIABLES,
-    KeptCertificate,
-    Place,
-    Record,
-    Template,
-    Vaulted,
-)
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments
+
+from . import key as keys
+from .outcome import Failed, Outcome
+from .place import CONSENT, RECORD, VARIABLES, KeptCertificate, Place, Record, Template, Vaulted
 
 Json = dict[str, Any]
 
@@ -246,11 +236,7 @@ class Bootstrap:
         self.place.write(name, self._new.pem if encrypt is None else encrypt(self._new.pem))
         self.record.certificates.append(
             KeptCertificate(
-                self._new.thumbprint,
-                dates.iso(self._new.not_after),
-                self._new.certificate,
-                file=name,
-                made=_now_text(),
+                self._new.thumbprint, dates.iso(self._new.not_after), self._new.certificate, file=name, made=_now_text()
             )
         )
         self.record.state = "present"

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The consent of customers, given by a person of their partner: one tenant after the other, each with its steps.
 
 What is wide is there for as long as it is needed: through Partner Center the automation's application gets three delegated
@@ -32,8 +30,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.person import scop
 from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner_rows import (
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import tenants as consents
+
+from .consent import CustomerTenant
+from .partner_rows import (
     ABSENT,
     BLOCKED,
     CONSENTED,
@@ -46,9 +47,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner_rows 
     WOULD_REMOVE,
     PartnerRow,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import Row
-from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostArguments
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import tenants as consents
+from .tenants import Row
 
 Json = dict[str, Any]
 
@@ -229,13 +228,7 @@ class PartnerConsent:
             raise problem
 
     def _without_token(
-        self,
-        customer: CustomerTenant,
-        seen: Seen,
-        person: Person,
-        row: PartnerRow,
-        asked: Json,
-        refused: Json,
+        self, customer: CustomerTenant, seen: Seen, person: Person, row: PartnerRow, asked: Json, refused: Json
     ) -> PartnerRow:
         """Partner Center has consented, and the person cannot use it: nothing of it stays where that can be helped."""
         if asked.get("consented"):
@@ -346,9 +339,4 @@ def _not_in_effect(missing: Sequence[str]) -> M365Error:
 
 
 def _granted(before: Iterable[str], after: Iterable[str]) -> Json:
-    return {
-        "target": "app_role_assignments",
-        "field": "permissions",
-        "before": sorted(before),
-        "after": sorted(after),
-    }
+    return {"target": "app_role_assignments", "field": "permissions", "before": sorted(before), "after": sorted(after)}

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The person of a partner who consents: signed in here with the automation's application, or elsewhere."""
 
 from __future__ import annotations
@@ -22,10 +20,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Task
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.partner import Person
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+
+from .consent import CustomerTenant
+from .partner import Person
 
 BROWSER, AZURE_CLI, ACCESS_TOKEN = "browser", "azure_cli", "access_token"
 

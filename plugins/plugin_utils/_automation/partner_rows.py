@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The rows and the table of a consent for customers: what became of each tenant, in words and for programs."""
 
 from __future__ import annotations
@@ -22,26 +20,16 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.delegated_admin im
     WAITING,
     Step,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import Row
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, count
+
+from .tenants import Row
 
 Json = dict[str, Any]
 
 READY, CONSENTED, WOULD_CONSENT = "ready", "consented", "would_consent"
 ABSENT, REMOVED, WOULD_REMOVE = "absent", "removed", "would_remove"
 BLOCKED, NOT_VERIFIED, FAILED, UNKNOWN = "blocked", "not_verified", "failed", "not_checked"
-STATES = (
-    READY,
-    CONSENTED,
-    WOULD_CONSENT,
-    ABSENT,
-    REMOVED,
-    WOULD_REMOVE,
-    BLOCKED,
-    NOT_VERIFIED,
-    FAILED,
-    UNKNOWN,
-)
+STATES = (READY, CONSENTED, WOULD_CONSENT, ABSENT, REMOVED, WOULD_REMOVE, BLOCKED, NOT_VERIFIED, FAILED, UNKNOWN)
 AS_DESIRED = (READY, CONSENTED, WOULD_CONSENT, ABSENT, REMOVED, WOULD_REMOVE)
 
 WORDS = {

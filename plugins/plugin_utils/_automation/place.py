@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The directory of a bootstrap: what was made, and the files that an inventory uses.
 
 ``automation.json`` is the record: which application was made from here, with which certificates. A name in a tenant proves

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """One row for each tenant of the inventory: has it consented to the automation, and to what? Pure, but for the table's time.
 
 Three answers, never two: verified with a token of this moment, missing, or could not check. Nothing is inferred from what
@@ -22,7 +20,6 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.plugin_utils._automation.consent import CustomerTenant, message, tenants_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.attention import credential_kind
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import (
@@ -37,6 +34,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import (
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, count
+
+from .consent import CustomerTenant, message, tenants_of
 
 Json = dict[str, Any]
 

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """One PBX compared with its desired state: from the steps of a rollout in check mode to the verdict of the report."""
 
 from __future__ import annotations
@@ -15,16 +13,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import witho
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import INTEGRATION
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
-from ansible_collections.tcx.m365.plugins.plugin_utils._compliance import consent
-from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.controls import (
-    ATTENTION,
-    changed,
-    control,
-    controls,
-)
-from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.findings import sentences
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps import rotation
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.advice import remedy_beside
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import changes as changes_of
@@ -33,6 +23,10 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import unm
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import USERS
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import NOT_ASKED, UNREACHABLE_KINDS, Result
+
+from . import consent
+from .controls import ATTENTION, changed, control, controls
+from .findings import sentences
 
 _SIDES = (("Microsoft Entra", "entra"), ("the PBX", "pbx"))
 
@@ -62,10 +56,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         version=taken.first("version"),
         edition=taken.first("edition"),
         remedies=remedies,
-        consent={
-            "missing": consent.labels(grant, "missing"),
-            "unneeded": consent.labels(grant, "unneeded"),
-        },
+        consent={"missing": consent.labels(grant, "missing"), "unneeded": consent.labels(grant, "unneeded")},
         tenant_id=str(variables.get("entra_tenant_id") or ""),
         tenant_name=str(variables.get("entra_tenant_name") or ""),
         application_id=_known(application.get("app_id")),

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Which permissions an application has today, lacks and does not need: application and delegated ones are never confused. Pure.
 
 Both kinds share their names: that nothing needs ``Mail.Send`` for a signed-in user says nothing about the application's own.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The evidence of a compliance check: each thing that was checked, its desired value, what was found, and what that means. Pure.
 
 Steps run in check mode return what a rollout would make; what is there today is therefore the ``before`` of a change
@@ -26,8 +24,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import (
     SUBSCRIPTION,
     WARNING,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._compliance import consent
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import USERS
+
+from . import consent
 
 Json = Mapping[str, Any]
 Control = dict[str, Any]

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Sends a short text to a chat or by mail. The address of a webhook is a secret: whoever has it can post there.
 
 Slack: https://api.slack.com/messaging/webhooks. Teams: a workflow with the trigger "When a Teams webhook request is received", which

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Which marked applications of the tenants no PBX of the inventory uses. Pure.
 
 An application is an orphan only when everybody who could use it was asked: a PBX that did not answer may be its user.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The support bundle: what a check of some PBXs found and asked, without a name of a customer in it."""
 
 from __future__ import annotations
@@ -17,10 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.release import __version__ as ansible_version
-from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.masking import HOST, Mask
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import role_defaults
 from ansible_collections.tcx.m365.plugins.plugin_utils._provenance import collection_version
+
+from .masking import HOST, Mask
 
 SCHEMA_VERSION = 1
 _LONGEST = 60

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """A list of customers as the inventory plugin reads it: from a file or an address to the hosts of an inventory.
 
 ``source`` gets the bytes, ``delimited``, ``workbook`` and ``tree`` make a :class:`~.model.Table` of them, ``columns`` and

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
 """Which column of a list sets which variable, and which variables a list may set at all."""
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from dataclasses import dataclass, field
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import nearest
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import FAMILIES, known_names
-from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import Table, key_of, shown
+
+from .model import Table, key_of, shown
 
 HOST = "inventory_hostname"
 

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """CSV: what spreadsheets and customer databases write, whichever separator and encoding they have chosen."""
 
 from __future__ import annotations
@@ -14,15 +12,7 @@ import io
 import json
 import re
 
-from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import (
-    MOST_ROWS,
-    BadList,
-    Cell,
-    Row,
-    Table,
-    refuse,
-    shown,
-)
+from .model import MOST_ROWS, BadList, Cell, Row, Table, refuse, shown
 
 DELIMITERS = ",;\t|"
 _BYTE_ORDER_MARKS = (

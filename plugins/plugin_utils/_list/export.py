@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
 """From what ``capture`` has written to a list that the inventory plugin reads: CSV or YAML, and the file that names its columns."""
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from typing import Any
 import yaml
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import capture_file
-from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import HOST, TAKEN, is_secret
+
+from .columns import HOST, TAKEN, is_secret
 
 FORMATS = ("csv", "yaml")
 PLUGIN_FILE = "fleet.tcx_fleet.yml"

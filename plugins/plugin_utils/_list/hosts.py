@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
 """From the rows of a list to the hosts of an inventory, with every mistake found before any host is made."""
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import base_url
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.guards import address_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._list.columns import HOST, Mapped
-from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import Cell, Row, Table, shown
+
+from .columns import HOST, Mapped
+from .model import Cell, Row, Table, shown
 
 NAME_BYTES = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")

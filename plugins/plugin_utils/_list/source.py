@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
 """The bytes of a list: from a file beside the inventory, or from an address that is asked with TLS, once, within limits."""
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._common.text import witho
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
 from ansible_collections.tcx.m365.plugins.module_utils._http import Http, RetryPolicy, Transport
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
-from ansible_collections.tcx.m365.plugins.plugin_utils._list import delimited, tree, workbook
-from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import BadList, Table, shown
+
+from . import delimited, tree, workbook
+from .model import BadList, Table, shown
 
 MOST_BYTES = _limits.ANSWER_BYTES
 FORMATS = ("auto", "csv", "xlsx", "excel", "yaml", "json")

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
 """YAML and JSON: trees whose values know their line and column.
 
 YAML is composed and never constructed: no tag makes an object of anything, and aliases, which can grow a short text into
@@ -19,15 +18,8 @@ from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 import yaml
-from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import (
-    MOST_ROWS,
-    BadList,
-    Cell,
-    Row,
-    Table,
-    refuse,
-    shown,
-)
+
+from .model import MOST_ROWS, BadList, Cell, Row, Table, refuse, shown
 
 NAME_OF_ENTRY = "inventory_hostname"
 """The column that the keys of a mapping of customers are in."""

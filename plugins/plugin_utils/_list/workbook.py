@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Excel workbooks (.xlsx), read with what Python brings along.
 
 Only cells are read: no macros, no links, no formulas (the value that was saved with one counts). The archive and its XML
@@ -24,7 +22,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from ansible_collections.tcx.m365.plugins.plugin_utils._list.model import MOST_ROWS, BadList, Cell, Row, Table, shown
+from .model import MOST_ROWS, BadList, Cell, Row, Table, shown
 
 PART_BYTES = 32 * 1024 * 1024
 """Most of one part, unpacked: 50,000 customers have a tenth of it."""

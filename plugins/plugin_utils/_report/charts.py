@@ -1,7 +1,6 @@
 # Copyright (c) 2026 tcx.m365 contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
 """The charts of the page as inline SVG. Widths are percentages, so that text keeps its size on every screen."""
 

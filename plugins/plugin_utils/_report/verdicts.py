@@ -1,7 +1,6 @@
 # Copyright (c) 2026 tcx.m365 contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
 
 """The verdicts a PBX can get: their order, their names for people, and what to do when nothing better is known."""
 
@@ -78,10 +77,7 @@ _REMEDIES: dict[str, tuple[str, ...]] = {
         "Check that the address is right, that the PBX is running, and that its HTTPS port is open to the controller.",
         _CHECK_AGAIN,
     ),
-    UNLICENSED: (
-        "Upgrade the license, or remove the feature from the inventory of this PBX.",
-        _CHECK_AGAIN,
-    ),
+    UNLICENSED: ("Upgrade the license, or remove the feature from the inventory of this PBX.", _CHECK_AGAIN),
 }
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
 from ansible_collections.tcx.m365.tests.tools.chromium import Chromium, missing
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import GENERATED_AT, RUN, hostile_hosts, sample_report
 

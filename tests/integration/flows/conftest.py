@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 from ansible_collections.tcx.m365.tests.in_process import Run
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan

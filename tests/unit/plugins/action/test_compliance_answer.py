@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.action.fleet_compliance import _answer
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 
 MOMENT = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
 OPTIONS: dict[str, Any] = {"min_hosts": 3, "fail_on": [], "fail_on_drift": False, "enforce": True}

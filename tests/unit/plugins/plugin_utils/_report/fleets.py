@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)

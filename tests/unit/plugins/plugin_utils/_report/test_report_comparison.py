@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, compare, read_report, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.comparison import compare
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import read_report, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import (
     change,
     host,

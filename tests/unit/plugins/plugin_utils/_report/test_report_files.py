@@ -17,10 +17,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, files, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import files
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import COLUMNS, render_csv
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_junit import render_junit
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import markdown_text, render_markdown
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Texts
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import (
     GENERATED_AT,

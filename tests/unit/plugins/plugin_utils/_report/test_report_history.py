@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import (
-    HostResult,
-    Report,
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.history import (
     find_baseline,
     keep_report,
+    kept_reports,
     narrowed,
-    write_report,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.history import kept_reports
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import TREND_RUNS
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import TREND_RUNS, HostResult, Report
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import NOW, change, host, report
 from jsonschema import Draft202012Validator
 

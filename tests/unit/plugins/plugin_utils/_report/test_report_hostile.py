@@ -13,9 +13,9 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import render_csv
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import RENDERERS
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import (
     HOSTILE,
     hostile_texts,

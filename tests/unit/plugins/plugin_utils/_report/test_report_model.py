@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import hostile_hosts, sample_report
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import (
     NOW,

@@ -14,8 +14,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import HostResult, Report, page
+from ansible_collections.tcx.m365.plugins.plugin_utils._report import page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.certificates import host_certificates, timeline
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences, shorten
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import hostile_hosts, sample_report

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import keep_report, write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_report
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.history import keep_report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.signing import sign
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import host, report
 

@@ -15,12 +15,12 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report import Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import render_csv
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_junit import render_junit
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import render_markdown
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import render_json
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import message
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.page_data import page_data
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits
