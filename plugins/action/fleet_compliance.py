@@ -277,9 +277,8 @@ def _history(options: Mapping[str, Any], store: RunStore, limit: str) -> dict[st
     with store.lock("history", key):
         baseline: dict[str, Any] | None = store.get("history", key)
         if baseline is None:
-            baseline = find_baseline(
-                options["report_dir"], keep=options["keep"], limit=limit, now=dt.datetime.now(dt.timezone.utc)
-            ).to_dict()
+            now = dt.datetime.now(dt.timezone.utc)
+            baseline = vars(find_baseline(options["report_dir"], keep=options["keep"], limit=limit, now=now)).copy()
             for problem in baseline["problems"]:
                 display.warning(f"An earlier report was passed over: {problem}")
             if options["compare"]:

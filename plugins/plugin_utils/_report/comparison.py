@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .values import plain
-from .verdicts import AS_DESIRED, DRIFTED, OBSERVED, SEVERITY, VERDICTS
+from .verdicts import AS_DESIRED, DRIFTED, OBSERVED, SEVERITY, summary
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, SCHEMA_VERSION)
@@ -26,14 +26,7 @@ REMOVED = "removed"
 # A PBX is in at most one of them; those that were and are compliant are in none.
 CATEGORIES = (NEW_DRIFT, NEW_FAILURES, STILL_OPEN, RESOLVED, ADDED, REMOVED)
 
-CATEGORY_LABELS: dict[str, str] = {
-    NEW_DRIFT: "New drift",
-    NEW_FAILURES: "New failures",
-    STILL_OPEN: "Still open",
-    RESOLVED: "Resolved",
-    ADDED: "Added",
-    REMOVED: "Removed",
-}
+CATEGORY_LABELS: dict[str, str] = {category: category.replace("_", " ").capitalize() for category in CATEGORIES}
 
 CATEGORY_MEANINGS: dict[str, str] = {
     NEW_DRIFT: "compliant or attention before, drifted now",
@@ -80,19 +73,16 @@ def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, A
     new = {entry["host"]: entry for entry in new_report["hosts"]}
     categories: dict[str, list[dict[str, Any]]] = {category: [] for category in CATEGORIES}
     for host in sorted(set(old) | set(new)):
-        category = _category(_verdict(old, host), _verdict(new, host))
+        entry = _entry(host, old.get(host), new.get(host))
+        category = _category(entry["earlier"], entry["now"])
         if category:
-            categories[category].append(_entry(host, old.get(host), new.get(host)))
+            categories[category].append(entry)
     return {
         "earlier_generated_at": str(old_report.get("generated_at") or ""),
-        "earlier_summary": _summary(old),
+        "earlier_summary": summary(old.values()),
         "counts": {category: len(categories[category]) for category in CATEGORIES},
         **categories,
     }
-
-
-def _verdict(hosts: dict[str, dict[str, Any]], host: str) -> str | None:
-    return hosts[host]["verdict"] if host in hosts else None
 
 
 def _category(before: str | None, now: str | None) -> str:
@@ -105,11 +95,6 @@ def _category(before: str | None, now: str | None) -> str:
     if now in AS_DESIRED:
         return ""
     return NEW_DRIFT if now == DRIFTED else NEW_FAILURES
-
-
-def _summary(hosts: dict[str, dict[str, Any]]) -> dict[str, int]:
-    counts = {verdict: sum(1 for entry in hosts.values() if entry["verdict"] == verdict) for verdict in VERDICTS}
-    return {"total": len(hosts), **counts}
 
 
 def _entry(host: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:

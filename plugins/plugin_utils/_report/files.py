@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import TRICKY
+from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 
 from .as_csv import render_csv
 from .as_junit import render_junit
@@ -103,7 +104,7 @@ def write_report(report: Report, directory: str | os.PathLike[str]) -> list[Repo
         raise
     written_by_path = sorted(written, key=lambda file: file.path)
     manifest = "".join(f"{file.sha256}  {Path(file.path).name}\n" for file in written_by_path)
-    return [*written, _write(folder / MANIFEST, manifest.encode("ascii"))]
+    return [*written, write_file(folder / MANIFEST, manifest.encode("ascii"))]
 
 
 def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -128,7 +129,8 @@ def _make(folder: Path) -> None:
 def write_file(path: str | os.PathLike[str], content: bytes) -> ReportFile:
     """Write one file in one step; its directory is made when missing."""
     _make(Path(path).parent)
-    return _write(Path(path), content)
+    _files.replace(os.fspath(path), content, _FILE_MODE, durable=True)
+    return ReportFile(path=str(path), sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
 
 @dataclass(frozen=True)
@@ -147,22 +149,13 @@ class _Staged:
         Path(self.temporary).unlink(missing_ok=True)
 
 
-def _write(path: Path, content: bytes) -> ReportFile:
-    staged = _stage(path, (content,))
-    try:
-        return staged.place()
-    except BaseException:
-        staged.drop()
-        raise
-
-
-def _stage(path: Path, parts: Iterable[str | bytes]) -> _Staged:
+def _stage(path: Path, parts: Iterable[str]) -> _Staged:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=str(path.parent))
     digest, size = hashlib.sha256(), 0
     try:
         with os.fdopen(handle, "wb") as out:
             for part in parts:
-                content = part if isinstance(part, bytes) else part.encode("utf-8")
+                content = part.encode("utf-8")
                 digest.update(content)
                 size += len(content)
                 out.write(content)

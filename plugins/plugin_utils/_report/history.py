@@ -45,9 +45,6 @@ class Baseline:
     trend: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"content": self.content, "limit": self.limit, "trend": self.trend, "problems": self.problems}
-
 
 def kept_reports(directory: str | os.PathLike[str]) -> list[Path]:
     """The directories of the kept runs, the newest first. Links and other names are none of them."""

@@ -19,14 +19,72 @@ from .attention import attention_of, attention_of_run, attention_of_unfinished, 
 from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
 from .tenants import tenants_of_hosts
-from .values import canonical, optional_text, plain, plain_text
-from .verdicts import ATTENTION, COMPLIANT, VERDICTS, check_verdict, default_reasons, default_remedies
+from .values import canonical, optional_text, plain
+from .verdicts import ATTENTION, COMPLIANT, check_verdict, default_reasons, default_remedies, summary
 
 TREND_RUNS = 30
 """How many runs a trend tells, the newest last."""
 
 RESULTS = ("pass", "fail", "attention", "not_checked")
 """What a control can come to."""
+
+
+def _change(change: Mapping[str, Any]) -> dict[str, Any]:
+    content = dict(plain(change))
+    return {
+        **content,
+        "target": optional_text(content.get("target")),
+        "field": optional_text(content.get("field")),
+        "before": content.get("before"),
+        "after": content.get("after"),
+    }
+
+
+def _control(control: Mapping[str, Any]) -> dict[str, Any]:
+    content = dict(plain(control))
+    result = content.get("result")
+    if result not in RESULTS:
+        raise ValueError(f"'{result}' is no result of a control: expected one of {', '.join(RESULTS)}.")
+    return {
+        "id": optional_text(content.get("id")),
+        "title": optional_text(content.get("title")),
+        "desired": content.get("desired"),
+        "found": content.get("found"),
+        "result": result,
+        "reason": optional_text(content.get("reason")),
+    }
+
+
+def _consent(consent: Any) -> dict[str, list[str]]:
+    known = plain(consent or {})
+    return {"missing": _names(known.get("missing")), "unneeded": _names(known.get("unneeded"))}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(plain(value or {}))
+
+
+def _mappings(entries: Any) -> list[dict[str, Any]]:
+    return [_mapping(entry) for entry in entries or []]
+
+
+def _sentences(texts: Any) -> list[str]:
+    everything = [texts] if isinstance(texts, str) else list(texts or [])
+    return list(dict.fromkeys(text for text in (optional_text(item).strip() for item in everything) if text))
+
+
+def _names(value: Any) -> list[str]:
+    names = [value] if isinstance(value, str) else list(value or [])
+    return sorted({name if isinstance(name, str) else canonical(name) for name in names})
+
+
+# How a field stands in compliance.json; those without it are texts.
+_SENTENCES, _NAMES = {"convert": _sentences}, {"convert": _names}
+_MAPPING, _MAPPINGS = {"convert": _mapping}, {"convert": _mappings}
+_CHANGES = {"convert": lambda changes: [_change(change) for change in changes or []]}
+_CONTROLS = {"convert": lambda controls: [_control(control) for control in controls or []]}
+_OWNERS = {"convert": lambda owners: [plain(owner) for owner in owners or []]}
+_CONSENT = {"convert": _consent}
 
 
 @dataclass
@@ -44,27 +102,27 @@ class HostResult:
 
     host: str
     verdict: str
-    reasons: list[str] = field(default_factory=list)
-    attention: list[str] = field(default_factory=list)
-    changes: list[dict[str, Any]] = field(default_factory=list)
-    controls: list[dict[str, Any]] = field(default_factory=list)
-    certificates: list[dict[str, Any]] = field(default_factory=list)
-    credentials: list[dict[str, Any]] = field(default_factory=list)
-    granted_permissions: list[str] = field(default_factory=list)
-    consents: list[dict[str, Any]] = field(default_factory=list)
-    redirect_uris: list[str] = field(default_factory=list)
-    owners: list[Any] = field(default_factory=list)
-    consent: dict[str, list[str]] = field(default_factory=dict)
-    unmanaged: dict[str, Any] = field(default_factory=dict)
-    adopted: dict[str, Any] = field(default_factory=dict)
-    unknown_variables: list[dict[str, Any]] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list, metadata=_SENTENCES)
+    attention: list[str] = field(default_factory=list, metadata=_SENTENCES)
+    changes: list[dict[str, Any]] = field(default_factory=list, metadata=_CHANGES)
+    controls: list[dict[str, Any]] = field(default_factory=list, metadata=_CONTROLS)
+    certificates: list[dict[str, Any]] = field(default_factory=list, metadata=_MAPPINGS)
+    credentials: list[dict[str, Any]] = field(default_factory=list, metadata=_MAPPINGS)
+    granted_permissions: list[str] = field(default_factory=list, metadata=_NAMES)
+    consents: list[dict[str, Any]] = field(default_factory=list, metadata=_MAPPINGS)
+    redirect_uris: list[str] = field(default_factory=list, metadata=_NAMES)
+    owners: list[Any] = field(default_factory=list, metadata=_OWNERS)
+    consent: dict[str, list[str]] = field(default_factory=dict, metadata=_CONSENT)
+    unmanaged: dict[str, Any] = field(default_factory=dict, metadata=_MAPPING)
+    adopted: dict[str, Any] = field(default_factory=dict, metadata=_MAPPING)
+    unknown_variables: list[dict[str, Any]] = field(default_factory=list, metadata=_MAPPINGS)
     version: str | None = ""
     edition: str | None = ""
-    remedies: list[str] = field(default_factory=list)
+    remedies: list[str] = field(default_factory=list, metadata=_SENTENCES)
     tenant_id: str | None = ""
     tenant_name: str | None = ""
     application_id: str | None = ""
-    status: dict[str, Any] = field(default_factory=dict)
+    status: dict[str, Any] = field(default_factory=dict, metadata=_MAPPING)
     url: str | None = ""
 
     def __post_init__(self) -> None:
@@ -78,32 +136,9 @@ class HostResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The entry of compliance.json: plain JSON data, every key present, lists without doubles."""
-        consent = plain(self.consent or {})
         return {
-            "host": plain_text(self.host),
-            "verdict": plain_text(self.verdict),
-            "reasons": _sentences(self.reasons),
-            "attention": _sentences(self.attention),
-            "changes": [_change(change) for change in self.changes or []],
-            "controls": [_control(control) for control in self.controls or []],
-            "certificates": _mappings(self.certificates),
-            "credentials": _mappings(self.credentials),
-            "granted_permissions": _names(self.granted_permissions),
-            "consents": _mappings(self.consents),
-            "redirect_uris": _names(self.redirect_uris),
-            "owners": [plain(owner) for owner in self.owners or []],
-            "consent": {"missing": _names(consent.get("missing")), "unneeded": _names(consent.get("unneeded"))},
-            "unmanaged": dict(plain(self.unmanaged or {})),
-            "adopted": dict(plain(self.adopted or {})),
-            "unknown_variables": _mappings(self.unknown_variables),
-            "version": optional_text(self.version),
-            "edition": optional_text(self.edition),
-            "remedies": _sentences(self.remedies),
-            "tenant_id": optional_text(self.tenant_id),
-            "tenant_name": optional_text(self.tenant_name),
-            "application_id": optional_text(self.application_id),
-            "status": dict(plain(self.status or {})),
-            "url": optional_text(self.url),
+            known.name: known.metadata.get("convert", optional_text)(getattr(self, known.name))
+            for known in fields(self)
         }
 
 
@@ -173,8 +208,7 @@ class Report:
     @property
     def summary(self) -> dict[str, int]:
         """Number of PBXs in all and by verdict."""
-        counts = {verdict: sum(1 for entry in self.hosts if entry["verdict"] == verdict) for verdict in VERDICTS}
-        return {"total": len(self.hosts), **counts}
+        return summary(self.hosts)
 
     @property
     def all_compliant(self) -> bool:
@@ -252,43 +286,3 @@ def _in_place(controls: list[dict[str, Any]], derived: list[dict[str, Any]]) -> 
         same = [place for place, known in enumerate(placed) if known["id"].partition(".")[0] == about]
         placed.insert(same[-1] + 1 if same else len(placed), control)
     return placed
-
-
-def _change(change: Mapping[str, Any]) -> dict[str, Any]:
-    content = dict(plain(change))
-    return {
-        **content,
-        "target": optional_text(content.get("target")),
-        "field": optional_text(content.get("field")),
-        "before": content.get("before"),
-        "after": content.get("after"),
-    }
-
-
-def _control(control: Mapping[str, Any]) -> dict[str, Any]:
-    content = dict(plain(control))
-    result = content.get("result")
-    if result not in RESULTS:
-        raise ValueError(f"'{result}' is no result of a control: expected one of {', '.join(RESULTS)}.")
-    return {
-        "id": optional_text(content.get("id")),
-        "title": optional_text(content.get("title")),
-        "desired": content.get("desired"),
-        "found": content.get("found"),
-        "result": result,
-        "reason": optional_text(content.get("reason")),
-    }
-
-
-def _mappings(entries: Any) -> list[dict[str, Any]]:
-    return [dict(plain(entry)) for entry in entries or []]
-
-
-def _sentences(texts: Any) -> list[str]:
-    everything = [texts] if isinstance(texts, str) else list(texts or [])
-    return list(dict.fromkeys(text for text in (optional_text(item).strip() for item in everything) if text))
-
-
-def _names(value: Any) -> list[str]:
-    names = [value] if isinstance(value, str) else list(value or [])
-    return sorted({name if isinstance(name, str) else canonical(name) for name in names})

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 COMPLIANT = "compliant"
 ATTENTION = "attention"
@@ -32,15 +34,7 @@ UNKNOWN = frozenset((FAILED, UNREACHABLE))
 # Every setting has its desired value, whatever else there is to say.
 AS_DESIRED = frozenset((COMPLIANT, ATTENTION))
 
-LABELS: dict[str, str] = {
-    COMPLIANT: "Compliant",
-    ATTENTION: "Attention",
-    DRIFTED: "Drifted",
-    BROKEN: "Broken",
-    FAILED: "Failed",
-    UNREACHABLE: "Unreachable",
-    UNLICENSED: "Unlicensed",
-}
+LABELS: dict[str, str] = {verdict: verdict.capitalize() for verdict in VERDICTS}
 
 MEANINGS: dict[str, str] = {
     COMPLIANT: "everything that was checked has its desired value",
@@ -53,8 +47,6 @@ MEANINGS: dict[str, str] = {
 }
 
 _REASONS: dict[str, str] = {
-    COMPLIANT: "",
-    ATTENTION: "",
     DRIFTED: "The PBX differs from the inventory.",
     BROKEN: "Microsoft 365 does not work on the PBX, although every setting is as desired.",
     FAILED: "The check failed without a message.",
@@ -65,8 +57,6 @@ _REASONS: dict[str, str] = {
 _CHECK_AGAIN = "Then check this PBX alone: ansible-playbook tcx.m365.compliance{inventory} --limit {host}"
 
 _REMEDIES: dict[str, tuple[str, ...]] = {
-    COMPLIANT: (),
-    ATTENTION: (),
     DRIFTED: (
         "To make the PBX follow the inventory: ansible-playbook tcx.m365.rollout{inventory} --limit {host}",
         "If the PBX is right and the inventory is not, correct the inventory instead.",
@@ -88,9 +78,15 @@ def check_verdict(verdict: str) -> str:
     return verdict
 
 
+def summary(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Number of PBXs in all and by verdict."""
+    verdicts = [entry["verdict"] for entry in entries]
+    return {"total": len(verdicts), **{verdict: verdicts.count(verdict) for verdict in VERDICTS}}
+
+
 def default_reasons(verdict: str) -> list[str]:
     """One sentence for a PBX that is not compliant and came without a reason."""
-    return [_REASONS[verdict]] if _REASONS[verdict] else []
+    return [_REASONS[verdict]] if verdict in _REASONS else []
 
 
 def default_remedies(verdict: str, host: str, inventory: str = "") -> list[str]:
@@ -100,4 +96,4 @@ def default_remedies(verdict: str, host: str, inventory: str = "") -> list[str]:
         ``-i inventory.yml``; the host name is quoted here.
     """
     sources = f" {inventory}" if inventory else ""
-    return [remedy.format(host=shlex.quote(host), inventory=sources) for remedy in _REMEDIES[verdict]]
+    return [remedy.format(host=shlex.quote(host), inventory=sources) for remedy in _REMEDIES.get(verdict, ())]
