@@ -283,7 +283,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _hosts(self, path: str, cache: bool) -> list[Host]:
         """The hosts of the list, from the cache where there is one."""
         source = str(self._filled(self.get_option("source")) or "").strip()
-        if not sources.is_remote(source):
+        if "://" not in source:  # a file, and no address
             read = functools.partial(_file, self.loader)
             return self._read(sources.from_file(source, os.path.dirname(os.path.abspath(path)), read))
         key = self.get_cache_key(path)

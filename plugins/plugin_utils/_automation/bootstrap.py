@@ -39,7 +39,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._capability import HostAr
 
 from . import key as keys
 from .outcome import Failed, Outcome
-from .place import CONSENT, RECORD, VARIABLES, KeptCertificate, Place, Record, Template, Vaulted
+from .place import CONSENT, RECORD, VARIABLES, KeptCertificate, Place, Record, Template, Vaulted, rendered
 
 Json = dict[str, Any]
 
@@ -223,12 +223,10 @@ class Bootstrap:
             self._guard_key(current)
             return
         days = self.options["certificate_days"]
-        words = f"a new certificate, RSA {keys.KEY_BITS}, valid for {days} days"
+        before = current.thumbprint if current else None
         if self.check_mode:
-            before = current.thumbprint if current else None
-            self.outcome.changes.append(
-                {"target": "credential", "field": "certificate", "before": before, "after": words}
-            )
+            words = f"a new certificate, RSA {keys.KEY_BITS}, valid for {days} days"
+            self.outcome.change("credential", "certificate", before, words)
             return
         self._new = keys.make(self.options["display_name"], days)
         encrypt = self.vault.encrypt if self.options["vault"] != "never" else None
@@ -243,14 +241,7 @@ class Bootstrap:
         self.record.unique_name = self.record.unique_name or self.options["unique_name"]
         # Before it is registered: a certificate that the next run does not know would be taken for somebody else's.
         self.place.write_record(self.record)
-        self.outcome.changes.append(
-            {
-                "target": "credential",
-                "field": "certificate",
-                "before": current.thumbprint if current else None,
-                "after": self._new.thumbprint,
-            }
-        )
+        self.outcome.change("credential", "certificate", before, self._new.thumbprint)
 
     def _guard_key(self, certificate: KeptCertificate | None) -> None:
         """A key in clear text that others can read becomes private again, and that is told."""
@@ -347,19 +338,10 @@ class Bootstrap:
             self.record.federated = [*(earlier for earlier in self.record.federated if earlier != entry), entry]
             self.place.write_record(self.record)
         if registered.get("app_id") in (None, "", PENDING):
-            self.outcome.changes += [
-                {"target": "federated_credential", "field": name, "before": None, "after": value}
-                for name, value in desired.body().items()
-            ]
+            for name, value in desired.body().items():
+                self.outcome.change("federated_credential", name, None, value)
             return
-        arguments = self._with(
-            object_id=registered["object_id"],
-            name=desired.name,
-            issuer=desired.issuer,
-            subject=desired.subject,
-            audience=desired.audience,
-            wait_timeout=self.options["wait_timeout"],
-        )
+        arguments = self._with(object_id=registered["object_id"], **entry, wait_timeout=self.options["wait_timeout"])
         self.outcome.take(self._step(automation.FEDERATED, arguments))
 
     def _consent(self, existing: Json, registered: Json) -> bool | None:
@@ -500,7 +482,7 @@ class Bootstrap:
             self.outcome.values["variables"] = {"entra_client_id": app_id, "bootstrap_profile": self.options["profile"]}
             return
         variables = self.variables(app_id, desired)
-        if self.place.write_variables(variables):
+        if self.place.write(VARIABLES, rendered(variables)):
             self.outcome.file(self.place.file(VARIABLES), before="", after="variables for the inventory")
         self.outcome.values["variables"] = {
             name: "(encrypted by Ansible Vault)" if isinstance(value, Vaulted) else _plain(value)

@@ -37,8 +37,12 @@ class Outcome:
         if result.get("changes") and isinstance(result.get("diff"), Mapping):
             self.diff.append(dict(result["diff"]))
 
+    def change(self, target: str, name: str, before: str | None, after: str | None) -> None:
+        """Book what was carried out beside the steps."""
+        self.changes.append({"target": target, "field": name, "before": before, "after": after})
+
     def file(self, path: str, *, before: str, after: str) -> None:
-        self.changes.append({"target": "file", "field": path, "before": before or None, "after": after or None})
+        self.change("file", path, before or None, after or None)
 
 
 NO_TENANT = (

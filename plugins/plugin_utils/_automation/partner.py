@@ -12,9 +12,9 @@ profile; then the three are revoked. A token of the automation itself says in th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import partner_consent
 from ansible_collections.tcx.m365.plugins.module_utils._entra.delegated_admin import (
@@ -58,33 +58,39 @@ _POLL_S = 3.0
 _VERIFIED = "the automation's token has every permission of the profile"
 
 
-class Run(Protocol):
-    """Runs a capability; the result as a task would have it."""
-
-    def __call__(self, capability: Capability, arguments: Mapping[str, Any], /) -> Json:
-        """Run it."""
+Run = Callable[[Capability, Mapping[str, Any]], Json]
+"""Runs a capability; the result as a task would have it."""
 
 
-class Person(Protocol):
-    """The partner's person who is signed in."""
+class Person:
+    """The partner's person who is signed in: to the Azure CLI, or elsewhere, with a token that is given.
 
-    partner_center: bool
+    :param options: how, as options of a connection.
+    """
+
+    partner_center = False
     """Whether the way to a customer's tenant leads through Partner Center."""
 
-    second_factor: bool | None
+    second_factor: bool | None = None
     """Whether the person has signed in with multifactor authentication; ``None`` where the token does not tell."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = dict(options)
 
     def center(self) -> Json:
         """How to sign in to Partner Center, as options of a connection."""
+        return self._options
 
     def tenant(self, tenant: str) -> Json:
         """How to sign in to a tenant, as options of a connection."""
+        return {**self._options, "tenant_id": tenant}
 
-    def token(self, tenant: str) -> Token | None:
+    def token(self, _tenant: str) -> Token | None:
         """The token for a tenant; ``None`` where another program gets it.
 
         :raises M365Error: there is none.
         """
+        return None
 
 
 @dataclass
@@ -169,7 +175,8 @@ class PartnerConsent:
         held, permissions = seen.row.rights, list(seen.row.missing) or customer.permissions
         if self.options.check_mode and person.partner_center:
             row.step(CONSENT, NOT_CHECKED, f"would consent to {', '.join(permissions)}")
-            row.changes = [_granted(held, [*held, *permissions])]
+            lists = {"before": sorted(held), "after": sorted([*held, *permissions])}
+            row.changes = [{"target": "app_role_assignments", "field": "permissions", **lists}]
             return row.ends(WOULD_CONSENT, f"Would consent to {', '.join(permissions)}.")
         try:
             return self._consent(customer, seen, permissions, person, row)
@@ -223,7 +230,11 @@ class PartnerConsent:
             missing = sorted(set(partner_consent.TEMPORARY) - scopes(token)) if token is not None else []
             if not missing:
                 return
-            problem = _not_in_effect(missing)
+            problem = _NotInEffect(
+                f"the token of the person does not carry {', '.join(missing)}",
+                tried="get a token of the person",
+                remedy="A consent takes some minutes: run again.",
+            )
         if problem is not None:
             raise problem
 
@@ -328,15 +339,3 @@ _KINDS = {"forbidden": "not_allowed", "not_found": "not_a_customer", "bad_creden
 
 class _NotInEffect(M365Error):
     kind = "not_in_effect"
-
-
-def _not_in_effect(missing: Sequence[str]) -> M365Error:
-    return _NotInEffect(
-        f"the token of the person does not carry {', '.join(missing)}",
-        tried="get a token of the person",
-        remedy="A consent takes some minutes: run again.",
-    )
-
-
-def _granted(before: Iterable[str], after: Iterable[str]) -> Json:
-    return {"target": "app_role_assignments", "field": "permissions", "before": sorted(before), "after": sorted(after)}

@@ -34,12 +34,13 @@ _SIGNED_IN_S = 4 * 3600
 display = Display()
 
 
-class InBrowser:
-    """A person who has signed in with the automation's application."""
+class InBrowser(Person):
+    """A person who has signed in here, with the automation's application."""
 
     partner_center = True
 
     def __init__(self, sign_in: PersonSignIn) -> None:
+        super().__init__({})
         self.sign_in = sign_in
         self.second_factor = sign_in.second_factor
 
@@ -53,25 +54,6 @@ class InBrowser:
         return self.sign_in.graph(tenant)
 
 
-class Elsewhere:
-    """A person who has signed in to the Azure CLI, or who brings a token."""
-
-    partner_center = False
-    second_factor: bool | None = None
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = dict(options)
-
-    def center(self) -> dict[str, Any]:
-        return self._options
-
-    def tenant(self, tenant: str) -> dict[str, Any]:
-        return {**self._options, "tenant_id": tenant}
-
-    def token(self, _tenant: str) -> Token | None:
-        return None
-
-
 def person_of(options: Mapping[str, Any], home: str, first: CustomerTenant) -> Person:
     """The person who consents, signed in where that happens here.
 
@@ -82,14 +64,14 @@ def person_of(options: Mapping[str, Any], home: str, first: CustomerTenant) -> P
     """
     source = options["auth_source"] or (ACCESS_TOKEN if options["access_token"] else BROWSER)
     if source == AZURE_CLI:
-        return Elsewhere({"auth_source": AZURE_CLI})
+        return Person({"auth_source": AZURE_CLI})
     if source == ACCESS_TOKEN:
         if not options["access_token"]:
             raise BadInput(
                 f"partner_consent_auth_source is {ACCESS_TOKEN}, and O(access_token) is not given",
                 remedy="Give a token of a person for Microsoft Graph in the customer's tenant.",
             )
-        return Elsewhere({"auth_source": ACCESS_TOKEN, "access_token": options["access_token"]})
+        return Person({"auth_source": ACCESS_TOKEN, "access_token": options["access_token"]})
     if not is_guid(home):
         raise BadInput(
             "the partner's own tenant is not known",

@@ -97,7 +97,7 @@ class Place:
         self.path = os.path.abspath(os.path.expanduser(path))
 
     def file(self, name: str) -> str:
-        """The absolute path of a file in it."""
+        """The absolute path of a file in it; an absolute path is one already."""
         return os.path.join(self.path, name)
 
     def record(self) -> Record | None:
@@ -125,11 +125,6 @@ class Place:
         """Whether the file is new or changed."""
         return self.write(RECORD, json.dumps(asdict(record), indent=2, sort_keys=True) + "\n")
 
-    def write_variables(self, variables: Mapping[str, Any]) -> bool:
-        """Whether the file is new or changed. The encrypted form of the same text changes each time, so the caller decides
-        what goes in."""
-        return self.write(VARIABLES, rendered(variables))
-
     def write(self, name: str, content: str) -> bool:
         """Write a file that only its owner can read; a link that somebody has put there is replaced, not followed.
 
@@ -153,7 +148,7 @@ class Place:
 
     def remove(self, name: str) -> bool:
         """Whether the file was there."""
-        path = name if os.path.isabs(name) else self.file(name)
+        path = self.file(name)
         try:
             os.unlink(path)
         except FileNotFoundError:
@@ -165,7 +160,7 @@ class Place:
 
         :raises BadInput: it is there and cannot be read.
         """
-        path = name if os.path.isabs(name) else self.file(name)
+        path = self.file(name)
         try:
             with open(path, "rb") as stream:
                 return stream.read().decode("utf-8", "replace")

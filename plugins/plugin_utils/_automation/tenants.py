@@ -32,8 +32,9 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import (
     TOO_WIDE,
     WORDS,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import summary as in_words
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
-from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, count
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned
 
 from .consent import CustomerTenant, message, tenants_of
 
@@ -208,9 +209,7 @@ def table(rows: Sequence[Row]) -> list[str]:
             continue
         name = visible(", ".join(row.hosts))
         lines.append(f"{name}: {row.reason}" + (f" Address: {row.consent_url}" if _needs_address(row) else ""))
-    counts = summary(rows)
-    told = ", ".join(f"{counts[state]} {WORDS[state]}" for state in STATES if counts[state])
-    return [*lines, f"{count(counts['total'], 'tenant')}: {told or 'none'}"]
+    return [*lines, in_words(row.as_dict() for row in rows)]
 
 
 def _needs_address(row: Row) -> bool:

@@ -54,8 +54,7 @@ def write(
     :raises BadInput: a file of somebody else is in the way.
     :raises OSError: it cannot be written.
     """
-    name = capture_file.file_name(host)
-    entry = Entry(os.path.join(directory, name), os.path.join(directory, "host_vars", name))
+    entry = planned(directory, host)
     content = HEADER + capture_file.body(variables)
     for secret, value in secrets.items():
         if encrypt is None:
@@ -63,9 +62,8 @@ def write(
         else:
             lines = "".join(f"  {line}\n" for line in encrypt(value).splitlines())
             content += f"{secret}: !vault |\n{lines}"
-    for path in (entry.inventory, entry.variables):
-        _ours(path)
-    listed = HEADER + f"tcx:\n  hosts:\n    {_quoted(host)}:\n"
+    quoted = host.replace("'", "''")
+    listed = HEADER + f"tcx:\n  hosts:\n    '{quoted}':\n"
     entry.changed = capture_file.replace(entry.inventory, listed)
     entry.changed = capture_file.replace(entry.variables, content) or entry.changed
     return entry
@@ -83,10 +81,6 @@ def _ours(path: str) -> None:
             tried="write the entry of the inventory",
             remedy="Nothing of it was changed. Add the variables yourself, or give quickstart_dir another directory.",
         )
-
-
-def _quoted(host: str) -> str:
-    return "'" + host.replace("'", "''") + "'"
 
 
 def planned(directory: str, host: str) -> Entry:

@@ -29,22 +29,7 @@ from .model import Cell, Row, Table, shown
 NAME_BYTES = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _RESERVED = frozenset(("all", "ungrouped", "localhost", "tcx"))
-_FOLDED = str.maketrans(
-    {
-        "ä": "ae",
-        "ö": "oe",
-        "ü": "ue",
-        "Ä": "Ae",
-        "Ö": "Oe",
-        "Ü": "Ue",
-        "ß": "ss",
-        "ø": "o",
-        "Ø": "O",
-        "æ": "ae",
-        "ł": "l",
-        "Ł": "L",
-    }
-)
+_FOLDED = str.maketrans(dict(zip("äöüÄÖÜßøØæłŁ", ("ae", "oe", "ue", "Ae", "Oe", "Ue", "ss", "o", "O", "ae", "l", "L"))))
 _GIVE = "Answer the questions, or give them by -e @FILE; without a terminal there are no questions."
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 

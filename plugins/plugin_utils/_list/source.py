@@ -25,6 +25,7 @@ from .model import BadList, Table, shown
 MOST_BYTES = _limits.ANSWER_BYTES
 FORMATS = ("auto", "csv", "xlsx", "excel", "yaml", "json")
 _ENDINGS = {
+    ".json": "json",
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -64,11 +65,6 @@ class Request:
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
-
-
-def is_remote(source: str) -> bool:
-    """Whether a source is an address and not a file."""
-    return "://" in source
 
 
 def from_file(source: str, directory: str, read: ReadFile) -> Content:
@@ -175,8 +171,6 @@ def table(
 
 def _kind(content: Content) -> str:
     ending = os.path.splitext(content.name.lower())[1]
-    if ending == ".json":
-        return "json"
     if ending in _ENDINGS:
         return _ENDINGS[ending]
     start = content.data[:200].lstrip(b"\xef\xbb\xbf \t\r\n")

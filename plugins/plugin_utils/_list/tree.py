@@ -227,15 +227,15 @@ def _table(tree: Node, source: str, path: str) -> Table:
 
 
 def _step(node: Node, step: str, source: str, path: str) -> Node:
-    if isinstance(node.value, dict) and step in node.value:
-        entry: Node = node.value[step]
-        return entry
-    if isinstance(node.value, list) and step.isdigit() and int(step) < len(node.value):
-        item: Node = node.value[int(step)]
-        return item
-    known = (
-        f"; it has: {', '.join(shown(name) for name in list(node.value)[:20])}" if isinstance(node.value, dict) else ""
-    )
+    known = ""
+    below: Node | None = None
+    if isinstance(node.value, dict):
+        below = node.value.get(step)
+        known = f"; it has: {', '.join(shown(name) for name in list(node.value)[:20])}"
+    elif isinstance(node.value, list) and step.isdigit() and int(step) < len(node.value):
+        below = node.value[int(step)]
+    if below is not None:
+        return below
     raise BadList(f"{source}, {node.place}: path {shown(path)} finds no {shown(step)} here{known}")
 
 

@@ -77,7 +77,7 @@ class _Book:
     def sheet(self, title: str) -> tuple[str, Element]:
         """Name and content of the sheet."""
         main = self._part("xl/workbook.xml")
-        names = [(str(element.get("name")), _relation(element)) for element in main.iter("sheet")]
+        names = [(str(element.get("name")), str(element.get("r:id") or "")) for element in main.iter("sheet")]
         for name, relation in names:
             if not title or name.strip().casefold() == title.strip().casefold():
                 return name, self._part(self._target(relation))
@@ -153,10 +153,6 @@ def _attribute(name: str) -> str:
     """``id`` of the namespace of relationships is told from a plain ``id``."""
     space, _blank, local = name.rpartition(" ")
     return f"r:{local}" if space.endswith("/relationships") else local
-
-
-def _relation(sheet: Element) -> str:
-    return str(sheet.get("r:id") or "")
 
 
 def _text(item: Element) -> str:
