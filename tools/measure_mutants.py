@@ -26,42 +26,26 @@ from environments import BUILD, ROOT
 UNITS = "tests/unit/plugins"
 ENTRA, PBX, INVENTORY = f"{UNITS}/module_utils/_entra", f"{UNITS}/module_utils/_pbx", f"{UNITS}/plugin_utils/_inventory"
 FILES = {
-    "plugins/module_utils/_entra/application/adoption.py": (
-        f"{ENTRA}/test_entra_adoption.py",
-        f"{ENTRA}/test_entra_adoption_told.py",
-    ),
+    "plugins/module_utils/_entra/application/adoption.py": (f"{ENTRA}/test_entra_adoption*.py",),
     "plugins/module_utils/_entra/application/plan.py": (
-        f"{ENTRA}/test_entra_application_plan_absent.py",
-        f"{ENTRA}/test_entra_application_plan_written.py",
-        f"{ENTRA}/test_entra_application_plan.py",
+        f"{ENTRA}/test_entra_application_plan*.py",
         f"{ENTRA}/test_entra_ownership.py",
         f"{ENTRA}/test_entra_redirect_uris.py",
     ),
-    "plugins/module_utils/_entra/application/undo.py": (
-        f"{ENTRA}/test_entra_application_undo.py",
-        f"{ENTRA}/test_entra_application_undo_written.py",
-    ),
-    "plugins/module_utils/_entra/application/grant_plan.py": (
-        f"{ENTRA}/test_entra_grant_plan.py",
-        f"{ENTRA}/test_entra_grant_plan_written.py",
-    ),
+    "plugins/module_utils/_entra/application/undo.py": (f"{ENTRA}/test_entra_application_undo*.py",),
+    "plugins/module_utils/_entra/application/grant_plan.py": (f"{ENTRA}/test_entra_grant_plan*.py",),
     "plugins/module_utils/_pbx/settings_plan.py": (f"{PBX}/test_pbx_settings_plan.py",),
     "plugins/module_utils/_pbx/settings_undo.py": (f"{PBX}/test_pbx_settings_undo.py",),
     "plugins/module_utils/_arguments.py": (
-        f"{UNITS}/module_utils/test_arguments.py",
-        f"{UNITS}/module_utils/test_arguments_told.py",
+        f"{UNITS}/module_utils/test_arguments*.py",
         f"{INVENTORY}/test_fleet_arguments.py",
     ),
     "plugins/plugin_utils/_inventory/variables.py": (
-        f"{INVENTORY}/test_variables.py",
-        f"{INVENTORY}/test_variables_told.py",
+        f"{INVENTORY}/test_variables*.py",
         f"{INVENTORY}/test_templates_once.py",
         f"{INVENTORY}/test_unknown_variables.py",
     ),
-    "plugins/plugin_utils/_inventory/arguments.py": (
-        f"{INVENTORY}/test_fleet_arguments.py",
-        f"{INVENTORY}/test_fleet_arguments_told.py",
-    ),
+    "plugins/plugin_utils/_inventory/arguments.py": (f"{INVENTORY}/test_fleet_arguments*.py",),
 }
 """Each file, and the tests of units that concern it."""
 
@@ -98,8 +82,9 @@ def prepare(file: str) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     workspace.copy_collection(place)
     inside = workspace.NAME.as_posix()
+    tests = [test.relative_to(place) for pattern in FILES[file] for test in sorted(place.glob(f"{inside}/{pattern}"))]
     settings = SETTINGS.format(
-        file=f"{inside}/{file}", sentence=SENTENCE, tests="\n".join(f"    {inside}/{test}" for test in FILES[file])
+        file=f"{inside}/{file}", sentence=SENTENCE, tests="\n".join(f"    {test}" for test in tests)
     )
     (place / "setup.cfg").write_text(settings, encoding="utf-8")
     return place

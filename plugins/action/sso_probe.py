@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the module ``sso_probe`` inside the controller process."""
+"""Action plugin: the module of the same name, run inside the controller process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,4 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._action import Capability
 
 
 class ActionModule(CapabilityAction):
-    """Front end of the capability."""
-
     CAPABILITY = CAPABILITY

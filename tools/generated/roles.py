@@ -228,7 +228,10 @@ def linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         if "choices" in shown:
             kind = "Any" if option["type"] == "list" else "One"
             words.append(f"{kind} of {', '.join(f'V({choice})' for choice in shown.pop('choices'))}.")
-        shown_variables[name] = {"description": [*option["description"], *words], **shown}
+        sentences = [*option["description"], *words]
+        if "choices" not in option and len(option["description"]) == 1:
+            sentences = [" ".join(sentences)]  # a paragraph for one word would be more than it says
+        shown_variables[name] = {"description": sentences, **shown}
     return shown_variables
 
 
