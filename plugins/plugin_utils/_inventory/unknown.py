@@ -89,7 +89,8 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
     :param variables: all variables of the host, not templated, so that it can be seen which of them another one uses.
     """
     known = known_names()
-    suspects = [name for name in variables if name not in known and name.startswith((*FAMILIES, *common_families()))]
+    beginnings = (*FAMILIES, *common_families())
+    suspects = [name for name in variables if name not in known and name.lower().startswith(beginnings)]
     if not suspects:
         return []
     # Of this host alone: "hostvars" and "vars" template what they hold when they are read, and hold the whole fleet.
@@ -100,9 +101,10 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
         if re.search(rf"\b{re.escape(name)}\b", templates):
             continue
         near = nearest(name, known)
-        if near and not name.startswith(FAMILIES) and not _differs_by_a_slip(name, near):
+        if near and not name.lower().startswith(FAMILIES) and not _differs_by_a_slip(name.lower(), near):
             continue
-        if near or name.startswith(FAMILIES):
+        # In capitals it may be one of the environment, which somebody keeps beside ours.
+        if near or (name.lower().startswith(FAMILIES) and not name.isupper()):
             unread.append(Unknown(host, name, near))
     return unread
 
@@ -120,13 +122,23 @@ def _differs_by_a_slip(name: str, near: str) -> bool:
 def warn_once(results: Mapping[str, Mapping[str, Any]], store: RunStore, warn: Callable[[str], None]) -> None:
     """Warn of the variables in the results of hosts, unless an earlier task of this run has done it.
 
-    :param results: by host, each with ``unknown_variables``.
+    :param results: by host, each with ``unknown_variables``; what one fails for is not said a second time.
     """
     unread = [
-        Unknown.of(host, entry) for host, result in results.items() for entry in result.get("unknown_variables") or ()
+        unknown
+        for host, result in results.items()
+        for unknown in (Unknown.of(host, entry) for entry in result.get("unknown_variables") or ())
+        if unknown.sentence not in _failure_of(result)
     ]
     for sentence in warnings(_not_warned_of(unread, store)):
         warn(sentence)
+
+
+def _failure_of(result: Mapping[str, Any]) -> str:
+    """What the result of a host fails with, or the entry of a report, or the answer about an application."""
+    return " ".join(
+        [str(result.get("msg", "")), *map(str, result.get("reasons") or ()), str(result.get("problem", ""))]
+    )
 
 
 def _not_warned_of(unknown: Iterable[Unknown], store: RunStore) -> list[Unknown]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,11 +179,12 @@ def test_mistakes_are_told_in_the_names_of_variables(mistaken: Controller, tmp_p
 
 
 def test_a_mistyped_variable_is_told_in_the_terminal_and_in_the_report(small: Controller, tmp_path: Path) -> None:
-    change_inventory(small, berlin={"tcx_console_usersync": {}}, lyon={"tcx_console_usersync": {}})
+    change_inventory(small, berlin={"tcx_console_usersync": {}}, lyon={"tcx_console_usersync": {}, "TCX_Fqdn": []})
     done, report = small.compliance(directory=tmp_path / "report", compliance_fail_on_drfit=True)
     said = " ".join(done.output.split())
     assert "unknown variable tcx_console_usersync of berlin, lyon; did you mean tcx_console_user_sync?" in said
     assert "compliance_fail_on_drfit of berlin, lyon, munich; did you mean compliance_fail_on_drift?" in said
+    assert "unknown variable TCX_Fqdn of lyon; did you mean tcx_fqdn?" in said
     found = {host["host"]: [each["variable"] for each in host["unknown_variables"]] for host in report["hosts"]}
     assert found["munich"] == ["compliance_fail_on_drfit"]
     assert found["berlin"] == ["compliance_fail_on_drfit", "tcx_console_usersync"]
@@ -193,6 +195,7 @@ def test_a_mistyped_variable_can_be_a_failure(small: Controller) -> None:
     done = small.rollout(variables={"unknown_variables": "fail"})
     assert done.failed() == [HOST]
     assert "unknown variable tcx_console_usersync of berlin; did you mean tcx_console_user_sync?" in done.sentence(HOST)
+    assert not re.search(r"WARNING\S* unknown variable", " ".join(done.output.split()))
     assert not [each for each in small.lab.control.writes() if each["host"] == HOST]
     quiet = small.rollout(variables={"unknown_variables": "ignore"})
     assert quiet.code == 0

@@ -15,8 +15,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
-from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import Unknown, unknown_variables, warnings
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import (
+    Unknown,
+    unknown_variables,
+    warn_once,
+    warnings,
+)
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables
 from jinja2 import Environment, meta
 
@@ -41,6 +47,36 @@ def found(**variables: Any) -> list[tuple[str, str]]:
 )
 def test_a_mistyped_name_is_found_with_the_nearest(written: str, meant: str) -> None:
     assert found(**{written: True}) == [(written, meant)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("TCX_URL", "tcx_url"),
+        ("Entra_Client_Id", "entra_client_id"),
+        ("tcx_Console_userSync", "tcx_console_user_sync"),
+        ("Compliance_Fail_On", "compliance_fail_on"),
+        ("Snapshot_Dir", "snapshot_dir"),
+    ],
+)
+def test_a_name_in_other_letters_is_found_as_well(written: str, meant: str) -> None:
+    assert found(**{written: True}) == [(written, meant)]
+    assert found(**{written: True, "tcx_fqdn": f"{{{{ {written} }}}}"}) == []
+
+
+@pytest.mark.parametrize("name", ["TCX_M365_SHOW_UNCHANGED", "TCX_ID_TOKEN", "TCX_BRAND_OF_COFFEE", "Snapshots"])
+def test_a_name_of_the_environment_is_left_alone(name: str) -> None:
+    assert found(**{name: "x"}) == []
+
+
+def test_what_a_host_fails_for_is_not_warned_of_as_well(tmp_path: Path) -> None:
+    mistyped = Unknown("acme", "tcx_uri", "tcx_url")
+    results = {"acme": {"unknown_variables": [mistyped.as_dict()], "failed": True, "msg": f"Bad: {mistyped.sentence}."}}
+    told: list[str] = []
+    warn_once(results, RunStore(str(tmp_path)), told.append)
+    assert told == []
+    warn_once({"acme": {"unknown_variables": [mistyped.as_dict()]}}, RunStore(str(tmp_path)), told.append)
+    assert told == ["unknown variable tcx_uri of acme; did you mean tcx_url?"]
 
 
 def test_a_name_of_ours_that_resembles_none_is_found_too() -> None:
