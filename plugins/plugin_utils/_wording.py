@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -19,6 +19,19 @@ def count(number: int, one: str, many: str = "") -> str:
 def share(part: int, total: int, one: str, many: str) -> str:
     """The beginning of a sentence: `1 of 3 tenants is`, `2 of 3 tenants are`."""
     return f"{part:,} of {count(total, one, many)} {'is' if part == 1 else 'are'}"
+
+
+def totals(states: Iterable[str], known: Iterable[str]) -> dict[str, int]:
+    """How many there are in all (`total`), and of each known state."""
+    everything = list(states)
+    return {"total": len(everything), **{state: everything.count(state) for state in known}}
+
+
+def tally(states: Iterable[str], words: Mapping[str, str], one: str) -> str:
+    """`5 tenants: 3 consented, 2 not consented`, in the order of the words."""
+    counts = totals(states, words)
+    told = ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts[state])
+    return f"{count(counts['total'], one)}: {told or 'none'}"
 
 
 def listed(names: Iterable[str], most: int) -> str:

@@ -21,15 +21,11 @@ class Failed(Exception):
         self.result = result
 
 
-@dataclass
-class Outcome:
-    """What was done, and what the operator is told."""
+class Booking:
+    """What was carried out, step by step."""
 
-    changes: list[Json] = field(default_factory=list)
-    diff: list[Json] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    values: Json = field(default_factory=dict)
+    changes: list[Json]
+    diff: list[Json]
 
     def take(self, result: Mapping[str, Any]) -> None:
         """Book what a step has carried out."""
@@ -37,9 +33,20 @@ class Outcome:
         if result.get("changes") and isinstance(result.get("diff"), Mapping):
             self.diff.append(dict(result["diff"]))
 
-    def change(self, target: str, name: str, before: str | None, after: str | None) -> None:
+    def change(self, target: str, name: str, before: Any, after: Any) -> None:
         """Book what was carried out beside the steps."""
         self.changes.append({"target": target, "field": name, "before": before, "after": after})
+
+
+@dataclass
+class Outcome(Booking):
+    """What was done, and what the operator is told."""
+
+    changes: list[Json] = field(default_factory=list)
+    diff: list[Json] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    values: Json = field(default_factory=dict)
 
     def file(self, path: str, *, before: str, after: str) -> None:
         self.change("file", path, before or None, after or None)

@@ -175,8 +175,7 @@ class PartnerConsent:
         held, permissions = seen.row.rights, list(seen.row.missing) or customer.permissions
         if self.options.check_mode and person.partner_center:
             row.step(CONSENT, NOT_CHECKED, f"would consent to {', '.join(permissions)}")
-            lists = {"before": sorted(held), "after": sorted([*held, *permissions])}
-            row.changes = [{"target": "app_role_assignments", "field": "permissions", **lists}]
+            row.change("app_role_assignments", "permissions", sorted(held), sorted([*held, *permissions]))
             return row.ends(WOULD_CONSENT, f"Would consent to {', '.join(permissions)}.")
         try:
             return self._consent(customer, seen, permissions, person, row)
@@ -279,9 +278,7 @@ class PartnerConsent:
         row = PartnerRow.of(seen.row)
         row.consent_url = ""  # nobody is to consent
         if self.options.check_mode and person.partner_center:
-            row.changes.append(
-                {"target": "service_principal", "field": "state", "before": "present", "after": "absent"}
-            )
+            row.change("service_principal", "state", "present", "absent")
             return row.ends(WOULD_REMOVE, "")
         try:
             capability = partner_consent.REMOVE if person.partner_center else partner_consent.LEAVE

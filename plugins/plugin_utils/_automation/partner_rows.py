@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.delegated_admin im
     WAITING,
     Step,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, count
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, tally, totals
 
+from .outcome import Booking
 from .tenants import Row
 
 Json = dict[str, Any]
@@ -29,7 +30,6 @@ Json = dict[str, Any]
 READY, CONSENTED, WOULD_CONSENT = "ready", "consented", "would_consent"
 ABSENT, REMOVED, WOULD_REMOVE = "absent", "removed", "would_remove"
 BLOCKED, NOT_VERIFIED, FAILED, UNKNOWN = "blocked", "not_verified", "failed", "not_checked"
-STATES = (READY, CONSENTED, WOULD_CONSENT, ABSENT, REMOVED, WOULD_REMOVE, BLOCKED, NOT_VERIFIED, FAILED, UNKNOWN)
 AS_DESIRED = (READY, CONSENTED, WOULD_CONSENT, ABSENT, REMOVED, WOULD_REMOVE)
 
 WORDS = {
@@ -44,12 +44,13 @@ WORDS = {
     FAILED: "failed",
     UNKNOWN: "could not check",
 }
+STATES = tuple(WORDS)
 
 _SIGNS = {OK: "ok", WAITING: "waiting", MISSING: "missing", NOT_CHECKED: "not checked"}
 
 
 @dataclass
-class PartnerRow:
+class PartnerRow(Booking):
     """What is known about one tenant in the end.
 
     :param obstacle: one word for programs where somebody has to do something first.
@@ -74,17 +75,10 @@ class PartnerRow:
         """The row of a tenant before anything is done there."""
         return cls(seen.tenant_id, seen.name, list(seen.hosts), consent_url=seen.consent_url)
 
-    def take(self, result: Mapping[str, Any]) -> None:
-        """Book what a step has carried out."""
-        self.changes += list(result.get("changes") or ())
-        if result.get("changes") and isinstance(result.get("diff"), Mapping):
-            self.diff.append(dict(result["diff"]))
-
     def keeps_temporary(self) -> None:
         """The temporary permissions could not be revoked: whoever reads the row has to do it."""
         self.left = list(partner_consent.TEMPORARY)
-        change = {"target": "oauth2_permission_grants", "field": "delegated_permissions"}
-        self.changes.append({**change, "before": [], "after": list(self.left)})
+        self.change("oauth2_permission_grants", "delegated_permissions", [], list(self.left))
 
     @property
     def about_temporary(self) -> str:
@@ -115,8 +109,7 @@ def not_checked(message: str) -> list[Step]:
 
 def summary(rows: Iterable[PartnerRow]) -> Json:
     """Number of tenants in all, and by state."""
-    listed = list(rows)
-    return {"total": len(listed), **{state: sum(1 for row in listed if row.state == state) for state in STATES}}
+    return totals((row.state for row in rows), STATES)
 
 
 def table(rows: Sequence[PartnerRow]) -> list[str]:
@@ -128,9 +121,7 @@ def table(rows: Sequence[PartnerRow]) -> list[str]:
             continue
         address = row.consent_url if row.state in (BLOCKED, FAILED) else ""
         lines.append(f"{visible(', '.join(row.hosts))}: {row.reason}" + (f" Address: {address}" if address else ""))
-    counts = summary(rows)
-    by_state = ", ".join(f"{counts[state]} {WORDS[state]}" for state in STATES if counts[state])
-    return [*lines, f"{count(counts['total'], 'tenant')}: {by_state or 'none'}"]
+    return [*lines, tally((row.state for row in rows), WORDS, "tenant")]
 
 
 def _cells(row: PartnerRow) -> tuple[str, ...]:

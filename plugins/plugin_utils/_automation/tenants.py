@@ -32,9 +32,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import (
     TOO_WIDE,
     WORDS,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.tenants import summary as in_words
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
-from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import aligned, tally, totals
 
 from .consent import CustomerTenant, message, tenants_of
 
@@ -184,8 +183,7 @@ def remember_names(rows: Iterable[Row], earlier: str) -> None:
 
 def summary(rows: Iterable[Row]) -> Json:
     """Number of tenants in all, and by state."""
-    listed = list(rows)
-    return {"total": len(listed), **{state: sum(1 for row in listed if row.state == state) for state in STATES}}
+    return totals((row.state for row in rows), STATES)
 
 
 def document(rows: Sequence[Row], moment: dt.datetime, run: Mapping[str, Any]) -> str:
@@ -209,7 +207,7 @@ def table(rows: Sequence[Row]) -> list[str]:
             continue
         name = visible(", ".join(row.hosts))
         lines.append(f"{name}: {row.reason}" + (f" Address: {row.consent_url}" if _needs_address(row) else ""))
-    return [*lines, in_words(row.as_dict() for row in rows)]
+    return [*lines, tally((row.state for row in rows), WORDS, "tenant")]
 
 
 def _needs_address(row: Row) -> bool:

@@ -124,17 +124,14 @@ def _tls(pbx: Json) -> Iterator[Control]:
     if not isinstance(certificate, Mapping):
         return
     days = certificate.get("days_left")
-    expires = certificate.get("not_after")
-    title = "TLS certificate of the PBX"
+    # The check judges, because the inventory says how many days before the end it warns.
     warnings = [finding for finding in pbx.get("findings") or () if _is_warning(finding, CERTIFICATE)]
+    reason = "; ".join(str(finding.get("said") or "") for finding in warnings)
+    result = ATTENTION if warnings else PASS
     if isinstance(days, (int, float)) and days < 0:
-        yield control("pbx.tls_certificate", title, "valid", expires, FAIL, "it has expired")
-    elif warnings:
-        # The check judges, because the inventory says how many days before the end it warns.
-        reason = "; ".join(str(finding.get("said") or "") for finding in warnings)
-        yield control("pbx.tls_certificate", title, "valid", expires, ATTENTION, reason)
-    else:
-        yield control("pbx.tls_certificate", title, "valid", expires, PASS)
+        result, reason = FAIL, "it has expired"
+    title = "TLS certificate of the PBX"
+    yield control("pbx.tls_certificate", title, "valid", certificate.get("not_after"), result, reason)
 
 
 def _is_warning(finding: Json, topic: str) -> bool:
@@ -218,10 +215,8 @@ def _consent(desired: Json, result: Json | None) -> Iterator[Control]:
         yield control("consent.unneeded", "Permissions that nothing needs", None, unneeded, PASS, reason)
     of_users = consent.of_single_users(known)
     if of_users:
-        title, reason = (
-            "Permissions that single users have granted",
-            "they hold for these users alone; a rollout keeps them",
-        )
+        title = "Permissions that single users have granted"
+        reason = "they hold for these users alone; a rollout keeps them"
         yield control("consent.single_users", title, None, of_users, PASS, reason)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import tally
+
 from .attention import automation_credential
 
 READY = "ready"
@@ -18,8 +20,6 @@ MISSING_RIGHTS = "missing_rights"
 NOT_CONSENTED = "not_consented"
 DISABLED = "disabled"
 NOT_CHECKED = "not_checked"
-STATES = (READY, TOO_WIDE, MISSING_RIGHTS, NOT_CONSENTED, DISABLED, NOT_CHECKED)
-
 WORDS = {
     READY: "consented",
     TOO_WIDE: "consented, too wide",
@@ -28,6 +28,7 @@ WORDS = {
     DISABLED: "disabled by the customer",
     NOT_CHECKED: "could not check",
 }
+STATES = tuple(WORDS)
 
 _WORST_FIRST = {
     state: place for place, state in enumerate((NOT_CONSENTED, DISABLED, MISSING_RIGHTS, TOO_WIDE, NOT_CHECKED))
@@ -76,6 +77,4 @@ def _row(tenant: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 def summary(rows: Iterable[Mapping[str, Any]]) -> str:
     """`5 tenants: 3 consented, 2 not consented`."""
-    listed = [row["state"] for row in rows]
-    told = ", ".join(f"{listed.count(state)} {WORDS[state]}" for state in STATES if state in listed)
-    return f"{len(listed):,} {'tenant' if len(listed) == 1 else 'tenants'}: {told or 'none'}"
+    return tally((row["state"] for row in rows), WORDS, "tenant")

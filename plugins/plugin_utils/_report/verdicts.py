@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import totals
+
 COMPLIANT = "compliant"
 ATTENTION = "attention"
 DRIFTED = "drifted"
@@ -80,8 +82,7 @@ def check_verdict(verdict: str) -> str:
 
 def summary(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Number of PBXs in all and by verdict."""
-    verdicts = [entry["verdict"] for entry in entries]
-    return {"total": len(verdicts), **{verdict: verdicts.count(verdict) for verdict in VERDICTS}}
+    return totals((entry["verdict"] for entry in entries), VERDICTS)
 
 
 def default_reasons(verdict: str) -> list[str]:
