@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """From what was written in a task or an inventory to the parameters of a capability: one reading for both front ends.
 
 Text is trimmed. Null, empty text and blanks mean "not given" at every depth; an empty list in a task stays a list,

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """How a service really behaves where its documentation is silent: questions with a short answer each. Pure.
 
 An answer is a word, a number or a truth value from a small set, never text of the service: a record of them can be

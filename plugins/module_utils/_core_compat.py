@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The one name of ansible-core that modules use although it is not public, with a way on without it.
 
 Those of the controller are in ``plugin_utils/_core_compat.py``; a module that is sent to a host takes module utilities along

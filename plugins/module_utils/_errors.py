@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Typed errors and the one place that turns them into the sentence an operator reads.
 
 The sentence always has the same four parts: what was tried, on what, what the service said, what to do next.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """How long an exchange may take and how much may come: of headers, of the body, and of what a compressed body becomes.
 
 The time-out of a socket counts from one received byte to the next, so that a service that sends one byte a second keeps

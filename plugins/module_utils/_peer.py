@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Which certificates services have shown on the connections that were made anyway.
 
 A preflight judges the certificate of a PBX. Another handshake only to see it would cost each PBX of a fleet a round trip, and

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Observe, plan, apply, verify: what every resource of this collection goes through, once, in :func:`reconcile`.
 
 Planning again after a fresh reading is allowed, and often needed: somebody else writes too. What is reported is never the

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The directories on the controller in which a run, and the runs of a user, keep what they share.
 
 They are the user's own and nobody else can enter them. A run that was killed cannot remove its directory, so each directory

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What a task is: parameters, check mode, warnings, secrets, results. Of our module utilities, few know Ansible; this is one.
 
 A :class:`Capability` is one documented module: its argument spec and a function from :class:`Task` to :class:`Outcome`.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Deadlines, back-off and waiting for a fact.
 
 Every wait of a task ends at the task's one deadline, is announced to the operator, and is added up in ``waited``.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Whom a connection trusts: one TLS context for each CA bundle, made once in a process.
 
 Left to itself urllib3 makes one for every single connection, and reading a bundle of public CAs costs some 20 ms of CPU,

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Undoing changes that were carried out before: what is compared with what, and what is left alone. Pure.
 
 An entry says what a change has made of a value. Of a single value only what is still as the change left it is set back:

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The last net: what nobody foresaw becomes one of our errors, in words, and ends one task of one host.
 
 The text of such an exception may hold what a service has answered, so it is not shown; where it came from is, and the whole

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Run a capability inside this process: validate its arguments, run it, hide its secrets.
 
 Used by the action plugins, one task at a time, and by the sweep over a fleet, many at a time.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Every name of ansible-core that we use although it is not public, in one place, each with a way on without it.
 
 A sweep works on many hosts from within one task, and no public interface tells what a task on another host would see.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The connection of a task that names none, or not all of it: the variables of its host.
 
 A play of one's own on hosts of the inventory then names what is to be done and nothing else. What the task (or

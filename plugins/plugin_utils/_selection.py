@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What ``--tags``, ``--skip-tags`` and ``--start-at-task`` leave of a run: Ansible ends with 0 where they leave nothing.
 
 A play does not know which of its tasks are left out, and no task of it can say so. So the playbooks of the command line are

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """By when a PBX of a sweep must have ended: what a step may take by its own deadline, and a little more.
 
 A step ends itself at its deadline. What no deadline of ours reaches (the resolver of the operating system, a lookup in the

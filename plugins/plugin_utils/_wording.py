@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to the tcx.m365 collection: no stable interface, may change in any release.
-
 """Numbers, lists of names and tables in sentences for people."""
 
 from __future__ import annotations

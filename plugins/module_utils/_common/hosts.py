@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Host names and authorities (``host[:port]``), compared in one form.
 
 A name is compared as it is sent in DNS: lower case, A-labels (RFC 5890), no final dot. Whatever cannot be a host name

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Names of options in messages: written ``O(client_secret)`` where a message is made, rendered where it is shown.
 
 The libraries know options only. Whoever sets an option by an inventory variable reads the name of the variable, so the

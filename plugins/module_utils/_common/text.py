@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The border for foreign text: characters that a terminal obeys, or that disguise a text, become visible.
 
 What a PBX, a tenant or an inventory says may hold escape sequences (they clear a screen, set its title, forge lines),

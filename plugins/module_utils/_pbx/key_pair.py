@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Where the file ``public_key.pem`` of a PBX comes from, for the sentence an operator reads when it is missing.
 
 No documented API of 3CX makes or returns it: a person exports it once. V18: observed (guides of 3CX partners). V20: the

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The check of all PBXs of a batch before anything is written to one of them, within the task that writes.
 
 A task costs Ansible a process and a result for each host, as much CPU as the check itself. So where one host works on

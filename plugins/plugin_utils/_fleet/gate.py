@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Whether a rollout goes on after a batch: not when too many of its PBXs failed, or do not work.
 
 Ansible counts failures alone (``max_fail_percentage``) and never says which hosts it did not reach. A PBX whose

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Tells a person, without any configuration, what a rollout does to each PBX while it does it.
 
 Ansible's own callback says ``changed: [acme]``. What a program reads (a JSON callback) is left alone.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Whether one host may do the work of a task for the other hosts of its batch.
 
 Only when it is certain that each of them would run the very same task now: a condition, a rescue section, an include or

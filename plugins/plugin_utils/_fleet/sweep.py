@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Many PBXs worked on in one task: a few processes, each with threads that wait for the network together.
 
 A task per PBX and step costs Ansible about 20 ms before anything is asked of anybody. A sweep keeps the result of each

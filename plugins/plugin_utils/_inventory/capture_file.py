@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Writes what was found on a PBX as variables of a host: data, never code.
 
 Such a file is read by Ansible later, which evaluates templates in it. So a YAML dumper writes it, every text is marked

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Refuses the hosts of a play whose inventory crosses two customers, once per run, before anything is written.
 
 All hosts that the pattern of the play names are compared, those that ``--limit`` leaves out as well: the customer whose

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Which inventory variable sets which option: one rule, taken from the argument specs of the modules.
 
 A variable is the name of an option behind the prefix of its family. A family is a prefix and the specs whose options it

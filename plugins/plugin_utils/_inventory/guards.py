@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Whether the inventory crosses two customers: one PBX, one key or one name at two hosts.
 
 A copied block of an inventory is enough to link the PBX of one customer to the tenant of another. One host alone never

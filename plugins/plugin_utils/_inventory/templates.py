@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Templates of a fleet evaluated once instead of once for each host, where that is certain to give the same.
 
 Ansible compiles a template whenever it evaluates it, which takes longer than all of our own work on a PBX. A playbook or a

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What a task has written on one PBX by now, kept where the process that sweeps finds it if the work never ends.
 
 The work on a PBX can break off in ways that leave no result: its process is killed, or it is given up after its deadline.

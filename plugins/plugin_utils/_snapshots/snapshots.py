@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The files in which a run keeps what it has changed on each PBX: ``<snapshot_dir>/<run id>/<host>.json``.
 
 They hold no secret, and still tell much about a customer, so that nobody but their owner may read them. Whoever could write

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What cannot work in the end, said before anything is written, and in check mode as in a rollout.
 
 Each of these would otherwise fail where the sign-in is verified: after the application, the consent and the PBX were changed.

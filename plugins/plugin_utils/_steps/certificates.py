@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What to do when a PBX cannot sign in any more after certificates were removed: put them back, and fail.
 
 Nothing tells beforehand with which of its certificates a PBX signs in: Graph shows no last use of a key, and the health

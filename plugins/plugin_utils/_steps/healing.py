@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What somebody else has overwritten in an application between our write and our proof is written again, once.
 
 Graph replaces a list as a whole and has no ETag for it: whoever has read it before our write, on another machine or with

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Settings that the license may lack, on a PBX that does not report its edition (before 20.0.10).
 
 Only a write tells. So a rollout writes these first, before anything in Microsoft Entra; and what a PBX has refused is

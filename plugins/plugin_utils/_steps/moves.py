@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """A PBX that works with another tenant than the one in the inventory: a wrong line, until the inventory says that it is meant.
 
 Whichever step begins with it, the PBX is not linked elsewhere, unlinked or exported: what belongs to it is in the other tenant.

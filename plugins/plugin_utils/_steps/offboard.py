@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The steps that take the Microsoft 365 integration off a PBX: what they ask, and what their results say.
 
 A PBX that is gone, or that refuses, cannot be unlinked. What it has in Entra is removed all the same where its host is named

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """From the snapshot of a run to what undoes it on one PBX, in an order in which the PBX always has something to sign in with.
 
 First comes back what was removed in the tenant, then the PBX is set back, and then that goes which was added in the tenant.

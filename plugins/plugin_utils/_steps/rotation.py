@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Where the rotation of a certificate stands on one PBX, from the entries of its application. Pure.
 
 Nothing tells with which of its certificates a PBX signs in. What is known: since when an entry has been registered, and that

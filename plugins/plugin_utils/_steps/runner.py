@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Takes steps of the table on one PBX, and keeps what later tasks of the run need of them.
 
 A check that a task of this run has made with the same arguments is not made again before the writes that it was made

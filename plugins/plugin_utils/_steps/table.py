@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The table of steps: everything this collection does to one PBX, and the operations that are made of it.
 
 Nothing else says which step runs which module, with which variables, after which other step. Playbooks, roles and the
