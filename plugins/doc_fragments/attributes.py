@@ -17,26 +17,20 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description:
-      - Can predict what it would change, without changing anything.
+    description: Can predict what it would change, without changing anything.
     support: full
-    details:
-      - The prediction and the change come from one plan, so that RV(ignore:changes) is the same in check mode and outside of it.
+    details: The prediction and the change come from one plan, so that RV(ignore:changes) is the same in check mode and outside of it.
   diff_mode:
-    description:
-      - Returns what differed in a form that is shown with C(--diff).
+    description: Returns what differed in a form that is shown with C(--diff).
     support: full
   idempotent:
-    description:
-      - A second run with the same options changes nothing, provided that nobody else changed anything in between.
+    description: A second run with the same options changes nothing, provided that nobody else changed anything in between.
     support: full
   platform:
-    description:
-      - Where the module can run.
+    description: Where the module can run.
     platforms: posix
     support: full
-    details:
-      - It runs inside the Ansible process on the controller when the connection is local, and as an ordinary module elsewhere.
+    details: It runs inside the Ansible process on the controller when the connection is local, and as an ordinary module elsewhere.
 """
 
     # The twins that only read.
@@ -44,30 +38,22 @@ attributes:
 options: {}
 attributes:
   check_mode:
-    description:
-      - Can predict what it would change, without changing anything.
+    description: Can predict what it would change, without changing anything.
     support: full
-    details:
-      - It only reads.
+    details: It only reads.
   diff_mode:
-    description:
-      - Returns what differed in a form that is shown with C(--diff).
+    description: Returns what differed in a form that is shown with C(--diff).
     support: N/A
-    details:
-      - It only reads.
+    details: It only reads.
   idempotent:
-    description:
-      - A second run with the same options changes nothing, provided that nobody else changed anything in between.
+    description: A second run with the same options changes nothing, provided that nobody else changed anything in between.
     support: full
-    details:
-      - It only reads.
+    details: It only reads.
   platform:
-    description:
-      - Where the module can run.
+    description: Where the module can run.
     platforms: posix
     support: full
-    details:
-      - It runs inside the Ansible process on the controller when the connection is local, and as an ordinary module elsewhere.
+    details: It runs inside the Ansible process on the controller when the connection is local, and as an ordinary module elsewhere.
 """
 
     # Modules that sign in to Entra.
@@ -75,8 +61,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description:
-      - Use C(group/tcx.m365.entra) in C(module_defaults) to set the connection options once.
+    description: Use C(group/tcx.m365.entra) in C(module_defaults) to set the connection options once.
     support: full
     membership:
       - tcx.m365.entra
@@ -88,8 +73,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description:
-      - Use C(group/tcx.m365.pbx) in C(module_defaults) to set the connection options once.
+    description: Use C(group/tcx.m365.pbx) in C(module_defaults) to set the connection options once.
     support: full
     membership:
       - tcx.m365.pbx
@@ -101,8 +85,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description:
-      - Use C(group/tcx.m365.entra) and C(group/tcx.m365.pbx) in C(module_defaults) to set the connection options once.
+    description: Use C(group/tcx.m365.entra) and C(group/tcx.m365.pbx) in C(module_defaults) to set the connection options once.
     support: full
     membership:
       - tcx.m365.entra
@@ -137,6 +120,5 @@ attributes:
   bypass_host_loop:
     description: Executes the action once for all hosts.
     support: partial
-    details:
-      - Use C(run_once).
+    details: Use C(run_once).
 """

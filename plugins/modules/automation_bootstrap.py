@@ -233,19 +233,10 @@ consent:
   type: list
   elements: dict
   contains:
-    tenant_id:
-      description: ID of the tenant.
-      type: str
-    hosts:
-      description: The PBXs whose users live there.
-      type: list
-      elements: str
-    url:
-      description: The address.
-      type: str
-    note:
-      description: Why there is none.
-      type: str
+    tenant_id: {type: str, description: ID of the tenant.}
+    hosts: {type: list, elements: str, description: The PBXs whose users live there.}
+    url: {type: str, description: The address.}
+    note: {type: str, description: Why there is none.}
 certificates:
   description: The certificates that were made here and are registered.
   returned: when O(state=present)
@@ -271,38 +262,14 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """

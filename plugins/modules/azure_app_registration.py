@@ -138,8 +138,7 @@ options:
     type: bool
     default: false
   certificates_prune_duplicates:
-    description:
-      - Whether of several entries with the same certificate all but one are removed.
+    description: Whether of several entries with the same certificate all but one are removed.
     type: bool
     default: false
   certificates_rotate_overlap_days:
@@ -159,8 +158,7 @@ options:
     type: list
     elements: raw
   delegated_permissions:
-    description:
-      - Delegated permissions to be declared, written like O(permissions).
+    description: Delegated permissions to be declared, written like O(permissions).
     type: list
     elements: raw
   features:
@@ -180,50 +178,40 @@ options:
     type: bool
     default: false
   owners:
-    description:
-      - Object IDs of users and service principals that own the application. Others stay.
+    description: Object IDs of users and service principals that own the application. Others stay.
     type: list
     elements: str
   service_principal:
-    description:
-      - Properties of the service principal. It is made in any case.
+    description: Properties of the service principal. It is made in any case.
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether anybody can sign in. A new one is enabled.
+        description: Whether anybody can sign in. A new one is enabled.
         type: bool
       assignment_required:
-        description:
-          - Whether only users who are assigned to it can sign in.
+        description: Whether only users who are assigned to it can sign in.
         type: bool
       visible:
-        description:
-          - Whether the portal lists it under Enterprise applications.
+        description: Whether the portal lists it under Enterprise applications.
         type: bool
   purge:
-    description:
-      - With O(state=absent), whether the application is deleted permanently, also one that was deleted before.
+    description: With O(state=absent), whether the application is deleted permanently, also one that was deleted before.
     type: bool
     default: false
   force:
-    description:
-      - Whether deletion and the exclusive options also act on an application without the tag C(tcx.m365).
+    description: Whether deletion and the exclusive options also act on an application without the tag C(tcx.m365).
     type: bool
     default: false
   undo:
-    description:
-      - What an earlier task returned as RV(undo), to undo it. What somebody else has changed since is returned as RV(refused).
+    description: What an earlier task returned as RV(undo), to undo it. What somebody else has changed since is returned as RV(refused).
     type: raw
     version_added: 2.0.0
   wait:
-    description:
-      - Whether to wait until the change can be read back.
+    description: Whether to wait until the change can be read back.
     type: bool
     default: true
   wait_timeout:
-    description:
-      - Seconds to wait at most. O(deadline) ends the wait as well.
+    description: Seconds to wait at most. O(deadline) ends the wait as well.
     type: int
     default: 300
 notes:
@@ -430,27 +418,13 @@ certificates:
   type: list
   elements: dict
   contains:
-    thumbprint:
-      description: SHA-1 of the certificate.
-      type: str
-    display_name:
-      description: Name of the entry. Those that this module adds begin with C(tcx.m365) and the date.
-      type: str
-    key_id:
-      description: ID of the entry.
-      type: str
-    not_before:
-      description: Begin of the validity.
-      type: str
-    not_after:
-      description: End of the validity.
-      type: str
-    days_left:
-      description: Days until then. Negative after it has expired.
-      type: int
-    managed:
-      description: Whether it is listed in O(certificates) or was added by this module.
-      type: bool
+    thumbprint: {type: str, description: SHA-1 of the certificate.}
+    display_name: {type: str, description: Name of the entry. Those that this module adds begin with C(tcx.m365) and the date.}
+    key_id: {type: str, description: ID of the entry.}
+    not_before: {type: str, description: Begin of the validity.}
+    not_after: {type: str, description: End of the validity.}
+    days_left: {type: int, description: Days until then. Negative after it has expired.}
+    managed: {type: bool, description: Whether it is listed in O(certificates) or was added by this module.}
 credentials:
   description:
     - Everything that lets somebody sign in as the application or its service principal.
@@ -530,18 +504,10 @@ changes:
   type: list
   elements: dict
   contains:
-    target:
-      description: V(application) or V(service_principal).
-      type: str
-    field:
-      description: The option, or V(state).
-      type: str
-    before:
-      description: What was there. Certificates by thumbprint, permissions by name.
-      type: raw
-    after:
-      description: What is there now.
-      type: raw
+    target: {type: str, description: V(application) or V(service_principal).}
+    field: {type: str, description: "The option, or V(state)."}
+    before: {type: raw, description: "What was there. Certificates by thumbprint, permissions by name."}
+    after: {type: raw, description: What is there now.}
   sample:
     - target: application
       field: redirect_uris
@@ -552,40 +518,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import CAPABILITY

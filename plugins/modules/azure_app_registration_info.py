@@ -23,20 +23,16 @@ extends_documentation_fragment:
   - tcx.m365.entra
 options:
   unique_name:
-    description:
-      - Unique name of the application.
+    description: Unique name of the application.
     type: str
   app_id:
-    description:
-      - Application (client) ID of the application.
+    description: Application (client) ID of the application.
     type: str
   display_name:
-    description:
-      - Name of the applications.
+    description: Name of the applications.
     type: str
   redirect_uris:
-    description:
-      - Redirect URIs that are expected. Others are returned under C(unmanaged).
+    description: Redirect URIs that are expected. Others are returned under C(unmanaged).
     type: list
     elements: str
   certificates:
@@ -46,8 +42,7 @@ options:
     type: list
     elements: str
   permissions:
-    description:
-      - Application permissions whose declaration is expected. Others are returned under C(unmanaged).
+    description: Application permissions whose declaration is expected. Others are returned under C(unmanaged).
     type: list
     elements: raw
 notes:
@@ -97,86 +92,30 @@ applications:
   type: list
   elements: dict
   contains:
-    app_id:
-      description: Application (client) ID.
-      type: str
-    object_id:
-      description: Object ID of the application.
-      type: str
-    service_principal_id:
-      description: Object ID of the service principal. Null when there is none.
-      type: str
-    unique_name:
-      description: The key. Null when it has none.
-      type: str
-    display_name:
-      description: The name.
-      type: str
-    sign_in_audience:
-      description: Who can sign in.
-      type: str
-    redirect_uris:
-      description: Redirect URIs of the platform Web.
-      type: list
-      elements: str
-    spa_redirect_uris:
-      description: Redirect URIs of the platform single-page application.
-      type: list
-      elements: str
-    public_client_redirect_uris:
-      description: Redirect URIs of the platform mobile and desktop applications.
-      type: list
-      elements: str
-    home_page_url:
-      description: Home page.
-      type: str
-    logout_url:
-      description: Address that is called when a user signs out.
-      type: str
-    id_tokens:
-      description: Whether ID tokens may be issued by the authorize endpoint.
-      type: bool
-    public_client:
-      description: Whether public client flows are allowed.
-      type: bool
-    notes:
-      description: Notes for administrators.
-      type: str
-    tags:
-      description: Tags.
-      type: list
-      elements: str
-    marked:
-      description: Whether the application carries the tag C(tcx.m365).
-      type: bool
-    optional_claims:
-      description: Optional claims by kind of token, as Graph keeps them.
-      type: dict
-    service_principal_lock:
-      description: What is locked.
-      type: dict
-    certificates:
-      description: Certificates, as returned by M(tcx.m365.azure_app_registration).
-      type: list
-      elements: dict
-    permissions:
-      description: Application permissions that are declared.
-      type: list
-      elements: str
-    delegated_permissions:
-      description: Delegated permissions that are declared.
-      type: list
-      elements: str
-    owners:
-      description: Object IDs of the owners.
-      type: list
-      elements: str
-    service_principal:
-      description: Properties of the service principal. Null when there is none.
-      type: dict
-    created:
-      description: When the application was created.
-      type: str
+    app_id: {type: str, description: Application (client) ID.}
+    object_id: {type: str, description: Object ID of the application.}
+    service_principal_id: {type: str, description: Object ID of the service principal. Null when there is none.}
+    unique_name: {type: str, description: The key. Null when it has none.}
+    display_name: {type: str, description: The name.}
+    sign_in_audience: {type: str, description: Who can sign in.}
+    redirect_uris: {type: list, elements: str, description: Redirect URIs of the platform Web.}
+    spa_redirect_uris: {type: list, elements: str, description: Redirect URIs of the platform single-page application.}
+    public_client_redirect_uris: {type: list, elements: str, description: Redirect URIs of the platform mobile and desktop applications.}
+    home_page_url: {type: str, description: Home page.}
+    logout_url: {type: str, description: Address that is called when a user signs out.}
+    id_tokens: {type: bool, description: Whether ID tokens may be issued by the authorize endpoint.}
+    public_client: {type: bool, description: Whether public client flows are allowed.}
+    notes: {type: str, description: Notes for administrators.}
+    tags: {type: list, elements: str, description: Tags.}
+    marked: {type: bool, description: Whether the application carries the tag C(tcx.m365).}
+    optional_claims: {type: dict, description: "Optional claims by kind of token, as Graph keeps them."}
+    service_principal_lock: {type: dict, description: What is locked.}
+    certificates: {type: list, elements: dict, description: "Certificates, as returned by M(tcx.m365.azure_app_registration)."}
+    permissions: {type: list, elements: str, description: Application permissions that are declared.}
+    delegated_permissions: {type: list, elements: str, description: Delegated permissions that are declared.}
+    owners: {type: list, elements: str, description: Object IDs of the owners.}
+    service_principal: {type: dict, description: Properties of the service principal. Null when there is none.}
+    created: {type: str, description: When the application was created.}
     unknown_credentials:
       description:
         - Credentials and owners of the application and of its service principal that neither O(certificates) names nor the automation has put
@@ -185,9 +124,7 @@ applications:
       type: list
       elements: str
       version_added: 2.0.0
-    unmanaged:
-      description: What is there besides what is expected, with C(redirect_uris), C(certificates) and C(permissions).
-      type: dict
+    unmanaged: {type: dict, description: "What is there besides what is expected, with C(redirect_uris), C(certificates) and C(permissions)."}
   sample:
     - app_id: 0b7d3f0e-5f0c-4d3c-9a5b-3f8f5f3c2d11
       unique_name: 3cx-acme
@@ -208,40 +145,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration_info import CAPABILITY

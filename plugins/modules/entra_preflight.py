@@ -32,32 +32,26 @@ options:
     choices: [auto, create, adopt]
     default: auto
   unique_name:
-    description:
-      - The key under which the application is made and found again.
+    description: The key under which the application is made and found again.
     type: str
   app_id:
-    description:
-      - Application (client) ID of an application that exists.
+    description: Application (client) ID of an application that exists.
     type: str
   pbx_app_id:
-    description:
-      - Application (client) ID that the PBX points to today; RV(tcx.m365.tcx_m365_settings#module:status) has it.
+    description: Application (client) ID that the PBX points to today; RV(tcx.m365.tcx_m365_settings#module:status) has it.
     type: str
   pbx:
-    description:
-      - Address of the PBX, as in C(tcx_url).
+    description: Address of the PBX, as in C(tcx_url).
     type: str
     version_added: 2.0.0
   pbx_names:
-    description:
-      - Further host names of the PBX.
+    description: Further host names of the PBX.
     type: list
     elements: str
     default: []
     version_added: 2.0.0
   pbx_tenant_id:
-    description:
-      - Tenant that the PBX works with today.
+    description: Tenant that the PBX works with today.
     type: str
     version_added: 2.0.0
   pbx_healthy:
@@ -68,14 +62,12 @@ options:
     default: false
     version_added: 2.0.0
   move_tenant:
-    description:
-      - Whether a PBX that works in another tenant is to move to O(tenant_id). What stays behind is in RV(notes).
+    description: Whether a PBX that works in another tenant is to move to O(tenant_id). What stays behind is in RV(notes).
     type: bool
     default: false
     version_added: 2.0.0
   certificates:
-    description:
-      - Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has expired is an error.
+    description: Certificates that will be uploaded, as PEM text or as paths. One that cannot be read, is a private key, or has expired is an error.
     type: list
     elements: str
   permissions:
@@ -103,8 +95,7 @@ options:
       - That certificate given as one of O(certificates) is refused, because the PBX does not sign in to Microsoft with it.
     type: str
   grants:
-    description:
-      - Whether application permissions will be granted, too.
+    description: Whether application permissions will be granted, too.
     type: bool
     default: true
   owners:
@@ -119,8 +110,7 @@ options:
     type: bool
     default: false
   warning_days:
-    description:
-      - Note certificates that end in fewer days than this.
+    description: Note certificates that end in fewer days than this.
     type: int
     default: 30
 notes:
@@ -155,15 +145,9 @@ application:
   returned: success
   type: dict
   contains:
-    unique_name:
-      description: The key under which it is made.
-      type: str
-    app_id:
-      description: Application (client) ID of the application to adopt; only there when one is to be adopted.
-      type: str
-    prefer:
-      description: Which of the two keys wins; only there with RV(application.app_id).
-      type: str
+    unique_name: {type: str, description: The key under which it is made.}
+    app_id: {type: str, description: Application (client) ID of the application to adopt; only there when one is to be adopted.}
+    prefer: {type: str, description: Which of the two keys wins; only there with RV(application.app_id).}
 tenant_id:
   description: The tenant of the token.
   returned: success
@@ -186,18 +170,10 @@ certificates:
   type: list
   elements: dict
   contains:
-    thumbprint:
-      description: SHA-1 of the certificate, in upper-case hexadecimal digits.
-      type: str
-    not_before:
-      description: Begin of its validity, in UTC.
-      type: str
-    not_after:
-      description: End of its validity, in UTC.
-      type: str
-    days_left:
-      description: Whole days until then.
-      type: int
+    thumbprint: {type: str, description: "SHA-1 of the certificate, in upper-case hexadecimal digits."}
+    not_before: {type: str, description: "Begin of its validity, in UTC."}
+    not_after: {type: str, description: "End of its validity, in UTC."}
+    days_left: {type: int, description: Whole days until then.}
 notes:
   description: What is not wrong yet and deserves to be known.
   returned: success
@@ -208,40 +184,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.entra_preflight import CAPABILITY

@@ -29,8 +29,7 @@ attributes:
   diff_mode:
     support: none
   bypass_host_loop:
-    details:
-      - Use C(run_once). With strategies that ignore it, the first host of the batch does the work and the others are skipped.
+    details: Use C(run_once). With strategies that ignore it, the first host of the batch does the work and the others are skipped.
 options:
   report_dir:
     description:
@@ -41,15 +40,13 @@ options:
     type: path
     default: ./reports
   fail_on:
-    description:
-      - Fail, after the report is written, when a PBX has one of these verdicts.
+    description: Fail, after the report is written, when a PBX has one of these verdicts.
     type: list
     elements: str
     choices: [compliant, attention, drifted, broken, failed, unreachable, unlicensed]
     default: []
   fail_on_drift:
-    description:
-      - Short form of O(fail_on) with every verdict but V(compliant).
+    description: Short form of O(fail_on) with every verdict but V(compliant).
     type: bool
     default: false
   min_hosts:
@@ -93,8 +90,7 @@ options:
     type: str
     version_added: 2.0.0
   concurrency:
-    description:
-      - How many PBXs are asked at the same time.
+    description: How many PBXs are asked at the same time.
     type: int
     default: 50
   processes:
@@ -110,19 +106,16 @@ options:
     type: str
     version_added: 2.0.0
   events_token:
-    description:
-      - Bearer token for O(events_url).
+    description: Bearer token for O(events_url).
     type: str
     version_added: 2.0.0
   events_hosts:
-    description:
-      - Whether one more event is posted for each certificate that expires within 30 days.
+    description: Whether one more event is posted for each certificate that expires within 30 days.
     type: bool
     default: false
     version_added: 2.0.0
   events_ca_path:
-    description:
-      - Certificate authorities for O(events_url), in a PEM file.
+    description: Certificate authorities for O(events_url), in a PEM file.
     type: path
     version_added: 2.0.0
 seealso:
@@ -212,38 +205,14 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """

@@ -27,28 +27,23 @@ attributes:
     support: none
 options:
   subject:
-    description:
-      - The first line of the message, and the subject of a mail.
+    description: The first line of the message, and the subject of a mail.
     type: str
     required: true
   message:
-    description:
-      - Plain text. Nothing in it is read as markup.
+    description: Plain text. Nothing in it is read as markup.
     type: str
     required: true
   findings:
-    description:
-      - Whether there are findings, for targets with C(only=findings).
+    description: Whether there are findings, for targets with C(only=findings).
     type: bool
     default: true
   changes:
-    description:
-      - Whether something has changed, for targets with C(only=changes).
+    description: Whether something has changed, for targets with C(only=changes).
     type: bool
     default: true
   facts:
-    description:
-      - What a target of type C(webhook) gets beside the text.
+    description: What a target of type C(webhook) gets beside the text.
     type: dict
     default: {}
   targets:
@@ -95,38 +90,14 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """

@@ -31,13 +31,11 @@ attributes:
     support: none
 options:
   dest:
-    description:
-      - File on the controller for what was found, as JSON. Its directory is made when it does not exist.
+    description: File on the controller for what was found, as JSON. Its directory is made when it does not exist.
     type: path
     default: ./reports/orphans.json
   fail:
-    description:
-      - Fail when there is an orphan. A tenant that could not be read is always a failure.
+    description: Fail when there is an orphan. A tenant that could not be read is always a failure.
     type: bool
     default: false
   enforce:
@@ -45,8 +43,7 @@ options:
     type: bool
     default: true
   concurrency:
-    description:
-      - How many PBXs are asked at the same time.
+    description: How many PBXs are asked at the same time.
     type: int
     default: 50
 seealso:
@@ -74,35 +71,15 @@ orphans:
   type: list
   elements: dict
   contains:
-    tenant_id:
-      description: ID of the tenant.
-      type: str
-    app_id:
-      description: Application (client) ID.
-      type: str
-    object_id:
-      description: Object ID of the application registration.
-      type: str
-    unique_name:
-      description: Its unique name; null where it has none.
-      type: str
-    display_name:
-      description: Its name.
-      type: str
-    created:
-      description: When it was created.
-      type: str
-    permissions:
-      description: The application permissions that it declares.
-      type: list
-      elements: str
-    state:
-      description: V(orphan).
-      type: str
-    used_by:
-      description: Always empty.
-      type: list
-      elements: str
+    tenant_id: {type: str, description: ID of the tenant.}
+    app_id: {type: str, description: Application (client) ID.}
+    object_id: {type: str, description: Object ID of the application registration.}
+    unique_name: {type: str, description: Its unique name; null where it has none.}
+    display_name: {type: str, description: Its name.}
+    created: {type: str, description: When it was created.}
+    permissions: {type: list, elements: str, description: The application permissions that it declares.}
+    state: {type: str, description: V(orphan).}
+    used_by: {type: list, elements: str, description: Always empty.}
 summary:
   description:
     - Numbers of tenants, PBXs and applications, of those that could not be read, and of applications by state.
@@ -128,38 +105,14 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """

@@ -131,16 +131,9 @@ tenants:
   type: list
   elements: dict
   contains:
-    tenant_id:
-      description: ID of the tenant.
-      type: str
-    name:
-      description: Its name, as far as it is known.
-      type: str
-    hosts:
-      description: The PBXs whose users live there.
-      type: list
-      elements: str
+    tenant_id: {type: str, description: ID of the tenant.}
+    name: {type: str, description: "Its name, as far as it is known."}
+    hosts: {type: list, elements: str, description: The PBXs whose users live there.}
     state:
       description:
         - V(ready) (consented before), V(consented), V(would_consent), V(absent), V(removed), V(would_remove), V(blocked), V(not_verified),
@@ -158,24 +151,11 @@ tenants:
           V(missing) or V(not_checked)), C(message) and C(obstacle).
       type: list
       elements: dict
-    granted:
-      description: The application permissions of the automation.
-      type: list
-      elements: str
-    left:
-      description: Temporary delegated permissions that could not be revoked. Empty unless that failed.
-      type: list
-      elements: str
-    changes:
-      description: What was changed there.
-      type: list
-      elements: dict
-    consent_url:
-      description: Where an administrator of the tenant consents instead.
-      type: str
-    reason:
-      description: Why the tenant is not as desired, and what to do.
-      type: str
+    granted: {type: list, elements: str, description: The application permissions of the automation.}
+    left: {type: list, elements: str, description: Temporary delegated permissions that could not be revoked. Empty unless that failed.}
+    changes: {type: list, elements: dict, description: What was changed there.}
+    consent_url: {type: str, description: Where an administrator of the tenant consents instead.}
+    reason: {type: str, description: "Why the tenant is not as desired, and what to do."}
 summary:
   description: Number of tenants in all and by state.
   returned: success
@@ -199,38 +179,14 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """

@@ -30,13 +30,11 @@ attributes:
     support: none
 options:
   dest:
-    description:
-      - Directory on the controller for C(support.json) and C(support.md). It is made when it does not exist.
+    description: Directory on the controller for C(support.json) and C(support.md). It is made when it does not exist.
     type: path
     default: ./support
   max_hosts:
-    description:
-      - Refuse to work on more PBXs than this, because a bundle is read by people.
+    description: Refuse to work on more PBXs than this, because a bundle is read by people.
     type: int
     default: 20
 seealso:
@@ -66,38 +64,14 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """

@@ -33,8 +33,7 @@ options:
         started.
     type: str
   wait:
-    description:
-      - Ask again until every tenant is ready, for at most this many seconds, and fail when some are not.
+    description: Ask again until every tenant is ready, for at most this many seconds, and fail when some are not.
     type: int
     default: 0
   interval:
@@ -88,50 +87,19 @@ tenants:
   type: list
   elements: dict
   contains:
-    tenant_id:
-      description: ID of the tenant.
-      type: str
-    name:
-      description: Its name, as far as the automation may know it.
-      type: str
-    hosts:
-      description: The PBXs whose users live there.
-      type: list
-      elements: str
-    state:
-      description: V(ready), V(too_wide), V(missing_rights), V(not_consented), V(disabled) or V(not_checked).
-      type: str
-    consented:
-      description: Whether an administrator has consented; null where it could not be checked.
-      type: bool
-    rights:
-      description: The application permissions in the token.
-      type: list
-      elements: str
-    missing:
-      description: Those of the profile that are missing.
-      type: list
-      elements: str
-    too_wide:
-      description: Those that nothing asks for.
-      type: list
-      elements: str
-    optional:
-      description: Those that are not part of the profile, and that some features need.
-      type: list
-      elements: str
-    credential:
-      description: What the automation signs in with, and when it expires.
-      type: dict
-    consent_url:
-      description: Where an administrator of the tenant consents.
-      type: str
-    message:
-      description: A text to send to that administrator, where something is missing.
-      type: str
-    reason:
-      description: Why the tenant is not ready.
-      type: str
+    tenant_id: {type: str, description: ID of the tenant.}
+    name: {type: str, description: "Its name, as far as the automation may know it."}
+    hosts: {type: list, elements: str, description: The PBXs whose users live there.}
+    state: {type: str, description: "V(ready), V(too_wide), V(missing_rights), V(not_consented), V(disabled) or V(not_checked)."}
+    consented: {type: bool, description: Whether an administrator has consented; null where it could not be checked.}
+    rights: {type: list, elements: str, description: The application permissions in the token.}
+    missing: {type: list, elements: str, description: Those of the profile that are missing.}
+    too_wide: {type: list, elements: str, description: Those that nothing asks for.}
+    optional: {type: list, elements: str, description: "Those that are not part of the profile, and that some features need."}
+    credential: {type: dict, description: "What the automation signs in with, and when it expires."}
+    consent_url: {type: str, description: Where an administrator of the tenant consents.}
+    message: {type: str, description: "A text to send to that administrator, where something is missing."}
+    reason: {type: str, description: Why the tenant is not ready.}
 summary:
   description: Number of tenants in all and by state.
   returned: success
@@ -154,38 +122,14 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """

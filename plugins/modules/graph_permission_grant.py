@@ -38,8 +38,7 @@ options:
     type: list
     elements: raw
   delegated_permissions:
-    description:
-      - Delegated permissions, to be granted, for all users of the tenant. Written like O(permissions).
+    description: Delegated permissions, to be granted, for all users of the tenant. Written like O(permissions).
     type: list
     elements: raw
   features:
@@ -56,8 +55,7 @@ options:
     type: str
     version_added: 2.0.0
   pbx_names:
-    description:
-      - Further host names of the PBX.
+    description: Further host names of the PBX.
     type: list
     elements: str
     default: []
@@ -71,8 +69,7 @@ options:
     default: []
     version_added: 2.0.0
   exclusive:
-    description:
-      - Whether everything that is not listed is revoked.
+    description: Whether everything that is not listed is revoked.
     type: bool
     default: false
   state:
@@ -92,18 +89,15 @@ options:
     choices: [fail, report]
     default: fail
   force:
-    description:
-      - Whether O(exclusive) and revoking everything also act on an application without the tag C(tcx.m365).
+    description: Whether O(exclusive) and revoking everything also act on an application without the tag C(tcx.m365).
     type: bool
     default: false
   wait:
-    description:
-      - Whether to wait until the grants can be read back.
+    description: Whether to wait until the grants can be read back.
     type: bool
     default: true
   wait_timeout:
-    description:
-      - Seconds to wait at most. O(deadline) ends the wait as well.
+    description: Seconds to wait at most. O(deadline) ends the wait as well.
     type: int
     default: 300
 notes:
@@ -232,18 +226,10 @@ consents:
   type: list
   elements: dict
   contains:
-    permission:
-      description: Name of the permission.
-      type: str
-    kind:
-      description: V(application) or V(delegated).
-      type: str
-    granted_on:
-      description: When it was granted. Null for delegated permissions, of which Graph does not tell it.
-      type: str
-    user:
-      description: Object ID of the only user to whom a delegated permission was granted; null where it holds for all users.
-      type: str
+    permission: {type: str, description: Name of the permission.}
+    kind: {type: str, description: V(application) or V(delegated).}
+    granted_on: {type: str, description: "When it was granted. Null for delegated permissions, of which Graph does not tell it."}
+    user: {type: str, description: Object ID of the only user to whom a delegated permission was granted; null where it holds for all users.}
   sample: [{permission: User.Read.All, kind: application, granted_on: "2026-11-22T10:00:00Z", user: null}]
 not_readable:
   description: What could not be read with the caller's rights, and which right it needs. It is left out of the other values.
@@ -298,57 +284,25 @@ changes:
   type: list
   elements: dict
   contains:
-    target:
-      description: V(app_role_assignments), V(oauth2_permission_grants) or V(service_principal).
-      type: str
-    field:
-      description: V(permissions), V(delegated_permissions) or V(state).
-      type: str
-    before:
-      description: What was granted.
-      type: raw
-    after:
-      description: What is granted now.
-      type: raw
+    target: {type: str, description: "V(app_role_assignments), V(oauth2_permission_grants) or V(service_principal)."}
+    field: {type: str, description: "V(permissions), V(delegated_permissions) or V(state)."}
+    before: {type: raw, description: What was granted.}
+    after: {type: raw, description: What is granted now.}
 error:
   description: Why the task failed, in parts that a program may branch on.
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_permission_grant import CAPABILITY

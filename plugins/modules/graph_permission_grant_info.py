@@ -21,8 +21,7 @@ extends_documentation_fragment:
   - tcx.m365.entra
 options:
   app_id:
-    description:
-      - Application (client) ID of the application.
+    description: Application (client) ID of the application.
     type: str
     required: true
   permissions:
@@ -34,8 +33,7 @@ options:
     type: list
     elements: raw
   delegated_permissions:
-    description:
-      - Delegated permissions, that are needed, for all users of the tenant. Written like O(permissions).
+    description: Delegated permissions, that are needed, for all users of the tenant. Written like O(permissions).
     type: list
     elements: raw
   features:
@@ -121,18 +119,10 @@ consents:
   type: list
   elements: dict
   contains:
-    permission:
-      description: Name of the permission.
-      type: str
-    kind:
-      description: V(application) or V(delegated).
-      type: str
-    granted_on:
-      description: When it was granted. Null for delegated permissions, of which Graph does not tell it.
-      type: str
-    user:
-      description: Object ID of the only user to whom a delegated permission was granted; null where it holds for all users.
-      type: str
+    permission: {type: str, description: Name of the permission.}
+    kind: {type: str, description: V(application) or V(delegated).}
+    granted_on: {type: str, description: "When it was granted. Null for delegated permissions, of which Graph does not tell it."}
+    user: {type: str, description: Object ID of the only user to whom a delegated permission was granted; null where it holds for all users.}
   sample: [{permission: User.Read.All, kind: application, granted_on: "2026-11-22T10:00:00Z", user: null}]
 not_readable:
   description: What could not be read with the caller's rights, and which right it needs. It is left out of the other values.
@@ -160,40 +150,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_permission_grant_info import CAPABILITY

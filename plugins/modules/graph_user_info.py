@@ -41,13 +41,11 @@ options:
       - Leave it out for a comparison with a PBX, where users that are not listed count as gone.
     type: bool
   guests:
-    description:
-      - Whether guests are listed as well.
+    description: Whether guests are listed as well.
     type: bool
     default: true
   photo:
-    description:
-      - Whether to find out who has a photo, at the cost of one request for every 20 users.
+    description: Whether to find out who has a photo, at the cost of one request for every 20 users.
     type: bool
     default: false
 notes:
@@ -102,31 +100,14 @@ users:
   type: list
   elements: dict
   contains:
-    id:
-      description: Object ID.
-      type: str
-    user_principal_name:
-      description: User principal name.
-      type: str
-    mail:
-      description: Mail address. Null when there is none.
-      type: str
-    aliases:
-      description: Further mail addresses. A user who was renamed usually keeps the old address here.
-      type: list
-      elements: str
-    display_name:
-      description: Name.
-      type: str
-    enabled:
-      description: Whether the account is enabled. Null when Microsoft Graph does not tell.
-      type: bool
-    guest:
-      description: Whether the user is a guest.
-      type: bool
-    photo:
-      description: Whether the user has a photo. Null without O(photo).
-      type: bool
+    id: {type: str, description: Object ID.}
+    user_principal_name: {type: str, description: User principal name.}
+    mail: {type: str, description: Mail address. Null when there is none.}
+    aliases: {type: list, elements: str, description: Further mail addresses. A user who was renamed usually keeps the old address here.}
+    display_name: {type: str, description: Name.}
+    enabled: {type: bool, description: Whether the account is enabled. Null when Microsoft Graph does not tell.}
+    guest: {type: bool, description: Whether the user is a guest.}
+    photo: {type: bool, description: Whether the user has a photo. Null without O(photo).}
   sample:
     - id: 87d349ed-44d7-43e1-9a83-5f2406dee5bd
       user_principal_name: adele.vance@contoso.com
@@ -163,40 +144,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_user_info import CAPABILITY

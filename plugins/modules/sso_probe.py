@@ -27,8 +27,7 @@ options:
     type: str
     required: true
   application_id:
-    description:
-      - Application (client) ID that the PBX uses.
+    description: Application (client) ID that the PBX uses.
     type: str
     required: true
   redirect_uri:
@@ -42,8 +41,7 @@ options:
       - Taken from the environment variable E(TCX_URL) if not set.
     type: str
   cloud:
-    description:
-      - National cloud of the tenant. By default that of O(authority_host), else the public one.
+    description: National cloud of the tenant. By default that of O(authority_host), else the public one.
     type: str
     choices: [china, public, usgov, usgov_dod]
   authority_host:
@@ -74,22 +72,18 @@ options:
     type: bool
     default: true
   proxy:
-    description:
-      - Address of a proxy on the way to both.
+    description: Address of a proxy on the way to both.
     type: str
   timeout:
-    description:
-      - Seconds to wait for a connection, and for each part of an answer.
+    description: Seconds to wait for a connection, and for each part of an answer.
     type: float
     default: 30
   deadline:
-    description:
-      - Seconds after which the task fails, whatever it is waiting for.
+    description: Seconds after which the task fails, whatever it is waiting for.
     type: int
     default: 600
   require:
-    description:
-      - Whether to fail when a sign-in would not work. It never fails for that in check mode.
+    description: Whether to fail when a sign-in would not work. It never fails for that in check mode.
     type: bool
     default: false
 requirements:
@@ -123,24 +117,16 @@ entra:
   returned: success
   type: dict
   contains:
-    ok:
-      description: Whether this side is ready.
-      type: bool
+    ok: {type: bool, description: Whether this side is ready.}
     verdict:
       description:
         - One word for it. Of Entra V(would_work), V(redirect_uri_mismatch), V(redirect_uri_missing), V(application_not_found),
           V(application_disabled), V(id_tokens_off), V(single_tenant), V(consent_missing), V(tenant_not_found), V(refused),
           V(unexpected). Of the PBX V(reachable), V(not_found). Of both V(unreachable), V(untrusted), and further kinds of errors.
       type: str
-    code:
-      description: Entra's code, for example V(AADSTS50011); V(AADSTS50058) means that all is well but for the user.
-      type: str
-    message:
-      description: What was said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
+    code: {type: str, description: "Entra's code, for example V(AADSTS50011); V(AADSTS50058) means that all is well but for the user."}
+    message: {type: str, description: What was said.}
+    remedy: {type: str, description: What to do.}
 pbx:
   description: What the PBX said, in the same shape.
   returned: success
@@ -154,40 +140,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.sso_probe import CAPABILITY

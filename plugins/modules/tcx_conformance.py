@@ -49,18 +49,10 @@ answers:
   type: list
   elements: dict
   contains:
-    behavior:
-      description: Name of the behavior; where the lab has a switch for it, the name of that switch.
-      type: str
-    about:
-      description: The behavior as a statement.
-      type: str
-    answer:
-      description: The answer; null where there is none.
-      type: raw
-    reason:
-      description: Why there is no answer.
-      type: str
+    behavior: {type: str, description: "Name of the behavior; where the lab has a switch for it, the name of that switch."}
+    about: {type: str, description: The behavior as a statement.}
+    answer: {type: raw, description: The answer; null where there is none.}
+    reason: {type: str, description: Why there is no answer.}
 release:
   description: Release of the PBX.
   returned: success
@@ -71,40 +63,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_conformance import CAPABILITY

@@ -30,8 +30,7 @@ extends_documentation_fragment:
   - tcx.m365.settings
 options:
   application_id:
-    description:
-      - Application (client) ID of the app registration that the PBX uses.
+    description: Application (client) ID of the app registration that the PBX uses.
     type: str
   tenant_id:
     description:
@@ -68,8 +67,7 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description:
-      - Seconds to wait until the integration works.
+    description: Seconds to wait until the integration works.
     type: int
     default: 300
   state:
@@ -133,18 +131,10 @@ status:
   returned: success
   type: dict
   contains:
-    ok:
-      description: Whether the PBX could list users of Microsoft 365.
-      type: bool
-    application_id:
-      description: The application that the PBX works with.
-      type: str
-    subscription:
-      description: Whether Microsoft's change notifications reach the PBX; null when it was not asked.
-      type: bool
-    message:
-      description: What the PBX says about it; empty when all is well.
-      type: str
+    ok: {type: bool, description: Whether the PBX could list users of Microsoft 365.}
+    application_id: {type: str, description: The application that the PBX works with.}
+    subscription: {type: bool, description: Whether Microsoft's change notifications reach the PBX; null when it was not asked.}
+    message: {type: str, description: What the PBX says about it; empty when all is well.}
 version:
   description: Build of the PBX.
   returned: success
@@ -191,18 +181,10 @@ changes:
   type: list
   elements: dict
   contains:
-    target:
-      description: Always V(settings).
-      type: str
-    field:
-      description: The option.
-      type: str
-    before:
-      description: What was there.
-      type: raw
-    after:
-      description: The desired value.
-      type: raw
+    target: {type: str, description: Always V(settings).}
+    field: {type: str, description: The option.}
+    before: {type: raw, description: What was there.}
+    after: {type: raw, description: The desired value.}
 diff:
   description: The same as text.
   returned: success
@@ -212,40 +194,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_m365_settings import CAPABILITY

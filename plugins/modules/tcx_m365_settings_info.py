@@ -38,8 +38,7 @@ options:
     choices: [users, license, duplicates, extensions, sessions, teams, mail, certificate]
     default: []
   health:
-    description:
-      - Whether to ask the PBX if the integration works, at the cost of up to three requests.
+    description: Whether to ask the PBX if the integration works, at the cost of up to three requests.
     type: bool
     default: true
   directory_users:
@@ -51,41 +50,32 @@ options:
     elements: dict
     suboptions:
       user_principal_name:
-        description:
-          - User principal name.
+        description: User principal name.
         type: str
       mail:
-        description:
-          - Mail address.
+        description: Mail address.
         type: str
       aliases:
-        description:
-          - Further mail addresses, so that a user who was renamed is recognized by the old one.
+        description: Further mail addresses, so that a user who was renamed is recognized by the old one.
         type: list
         elements: str
       enabled:
-        description:
-          - Whether the account is enabled.
+        description: Whether the account is enabled.
         type: bool
       photo:
-        description:
-          - Whether the account has a photo.
+        description: Whether the account has a photo.
         type: bool
       id:
-        description:
-          - Object ID. Not compared.
+        description: Object ID. Not compared.
         type: str
       display_name:
-        description:
-          - Name. Not compared.
+        description: Name. Not compared.
         type: str
       guest:
-        description:
-          - Whether the user is a guest. Not compared.
+        description: Whether the user is a guest. Not compared.
         type: bool
   users_before:
-    description:
-      - RV(users.all) of an earlier call, to see what a synchronization has done since.
+    description: RV(users.all) of an earlier call, to see what a synchronization has done since.
     type: list
     elements: dict
 seealso:
@@ -133,18 +123,10 @@ status:
   returned: success
   type: dict
   contains:
-    ok:
-      description: Whether the PBX could list users of Microsoft 365.
-      type: bool
-    application_id:
-      description: The application that the PBX works with.
-      type: str
-    subscription:
-      description: Whether Microsoft's change notifications reach the PBX; null when it was not asked.
-      type: bool
-    message:
-      description: What the PBX says about it; empty when all is well.
-      type: str
+    ok: {type: bool, description: Whether the PBX could list users of Microsoft 365.}
+    application_id: {type: str, description: The application that the PBX works with.}
+    subscription: {type: bool, description: Whether Microsoft's change notifications reach the PBX; null when it was not asked.}
+    message: {type: str, description: What the PBX says about it; empty when all is well.}
 version:
   description: Build of the PBX.
   returned: success
@@ -209,10 +191,7 @@ users:
   returned: when O(gather) has V(users)
   type: dict
   contains:
-    all:
-      description: Every user with C(number), C(name), C(email), C(enabled), C(photo), C(synced), C(sign_in).
-      type: list
-      elements: dict
+    all: {type: list, elements: dict, description: "Every user with C(number), C(name), C(email), C(enabled), C(photo), C(synced), C(sign_in)."}
     comparison:
       description:
         - Against Microsoft 365, C(synced), C(without_photo), C(leavers) (deprovisioned users, who came from Microsoft 365 and are
@@ -220,9 +199,7 @@ users:
           a Microsoft 365 account), C(local) (in both and not synchronized), C(missing) (not on the PBX).
         - Null when Microsoft 365 could not be asked.
       type: dict
-    changes:
-      description: Against O(users_before), C(added), C(removed), C(photo_added), C(mapped).
-      type: dict
+    changes: {type: dict, description: "Against O(users_before), C(added), C(removed), C(photo_added), C(mapped)."}
 sessions:
   description: Sign-ins with Microsoft, C(known) tells whether the release records them, C(sso) lists C(username) and C(created).
   returned: when O(gather) has V(sessions)
@@ -232,40 +209,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_m365_settings_info import CAPABILITY

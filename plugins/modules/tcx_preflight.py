@@ -51,8 +51,7 @@ options:
     type: bool
     default: false
   warning_days:
-    description:
-      - Warn of certificates, licenses and maintenance that end in fewer days than this.
+    description: Warn of certificates, licenses and maintenance that end in fewer days than this.
     type: int
     default: 30
 notes:
@@ -101,15 +100,9 @@ findings:
         - One of V(version), V(license), V(role), V(certificate), V(clock), V(integration), V(subscription), V(addresses) and
           V(numbers).
       type: str
-    level:
-      description: V(ok), V(warning) or V(error).
-      type: str
-    said:
-      description: What was found.
-      type: str
-    remedy:
-      description: What to do about it; empty when all is well.
-      type: str
+    level: {type: str, description: "V(ok), V(warning) or V(error)."}
+    said: {type: str, description: What was found.}
+    remedy: {type: str, description: What to do about it; empty when all is well.}
   sample:
     - topic: certificate
       level: warning
@@ -125,45 +118,22 @@ status:
   returned: success
   type: dict
   contains:
-    ok:
-      description: Whether the PBX could list users of Microsoft 365.
-      type: bool
-    application_id:
-      description: The application that the PBX works with.
-      type: str
-    subscription:
-      description: Whether Microsoft's change notifications reach the PBX; null when it was not asked.
-      type: bool
-    message:
-      description: What the PBX says about it; empty when all is well.
-      type: str
+    ok: {type: bool, description: Whether the PBX could list users of Microsoft 365.}
+    application_id: {type: str, description: The application that the PBX works with.}
+    subscription: {type: bool, description: Whether Microsoft's change notifications reach the PBX; null when it was not asked.}
+    message: {type: str, description: What the PBX says about it; empty when all is well.}
 tls_certificate:
   description: The TLS certificate that the PBX showed; null for plain HTTP.
   returned: success
   type: dict
   contains:
-    thumbprint:
-      description: SHA-1 of the certificate, in upper-case hexadecimal digits.
-      type: str
-    subject:
-      description: Whom it is for.
-      type: str
-    issuer:
-      description: Who issued it.
-      type: str
-    names:
-      description: DNS names and addresses that it covers.
-      type: list
-      elements: str
-    not_after:
-      description: When it expires, in UTC.
-      type: str
-    days_left:
-      description: Whole days until then.
-      type: int
-    self_signed:
-      description: Whether it is its own issuer.
-      type: bool
+    thumbprint: {type: str, description: "SHA-1 of the certificate, in upper-case hexadecimal digits."}
+    subject: {type: str, description: Whom it is for.}
+    issuer: {type: str, description: Who issued it.}
+    names: {type: list, elements: str, description: DNS names and addresses that it covers.}
+    not_after: {type: str, description: "When it expires, in UTC."}
+    days_left: {type: int, description: Whole days until then.}
+    self_signed: {type: bool, description: Whether it is its own issuer.}
 version:
   description: Build of the PBX.
   returned: success
@@ -202,40 +172,16 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_preflight import CAPABILITY
