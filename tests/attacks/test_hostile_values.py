@@ -43,8 +43,10 @@ from hypothesis import strategies as st
 from tcx_lab import hostile
 from tcx_lab.pbx import state_of
 
-TEXTS = sorted(documented._TEXTS)
-OTHERS = sorted({*documented._FLAGS, *documented._NUMBERS, *documented._OBJECTS, *documented._LISTS_OF_TEXTS})
+TYPES = {name: kind for name, (kind, _words) in documented.ANSWERS._types.items()}
+ITEMS = {name: kind for name, (kind, _words) in documented.ANSWERS._items.items()}
+TEXTS = sorted(name for name, kind in TYPES.items() if kind is str)
+OTHERS = sorted(name for name, kind in TYPES.items() if kind is not str and ITEMS.get(name, str) is str)
 _strange = st.one_of(
     st.none(), st.integers(), st.lists(hostile_texts, max_size=2), st.dictionaries(hostile_texts, hostile_texts)
 )

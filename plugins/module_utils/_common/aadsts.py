@@ -32,15 +32,17 @@ LOOK_UP = "Look the code up at https://login.microsoftonline.com/error."
 
 @dataclass(frozen=True)
 class Meaning:
-    """What one code means.
+    """What codes with one cause mean.
 
-    :param verdict: one word for programs; the same for codes with one cause.
+    :param verdict: one word for programs.
+    :param codes: the bare numbers, with blanks between them.
     :param remedy: what to do, with ``{application}``, ``{tenant}`` and ``{consent}`` in it.
     :param passes: whether waiting may help: what was written has not reached the sign-in service yet.
     :param caller: what to do where the automation's own sign-in is refused; :attr:`remedy` where that is the same.
     """
 
     verdict: str
+    codes: str
     remedy: str
     passes: bool = False
     caller: str = ""
@@ -72,179 +74,153 @@ class Parties:
 NOBODY = Parties()
 """Where neither application nor tenant is known."""
 
-_DISABLED = Meaning(
-    DISABLED,
-    "Enable {application} in {tenant}: Microsoft Entra admin center > Enterprise applications > Properties > Enabled for users "
-    "to sign in.",
-)
-_CONSENT = Meaning(
-    CONSENT_MISSING,
-    "Let an administrator of {tenant} consent to the permissions of {application}{consent}.",
-    passes=True,
-)
-_UNKNOWN_APPLICATION = Meaning(
-    "application_not_found",
-    "{application} is not registered in {tenant}: compare the application ID and the tenant ID.",
-    passes=True,
-    caller="Check O(client_id) and O(tenant_id). In a customer's tenant the automation's application needs admin consent first: let an "
-    "administrator of {tenant} open {url}",
-)
-_TENANT = Meaning(
-    "tenant_not_found",
-    "Compare the tenant ID with the Overview page of the Microsoft Entra admin center.",
-    caller="Check O(tenant_id), and that O(cloud) is the one that the tenant belongs to.",
-)
-_CLOUD = Meaning(
-    "another_cloud",
-    "Compare the tenant ID: {tenant} belongs to another cloud than the one that was asked.",
-    caller="The tenant belongs to another cloud: set O(cloud).",
-)
-_AMBIGUOUS = Meaning(
-    "ambiguous_application",
-    "The request names two applications: compare the application ID with the application that has the credential.",
-    caller="The request names two applications: check that O(client_id) is the application that the credential belongs to.",
-)
-_POLICY = Meaning(
-    "blocked_by_policy",
-    "A Conditional Access policy of {tenant} blocks {application}. The sign-in logs in the Microsoft Entra admin center name the "
-    "policy: exclude {application} from it, or allow the address.",
-)
-_ASSIGNMENT = Meaning(
-    "assignment_required",
-    "{application} requires assignment: assign the users or groups under Enterprise applications > Users and groups, or set "
-    "Assignment required to No.",
-)
-_CLOCK = Meaning(
-    "clock_wrong",
-    "The clock of the machine that signs in is wrong by minutes: set it by NTP.",
-    caller="Set the clock of this machine by NTP.",
-)
-_FEDERATION = Meaning(
-    "federation_mismatch",
-    "Compare issuer, subject and audience of the token with the federated credential of {application}.",
-    passes=True,
-)
-_SECRET = Meaning(
-    "credential_refused",
-    "The credential of the PBX was refused: run the Microsoft 365 wizard of its console again, or upload its public_key.pem to "
-    "{application} where it has one (a PBX upgraded from 3CX V18).",
-    passes=True,
-    caller="Give the value of the client secret, not its ID, and check that it belongs to this O(client_id).",
-)
-_CERTIFICATE = Meaning(
-    "certificate_mismatch",
-    "{application} has another certificate than the PBX, or an expired one: run the Microsoft 365 wizard of the PBX's console "
-    "again, or upload its public_key.pem where it has one (a PBX upgraded from 3CX V18).",
-    passes=True,
-    caller="Add this certificate to the automation's application, or sign in with one that is registered there.",
-)
-_USER = Meaning(
-    "user_refused", "Sign in with an account of {tenant} that is enabled, and check the account in the sign-in logs."
-)
-_INTERACTION = Meaning(
-    "interaction_required",
-    "A user has to sign in interactively again: multifactor authentication is required, or the session has expired.",
-)
-_LATER = Meaning("temporary", "Microsoft's sign-in service is busy: run again later.", passes=True)
-
-TABLE: Mapping[str, Meaning] = {
-    WOULD_WORK: Meaning("would_work", ""),
-    # application
-    "700016": _UNKNOWN_APPLICATION,
-    "7000229": _UNKNOWN_APPLICATION,
-    "7000112": _DISABLED,
-    "7000110": _AMBIGUOUS,
-    "500014": _DISABLED,
-    "50105": _ASSIGNMENT,
-    # tenant
-    "90002": _TENANT,
-    "900021": _TENANT,
-    "900023": _TENANT,
-    "50059": _TENANT,
-    "900382": _CLOUD,
-    "90038": _CLOUD,
-    "90051": _CLOUD,
-    "500011": Meaning(
+_MEANINGS = (
+    Meaning("would_work", WOULD_WORK, ""),
+    Meaning(
+        "application_not_found",
+        "700016 7000229",
+        "{application} is not registered in {tenant}: compare the application ID and the tenant ID.",
+        passes=True,
+        caller="Check O(client_id) and O(tenant_id). In a customer's tenant the automation's application needs admin "
+        "consent first: let an administrator of {tenant} open {url}",
+    ),
+    Meaning(
+        DISABLED,
+        "7000112 500014",
+        "Enable {application} in {tenant}: Microsoft Entra admin center > Enterprise applications > Properties > "
+        "Enabled for users to sign in.",
+    ),
+    Meaning(
+        "ambiguous_application",
+        "7000110",
+        "The request names two applications: compare the application ID with the application that has the credential.",
+        caller="The request names two applications: check that O(client_id) is the application that the credential belongs "
+        "to.",
+    ),
+    Meaning(
+        "assignment_required",
+        "50105",
+        "{application} requires assignment: assign the users or groups under Enterprise applications > Users and "
+        "groups, or set Assignment required to No.",
+    ),
+    Meaning(
+        "tenant_not_found",
+        "90002 900021 900023 50059",
+        "Compare the tenant ID with the Overview page of the Microsoft Entra admin center.",
+        caller="Check O(tenant_id), and that O(cloud) is the one that the tenant belongs to.",
+    ),
+    Meaning(
+        "another_cloud",
+        "900382 90038 90051",
+        "Compare the tenant ID: {tenant} belongs to another cloud than the one that was asked.",
+        caller="The tenant belongs to another cloud: set O(cloud).",
+    ),
+    Meaning(
         "resource_not_found",
+        "500011",
         "Microsoft Graph is not known in {tenant}: check the tenant ID.",
         passes=True,
         caller="The tenant does not know this Graph address: check O(cloud) and O(graph_endpoint).",
     ),
-    # consent
-    "65001": _CONSENT,
-    "65004": _CONSENT,
-    "90094": _CONSENT,
-    "90095": _CONSENT,
-    # policies
-    "53000": _POLICY,
-    "53001": _POLICY,
-    "53002": _POLICY,
-    "53003": _POLICY,
-    "53004": _POLICY,
-    "530003": _POLICY,
-    "530035": _POLICY,
-    # credentials
-    "7000215": _SECRET,
-    "7000218": Meaning(
+    Meaning(
+        CONSENT_MISSING,
+        "65001 65004 90094 90095",
+        "Let an administrator of {tenant} consent to the permissions of {application}{consent}.",
+        passes=True,
+    ),
+    Meaning(
+        "blocked_by_policy",
+        "53000 53001 53002 53003 53004 530003 530035",
+        "A Conditional Access policy of {tenant} blocks {application}. The sign-in logs in the Microsoft Entra admin "
+        "center name the policy: exclude {application} from it, or allow the address.",
+    ),
+    Meaning(
+        "credential_refused",
+        "7000215",
+        "The credential of the PBX was refused: run the Microsoft 365 wizard of its console again, or upload its "
+        "public_key.pem to {application} where it has one (a PBX upgraded from 3CX V18).",
+        passes=True,
+        caller="Give the value of the client secret, not its ID, and check that it belongs to this O(client_id).",
+    ),
+    Meaning(
         "credential_missing",
-        "{application} got no credential: run the Microsoft 365 wizard of the PBX's console again, or upload its public_key.pem "
-        "where it has one (a PBX upgraded from 3CX V18).",
+        "7000218",
+        "{application} got no credential: run the Microsoft 365 wizard of the PBX's console again, or upload its "
+        "public_key.pem where it has one (a PBX upgraded from 3CX V18).",
         passes=True,
         caller="Give O(client_secret), O(certificate_path) or O(federated_token_file).",
     ),
-    "7000222": Meaning(
+    Meaning(
         "credential_expired",
+        "7000222",
         "The credential of {application} has expired: upload a new certificate.",
         passes=True,
         caller="Create a new client secret for the automation's application, or use a certificate.",
     ),
-    "700027": _CERTIFICATE,
-    "50012": _CERTIFICATE,
-    "50013": _CERTIFICATE,
-    "700024": _CLOCK,
-    "700021": _CLOCK,
-    "500133": _CLOCK,
-    "70021": _FEDERATION,
-    "700211": _FEDERATION,
-    "700212": _FEDERATION,
-    "700213": _FEDERATION,
-    # sign-in page
-    "50011": Meaning(
+    Meaning(
+        "certificate_mismatch",
+        "700027 50012 50013",
+        "{application} has another certificate than the PBX, or an expired one: run the Microsoft 365 wizard of the "
+        "PBX's console again, or upload its public_key.pem where it has one (a PBX upgraded from 3CX V18).",
+        passes=True,
+        caller="Add this certificate to the automation's application, or sign in with one that is registered there.",
+    ),
+    Meaning(
+        "clock_wrong",
+        "700024 700021 500133",
+        "The clock of the machine that signs in is wrong by minutes: set it by NTP.",
+        caller="Set the clock of this machine by NTP.",
+    ),
+    Meaning(
+        "federation_mismatch",
+        "70021 700211 700212 700213",
+        "Compare issuer, subject and audience of the token with the federated credential of {application}.",
+        passes=True,
+    ),
+    Meaning(
         "redirect_uri_mismatch",
+        "50011",
         "Add this exact redirect URI (type Web, with the port if it is not 443) to {application}.",
         passes=True,
     ),
-    "500113": Meaning("redirect_uri_missing", "Add the redirect URI (type Web) to {application}.", passes=True),
-    "700054": Meaning(
+    Meaning(
+        "redirect_uri_missing",
+        "500113",
+        "Add the redirect URI (type Web) to {application}.",
+        passes=True,
+    ),
+    Meaning(
         "id_tokens_off",
+        "700054",
         "Select ID tokens (used for implicit and hybrid flows) under Authentication of {application}.",
         passes=True,
     ),
-    "50194": Meaning(
-        "single_tenant", "Use the customer's tenant instead of /common, or make {application} multitenant.", passes=True
+    Meaning(
+        "single_tenant",
+        "50194",
+        "Use the customer's tenant instead of /common, or make {application} multitenant.",
+        passes=True,
     ),
-    # users
-    "50020": _USER,
-    "50034": _USER,
-    "50053": _USER,
-    "50055": _USER,
-    "50057": _USER,
-    "50126": _USER,
-    "500341": _USER,
-    "90072": _USER,
-    "50072": _INTERACTION,
-    "50074": _INTERACTION,
-    "50076": _INTERACTION,
-    "50079": _INTERACTION,
-    "50089": _INTERACTION,
-    "50173": _INTERACTION,
-    "700082": _INTERACTION,
-    # the service itself
-    "90006": _LATER,
-    "90024": _LATER,
-    "90033": _LATER,
-    "90055": _LATER,
-}
+    Meaning(
+        "user_refused",
+        "50020 50034 50053 50055 50057 50126 500341 90072",
+        "Sign in with an account of {tenant} that is enabled, and check the account in the sign-in logs.",
+    ),
+    Meaning(
+        "interaction_required",
+        "50072 50074 50076 50079 50089 50173 700082",
+        "A user has to sign in interactively again: multifactor authentication is required, or the session has "
+        "expired.",
+    ),
+    Meaning(
+        "temporary",
+        "90006 90024 90033 90055",
+        "Microsoft's sign-in service is busy: run again later.",
+        passes=True,
+    ),
+)
+
+TABLE: Mapping[str, Meaning] = {code: meaning for meaning in _MEANINGS for code in meaning.codes.split()}
 
 
 def codes_in(text: str) -> list[str]:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import typed
@@ -17,7 +17,7 @@ _HIGHEST = 2**31
 
 
 class Documented:
-    """The properties of one service that this collection reads; each may be null.
+    """The properties of one service that this collection reads; each may be null. Names stand with blanks between them.
 
     :param subject: what is at the address, in the advice of an error.
     :param longest: characters of a text; :param longer: those of the texts that may have more.
@@ -29,32 +29,31 @@ class Documented:
         service: str,
         subject: str,
         *,
-        texts: Iterable[str] = (),
-        flags: Iterable[str] = (),
-        numbers: Iterable[str] = (),
-        objects: Iterable[str] = (),
-        lists_of_texts: Iterable[str] = (),
-        lists_of_objects: Iterable[str] = (),
+        texts: str = "",
+        flags: str = "",
+        numbers: str = "",
+        objects: str = "",
+        lists_of_texts: str = "",
+        lists_of_objects: str = "",
         longest: int,
         longer: Mapping[str, int] | None = None,
-        closed: Iterable[str] = (),
+        closed: str = "",
     ) -> None:
         self._service = service
         self._subject = subject
         self._longest = longest
         self._longer = dict(longer or {})
-        self._closed = frozenset(closed)
-        of_texts, of_objects = tuple(lists_of_texts), tuple(lists_of_objects)
-        self._types: dict[str, tuple[type, str]] = {
-            **dict.fromkeys(texts, (str, "a text")),
-            **dict.fromkeys(flags, (bool, "a boolean")),
-            **dict.fromkeys(numbers, (int, "a number")),
-            **dict.fromkeys(objects, (dict, "an object")),
-            **dict.fromkeys((*of_texts, *of_objects), (list, "a list")),
-        }
+        self._closed = frozenset(closed.split())
         self._items: dict[str, tuple[type, str]] = {
-            **dict.fromkeys(of_texts, (str, "texts")),
-            **dict.fromkeys(of_objects, (dict, "objects")),
+            **dict.fromkeys(lists_of_texts.split(), (str, "texts")),
+            **dict.fromkeys(lists_of_objects.split(), (dict, "objects")),
+        }
+        self._types: dict[str, tuple[type, str]] = {
+            **dict.fromkeys(texts.split(), (str, "a text")),
+            **dict.fromkeys(flags.split(), (bool, "a boolean")),
+            **dict.fromkeys(numbers.split(), (int, "a number")),
+            **dict.fromkeys(objects.split(), (dict, "an object")),
+            **dict.fromkeys(self._items, (list, "a list")),
         }
 
     @property

@@ -16,84 +16,19 @@ from __future__ import annotations
 from ansible_collections.tcx.m365.plugins.module_utils._common.documents import Documented
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
 
-_TEXTS = (
-    "ApplicationId",
-    "AreaCode",
-    "ContactImage",
-    "DialPlanCode",
-    "DisplayName",
-    "Email",
-    "EmailAddress",
-    "ExceptionMessage",
-    "ExpirationDate",
-    "FQDN",
-    "MailServerType",
-    "MaintenanceExpiresAt",
-    "Name",
-    "NextPageToken",
-    "Number",
-    "PbxExternalHost",
-    "ProductCode",
-    "SbcCertificateExpirationDate",
-    "SbcFQDN",
-    "SipDomain",
-    "StartingExtensionNumber",
-    "SyncType",
-    "TenantId",
-    "Version",
-)
-_FLAGS = (
-    "Activated",
-    "CanEditMailServerType",
-    "EnableSSO",
-    "Enabled",
-    "IsEnabled",
-    "IsEnterprise",
-    "IsMaintainceExpired",
-    "IsProfessional",
-    "IsSubscriptionAvailable",
-    "IsSyncDepartments",
-    "IsSyncDetails",
-    "IsSyncOfficePhone",
-    "IsSyncPhoto",
-    "LicenseActive",
-    "MS365SignInEnabled",
-    "SecureSipEnabled",
-    "SetTeamsPresence",
-    "Support",
-    "SyncEvents",
-    "SyncGuestUsers",
-    "SyncPersonalContacts",
-)
-_NUMBERS = (
-    "HttpsPort",
-    "MaxSimCalls",
-    "MaxUserExtensions",
-    "TlsPortForNativeFQDN",
-    "TlsPortForNonNativeFQDN",
-    "UserExtensions",
-)
-_OBJECTS = (
-    "AdUsers",
-    "ENLRange",
-    "License",
-    "SbcCertificate",
-    "SbcPrivateKey",
-    "SharedMailboxesSync",
-    "StatusSyncConfiguration",
-)
-_LISTS_OF_TEXTS = ("SelectedGroups", "SelectedUsers", "Tags")
-_LISTS_OF_OBJECTS = ("Groups", "M365ToPbxBindings", "PBXToM365Bindings", "Users")
-
 ANSWERS = Documented(
     SERVICE,
     "the PBX",
-    texts=_TEXTS,
-    flags=_FLAGS,
-    numbers=_NUMBERS,
-    objects=_OBJECTS,
-    lists_of_texts=_LISTS_OF_TEXTS,
-    lists_of_objects=_LISTS_OF_OBJECTS,
+    texts="ApplicationId AreaCode ContactImage DialPlanCode DisplayName Email EmailAddress ExceptionMessage "
+    "ExpirationDate FQDN MailServerType MaintenanceExpiresAt Name NextPageToken Number PbxExternalHost "
+    "ProductCode SbcCertificateExpirationDate SbcFQDN SipDomain StartingExtensionNumber SyncType TenantId Version",
+    flags="Activated CanEditMailServerType EnableSSO Enabled IsEnabled IsEnterprise IsMaintainceExpired IsProfessional "
+    "IsSubscriptionAvailable IsSyncDepartments IsSyncDetails IsSyncOfficePhone IsSyncPhoto LicenseActive "
+    "MS365SignInEnabled SecureSipEnabled SetTeamsPresence Support SyncEvents SyncGuestUsers SyncPersonalContacts",
+    numbers="HttpsPort MaxSimCalls MaxUserExtensions TlsPortForNativeFQDN TlsPortForNonNativeFQDN UserExtensions",
+    objects="AdUsers ENLRange License SbcCertificate SbcPrivateKey SharedMailboxesSync StatusSyncConfiguration",
+    lists_of_texts="SelectedGroups SelectedUsers Tags",
+    lists_of_objects="Groups M365ToPbxBindings PBXToM365Bindings Users",
     longest=16 * 1024,
     longer={"ContactImage": 1024 * 1024},  # a photo may be in it
 )
