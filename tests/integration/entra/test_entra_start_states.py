@@ -264,7 +264,6 @@ WORDS = {
 }
 THEIRS = {"sign_in_audience": "AzureADMultipleOrgs"}
 CALLBACKS = {"redirect_uris": URI}
-LOCKED = "servicePrincipalLockConfiguration"
 
 
 def _everything() -> Json:
@@ -298,14 +297,12 @@ RACES: dict[str, Callable[[Json, Json], None]] = {
     "tags": lambda application, _sp: application.update(tags=["theirs"]),
     "permissions": lambda application, _sp: application.update(requiredResourceAccess=[]),
     **{
-        f"optional_claims.{each.option}": (
-            lambda application, _sp, each=each: _put(application, ("optionalClaims", *each.path), [])
-        )
+        f"optional_claims.{each.option}": (lambda application, _sp, each=each: _put(application, each.path, []))
         for each in CLAIM_LISTS
     },
     **{
         f"service_principal_lock.{each.option}": (
-            lambda application, _sp, each=each: _put(application, (LOCKED, *each.path), False)
+            lambda application, _sp, each=each: _put(application, each.path, False)
         )
         for each in LOCK
     },

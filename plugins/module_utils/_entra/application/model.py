@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import Certificate
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Permission
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Normalize, as_flag, as_is
+from ansible_collections.tcx.m365.plugins.module_utils._plan import Normalize, as_flag, as_is, as_set
 
 Json = dict[str, Any]
 
@@ -71,18 +71,21 @@ URI_LISTS = (
     Property("public_client_redirect_uris", ("publicClient", "redirectUris")),
 )
 
-LOCK = (
-    Property("enabled", ("isEnabled",), as_flag),
-    Property("all_properties", ("allProperties",), as_flag),
-    Property("credentials_with_usage_sign", ("credentialsWithUsageSign",), as_flag),
-    Property("credentials_with_usage_verify", ("credentialsWithUsageVerify",), as_flag),
-    Property("token_encryption_key_id", ("tokenEncryptionKeyId",), as_flag),
+LOCK = tuple(
+    Property(option, ("servicePrincipalLockConfiguration", name), as_flag)
+    for option, name in (
+        ("enabled", "isEnabled"),
+        ("all_properties", "allProperties"),
+        ("credentials_with_usage_sign", "credentialsWithUsageSign"),
+        ("credentials_with_usage_verify", "credentialsWithUsageVerify"),
+        ("token_encryption_key_id", "tokenEncryptionKeyId"),
+    )
 )
 
 CLAIM_LISTS = (
-    Property("id_token", ("idToken",)),
-    Property("access_token", ("accessToken",)),
-    Property("saml2_token", ("saml2Token",)),
+    Property("id_token", ("optionalClaims", "idToken"), as_set),
+    Property("access_token", ("optionalClaims", "accessToken"), as_set),
+    Property("saml2_token", ("optionalClaims", "saml2Token"), as_set),
 )
 
 SERVICE_PRINCIPAL = (

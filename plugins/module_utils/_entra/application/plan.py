@@ -13,14 +13,12 @@ is a property that the tests hold for generated applications.
 from __future__ import annotations
 
 import datetime as dt
-import functools
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import Path, dig, with_value
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import declared, ownership, redirect_uris
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import name_of, thumbprint_of
@@ -74,23 +72,21 @@ def plan_present(
     if observed.application is None:
         before = "deleted" if observed.deleted is not None else "absent"
         plan.changes.append(Change(APPLICATION, "state", before, "present"))
-    body, changes, removed = _application(desired, base, now, catalogs or {})
-    if removed and not (observed.marked or desired.force):
+    draft = Draft(base, plan.changes)
+    _application(draft, desired, now, catalogs or {})
+    if draft.removed and not (observed.marked or desired.force):
         raise NotOurs(
-            f"it would lose {', '.join(removed)}, and it does not carry the tag {MARK}",
+            f"it would lose {', '.join(draft.removed)}, and it does not carry the tag {MARK}",
             tried="bring an application to an exclusive state",
             target=desired.key.text(),
             remedy="Adopt it first without the exclusive options, or set O(force): true.",
         )
-    plan.changes += changes
     if observed.application is None and observed.deleted is None:
-        plan.writes.append(Write(CREATE, body))
+        plan.writes.append(Write(CREATE, draft.body))
     else:
         if observed.application is None:
             plan.writes.append(Write(RESTORE, {"id": base["id"]}))
-        patch = patch_of(base, body)
-        if patch:
-            plan.writes.append(Write(UPDATE, patch))
+        plan.writes += draft.writes()
     _plan_owners(desired, observed, plan)
     _plan_principal(desired, observed, plan)
     return plan
@@ -203,31 +199,81 @@ def _plan_leaving(desired: Desired, application: Json) -> Plan:
         return plan
     own = desired.thumbprints
     stakes = ownership.stakes(application, pbx, own)
-    body = dict(application)
-    keys = list(application.get("keyCredentials") or ())
-    kept = [
-        entry
-        for entry in keys
-        if thumbprint_of(entry) in desired.keep or not ownership.is_own_certificate(entry, pbx, stakes, own)
-    ]
-    if len(kept) != len(keys):
-        details = key_plan.difference(keys, kept)
-        before, after = [*map(name_of, keys)], [*map(name_of, kept)]
-        plan.changes.append(Change(APPLICATION, "certificates", before, after, details=details))
-        body["keyCredentials"] = kept
-    lists: list[tuple[str, tuple[str, ...], Callable[[str], bool]]] = [
-        *((uri_list.option, uri_list.path, pbx.owns_uri) for uri_list in URI_LISTS),
-        ("tags", ("tags",), functools.partial(operator.eq, pbx.tag)),
-    ]
-    for option, path, goes in lists:
-        have = list(dig(body, path) or ())
-        left = [value for value in have if not goes(value)]
-        if left != have:
-            plan.changes.append(Change(APPLICATION, option, have, left))
-            body = with_value(body, path, left)
-    if plan.changes:
-        plan.writes.append(Write(UPDATE, patch_of(application, body)))
+    draft = Draft(application, plan.changes)
+    draft.put_certificates(
+        [
+            entry
+            for entry in draft.listed("keyCredentials")
+            if thumbprint_of(entry) in desired.keep or not ownership.is_own_certificate(entry, pbx, stakes, own)
+        ]
+    )
+    for uri_list in URI_LISTS:
+        draft.put_list(
+            uri_list.option, uri_list.path, [uri for uri in draft.listed(uri_list.path) if not pbx.owns_uri(uri)]
+        )
+    draft.put_list("tags", "tags", [tag for tag in draft.listed("tags") if tag != pbx.tag])
+    plan.writes += draft.writes()
     return plan
+
+
+class Draft:
+    """An application as it is to be, and the changes that lead there.
+
+    :param base: as it is now; empty for a new one.
+    :param changes: where they are noted.
+    :ivar removed: what they take away that may be somebody else's, in words.
+    """
+
+    def __init__(self, base: Json, changes: list[Change]) -> None:
+        self._base = base
+        self._changes = changes
+        self.body = dict(base)
+        self.removed: list[str] = []
+
+    def value(self, path: Path) -> Any:
+        return dig(self.body, path)
+
+    def listed(self, path: Path) -> list[Any]:
+        return list(dig(self.body, path) or ())
+
+    def put(self, option: str, path: Path, value: Any) -> None:
+        """Set a single value; the empty text clears it."""
+        self._changes.append(Change(APPLICATION, option, self.value(path), value))
+        self.body = with_value(self.body, path, None if value == "" else value)
+
+    def put_list(self, option: str, path: Path, target: Sequence[Any]) -> None:
+        """Set a list, where it is another one."""
+        have = self.listed(path)
+        if target != have:
+            self._changes.append(Change(APPLICATION, option, have, target))
+            self.body = with_value(self.body, path, target)
+
+    def put_certificates(self, target: Sequence[Json]) -> None:
+        """Set the entries of ``keyCredentials``, where they are others."""
+        have = self.listed("keyCredentials")
+        if not key_plan.is_same(target, have):
+            before, after = [*map(name_of, have)], [*map(name_of, target)]
+            details = key_plan.difference(have, target)
+            self._changes.append(Change(APPLICATION, "certificates", before, after, details=details))
+            self.body = {**self.body, "keyCredentials": target}
+
+    def put_declared(self, target: Sequence[Json], catalogs: Mapping[str, Catalog]) -> list[str]:
+        """Set the declared permissions, where they are others; returns the names of those that go."""
+        have, gone = self.listed("requiredResourceAccess"), []
+        for option, kind in declared.OPTIONS:
+            before, after = declared.labels(have, kind, catalogs), declared.labels(target, kind, catalogs)
+            if sorted(before) != sorted(after):
+                self._changes.append(Change(APPLICATION, option, before, after))
+                gone += [name for name in before if name not in after]
+        if declared.pairs(have) != declared.pairs(target):
+            self.body = {**self.body, "requiredResourceAccess": target}
+        return gone
+
+    def writes(self) -> list[Write]:
+        """What makes it true: the top-level properties that differ, each whole: whether a nested one is merged is not known."""
+        base = self._base
+        patch = {name: value for name, value in self.body.items() if name not in base or base[name] != value}
+        return [Write(UPDATE, patch)] if patch else []
 
 
 def simulate(observed: Observed, plan: Plan) -> Observed:
@@ -257,21 +303,17 @@ _EFFECTS: Mapping[str, Callable[[Observed, Any], Observed]] = {
 }
 
 
-def _application(
-    desired: Desired, base: Json, now: dt.datetime, catalogs: Mapping[str, Catalog]
-) -> tuple[Json, list[Change], list[str]]:
-    """The application as it should be, the changes that lead there, and what is removed by them."""
-    body, changes = _plain(desired, base)
-    removed: list[str] = []
-    stakes = _stakes(desired, base)
-    body = _identity(desired, base, body, changes)
-    body = _uris(desired, body, changes, removed, stakes)
-    redirect_uris.check_result(base, body, desired.key.text())
-    body = _claims(desired, body, changes)
-    body = _lock(desired, body, changes)
-    body = _certificates(desired, body, now, changes, removed, stakes)
-    body = _permissions(desired, body, catalogs, changes, removed, stakes)
-    return body, changes, removed
+def _application(draft: Draft, desired: Desired, now: dt.datetime, catalogs: Mapping[str, Catalog]) -> None:
+    """The application as it should be, in the draft of what it is."""
+    base, stakes = draft.body, _stakes(desired, draft.body)
+    _plain(draft, desired)
+    _identity(draft, desired)
+    _uris(draft, desired, stakes)
+    redirect_uris.check_result(base, draft.body, desired.key.text())
+    _claims(draft, desired)
+    _lock(draft, desired)
+    _certificates(draft, desired, now, stakes)
+    _permissions(draft, desired, catalogs, stakes)
 
 
 def _stakes(desired: Desired, base: Json) -> ownership.Stakes | None:
@@ -281,62 +323,47 @@ def _stakes(desired: Desired, base: Json) -> ownership.Stakes | None:
     return replace(ownership.stakes(base, desired.pbx, desired.thumbprints), tagged=desired.removes)
 
 
-def _plain(desired: Desired, base: Json) -> tuple[Json, list[Change]]:
+def _plain(draft: Draft, desired: Desired) -> None:
     options = dict(desired.plain)
-    if not base:
+    if not draft.body:
         # An application must have a name, and the audience that Graph assumes is one nobody wants here.
         options["display_name"] = options.get("display_name") or desired.key.display_name or desired.key.unique_name
         options["sign_in_audience"] = options.get("sign_in_audience") or DEFAULT_AUDIENCE
-    body, changes = dict(base), []
     for prop in PROPERTIES:
-        want, have = options.get(prop.option), dig(base, prop.path)
-        if want is None or prop.compare(want) == prop.compare(have):
-            continue
-        changes.append(Change(APPLICATION, prop.option, have, want))
-        body = with_value(body, prop.path, None if want == "" else want)
-    return body, changes
+        want = options.get(prop.option)
+        if want is not None and prop.compare(want) != prop.compare(draft.value(prop.path)):
+            draft.put(prop.option, prop.path, want)
 
 
-def _identity(desired: Desired, base: Json, body: Json, changes: list[Change]) -> Json:
+def _identity(draft: Draft, desired: Desired) -> None:
     """The key and the mark; both are written once."""
-    name, has = desired.key.unique_name, unique_name_of(base)
+    name, has = desired.key.unique_name, unique_name_of(draft.body)
     if name and has and name != has:
         raise Conflict(
             f"it has the unique name {has} already, and a unique name is never changed",
             tried=f"give the application the unique name {name}",
-            target=str(base.get("appId", "")),
+            target=str(draft.body.get("appId", "")),
             remedy=f"Use O(unique_name): {has}, or leave O(unique_name) out.",
         )
     if name and not has:
-        changes.append(Change(APPLICATION, "unique_name", None, name))
-        body = {**body, "uniqueName": name}
-    have = list(base.get("tags") or ())
+        draft.put("unique_name", ("uniqueName",), name)
     marks = [MARK]
     if desired.pbx is not None:
         marks.append(desired.pbx.tag)
     if desired.adopts:
         marks.append(ownership.ADOPTED_TAG)
-    tags = merged([*desired.tags, *marks], have)
-    if tags != have:
-        changes.append(Change(APPLICATION, "tags", have, tags))
-        body = {**body, "tags": tags}
-    return body
+    draft.put_list("tags", "tags", merged([*desired.tags, *marks], draft.listed("tags")))
 
 
-def _uris(
-    desired: Desired, body: Json, changes: list[Change], removed: list[str], stakes: ownership.Stakes | None
-) -> Json:
+def _uris(draft: Draft, desired: Desired, stakes: ownership.Stakes | None) -> None:
     for uri_list in URI_LISTS:
         want = desired.uris.get(uri_list.option)
         if want is None:
             continue
-        have = list(dig(body, uri_list.path) or ())
+        have = draft.listed(uri_list.path)
         target = merged([*want, *_kept_for_others(desired, have, stakes)], have, desired.uris_exclusive)
-        if target != have:
-            changes.append(Change(APPLICATION, uri_list.option, have, target))
-            removed += [uri for uri in have if uri not in target]
-            body = with_value(body, uri_list.path, target)
-    return body
+        draft.removed += [uri for uri in have if uri not in target]
+        draft.put_list(uri_list.option, uri_list.path, target)
 
 
 def _kept_for_others(desired: Desired, have: Sequence[str], stakes: ownership.Stakes | None) -> list[str]:
@@ -354,18 +381,12 @@ def _is_pbx_uri(uri: str) -> bool:
     return uri.partition("?")[0].rstrip("/").endswith(("/oauth2office2", "/oauth2presence"))
 
 
-def _claims(desired: Desired, body: Json, changes: list[Change]) -> Json:
+def _claims(draft: Draft, desired: Desired) -> None:
     for claim_list in CLAIM_LISTS:
         want = (desired.claims or {}).get(claim_list.option)
-        if want is None:
-            continue
-        path = ("optionalClaims", *claim_list.path)
-        have = list(dig(body, path) or ())
-        target = _merged_claims(want, have)
-        if target != have:
-            changes.append(Change(APPLICATION, f"optional_claims.{claim_list.option}", have, target))
-            body = with_value(body, path, target)
-    return body
+        if want is not None:
+            target = _merged_claims(want, draft.listed(claim_list.path))
+            draft.put_list(f"optional_claims.{claim_list.option}", claim_list.path, target)
 
 
 def _merged_claims(want: Sequence[Json], have: Sequence[Json]) -> list[Json]:
@@ -387,71 +408,40 @@ def _claim_part(value: Any) -> Any:
     return (sorted(value) if isinstance(value, list) else value) or None
 
 
-def _lock(desired: Desired, body: Json, changes: list[Change]) -> Json:
-    path = "servicePrincipalLockConfiguration"
+def _lock(draft: Draft, desired: Desired) -> None:
+    enabled = LOCK[0]
     for prop in LOCK:
         want = (desired.lock or {}).get(prop.option)
-        have = dig(body, (path, *prop.path))
-        if want is None or prop.compare(want) == prop.compare(have):
+        if want is None or prop.compare(want) == prop.compare(draft.value(prop.path)):
             continue
-        changes.append(Change(APPLICATION, f"service_principal_lock.{prop.option}", have, want))
-        body = with_value(body, (path, *prop.path), want)
-        if dig(body, (path, "isEnabled")) is None:
-            body = with_value(body, (path, "isEnabled"), False)  # required inside of the object (metadata)
-    return body
+        draft.put(f"service_principal_lock.{prop.option}", prop.path, want)
+        if draft.value(enabled.path) is None:
+            draft.body = with_value(draft.body, enabled.path, False)  # required inside of the object (metadata)
 
 
-def _certificates(
-    desired: Desired,
-    body: Json,
-    now: dt.datetime,
-    changes: list[Change],
-    removed: list[str],
-    stakes: ownership.Stakes | None,
-) -> Json:
-    have = list(body.get("keyCredentials") or ())
+def _certificates(draft: Draft, desired: Desired, now: dt.datetime, stakes: ownership.Stakes | None) -> None:
+    have = draft.listed("keyCredentials")
     target = key_plan.planned(desired, have, now, stakes)
-    if key_plan.is_same(target, have):
-        return body
-    before, after = [*map(name_of, have)], [*map(name_of, target)]
-    changes.append(Change(APPLICATION, "certificates", before, after, details=key_plan.difference(have, target)))
+    after = [*map(name_of, target)]
     # An entry that has ended can no longer be used by anybody, so pruning it takes nothing from a stranger.
-    removed += [
+    draft.removed += [
         f"the certificate {name_of(entry)}"
         for entry in have
         if entry not in target and not key_plan.ended(entry, now) and name_of(entry) not in after
     ]
-    return {**body, "keyCredentials": target}
+    draft.put_certificates(target)
 
 
 def _permissions(
-    desired: Desired,
-    body: Json,
-    catalogs: Mapping[str, Catalog],
-    changes: list[Change],
-    removed: list[str],
-    stakes: ownership.Stakes | None,
-) -> Json:
+    draft: Draft, desired: Desired, catalogs: Mapping[str, Catalog], stakes: ownership.Stakes | None
+) -> None:
     if desired.permissions is None:
-        return body
-    have = list(body.get("requiredResourceAccess") or ())
+        return
+    have = draft.listed("requiredResourceAccess")
     # A permission has no owner: of a shared application none is taken away.
     exclusive = desired.permissions_exclusive and (stakes is None or (stakes.tagged and not stakes.shared))
     target = declared.merged(desired.permissions, have, exclusive)
-    for option, kind in declared.OPTIONS:
-        before = declared.labels(have, kind, catalogs)
-        after = declared.labels(target, kind, catalogs)
-        if sorted(before) != sorted(after):
-            changes.append(Change(APPLICATION, option, before, after))
-            removed += [f"the declared permission {permission}" for permission in before if permission not in after]
-    if declared.pairs(have) == declared.pairs(target):
-        return body
-    return {**body, "requiredResourceAccess": target}
-
-
-def patch_of(base: Json, body: Json) -> Json:
-    """The top-level properties that differ, each whole: whether a nested one is merged is not known."""
-    return {name: value for name, value in body.items() if name not in base or base[name] != value}
+    draft.removed += [f"the declared permission {name}" for name in draft.put_declared(target, catalogs)]
 
 
 def _plan_owners(desired: Desired, observed: Observed, plan: Plan) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig, with_value
+from ansible_collections.tcx.m365.plugins.module_utils._common.tree import Path, dig
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, declared
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
@@ -36,6 +36,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model 
 )
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import PBX_TAG
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog, Permission
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.plan import Draft
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Normalize, Write, as_flag, as_set
 from ansible_collections.tcx.m365.plugins.module_utils._undo import (
@@ -54,23 +55,14 @@ from ansible_collections.tcx.m365.plugins.module_utils._undo import (
 Json = dict[str, Any]
 
 APPLICATION, PRINCIPAL = steps.APPLICATION, steps.PRINCIPAL
-_LOCK, _CLAIMS = "servicePrincipalLockConfiguration", "optionalClaims"
 
 _SINGLE: Mapping[tuple[str, str], Property] = {
     **{(APPLICATION, prop.option): prop for prop in PROPERTIES},
-    **{
-        (APPLICATION, f"service_principal_lock.{prop.option}"): Property(prop.option, (_LOCK, *prop.path), prop.compare)
-        for prop in LOCK
-    },
-    **{
-        (APPLICATION, f"optional_claims.{claim_list.option}"): Property(
-            claim_list.option, (_CLAIMS, *claim_list.path), as_set
-        )
-        for claim_list in CLAIM_LISTS
-    },
+    **{(APPLICATION, f"service_principal_lock.{prop.option}"): prop for prop in LOCK},
+    **{(APPLICATION, f"optional_claims.{prop.option}"): prop for prop in CLAIM_LISTS},
 }
 _OF_PRINCIPAL = {prop.option: prop for prop in SERVICE_PRINCIPAL}
-_URIS = {uri_list.option: uri_list for uri_list in URI_LISTS}
+_LISTS: Mapping[str, Path] = {**{uri_list.option: uri_list.path for uri_list in URI_LISTS}, "tags": "tags"}
 _DECLARED = dict(declared.OPTIONS)
 
 _HOLDINGS = ("keyCredentials", "passwordCredentials", "requiredResourceAccess", "appRoles")
@@ -80,7 +72,7 @@ KINDS: Kinds = {
         key: FLAG if prop.compare is as_flag else ROWS if prop.compare is as_set else TEXT
         for key, prop in _SINGLE.items()
     },
-    **{(APPLICATION, name): NAMES for name in (*_URIS, *_DECLARED, "tags", "certificates", "owners")},
+    **{(APPLICATION, name): NAMES for name in (*_LISTS, *_DECLARED, "certificates", "owners")},
     **{(PRINCIPAL, name): FLAG for name in (*_OF_PRINCIPAL, "visible")},
     (APPLICATION, "state"): TEXT,
     (APPLICATION, "unique_name"): TEXT,
@@ -110,22 +102,20 @@ def plan(
     back = state is not None and state.before == "present"
     if observed.application is None and not _comes_back(undo, state, observed, back=back):
         return undo
-    base = observed.application or observed.deleted or {}
-    body = dict(base)
+    draft = Draft(observed.application or observed.deleted or {}, undo.plan.changes)
     for key, entry in by_key.items():
         if key in _SINGLE:
-            body = _single(undo, entry, _SINGLE[key], body)
-        elif entry.field in _URIS and entry.target == APPLICATION:
-            body = _list(undo, entry, _URIS[entry.field].path, body)
-        elif key == (APPLICATION, "tags"):
-            body = _list(undo, entry, ("tags",), body)
-        elif key == (APPLICATION, "certificates"):
-            body = _certificates(undo, entry, body, now)
-        elif entry.field in _DECLARED and entry.target == APPLICATION:
-            body = _permissions(undo, entry, body, permissions, catalogs)
-    patch = steps.patch_of(base, body)
-    if patch:
-        undo.plan.writes.append(Write(steps.UPDATE, patch))
+            _single(undo, draft, entry, _SINGLE[key])
+        elif entry.target != APPLICATION:
+            continue
+        elif entry.field in _LISTS:
+            path = _LISTS[entry.field]
+            draft.put_list(entry.field, path, members(draft.listed(path), entry.removed(), entry.added()))
+        elif entry.field == "certificates":
+            _certificates(undo, draft, entry, now)
+        elif entry.field in _DECLARED:
+            _permissions(undo, draft, entry, permissions, catalogs)
+    undo.plan.writes += draft.writes()
     _owners(undo, by_key.get((APPLICATION, "owners")), observed)
     _principal(undo, by_key, observed, back=back)
     return undo
@@ -193,34 +183,22 @@ def _comes_back(undo: Undo, state: Entry | None, observed: Observed, *, back: bo
     return False
 
 
-def _single(undo: Undo, entry: Entry, prop: Property, body: Json) -> Json:
-    have = dig(body, prop.path)
+def _single(undo: Undo, draft: Draft, entry: Entry, prop: Property) -> None:
+    have = draft.value(prop.path)
     if is_undone(entry, have, prop.compare):
-        return body
+        return
     if not is_untouched(entry, have, prop.compare):
         undo.refuse(entry, have)
-        return body
-    if prop.option == "display_name" and not entry.before:
-        return body  # an application must have a name, and had none only before it was made
-    undo.plan.changes.append(Change(APPLICATION, entry.field, have, entry.before))
-    return with_value(body, prop.path, None if entry.before == "" else entry.before)
+    elif prop.option != "display_name" or entry.before:
+        # An application must have a name, and had none only before it was made.
+        draft.put(entry.field, prop.path, entry.before)
 
 
-def _list(undo: Undo, entry: Entry, path: tuple[str, ...], body: Json) -> Json:
-    have = list(dig(body, path) or ())
-    target = members(have, entry.removed(), entry.added())
-    if target == have:
-        return body
-    undo.plan.changes.append(Change(APPLICATION, entry.field, have, target))
-    return with_value(body, path, target)
-
-
-def _certificates(undo: Undo, entry: Entry, body: Json, now: dt.datetime) -> Json:
+def _certificates(undo: Undo, draft: Draft, entry: Entry, now: dt.datetime) -> None:
     """Of what was added the very entries go, so that one which somebody else has registered with the same certificate stays."""
-    have = list(body.get("keyCredentials") or ())
     gone = {thumbprint: _key_ids(entry.details.get(thumbprint)) for thumbprint in entry.added()}
     target = []
-    for credential in have:
+    for credential in draft.listed("keyCredentials"):
         ids = gone.get(thumbprint_of(credential))
         if ids is None or (ids and str(credential.get("keyId")) not in ids):
             target.append(credential)
@@ -233,12 +211,7 @@ def _certificates(undo: Undo, entry: Entry, body: Json, now: dt.datetime) -> Jso
             target.append(_entry_back(thumbprint, entry.details.get(thumbprint), now))
         except BadInput as error:
             undo.refuse(entry, None, f"the certificate {thumbprint} cannot be put back: {error.message}")
-    if key_plan.is_same(target, have):
-        return body
-    details = key_plan.difference(have, target)
-    before, after = [*map(name_of, have)], [*map(name_of, target)]
-    undo.plan.changes.append(Change(APPLICATION, "certificates", before, after, details=details))
-    return {**body, "keyCredentials": target}
+    draft.put_certificates(target)
 
 
 def _key_ids(rows: Any) -> frozenset[str]:
@@ -283,25 +256,18 @@ def _entry_back(thumbprint: str, rows: Any, now: dt.datetime) -> Json:
 
 def _permissions(
     undo: Undo,
+    draft: Draft,
     entry: Entry,
-    body: Json,
     permissions: Mapping[tuple[str, str], Permission],
     catalogs: Mapping[str, Catalog],
-) -> Json:
-    have = list(body.get("requiredResourceAccess") or ())
-    kind = _DECLARED[entry.field]
+) -> None:
     added = [permissions[entry.field, name] for name in entry.added() if (entry.field, name) in permissions]
-    kept = declared.without(added, have)
+    kept = declared.without(added, draft.listed("requiredResourceAccess"))
     back = [permissions[entry.field, name] for name in entry.removed() if (entry.field, name) in permissions]
     unknown = [name for name in entry.removed() if (entry.field, name) not in permissions]
     if unknown:
         undo.refuse(entry, None, f"this tenant does not know {', '.join(unknown)}")
-    target = declared.merged(back, kept)
-    if declared.pairs(target) == declared.pairs(have):
-        return body
-    before, after = declared.labels(have, kind, catalogs), declared.labels(target, kind, catalogs)
-    undo.plan.changes.append(Change(APPLICATION, entry.field, before, after))
-    return {**body, "requiredResourceAccess": target}
+    draft.put_declared(declared.merged(back, kept), catalogs)
 
 
 def _owners(undo: Undo, entry: Entry | None, observed: Observed) -> None:
@@ -359,7 +325,7 @@ def _never_written(entries: Sequence[Entry]) -> list[Entry]:
     known = {(entry.target, entry.field): entry for entry in entries}
     if known[(APPLICATION, "state")].before != "absent":
         return []
-    names = [*(prop.option for prop in PROPERTIES), *_URIS, *_DECLARED]
+    names = [*(prop.option for prop in (*PROPERTIES, *URI_LISTS)), *_DECLARED]
     return [Entry(APPLICATION, name, None, None) for name in names if (APPLICATION, name) not in known]
 
 
@@ -392,10 +358,8 @@ def _listed(entry: Entry, application: Json, catalogs: Mapping[str, Catalog]) ->
     """What an application has today of the list that an entry is about; ``None`` where it is about none that is compared."""
     if entry.target != APPLICATION:
         return None
-    if entry.field in _URIS:
-        return list(dig(application, _URIS[entry.field].path) or ())
-    if entry.field == "tags":
-        return list(application.get("tags") or ())
+    if entry.field in _LISTS:
+        return list(dig(application, _LISTS[entry.field]) or ())
     if entry.field == "certificates":
         return [*map(name_of, application.get("keyCredentials") or ())]
     if entry.field in _DECLARED:

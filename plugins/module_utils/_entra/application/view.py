@@ -169,11 +169,9 @@ def shape(observed: Observed, now: dt.datetime, catalogs: Mapping[str, Catalog])
     shaped["tags"] = list(application.get("tags") or ())
     shaped["marked"] = MARK in shaped["tags"]
     shaped["optional_claims"] = {
-        claim_list.option: dig(application, ("optionalClaims", *claim_list.path)) or [] for claim_list in CLAIM_LISTS
+        claim_list.option: dig(application, claim_list.path) or [] for claim_list in CLAIM_LISTS
     }
-    shaped["service_principal_lock"] = {
-        prop.option: as_flag(dig(application, ("servicePrincipalLockConfiguration", *prop.path))) for prop in LOCK
-    }
+    shaped["service_principal_lock"] = {prop.option: as_flag(dig(application, prop.path)) for prop in LOCK}
     shaped["certificates"] = certificate_list(application, now)
     access = application.get("requiredResourceAccess") or ()
     for option, kind in declared.OPTIONS:
