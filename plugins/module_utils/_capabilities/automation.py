@@ -101,8 +101,7 @@ def _known(client: GraphClient, params: Mapping[str, Any]) -> tuple[Json | None,
     app_id = str(params["app_id"]).strip().lower()
     if not is_guid(app_id):
         raise BadInput(f"bootstrap_app_id {app_id!r} is not a GUID", remedy="Give the application (client) ID.")
-    answer = client.send(Call("GET", f"/applications(appId={encoded_literal(app_id)})?$select={SELECT}"))
-    application = answer.entity_or_none()
+    application = client.send(Call.by_key("applications", "appId", app_id, f"$select={SELECT}")).entity_or_none()
     if application is not None:
         return application, False
     for deleted in client.pages(absence.DELETED_APPLICATIONS):
@@ -127,7 +126,7 @@ def _named(client: GraphClient, params: Mapping[str, Any]) -> Json | None:
     listed_here = client.pages(f"/applications?$filter={clause}&$select=id&$top=100")
     # Each by itself: a list does not show the bytes of a certificate, beside which its owner may have written any thumbprint.
     matches = [client.get(f"/applications/{entry['id']}?$select={SELECT}") for entry in listed_here]
-    answer = client.send(Call("GET", f"/applications(uniqueName={encoded_literal(unique)})?$select={SELECT}"))
+    answer = client.send(Call.by_key("applications", "uniqueName", unique, f"$select={SELECT}"))
     if answer.ok and answer.get().get("id") not in [match["id"] for match in matches]:
         matches.append(answer.entity("appId"))
     gone = [entry for entry in client.pages(absence.DELETED_APPLICATIONS) if unique_name_of(entry) == unique]
@@ -254,7 +253,7 @@ def _expiry(end: dt.datetime, now: dt.datetime) -> Json:
 def _read_principal(client: GraphClient, values: Json) -> None:
     """A service principal may read itself without any permission (documented)."""
     query = "$select=id,displayName,accountEnabled,appOwnerOrganizationId,verifiedPublisher"
-    answer = client.send(Call("GET", f"/servicePrincipals(appId={encoded_literal(values['app_id'])})?{query}"))
+    answer = client.send(Call.by_key("servicePrincipals", "appId", values["app_id"], query))
     if not answer.ok:
         values["not_readable"].append("the service principal of the automation")
         return

@@ -141,11 +141,12 @@ def run(task: Task) -> Outcome:
     """Bring the application to its desired state, or away."""
     params = task.params
     key = _key(params)
-    requested = _requested_permissions(params)
+    asked = any(params[name] is not None for name in ("permissions", "delegated_permissions", "features"))
+    requested = names.requested_by_options(params)
     desired = _desired(params, key)
     client = _entra_connection.client(params, task.context)
     catalogs = Catalogs(client)
-    resources = [permission.resource for permission in requested or ()]
+    resources = [permission.resource for permission in requested]
     finder = Finder(client, key, catalogs, resources, owners=bool(desired.owners))
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read applications", client.tenant_id)
     if params["undo"] is not None:
@@ -166,10 +167,10 @@ def run(task: Task) -> Outcome:
         gone.values.update({"missing_rights": missing} if missing else {})
         return gone
 
-    trust = Trust(params, client, finder, desired, lambda: catalogs.resolve(requested or []))
+    trust = Trust(params, client, finder, desired, lambda: catalogs.resolve(requested))
 
     def resolve(desired: Desired) -> Desired:
-        if requested is not None:
+        if asked:
             desired = replace(desired, permissions=catalogs.resolve(requested))
         return trust.prepared(desired)
 
@@ -399,23 +400,6 @@ def check_key(key: Key) -> None:
         raise BadInput("O(unique_name) is longer than 120 characters")
     if len(key.display_name) > 256:
         raise BadInput("O(display_name) is longer than 256 characters")
-
-
-def _requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPermission] | None:
-    """What is to be declared; ``None`` when no option says anything about it."""
-    if all(params[name] is None for name in ("permissions", "delegated_permissions", "features")):
-        return None
-    return requested_permissions(params)
-
-
-def requested_permissions(params: Mapping[str, Any]) -> list[names.RequestedPermission]:
-    """Application and delegated permissions and those of the features, each once."""
-    requested = [
-        *names.requested(params["permissions"], names.APPLICATION),
-        *names.requested(params["delegated_permissions"], names.DELEGATED),
-        *names.requested_by_features(params["features"]),
-    ]
-    return list(dict.fromkeys(requested))
 
 
 _OBJECT_ID = "Give the object ID of a user or a service principal: `az ad user show --id NAME --query id`."

@@ -67,11 +67,7 @@ def run(task: Task) -> Outcome:
     params = task.params
     now = dt.datetime.now(dt.timezone.utc)
     certificates = _certificates(params, now)
-    requested = [
-        *names.requested(params["permissions"], names.APPLICATION),
-        *names.requested(params["delegated_permissions"], names.DELEGATED),
-        *names.requested_by_features(params["features"]),
-    ]
+    requested = names.requested_by_options(params)
     client = _entra_connection.client(params, task.context)
     token = client.tokens.get()
     check_own(params["app_id"], token, client.connection.credential.client_id)

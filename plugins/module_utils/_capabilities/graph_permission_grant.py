@@ -18,7 +18,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities._applicatio
     pbx_of,
     was_marked_now,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, grant_plan, ownership
@@ -58,7 +57,7 @@ def run(task: Task) -> Outcome:
     pending = params["app_id"] == PENDING and task.check_mode
     if not (is_guid(app_id) or pending):
         raise BadInput(f"O(app_id) {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
-    requested = requested_permissions(params)
+    requested = names.requested_by_options(params)
     client = _entra_connection.client(params, task.context)
     rights.require(client.tokens.get(), rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)
     catalogs = Catalogs(client)
@@ -87,11 +86,7 @@ def run(task: Task) -> Outcome:
         permissions = catalogs.resolve(requested)
         if desired.exclusive and reader.application is not None and not desired.force:
             desired = _revoking(task, client, desired, reader.application)
-        return replace(
-            desired,
-            application=[permission for permission in permissions if permission.kind == names.APPLICATION],
-            delegated=[permission for permission in permissions if permission.kind == names.DELEGATED],
-        )
+        return desired.asking(permissions)
 
     rights_of = Rights(client, reader, reported_only=task.check_mode, pbx=pbx_of(params))
     grants = Grants(

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import requested_permissions
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_permission_grant import not_readable
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
@@ -35,7 +34,7 @@ def run(task: Task) -> Outcome:
     app_id = params["app_id"].strip().lower()
     if not is_guid(app_id):
         raise BadInput(f"O(app_id) {params['app_id']!r} is not a GUID", remedy="Give the application (client) id.")
-    requested = requested_permissions(params)
+    requested = names.requested_by_options(params)
     client = _entra_connection.client(params, task.context)
     token = client.tokens.get()
     rights.require(token, rights.READ_APPLICATIONS, "read what is granted", client.tenant_id)

@@ -13,10 +13,7 @@ to Partner Center, :data:`GRANT` gives the automation the application permission
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import delegated_admin, person
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import grant_plan
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
@@ -100,8 +97,7 @@ def withdraw(task: Task) -> Outcome:
 def leave(task: Task) -> Outcome:
     """The service principal, deleted; with it goes all that it was granted."""
     client, app_id = _person(task), task.params["app_id"]
-    path = f"/servicePrincipals(appId={encoded_literal(app_id)})"
-    principal = client.send(Call("GET", f"{path}?$select=id,appId")).entity_or_none()
+    principal = client.send(Call.by_key("servicePrincipals", "appId", app_id, "$select=id,appId")).entity_or_none()
     if principal is None:
         return Outcome({"removed": False}, Plan())
     plan = Plan([Change("service_principal", "state", "present", "absent")])
@@ -127,19 +123,11 @@ def _bring_about(
             catalogs.read([GRAPH_APP_ID])
             return Granted()
 
-    def resolve(known: DesiredGrant) -> DesiredGrant:
-        permissions = catalogs.resolve(requested)
-        return replace(
-            known,
-            application=[permission for permission in permissions if permission.kind == APPLICATION],
-            delegated=[permission for permission in permissions if permission.kind == DELEGATED],
-        )
-
     grants = Grants(
         reader,
         desired,
         observe=observe,
-        resolve=resolve,
+        resolve=lambda known: known.asking(catalogs.resolve(requested)),
         check=lambda _desired, _plan: None,
         within=float(task.params["wait_timeout"]),
         wait=True,

@@ -17,6 +17,7 @@ import base64
 import binascii
 import codecs
 import datetime as dt
+import hashlib
 import ipaddress
 import os
 import re
@@ -165,6 +166,11 @@ def leaf(chain: list[Any]) -> Any:
 def validity(certificate: Any) -> tuple[dt.datetime, dt.datetime]:
     """Begin and end of a certificate, in UTC."""
     return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+def thumbprint(der: bytes) -> str:
+    """SHA-1 in upper-case hexadecimal digits, by which Entra and Windows name a certificate; nothing relies on it for safety."""
+    return hashlib.sha1(der, usedforsecurity=False).hexdigest().upper()
 
 
 def flaw_of_key(certificate: Any) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates, typed
+from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._entra import documented, rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.challenge import claims_of
@@ -74,6 +75,11 @@ class Call:
     path: str
     body: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def by_key(cls, kind: str, key: str, value: str, query: str) -> Call:
+        """Read an object by an alternate key: ``/applications(appId='..')?..``."""
+        return cls("GET", f"/{kind}({key}={encoded_literal(value)})?{query}")
 
     @property
     def is_write(self) -> bool:

@@ -90,17 +90,9 @@ def is_final(error: M365Error) -> bool:
 
 def remember(error: M365Error) -> dict[str, Any]:
     """A refusal as plain data for the other tasks of the run."""
-    return {
-        "blocked": isinstance(error, Blocked),
-        "said": error.message,
-        "remedy": error.remedy,
-        "service": error.service,
-        "status": error.status,
-        "code": error.code,
-        "request_id": error.request_id,
-        "tried": error.tried,
-        "target": error.target,
-    }
+    names = ("remedy", "service", "status", "code", "request_id", "tried", "target")
+    values = {name: getattr(error, name) for name in names}
+    return {"blocked": isinstance(error, Blocked), "said": error.message, **values}
 
 
 def again(remembered: Mapping[str, Any]) -> M365Error:

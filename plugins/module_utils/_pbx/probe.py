@@ -59,13 +59,7 @@ class Verdict:
         return cls(False, error.kind, "", sentence_of_answer(error), error.remedy, error)
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "ok": self.ok,
-            "verdict": self.verdict,
-            "code": self.code,
-            "message": self.message,
-            "remedy": self.remedy,
-        }
+        return {name: value for name, value in vars(self).items() if name != "trouble"}
 
 
 def ask_entra(
@@ -141,13 +135,8 @@ def ask_pbx(context: Context, transport: Transport, address: str) -> Verdict:
     except M365Error as error:
         return Verdict.unknown(error)
     if reply.status == 404:
-        return Verdict(
-            False,
-            "not_found",
-            "",
-            "the PBX answered 404 for the path of the redirect URI",
-            "Compare the path of the redirect URI.",
-        )
+        message = "the PBX answered 404 for the path of the redirect URI"
+        return Verdict(False, "not_found", "", message, "Compare the path of the redirect URI.")
     return Verdict(True, "reachable", "", f"answered {reply.status}")
 
 

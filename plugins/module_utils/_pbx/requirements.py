@@ -23,12 +23,7 @@ TEAMS_LEAST_CALLS = 16
 
 def applicable(desired: Mapping[str, Any], release: Release) -> dict[str, Any]:
     """What is wanted, without what is switched off here and does not exist there: it is as desired already."""
-    kept = {}
-    for option, value in desired.items():
-        missing = release < BY_OPTION[option].since
-        if not (missing and not value):
-            kept[option] = value
-    return kept
+    return {option: value for option, value in desired.items() if value or release >= BY_OPTION[option].since}
 
 
 def check(desired: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
@@ -42,12 +37,12 @@ def check(desired: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
     unpaid = [text for option, value in desired.items() for text in _unpaid(BY_OPTION[option], value, facts)]
     error: M365Error | None = None
     if unpaid:
-        message = f"the license of this PBX is {facts.license.label}, and {_all_of(unpaid)}"
-        also = f"; besides, it runs {facts.version}, and {_all_of(lacking)}" if lacking else ""
+        message = f"the license of this PBX is {facts.license.label}, and {'; '.join(unpaid)}"
+        also = f"; besides, it runs {facts.version}, and {'; '.join(lacking)}" if lacking else ""
         error = Unlicensed(message + also, remedy="Upgrade the license, or leave these settings off for this PBX.")
     elif lacking:
         error = Unsupported(
-            f"this PBX runs {facts.version}, and {_all_of(lacking)}",
+            f"this PBX runs {facts.version}, and {'; '.join(lacking)}",
             remedy="Update the PBX, or leave these settings out for it.",
         )
     if error is not None:
@@ -75,10 +70,6 @@ def _unpaid(setting: Property, value: Any, facts: Facts) -> list[str]:
     if setting.option == "teams.enabled" and setting.kind == FLAG and calls is not None and calls < TEAMS_LEAST_CALLS:
         return [f"{marked(setting.option)} needs {TEAMS_LEAST_CALLS} simultaneous calls (this one has {calls})"]
     return []
-
-
-def _all_of(parts: list[str]) -> str:
-    return "; ".join(parts)
 
 
 def _check_number(number: str | None, facts: Facts) -> None:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +38,7 @@ class TlsCertificate:
         certificate = x509.load_der_x509_certificate(der)
         begin, end = pem.validity(certificate)
         return cls(
-            thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
+            thumbprint=pem.thumbprint(der),
             subject=certificate.subject.rfc4514_string(),
             issuer=certificate.issuer.rfc4514_string(),
             names=pem.names(certificate),

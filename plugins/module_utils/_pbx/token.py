@@ -38,18 +38,12 @@ class Token:
 
     def as_value(self) -> dict[str, Any]:
         """As JSON, for the run's store."""
-        return {
-            "access": self.access,
-            "expires": self.expires,
-            "refresh": self.refresh,
-            "clock_offset": self.clock_offset,
-        }
+        return {name: value for name, value in vars(self).items() if name != "proven"}
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Token:
         """From the run's store: another task has used it already."""
-        refresh, offset = value.get("refresh") or "", value.get("clock_offset")
-        return cls(value["access"], value["expires"], refresh, proven=True, clock_offset=offset)
+        return cls(**value, proven=True)
 
 
 def lifetime(answer: Mapping[str, Any], release: Release | None, server_date: str, now: float) -> float:

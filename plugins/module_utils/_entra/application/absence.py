@@ -102,12 +102,12 @@ def application(client: GraphClient, key: Key, name: str) -> Json | None:
         unique name; without a display name the same request goes to another replica, perhaps.
     """
     if name == "unique_name" and not key.display_name:
-        again = Call("GET", f"/applications(uniqueName={encoded_literal(key.unique_name)})?$select={SELECT}")
+        again = Call.by_key("applications", "uniqueName", key.unique_name, f"$select={SELECT}")
         return client.send(again).entity_or_none()
-    key_and_value = ("appId", key.app_id) if name == "app_id" else ("displayName", key.display_name)
-    clause = f"{key_and_value[0]}%20eq%20{encoded_literal(key_and_value[1])}"
-    page = client.get(f"/applications?$filter={clause}&$select={SELECT}&$top=100")
-    expected = key.app_id if name == "app_id" else key.unique_name
+    field, value, expected = "displayName", key.display_name, key.unique_name
+    if name == "app_id":
+        field, value, expected = "appId", key.app_id, key.app_id
+    page = client.get(f"/applications?$filter={field}%20eq%20{encoded_literal(value)}&$select={SELECT}&$top=100")
     matches = (
         entry for entry in client.pages("", first=page) if expected in (entry.get("appId"), unique_name_of(entry))
     )

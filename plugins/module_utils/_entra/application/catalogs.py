@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
     Catalog,
@@ -50,10 +49,7 @@ class Catalogs:
         """The requests that read them; without ``$select`` Graph's own is 150 kB more (recorded)."""
         self._borrowed.update(resource for resource in resources if self._shared(resource))
         return [
-            Call(
-                "GET",
-                f"/servicePrincipals(appId={encoded_literal(resource)})?{_WHO if resource in self._borrowed else _SELECT}",
-            )
+            Call.by_key("servicePrincipals", "appId", resource, _WHO if resource in self._borrowed else _SELECT)
             for resource in resources
         ]
 
@@ -93,7 +89,7 @@ class Catalogs:
                 raise
         self._borrowed.clear()
         for resource in borrowed:
-            answer = self._client.send(Call("GET", f"/servicePrincipals(appId={encoded_literal(resource)})?{_SELECT}"))
+            answer = self._client.send(Call.by_key("servicePrincipals", "appId", resource, _SELECT))
             self._keep(resource, Catalog.of(answer.get()))
         return permissions.resolve(requests, self.known)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import functools
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -138,9 +137,15 @@ def _chain(value: str, subject: str) -> list[Any]:
 def _described(certificate: Any, chain: list[Any]) -> Certificate:
     der = certificate.public_bytes(serialization.Encoding.DER)
     begin, end = pem.validity(certificate)
-    alongside = frozenset(thumbprint(issued.public_bytes(serialization.Encoding.DER)) for issued in chain)
+    alongside = frozenset(pem.thumbprint(issued.public_bytes(serialization.Encoding.DER)) for issued in chain)
     return Certificate(
-        der, thumbprint(der), certificate.subject.rfc4514_string(), begin, end, pem.flaw_of_key(certificate), alongside
+        der,
+        pem.thumbprint(der),
+        certificate.subject.rfc4514_string(),
+        begin,
+        end,
+        pem.flaw_of_key(certificate),
+        alongside,
     )
 
 
@@ -161,7 +166,7 @@ def _thumbprint_of(key: str, identifier: str) -> str:
     # Some tools store the base64 of a whole PEM (seen in the source of one).
     block = _PEM.search(content)
     der = pem.from_base64("".join(block.group().decode("ascii", "replace").splitlines()[1:-1])) if block else content
-    return thumbprint(der or content)
+    return pem.thumbprint(der or content)
 
 
 def name_of(entry: Mapping[str, Any]) -> str:
@@ -180,11 +185,6 @@ def identifier_to_thumbprint(identifier: str) -> str:
         return decoded.hex().upper()
     inner = decoded.decode("ascii", "replace")
     return inner.upper() if _HEX.fullmatch(inner) else ""
-
-
-def thumbprint(der: bytes) -> str:
-    # SHA-1 names certificates in Entra; nothing here relies on it for safety.
-    return hashlib.sha1(der, usedforsecurity=False).hexdigest().upper()
 
 
 def normalized_thumbprint(value: str) -> str:

@@ -50,17 +50,17 @@ _RELATIONS = {"owners": "owners", "principal_owners": "owners", "federated": "fe
 class Finder:
     """Reads one application of one tenant.
 
-        :param key: where two keys were given and one is preferred, :attr:`key` is the one that counts after :meth:`find`.
-        :param resources: application ids of the APIs whose permission names are needed.
-        :param owners: whether owners are asked for again after each write.
-        :ivar judge: refuses an application that must not be taken; called for each that :meth:`find` finds, so that one which
-            somebody else has put there in the meantime is not taken either.
-        :ivar returns: whether a deleted application is the one that is looked for, although no key leads to it.
-        :ivar admits: whether one that has no unique name, and is found otherwise, counts (``adopt``).
-        :ivar passed_over: the application with ``unique_name`` where the preferred ``app_id`` leads to another one.
-        :ivar live_first: whether one that ``adopt`` leads to is meant rather than a deleted one with the name.
-        :ivar stale_app_id: the preferred ``app_id`` where it leads to no application of this tenant;
-    :ivar stale_principal: its service principal, where the tenant has one all the same.
+    :param key: where two keys were given and one is preferred, :attr:`key` is the one that counts after :meth:`find`.
+    :param resources: application ids of the APIs whose permission names are needed.
+    :param owners: whether owners are asked for again after each write.
+    :ivar judge: refuses an application that must not be taken; called for each that :meth:`find` finds, so that one which
+        somebody else has put there in the meantime is not taken either.
+    :ivar returns: whether a deleted application is the one that is looked for, although no key leads to it.
+    :ivar admits: whether one that has no unique name, and is found otherwise, counts (``adopt``).
+    :ivar passed_over: the application with ``unique_name`` where the preferred ``app_id`` leads to another one.
+    :ivar live_first: whether one that ``adopt`` leads to is meant rather than a deleted one with the name.
+    :ivar stale_app_id: the preferred ``app_id`` where it leads to no application of this tenant; ``stale_principal``: its
+        service principal, where the tenant has one all the same.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Finder:
         calls: dict[str, Call] = {}
         if application_too:
             calls["application"] = Call("GET", f"/applications/{application['id']}?$select={SELECT}")
-        calls["service_principal"] = self._principal_call(str(application["appId"]))
+        calls["service_principal"] = _principal_call(str(application["appId"]))
         if audit:
             calls.update(_audit_calls(f"/applications/{application['id']}", str(application["appId"])))
         elif self.owners:
@@ -216,19 +216,14 @@ class Finder:
         key = self.key
         calls: dict[str, Call] = {}
         if key.app_id:
-            calls["app_id"] = Call("GET", f"/applications(appId={encoded_literal(key.app_id)})?$select={SELECT}")
-            calls["service_principal"] = self._principal_call(key.app_id)
+            calls["app_id"] = Call.by_key("applications", "appId", key.app_id, f"$select={SELECT}")
+            calls["service_principal"] = _principal_call(key.app_id)
             calls.update(_audit_calls(f"/applications(appId={encoded_literal(key.app_id)})", key.app_id))
         if key.unique_name and self.knows_unique_names:
-            calls["unique_name"] = Call(
-                "GET", f"/applications(uniqueName={encoded_literal(key.unique_name)})?$select={SELECT}"
-            )
+            calls["unique_name"] = Call.by_key("applications", "uniqueName", key.unique_name, f"$select={SELECT}")
         if not key.app_id and not key.unique_name:
             calls["display_name"] = self._by_display_name()
         return calls
-
-    def _principal_call(self, app_id: str) -> Call:
-        return Call("GET", f"/servicePrincipals(appId={encoded_literal(app_id)})?$select={SP_SELECT}")
 
     def _by_display_name(self) -> Call:
         clause = f"displayName%20eq%20{encoded_literal(self.key.display_name)}"
@@ -351,14 +346,16 @@ class Finder:
         return Observed(application=application, service_principal=principal, deleted_principal=deleted)
 
 
+def _principal_call(app_id: str) -> Call:
+    return Call.by_key("servicePrincipals", "appId", app_id, f"$select={SP_SELECT}")
+
+
 def _audit_calls(path: str, app_id: str) -> dict[str, Call]:
     """Who else may act as the application, or let others do so. One relation each: Graph expands no two at a time."""
     return {
         "owners": Call("GET", f"{path}?$select=id&$expand=owners"),
         "federated": Call("GET", f"{path}?$select=id&$expand=federatedIdentityCredentials"),
-        "principal_owners": Call(
-            "GET", f"/servicePrincipals(appId={encoded_literal(app_id)})?$select=id&$expand=owners"
-        ),
+        "principal_owners": Call.by_key("servicePrincipals", "appId", app_id, "$select=id&$expand=owners"),
     }
 
 

@@ -12,7 +12,7 @@ one object with a list of scopes; consents of single users are left alone (docum
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,6 +58,13 @@ class DesiredGrant:
     absent: bool = False
     force: bool = False
     held: tuple[str, ...] = ()
+
+    def asking(self, permissions: Iterable[Permission]) -> DesiredGrant:
+        """The same, with the permissions that it is about."""
+        by_kind: dict[str, list[Permission]] = {APPLICATION: [], DELEGATED: []}
+        for permission in permissions:
+            by_kind[permission.kind].append(permission)
+        return replace(self, application=by_kind[APPLICATION], delegated=by_kind[DELEGATED])
 
     @property
     def names_any(self) -> bool:

@@ -37,7 +37,7 @@ Json = dict[str, Any]
 
 _APPEAR_S = 120.0
 
-_APPLICATION = "$select=id,appId,tags,requiredResourceAccess,web"
+_SELECT = "$select=id,appId,tags"
 
 
 class GrantReader:
@@ -90,11 +90,12 @@ class GrantReader:
             return Granted(predicted, marked=True)
         principal_id = self._known_principal()
         missing = self.catalogs.missing(self.resources)
-        calls = {"application": self._application_call()} if self._application_too or principal_id is None else {}
+        calls: dict[str, Call] = {}
+        if self._application_too or principal_id is None:
+            select = f"{_SELECT},requiredResourceAccess,web"
+            calls["application"] = Call.by_key("applications", "appId", self.app_id, select)
         if principal_id is None:
-            calls["principal"] = Call(
-                "GET", f"/servicePrincipals(appId={encoded_literal(self.app_id)})?$select=id,appId,tags"
-            )
+            calls["principal"] = Call.by_key("servicePrincipals", "appId", self.app_id, _SELECT)
         else:
             calls.update(self._grant_calls(principal_id))
         answers = self.client.batch([*calls.values(), *self.catalogs.calls(missing)])
@@ -129,9 +130,6 @@ class GrantReader:
     def _known_principal(self) -> str | None:
         principal_id = self.client.context.store.get("service_principal", self.client.shared_key(self.app_id.lower()))
         return str(principal_id) if principal_id else None
-
-    def _application_call(self) -> Call:
-        return Call("GET", f"/applications(appId={encoded_literal(self.app_id)})?{_APPLICATION}")
 
     def _marked(self, answers: dict[str, Answer]) -> bool:
         """An application of another tenant is not readable here; then the tags of its service principal tell."""

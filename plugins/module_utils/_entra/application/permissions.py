@@ -151,13 +151,7 @@ class Catalog:
 
     def as_value(self) -> Json:
         """As JSON for the store of the run."""
-        return {
-            "app_id": self.app_id,
-            "object_id": self.object_id,
-            "title": self.title,
-            "names": {kind: dict(names) for kind, names in self.names.items()},
-            "retired": {kind: dict(names) for kind, names in self.retired.items()},
-        }
+        return dict(vars(self))
 
     def offers(self, request: RequestedPermission) -> bool:
         """Whether a permission can be granted."""
@@ -191,14 +185,12 @@ class Catalog:
             return "It exists, but it is disabled or not meant for applications."
         other = DELEGATED if request.kind == APPLICATION else APPLICATION
         folded = {name.casefold(): name for name in self.names.get(request.kind, {})}
-        near = [
-            folded[name] for name in difflib.get_close_matches(request.name.casefold(), list(folded), n=3, cutoff=0.6)
-        ]
+        near = difflib.get_close_matches(request.name.casefold(), list(folded), n=3, cutoff=0.6)
         hints = []
         if request.name.casefold() in {name.casefold() for name in self.names.get(other, {})}:
             hints.append("It is a delegated permission." if other == DELEGATED else "It is an application permission.")
         if near:
-            hints.append(f"Did you mean {' or '.join(near)}?")
+            hints.append(f"Did you mean {' or '.join(folded[name] for name in near)}?")
         return " ".join(hints) or "Names are case-insensitive and listed in the permissions reference of the API."
 
 
@@ -248,6 +240,16 @@ def requested_by_features(features: Iterable[str] | None) -> list[RequestedPermi
             for name in FEATURES[feature].get(kind, ()):
                 requests.setdefault(RequestedPermission(GRAPH_APP_ID, name, kind))
     return list(requests)
+
+
+def requested_by_options(params: Mapping[str, Any]) -> list[RequestedPermission]:
+    """What ``permissions``, ``delegated_permissions`` and ``features`` ask for, each once."""
+    asked = [
+        *requested(params["permissions"], APPLICATION),
+        *requested(params["delegated_permissions"], DELEGATED),
+        *requested_by_features(params["features"]),
+    ]
+    return list(dict.fromkeys(asked))
 
 
 def is_well_known(request: RequestedPermission) -> bool:

@@ -12,7 +12,6 @@ import json
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
 from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
@@ -191,7 +190,7 @@ class AbsentApplication(ApplicationResource):
         by_id, by_app_id, deleted = self.client.batch(
             [
                 Call("GET", f"/applications/{identifier}?$select={SELECT}"),
-                Call("GET", f"/applications(appId={encoded_literal(app_id)})?$select={SELECT}"),
+                Call.by_key("applications", "appId", app_id, f"$select={SELECT}"),
                 Call("GET", absence.DELETED_APPLICATIONS),
             ]
         )

@@ -73,7 +73,7 @@ class ClientCertificate(ConfidentialCredential):
         """SHA-1 thumbprint in upper-case hexadecimal digits, and when the certificate expires."""
         _key, certificate = self._load()
         der = certificate.public_bytes(serialization.Encoding.DER)
-        return hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(), pem.validity(certificate)[1]
+        return pem.thumbprint(der), pem.validity(certificate)[1]
 
     def secrets(self) -> tuple[str, ...]:
         return tuple(secret for secret in (self.data, self.password) if secret)
@@ -100,8 +100,8 @@ class ClientCertificate(ConfidentialCredential):
                     target=self._where(),
                     remedy="Microsoft Entra supports RSA only.",
                 )
-            own = key.public_key().public_numbers()
-            matching = [certificate for certificate in certificates if _numbers(certificate) == own]
+            own = key.public_key()
+            matching = [certificate for certificate in certificates if pem.same_key(certificate.public_key(), own)]
             if not matching:
                 raise BadInput("no certificate matches the private key", target=self._where())
             unencrypted = key.private_bytes(
@@ -159,8 +159,3 @@ class ClientCertificate(ConfidentialCredential):
         if key is None or certificate is None:
             raise BadInput("the PFX does not contain both a private key and its certificate", target=self._where())
         return key, [certificate, *others]
-
-
-def _numbers(certificate: Any) -> Any:
-    key = certificate.public_key()
-    return key.public_numbers() if isinstance(key, rsa.RSAPublicKey) else None

@@ -31,15 +31,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.manage
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
-SOURCES = (
-    "access_token",
-    "client_secret",
-    "certificate",
-    "federated_token",
-    "github",
-    "managed_identity",
-    "azure_cli",
-)
+SOURCES = ("access_token", "client_secret", "certificate", "federated_token", "github", "managed_identity", "azure_cli")
 
 VARIABLES = {
     "client_secret": "AZURE_CLIENT_SECRET",
@@ -105,40 +97,25 @@ def _from(credential_input: CredentialInput) -> Credential | None:
     return next(filter(None, (make(credential_input) for make in _MAKERS.values())), None)
 
 
-def _ready_token(credential_input: CredentialInput) -> Credential | None:
-    return StaticToken(credential_input.access_token) if credential_input.access_token else None
-
-
-def _secret(credential_input: CredentialInput) -> Credential | None:
-    return (
-        ClientSecret(credential_input.client_id, credential_input.client_secret)
-        if credential_input.client_secret
-        else None
-    )
-
-
-def _certificate(credential_input: CredentialInput) -> Credential | None:
-    if not (credential_input.certificate_path or credential_input.certificate):
+def _certificate(options: CredentialInput) -> Credential | None:
+    if not (options.certificate_path or options.certificate):
         return None
     return ClientCertificate(
-        credential_input.client_id,
-        credential_input.certificate_path,
-        credential_input.certificate,
-        credential_input.certificate_password,
+        options.client_id, options.certificate_path, options.certificate, options.certificate_password
     )
 
 
-def _federated(credential_input: CredentialInput) -> Credential | None:
-    if not (credential_input.federated_token or credential_input.federated_token_file):
+def _federated(options: CredentialInput) -> Credential | None:
+    if not (options.federated_token or options.federated_token_file):
         return None
-    return FederatedToken(
-        credential_input.client_id, credential_input.federated_token, credential_input.federated_token_file
-    )
+    return FederatedToken(options.client_id, options.federated_token, options.federated_token_file)
 
 
 _MAKERS: dict[str, Callable[[CredentialInput], Credential | None]] = {
-    "access_token": _ready_token,
-    "client_secret": _secret,
+    "access_token": lambda options: StaticToken(options.access_token) if options.access_token else None,
+    "client_secret": lambda options: (
+        ClientSecret(options.client_id, options.client_secret) if options.client_secret else None
+    ),
     "certificate": _certificate,
     "federated_token": _federated,
 }
