@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections, Http, RetryPolicy, Transport
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
@@ -84,6 +84,15 @@ class Context:
             trace=self.trace,
             connections=self.connections,
         )
+
+    def once(self, kind: str, key: str, ask: Callable[[], Any]) -> Any:
+        """A fact that is asked for once in a run, as plain data (JSON); never ``None``."""
+        with self.store.lock(kind, key, self.deadline):
+            kept = self.store.get(kind, key)
+            if kept is None:
+                kept = ask()
+                self.store.put(kind, key, kept)
+        return kept
 
 
 def standalone(seconds: float = 600.0) -> Context:

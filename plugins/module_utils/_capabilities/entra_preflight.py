@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import caller_of
 from ansible_collections.tcx.m365.plugins.module_utils._common.dates import ahead, day, days_left, iso
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
@@ -70,7 +71,7 @@ def run(task: Task) -> Outcome:
     requested = names.requested_by_options(params)
     client = _entra_connection.client(params, task.context)
     token = client.tokens.get()
-    check_own(params["app_id"], token, client.connection.credential.client_id)
+    adoption.never((params["app_id"] or "").strip(), None, caller_of(client), token.tenant_id)
     left = check_tenant_move(
         params, token.tenant_id, lambda domain: _entra_connection.tenant_id_of(params, domain, task.context)
     )
@@ -134,13 +135,6 @@ def application_key(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _only_set(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
-
-
-def check_own(app_id: str | None, token: Token, client_id: str) -> None:
-    """Raise :class:`adoption.NotConfirmed` where the inventory names the automation's own application."""
-    stated = (token.claims.get("appid"), token.claims.get("azp"), client_id)
-    ids = {str(identifier or "").strip().lower() for identifier in stated}
-    adoption.never((app_id or "").strip(), None, adoption.Caller(frozenset(ids - {""})), token.tenant_id)
 
 
 def check_tenant_move(

@@ -82,7 +82,8 @@ def _github(options: Mapping[str, str]) -> tuple[str, str]:
     if options.get("environment"):
         tail = f"environment:{options['environment']}"
     else:
-        tail = f"ref:{_full_ref(options.get('ref') or 'main')}"
+        ref = options.get("ref") or "main"
+        tail = f"ref:{ref if ref.startswith('refs/') else f'refs/heads/{ref}'}"
     return "https://token.actions.githubusercontent.com", f"repo:{repository}:{tail}"
 
 
@@ -130,10 +131,6 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, str]], tuple[str, str]]] = {
     AAP: _aap,
     OTHER: _other,
 }
-
-
-def _full_ref(ref: str) -> str:
-    return ref if ref.startswith("refs/") else f"refs/heads/{ref}"
 
 
 def _missing(platform: str, name: str, what: str) -> BadInput:

@@ -38,15 +38,13 @@ def tenant_name(client: GraphClient) -> str:
     """The display name of the tenant; empty where the token has no permission that shows it, and then nothing is asked."""
     if rights.lacking(client.tokens.get(), rights.READ_ORGANIZATION):
         return ""
-    key = client.shared_key("organization")
-    with client.context.store.lock(_KIND, key, client.context.deadline):
-        kept = client.context.store.get(_KIND, key)
-        if kept is None:
-            listed = client.get("/organization?$select=id,displayName").get("value")
-            first = listed[0] if isinstance(listed, list) and listed else {}
-            kept = str(first.get("displayName") or "") if isinstance(first, Mapping) else ""
-            client.context.store.put(_KIND, key, kept)
-    return str(kept)
+
+    def ask() -> str:
+        listed = client.get("/organization?$select=id,displayName").get("value")
+        first = listed[0] if isinstance(listed, list) and listed else {}
+        return str(first.get("displayName") or "") if isinstance(first, Mapping) else ""
+
+    return str(client.context.once(_KIND, client.shared_key("organization"), ask))
 
 
 def credential(client: GraphClient) -> dict[str, Any]:
@@ -61,11 +59,9 @@ def credential(client: GraphClient) -> dict[str, Any]:
     if not isinstance(used, ClientSecret):
         return described
     key = f"{client.connection.endpoints.login}|{used.client_id}|{used.identity()}"
-    with client.context.store.lock(_KIND, key, client.context.deadline):
-        kept: dict[str, Any] | None = client.context.store.get(_KIND, key)
-        if kept is None:
-            kept = {**described, "kind": SECRET, **_secret(client, used)}
-            client.context.store.put(_KIND, key, kept)
+    kept: dict[str, Any] = client.context.once(
+        _KIND, key, lambda: {**described, "kind": SECRET, **_secret(client, used)}
+    )
     return kept
 
 
@@ -83,16 +79,12 @@ def _secret(client: GraphClient, used: ClientSecret) -> dict[str, Any]:
     if not ends:
         return {"reason": "not readable: its application lists no secret with this beginning"}
     # One that has passed cannot be the one that has just signed in.
-    alive = [end for end in ends if _is_alive(client, end)] or ends
+    now = client.now()
+    alive = [end for end in ends if (moment := dates.parse(end)) is not None and moment >= now] or ends
     return {
         "expires": alive[0],
         "reason": "the earliest of several secrets with this beginning" if len(alive) > 1 else "",
     }
-
-
-def _is_alive(client: GraphClient, end: str) -> bool:
-    moment = dates.parse(end)
-    return moment is not None and moment >= client.now()
 
 
 def _registration(client: GraphClient, app_id: str) -> Mapping[str, Any]:

@@ -48,10 +48,7 @@ READ_USERS = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Dire
 READ_GROUP_MEMBERS = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 READ_PHOTOS = ("User.Read.All", "ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All")
 READ_ORGANIZATION = ("Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All")
-READ_DELEGATED_ADMINISTRATION = (
-    "DelegatedAdminRelationship.Read.All",
-    "DelegatedAdminRelationship.ReadWrite.All",
-)
+READ_DELEGATED_ADMINISTRATION = ("DelegatedAdminRelationship.Read.All", "DelegatedAdminRelationship.ReadWrite.All")
 READ_OWN_GROUPS = ("User.Read", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All")
 READ_DIRECTORY = ("Directory.Read.All",)
 READ_POLICIES = ("Policy.Read.All", "Policy.Read.ApplicationConfiguration", "Policy.ReadWrite.ApplicationConfiguration")
@@ -193,23 +190,10 @@ ON_DEMAND = (
         ("Directory.Read.All",),
     ),
     Purpose("`entra_app_owners`", ("Directory.Read.All",), ("Directory.Read.All",)),
+    Purpose("`sso_verify_people`, `graph_user_info`: compare users", *[("User.Read.All",)] * 3),
+    Purpose("`graph_user_info` by group", *[("GroupMember.Read.All",)] * 3),
     Purpose(
-        "`sso_verify_people`, `graph_user_info`: compare users",
-        ("User.Read.All",),
-        ("User.Read.All",),
-        ("User.Read.All",),
-    ),
-    Purpose(
-        "`graph_user_info` by group",
-        ("GroupMember.Read.All",),
-        ("GroupMember.Read.All",),
-        ("GroupMember.Read.All",),
-    ),
-    Purpose(
-        "Optional: say beforehand that an app management policy forbids the certificate",
-        ("Policy.Read.All",),
-        ("Policy.Read.All",),
-        ("Policy.Read.All",),
+        "Optional: say beforehand that an app management policy forbids the certificate", *[("Policy.Read.All",)] * 3
     ),
 )
 """What is needed where an inventory asks for it."""
@@ -280,38 +264,36 @@ def explain(error: Forbidden, token: Token, method: str, path: str) -> Forbidden
 
     :param path: of the refused request, below the version.
     """
-    name = request_of(method, path)
-    any_of = REQUESTS.get(name, ())
+    any_of = REQUESTS.get(request_of(method, path), ())
     error.provisionally(purpose(method, path), path.partition("?")[0])
     missing = lacking(token, any_of) if any_of else []
     if missing:
-        error.missing = error.missing or missing
-        error.remedy = (
-            error.remedy
-            or f"Give the automation's application the application permission {' or '.join(missing)}, with admin consent."
+        remedy = (
+            f"Give the automation's application the application permission {' or '.join(missing)}, with admin consent."
         )
     elif not token.app_only:
-        error.remedy = error.remedy or (
+        remedy = (
             "The signed-in user lacks a Microsoft Entra role for this, for example Cloud Application Administrator; "
             "granting Microsoft Graph permissions needs Privileged Role Administrator."
         )
     elif method != "GET" and _only_owned(token, any_of):
-        error.missing = error.missing or ["Application.ReadWrite.All"]
-        error.remedy = error.remedy or (
+        missing = [_WRITE_ALL]
+        remedy = (
             f"{OWNED_BY} changes only what the automation's application owns: make the automation's service principal an owner of "
             "this application and of its service principal, or give the automation's application Application.ReadWrite.All."
         )
     elif "/restore" in path:
-        error.remedy = error.remedy or (
+        remedy = (
             "Assign the automation's service principal the Microsoft Entra role Application Administrator, or let an "
             "administrator restore the application."
         )
     else:
-        error.remedy = error.remedy or (
+        remedy = (
             "The permissions in the token are enough for this request, so the tenant refuses it for another reason: a "
             "Conditional Access policy for workload identities, a protected or foreign object, or a consent that is not in "
             "effect yet. Look the request id up in the tenant's audit and sign-in logs, or run again in some minutes."
         )
+    error.missing, error.remedy = error.missing or missing, error.remedy or remedy
     return error
 
 

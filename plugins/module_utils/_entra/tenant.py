@@ -12,6 +12,7 @@ The configuration of every tenant is public, and its issuer holds the tenant's i
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
@@ -19,7 +20,6 @@ from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, ServiceFault
 from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
 
-_KIND = "tenant_id"
 _TRIED = "find the id of the tenant"
 
 
@@ -31,37 +31,24 @@ def tenant_id(context: Context, transport: Transport, login: str, domain: str) -
     """
     if is_guid(domain):
         return domain.lower()
-    key = f"{login}|{domain.lower()}"
-    with context.store.lock(_KIND, key, context.deadline):
-        kept = context.store.get(_KIND, key)
-        if kept is None:
-            kept = _ask(context, transport, login, domain.lower())
-            context.store.put(_KIND, key, kept)
-    return str(kept)
+    name = domain.lower()
+    return str(context.once("tenant_id", f"{login}|{name}", lambda: _ask(context, transport, login, name)))
 
 
 def _ask(context: Context, transport: Transport, login: str, domain: str) -> str:
     http = context.http("Entra", login, transport)
     reply = http.send("GET", f"/{quote(domain, safe='')}/v2.0/.well-known/openid-configuration")
     content = reply.json()
+    details: dict[str, Any] = {"tried": _TRIED, "target": login, "service": "Entra", "status": reply.status}
     if reply.status == 400 and isinstance(content, dict):
         raise BadInput(
             f"O(tenant_id) {domain!r} is a domain of no tenant",
-            tried=_TRIED,
-            target=login,
-            service="Entra",
-            status=reply.status,
             code=str(content.get("error") or ""),
             remedy="Give the Tenant ID that the overview of Microsoft Entra shows.",
+            **details,
         )
     issuer = str(content.get("issuer") or "") if isinstance(content, dict) else ""
     identifier = urlsplit(issuer).path.strip("/").partition("/")[0].lower()
     if reply.status != 200 or not is_guid(identifier):
-        raise ServiceFault(
-            f"the OpenID configuration of {domain} names no tenant",
-            tried=_TRIED,
-            target=login,
-            service="Entra",
-            status=reply.status,
-        )
+        raise ServiceFault(f"the OpenID configuration of {domain} names no tenant", **details)
     return identifier

@@ -136,19 +136,15 @@ def explain(reply: Reply, access: str, *, served: bool = False) -> M365Error:
     if refusal.words:
         return _warned(refusal, details)
     if reply.status == 401:
-        return _token_refused(details)
+        return BadCredential(
+            "the access token is refused although it is new",
+            remedy="Another program may be using the same client id (3CX honors one token per client): give the automation "
+            "its own, or run again.",
+            **details,
+        )
     if reply.status == 403:
         return _forbidden(refusal, access, details, served)
     return _other(reply, refusal, details)
-
-
-def _token_refused(details: dict[str, Any]) -> M365Error:
-    return BadCredential(
-        "the access token is refused although it is new",
-        remedy="Another program may be using the same client id (3CX honors one token per client): give the automation "
-        "its own, or run again.",
-        **details,
-    )
 
 
 def _other(reply: Reply, refusal: Refusal, details: dict[str, Any]) -> M365Error:
@@ -198,14 +194,16 @@ def _warned(refusal: Refusal, details: dict[str, Any]) -> M365Error:
 
 def _forbidden(refusal: Refusal, access: str, details: dict[str, Any], served: bool) -> M365Error:
     role = str((jwt.claims(access) or {}).get("MaxRole") or "")
+    owner = (
+        "Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
+        "Integrations > API > Role."
+    )
     if served:
         refused = "this request is refused, although others with the same token were answered"
         return Forbidden(
             refusal.message or (f"{refused}; the role is {role}" if role else refused),
             missing=list(OWNER_ROLES),
-            remedy="Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
-            "Integrations > API > Role. Console Restrictions of the PBX, or a firewall in front of it, can refuse changes as "
-            "well.",
+            remedy=f"{owner} Console Restrictions of the PBX, or a firewall in front of it, can refuse changes as well.",
             **details,
         )
     if role in OWNER_ROLES:
@@ -215,10 +213,4 @@ def _forbidden(refusal: Refusal, access: str, details: dict[str, Any], served: b
             **details,
         )
     having = f"the role is {role}" if role else "the role is not enough"
-    return Forbidden(
-        refusal.message or having,
-        missing=list(OWNER_ROLES),
-        remedy="Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
-        "Integrations > API > Role.",
-        **details,
-    )
+    return Forbidden(refusal.message or having, missing=list(OWNER_ROLES), remedy=owner, **details)

@@ -77,8 +77,12 @@ class Application(ApplicationResource):
         self._gone: Observed | None = None
         self._calls: dict[str, Callable[[Any, Observed], Call]] = {
             steps.UPDATE: self._update_call,
-            steps.CREATE_PRINCIPAL: self._create_principal_call,
-            steps.UPDATE_PRINCIPAL: self._update_principal_call,
+            steps.CREATE_PRINCIPAL: lambda payload, state: Call(
+                "POST", "/servicePrincipals", {**payload, "appId": (state.application or {})["appId"]}
+            ),
+            steps.UPDATE_PRINCIPAL: lambda payload, state: Call(
+                "PATCH", f"/servicePrincipals/{(state.service_principal or {})['id']}", payload
+            ),
         }
 
     def observe(self) -> Observed:
@@ -149,11 +153,9 @@ class Application(ApplicationResource):
             elif write.action == steps.RESTORE_PRINCIPAL:
                 state = self._admitted(self._restore_principal(state), state, note)
                 note(state)
-            elif write.action == steps.ADD_OWNERS:
-                state = self._add_owners(write.payload, state)
-                note(state)
-            elif write.action == steps.REMOVE_OWNERS:
-                state = self._remove_owners(write.payload, state)
+            elif write.action in (steps.ADD_OWNERS, steps.REMOVE_OWNERS):
+                change = self._add_owners if write.action == steps.ADD_OWNERS else self._remove_owners
+                state = change(write.payload, state)
                 note(state)
             else:
                 rest.append(write)
@@ -213,12 +215,6 @@ class Application(ApplicationResource):
         if "uniqueName" in payload and not self.finder.knows_unique_names:
             payload = steps.tagged_key({"tags": (state.application or {}).get("tags") or [], **payload})
         return update_call(payload, state)
-
-    def _create_principal_call(self, payload: Json, state: Observed) -> Call:
-        return Call("POST", "/servicePrincipals", {**payload, "appId": (state.application or {})["appId"]})
-
-    def _update_principal_call(self, payload: Json, state: Observed) -> Call:
-        return Call("PATCH", f"/servicePrincipals/{(state.service_principal or {})['id']}", payload)
 
     def _can_upsert(self) -> bool:
         return bool(self.desired.key.unique_name) and self.finder.knows_unique_names
