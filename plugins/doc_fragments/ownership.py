@@ -22,8 +22,7 @@ options:
     type: str
     version_added: 2.0.0
   pbx_names:
-    description:
-      - Further host names of the PBX, each with the port of O(pbx) unless it has one of its own.
+    description: Further host names of the PBX, each with the port of O(pbx) unless it has one of its own.
     type: list
     elements: str
     default: []
@@ -89,65 +88,52 @@ options:
     type: dict
     suboptions:
       id_token:
-        description:
-          - Claims of ID tokens.
+        description: Claims of ID tokens.
         type: list
         elements: dict
         suboptions: &claim
           name:
-            description:
-              - Name of the claim.
+            description: Name of the claim.
             type: str
             required: true
           essential:
-            description:
-              - Whether the claim is essential for the application.
+            description: Whether the claim is essential for the application.
             type: bool
           source:
-            description:
-              - Where the claim comes from. Without it, it is one of the predefined claims.
+            description: Where the claim comes from. Without it, it is one of the predefined claims.
             type: str
           additional_properties:
-            description:
-              - What modifies the claim.
+            description: What modifies the claim.
             type: list
             elements: str
       access_token:
-        description:
-          - Claims of access tokens.
+        description: Claims of access tokens.
         type: list
         elements: dict
         suboptions: *claim
       saml2_token:
-        description:
-          - Claims of SAML tokens.
+        description: Claims of SAML tokens.
         type: list
         elements: dict
         suboptions: *claim
   service_principal_lock:
-    description:
-      - Which properties of the service principals of this application cannot be changed in the tenants where they live.
+    description: Which properties of the service principals of this application cannot be changed in the tenants where they live.
     type: dict
     suboptions:
       enabled:
-        description:
-          - Whether anything is locked.
+        description: Whether anything is locked.
         type: bool
         required: true
       all_properties:
-        description:
-          - Locks all properties that can be locked.
+        description: Locks all properties that can be locked.
         type: bool
       credentials_with_usage_sign:
-        description:
-          - Locks credentials that sign.
+        description: Locks credentials that sign.
         type: bool
       credentials_with_usage_verify:
-        description:
-          - Locks credentials that verify.
+        description: Locks credentials that verify.
         type: bool
       token_encryption_key_id:
-        description:
-          - Locks the key that encrypts tokens.
+        description: Locks the key that encrypts tokens.
         type: bool
 """
