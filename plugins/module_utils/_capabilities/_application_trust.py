@@ -12,28 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import (
-    Caller,
-    Candidate,
-    Claim,
-    Decision,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import normalized_thumbprint
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import (
-    application_names,
-    delegated_names,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Permission
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec
+from .._entra import rights
+from .._entra.application import adoption, ownership
+from .._entra.application.adoption import Caller, Candidate, Claim, Decision
+from .._entra.application.catalogs import Catalogs
+from .._entra.application.certificates import normalized_thumbprint
+from .._entra.application.find import Finder
+from .._entra.application.grant_plan import application_names, delegated_names
+from .._entra.application.grants import GrantReader
+from .._entra.application.model import Desired, Observed
+from .._entra.application.ownership import Pbx
+from .._entra.application.permissions import Permission
+from .._entra.graph import GraphClient
+from .._errors import BadInput
+from .._task import ArgumentSpec
 
 Json = dict[str, Any]
 

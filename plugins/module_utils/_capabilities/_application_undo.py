@@ -16,34 +16,28 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import caller_of, pbx_of
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, declared, ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as application_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import undo as application_undo
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import view as application_view
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import Candidate, Claim
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.apply import Application
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import normalized_thumbprint
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
-    MARK,
-    Desired,
-    Key,
-    Observed,
-    unique_name_of,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Permission
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.remove import AbsentApplication
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound, NotOurs
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import reconcile
-from ansible_collections.tcx.m365.plugins.module_utils._task import Outcome, Task
-from ansible_collections.tcx.m365.plugins.module_utils._undo import Entry, Undo, entries
+from .._common.text import quoted
+from .._entra import rights
+from .._entra.application import adoption, declared, ownership
+from .._entra.application import permissions as names
+from .._entra.application import plan as application_plan
+from .._entra.application import undo as application_undo
+from .._entra.application import view as application_view
+from .._entra.application.adoption import Candidate, Claim
+from .._entra.application.apply import Application
+from .._entra.application.catalogs import Catalogs
+from .._entra.application.certificates import normalized_thumbprint
+from .._entra.application.find import Finder
+from .._entra.application.model import MARK, Desired, Key, Observed, unique_name_of
+from .._entra.application.permissions import Permission
+from .._entra.application.remove import AbsentApplication
+from .._entra.graph import GraphClient
+from .._errors import BadInput, NotFound, NotOurs
+from .._plan import Plan
+from .._reconcile import reconcile
+from .._task import Outcome, Task
+from .._undo import Entry, Undo, entries
+from ._application_trust import caller_of, pbx_of
 
 _STATE = (application_plan.APPLICATION, "state")
 

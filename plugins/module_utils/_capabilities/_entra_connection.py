@@ -12,19 +12,19 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import DEFAULT_TIMEOUT_S, transport
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._entra import tenant as tenants
-from ansible_collections.tcx.m365.plugins.module_utils._entra import tokens
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import CLOUDS, endpoints
-from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.choose import SOURCES, CredentialInput, choose
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._task import DEFAULT_DEADLINE_S, ArgumentSpec, env
+from .._common.ids import check_tenant
+from .._context import Context
+from .._entra import tenant as tenants
+from .._entra import tokens
+from .._entra.clouds import CLOUDS, endpoints
+from .._entra.connection import Connection
+from .._entra.credentials.choose import SOURCES, CredentialInput, choose
+from .._entra.credentials.managed_identity import ManagedIdentity
+from .._entra.credentials.static_token import StaticToken
+from .._entra.graph import GraphClient
+from .._errors import BadInput
+from .._task import DEFAULT_DEADLINE_S, ArgumentSpec, env
+from ._transport import DEFAULT_TIMEOUT_S, transport
 
 # The credentials of the environment are no fallbacks of single options: a secret that happens to be set there must not
 # win over a certificate that the task names. They are looked at together, when the task names none.

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import DEFAULT_TIMEOUT_S, transport
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import Connection, base_url
-from ansible_collections.tcx.m365.plugins.module_utils._task import DEFAULT_DEADLINE_S, ArgumentSpec, env
+from .._common.option_names import marked
+from .._context import Context
+from .._errors import BadInput
+from .._pbx.connection import Connection, base_url
+from .._task import DEFAULT_DEADLINE_S, ArgumentSpec, env
+from ._transport import DEFAULT_TIMEOUT_S, transport
 
 ARGUMENT_SPEC: ArgumentSpec = {
     "url": {"type": "str", "required": True, "fallback": env("TCX_URL")},

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
+from .._http import Transport
 
 DEFAULT_TIMEOUT_S = 30
 

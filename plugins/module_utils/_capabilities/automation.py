@@ -17,25 +17,25 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._entra import own_application, person
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights as entra_rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence, adoption
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK, SELECT, unique_name_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.certificate import ClientCertificate
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.client_secret import ClientSecret
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import FederatedToken, GitHubOidc
-from ansible_collections.tcx.m365.plugins.module_utils._entra.federation import Federated, FederatedCredential
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, BadCredential, BadInput, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import reconcile
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._common import dates
+from .._common.ids import is_guid
+from .._common.odata import encoded_literal
+from .._common.text import quoted
+from .._entra import own_application, person
+from .._entra import rights as entra_rights
+from .._entra.application import absence, adoption
+from .._entra.application import keys as key_plan
+from .._entra.application.certificates import thumbprint_of
+from .._entra.application.model import MARK, SELECT, unique_name_of
+from .._entra.credentials.certificate import ClientCertificate
+from .._entra.credentials.client_secret import ClientSecret
+from .._entra.credentials.federated import FederatedToken, GitHubOidc
+from .._entra.federation import Federated, FederatedCredential
+from .._entra.graph import Call, GraphClient
+from .._errors import Ambiguous, BadCredential, BadInput, M365Error
+from .._reconcile import reconcile
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _entra_connection
 
 Json = dict[str, Any]
 

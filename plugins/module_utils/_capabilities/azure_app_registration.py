@@ -14,48 +14,29 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
-    _application_trust,
-    _application_undo,
-    _entra_connection,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import Trust
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked, rendered
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import (
-    absence,
-    adoption,
-    certificates,
-    declared,
-    ownership,
-    policy,
-    redirect_uris,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as application_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import view as application_view
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.apply import Application
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
-    CLAIM_LISTS,
-    PROPERTIES,
-    URI_LISTS,
-    Desired,
-    Key,
-    Observed,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.remove import AbsentApplication
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, NotOurs
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Reconciled, reconcile
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._common.ids import is_guid
+from .._common.option_names import marked, rendered
+from .._common.text import shortened
+from .._common.tree import dig
+from .._entra import rights
+from .._entra.application import absence, adoption, certificates, declared, ownership, policy, redirect_uris
+from .._entra.application import keys as key_plan
+from .._entra.application import permissions as names
+from .._entra.application import plan as application_plan
+from .._entra.application import view as application_view
+from .._entra.application.apply import Application
+from .._entra.application.catalogs import Catalogs
+from .._entra.application.find import Finder
+from .._entra.application.model import CLAIM_LISTS, PROPERTIES, URI_LISTS, Desired, Key, Observed
+from .._entra.application.remove import AbsentApplication
+from .._entra.graph import GraphClient
+from .._entra.rights import MissingRight
+from .._errors import BadInput, M365Error, NotOurs
+from .._plan import PENDING, Change, Plan
+from .._reconcile import Reconciled, reconcile
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _application_trust, _application_undo, _entra_connection
+from ._application_trust import Trust
 
 AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 ADOPT = ("display_name", "redirect_uri")

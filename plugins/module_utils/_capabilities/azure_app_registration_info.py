@@ -12,35 +12,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import caller_of
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities.azure_app_registration import (
-    KEY_SPEC,
-    check_key,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, declared
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import view as application_view
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.adoption import (
-    BY_PBX,
-    Candidate,
-    Claim,
-    unknown_holders,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
-    MARK,
-    SELECT,
-    Desired,
-    Key,
-    Observed,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._common.odata import encoded_literal
+from .._entra import rights
+from .._entra.application import certificates, declared
+from .._entra.application import permissions as names
+from .._entra.application import view as application_view
+from .._entra.application.adoption import BY_PBX, Candidate, Claim, unknown_holders
+from .._entra.application.catalogs import Catalogs
+from .._entra.application.find import Finder
+from .._entra.application.model import MARK, SELECT, Desired, Key, Observed
+from .._entra.graph import GraphClient
+from .._errors import NotFound
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _entra_connection
+from ._application_trust import caller_of
+from .azure_app_registration import KEY_SPEC, check_key
 
 ARGUMENT_SPEC: ArgumentSpec = {
     **_entra_connection.ARGUMENT_SPEC,

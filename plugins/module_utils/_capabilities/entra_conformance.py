@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._conformance import ask_all
-from ansible_collections.tcx.m365.plugins.module_utils._entra import conformance
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._conformance import ask_all
+from .._entra import conformance
+from .._plan import Change, Plan
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _entra_connection
 
 ARGUMENT_SPEC: ArgumentSpec = {**_entra_connection.ARGUMENT_SPEC, "write": {"type": "bool", "default": False}}
 

@@ -16,28 +16,28 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import caller_of
-from ansible_collections.tcx.m365.plugins.module_utils._common.dates import ahead, day, days_left, iso
-from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import host_name
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.pem import NoFile
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import (
+from .._common.dates import ahead, day, days_left, iso
+from .._common.hosts import host_name
+from .._common.ids import is_guid
+from .._common.pem import NoFile
+from .._common.text import shortened
+from .._entra import rights
+from .._entra.application import adoption
+from .._entra.application import permissions as names
+from .._entra.application.catalogs import Catalogs
+from .._entra.application.certificates import (
     Certificate,
     PrivateKeyGiven,
     check_usable,
     normalized_thumbprint,
     parse_all,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.key_pair import V18, V20, WHERE_TO_CLICK
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._entra.tokens import Token
+from .._errors import BadInput, M365Error
+from .._pbx.key_pair import V18, V20, WHERE_TO_CLICK
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _entra_connection
+from ._application_trust import caller_of
 
 ARGUMENT_SPEC: ArgumentSpec = {
     **_entra_connection.ARGUMENT_SPEC,

@@ -12,25 +12,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities._application_trust import (
-    caller_of,
-    pbx_of,
-    was_marked_now,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import adoption, grant_plan, ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import DesiredGrant, Granted, Names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader, Grants
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Reconciled, reconcile
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._common.ids import is_guid
+from .._entra import rights
+from .._entra.application import adoption, grant_plan, ownership
+from .._entra.application import permissions as names
+from .._entra.application.catalogs import Catalogs
+from .._entra.application.grant_plan import DesiredGrant, Granted, Names
+from .._entra.application.grants import GrantReader, Grants
+from .._entra.graph import GraphClient
+from .._entra.rights import MissingRight
+from .._errors import BadInput, NotFound
+from .._plan import PENDING, Plan
+from .._reconcile import Reconciled, reconcile
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _entra_connection
+from ._application_trust import caller_of, pbx_of, was_marked_now
 
 ARGUMENT_SPEC: ArgumentSpec = {
     **_entra_connection.ARGUMENT_SPEC,

@@ -8,16 +8,16 @@
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities.graph_permission_grant import not_readable
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import declared, grant_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions as names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._common.ids import is_guid
+from .._entra import rights
+from .._entra.application import declared, grant_plan
+from .._entra.application import permissions as names
+from .._entra.application.catalogs import Catalogs
+from .._entra.application.grants import GrantReader
+from .._errors import BadInput
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _entra_connection
+from .graph_permission_grant import not_readable
 
 ARGUMENT_SPEC: ArgumentSpec = {
     **_entra_connection.ARGUMENT_SPEC,

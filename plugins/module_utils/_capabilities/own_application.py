@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._entra import own_application
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._entra import own_application
+from .._errors import M365Error
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _entra_connection
 
 ARGUMENT_SPEC: ArgumentSpec = {**_entra_connection.ARGUMENT_SPEC}
 

@@ -13,25 +13,21 @@ to Partner Center, :data:`GRANT` gives the automation the application permission
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
-from ansible_collections.tcx.m365.plugins.module_utils._entra import delegated_admin, person
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import grant_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import DesiredGrant, Granted
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader, Grants
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
-    APPLICATION,
-    DELEGATED,
-    RequestedPermission,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.partner_center import PartnerCenter
-from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict, NotFound
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import reconcile
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._entra import delegated_admin, person
+from .._entra.application import grant_plan
+from .._entra.application.catalogs import Catalogs
+from .._entra.application.grant_plan import DesiredGrant, Granted
+from .._entra.application.grants import GrantReader, Grants
+from .._entra.application.permissions import APPLICATION, DELEGATED, RequestedPermission
+from .._entra.clouds import GRAPH_APP_ID
+from .._entra.graph import Call, GraphClient
+from .._entra.partner_center import PartnerCenter
+from .._entra.rights import MissingRight
+from .._errors import BadInput, Conflict, NotFound
+from .._plan import Change, Plan
+from .._reconcile import reconcile
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _entra_connection
 
 TEMPORARY = ("Application.Read.All", "AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
 """Delegated permissions with which a person grants the application permissions, and removes these three afterwards."""

@@ -11,21 +11,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities._transport import transport
-from ansible_collections.tcx.m365.plugins.module_utils._common import ids
-from ansible_collections.tcx.m365.plugins.module_utils._entra import clouds
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import probe
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import base_url
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import SIGN_IN_PATH
-from ansible_collections.tcx.m365.plugins.module_utils._task import (
-    DEFAULT_DEADLINE_S,
-    ArgumentSpec,
-    Capability,
-    Outcome,
-    Task,
-    env,
-)
+from .._common import ids
+from .._entra import clouds
+from .._errors import BadInput
+from .._pbx import probe
+from .._pbx.connection import base_url
+from .._pbx.facts import SIGN_IN_PATH
+from .._task import DEFAULT_DEADLINE_S, ArgumentSpec, Capability, Outcome, Task, env
+from ._transport import transport
 
 ARGUMENT_SPEC: ArgumentSpec = {
     "tenant_id": {"type": "str", "required": True, "fallback": env("AZURE_TENANT_ID")},

@@ -8,12 +8,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
-from ansible_collections.tcx.m365.plugins.module_utils._conformance import ask_all
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import conformance
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._conformance import ask_all
+from .._pbx import conformance
+from .._pbx.xapi import Xapi
+from .._plan import Change, Plan
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _pbx_connection
 
 ARGUMENT_SPEC: ArgumentSpec = {**_pbx_connection.ARGUMENT_SPEC, "write": {"type": "bool", "default": False}}
 

@@ -15,47 +15,28 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
-from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import Parties
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import (
-    health,
-    presence,
-    requirements,
-    settings_plan,
-    settings_undo,
-    teams,
-    users,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import named
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.presence import PresenceAccount
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
-    ACCOUNTS,
-    BINDINGS,
-    BY_OPTION,
-    argument_spec,
-    desired_from,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import (
-    Desired,
-    IntegrationSettings,
-    Observed,
-    links,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_undo import RestoredSettings
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn, SignInSwitches, User
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Journal, Reconciled, Resource, reconcile
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
-from ansible_collections.tcx.m365.plugins.module_utils._undo import Entry, entries
+from .._common.aadsts import Parties
+from .._common.ids import check_tenant, is_guid
+from .._common.option_names import marked
+from .._common.tree import dig
+from .._errors import BadInput
+from .._pbx import facts as pbx_facts
+from .._pbx import health, presence, requirements, settings_plan, settings_undo, teams, users
+from .._pbx.facts import Facts
+from .._pbx.health import Health
+from .._pbx.names import named
+from .._pbx.presence import PresenceAccount
+from .._pbx.properties import ACCOUNTS, BINDINGS, BY_OPTION, argument_spec, desired_from
+from .._pbx.settings import Desired, IntegrationSettings, Observed, links
+from .._pbx.settings_undo import RestoredSettings
+from .._pbx.teams import SbcFiles
+from .._pbx.users import SignIn, SignInSwitches, User
+from .._pbx.xapi import Xapi
+from .._plan import PENDING, Plan
+from .._reconcile import Journal, Reconciled, Resource, reconcile
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from .._undo import Entry, entries
+from . import _pbx_connection
 
 S = TypeVar("S")
 

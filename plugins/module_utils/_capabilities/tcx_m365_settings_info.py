@@ -10,24 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import audit, health, users
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import facts as pbx_facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.audit import DirectoryUser
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
-    BY_OPTION,
-    INTEGRATION,
-    MAIL,
-    TEAMS,
-    read_all,
-    shape,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Observed, Settings
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._errors import M365Error
+from .._pbx import audit, health, users
+from .._pbx import facts as pbx_facts
+from .._pbx.audit import DirectoryUser
+from .._pbx.facts import Facts
+from .._pbx.health import Health
+from .._pbx.properties import BY_OPTION, INTEGRATION, MAIL, TEAMS, read_all, shape
+from .._pbx.settings import Observed, Settings
+from .._pbx.xapi import Xapi
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _pbx_connection
 
 GATHER = ("users", "license", "duplicates", "extensions", "sessions", "teams", "mail", "certificate")
 

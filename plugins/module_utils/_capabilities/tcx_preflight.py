@@ -16,16 +16,16 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _pbx_connection, tcx_m365_settings
-from ansible_collections.tcx.m365.plugins.module_utils._capabilities.tcx_m365_settings import Work
-from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import audit, preflight, users
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import Finding, NotReady, Numbers
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import INTEGRATION, read_all
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._task import ArgumentSpec, Capability, Outcome, Task
+from .._common.hosts import authorities
+from .._errors import BadInput, M365Error
+from .._pbx import audit, preflight, users
+from .._pbx.preflight import Finding, NotReady, Numbers
+from .._pbx.properties import INTEGRATION, read_all
+from .._pbx.tls_certificate import TlsCertificate
+from .._pbx.xapi import Xapi
+from .._task import ArgumentSpec, Capability, Outcome, Task
+from . import _pbx_connection, tcx_m365_settings
+from .tcx_m365_settings import Work
 
 _LINK = ("application_id", "tenant_id", "consent_url", "linked_application_id", "state", "wait", "wait_timeout", "undo")
 """Options of ``tcx_m365_settings`` that a look before the rollout has no use for."""

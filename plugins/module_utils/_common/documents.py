@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import typed
+from . import typed
 
 _HIGHEST = 2**31
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from .._errors import BadInput
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _DOMAIN = re.compile(

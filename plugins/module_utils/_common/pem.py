@@ -24,10 +24,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._common.places import correct_path, tried_at
-from ansible_collections.tcx.m365.plugins.module_utils._deps import UnsupportedAlgorithm, rsa, serialization, x509
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from .._deps import UnsupportedAlgorithm, rsa, serialization, x509
+from .._errors import BadInput
+from . import dates
+from .places import correct_path, tried_at
 
 _BEGIN = b"-----BEGIN "
 _CERTIFICATE = b"CERTIFICATE-----"

@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from .._common.option_names import marked
+from .._common.text import without_login
+from .._errors import BadInput
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """Application (client) id of Microsoft Graph; the same in every tenant of every cloud."""

@@ -17,10 +17,10 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._conformance import Question, Unknown
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from .._conformance import Question, Unknown
+from .._errors import M365Error
+from .clouds import GRAPH_APP_ID
+from .graph import Answer, Call, GraphClient
 
 Json = dict[str, Any]
 NAME = "tcx-m365-conformance"

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import Endpoints
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
-from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
+from .._common.ids import is_guid
+from .._http import Transport
+from .clouds import Endpoints
+from .credentials._base import Credential
 
 
 @dataclass(frozen=True)

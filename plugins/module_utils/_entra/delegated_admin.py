@@ -18,12 +18,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates, typed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import SERVICE, Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._entra.person import (
-    GLOBAL_ADMINISTRATOR,
-    PRIVILEGED_ROLE_ADMINISTRATOR,
-)
+from .._common import dates, typed
+from .graph import SERVICE, Call, GraphClient
+from .person import GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR
 
 Json = dict[str, Any]
 

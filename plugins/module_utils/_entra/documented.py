@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.documents import Documented
+from .._common.documents import Documented
 
 ANSWERS = Documented(
     "Graph",

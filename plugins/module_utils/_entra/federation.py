@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotYetReplicated
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Resource
+from .._errors import BadInput, NotYetReplicated
+from .._plan import Change, Plan, Write
+from .._reconcile import Applied, Resource
+from .graph import Call, GraphClient
 
 Json = dict[str, Any]
 State = tuple[Json, ...]

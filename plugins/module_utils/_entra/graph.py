@@ -15,15 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates, typed
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._entra import documented, rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.challenge import claims_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token, Tokens
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+from .._common import dates, typed
+from .._common.odata import encoded_literal
+from .._context import Context
+from .._errors import (
     BadAnswer,
     Forbidden,
     Interrupted,
@@ -34,7 +29,12 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     ServiceFault,
     Throttled,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply, seconds_to_wait
+from .._http import Reply, seconds_to_wait
+from . import documented, rights
+from .challenge import claims_of
+from .connection import Connection
+from .graph_errors import fault
+from .tokens import Token, Tokens
 
 Json = dict[str, Any]
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+from .._errors import (
     BadCredential,
     Conflict,
     Forbidden,

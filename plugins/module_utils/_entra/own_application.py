@@ -18,14 +18,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.certificate import ClientCertificate
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.client_secret import ClientSecret
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from .._common import dates
+from .._common.ids import is_guid
+from .._common.odata import encoded_literal
+from .._errors import M365Error
+from . import rights
+from .credentials.certificate import ClientCertificate
+from .credentials.client_secret import ClientSecret
+from .graph import GraphClient
 
 _KIND = "own_application"
 _HINT = 3

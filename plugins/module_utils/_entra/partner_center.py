@@ -16,18 +16,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    BadCredential,
-    Conflict,
-    Forbidden,
-    M365Error,
-    NotFound,
-    Rejected,
-    ServiceFault,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply, Transport
+from .._context import Context
+from .._errors import BadCredential, Conflict, Forbidden, M365Error, NotFound, Rejected, ServiceFault
+from .._http import Reply, Transport
+from .clouds import GRAPH_APP_ID
 
 RESOURCE = "https://api.partnercenter.microsoft.com"
 SERVICE = "Partner Center"

@@ -15,9 +15,9 @@ https://learn.microsoft.com/entra/identity/role-based-access-control/permissions
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import MissingRight
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
+from . import rights
+from .rights import MissingRight
+from .tokens import Token
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"

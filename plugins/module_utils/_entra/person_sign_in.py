@@ -22,15 +22,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import sign_in_errors
-from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import ConfidentialCredential
-from ansible_collections.tcx.m365.plugins.module_utils._entra.partner_center import RESOURCE
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import MsalHttp, Token
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, BadInput
+from .._common import jwt
+from .._context import Context
+from .._deps import msal
+from .._errors import BadCredential, BadInput
+from . import sign_in_errors
+from .connection import Connection
+from .credentials._base import ConfidentialCredential
+from .partner_center import RESOURCE
+from .tokens import MsalHttp, Token
 
 USER_IMPERSONATION = f"{RESOURCE}/user_impersonation"
 HOME_SCOPES = ("DelegatedAdminRelationship.Read.All", "User.Read")

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Forbidden
+from .._errors import Forbidden
+from .tokens import Token
 
 OWNED_BY = "Application.ReadWrite.OwnedBy"
 _ASSIGN = "AppRoleAssignment.ReadWrite.All"

@@ -15,9 +15,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, Blocked, M365Error, ServiceFault
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
+from .._common import aadsts
+from .._errors import BadCredential, Blocked, M365Error, ServiceFault
+from .._http import Reply
 
 _BLOCKED = frozenset(("blocked_by_policy", aadsts.DISABLED, "assignment_required"))
 """Verdicts of :mod:`aadsts` that no other credential would change."""

@@ -15,10 +15,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, ServiceFault
-from ansible_collections.tcx.m365.plugins.module_utils._http import Transport
+from .._common.ids import is_guid
+from .._context import Context
+from .._errors import BadInput, ServiceFault
+from .._http import Transport
 
 _TRIED = "find the id of the tenant"
 

@@ -17,18 +17,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates, jwt
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import sign_in_errors
-from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import ConfidentialCredential
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.azure_cli import AzureCli
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import AUDIENCE, GitHubOidc
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Reply, RetryPolicy, Transport, origin
+from .._common import dates, jwt
+from .._context import Context
+from .._deps import msal
+from .._errors import BadCredential, M365Error
+from .._http import Http, Reply, RetryPolicy, Transport, origin
+from . import sign_in_errors
+from .connection import Connection
+from .credentials._base import ConfidentialCredential
+from .credentials.azure_cli import AzureCli
+from .credentials.federated import AUDIENCE, GitHubOidc
+from .credentials.managed_identity import ManagedIdentity
+from .credentials.static_token import StaticToken
 
 SIGN_IN_BYTES = 64 * 1024
 """Most that a sign-in service may answer; a token with every claim that Entra can put into it stays far below."""

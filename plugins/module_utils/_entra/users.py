@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import CONSISTENT, Answer, Call, GraphClient, Json
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, M365Error, NotFound
+from .._common.ids import is_guid
+from .._common.odata import encoded_literal
+from .._errors import Ambiguous, M365Error, NotFound
+from . import rights
+from .graph import CONSISTENT, Answer, Call, GraphClient, Json
+from .tokens import Token
 
 SELECT = "id,userPrincipalName,mail,displayName,accountEnabled,userType,proxyAddresses"
 """No more than that: a directory holds much that is nobody's business here."""

@@ -17,15 +17,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._errors import NotFound, Rejected
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import names
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import LIST_USERS
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import User
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from .._common import dates
+from .._errors import NotFound, Rejected
+from . import names
+from .facts import Facts
+from .health import LIST_USERS
+from .tls_certificate import TlsCertificate
+from .users import User
+from .version import Release
+from .xapi import Xapi
 
 LIMITS_SINCE = Release(20, 0, 9)
 """``MaxUserExtensions`` and ``UserExtensions`` exist from here on (documented)."""

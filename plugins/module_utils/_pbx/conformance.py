@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._conformance import NotPutBack, Question, Unknown
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from .._conformance import NotPutBack, Question, Unknown
+from .._errors import M365Error
+from .._http import Reply
+from .xapi import Xapi
 
 INTEGRATION = "/Microsoft365Integration"
 TEAMS = "/Microsoft365TeamsIntegration"

@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._http import RetryPolicy, Transport
+from .._common.text import without_login
+from .._errors import BadInput
+from .._http import RetryPolicy, Transport
 
 SERVICE = "3CX"
 

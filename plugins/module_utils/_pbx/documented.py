@@ -13,8 +13,8 @@ here. Null is allowed everywhere: the services answer it for what was never set.
 
 from __future__ import annotations
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.documents import Documented
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
+from .._common.documents import Documented
+from .connection import SERVICE
 
 ANSWERS = Documented(
     SERVICE,

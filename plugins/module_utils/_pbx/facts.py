@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import typed
-from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities, authority, host_name
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadAnswer, Rejected, Unsupported
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import License
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import FIRST, Release
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from .._common import typed
+from .._common.hosts import authorities, authority, host_name
+from .._errors import BadAnswer, Rejected, Unsupported
+from .connection import SERVICE
+from .license import License
+from .version import FIRST, Release
+from .xapi import Xapi
 
 SIGN_IN_PATH = "/oauth2office2"
 """Where Microsoft sends a user back to (observed on V18 and V20)."""

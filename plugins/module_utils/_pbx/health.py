@@ -17,15 +17,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
-from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    NotFound,
-    Rejected,
-    ServiceFault,
-    Unhealthy,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
+from .._common import aadsts
+from .._common.aadsts import NOBODY, Parties
+from .._errors import NotFound, Rejected, ServiceFault, Unhealthy
+from .xapi import Xapi
 
 DIRECTORY = "/Microsoft365Integration/Pbx.GetMicrosoft365Directory()"
 LIST_USERS = "/Microsoft365Integration/Pbx.GetM365Users"

@@ -12,14 +12,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, Blocked, Interrupted, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import sign_in_errors, totp
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE, Connection
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.shared_secret import SharedSecret
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.token import Token, clock_offset, lifetime
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import VERSION_HEADER, Release
+from .._context import Context
+from .._errors import BadCredential, Blocked, Interrupted, M365Error
+from .._http import Http, Reply
+from . import sign_in_errors, totp
+from .connection import SERVICE, Connection
+from .shared_secret import SharedSecret
+from .token import Token, clock_offset, lifetime
+from .version import VERSION_HEADER, Release
 
 CONNECT_PATH = "/connect/token"
 LOGIN_PATH = "/webclient/api/Login/GetAccessToken"

@@ -16,13 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import typed
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadAnswer, NotFound, Unsupported
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import LIST_USERS
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import GROUPS, MAILBOXES, USERS
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import MOST_PAGES, Xapi
+from .._common import typed
+from .._common.ids import is_guid
+from .._errors import BadAnswer, NotFound, Unsupported
+from .connection import SERVICE
+from .health import LIST_USERS
+from .properties import GROUPS, MAILBOXES, USERS
+from .xapi import MOST_PAGES, Xapi
 
 BY_PRINCIPAL_NAME = "/Microsoft365Integration/Pbx.GetUsersByPrincipalNames"
 LIST_GROUPS = "/Microsoft365Integration/Pbx.GetM365Groups"

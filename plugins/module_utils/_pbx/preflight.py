@@ -19,16 +19,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, marked, rendered
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Unlicensed
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import health as pbx_health
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import Health
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import in_brackets
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.tls_certificate import TlsCertificate
+from .._common import dates
+from .._common.option_names import Names, marked, rendered
+from .._common.text import visible
+from .._errors import M365Error, Unlicensed
+from . import health as pbx_health
+from .facts import Facts
+from .health import Health
+from .license import in_brackets
+from .properties import BY_OPTION
+from .tls_certificate import TlsCertificate
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 

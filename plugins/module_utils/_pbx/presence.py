@@ -15,17 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    Conflict,
-    M365Error,
-    NotFound,
-    Rejected,
-    ServiceFault,
-    Unhealthy,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Resource
+from .._errors import Conflict, M365Error, NotFound, Rejected, ServiceFault, Unhealthy
+from .._plan import Change, Plan, Write
+from .._reconcile import Applied, Resource
+from .xapi import Xapi
 
 _ACTIONS = "/Microsoft365Integration/Pbx."
 

@@ -21,16 +21,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
-from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    BadAnswer,
-    M365Error,
-    Unhealthy,
-    sentence_of_answer,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply, RetryPolicy, Transport, origin
+from .._common import aadsts
+from .._common.aadsts import NOBODY, Parties
+from .._context import Context
+from .._errors import BadAnswer, M365Error, Unhealthy, sentence_of_answer
+from .._http import Reply, RetryPolicy, Transport, origin
 
 _MESSAGE = re.compile(r"AADSTS\d{5,8}:[^\"<\r\n]*")
 _PAGE_CODE = re.compile(r"\"(?:sErrorCode|iErrorCode)\"\s*:\s*\"?(\d{5,8})")

@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.license import Edition
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import FIRST, Release
+from .._common.tree import dig
+from .license import Edition
+from .version import FIRST, Release
 
 INTEGRATION = "Microsoft365Integration"
 TEAMS = "Microsoft365TeamsIntegration"

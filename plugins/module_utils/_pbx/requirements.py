@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error, Unlicensed, Unsupported
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.facts import Facts
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import BY_OPTION, FLAG, Property
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import Release
+from .._common.option_names import marked
+from .._errors import BadInput, M365Error, Unlicensed, Unsupported
+from .facts import Facts
+from .properties import BY_OPTION, FLAG, Property
+from .version import Release
 
 TEAMS_LEAST_CALLS = 16
 """Direct Routing needs an Enterprise license of this size (documented: 3CX's manual)."""

@@ -16,28 +16,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.aadsts import NOBODY, Parties
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import shortened
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    Conflict,
-    M365Error,
-    NotFound,
-    Rejected,
-    ServiceFault,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import health, names, settings_plan, teams
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import Names
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
-    ACCOUNTS,
-    BY_OPTION,
-    INTEGRATION,
-    TEAMS,
-    select,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.teams import SbcFiles
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Resource
+from .._common.aadsts import NOBODY, Parties
+from .._common.text import shortened
+from .._errors import Conflict, M365Error, NotFound, Rejected, ServiceFault
+from .._plan import Plan
+from .._reconcile import Applied, Resource
+from . import health, names, settings_plan, teams
+from .names import Names
+from .properties import ACCOUNTS, BY_OPTION, INTEGRATION, TEAMS, select
+from .teams import SbcFiles
+from .xapi import Entity, Xapi
 
 LINK = ("application_id", "tenant_id")
 

@@ -16,20 +16,10 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.names import Names
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
-    ACCOUNTS,
-    BINDINGS,
-    BY_OPTION,
-    FLAG,
-    GUID,
-    TEXT,
-    Property,
-    read,
-    write,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write, as_flag, as_folded, as_is
+from .._common.tree import dig
+from .._plan import Change, Plan, Write, as_flag, as_folded, as_is
+from .names import Names
+from .properties import ACCOUNTS, BINDINGS, BY_OPTION, FLAG, GUID, TEXT, Property, read, write
 
 TARGET = "settings"
 

@@ -11,45 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import settings_plan
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.presence import (
-    ACCOUNT,
-    AUTHORIZED,
-    NOT_AUTHORIZED,
-    PresenceAccount,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.properties import (
-    ACCOUNTS,
-    BINDINGS,
-    BY_OPTION,
-    CHOICE,
-    FLAG,
-    INTEGRATION,
-    NUMBER,
-    Property,
-    read,
-    write,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings import Desired, IntegrationSettings, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.settings_plan import STORED, TARGET, Entities
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.users import SignIn
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, as_folded
-from ansible_collections.tcx.m365.plugins.module_utils._undo import FLAG as A_FLAG
-from ansible_collections.tcx.m365.plugins.module_utils._undo import (
-    MAPPING,
-    NAMES,
-    ROWS,
-    TEXT,
-    Entry,
-    Kinds,
-    Undo,
-    is_undone,
-    is_untouched,
-    members,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._undo import NUMBER as A_NUMBER
+from .._common.tree import dig
+from .._plan import Change, Plan, as_folded
+from .._undo import FLAG as A_FLAG
+from .._undo import MAPPING, NAMES, ROWS, TEXT, Entry, Kinds, Undo, is_undone, is_untouched, members
+from .._undo import NUMBER as A_NUMBER
+from . import settings_plan
+from .presence import ACCOUNT, AUTHORIZED, NOT_AUTHORIZED, PresenceAccount
+from .properties import ACCOUNTS, BINDINGS, BY_OPTION, CHOICE, FLAG, INTEGRATION, NUMBER, Property, read, write
+from .settings import Desired, IntegrationSettings, Observed
+from .settings_plan import STORED, TARGET, Entities
+from .users import SignIn
+from .xapi import Xapi
 
 _VALUES = {FLAG: A_FLAG, NUMBER: A_NUMBER, ACCOUNTS: NAMES, BINDINGS: ROWS}
 _SWITCHES = {"sign_in.opt_out": False, "sign_in.opt_in": True}

@@ -19,9 +19,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import Connection
+from .._context import Context
+from .._errors import BadCredential, M365Error
+from .connection import Connection
 
 LIMIT = 3
 """So many PBXs may refuse one credential."""

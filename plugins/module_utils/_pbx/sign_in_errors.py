@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+from .._errors import (
     BadAnswer,
     BadCredential,
     Blocked,
@@ -26,8 +26,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Unlicensed,
     Unsupported,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
+from .._http import Reply
+from .connection import SERVICE
 
 LICENSE_REMEDY = (
     "XAPI for service principals needs an Enterprise license of 8 simultaneous calls or more; without it give an "

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import pem
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._deps import hashes
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Rejected, Unhealthy
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change
+from .._common import pem
+from .._common.odata import encoded_literal
+from .._deps import hashes
+from .._errors import BadInput, Rejected, Unhealthy
+from .._http import Reply
+from .._plan import Change
+from .xapi import Xapi
 
 PATH = "/Microsoft365TeamsIntegration"
 

@@ -12,8 +12,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
-from ansible_collections.tcx.m365.plugins.module_utils._deps import x509
+from .._common import dates, pem
+from .._deps import x509
 
 
 @dataclass(frozen=True)

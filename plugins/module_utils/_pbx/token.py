@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates, jwt
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import SECONDS_SINCE, Release
+from .._common import dates, jwt
+from .version import SECONDS_SINCE, Release
 
 LONGEST_S = 3600.0
 """Tokens live an hour on every build (observed); nothing that says more is believed."""

@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import re
 
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from .._errors import BadInput
 
 PERIOD_S = 30
 

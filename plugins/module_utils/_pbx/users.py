@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import typed
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import literal
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Ambiguous, BadAnswer, M365Error, NotFound
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi import Entity, Xapi
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Resource
+from .._common import typed
+from .._common.odata import literal
+from .._errors import Ambiguous, BadAnswer, M365Error, NotFound
+from .._plan import Change, Plan, Write
+from .._reconcile import Applied, Resource
+from .xapi import Entity, Xapi
 
 FIELDS = (
     "Id",

@@ -12,23 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import typed
-from ansible_collections.tcx.m365.plugins.module_utils._common.jwt import claims
-from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    BadAnswer,
-    Interrupted,
-    M365Error,
-    UnknownName,
-    Unreachable,
-    Untrusted,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import documented
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import RETRIES, SERVICE, Connection
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.login import Login
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.version import VERSION_HEADER, Release
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import explain, not_xapi, without_reason
+from .._common import typed
+from .._common.jwt import claims
+from .._context import Context
+from .._errors import BadAnswer, Interrupted, M365Error, UnknownName, Unreachable, Untrusted
+from .._http import Reply
+from . import documented
+from .connection import RETRIES, SERVICE, Connection
+from .login import Login
+from .version import VERSION_HEADER, Release
+from .xapi_errors import explain, not_xapi, without_reason
 
 ROOT = "/xapi/v1"
 

@@ -17,9 +17,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
+from .._common import jwt
+from .._common.text import without_login
+from .._errors import (
     BadAnswer,
     BadCredential,
     Blocked,
@@ -32,9 +32,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Unlicensed,
     Unsupported,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import SERVICE
-from ansible_collections.tcx.m365.plugins.module_utils._pbx.sign_in_errors import LICENSE_REMEDY
+from .._http import Reply
+from .connection import SERVICE
+from .sign_in_errors import LICENSE_REMEDY
 
 OWNER_ROLES = ("system_owners",)
 """The role that is sure to be enough; what the integration needs exactly is documented nowhere."""

@@ -15,23 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import typed
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
-    SELECT,
-    SP_SELECT,
-    Key,
-    Observed,
-    unique_name_of,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
-    OBJECTS_BY_ID,
-    SERVICE,
-    Answer,
-    Call,
-    GraphClient,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, NotFound
+from ..._common import typed
+from ..._common.odata import encoded_literal
+from ..._errors import M365Error, NotFound
+from ..graph import OBJECTS_BY_ID, SERVICE, Answer, Call, GraphClient
+from .model import SELECT, SP_SELECT, Key, Observed, unique_name_of
 
 Json = dict[str, Any]
 

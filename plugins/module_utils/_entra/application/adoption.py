@@ -19,14 +19,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK, Observed, unique_name_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Credential, Pbx
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import FEATURES
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
+from ..._common import dates
+from ..._common.text import quoted
+from ..._errors import M365Error
+from . import ownership
+from .certificates import thumbprint_of
+from .model import MARK, Observed, unique_name_of
+from .ownership import Credential, Pbx
+from .permissions import FEATURES
 
 Json = dict[str, Any]
 

@@ -13,29 +13,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence, declared
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import URI_LISTS, Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.resource import (
-    ApplicationResource,
-    Check,
-    update_call,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, passing, unsupported_here
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    Conflict,
-    Interrupted,
-    M365Error,
-    NotFound,
-    NotYetReplicated,
-    Rejected,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, Write
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied
+from ..._common.odata import encoded_literal
+from ..._common.tree import dig
+from ..._errors import Conflict, Interrupted, M365Error, NotFound, NotYetReplicated, Rejected
+from ..._plan import Plan, Write
+from ..._reconcile import Applied
+from ..graph import Answer, Call, passing, unsupported_here
+from . import absence, declared
+from . import keys as key_plan
+from . import plan as steps
+from .find import Finder
+from .model import URI_LISTS, Desired, Observed
+from .resource import ApplicationResource, Check, update_call
 
 Json = dict[str, Any]
 Note = Callable[[Observed], None]

@@ -16,15 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import permissions
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
-    Catalog,
-    Permission,
-    RequestedPermission,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound
+from ..._errors import BadInput, NotFound
+from ..clouds import GRAPH_APP_ID
+from ..graph import Answer, Call, GraphClient
+from . import permissions
+from .permissions import Catalog, Permission, RequestedPermission
 
 _SELECT = "$select=id,appId,displayName,appRoles,oauth2PermissionScopes"
 _WHO = "$select=id,appId,displayName"

@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
-from ansible_collections.tcx.m365.plugins.module_utils._deps import serialization
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._common import dates, pem
+from ..._deps import serialization
+from ..._errors import BadInput
 
 MARK = "tcx.m365"
 """Begins the display name of the entries that we make; the date of the registration follows."""

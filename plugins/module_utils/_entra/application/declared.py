@@ -11,14 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
-    APPLICATION,
-    DELEGATED,
-    Catalog,
-    Permission,
-    label,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._errors import BadInput
+from .permissions import APPLICATION, DELEGATED, Catalog, Permission, label
 
 Json = dict[str, Any]
 

@@ -14,33 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
-    MARK,
-    SELECT,
-    SP_SELECT,
-    Key,
-    Observed,
-    unique_name_of,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import (
-    CONSISTENT,
-    Answer,
-    Call,
-    GraphClient,
-    unsupported_here,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    Ambiguous,
-    Conflict,
-    Forbidden,
-    M365Error,
-    NotFound,
-    NotYetReplicated,
-)
+from ..._common.odata import encoded_literal
+from ..._errors import Ambiguous, Conflict, Forbidden, M365Error, NotFound, NotYetReplicated
+from .. import rights
+from ..graph import CONSISTENT, Answer, Call, GraphClient, unsupported_here
+from . import absence
+from .catalogs import Catalogs
+from .model import MARK, SELECT, SP_SELECT, Key, Observed, unique_name_of
 
 Json = dict[str, Any]
 

@@ -16,17 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
-    APPLICATION,
-    DELEGATED,
-    Catalog,
-    Permission,
-    label,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, NotOurs
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write
+from ..._common import dates
+from ..._errors import M365Error, NotOurs
+from ..._plan import PENDING, Change, Plan, Write
+from .model import MARK
+from .permissions import APPLICATION, DELEGATED, Catalog, Permission, label
 
 Json = dict[str, Any]
 

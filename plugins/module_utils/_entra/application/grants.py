@@ -13,25 +13,19 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.odata import encoded_literal
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import grant_plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import DesiredGrant, Granted, Names
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import MARK
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient, passing
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    Conflict,
-    Forbidden,
-    M365Error,
-    NotFound,
-    NotYetReplicated,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Plan, Write
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied, Replicated
-from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
+from ..._common.odata import encoded_literal
+from ..._errors import Conflict, Forbidden, M365Error, NotFound, NotYetReplicated
+from ..._plan import PENDING, Plan, Write
+from ..._reconcile import Applied, Replicated
+from ..._run import machine_lock
+from .. import rights
+from ..graph import Answer, Call, GraphClient, passing
+from . import absence
+from . import grant_plan as steps
+from .catalogs import Catalogs
+from .grant_plan import DesiredGrant, Granted, Names
+from .model import MARK
+from .permissions import Catalog
 
 Json = dict[str, Any]
 

@@ -18,11 +18,11 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import Certificate, thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._common import dates
+from ..._errors import BadInput
+from . import certificates, ownership
+from .certificates import Certificate, thumbprint_of
+from .model import Desired
 
 Json = dict[str, Any]
 

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import Certificate
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import Pbx
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Permission
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Normalize, as_flag, as_is, as_set
+from ..._plan import Normalize, as_flag, as_is, as_set
+from .certificates import Certificate
+from .ownership import Pbx
+from .permissions import Permission
 
 Json = dict[str, Any]
 

@@ -19,13 +19,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import hosts
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import (
-    MARK,
-    name_of,
-    thumbprint_of,
-)
+from ..._common import hosts
+from ..._common.text import quoted
+from .certificates import MARK, name_of, thumbprint_of
 
 Json = dict[str, Any]
 

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import marked
-from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAPH_APP_ID
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._common.ids import is_guid
+from ..._common.option_names import marked
+from ..._errors import BadInput
+from ..clouds import GRAPH_APP_ID
 
 Json = dict[str, Any]
 

@@ -17,12 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import quoted
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import Path, dig, with_value
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import declared, ownership, redirect_uris
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import name_of, thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
+from ..._common.text import quoted
+from ..._common.tree import Path, dig, with_value
+from ..._errors import Conflict, NotOurs
+from ..._plan import PENDING, Change, Plan, Write, merged
+from . import declared, ownership, redirect_uris
+from . import keys as key_plan
+from .certificates import name_of, thumbprint_of
+from .model import (
     CLAIM_LISTS,
     DEFAULT_AUDIENCE,
     KEY_TAG,
@@ -36,9 +38,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model 
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog
-from ansible_collections.tcx.m365.plugins.module_utils._errors import Conflict, NotOurs
-from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING, Change, Plan, Write, merged
+from .permissions import Catalog
 
 Json = dict[str, Any]
 

@@ -16,12 +16,12 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import Certificate, thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, GraphClient
-from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error, Rejected
+from ..._common import dates
+from ..._errors import M365Error, Rejected
+from .. import rights
+from ..graph import Call, GraphClient
+from .certificates import Certificate, thumbprint_of
+from .model import Desired, Observed
 
 Json = dict[str, Any]
 

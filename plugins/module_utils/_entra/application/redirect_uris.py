@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import URI_LISTS
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, Conflict
+from ..._common.tree import dig
+from ..._errors import BadInput, Conflict
+from .model import URI_LISTS
 
 LONGEST = 256
 _MOST_WORK, _MOST_PERSONAL = 256, 100

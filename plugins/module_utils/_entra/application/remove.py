@@ -12,33 +12,18 @@ import json
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra import rights
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import absence
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grant_plan import (
-    application_names,
-    delegated_names,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.grants import GrantReader
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import SELECT, Desired, Observed
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.resource import (
-    ApplicationResource,
-    Check,
-    update_call,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call, passing
-from ansible_collections.tcx.m365.plugins.module_utils._errors import (
-    Forbidden,
-    Interrupted,
-    M365Error,
-    NotFound,
-    NotOurs,
-    NotYetReplicated,
-    ServiceFault,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, Write
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Applied
+from ..._errors import Forbidden, Interrupted, M365Error, NotFound, NotOurs, NotYetReplicated, ServiceFault
+from ..._plan import Change, Plan, Write
+from ..._reconcile import Applied
+from .. import rights
+from ..graph import Call, passing
+from . import absence
+from . import plan as steps
+from .find import Finder
+from .grant_plan import application_names, delegated_names
+from .grants import GrantReader
+from .model import SELECT, Desired, Observed
+from .resource import ApplicationResource, Check, update_call
 
 Json = dict[str, Any]
 

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.find import Finder
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import Desired, Observed, unique_name_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Call
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
-from ansible_collections.tcx.m365.plugins.module_utils._reconcile import Replicated
-from ansible_collections.tcx.m365.plugins.module_utils._run import machine_lock
+from ..._plan import Plan
+from ..._reconcile import Replicated
+from ..._run import machine_lock
+from ..graph import Call
+from . import keys as key_plan
+from . import plan as steps
+from .find import Finder
+from .model import Desired, Observed, unique_name_of
 
 Json = dict[str, Any]
 Check = Callable[[Desired, Observed, Plan], None]

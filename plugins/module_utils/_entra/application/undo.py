@@ -17,40 +17,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates, pem
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import Path, dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, declared
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import plan as steps
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import name_of, thumbprint_of
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
-    CLAIM_LISTS,
-    LOCK,
-    PROPERTIES,
-    SERVICE_PRINCIPAL,
-    URI_LISTS,
-    VISIBLE_TAG,
-    Observed,
-    Property,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import PBX_TAG
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog, Permission
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.plan import Draft
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Normalize, Write, as_flag, as_set
-from ansible_collections.tcx.m365.plugins.module_utils._undo import (
-    FLAG,
-    NAMES,
-    ROWS,
-    TEXT,
-    Entry,
-    Kinds,
-    Undo,
-    is_undone,
-    is_untouched,
-    members,
-)
+from ..._common import dates, pem
+from ..._common.ids import is_guid
+from ..._common.tree import Path, dig
+from ..._errors import BadInput
+from ..._plan import Change, Normalize, Write, as_flag, as_set
+from ..._undo import FLAG, NAMES, ROWS, TEXT, Entry, Kinds, Undo, is_undone, is_untouched, members
+from . import certificates, declared
+from . import keys as key_plan
+from . import plan as steps
+from .certificates import name_of, thumbprint_of
+from .model import CLAIM_LISTS, LOCK, PROPERTIES, SERVICE_PRINCIPAL, URI_LISTS, VISIBLE_TAG, Observed, Property
+from .ownership import PBX_TAG
+from .permissions import Catalog, Permission
+from .plan import Draft
 
 Json = dict[str, Any]
 

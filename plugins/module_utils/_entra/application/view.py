@@ -12,11 +12,12 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import dates
-from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates, declared
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application import keys as key_plan
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model import (
+from ..._common import dates
+from ..._common.tree import dig
+from ..._plan import Plan, as_flag, besides
+from . import certificates, declared
+from . import keys as key_plan
+from .model import (
     CLAIM_LISTS,
     LOCK,
     MARK,
@@ -28,8 +29,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application.model 
     Observed,
     unique_name_of,
 )
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import Catalog
-from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan, as_flag, besides
+from .permissions import Catalog
 
 Json = dict[str, Any]
 

@@ -15,8 +15,8 @@ import hashlib
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._common.ids import is_guid
+from ..._errors import BadInput
 
 
 class Credential:

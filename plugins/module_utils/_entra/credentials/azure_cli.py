@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._context import RunProgram
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadCredential, BadInput
+from ..._context import RunProgram
+from ..._errors import BadCredential, BadInput
+from ._base import Credential
 
 
 @dataclass

@@ -14,14 +14,11 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import pem
-from ansible_collections.tcx.m365.plugins.module_utils._common.places import cannot_be_read
-from ansible_collections.tcx.m365.plugins.module_utils._deps import pkcs12, rsa, serialization
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
-    ConfidentialCredential,
-    check_client_id,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._common import pem
+from ..._common.places import cannot_be_read
+from ..._deps import pkcs12, rsa, serialization
+from ..._errors import BadInput
+from ._base import ConfidentialCredential, check_client_id
 
 _BEGIN = b"-----BEGIN "
 

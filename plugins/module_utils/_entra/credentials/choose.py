@@ -16,20 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Callable
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials import azure_cli, managed_identity
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.azure_cli import AzureCli
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.certificate import ClientCertificate
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.client_secret import ClientSecret
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.federated import (
-    GITHUB_GRANT,
-    GITHUB_URL,
-    FederatedToken,
-    GitHubOidc,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.managed_identity import ManagedIdentity
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._errors import BadInput
+from . import azure_cli, managed_identity
+from ._base import Credential
+from .azure_cli import AzureCli
+from .certificate import ClientCertificate
+from .client_secret import ClientSecret
+from .federated import GITHUB_GRANT, GITHUB_URL, FederatedToken, GitHubOidc
+from .managed_identity import ManagedIdentity
+from .static_token import StaticToken
 
 SOURCES = ("access_token", "client_secret", "certificate", "federated_token", "github", "managed_identity", "azure_cli")
 

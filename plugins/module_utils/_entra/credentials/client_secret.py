@@ -11,12 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
-    ConfidentialCredential,
-    check_client_id,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._common.ids import is_guid
+from ..._errors import BadInput
+from ._base import ConfidentialCredential, check_client_id
 
 
 @dataclass

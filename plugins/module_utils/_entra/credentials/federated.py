@@ -13,14 +13,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import jwt
-from ansible_collections.tcx.m365.plugins.module_utils._common.places import cannot_be_read
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import (
-    ConfidentialCredential,
-    Credential,
-    check_client_id,
-)
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._common import jwt
+from ..._common.places import cannot_be_read
+from ..._errors import BadInput
+from ._base import ConfidentialCredential, Credential, check_client_id
 
 GITHUB_URL, GITHUB_GRANT = (f"ACTIONS_ID_TOKEN_REQUEST_{part}" for part in ("URL", "TOKEN"))
 """Environment variables of a GitHub job that may ask for an ID token."""

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
-from ansible_collections.tcx.m365.plugins.module_utils._deps import msal
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._common.ids import is_guid
+from ..._deps import msal
+from ..._errors import BadInput
+from ._base import Credential
 
 ENVIRONMENT = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST")
 """Set where something other than the metadata address of a VM serves the tokens."""

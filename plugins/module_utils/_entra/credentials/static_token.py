@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials._base import Credential
-from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ..._errors import BadInput
+from ._base import Credential
 
 
 @dataclass
