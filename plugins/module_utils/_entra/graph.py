@@ -31,10 +31,9 @@ from .._errors import (
 )
 from .._http import Reply, seconds_to_wait
 from . import documented, rights
-from .challenge import claims_of
 from .connection import Connection
 from .graph_errors import fault
-from .tokens import Token, Tokens
+from .tokens import Token, Tokens, claims_of
 
 Json = dict[str, Any]
 T = TypeVar("T")

@@ -14,17 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import (
-    BadCredential,
-    Conflict,
-    Forbidden,
-    M365Error,
-    NotFound,
-    NotYetReplicated,
-    Rejected,
-    ServiceFault,
-    Throttled,
-)
+from .. import _errors as errors
 
 _ABSENT = frozenset(("Request_ResourceNotFound", "ResourceNotFound", "Directory_ObjectNotFound"))
 _BUSY = frozenset(("Directory_ConcurrencyViolation", "Error_MsaAppDoesNotExist"))
@@ -43,7 +33,7 @@ _LOCKED = "CannotUpdateLockedServicePrincipalProperty"
 _LOCKED_REMEDY = "The application locks this property of its service principals (servicePrincipalLockConfiguration)."
 
 
-def fault(status: int, content: Any, headers: Mapping[str, str]) -> M365Error:
+def fault(status: int, content: Any, headers: Mapping[str, str]) -> errors.M365Error:
     """The typed error for an answer that is not a success.
 
     :param content: the body as JSON, or ``None`` where it was something else.
@@ -63,23 +53,25 @@ def fault(status: int, content: Any, headers: Mapping[str, str]) -> M365Error:
     return _classify(status, code, message, told, details)
 
 
-def _classify(status: int, code: str, message: str, told: Mapping[str, Any], details: dict[str, Any]) -> M365Error:
+def _classify(
+    status: int, code: str, message: str, told: Mapping[str, Any], details: dict[str, Any]
+) -> errors.M365Error:
     remedy = ""
-    kind: type[M365Error] = Rejected
+    kind: type[errors.M365Error] = errors.Rejected
     if status == 429:
-        kind = Throttled
+        kind = errors.Throttled
     elif status >= 500:
-        kind = ServiceFault
+        kind = errors.ServiceFault
     elif status == 401:
-        kind, remedy = BadCredential, "Sign in again; check that the token is for this cloud's Graph."
+        kind, remedy = errors.BadCredential, "Sign in again; check that the token is for this cloud's Graph."
     elif _is_lag(status, code, message, told):
-        kind = NotYetReplicated
+        kind = errors.NotYetReplicated
     elif status == 403:
-        kind = Forbidden
+        kind = errors.Forbidden
     elif _is_absence(status, code, message):
-        kind = NotFound
+        kind = errors.NotFound
     elif _is_duplicate(status, code, message):
-        kind = Conflict
+        kind = errors.Conflict
     else:
         remedy = _LOCKED_REMEDY if code.startswith(_LOCKED) else _REMEDIES.get(code, "" if told else _UNEXPLAINED)
     return kind(message, remedy=remedy, **details)

@@ -11,6 +11,10 @@ A credential that Entra refuses is tried once in a run, whatever the number of h
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +42,8 @@ _READABLE_WITHIN = 3
 METADATA_URL = "http://169.254.169.254"
 _MARGIN_S = 300.0
 """A token is not used in the last minutes of its life: a task may last that long."""
+
+_CLAIMS = re.compile(r'\bclaims="([A-Za-z0-9+/_=-]{4,8192})"')
 
 
 @dataclass(frozen=True)
@@ -317,6 +323,24 @@ class MsalReply:
         """msal asks for an exception on errors that it does not understand itself."""
         if self.status_code >= 400:
             raise ValueError(f"HTTP status {self.status_code}")
+
+
+def claims_of(headers: Mapping[str, str]) -> str:
+    """The claims that Graph wants in a new token as JSON, as msal takes them; empty where the answer has none that can be read.
+
+    Continuous access evaluation (https://learn.microsoft.com/entra/identity-platform/claims-challenge): a token that is asked
+    for without them is the cached one again, so that the task would be refused for as long as that one lives.
+    """
+    stated = next((str(value) for name, value in headers.items() if name.lower() == "www-authenticate"), "")
+    match = _CLAIMS.search(stated)
+    if not match:
+        return ""
+    packed = match.group(1).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        text = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True).decode("utf-8")
+        return text if isinstance(json.loads(text), dict) else ""
+    except (binascii.Error, ValueError, RecursionError):
+        return ""
 
 
 def metadata_answers(context: Context) -> bool:

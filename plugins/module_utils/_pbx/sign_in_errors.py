@@ -14,18 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._errors import (
-    BadAnswer,
-    BadCredential,
-    Blocked,
-    Conflict,
-    Forbidden,
-    M365Error,
-    Rejected,
-    ServiceFault,
-    Unlicensed,
-    Unsupported,
-)
+from .. import _errors as errors
 from .._http import Reply
 from .connection import SERVICE
 
@@ -55,9 +44,9 @@ CAPTCHA_REMEDY = (
 )
 
 
-def page_answered(reply: Reply) -> M365Error:
+def page_answered(reply: Reply) -> errors.M365Error:
     """The error for a page in place of a token. With 401 or 403 a page counts as a refusal, so that it is not tried again."""
-    return BadAnswer(
+    return errors.BadAnswer(
         f"a web page answered the sign-in (status {reply.status}); the credential was not judged",
         service=SERVICE,
         status=reply.status,
@@ -65,7 +54,7 @@ def page_answered(reply: Reply) -> M365Error:
     )
 
 
-def refused_client(reply: Reply) -> M365Error:
+def refused_client(reply: Reply) -> errors.M365Error:
     """``POST /connect/token`` of a service principal was not answered with a token."""
     code, words = _oauth(reply)
     reason = words or code or "no reason was given"
@@ -73,7 +62,7 @@ def refused_client(reply: Reply) -> M365Error:
     if reply.is_page and reply.status == 200:
         return page_answered(reply)
     if reply.status in (404, 405):
-        return Unsupported(
+        return errors.Unsupported(
             "there is no token endpoint at this address",
             remedy="The address must be that of a 3CX V20 (20.0.5 or later); V18 and older have no XAPI.",
             **details,
@@ -82,70 +71,70 @@ def refused_client(reply: Reply) -> M365Error:
     if known is not None:
         return known
     if reply.status == 403:
-        return Blocked(f"this address may not sign in ({reason})", remedy=BLOCKED_REMEDY, **details)
+        return errors.Blocked(f"this address may not sign in ({reason})", remedy=BLOCKED_REMEDY, **details)
     if reply.status in (400, 401):
-        return BadCredential(
+        return errors.BadCredential(
             f"O(client_id) and O(client_secret) were refused ({reason})", remedy=CLIENT_REMEDY, **details
         )
     return _not_judged(reason, details)
 
 
-def _not_judged(reason: str, details: dict[str, Any]) -> M365Error:
+def _not_judged(reason: str, details: dict[str, Any]) -> errors.M365Error:
     """The credential was neither taken nor refused."""
     if details["status"] >= 500:
-        return ServiceFault(reason, **details)
+        return errors.ServiceFault(reason, **details)
     if details["status"] == 200:
-        return BadAnswer("the answer to the sign-in holds no token that can be used", **details)
-    return Rejected(f"unexpected answer to a token request: {reason}", remedy=UNEXPECTED_REMEDY, **details)
+        return errors.BadAnswer("the answer to the sign-in holds no token that can be used", **details)
+    return errors.Rejected(f"unexpected answer to a token request: {reason}", remedy=UNEXPECTED_REMEDY, **details)
 
 
-def _known_client(code: str, reason: str, details: dict[str, Any]) -> M365Error | None:
+def _known_client(code: str, reason: str, details: dict[str, Any]) -> errors.M365Error | None:
     """The secret is right, and the client still gets no token."""
     if "licen" in reason.lower():
-        return Unlicensed(reason, remedy=LICENSE_REMEDY, **details)
+        return errors.Unlicensed(reason, remedy=LICENSE_REMEDY, **details)
     if code == "unauthorized_client":
         remedy = "Tick 3CX Configuration API Access in Admin Console > Integrations > API. " + LICENSE_REMEDY
-        return Forbidden(reason, remedy=remedy, **details)
+        return errors.Forbidden(reason, remedy=remedy, **details)
     if code == "invalid_grant" and "active" in reason.lower():
         remedy = (
             "3CX honors one access token per client, and this PBX gives no other before it expires: a run of yours within the "
             "last hour may hold it, so run again later. If it is another program's, give the automation a service principal "
             "of its own."
         )
-        return Conflict(f"the access token of this client is in use: {reason}", remedy=remedy, **details)
+        return errors.Conflict(f"the access token of this client is in use: {reason}", remedy=remedy, **details)
     return None
 
 
-def refused_administrator(reply: Reply, with_code: bool) -> M365Error:
+def refused_administrator(reply: Reply, with_code: bool) -> errors.M365Error:
     """``POST /webclient/api/Login/GetAccessToken`` was not answered with ``AuthSuccess``."""
     content = reply.json()
     text = reply.text.lower()
     details: dict[str, Any] = {"service": SERVICE, "status": reply.status}
     if "captcha" in text:
-        return Blocked("the login asks for a reCAPTCHA", remedy=CAPTCHA_REMEDY, **details)
+        return errors.Blocked("the login asks for a reCAPTCHA", remedy=CAPTCHA_REMEDY, **details)
     if reply.status == 404:
-        return Unsupported(
+        return errors.Unsupported(
             "there is no V20 login at this address", remedy="The address must be that of a 3CX V20.", **details
         )
     if reply.status == 403:
-        return Blocked("this address may not sign in", remedy=BLOCKED_REMEDY, **details)
+        return errors.Blocked("this address may not sign in", remedy=BLOCKED_REMEDY, **details)
     if reply.status == 200 and isinstance(content, dict) and content.get("Status") and "fail" not in text:
         return _second_factor(str(content["Status"]), with_code, details)
     if "security_code" in text:
         return _second_factor("INVALID_SECURITY_CODE", with_code, details)
-    refused = BadCredential("username and password were refused", remedy=LOGIN_REMEDY, **details)
+    refused = errors.BadCredential("username and password were refused", remedy=LOGIN_REMEDY, **details)
     return page_answered(reply) if reply.is_page and reply.status == 200 else refused
 
 
-def _second_factor(status: str, with_code: bool, details: dict[str, Any]) -> M365Error:
+def _second_factor(status: str, with_code: bool, details: dict[str, Any]) -> errors.M365Error:
     if with_code:
-        return BadCredential(
+        return errors.BadCredential(
             "the password is right, the security code was refused",
             code=status,
             remedy="A code is valid for 30 seconds and can be used once. Check the clock of this machine, or give the base32 secret.",
             **details,
         )
-    return BadCredential(
+    return errors.BadCredential(
         "the password is right, and the account needs a second factor",
         code=status,
         remedy="Give O(security_code): the code of the moment, or the base32 secret that makes it.",

@@ -17,21 +17,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from .. import _errors as errors
 from .._common import jwt
 from .._common.text import without_login
-from .._errors import (
-    BadAnswer,
-    BadCredential,
-    Blocked,
-    Conflict,
-    Forbidden,
-    M365Error,
-    NotFound,
-    Rejected,
-    ServiceFault,
-    Unlicensed,
-    Unsupported,
-)
 from .._http import Reply
 from .connection import SERVICE
 from .sign_in_errors import LICENSE_REMEDY
@@ -42,28 +30,31 @@ OWNER_ROLES = ("system_owners",)
 _TITLE = re.compile(r"<title[^>]{0,100}>([^<]{1,200})", re.IGNORECASE)
 _WARNING = re.compile(r"WARNINGS\.[A-Z0-9_.]+")
 
-_MEANINGS: dict[str, tuple[type[M365Error], str]] = {
-    "WARNINGS.XAPI.INVALID_LICENSE_TYPE": (Unlicensed, "the license does not include this"),
-    "WARNINGS.LICENSE_NOT_FOUND": (Unlicensed, "the PBX has no license"),
-    "WARNINGS.LIMIT_REACHED": (Unlicensed, "a limit of the license is reached"),
-    "WARNINGS.NO_MORE_NUMBERS_AVAILABLE": (Rejected, "no extension number is free from the starting extension on"),
-    "WARNINGS.XAPI.OUT_OF_THE_RANGE": (Rejected, "the value is out of range"),
-    "WARNINGS.XAPI.CAN_NOT_BE_EMPTY_STRING": (Rejected, "the value must not be empty"),
-    "WARNINGS.XAPI.REQUIRED": (Rejected, "a value is required"),
-    "WARNINGS.XAPI.NOT_FOUND": (NotFound, "there is no such object"),
-    "WARNINGS.XAPI.NON_EXISTENT_EXT_NUMBER": (NotFound, "there is no such extension"),
-    "WARNINGS.XAPI.DUPLICATE": (Conflict, "it exists already"),
-    "WARNINGS.XAPI.ALREADY_IN_USE": (Conflict, "the value is in use already"),
-    "WARNINGS.XAPI.FORBIDDEN_CHANGE": (Rejected, "this cannot be changed"),
-    "WARNINGS.XAPI.NOT_SUPPORTED": (Unsupported, "the PBX does not support this"),
-    "WARNINGS.XAPI.MCM_MODE_REQUIRED": (Unsupported, "this needs multi-company mode"),
-    "WARNINGS.XAPI.INVALID_CREDENTIALS": (Rejected, "the credentials in the settings were refused"),
-    "WARNINGS.XAPI.TOO_MANY_ITEMS_IN_LIST": (Rejected, "the list is too long"),
-    "WARNINGS.XAPI.NO_USERS_IN_TEAMS": (Rejected, "no user is licensed for Teams"),
-    "WARNINGS.XAPI.SBC_CERT_FQDN_MISMATCH": (Rejected, "the SBC certificate is not for the SBC FQDN"),
-    "WARNINGS.XAPI.SBC_CERT_EXPIRED": (Rejected, "the SBC certificate has expired"),
-    "WARNINGS.XAPI.SBC_KEY_CERT_MISMATCH": (Rejected, "the private key does not belong to the SBC certificate"),
-    "WARNINGS.XAPI.CERTIFICATE_EXPIRED": (Rejected, "the certificate has expired"),
+_MEANINGS: dict[str, tuple[type[errors.M365Error], str]] = {
+    "WARNINGS.XAPI.INVALID_LICENSE_TYPE": (errors.Unlicensed, "the license does not include this"),
+    "WARNINGS.LICENSE_NOT_FOUND": (errors.Unlicensed, "the PBX has no license"),
+    "WARNINGS.LIMIT_REACHED": (errors.Unlicensed, "a limit of the license is reached"),
+    "WARNINGS.NO_MORE_NUMBERS_AVAILABLE": (
+        errors.Rejected,
+        "no extension number is free from the starting extension on",
+    ),
+    "WARNINGS.XAPI.OUT_OF_THE_RANGE": (errors.Rejected, "the value is out of range"),
+    "WARNINGS.XAPI.CAN_NOT_BE_EMPTY_STRING": (errors.Rejected, "the value must not be empty"),
+    "WARNINGS.XAPI.REQUIRED": (errors.Rejected, "a value is required"),
+    "WARNINGS.XAPI.NOT_FOUND": (errors.NotFound, "there is no such object"),
+    "WARNINGS.XAPI.NON_EXISTENT_EXT_NUMBER": (errors.NotFound, "there is no such extension"),
+    "WARNINGS.XAPI.DUPLICATE": (errors.Conflict, "it exists already"),
+    "WARNINGS.XAPI.ALREADY_IN_USE": (errors.Conflict, "the value is in use already"),
+    "WARNINGS.XAPI.FORBIDDEN_CHANGE": (errors.Rejected, "this cannot be changed"),
+    "WARNINGS.XAPI.NOT_SUPPORTED": (errors.Unsupported, "the PBX does not support this"),
+    "WARNINGS.XAPI.MCM_MODE_REQUIRED": (errors.Unsupported, "this needs multi-company mode"),
+    "WARNINGS.XAPI.INVALID_CREDENTIALS": (errors.Rejected, "the credentials in the settings were refused"),
+    "WARNINGS.XAPI.TOO_MANY_ITEMS_IN_LIST": (errors.Rejected, "the list is too long"),
+    "WARNINGS.XAPI.NO_USERS_IN_TEAMS": (errors.Rejected, "no user is licensed for Teams"),
+    "WARNINGS.XAPI.SBC_CERT_FQDN_MISMATCH": (errors.Rejected, "the SBC certificate is not for the SBC FQDN"),
+    "WARNINGS.XAPI.SBC_CERT_EXPIRED": (errors.Rejected, "the SBC certificate has expired"),
+    "WARNINGS.XAPI.SBC_KEY_CERT_MISMATCH": (errors.Rejected, "the private key does not belong to the SBC certificate"),
+    "WARNINGS.XAPI.CERTIFICATE_EXPIRED": (errors.Rejected, "the certificate has expired"),
 }
 """Documented words of the enum ``Pbx.Warnings`` that this collection can meet, and what they mean."""
 
@@ -102,7 +93,7 @@ def without_reason(reply: Reply) -> bool:
     return not refusal.message and not refusal.words
 
 
-def not_xapi(reply: Reply) -> M365Error:
+def not_xapi(reply: Reply) -> errors.M365Error:
     """The error for an answer that something else than XAPI has given: a firewall, a proxy, a web server, a login page."""
     title = _TITLE.search(reply.text[:20_000]) if reply.is_page else None
     what = (
@@ -114,7 +105,7 @@ def not_xapi(reply: Reply) -> M365Error:
     )
     if title and title.group(1).strip():
         what += f" ({' '.join(title.group(1).split())[:80]!r})"
-    return BadAnswer(
+    return errors.BadAnswer(
         f"this is not an answer of XAPI, but {what}",
         service=SERVICE,
         status=reply.status,
@@ -123,7 +114,7 @@ def not_xapi(reply: Reply) -> M365Error:
     )
 
 
-def explain(reply: Reply, access: str, *, served: bool = False) -> M365Error:
+def explain(reply: Reply, access: str, *, served: bool = False) -> errors.M365Error:
     """The error that an answer of XAPI means.
 
     :param access: the token it was asked with; its claims tell a missing role from a missing license.
@@ -136,7 +127,7 @@ def explain(reply: Reply, access: str, *, served: bool = False) -> M365Error:
     if refusal.words:
         return _warned(refusal, details)
     if reply.status == 401:
-        return BadCredential(
+        return errors.BadCredential(
             "the access token is refused although it is new",
             remedy="Another program may be using the same client id (3CX honors one token per client): give the automation "
             "its own, or run again.",
@@ -147,27 +138,29 @@ def explain(reply: Reply, access: str, *, served: bool = False) -> M365Error:
     return _other(reply, refusal, details)
 
 
-def _other(reply: Reply, refusal: Refusal, details: dict[str, Any]) -> M365Error:
+def _other(reply: Reply, refusal: Refusal, details: dict[str, Any]) -> errors.M365Error:
     if reply.status == 404:
         message = refusal.message or "the PBX does not have it: its release lacks it, or its services are starting"
-        return NotFound(message, remedy="Run again in some minutes; where it stays, update the PBX.", **details)
+        return errors.NotFound(message, remedy="Run again in some minutes; where it stays, update the PBX.", **details)
     if reply.status in (409, 412):
-        return Conflict(refusal.message or "no reason was given", **details)
+        return errors.Conflict(refusal.message or "no reason was given", **details)
     if reply.status < 400:
         where = without_login(reply.headers.get("Location") or "another place")[:200]
-        return Rejected(
+        return errors.Rejected(
             f"redirected to {where}, which is not followed",
             remedy="Give that address as O(url), if it is the PBX.",
             **details,
         )
     if reply.status >= 500:
-        return ServiceFault(refusal.message or f"the PBX failed without a reason ({reply.status}, empty)", **details)
+        return errors.ServiceFault(
+            refusal.message or f"the PBX failed without a reason ({reply.status}, empty)", **details
+        )
     return _rejected(refusal, details)
 
 
-def _rejected(refusal: Refusal, details: dict[str, Any]) -> M365Error:
+def _rejected(refusal: Refusal, details: dict[str, Any]) -> errors.M365Error:
     if "delta" in refusal.message:
-        return Unsupported(
+        return errors.Unsupported(
             "the request was not understood: this release lacks a property of it, or has it with another type",
             remedy="Update the PBX, or leave the newest options out.",
             **details,
@@ -177,22 +170,22 @@ def _rejected(refusal: Refusal, details: dict[str, Any]) -> M365Error:
         if refusal.message
         else "Look in the event log of the PBX (Admin Console > Dashboard > Event Log), and run again."
     )
-    return Rejected(refusal.message or "no reason was given", remedy=remedy, **details)
+    return errors.Rejected(refusal.message or "no reason was given", remedy=remedy, **details)
 
 
-def _warned(refusal: Refusal, details: dict[str, Any]) -> M365Error:
-    kind, _meaning = _MEANINGS.get(refusal.words[0][1], (Rejected, ""))
+def _warned(refusal: Refusal, details: dict[str, Any]) -> errors.M365Error:
+    kind, _meaning = _MEANINGS.get(refusal.words[0][1], (errors.Rejected, ""))
     parts = []
     for target, word in refusal.words:
-        meaning = _MEANINGS.get(word, (Rejected, ""))[1]
+        meaning = _MEANINGS.get(word, (errors.Rejected, ""))[1]
         parts.append(": ".join(filter(None, (target, meaning or word))) + (f" ({word})" if meaning else ""))
     if any(word == "WARNINGS.XAPI.CAPTCHA_ERROR" for _target, word in refusal.words):
-        kind = Blocked
-    remedy = "Switch the option off, or upgrade the license of this PBX." if kind is Unlicensed else ""
+        kind = errors.Blocked
+    remedy = "Switch the option off, or upgrade the license of this PBX." if kind is errors.Unlicensed else ""
     return kind("; ".join(parts), code=refusal.words[0][1], remedy=remedy, **details)
 
 
-def _forbidden(refusal: Refusal, access: str, details: dict[str, Any], served: bool) -> M365Error:
+def _forbidden(refusal: Refusal, access: str, details: dict[str, Any], served: bool) -> errors.M365Error:
     role = str((jwt.claims(access) or {}).get("MaxRole") or "")
     owner = (
         "Give the service principal (or the administrator) the system-wide role System Owner: Admin Console > "
@@ -200,17 +193,17 @@ def _forbidden(refusal: Refusal, access: str, details: dict[str, Any], served: b
     )
     if served:
         refused = "this request is refused, although others with the same token were answered"
-        return Forbidden(
+        return errors.Forbidden(
             refusal.message or (f"{refused}; the role is {role}" if role else refused),
             missing=list(OWNER_ROLES),
             remedy=f"{owner} Console Restrictions of the PBX, or a firewall in front of it, can refuse changes as well.",
             **details,
         )
     if role in OWNER_ROLES:
-        return Unlicensed(
+        return errors.Unlicensed(
             refusal.message or f"the role is {role}, which may do everything, and XAPI still refuses",
             remedy=LICENSE_REMEDY + " Console Restrictions that leave out this address look the same.",
             **details,
         )
     having = f"the role is {role}" if role else "the role is not enough"
-    return Forbidden(refusal.message or having, missing=list(OWNER_ROLES), remedy=owner, **details)
+    return errors.Forbidden(refusal.message or having, missing=list(OWNER_ROLES), remedy=owner, **details)

@@ -17,13 +17,12 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._entra.challenge import claims_of
 from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import endpoints
 from ansible_collections.tcx.m365.plugins.module_utils._entra.connection import Connection
 from ansible_collections.tcx.m365.plugins.module_utils._entra.credentials.static_token import StaticToken
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph_errors import fault
-from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token
+from ansible_collections.tcx.m365.plugins.module_utils._entra.tokens import Token, claims_of
 from ansible_collections.tcx.m365.plugins.module_utils._http import Reply
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
