@@ -62,7 +62,7 @@ release: ## Check, build, sign and try a release as a user gets it (.build/relea
 faults: setup ## Every kind of trouble at every request of every flow, and what became of it; goes on where it was stopped (CASE='NAME', SAMPLE=N)
 	@PYTHONPATH=.build/collections:tests/lab $(PY) tests/faults/run.py $(if $(CASE),--case '$(CASE)',$(if $(SAMPLE),--sample $(SAMPLE) --seed $(or $(SEED),0),$(if $(RESTART),--restart)))
 
-coverage: ## Lines and branches of plugins/ that tests come to, forks counted (not a part of test: it takes an hour)
+coverage: ## Lines and branches of plugins/ that tests come to, forks counted: the part of test that counts them
 	@$(GATES) coverage
 
 mutants: ## Change planners, adoption rules and readers of variables place by place: which tests notice (not a part of test)

@@ -66,6 +66,10 @@ class Environment:
     def bin(self) -> Path:
         return self.path / "bin"
 
+    def possible(self) -> bool:
+        """Whether this machine has a Python for it."""
+        return any(version in interpreters.interpreters() for version in self.pythons)
+
     def interpreter(self) -> tuple[Version, Path]:
         """The best supported interpreter of this machine; raises CannotMake when there is none."""
         here = interpreters.interpreters()

@@ -21,8 +21,9 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -30,10 +31,10 @@ import environments
 import interpreters
 import workspace
 from environments import BUILD, COLLECTIONS, ROOT, CannotMake
-from gate_list import GROUPS, Gate, all_gates
+from gate_list import GROUPS, Gate, all_gates, counting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import TextIO
 
@@ -209,8 +210,21 @@ def end(group: int, *signals: int) -> None:
         time.sleep(GRACE_S)
 
 
-def run_gate(gate: Gate, cores: Cores, words: dict[str, str]) -> Result:
-    reason = why_not(gate)
+def not_counted(gate: Gate, earlier: Mapping[str, Future[Result]]) -> str | None:
+    """The reason why a gate has not what it comes after, or None. Waits for it."""
+    for name in gate.after:
+        if name not in earlier:
+            return f"not measured: {name} does not run now"
+        verdict = earlier[name].result().verdict
+        if verdict != "passed":
+            return f"not measured: {name} has {verdict}" if verdict == "failed" else f"not measured: {name} was skipped"
+    return None
+
+
+def run_gate(
+    gate: Gate, cores: Cores, words: dict[str, str], earlier: Mapping[str, Future[Result]] = MappingProxyType({})
+) -> Result:
+    reason = why_not(gate) or not_counted(gate, earlier)
     if reason:
         print(f"  skipped  {gate.name}: {reason}", flush=True)
         return Result(gate, 0.0, skips=(Skip(gate.name, reason),))
@@ -292,7 +306,9 @@ def select(names: Iterable[str]) -> list[Gate]:
         raise KeyError(", ".join(sorted(chosen - known)))
     # A name that is a target and a gate at once (units, docs) means the target.
     targets = chosen & set(GROUPS)
-    return [gate for gate in gates if gate.groups & targets or (gate.name in chosen - targets)]
+    selected = [gate for gate in gates if gate.groups & targets or (gate.name in chosen - targets)]
+    needed = {name for gate in selected for name in gate.after}
+    return [counting(gate) if gate.name in needed else gate for gate in selected]
 
 
 def run(gates: Sequence[Gate]) -> int:
@@ -311,7 +327,10 @@ def run(gates: Sequence[Gate]) -> int:
     print(f"{len(gates)} gates on {count} cores:", flush=True)
     with ThreadPoolExecutor(max_workers=count) as pool:
         try:
-            results = list(pool.map(lambda gate: run_gate(gate, cores, words), gates))
+            futures: dict[str, Future[Result]] = {}
+            for gate in gates:
+                futures[gate.name] = pool.submit(run_gate, gate, cores, words, futures)
+            results = [future.result() for future in futures.values()]
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             for group in tuple(RUNNING):

@@ -161,8 +161,51 @@ def test_targets_and_gates_can_be_named() -> None:
 
 
 def test_the_whole_test_leaves_no_gate_out() -> None:
-    twins = {"units", "units-quick", "coverage"}
+    twins = {"units", "units-quick"}
     assert {found.name for found in all_gates()} - {found.name for found in gates.select(["test"])} == twins
+
+
+def test_every_test_runs_in_some_gate_of_the_whole_test() -> None:
+    """As a whole: those that take only what is marked, as `smoke`, leave most of a directory out."""
+    whole = [found for found in gates.select(["test"]) if found.pytest and "-m" not in found.command[3:]]
+    for path in sorted((environments.ROOT / "tests").rglob("test_*.py")):
+        above = {
+            place.relative_to(environments.ROOT).as_posix()
+            for place in (path, *path.parents[:-1])
+            if place.is_relative_to(environments.ROOT)
+        }
+        ignored = {f"--ignore={place}" for place in above}
+        assert any(above & set(found.paths) and not ignored & set(found.command) for found in whole), path
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("true",), None),
+        (("false",), "not measured: tests has failed"),
+        (None, "not measured: tests does not run now"),
+    ],
+)
+@pytest.mark.usefixtures("place")
+def test_a_share_is_judged_only_where_all_that_it_counts_has_run(
+    command: tuple[str, ...] | None, reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreters, "link_all", lambda path: path)
+    monkeypatch.setattr(environments, "link_collection", lambda: None)
+    ended: list[gates.Result] = []
+    monkeypatch.setattr(gates, "report", lambda results, _seconds: ended.extend(results) or 0)
+    gates.run([*([gate("tests", command)] if command else []), gate("share", after=("tests",))])
+    assert [skip.reason for skip in ended[-1].skips] == ([reason] if reason else [])
+    assert ended[-1].verdict == ("skipped" if reason else "passed")
+
+
+def test_tests_are_counted_only_where_their_share_is_asked_for() -> None:
+    alone = {found.name: found for found in gates.select(["modules"])}
+    together = {found.name: found for found in gates.select(["coverage"])}
+    assert "tools/measure_coverage.py" not in alone["modules"].command
+    assert together["modules"].command[1:3] == ("tools/measure_coverage.py", "modules")
+    assert together["modules"].command[3:] == alone["modules"].command[3:]
+    assert set(together["covered"].after) == set(together) - {"covered"}
 
 
 def test_no_gate_waits_for_the_whole_machine_while_others_could_run() -> None:

@@ -144,7 +144,7 @@ def test_users_who_come_with_the_first_synchronization_can_be_opted_out_at_once(
 
 @pytest.mark.parametrize("check", [False, True])
 def test_a_user_nobody_has_is_named(bench: Bench, check: bool) -> None:
-    failed = bench.run().settings(check=check, sign_in={"opt_out": ["nobody@contoso.example"]})
+    failed = bench.run().settings(check=check, sign_in={"opt_out": ["nobody@contoso.example"]}, wait_timeout=2)
     assert failed["error"]["kind"] == "not_found"
     assert "nobody@contoso.example" in failed["msg"]
     assert bench.writes() == []

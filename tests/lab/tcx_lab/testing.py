@@ -168,8 +168,10 @@ def _in_process(
     if isinstance(fleet, World):
         raise TypeError("a world cannot be handed to another process: use mode='thread'")
     ready, notify = os.pipe()
+    # Where lines of those who call the lab are counted, its own need not be: that takes as long as its work.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     environment = {
-        **os.environ,
+        **kept,
         "PYTHONPATH": os.pathsep.join([str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]),
     }
     command = [sys.executable, "-m", "tcx_lab", *_arguments(fleet, directory, options), "--ready-fd", str(notify)]
