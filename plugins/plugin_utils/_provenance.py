@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import json
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.release import __version__ as ansible_version
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -45,13 +47,14 @@ def provenance(task_vars: Mapping[str, Any], automation_app_ids: Iterable[str]) 
     return {name: value for name, value in facts.items() if value not in ("", [])}
 
 
+@functools.lru_cache(maxsize=1)
 def collection_version() -> str:
     """The version of this collection: of the installed artifact, else of the checkout; empty when neither says it."""
     manifest, galaxy = _ROOT / "MANIFEST.json", _ROOT / "galaxy.yml"
     try:
         if manifest.is_file():
             return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
-        return str(yaml.safe_load(galaxy.read_text(encoding="utf-8"))["version"])
+        return str(yaml_load(galaxy.read_text(encoding="utf-8"))["version"])
     except (OSError, ValueError, KeyError, yaml.YAMLError):
         return ""
 

@@ -24,7 +24,9 @@ WorkOnAll = Callable[[list[str]], Iterable[tuple[str, "Result | None"]]]
 _KIND = "together"
 
 _POLL_S = 0.02
-"""How often a host checks whether its result is there. A check takes 0.1 ms."""
+"""How often a host checks whether its result is there."""
+_ALIVE_S = 0.5
+"""How often it checks whether anybody still works on it, which takes a file and a lock."""
 
 
 class SharedTask:
@@ -63,7 +65,8 @@ class SharedTask:
             with self._store.lock_if_free(_KIND, self._task) as taken:
                 if taken:
                     self._work_once(host, batch, work)
-            if not taken:
+            again = time.monotonic() + _ALIVE_S
+            while not taken and time.monotonic() < again and self._entry(host) is None:
                 time.sleep(_POLL_S)
 
     def _work_once(self, host: str, batch: Iterable[str], work: WorkOnAll) -> None:

@@ -20,9 +20,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Callable
 
-import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.template import Templar
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import READ_VARIABLES, Reading, read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import _entra_connection
@@ -179,7 +179,7 @@ def role_defaults() -> Mapping[str, Any]:
     defaults: dict[str, Any] = {}
     roles = Path(__file__).resolve().parents[3] / "roles"
     for role in _ROLES:
-        defaults.update(yaml.safe_load((roles / role / "defaults" / "main.yml").read_text(encoding="utf-8")) or {})
+        defaults.update(yaml_load((roles / role / "defaults" / "main.yml").read_text(encoding="utf-8")) or {})
     return defaults
 
 

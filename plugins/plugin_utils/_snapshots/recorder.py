@@ -15,6 +15,7 @@ afterwards, also where the task failed.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Protocol
 
@@ -84,11 +85,11 @@ class Recorder:
         self._content: Json | None = None
         self.healthy_before: bool | None = None
 
-    @property
+    @functools.cached_property
     def run(self) -> str:
         return snapshots.run_id(self._store)
 
-    @property
+    @functools.cached_property
     def place(self) -> Snapshots:
         return Snapshots(snapshots.directory_of(self._variables))
 
