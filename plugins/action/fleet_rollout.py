@@ -15,6 +15,7 @@ from typing import Any
 from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
@@ -37,7 +38,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, read_variable
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import broken_off
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Announce
@@ -57,6 +58,14 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "stop_only": {"type": "bool", "default": False},
 }
 
+
+_FROM_VARIABLES = {
+    "concurrency": "rollout_concurrency",
+    "max_unhealthy_percentage": "rollout_max_unhealthy_percentage",
+    "on_stop": "rollout_on_stop",
+}
+"""Options of a rollout that variables set where its task does not. Ansible compiles each template of a task again for each host,
+which takes longer than all else that a host does to take its result."""
 
 _MANY = 25
 """PBXs from which Ansible takes results while others are worked on: it needs a fork of 20 ms for each, one after the other."""
@@ -142,8 +151,8 @@ class ActionModule(CollectionAction):
         if problem:
             return dict(result, **problem)
         try:
-            known_as = variables_of_options(self._task)
-            options = read_arguments(ARGUMENT_SPEC, plain(self._task.args), names=known_as).parameters
+            stated, known_as = self._stated(task_vars)
+            options = read_arguments(ARGUMENT_SPEC, stated, names=known_as).parameters
             name = known_as.get("max_unhealthy_percentage", "max_unhealthy_percentage")
             check_limit(options["max_unhealthy_percentage"], name)
         except M365Error as error:
@@ -164,6 +173,16 @@ class ActionModule(CollectionAction):
         except M365Error as error:
             return dict(result, **failure(error))
         return dict(result, **host_result)
+
+    def _stated(self, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
+        """The options of the task and of the variables that it leaves them to, and by which names the operator knows them."""
+        stated, known_as = plain(self._task.args), dict(variables_of_options(self._task))
+        if stated.get("steps") or stated.get("operation") not in (None, "rollout"):
+            return stated, known_as
+        for option, name in _FROM_VARIABLES.items():
+            if option not in stated and name in task_vars:
+                stated[option], known_as[option] = read_variable(self._templar, name, task_vars), name
+        return stated, known_as
 
     def _together(self, inputs: TaskInput) -> dict[str, Any] | None:
         """The result of this host; ``None`` where it is to be worked on alone.

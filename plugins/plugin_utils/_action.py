@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils import _tls
@@ -49,8 +49,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
     HostVariables,
     Variables,
-    templated,
-    unreadable,
+    read_variable,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 
@@ -84,10 +83,7 @@ class CollectionAction(ActionBase):
 
     def _runs_in_process(self, task_vars: Mapping[str, Any]) -> bool:
         """Raises :class:`BadInput` where the variable for it is no boolean, or cannot be read."""
-        setting = templated(self._templar, task_vars.get(IN_PROCESS_VARIABLE), task_vars)
-        if isinstance(setting, AnsibleError):
-            raise unreadable(IN_PROCESS_VARIABLE, setting)
-        if not is_in_process(setting) or MISSING:
+        if not is_in_process(read_variable(self._templar, IN_PROCESS_VARIABLE, task_vars)) or MISSING:
             return False
         become = getattr(self._connection, "become", None)
         return self._is_local() and become is None

@@ -304,6 +304,14 @@ def templated(templar: Templar, value: Any, known: Mapping[str, Any], results: R
     return None if omitted is not None and result == omitted else result
 
 
+def read_variable(templar: Templar, name: str, known: Mapping[str, Any]) -> Any:
+    """One variable as it stands; raises :class:`BadInput` where it cannot be templated."""
+    value = templated(templar, known.get(name), known)
+    if isinstance(value, AnsibleError):
+        raise unreadable(name, value)
+    return value
+
+
 def resolve_tenant(variables: Variables, domain: str) -> str:
     """The id of the tenant that has this domain, asked once in a run for each authority and domain."""
     spec = _entra_connection.ARGUMENT_SPEC

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a PBX more costs a run: counted, because times depend on the machine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils import _provenance
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Recorder
+
+REPOSITORY = Path(__file__).resolve().parents[5]
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[Any]:
+    """The first arguments of the calls of a function from now on."""
+    calls: list[Any] = []
+    original = getattr(owner, name)
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, call)
+    return calls
+
+
+def test_what_is_the_same_for_all_pbxs_is_parsed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    variables.role_defaults.cache_clear()
+    _provenance.collection_version.cache_clear()
+    parsed = [counted(monkeypatch, module, "yaml_load") for module in (variables, _provenance)]
+    for number in range(5):
+        known = variables.read_variables({"snapshot_dir": str(tmp_path)}, host=f"pbx-{number}")
+        Recorder(f"pbx-{number}", known, RunStore(str(tmp_path)), "rollout").told()
+    defaults, version = map(len, parsed)
+    assert (defaults, version) in ((4, 1), (4, 0)), (
+        "one file for each role; none for the version of an installed artifact"
+    )
+
+
+def test_the_run_is_asked_for_its_id_once_for_each_pbx(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    locks = counted(monkeypatch, RunStore, "lock")
+    known = variables.read_variables({"snapshot_dir": str(tmp_path)}, host="lyon")
+    recorder = Recorder("lyon", known, RunStore(str(tmp_path)), "rollout")
+    for _step in range(3):
+        recorder.told()
+        assert recorder.run
+    assert len(locks) == 1
+
+
+def test_a_host_that_waits_for_its_result_does_not_ask_for_the_lock_each_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    looks, locks = counted(monkeypatch, RunStore, "get"), counted(monkeypatch, RunStore, "lock_if_free")
+    store, on = RunStore(str(tmp_path)), threading.Event()
+
+    def work(hosts: list[str]) -> Any:
+        assert on.wait(10)
+        return [(host, {}) for host in hosts]
+
+    batch = ["berlin", "lyon"]
+    take = SharedTask(store, "task").result_of
+    threads = [threading.Thread(target=take, args=[host, batch, work], kwargs={"as_they_come": True}) for host in batch]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.4)
+    assert len(locks) <= 3
+    assert len(looks) > len(locks)
+    on.set()
+    for thread in threads:
+        thread.join(10)
+
+
+def test_no_option_of_a_rollout_is_a_template_that_each_host_would_compile() -> None:
+    plays = yaml.safe_load((REPOSITORY / "playbooks" / "rollout.yml").read_text(encoding="utf-8"))
+    tasks = [task for play in plays for task in play["tasks"]]
+    options = [task["tcx.m365.fleet_rollout"] for task in tasks]
+    assert len(options) == 3
+    assert not [value for each in options for value in each.values() if "{{" in str(value)]
