@@ -99,4 +99,5 @@ class LookupModule(LookupBase):
         hostvars = known.get("hostvars")
         if hostvars is None:
             return False
-        return all(not any(name in hostvars[host] for name in _ELSEWHERE) for host in hosts)
+        # Ansible puts all variables of a host together each time that it is asked for them.
+        return all(set(_ELSEWHERE).isdisjoint(hostvars[host]) for host in hosts)

@@ -11,8 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
+from ansible.template import Templar
+from ansible_collections.tcx.m365.plugins.lookup import shared_check
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils import _provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
@@ -79,6 +82,38 @@ def test_a_host_that_waits_for_its_result_does_not_ask_for_the_lock_each_time(
     on.set()
     for thread in threads:
         thread.join(10)
+
+
+def test_the_variables_of_a_pbx_are_put_together_once_to_tell_where_it_is_worked_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class HostVars(dict[str, Any]):
+        asked: list[str]
+
+        def __getitem__(self, host: str) -> Any:
+            self.asked.append(host)
+            return super().__getitem__(host)
+
+    hostvars = HostVars(berlin={"tcx_url": "x"}, lyon={"tcx_url": "y"})
+    hostvars.asked = []
+    monkeypatch.setattr(shared_check, "_known", {})
+    monkeypatch.setattr(shared_check.constants, "DEFAULT_STRATEGY", "linear")
+    known = {"ansible_play_hosts_all": ["berlin", "lyon"], "hostvars": hostvars}
+    lookup = shared_check.LookupModule(templar=Templar(loader=None, variables=known))
+    for _task in range(3):
+        assert lookup.run([], known) == [True]
+    assert hostvars.asked == ["berlin", "lyon"]
+
+
+@pytest.mark.parametrize(("stated", "expected"), [(None, "local"), (" ", "local"), ("ssh ", "ssh")])
+def test_the_connection_of_the_playbooks_is_one_short_template(stated: str | None, expected: str) -> None:
+    source = yaml.safe_load((REPOSITORY / "playbooks" / "vars" / "controller.yml").read_text(encoding="utf-8"))
+    connection, become = source["ansible_connection"], source["ansible_become"]
+    assert connection.count("|") == become.count("|") == 2, "each filter takes longer to compile than all it does"
+    environment = jinja2.Environment(autoescape=True)
+    assert environment.from_string(connection).render(tcx_m365_connection=stated) == expected
+    assert environment.from_string(become).render(tcx_m365_become=False) == "False"
+    assert environment.from_string(become).render(tcx_m365_become=" yes ") == "yes"
 
 
 def test_no_option_of_a_rollout_is_a_template_that_each_host_would_compile() -> None:

@@ -46,8 +46,8 @@ def evaluated(text: Any, hosts: list[dict[str, Any]]) -> tuple[list[Any], int]:
 
 
 SHARED = (
-    "{{ tcx_m365_connection | default('', true) | trim | default('local', true) }}",
-    "{{ tcx_m365_become | default('', true) | string | trim | default(false, true) }}",
+    "{{ tcx_m365_connection | default('', true) | trim or 'local' }}",
+    "{{ tcx_m365_become | default('', true) | trim or false }}",
     "{{ region | upper }}-{{ number }}",
     "{{ 'a' if number == 1 else region | default('b') }}",
     "{{ region is defined and number > 0 }}",
