@@ -155,8 +155,7 @@ duration_s:
   type: float
   sample: 3.2
 steps:
-  description:
-    - What became of each step that was taken, in order, V(ok), V(changed) or V(failed).
+  description: What became of each step that was taken, in order, V(ok), V(changed) or V(failed).
   returned: always
   type: dict
   sample: {pbx: ok, preflight: ok, application: changed, grant: changed, settings: changed, sign_in: ok}
@@ -184,24 +183,11 @@ rotation:
           that removed it and verified the sign-in, V(pbx_switched) afterwards.
         - V(not_switched) when the old certificate had to be put back, because the PBX could not sign in without it.
       type: str
-    new:
-      description: Thumbprints of the certificates in the inventory.
-      type: list
-      elements: str
-    old:
-      description: Thumbprints of those that they replace and that are still registered.
-      type: list
-      elements: str
-    registered_on:
-      description: Since when the new ones have been registered.
-      type: str
-    retires_on:
-      description: From when the old ones may be removed.
-      type: str
-    retired:
-      description: Thumbprints of those that this run removed.
-      type: list
-      elements: str
+    new: {type: list, elements: str, description: Thumbprints of the certificates in the inventory.}
+    old: {type: list, elements: str, description: Thumbprints of those that they replace and that are still registered.}
+    registered_on: {type: str, description: Since when the new ones have been registered.}
+    retires_on: {type: str, description: From when the old ones may be removed.}
+    retired: {type: list, elements: str, description: Thumbprints of those that this run removed.}
 goes:
   description: What goes with the application, or with the PBX that leaves an application of several.
   returned: when the step C(delete) was taken
@@ -213,29 +199,17 @@ not_unlinked:
   type: dict
   version_added: 2.0.0
   contains:
-    reason:
-      description: What the PBX, or the way to it, said.
-      type: str
-      sample: Connection refused
-    kind:
-      description: The class of that error, as in RV(error.kind).
-      type: str
-      sample: unreachable
-    stays:
-      description: What the PBX keeps.
-      type: list
-      elements: str
-      sample: [link to its application, key pair, synchronized users]
+    reason: {type: str, sample: Connection refused, description: "What the PBX, or the way to it, said."}
+    kind: {type: str, sample: unreachable, description: "The class of that error, as in RV(error.kind)."}
+    stays: {type: list, elements: str, sample: [link to its application, key pair, synchronized users], description: What the PBX keeps.}
 refused:
-  description:
-    - What a rollback did not undo, because somebody else has changed it since or because it cannot be undone.
+  description: What a rollback did not undo, because somebody else has changed it since or because it cannot be undone.
   returned: when there is any
   type: list
   elements: dict
   version_added: 2.0.0
 snapshot:
-  description:
-    - ID of this run below C(snapshot_dir), where what it has changed is kept, so that the playbook C(tcx.m365.rollback) can undo it.
+  description: ID of this run below C(snapshot_dir), where what it has changed is kept, so that the playbook C(tcx.m365.rollback) can undo it.
   returned: when something was changed
   type: str
   version_added: 2.0.0
@@ -251,22 +225,14 @@ rollback:
   type: dict
   version_added: 2.0.0
   contains:
-    restored:
-      description: Whether the PBX and its tenant are as they were before the run.
-      type: bool
+    restored: {type: bool, description: Whether the PBX and its tenant are as they were before the run.}
     under_way:
       description:
         - Whether a write of the run was under way when the PBX was given up, and was not there when the rest was undone. It may arrive
           later; C(snapshot) undoes it then.
       type: bool
-    changes:
-      description: What was changed to get there.
-      type: list
-      elements: dict
-    refused:
-      description: What was not undone, and why.
-      type: list
-      elements: dict
+    changes: {type: list, elements: dict, description: What was changed to get there.}
+    refused: {type: list, elements: dict, description: "What was not undone, and why."}
 unmanaged:
   description: What is there besides what the inventory lists, such as redirect URIs, certificates and permissions. It is kept.
   returned: always
@@ -333,38 +299,14 @@ error:
   returned: failure
   type: dict
   contains:
-    kind:
-      description: Class of the error, such as V(bad_input), V(forbidden) or V(unreachable).
-      type: str
-      sample: bad_credential
-    service:
-      description: Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent.
-      type: str
-    status:
-      description: HTTP status of the answer; null where there was none.
-      type: int
-    code:
-      description: The service's own error code.
-      type: str
-      sample: AADSTS7000215
-    request_id:
-      description: What the support of the service asks for.
-      type: str
-    tried:
-      description: What was tried.
-      type: str
-    target:
-      description: On what it was tried.
-      type: str
-    said:
-      description: What the service said.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
-    missing:
-      description: The permissions or roles of which one is missing.
-      returned: when a right is missing
-      type: list
-      elements: str
+    kind: {type: str, sample: bad_credential, description: "Class of the error, such as V(bad_input), V(forbidden) or V(unreachable)."}
+    service: {type: str, description: "Who answered, V(Entra), V(Graph) or V(3CX). Empty where nothing was sent."}
+    status: {type: int, description: HTTP status of the answer; null where there was none.}
+    code: {type: str, sample: AADSTS7000215, description: The service's own error code.}
+    request_id: {type: str, description: What the support of the service asks for.}
+    tried: {type: str, description: What was tried.}
+    target: {type: str, description: On what it was tried.}
+    said: {type: str, description: What the service said.}
+    remedy: {type: str, description: What to do.}
+    missing: {type: list, elements: str, returned: when a right is missing, description: The permissions or roles of which one is missing.}
 """
