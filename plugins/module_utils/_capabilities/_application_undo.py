@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """``azure_app_registration`` with ``undo``: what an earlier run made of an application is undone.
 
 What is to be undone is foreign data. It never decides whose an application is: that does the mark on it, together with what

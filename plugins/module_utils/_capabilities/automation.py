@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What the playbooks ``bootstrap`` and ``tenants`` ask of one tenant about the automation's own application.
 
 No modules of their own: :data:`LOOKUP` finds the application and refuses one that may be somebody else's, :data:`FEDERATED`

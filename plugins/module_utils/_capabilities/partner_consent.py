@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What the playbook ``partner_consent`` does in one tenant, with the token of a person. No modules of their own.
 
 :data:`ADMINISTRATION` reads the delegated administration in the partner's own tenant, :data:`ASK` and :data:`REMOVE` talk

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The capability behind the module ``tcx_preflight``: would a rollout on this PBX go through, and would it last?
 
 It runs the very check that ``tcx_m365_settings`` makes in check mode, and judges what that has read: so it costs

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The error codes of Microsoft's sign-in service (``AADSTS<number>``): what each means, what to do, whether waiting helps.
 
 One table for everybody who meets them: the caller's own sign-in, the words of a PBX whose application is refused, and the

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The one reader of certificates and private keys, whatever they are given as.
 
 PEM, base64 of DER without the PEM header, or base64 of PEM; as text or in a file, with line ends of any kind, also written

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Granular delegated administration (GDAP): which step is missing before a partner's person can work in a customer's tenant.
 
 Sources: https://learn.microsoft.com/graph/api/resources/delegatedadminrelationships-api-overview, and for what consenting

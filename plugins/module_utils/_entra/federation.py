@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Federated credentials: a token of another identity provider signs in as the application, and there is no secret to keep.
 
 Limits and rules: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-create-trust and

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What Graph says when it refuses, by status and code; by text only where one code has several meanings.
 
 Sources: recorded traffic of azure-cli and error bodies reported in public (documented per entry in docs/errors-entra.md).

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What a run can tell of itself: until when the automation can sign in, and what its tenants are called.
 
 A certificate tells its own end. The end of a client secret stands in the application registration in its home tenant, which an

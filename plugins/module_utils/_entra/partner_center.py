@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Partner Center's interface for the consent of a customer to an application of a partner: delegated permissions alone.
 
 Source: https://learn.microsoft.com/partner-center/developer/control-panel-vendor-apis. What a refusal has in its body is

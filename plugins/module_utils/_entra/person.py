@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What a person who is signed in may do, as far as the token tells. Pure.
 
 The scopes of a delegated token bound what the application (the Azure CLI) does for the person; the person's Microsoft Entra

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """A person of a Microsoft partner signs in with the automation's own application, once, in a browser anywhere.
 
 The authorization code flow of a confidential client: what the browser brings back is worth nothing without the

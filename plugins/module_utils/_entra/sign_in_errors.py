@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What Entra says when it gives no token, by the numbers in ``error_codes``, never by the text.
 
 Sources: bodies of the token endpoint as reported in public; each number is documented in Microsoft's list of AADSTS codes.

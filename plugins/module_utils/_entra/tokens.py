@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Tokens of Entra: msal decides what is sent, our own HTTP session sends it, the tasks of a run share the result.
 
 A credential that Entra refuses is tried once in a run, whatever the number of hosts: the refusal is shared like a token.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The users of a tenant: everybody, some by name, or the members of groups; and who of them has a photo.
 
 What is sent is decided by pure functions; :class:`Reader` sends it. Sources: Graph reference of user, group and profilePhoto

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What an auditor wants to know of a PBX: license and its dates, users and photos, double addresses, real sign-ins.
 
 Each of it costs requests, so each is asked for by name.

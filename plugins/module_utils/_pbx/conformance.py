@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """How XAPI behaves where this collection rests on it and 3CX has published nothing that decides.
 
 Reading questions change nothing. Writing questions write single settings of the Microsoft 365 integration of a test PBX

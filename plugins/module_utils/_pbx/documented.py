@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The documented types of what this collection reads from XAPI, by the name of the property.
 
 Each answer is held against this table as a whole when it arrives, so that code behind it can rely on the types. The types

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Whether the Microsoft 365 integration of a PBX works.
 
 XAPI has no property "status OK". What verifies it (documented endpoints, inferred meaning): the PBX knows its application and

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """From names (user principal name, mail address, group name) to the ids by which a PBX stores a selection.
 
 Only the PBX's own actions are asked: what the PBX cannot see it cannot synchronize either. Whether a selection holds

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What blocks a rollout on a PBX, or soon will: from what was read to findings. Pure.
 
 An error is what makes the rollout fail half-way, or leaves users who cannot sign in or have no extension. A warning is what

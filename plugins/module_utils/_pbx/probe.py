@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Whether a sign-in with Microsoft would work, asked without a credential and without a browser.
 
 Entra's authorize endpoint checks application, tenant, redirect URI and response type before it looks for a user. With

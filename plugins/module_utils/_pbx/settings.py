@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Reading and writing the settings: observe, plan, apply, and read back.
 
 XAPI has no precondition on a PATCH, so the last writer wins. Each write is therefore planned on a fresh reading, and read

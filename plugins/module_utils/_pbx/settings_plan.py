@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """From wanted and observed settings to a plan. Pure: no network, no clock.
 
 A nested object of XAPI (``AdUsers``, ``SharedMailboxesSync``) is written whole, as it was read, with the changes in it:

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Keeps a wrong secret that a fleet shares from being sent to the whole fleet.
 
 3CX blocks an address after a few failed sign-ins (documented) and reports it to a list that all PBXs share (documented:

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Teams Direct Routing: certificate and key of the session border controller, the checks of the PBX, and its scripts.
 
 Files go in and never come out (documented: ``ConcealedDataFile``), so a certificate is recognized by the name we gave the

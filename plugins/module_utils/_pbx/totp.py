@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """One-time codes of a second factor (RFC 6238: SHA-1, 30 seconds, six digits, as authenticator apps make them)."""
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """The users (extensions) of a PBX, as far as Microsoft 365 is concerned.
 
 ``/Users`` without ``$select`` gives away SIP passwords and PINs (observed), so the fields are always named.

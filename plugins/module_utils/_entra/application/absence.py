@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Second looks: what one request calls absent is looked for by another key, and among what was deleted.
 
 A replica that lags says "does not exist" of what is there, and such an answer decides verdicts. Only lists are asked here,

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Whether an application may be taken for a PBX, and whether it may be given permissions. Pure.
 
 What a PBX reports and what an application is called authorize nothing: a PBX may be compromised, and by default every user

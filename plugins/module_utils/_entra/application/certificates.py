@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Certificates as an operator gives them and as Graph lists them, and when the two are the same.
 
 The identity of a certificate is the SHA-1 of its DER (recorded: Graph shows it as ``customKeyIdentifier``).

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Finds an application by its key and reads all that a plan needs to know, in as few round trips as possible.
 
 Only a plain "does not exist" counts as absence; any other failure of a read is raised.

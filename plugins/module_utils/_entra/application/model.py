@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """An application registration: what is desired of it, what has been seen of it, and which property is which.
 
 Shapes of Graph follow its published metadata; the defaults (null for a flag never set) are recorded.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Which PBX an application, a certificate or a redirect URI is there for. Pure.
 
 An application may be shared by several PBXs. Three marks tell whose is what: a tag of the application for each PBX, the

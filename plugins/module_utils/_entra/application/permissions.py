@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """Permissions by name: what a resource API offers, what the operator asks for, what the features of a PBX need.
 
 The ids behind the names come from the tenant's own service principal of the API; nothing is built in.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """From what is desired and what is there to what has to change. Pure: no network, no clock.
 
 :func:`simulate` carries out a plan in memory. Check mode shows its result, and ``plan(desired, simulate(plan)) == nothing``

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """App management policies: whether the tenant forbids what is about to be added, told before anything is written.
 
 An application's own policy goes before the tenant's default one (documented). Reading them needs a right that the

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """From what a change has made of an application to what undoes it. Pure: no network, no clock of its own.
 
 A unique name can be given once and never be taken away, so it stays; so does a service principal that was made for an

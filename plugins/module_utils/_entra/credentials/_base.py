@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This file is PRIVATE to the tcx.m365 collection.
-
 """What every way to sign in has in common; each is one small class: what it needs, whether that can work, what msal wants.
 
 None of them opens a connection; :mod:`.._entra.tokens` does, with what they give.

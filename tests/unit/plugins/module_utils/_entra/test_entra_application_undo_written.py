@@ -575,3 +575,19 @@ def test_an_application_with_nothing_but_its_name_is_bare() -> None:
         {"publicClient": {"redirectUris": ["x"]}},
     ):
         assert not application_undo.is_bare(Observed({**bare, **properties})), properties
+
+
+def test_what_is_no_property_of_the_application_does_not_end_its_undoing() -> None:
+    switch = entry("enabled", True, False, target="service_principal")
+    undo = undone({"tags": ["theirs", "ours"]}, switch, entry("tags", ["theirs"], ["theirs", "ours"]))
+    assert reported(undo) == [("application", "tags", ["theirs", "ours"], ["theirs"])]
+
+
+def test_what_all_have_who_use_an_application_stays_and_is_told() -> None:
+    declares = [{"resourceAppId": ROLE.resource, "resourceAccess": [{"id": ROLE.id, "type": ROLE.kind}]}]
+    state = Observed({"id": "object", "appId": "app", "notes": "ours", "requiredResourceAccess": declares})
+    changes = [entry("notes", "theirs", "ours"), entry("permissions", [], ["P0.Role"])]
+    undo = application_undo.plan(changes, state, NAMED, gen.CATALOGUES, NOW, ["the PBX one", "the PBX two"])
+    why = "others use the application: the PBX one, the PBX two"
+    assert refused(undo) == [("notes", "ours", "ours", why), ("permissions", ["P0.Role"], None, why)]
+    assert (sent(undo), reported(undo)) == ([], [])
