@@ -203,6 +203,21 @@ def test_a_grant_that_somebody_else_was_faster_with(
     assert len([each for each in customer.requests() if each.status == status and each.is_write]) == len(GUIDE)
 
 
+def test_an_application_that_is_always_said_to_exist_ends_with_that_answer(bench: Bench, customer: Customer) -> None:
+    bench.trouble("status", status=409, method="PATCH", path="uniqueName", times=0)
+    result = customer.run().task(APP, **guide(), deadline=4)
+    assert "the last answer: Graph answered 409" in result["msg"], result
+    assert result["error"]["status"] == 409
+
+
+def test_a_grant_that_is_said_to_exist_and_never_shown_ends_with_that_answer(bench: Bench, customer: Customer) -> None:
+    made = customer.run().task(APP, **guide())
+    bench.trouble("status", status=409, method="POST", path="appRoleAssignments", times=0)
+    result = customer.run().task(GRANT, app_id=made["app_id"], permissions=GUIDE, wait_timeout=2)
+    assert "the last answer: Graph answered" in result["msg"], result
+    assert result["error"]["status"] == 409
+
+
 def test_a_certificate_added_by_somebody_else_meanwhile_survives(bench: Bench, customer: Customer) -> None:
     ours, theirs = bench.pair(), bench.pair("theirs")
     customer.run().task(APP, **guide())

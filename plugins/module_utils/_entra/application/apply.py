@@ -124,9 +124,9 @@ class Application(ApplicationResource):
         for write in plan.writes:
             if write.action == steps.CREATE:
                 created = self._create(write.payload)
-                if created is None:
+                if created is None or isinstance(created, M365Error):
                     # Somebody else was faster: what there is decides what is left to do.
-                    return Applied(self._created_after_all(), False)
+                    return Applied(self._created_after_all(), False, created)
                 state = Observed(application=created)
                 note(state)
                 left = {name: value for name, value in write.payload.items() if not _took(created, name, value)}
@@ -206,8 +206,8 @@ class Application(ApplicationResource):
     def _can_upsert(self) -> bool:
         return bool(self.desired.key.unique_name) and self.finder.knows_unique_names
 
-    def _create(self, body: Json) -> Json | None:
-        """The new application; ``None`` where somebody else has made it in the meantime."""
+    def _create(self, body: Json) -> Json | M365Error | None:
+        """The new application; where somebody else has made it in the meantime, what Graph said of that, if anything."""
         if self._can_upsert():
             first = {name: body[name] for name in _FIRST_PROPERTIES}
             call = Call(
@@ -221,7 +221,7 @@ class Application(ApplicationResource):
                 return answer.entity("appId") if answer.status == 201 else None
             error = answer.error
             if isinstance(error, Conflict) or self._is_name_taken(error):
-                return None
+                return error
             if not (unsupported_here(error) or isinstance(error, NotFound)):
                 raise error.while_trying(f"create {self.what}")
             self.finder.no_unique_names()

@@ -306,14 +306,17 @@ class Grants(Replicated[Granted]):
     ) -> Applied[Granted]:
         trouble: M365Error | None = None
         refusal: M365Error | None = None
+        accepted = True
         for write, answer in zip(writes, answers):
             error = _error(answer)
+            # One that is there already and cannot be read back is told with this answer.
+            trouble = trouble if error is None else error.while_trying(f"change {self.what}")
             gone = isinstance(error, NotFound) and write.action in (steps.UNASSIGN, steps.DELETE_GRANT)
             exists = isinstance(error, Conflict) and write.action == steps.ASSIGN
             if error is None or gone or exists:
                 state = steps.simulate(state, Plan(writes=[write]))
                 continue
-            trouble = error.while_trying(f"change {self.what}")
+            accepted = False
             # A row for the same API may exist although it was not listed: read again, then merge into it.
             late = isinstance(error, (Conflict, NotFound))
             if not (late or passing(error)):
@@ -321,7 +324,7 @@ class Grants(Replicated[Granted]):
         note(state)
         if refusal is not None:
             raise refusal
-        return Applied(state, trouble is None, trouble)
+        return Applied(state, accepted, trouble)
 
     def _with_principal(self, write: Write) -> Granted:
         """The service principal, made or restored; the application may have to be replicated first."""
