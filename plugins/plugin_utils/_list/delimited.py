@@ -27,6 +27,10 @@ _PROTECTED = re.compile(r"'(?=[=+\-@\t\r])")
 """The apostrophe by which spreadsheets keep a text from becoming a formula."""
 
 
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""With which a workbook begins: one of today, and one that is old or protected by a password."""
+
+
 def decoded(content: bytes, encoding: str, source: str) -> str:
     """The text of a file. A byte order mark decides; without one the text is UTF-8 unless an encoding is stated.
 
@@ -37,6 +41,8 @@ def decoded(content: bytes, encoding: str, source: str) -> str:
             encoding = name
             break
     stated = encoding or "utf-8"
+    if content.startswith(_WORKBOOKS):
+        raise BadList(f"{source} is an Excel workbook; let its name end in .xlsx, or set format: xlsx")
     if not encoding and b"\0" in content[:200]:
         raise BadList(f"{source} is not UTF-8 (it holds NUL bytes); if it is text, state its encoding: utf-16")
     try:

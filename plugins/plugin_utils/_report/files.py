@@ -114,6 +114,8 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{what} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{what} is not text in UTF-8.") from error
     except ValueError as error:
         raise ValueError(f"{what} is not JSON: {error}.") from error
     return check_report(content, what)

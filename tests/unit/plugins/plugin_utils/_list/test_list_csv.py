@@ -42,6 +42,9 @@ def test_no_encoding_is_guessed() -> None:
         read("Name\nMüller\n".encode("cp1252"))
     with pytest.raises(BadList, match="utf-16"):
         read("Name\n".encode("utf-16-le"))
+    for workbook in (b"PK\x03\x04\x14\0", b"\xd0\xcf\x11\xe0\0"):
+        with pytest.raises(BadList, match=r"is an Excel workbook; let its name end in \.xlsx"):
+            read(workbook)
     with pytest.raises(BadList, match="is not one of text"):
         read("Name\n", "klingon")
     with pytest.raises(BadList, match="is not one of text"):

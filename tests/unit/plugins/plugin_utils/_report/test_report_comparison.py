@@ -123,6 +123,7 @@ def test_an_earlier_report_is_read_back(tmp_path: Path) -> None:
     [
         (None, "cannot be read: No such file"),
         ("{", "is not JSON"),
+        (b"\xff\xfe{", "is not text in UTF-8"),
         ("[]", "'schema_version' and a list 'hosts'"),
         ('{"schema_version": 1}', "a list 'hosts'"),
         ('{"schema_version": 7, "hosts": []}', "schema_version is 7, known are 1, 2"),
@@ -130,10 +131,10 @@ def test_an_earlier_report_is_read_back(tmp_path: Path) -> None:
         ('{"schema_version": 1, "hosts": [{"host": "a", "verdict": []}]}', "entry 0 of 'hosts'"),
     ],
 )
-def test_what_is_no_earlier_report_is_refused_by_name(tmp_path: Path, content: str | None, told: str) -> None:
+def test_what_is_no_earlier_report_is_refused_by_name(tmp_path: Path, content: str | bytes | None, told: str) -> None:
     path = tmp_path / "earlier.json"
     if content is not None:
-        path.write_text(content, encoding="utf-8")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=told) as refused:
         read_report(path)
     assert str(path) in str(refused.value)
