@@ -210,7 +210,8 @@ class Work:
         self._tell_unchecked_names(desired)
         self.health = self._status(self.observed, facts, settings.plan)
         if self.request.account:
-            self._reconcile(presence.Account(self.xapi, self.request.account))
+            account = self._reconcile(presence.Account(self.xapi, self.request.account))
+            self._tell_unchecked_token(account.plan)
         sign_in = self.request.sign_in
         if restored is not None and sign_in:
             self._people = users.find(self.xapi, sign_in.names)
@@ -242,6 +243,13 @@ class Work:
                 "not linked to this application yet. A name that it does not find fails after it was linked; object IDs are taken as they are"
             )
 
+    def _tell_unchecked_token(self, plan: Plan) -> None:
+        if plan and self.request.account.token and self.task.check_mode and not self.silent:
+            self.task.context.warn(
+                "O(presence.account_token): not checked, because only the PBX can try it, and keeps it then. A token that it refuses "
+                "fails after the other settings were written"
+            )
+
     def _reconcile(self, resource: Resource[S]) -> Reconciled[S]:
         return reconcile(resource, check_mode=self.task.check_mode, journal=self._journal)
 
@@ -250,6 +258,7 @@ class Work:
         fqdn = self.request.desired.values.get("teams.sbc_fqdn")
         if fqdn and "teams.sbc_fqdn" in plan.changed_fields(settings_plan.TARGET):
             teams.check_fqdn(self.xapi, fqdn)
+        presence.check(self.xapi, self.request.account)
         if self.request.sign_in:
             self._people = users.find(self.xapi, self.request.sign_in.names)
             missing = [name for name in self.request.sign_in.names if name not in self._people]

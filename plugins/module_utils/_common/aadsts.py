@@ -24,6 +24,7 @@ WOULD_WORK = "50058"
 
 CONSENT_MISSING = "consent_missing"
 DISABLED = "application_disabled"
+BLOCKED = "blocked_by_policy"
 
 LOOK_UP = "Look the code up at https://login.microsoftonline.com/error."
 
@@ -127,7 +128,7 @@ _MEANINGS = (
         passes=True,
     ),
     Meaning(
-        "blocked_by_policy",
+        BLOCKED,
         "53000 53001 53002 53003 53004 530003 530035",
         "A Conditional Access policy of {tenant} blocks {application}. The sign-in logs in the Microsoft Entra admin "
         "center name the policy: exclude {application} from it, or allow the address.",

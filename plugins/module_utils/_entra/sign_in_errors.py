@@ -17,7 +17,7 @@ from .._common import aadsts
 from .._errors import BadCredential, Blocked, M365Error, ServiceFault
 from .._http import Reply
 
-_BLOCKED = frozenset(("blocked_by_policy", aadsts.DISABLED, "assignment_required"))
+_BLOCKED = frozenset((aadsts.BLOCKED, aadsts.DISABLED, "assignment_required"))
 """Verdicts of :mod:`aadsts` that no other credential would change."""
 
 _TRAILER = re.compile(r"[\s.]*Trace ID: .*", re.DOTALL)

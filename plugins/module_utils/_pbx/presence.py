@@ -11,9 +11,11 @@ The PBX gets an access token of it, never gives it back, and cannot say whose it
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Callable
 
-from .._errors import Conflict, M365Error, NotFound, Rejected, ServiceFault, Unhealthy
+from .._common import jwt
+from .._errors import BadInput, Conflict, M365Error, NotFound, Rejected, ServiceFault, Unhealthy
 from .._plan import Change, Plan, Write
 from .._reconcile import Applied, Resource
 from .xapi import Xapi
@@ -44,6 +46,21 @@ def works(xapi: Xapi) -> bool:
     except (Rejected, NotFound, Conflict, ServiceFault):
         return False
     return True
+
+
+def check(xapi: Xapi, desired: PresenceAccount) -> None:
+    """Raise :class:`BadInput` for a token that has expired, where the PBX has none that works.
+
+    An opaque token says nothing; only the PBX can try it.
+    """
+    expires = (jwt.claims(desired.token) or {}).get("exp")
+    expired = isinstance(expires, (int, float)) and expires <= datetime.now(timezone.utc).timestamp()
+    if expired and not works(xapi):
+        raise BadInput(
+            "O(presence.account_token) has expired",
+            tried="compare the settings with what the PBX needs; nothing was written",
+            remedy="Get a fresh token of the account that sets presence.",
+        )
 
 
 def plan(desired: PresenceAccount, authorized: bool) -> Plan:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
+from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts, jwt
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound, Unhealthy
@@ -39,6 +39,19 @@ def check_id_tokens(work: Work) -> None:
     )
 
 
+def check_presence_token(work: Work) -> None:
+    """Raise :class:`BadInput` where the token of the presence account is of another customer than the PBX."""
+    known = read_variables(work.variables)
+    claims = jwt.claims(str(dig(known.get("tcx_console_presence") or {}, "account_token") or "")) or {}
+    home, tenant = str(claims.get("tid") or ""), known.console_tenant
+    if home and tenant and home.lower() != tenant.lower():
+        raise BadInput(
+            f"tcx_console_presence.account_token is of the tenant {home}, and the PBX works with {tenant}",
+            tried="compare the settings with what the PBX needs; nothing was written",
+            remedy="Get a token of the account that sets presence in the tenant of this PBX.",
+        )
+
+
 def in_reach(work: Work, result: Result) -> Result:
     """The result of a step that found or made the application; a failure where the PBX could not sign in with it, because it
     works with another tenant."""
@@ -61,19 +74,20 @@ def usable(work: Work, result: Result) -> Result:
 
     A report tells it with everything else.
     """
-    if not result.get("disabled") or work.reports or not work.is_set("tcx_console_wait", default=True):
+    if work.reports or not work.is_set("tcx_console_wait", default=True):
         return result
-    reason, remedy = result["disabled"][0]
-    return _unusable(reason, remedy)
+    if result.get("disabled"):
+        reason, remedy = result["disabled"][0]
+        return failure(_unusable(reason, remedy))
+    blocked = refused_today(work, str(result.get("app_id") or ""), aadsts.BLOCKED)
+    return failure(blocked) if blocked else result
 
 
-def _unusable(reason: str, remedy: str) -> Result:
-    return failure(
-        Unhealthy(
-            f"{reason[0].lower()}{reason[1:]}",
-            tried="compare the application with what the PBX needs; nothing was written",
-            remedy=f"{remedy[0].upper()}{remedy[1:]}. To set it up all the same, set tcx_console_wait: false.",
-        )
+def _unusable(reason: str, remedy: str) -> Unhealthy:
+    return Unhealthy(
+        f"{reason[0].lower()}{reason[1:]}",
+        tried="compare the application with what the PBX needs; nothing was written",
+        remedy=f"{remedy[0].upper()}{remedy[1:]}. To set it up all the same, set tcx_console_wait: false.",
     )
 
 
@@ -107,7 +121,8 @@ def linkable(work: Work, result: Result) -> Result:
             "notes": [f"whether the application {linked_application(work)} exists was not checked: {result['msg']}"]
         }
     if not result.get("failed") and result.get("service_principal_id"):
-        return _enabled(work)
+        refused = refused_today(work, linked_application(work), aadsts.DISABLED, aadsts.BLOCKED)
+        return failure(refused) if refused else {}
     stated = bool(work.variables.get(_STATED))
     tenant = read_variables(work.variables).console_tenant
     what = "has no service principal" if not result.get("failed") else "does not exist"
@@ -123,17 +138,25 @@ def linkable(work: Work, result: Result) -> Result:
     )
 
 
-def _enabled(work: Work) -> Result:
-    """A failure where the PBX is refused its tokens because that application is disabled, which no setting of the PBX changes."""
+_WHY = {
+    aadsts.DISABLED: "is disabled, so that nobody can sign in and the PBX gets no token",
+    aadsts.BLOCKED: "is blocked by a Conditional Access policy of the tenant, so that the PBX gets no token",
+}
+
+
+def refused_today(work: Work, app_id: str, *verdicts: str) -> Unhealthy | None:
+    """The error where the PBX is refused its tokens for a reason that no setting changes.
+
+    The PBX has asked Microsoft 365 in this run; its word counts for the application that it works with already.
+    """
     status = work.result("pbx").get("status") or {}
-    known = linked_application(work).lower() == str(status.get("application_id") or "").lower()
-    meaning = aadsts.meaning_of(str(status.get("message") or "")) if known else None
-    if meaning is None or meaning.verdict != aadsts.DISABLED or not work.is_set("tcx_console_wait", default=True):
-        return {}
-    parties = aadsts.Parties(linked_application(work), str(read_variables(work.variables).console_tenant or ""))
-    reason = (
-        f"the application {linked_application(work)} is disabled, so that nobody can sign in and the PBX gets no token"
-    )
+    known = app_id.lower() == str(status.get("application_id") or "").lower()
+    message = str(status.get("message") or "") if known else ""
+    meaning = aadsts.meaning_of(message)
+    if meaning is None or meaning.verdict not in verdicts or not work.is_set("tcx_console_wait", default=True):
+        return None
+    parties = aadsts.Parties(app_id, str(read_variables(work.variables).console_tenant or ""))
+    reason = f"the application {app_id} {_WHY[meaning.verdict]} ({aadsts.first_code(message)})"
     return _unusable(reason, parties.fill(meaning.remedy).rstrip("."))
 
 

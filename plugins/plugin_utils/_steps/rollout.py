@@ -17,6 +17,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     sso_probe,
     tcx_m365_settings,
 )
+from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
@@ -84,6 +85,7 @@ def _address(work: Work) -> str:
 
 def asked_application(work: Work) -> dict[str, Any]:
     beforehand.check_id_tokens(work)
+    beforehand.check_presence_token(work)
     arguments = arguments_of.application_arguments(
         work.variables, work.result("preflight")["application"], redirect_uri(work)
     )
@@ -162,7 +164,12 @@ def asked_grant(work: Work, judged: str = "application") -> dict[str, Any]:
 
 
 def asked_settings(work: Work) -> dict[str, Any]:
+    beforehand.check_presence_token(work)
     arguments = arguments_of.settings_arguments(work.variables, application_id(work))
+    app_id = str(arguments.get("application_id") or "")
+    blocked = None if work.reports else beforehand.refused_today(work, app_id, aadsts.BLOCKED)
+    if blocked:
+        raise blocked
     if not arguments.get("application_id"):
         arguments.pop("application_id", None)  # there is nothing to link to; an empty one would unlink the PBX
         if not manages(work):

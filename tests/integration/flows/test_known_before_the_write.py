@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -301,6 +304,47 @@ def test_a_sign_in_that_does_not_work_and_that_nothing_would_change(berlin: Flow
     assert berlin.writes() == []
     assert berlin.compliance(entra_app_manage=False).verdict == "broken"
     assert not berlin.run("rollout", check=True).get("failed"), "what is planned repairs it"
+
+
+def _token(**claims: Any) -> str:
+    """A token that nobody has signed."""
+    parts = (json.dumps(part).encode() for part in ({"alg": "RS256"}, claims, "signature"))
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
+def test_a_token_of_the_presence_account_that_has_expired(berlin: Flow, linked: bool) -> None:
+    if linked:
+        assert not berlin.rollout().get("failed")
+    changes = {"tcx_console_presence": {"enabled": True, "account_token": _token(exp=1)}}
+    _refused(berlin, UNMANAGED, "tcx_console_presence.account_token has expired", **changes)
+
+
+def test_a_token_of_the_presence_account_that_expired_after_the_pbx_took_it(berlin: Flow) -> None:
+    """It stays in the inventory; the PBX renews its own."""
+    token = berlin.lab.automation_token(berlin.world.pbxs["berlin"].tenant_id)
+    done = berlin.rollout(tcx_console_presence={"account_token": token})
+    assert not done.get("failed"), done["msg"]
+    expired = {"tcx_console_presence": {"account_token": _token(exp=1)}}
+    for check in (True, False):
+        assert not berlin.run("rollout", check=check, **expired).get("failed")
+
+
+def test_a_token_of_the_presence_account_of_another_tenant(berlin: Flow) -> None:
+    assert not berlin.rollout().get("failed")
+    foreign = _token(exp=time.time() + 3600, tid=berlin.world.pbxs["rome"].tenant_id)
+    changes = {"tcx_console_presence": {"enabled": True, "account_token": foreign}}
+    _refused(berlin, UNMANAGED, "tcx_console_presence.account_token is of the tenant ", **changes)
+
+
+def test_check_mode_says_that_a_token_of_the_presence_account_was_not_tried(berlin: Flow) -> None:
+    """Only the PBX can try it, and it keeps what it tries."""
+    assert not berlin.rollout().get("failed")
+    for token in ("opaque", _token(exp=time.time() + 3600)):
+        berlin.run("rollout", check=True, tcx_console_presence={"account_token": token})
+        told = [warning for warning in berlin.warnings if "account_token" in warning]
+        assert len(told) == 1
+        assert "tcx_console_presence.account_token: not checked" in told[0]
 
 
 def _steady(text: str) -> str:

@@ -60,7 +60,10 @@ def test_check_mode_fails_as_the_rollout_does(berlin: Flow, door: str) -> None:
     done = DOORS[door](berlin.begin(), berlin.host)
     predicted = DOORS[door](berlin.begin(check=True), berlin.host)
     assert (done["failed"], done["error"]["kind"]) == (True, "unhealthy"), done["msg"]
-    assert "waiting would not help" in done["msg"]
+    sentence = (
+        "waiting would not help" if door == "module" else "is blocked by a Conditional Access policy of the tenant"
+    )
+    assert sentence in done["msg"]
     assert predicted.get("failed")
     assert _told(predicted) == _told(done)
     assert (done["changed"], berlin.writes()) == (False, [])
@@ -76,14 +79,38 @@ def test_the_report_tells_it_as_broken(berlin: Flow) -> None:
     assert any(control["id"] == "sign_in.ready" for control in entry.controls)
 
 
-@pytest.mark.parametrize("fixed", [{"tcx_console_user_sync": {"photo": True}}, {"entra_app_notes": "new"}], ids=str)
-def test_what_is_planned_may_repair_it(berlin: Flow, fixed: Json) -> None:
-    """So check mode shows what is planned, and warns of what it has found."""
+@pytest.mark.parametrize("door", [door for door in DOORS if door != "module"])
+@pytest.mark.parametrize(
+    "planned",
+    [
+        {"tcx_console_user_sync": {"photo": True}},
+        {"entra_app_notes": "new"},
+        {"entra_app_manage": False, "tcx_console_user_sync": {"photo": True}},
+    ],
+    ids=str,
+)
+def test_what_is_planned_does_not_change_a_policy(berlin: Flow, door: str, planned: Json) -> None:
+    """So nothing of it is written, and check mode promises none of it."""
     assert not berlin.rollout().get("failed")
     _block(berlin)
-    predicted = berlin.run("rollout", check=True, **fixed)
-    assert predicted["changed"]
-    assert any("AADSTS53003" in str(warning) for warning in berlin.warnings)
+    berlin.clear_log()
+    done = DOORS[door](berlin.begin(**planned), berlin.host)
+    predicted = DOORS[door](berlin.begin(check=True, **planned), berlin.host)
+    assert "is blocked by a Conditional Access policy of the tenant" in done["msg"]
+    assert "(AADSTS53003)" in done["msg"]
+    assert _told(predicted) == _told(done)
+    assert (done["failed"], done["changed"], berlin.writes()) == (True, False, [])
+
+
+def test_who_waits_for_nothing_may_prepare_what_is_blocked(berlin: Flow) -> None:
+    assert not berlin.rollout().get("failed")
+    _block(berlin)
+    for check in (True, False):
+        done = berlin.run(
+            "rollout", check=check, tcx_console_wait=False, entra_app_notes="new", sso_verify_enabled=False
+        )
+        assert done["changed"], done["msg"]
+        assert any("AADSTS53003" in str(warning) for warning in berlin.warnings)
 
 
 def test_a_consent_that_a_person_has_to_give(berlin: Flow) -> None:
