@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.template import Templar
+from ansible_collections.tcx.m365.plugins.action import fleet_rollout
 from ansible_collections.tcx.m365.plugins.plugin_utils._option_variables import variables_of_options
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -52,10 +54,6 @@ def test_an_option_is_known_by_the_variable_in_its_template(template: Any, varia
         ("roles/compliance/tasks/main.yml", {"fail_on": "compliance_fail_on", "min_hosts": "compliance_min_hosts"}),
         ("playbooks/orphans.yml", {"fail": "orphans_fail"}),
         ("playbooks/capture.yml", {"format": "capture_list"}),
-        (
-            "playbooks/rollout.yml",
-            {"concurrency": "rollout_concurrency", "max_unhealthy_percentage": "rollout_max_unhealthy_percentage"},
-        ),
     ],
 )
 def test_the_shipped_tasks_name_the_variables_of_the_readme(file: str, expected: dict[str, str]) -> None:
@@ -67,3 +65,26 @@ def test_the_shipped_tasks_name_the_variables_of_the_readme(file: str, expected:
         if action:
             found.update(names({action: task[action]}))
     assert expected.items() <= found.items()
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({}, {"concurrency": 7, "on_stop": "rollback"}),
+        ({"check_first": True, "concurrency": 3}, {"check_first": True, "concurrency": 3, "on_stop": "rollback"}),
+        ({"operation": "rollout"}, {"operation": "rollout", "concurrency": 7, "on_stop": "rollback"}),
+        ({"operation": "offboard"}, {"operation": "offboard"}),
+        ({"steps": ["application"]}, {"steps": ["application"]}),
+    ],
+)
+def test_a_rollout_takes_from_variables_what_its_task_does_not_say(
+    stated: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    known = {"rollout_concurrency": 7, "rollout_on_stop": "rollback", "rollout_serial": 2}
+    action = object.__new__(fleet_rollout.ActionModule)
+    action._task = SimpleNamespace(args=stated, action="tcx.m365.fleet_rollout")
+    action._templar = Templar(loader=None, variables=known)
+    options, known_as = action._stated(known)
+    assert options == expected
+    taken = {name: f"rollout_{name}" for name in expected if name in ("concurrency", "on_stop") and name not in stated}
+    assert known_as == taken
