@@ -48,6 +48,9 @@ _READ_BY_A_LOOKUP = re.compile(r"""\bknown\.get\("([a-z]+_)[a-z0-9_]+"\)""")
 LIKE = 0.7
 """How alike two names are that somebody mistypes for each other, from 0 to 1."""
 
+SAME_WORD = 0.85
+"""The same of a single word, where all others are equal."""
+
 MOST_HOSTS = 5
 """So many hosts are named in one warning."""
 
@@ -90,7 +93,8 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
     """
     known = known_names()
     beginnings = (*FAMILIES, *common_families())
-    suspects = [name for name in variables if name not in known and name.lower().startswith(beginnings)]
+    meant = {name: _other_beginning(name) for name in variables if name not in known}
+    suspects = [name for name, other in meant.items() if other or name.lower().startswith(beginnings)]
     if not suspects:
         return []
     # Of this host alone: "hostvars" and "vars" template what they hold when they are read, and hold the whole fleet.
@@ -100,13 +104,38 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
     for name in sorted(suspects):
         if re.search(rf"\b{re.escape(name)}\b", templates):
             continue
-        near = nearest(name, known)
-        if near and not name.lower().startswith(FAMILIES) and not _differs_by_a_slip(name.lower(), near):
-            continue
+        near = meant[name] or _nearest(name, known)
         # In capitals it may be one of the environment, which somebody keeps beside ours.
         if near or (name.lower().startswith(FAMILIES) and not name.isupper()):
             unread.append(Unknown(host, name, near))
     return unread
+
+
+def _nearest(name: str, known: frozenset[str]) -> str:
+    near = nearest(name, known)
+    is_ours = name.lower().startswith(FAMILIES)
+    return near if is_ours or _differs_by_a_slip(name.lower(), near) else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _other_beginning(name: str) -> str:
+    """The known name from which one differs by a slip in its first word, which makes it one of no family; or nothing."""
+    first, separator, rest = name.lower().partition("_")
+    candidates = _beginnings_by_rest().get(rest, ()) if separator else ()
+    return next((f"{word}_{rest}" for word in candidates if word != first and _is_slip(first, word)), "")
+
+
+@functools.lru_cache(maxsize=1)
+def _beginnings_by_rest() -> dict[str, list[str]]:
+    words: dict[str, list[str]] = {}
+    for first, _separator, rest in (name.partition("_") for name in sorted(known_names())):
+        words.setdefault(rest, []).append(first)
+    return words
+
+
+def _is_slip(word: str, meant: str) -> bool:
+    turned_round = sorted(word) == sorted(meant)
+    return turned_round or difflib.SequenceMatcher(None, word, meant).ratio() >= SAME_WORD
 
 
 def _differs_by_a_slip(name: str, near: str) -> bool:

@@ -43,6 +43,12 @@ def found(**variables: Any) -> list[tuple[str, str]]:
         ("sso_verify_peple", "sso_verify_people"),
         ("entra_client_secrt", "entra_client_secret"),
         ("unknown_variable", "unknown_variables"),
+        ("complaince_fail_on_drift", "compliance_fail_on_drift"),
+        ("rolout_serial", "rollout_serial"),
+        ("txc_client_secret", "tcx_client_secret"),
+        ("enta_tenant_id", "entra_tenant_id"),
+        ("snapshots_dir", "snapshot_dir"),
+        ("orphan_file", "orphans_file"),
     ],
 )
 def test_a_mistyped_name_is_found_with_the_nearest(written: str, meant: str) -> None:
