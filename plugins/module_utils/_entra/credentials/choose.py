@@ -24,7 +24,15 @@ from .federated import GITHUB_GRANT, GITHUB_URL, FederatedToken, GitHubOidc
 from .managed_identity import ManagedIdentity
 from .static_token import StaticToken
 
-SOURCES = ("access_token", "client_secret", "certificate", "federated_token", "github", "managed_identity", "azure_cli")
+SOURCES = (
+    "access_token",
+    "client_secret",
+    "certificate",
+    "federated_token",
+    "github",
+    "managed_identity",
+    "azure_cli",
+)
 
 VARIABLES = {
     "client_secret": "AZURE_CLIENT_SECRET",
