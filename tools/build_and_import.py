@@ -16,17 +16,8 @@ import tarfile
 from pathlib import Path
 
 # What must not reach users: parts of the repository that only its developers need.
-FOREIGN = (
-    "tests/",
-    "tools/",
-    ".",
-    "Makefile",
-    "antsibull-nox.toml",
-    "mypy.ini",
-    "noxfile.py",
-    "pytest.ini",
-    "ruff.toml",
-)
+FOREIGN_FILES = ("Makefile", "antsibull-nox.toml", "mypy.ini", "noxfile.py", "pytest.ini", "ruff.toml")
+FOREIGN = ("tests/", "tools/", ".", *FOREIGN_FILES)
 
 # The importer's defaults, less ansible-test (sanity runs in a gate of its own, on every core) and its container.
 CONFIGURATION = """[galaxy-importer]

@@ -57,17 +57,9 @@ def build(site: Path, collections: Path) -> list[str]:
     (site / "conf.py").write_text(configuration, encoding="utf-8")
     pages = site / "rst"
     pages.chmod(0o755)
-    generate = (
-        "collection",
-        "--cleanup",
-        "everything",
-        "--fail-on-error",
-        "--use-current",
-        "--dest-dir",
-        "rst",
-        "tcx.m365",
-    )
-    run("antsibull-docs", "--config-file", "antsibull-docs.cfg", *generate, where=site, collections=collections)
+    generate = ("antsibull-docs", "--config-file", "antsibull-docs.cfg", "collection", "--cleanup", "everything")
+    where_to = ("--use-current", "--fail-on-error", "--dest-dir", "rst")
+    run(*generate, *where_to, "tcx.m365", where=site, collections=collections)
     _add_markdown(pages / "collections" / "tcx" / "m365")
     output = run("sphinx-build", "-M", "html", "rst", "build", "-q", "-c", ".", where=site, collections=collections)
     return [line for line in output.splitlines() if "WARNING" in line and not _OF_OTHERS.search(line)]

@@ -47,17 +47,8 @@ def ensure(name: str) -> Path:
 
 def _download(lock: Path, directory: Path) -> None:
     flags = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        *flags,
-        "--dest",
-        directory,
-        "--requirement",
-        lock,
-    ]
+    places: list[str | Path] = ["--dest", directory, "--requirement", lock]
+    command = [sys.executable, "-m", "pip", "download", *flags, *places]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise CannotMake(f"the package of {lock.name} cannot be downloaded: {done.stderr.strip()}")

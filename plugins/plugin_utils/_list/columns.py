@@ -25,13 +25,8 @@ TAKEN: Mapping[str, tuple[str, ...]] = {
     "tcx_username": (),
     "tcx_canary": ("canary",),
     "entra_tenant_id": (
-        "tenant id",
-        "entra tenant id",
-        "azure tenant id",
-        "microsoft id",
-        "directory (tenant) id",
-        "directory id",
-        "primary domain name",
+        *("tenant id", "entra tenant id", "azure tenant id", "microsoft id"),
+        *("directory (tenant) id", "directory id", "primary domain name"),
     ),
     "entra_app_public_key": (),
 }

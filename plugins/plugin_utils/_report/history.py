@@ -27,6 +27,7 @@ from .files import JSON_FILE, MANIFEST, RENDERERS, SIGNATURES, read_report
 LATEST = "latest"
 _KEPT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z(-\d{1,3})?")
 _OURS = frozenset((*RENDERERS, MANIFEST, *SIGNATURES))
+_POINT = frozenset(("generated_at", "total", "compliant", "attention", "certificates_due"))
 _DIRECTORY_MODE = 0o750
 _SAME_SECOND = 999
 _SKEW = timedelta(hours=1)
@@ -131,13 +132,7 @@ def _trend(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def is_point(point: Any) -> bool:
     """Whether this is one run of a trend: when, how many PBXs with which verdict, how many certificates are due."""
-    if not isinstance(point, dict) or set(point) != {
-        "generated_at",
-        "total",
-        "compliant",
-        "attention",
-        "certificates_due",
-    }:
+    if not isinstance(point, dict) or set(point) != _POINT:
         return False
     numbers = [value for name, value in point.items() if name != "generated_at"]
     return isinstance(point["generated_at"], str) and all(
