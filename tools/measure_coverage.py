@@ -59,7 +59,7 @@ def judge(names: Sequence[str]) -> int:
         ("-m", "coverage", "combine", "-q", "--keep", *parts),
         ("-c", COUNT_ALL, str(PLACE / "data"), *files),
         ("-m", "coverage", "json", "-q", f"--omit={LEFT_OUT}", "-o", str(PLACE / "coverage.json")),
-        ("-m", "coverage", "report", f"--fail-under={LEAST}", f"--omit={LEFT_OUT}"),
+        ("-m", "coverage", "report", "--precision=1", f"--fail-under={LEAST}", f"--omit={LEFT_OUT}"),
     )
     (PLACE / "data").unlink(missing_ok=True)
     # The report comes last: its last line is the share.
