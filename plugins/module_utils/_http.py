@@ -333,9 +333,13 @@ class Http:
                 f"send a {request.method} request to {self._where()}"
             ) from None
         except _limits.TooLate:
-            raise _NotInTime(
-                f"no complete answer from {self._where()} within {min(2 * self.transport.timeout, left):.0f} s"
-            ).provisionally(f"send a {request.method} request to {self._where()}") from None
+            allowed = 2 * self.transport.timeout
+            ended = (
+                f"within {allowed:.0f} s" if allowed < left else f"before the deadline of {self.deadline.seconds:.0f} s"
+            )
+            raise _NotInTime(f"no complete answer from {self._where()} {ended}").provisionally(
+                f"send a {request.method} request to {self._where()}"
+            ) from None
         except (urllib3.exceptions.HTTPError, OSError, zlib.error) as error:
             raise self._classify(error, request.method) from None
         reply.elapsed = self.deadline.clock.monotonic() - started

@@ -301,6 +301,13 @@ def _converge(resource: Replicated[S], state: S, journal: Journal) -> S:
     :raises Conflict: somebody else keeps undoing it.
     """
     pace = _Pace(resource.deadline, resource.within, resource.what)
+    try:
+        return _cycles(resource, state, journal, pace)
+    except M365Error as error:
+        raise pace.at_the_deadline(error) from None
+
+
+def _cycles(resource: Replicated[S], state: S, journal: Journal, pace: _Pace) -> S:
     known, accepted = state, False
     past = _Past(resource, state)
     current: Round[S] = Round(Plan(), resource.plan)
@@ -380,6 +387,10 @@ class _Pace:
             trouble.message = f"{trouble.message.rstrip('.')} ({self._equal} times in a row)"
             trouble.tried = f"change {self._what}"
             raise trouble
+
+    def at_the_deadline(self, error: M365Error) -> M365Error:
+        """A request that the deadline has cut off says less than the last answer: the error carries both."""
+        return error.after(self._last) if self._deadline.remaining() <= 0 else error
 
     @contextlib.contextmanager
     def window(self) -> Iterator[None]:

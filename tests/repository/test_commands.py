@@ -60,6 +60,7 @@ OF_THE_READER = {"inventory.yml", "inventory", "bootstrap/inventory_vars.yml"}
 
 HOSTS = {
     "github.com",
+    "gist.github.com",
     "raw.githubusercontent.com",
     "learn.microsoft.com",
     "docs.microsoft.com",
