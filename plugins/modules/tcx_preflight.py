@@ -157,6 +157,11 @@ gated:
   type: list
   elements: str
   sample: [contact_sync.enabled]
+presence_authorized:
+  description: Whether the PBX has an account that sets presence whose token works. Null where no option speaks of that account.
+  returned: success
+  type: bool
+  sample: true
 presence_redirect_uri:
   description: The redirect URI that the application needs for authorizing a presence account.
   returned: success

@@ -175,11 +175,13 @@ class Work:
     :ivar facts: what the PBX is; known after :meth:`outcome`, as is all that follows.
     :ivar observed: its settings as they were read.
     :ivar health: whether its integration works.
+    :ivar authorized: whether it has a presence account whose token works, where the request is about one.
     """
 
     facts: Facts
     observed: Observed
     health: Health
+    authorized: bool | None = None
 
     def __init__(
         self, task: Task, request: Request, xapi: Xapi, *, silent: bool = False, notifications: bool = True
@@ -211,6 +213,7 @@ class Work:
         self.health = self._status(self.observed, facts, settings.plan)
         if self.request.account:
             account = self._reconcile(presence.Account(self.xapi, self.request.account))
+            self.authorized = account.before
             self._tell_unchecked_token(account.plan)
         sign_in = self.request.sign_in
         if restored is not None and sign_in:
@@ -244,7 +247,8 @@ class Work:
             )
 
     def _tell_unchecked_token(self, plan: Plan) -> None:
-        if plan and self.request.account.token and self.task.check_mode and not self.silent:
+        is_handed_over = self.request.account.token not in ("", presence.KEPT_BACK)
+        if plan and is_handed_over and self.task.check_mode and not self.silent:
             self.task.context.warn(
                 "O(presence.account_token): not checked, because only the PBX can try it, and keeps it then. A token that it refuses "
                 "fails after the other settings were written"

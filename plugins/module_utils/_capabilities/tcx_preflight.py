@@ -67,6 +67,7 @@ def run(task: Task) -> Outcome:
     values["linked_tenant_id"] = work.observed.tenant_id
     values["gated"] = preflight.gated(work.facts, work.request.desired.values, _current(work))
     values["presence_redirect_uri"] = work.facts.presence_redirect_uri
+    values["presence_authorized"] = work.authorized
     values["findings"] = [finding.as_dict() for finding in findings]
     values["notes"] = notes
     return Outcome(values)

@@ -37,6 +37,8 @@ class PresenceAccount:
 ACCOUNT = "presence.account"
 AUTHORIZED, NOT_AUTHORIZED = "authorized", "not authorized"
 """What a change says of it; the token itself is nowhere said."""
+KEPT_BACK = "not handed over"
+"""In place of a token that the run does not hand over: it is planned with, and nothing is said of how good the token is."""
 
 
 def works(xapi: Xapi) -> bool:

@@ -15,7 +15,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts, jw
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.tree import dig
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, NotFound, Unhealthy
-from ansible_collections.tcx.m365.plugins.module_utils._pbx import probe
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import presence, probe
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables
@@ -40,7 +40,12 @@ def check_id_tokens(work: Work) -> None:
 
 
 def check_presence_token(work: Work) -> None:
-    """Raise :class:`BadInput` where the token of the presence account is of another customer than the PBX."""
+    """Raise :class:`BadInput` where the token of the presence account is of another customer than the PBX.
+
+    Where it is not handed over, because the PBX has one that works or this run sets nothing, it does not matter.
+    """
+    if not hands_over(work) or work.result("pbx").get("presence_authorized"):
+        return
     known = read_variables(work.variables)
     claims = jwt.claims(str(dig(known.get("tcx_console_presence") or {}, "account_token") or "")) or {}
     home, tenant = str(claims.get("tid") or ""), known.console_tenant
@@ -50,6 +55,17 @@ def check_presence_token(work: Work) -> None:
             tried="compare the settings with what the PBX needs; nothing was written",
             remedy="Get a token of the account that sets presence in the tenant of this PBX.",
         )
+
+
+def hands_over(work: Work) -> bool:
+    """Whether the token of the presence account may reach the PBX: not in a report, nor in a role without the settings."""
+    return work.configures and not work.reports
+
+
+def hand_nothing_over(work: Work, arguments: dict[str, Any]) -> None:
+    """Take the token out of the question where it is not handed over: how old it is, and whose, does not matter there."""
+    if not hands_over(work) and dig(arguments, "presence.account_token"):
+        arguments["presence"] = {**arguments["presence"], "account_token": presence.KEPT_BACK}
 
 
 def in_reach(work: Work, result: Result) -> Result:
@@ -150,12 +166,15 @@ def refused_today(work: Work, app_id: str, *verdicts: str) -> Unhealthy | None:
     The PBX has asked Microsoft 365 in this run; its word counts for the application that it works with already.
     """
     status = work.result("pbx").get("status") or {}
+    tenant = str(read_variables(work.variables).console_tenant or "")
+    if tenant and str(work.result("pbx").get("linked_tenant_id") or tenant).lower() != tenant.lower():
+        return None  # it moves, and a policy of the tenant that it leaves does not follow
     known = app_id.lower() == str(status.get("application_id") or "").lower()
     message = str(status.get("message") or "") if known else ""
     meaning = aadsts.meaning_of(message)
     if meaning is None or meaning.verdict not in verdicts or not work.is_set("tcx_console_wait", default=True):
         return None
-    parties = aadsts.Parties(app_id, str(read_variables(work.variables).console_tenant or ""))
+    parties = aadsts.Parties(app_id, tenant)
     reason = f"the application {app_id} {_WHY[meaning.verdict]} ({aadsts.first_code(message)})"
     return _unusable(reason, parties.fill(meaning.remedy).rstrip("."))
 

@@ -64,6 +64,7 @@ def asked_of_pbx(work: Work) -> dict[str, Any]:
     costs is saved here."""
     arguments = arguments_of.pbx_preflight_arguments(work.variables)
     arguments["change_notifications"] = work.check_mode
+    beforehand.hand_nothing_over(work, arguments)
     return arguments
 
 
@@ -179,6 +180,7 @@ def asked_settings(work: Work) -> dict[str, Any]:
     arguments["consent_url"] = work.result(source).get("admin_consent_url")
     if work.reports or (work.check_mode and _changes_entra(work)):
         arguments["wait"] = False
+    beforehand.hand_nothing_over(work, arguments)
     return arguments
 
 

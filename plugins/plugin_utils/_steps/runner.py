@@ -93,6 +93,7 @@ class Runner:
         taken = Taken()
         enabled = [name for name in names if name not in STEPS or STEPS[name].enabled(work)]
         writes = any(STEPS[name].kind != CHECK for name in enabled if name in STEPS)
+        work.configures = "settings" in enabled or not writes
         for step in in_order(enabled):
             if not step.when(work):
                 continue

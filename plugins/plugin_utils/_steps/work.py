@@ -39,6 +39,7 @@ class Work:
     :param check_mode: the mode of the run.
     :param neighbors: thumbprints of the certificates that the inventory has for other PBXs with the same application.
     :param reports: a report is made of the results, which tells what does not work; it ends no step.
+    :param configures: the settings of the PBX are to be written, or nothing is and they may be later.
     :ivar results: the results of the steps so far, by name, in order; those that an earlier task has kept included.
     """
 
@@ -49,6 +50,7 @@ class Work:
     results: dict[str, Result] = field(default_factory=dict)
     neighbors: tuple[str, ...] = ()
     reports: bool = False
+    configures: bool = True
 
     def result(self, step: str) -> Result:
         return self.results.get(step) or {}

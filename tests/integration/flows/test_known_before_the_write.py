@@ -155,6 +155,16 @@ def test_a_pbx_of_another_tenant_than_its_application(berlin: Flow, linked: bool
     assert not done.get("failed"), done["msg"]
 
 
+def test_a_policy_of_the_tenant_that_a_pbx_leaves_does_not_hold_it(berlin: Flow) -> None:
+    """What Microsoft 365 answers today, it answers for that tenant alone."""
+    assert not berlin.rollout().get("failed")
+    berlin.lab.control.set_switches(conditional_access_blocks=_own(berlin)[1]["appId"])
+    moved = {"tcx_console_tenant_id": berlin.world.pbxs["rome"].tenant_id, "entra_app_move_tenant": True}
+    done = berlin.run("rollout", check=True, entra_app_sign_in_audience="AzureADMultipleOrgs", **moved)
+    assert not done.get("failed"), done["msg"]
+    assert "tenant_id" in [change["field"] for change in done["changes"]]
+
+
 @pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
 def test_an_application_of_somebody_else_that_does_not_exist(berlin: Flow, linked: bool) -> None:
     if linked:
@@ -335,6 +345,48 @@ def test_a_token_of_the_presence_account_of_another_tenant(berlin: Flow) -> None
     foreign = _token(exp=time.time() + 3600, tid=berlin.world.pbxs["rome"].tenant_id)
     changes = {"tcx_console_presence": {"enabled": True, "account_token": foreign}}
     _refused(berlin, UNMANAGED, "tcx_console_presence.account_token is of the tenant ", **changes)
+
+
+EXPIRED = "expired"
+FOREIGN = "of another tenant"
+
+
+def _useless(flow: Flow, why: str) -> str:
+    other = flow.world.pbxs["rome"].tenant_id
+    return _token(exp=1) if why == EXPIRED else _token(exp=time.time() + 3600, tid=other)
+
+
+@pytest.mark.parametrize("why", [EXPIRED, FOREIGN])
+def test_a_token_that_the_pbx_does_not_need_does_not_matter(berlin: Flow, why: str) -> None:
+    """It stays in the inventory, and the PBX keeps the account that it has."""
+    good = berlin.lab.automation_token(berlin.world.pbxs["berlin"].tenant_id)
+    assert not berlin.rollout(tcx_console_presence={"account_token": good}).get("failed")
+    stale = {"tcx_console_presence": {"account_token": _useless(berlin, why)}}
+    for door in UNMANAGED:
+        for check in (True, False):
+            result = DOORS[door](berlin.begin(check=check, **stale), berlin.host)
+            assert not result.get("failed"), result["msg"]
+    assert berlin.compliance(**stale).verdict == "compliant"
+
+
+@pytest.mark.parametrize("why", [EXPIRED, FOREIGN])
+def test_a_report_is_made_whatever_token_the_inventory_has(berlin: Flow, why: str) -> None:
+    """A report hands nothing over; that the account is missing is one difference among the controls."""
+    assert not berlin.rollout().get("failed")
+    entry = berlin.compliance(tcx_console_presence={"account_token": _useless(berlin, why)})
+    assert (entry.verdict, [change["field"] for change in entry.changes]) == ("drifted", ["presence.account"])
+    assert any(control["id"] == "sign_in.ready" for control in entry.controls)
+    assert not [warning for warning in berlin.warnings if "account_token" in warning]
+
+
+@pytest.mark.parametrize("why", [EXPIRED, FOREIGN])
+@pytest.mark.parametrize("steps", [(("application",), ("grant",)), (("sign_in",),)], ids=["entra_app", "sso_verify"])
+def test_a_role_that_hands_no_token_over_does_not_ask_how_good_it_is(berlin: Flow, steps: Any, why: str) -> None:
+    assert not berlin.rollout().get("failed")
+    changes = {"tcx_console_presence": {"account_token": _useless(berlin, why)}}
+    for check in (True, False):
+        result = berlin.begin(check=check, **changes).roles(*steps)[berlin.host]
+        assert not result.get("failed"), result["msg"]
 
 
 def test_check_mode_says_that_a_token_of_the_presence_account_was_not_tried(berlin: Flow) -> None:
