@@ -24,6 +24,7 @@ from ansible.utils import collection_loader
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible.vars.manager import VariableManager
+from jinja2.exceptions import UndefinedError
 
 OMITTED: Any = getattr(errors, "AnsibleValueOmittedError", ())
 """What ansible-core 2.19 and newer raise for ``omit``; before, it is a text that nobody else would write."""
@@ -278,9 +279,16 @@ _VALIDATION = "ansible.builtin.validate_argument_spec"
 
 
 def tasks_of_play(play: Any, variables: Mapping[str, Any]) -> list[Any]:
-    """The tasks of a play that the tags of the command line leave, in order, without those that Ansible puts in."""
+    """The tasks of a play that the tags of the command line leave, in order, without those that Ansible puts in.
+
+    Where the tags of a play are templates of variables that are known only when it runs, all its tasks count.
+    """
     tasks: list[Any] = []
-    nodes = [block.filter_tagged_tasks(variables) for block in play.compile()]
+    blocks = play.compile()
+    try:
+        nodes = [block.filter_tagged_tasks({**play.get_vars(), **variables}) for block in blocks]
+    except (errors.AnsibleError, UndefinedError):  # from 2.19 on the second, within a template
+        nodes = blocks
     while nodes:
         node = nodes.pop(0)
         if hasattr(node, "block"):
@@ -292,6 +300,7 @@ def tasks_of_play(play: Any, variables: Mapping[str, Any]) -> list[Any]:
 
 _INVENTORY = ("", ".yml", ".yaml", ".json", ".ini", ".toml")
 """Endings of the files of a directory that somebody would miss; a list of customers or a key beside them is none."""
+_NOTES = frozenset(("README", "LICENSE", "COPYING", "CHANGELOG", "MAKEFILE", "CODEOWNERS", "VERSION"))
 
 
 def unread_sources(sources: Iterable[Any]) -> list[str]:
@@ -319,6 +328,18 @@ def _files_below(directory: str) -> Iterator[str]:
     paths = [os.path.join(directory, name) for name in sorted(os.listdir(directory))]
     if not paths:
         yield directory
-    yield from _sources_one_by_one(
-        path for path in paths if os.path.isdir(path) or os.path.splitext(path)[1] in _INVENTORY
-    )
+    yield from _sources_one_by_one(path for path in paths if os.path.isdir(path) or _is_missed(path))
+
+
+def _is_missed(path: str) -> bool:
+    """Whether a file that is no inventory for Ansible was meant for one; one of comments alone holds no host."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(65536)
+    except OSError:
+        return True
+    if content.startswith(b"#!"):
+        return True
+    if os.path.splitext(path)[1] not in _INVENTORY or os.path.basename(path).upper() in _NOTES:
+        return False
+    return any(line.strip() and not line.strip().startswith((b"#", b"---")) for line in content.splitlines())

@@ -29,9 +29,9 @@ def why_nothing_is_done(options: Mapping[str, Any], loader: Any, variables: Mapp
     """
     tags = _tags(options)
     start = str(options.get("start_at_task") or "")
-    if not tags and not start:
-        return ""
     playbooks = [str(playbook) for playbook in options.get("args") or ()]
+    if not playbooks or not (tags or start):
+        return ""  # without playbooks, a program that is no command line has loaded them
     plays = _core_compat.plays_of_run(loader, playbooks)
     if plays is None:
         return ""

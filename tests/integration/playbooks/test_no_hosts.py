@@ -143,6 +143,42 @@ def test_tags_choose_between_this_collection_and_other_plays_of_a_user(tmp_path:
     assert f"No task to run: --tags phone leaves no task of {site}." in said(neither)
 
 
+@pytest.mark.parametrize("options", [("--tags", "printers"), ("--skip-tags", "notest")], ids="=".join)
+def test_tags_that_are_templates_of_another_play_are_its_own(tmp_path: Path, options: tuple[str, str]) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    site = tmp_path / "site.yml"
+    site.write_text(
+        "- import_playbook: tcx.m365.rollout\n  tags: [phones]\n"
+        "- hosts: other\n  gather_facts: false\n  vars: {mytag: printers}\n  tasks:\n"
+        "    - ansible.builtin.debug: {msg: printed}\n      tags: ['{{ mytag }}']\n"
+    )
+    done = play(tmp_path, str(site), "-i", str(inventory), *options)
+    assert "undefined" not in said(done)
+    if options[0] == "--tags":
+        assert done.returncode == 0, said(done)
+        assert "printed" in done.stdout
+    else:
+        assert "tcx_url" in said(done)
+    slip = play(tmp_path, str(site), "-i", str(inventory), "--tags", "printer")
+    assert f"No task to run: --tags printer leaves no task of {site}." in said(slip)
+
+
+def test_tags_that_only_the_inventory_of_another_play_knows_end_nothing(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(PBXS)
+    site = tmp_path / "site.yml"
+    (tmp_path / "own.yml").write_text("mytag: printers\n")
+    site.write_text(
+        "- import_playbook: tcx.m365.rollout\n  tags: [phones]\n"
+        "- hosts: other\n  gather_facts: false\n  vars_files: [own.yml]\n  tasks:\n"
+        "    - ansible.builtin.debug: {msg: printed}\n      tags: ['{{ mytag }}']\n"
+    )
+    done = play(tmp_path, str(site), "-i", str(inventory), "--tags", "printers")
+    assert done.returncode == 0, said(done)
+    assert "printed" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("playbook", "start", "told"),
     [
@@ -203,6 +239,37 @@ def test_a_list_of_customers_in_the_directory_of_an_inventory_is_no_part_of_it(t
     (tmp_path / "public_key.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     done = play(tmp_path, "tcx.m365.compliance", "-i", str(tmp_path))
     assert "could not be read as a whole" not in said(done)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README", "Ask Ada before you change this.\n"),
+        ("Makefile", "check:\n\tansible-playbook tcx.m365.compliance\n"),
+        ("later.yml", "---\n# customers of the south\n"),
+    ],
+)
+def test_a_file_that_is_meant_for_no_inventory_stops_nothing(tmp_path: Path, name: str, text: str) -> None:
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    (inventory / "fleet.yml").write_text(PBXS)
+    (inventory / name).write_text(text)
+    done = play(tmp_path, "tcx.m365.compliance", "-i", str(inventory))
+    assert "could not be read as a whole" not in said(done)
+    assert (tmp_path / "reports").exists(), said(done)
+
+
+@pytest.mark.parametrize("name", ["customers", "customers.py"])
+def test_a_script_of_the_inventory_that_fails_is_told(tmp_path: Path, name: str) -> None:
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    (inventory / "fleet.yml").write_text(PBXS)
+    script = inventory / name
+    script.write_text("#!/bin/sh\nexit 1\n")
+    script.chmod(0o755)
+    done = play(tmp_path, "tcx.m365.compliance", "-i", str(inventory))
+    assert done.returncode != 0
+    assert f"The inventory could not be read as a whole: {script} is missing from it." in said(done)
 
 
 @pytest.mark.parametrize("value", [-5, 150, "x"])

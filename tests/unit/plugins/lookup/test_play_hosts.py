@@ -40,6 +40,12 @@ def test_patterns_that_leave_a_host_are_given_back_as_they_are() -> None:
     assert hosts("tcx", ansible_limit="bolt") == ["tcx"]
 
 
+def test_tags_of_a_program_that_is_no_command_line_choose_nothing_away() -> None:
+    """It has loaded its playbooks itself, and nobody can tell what the tags leave of them."""
+    context.CLIARGS = ImmutableDict(tags=("phones",), skip_tags=("slow",))
+    assert hosts("tcx") == ["tcx"]
+
+
 @pytest.mark.parametrize(
     ("patterns", "variables", "told"),
     [
