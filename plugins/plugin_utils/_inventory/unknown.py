@@ -73,6 +73,12 @@ class Unknown:
             f"; did you mean {self.nearest}?" if self.nearest else ""
         )
 
+    @property
+    def is_guess(self) -> bool:
+        """Whether it may as well be a name of somebody else: another form of our first word, such as ``tenant_file``."""
+        mine, ours = (name.lower().partition("_")[0] for name in (self.name, self.nearest))
+        return bool(ours) and mine != ours and (mine.startswith(ours) or ours.startswith(mine))
+
     def as_dict(self) -> dict[str, str]:
         """As it stands in results and reports."""
         return {"variable": self.name, "nearest": self.nearest}
@@ -134,6 +140,8 @@ def _beginnings_by_rest() -> dict[str, list[str]]:
 
 
 def _is_slip(word: str, meant: str) -> bool:
+    if word.rstrip("0123456789") == meant:
+        return False  # tcx1_url and tcx2_url are numbered on purpose
     turned_round = sorted(word) == sorted(meant)
     return turned_round or difflib.SequenceMatcher(None, word, meant).ratio() >= SAME_WORD
 

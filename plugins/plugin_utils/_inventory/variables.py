@@ -114,7 +114,7 @@ class Variables(dict[str, Any]):
         """Raise :class:`BadInput` with everything that is wrong, before anything is sent."""
         problems = list(self.problems)
         if self.unknown and self.get("unknown_variables") == "fail":
-            problems += [variable.sentence for variable in self.unknown]
+            problems += [variable.sentence for variable in self.unknown if not variable.is_guess]
         if problems:
             raise BadInput("; ".join(problems), tried=READ_VARIABLES, target=self.host)
 

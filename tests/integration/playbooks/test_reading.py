@@ -191,11 +191,15 @@ def test_a_mistyped_variable_is_told_in_the_terminal_and_in_the_report(small: Co
 
 
 def test_a_mistyped_variable_can_be_a_failure(small: Controller) -> None:
-    change_inventory(small, berlin={"tcx_console_usersync": {}})
+    """A name that somebody else may as well have is told, and stops nobody."""
+    change_inventory(small, berlin={"tcx_console_usersync": {}}, lyon={"snapshots_dir": "/srv", "tcx1_url": "x"})
     done = small.rollout(variables={"unknown_variables": "fail"})
     assert done.failed() == [HOST]
     assert "unknown variable tcx_console_usersync of berlin; did you mean tcx_console_user_sync?" in done.sentence(HOST)
-    assert not re.search(r"WARNING\S* unknown variable", " ".join(done.output.split()))
+    assert re.findall(r"WARNING\S* unknown variable (\w+ of \w+)", " ".join(done.output.split())) == [
+        "snapshots_dir of lyon"
+    ]
+    assert "tcx1_url" not in done.output
     assert not [each for each in small.lab.control.writes() if each["host"] == HOST]
     quiet = small.rollout(variables={"unknown_variables": "ignore"})
     assert quiet.code == 0

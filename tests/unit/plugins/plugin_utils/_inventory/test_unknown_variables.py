@@ -181,6 +181,35 @@ def test_fail_stops_the_host_before_anything_is_sent() -> None:
         arguments_of.pbx_preflight_arguments(known)
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("snapshots_dir", "snapshot_dir"),
+        ("tenant_result", "tenants_result"),
+        ("offboarded_hosts", "offboard_hosts"),
+    ],
+)
+def test_a_name_that_others_may_have_as_well_is_warned_of_and_stops_nobody(name: str, near: str) -> None:
+    """Another form of our first word is as likely a variable of somebody else."""
+    known = read_variables({"tcx_url": "https://pbx.example.com", "unknown_variables": "fail"}, host="acme")
+    known.unknown = unknown_variables("acme", {name: 1})
+    assert [(each.name, each.nearest) for each in known.unknown] == [(name, near)]
+    assert arguments_of.pbx_preflight_arguments(known)["url"]
+
+
+def test_a_slip_in_the_first_word_stops_a_host() -> None:
+    for name in ("complaince_fail_on_drift", "txc_client_secret", "tcx_uri", "rolout_serial"):
+        known = read_variables({"unknown_variables": "fail"}, host="acme")
+        known.unknown = unknown_variables("acme", {name: 1})
+        with pytest.raises(BadInput, match=f"unknown variable {name} of acme"):
+            arguments_of.pbx_preflight_arguments(known)
+
+
+@pytest.mark.parametrize("name", ["tcx1_url", "tcx2_url", "tcx01_client_secret"])
+def test_a_name_that_is_numbered_is_no_slip(name: str) -> None:
+    assert found(**{name: "x"}) == []
+
+
 def test_the_variables_of_other_hosts_are_not_read() -> None:
     class Fleet(dict[str, Any]):
         def values(self) -> Any:
