@@ -31,7 +31,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import
     with_warnings,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, check_limit
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, limit_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator, tell_way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
@@ -59,9 +59,10 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+_LIMIT = "max_unhealthy_percentage"
 _FROM_VARIABLES = {
     "concurrency": "rollout_concurrency",
-    "max_unhealthy_percentage": "rollout_max_unhealthy_percentage",
+    _LIMIT: "rollout_max_unhealthy_percentage",
     "on_stop": "rollout_on_stop",
 }
 """Options of a rollout that variables set where its task does not. Ansible compiles each template of a task again for each host,
@@ -152,9 +153,9 @@ class ActionModule(CollectionAction):
             return dict(result, **problem)
         try:
             stated, known_as = self._stated(task_vars)
+            name = known_as.get(_LIMIT, _LIMIT)
+            stated[_LIMIT] = limit_of(stated.get(_LIMIT), name)
             options = read_arguments(ARGUMENT_SPEC, stated, names=known_as).parameters
-            name = known_as.get("max_unhealthy_percentage", "max_unhealthy_percentage")
-            check_limit(options["max_unhealthy_percentage"], name)
         except M365Error as error:
             return dict(result, **failure(error))
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"], task_vars)

@@ -46,22 +46,20 @@ _value:
   type: float
 """
 
-import re
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import limit_of
 
 
 def percentage(value: Any, variable: str, default: float = 100) -> float:
     """The number; the default where nothing was given."""
-    if value is None or value in ([], {}, ()) or (isinstance(value, str) and not value.strip()):
-        return default
-    text = str(value).strip().removesuffix("%").rstrip()
-    if isinstance(value, bool) or not _NUMBER.fullmatch(text) or float(text) > 100:
-        raise AnsibleFilterError(f"{variable} must be a percentage from 0 to 100, such as 10 or 10%, not {value!r}.")
-    return float(text)
+    try:
+        limit = limit_of(value, variable)
+    except BadInput as error:
+        raise AnsibleFilterError(f"{error.message}.") from error
+    return default if limit is None else limit
 
 
 class FilterModule:

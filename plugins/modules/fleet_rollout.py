@@ -97,7 +97,7 @@ options:
   max_unhealthy_percentage:
     description:
       - When more PBXs of the batch than this many percent failed, or do not work afterwards, the rollout is to stop. By default
-        there is no limit.
+        there is no limit. A text such as V(10%) is read too.
       - The task says so and names the PBXs that are not reached; a task with O(stop_only) stops the play.
       - A rollout takes it from the variable C(rollout_max_unhealthy_percentage) where the task does not give it.
     type: float

@@ -11,6 +11,7 @@ sign in there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,13 +63,24 @@ class Verdict:
         return {"unhealthy": list(self.bad), "total": self.total, "not_reached": list(self.not_reached)}
 
 
-def check_limit(limit: float | None, name: str) -> None:
-    """Raise :class:`BadInput` for a limit that is no share: below zero it would end every rollout.
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+def limit_of(value: Any, name: str) -> float | None:
+    """A limit as people write it: in an inventory, behind ``-e``, in a survey; ``None`` where there is none.
 
     :param name: of the option or variable that has it.
+    :raises BadInput: it is no share; below zero it would end every rollout.
     """
-    if limit is not None and not 0 <= limit <= 100:
-        raise BadInput(f"{name} is {limit:g}, and a percentage is from 0 to 100", tried="read the limit of the rollout")
+    if value is None or value in ([], {}, ()) or (isinstance(value, str) and not value.strip()):
+        return None
+    text = str(value).strip().removesuffix("%").rstrip()
+    if isinstance(value, bool) or not _NUMBER.fullmatch(text) or float(text) > 100:
+        raise BadInput(
+            f"{name} must be a percentage from 0 to 100, such as 10 or 10%, not {value!r}",
+            tried="read the limit of the rollout",
+        )
+    return float(text)
 
 
 def outcome(result: Mapping[str, Any], *, planned: bool = False) -> str:

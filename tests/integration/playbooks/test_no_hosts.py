@@ -288,10 +288,11 @@ def test_a_limit_that_is_none_is_told_by_its_name_before_anything_is_asked(
 
 
 @pytest.mark.parametrize("value", [" ", "10%", 0])
-def test_a_limit_as_people_write_it_is_read(tmp_path: Path, value: object) -> None:
+@pytest.mark.parametrize("name", ["rollout_max_fail_percentage", "rollout_max_unhealthy_percentage"])
+def test_a_limit_as_people_write_it_is_read(tmp_path: Path, name: str, value: object) -> None:
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(PBXS)
-    values = {"rollout_max_fail_percentage": value}
+    values = {name: value}
     done = play(tmp_path, "tcx.m365.rollout", "-i", str(inventory), "-e", json.dumps(values))
     assert "tcx_url" in said(done), said(done)
 
