@@ -27,6 +27,8 @@ from ansible_collections.tcx.m365.tests.integration.entra.customers import (
     guide,
     key_credential,
 )
+from tcx_lab.graph.app import GraphApp
+from tcx_lab.graph.web import Answer, Call
 from tcx_lab.world import README_PERMISSIONS
 
 pytestmark = pytest.mark.rights("DelegatedPermissionGrant.ReadWrite.All")
@@ -216,6 +218,33 @@ def test_a_grant_that_is_said_to_exist_and_never_shown_ends_with_that_answer(ben
     result = customer.run().task(GRANT, app_id=made["app_id"], permissions=GUIDE, wait_timeout=2)
     assert "the last answer: Graph answered" in result["msg"], result
     assert result["error"]["status"] == 409
+
+
+@pytest.mark.parametrize("faulty", [0, len(GUIDE) - 1], ids=["before", "after"])
+def test_a_grant_that_was_made_in_spite_of_a_fault_is_told_beside_one_that_existed(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch, faulty: int
+) -> None:
+    """Of one batch Graph carries out one assignment and answers 503, and another was made by somebody else meanwhile."""
+    made = customer.run().task(APP, **guide())
+    handled = GraphApp._handled
+    posts: list[Call] = []
+
+    async def troubled(self: GraphApp, call: Call) -> Answer:
+        if call.method != "POST" or call.segments[-1] != "appRoleAssignments":
+            return await handled(self, call)
+        if len(posts) == 1:
+            await handled(self, call)
+        posts.append(call)
+        answer = await handled(self, call)
+        return Answer(503) if len(posts) - 1 == faulty else answer
+
+    monkeypatch.setattr(GraphApp, "_handled", troubled)
+    grant = {"app_id": made["app_id"], "permissions": GUIDE}
+    predicted = customer.run().task(GRANT, **grant, check=True)
+    granted = customer.run().task(GRANT, **grant)
+    assert len(posts) == len(GUIDE)
+    assert granted["changes"] == predicted["changes"], granted
+    assert granted["undo"] == predicted["undo"]
 
 
 def test_a_certificate_added_by_somebody_else_meanwhile_survives(bench: Bench, customer: Customer) -> None:

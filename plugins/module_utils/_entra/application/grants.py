@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Callable
 
 from ..._common.odata import encoded_literal
-from ..._errors import Conflict, Forbidden, M365Error, NotFound, NotYetReplicated
+from ..._errors import Conflict, Forbidden, Interrupted, M365Error, NotFound, NotYetReplicated, ServiceFault
 from ..._plan import PENDING, Plan, Write
 from ..._reconcile import Applied, Replicated
 from ..._run import machine_lock
@@ -306,17 +306,19 @@ class Grants(Replicated[Granted]):
     ) -> Applied[Granted]:
         trouble: M365Error | None = None
         refusal: M365Error | None = None
-        accepted = True
+        existing: M365Error | None = None
         for write, answer in zip(writes, answers):
             error = _error(answer)
-            # One that is there already and cannot be read back is told with this answer.
-            trouble = trouble if error is None else error.while_trying(f"change {self.what}")
             gone = isinstance(error, NotFound) and write.action in (steps.UNASSIGN, steps.DELETE_GRANT)
             exists = isinstance(error, Conflict) and write.action == steps.ASSIGN
             if error is None or gone or exists:
                 state = steps.simulate(state, Plan(writes=[write]))
+                # One that is there already and cannot be read back is told with this answer.
+                existing = error.while_trying(f"change {self.what}") if error else existing
                 continue
-            accepted = False
+            error.while_trying(f"change {self.what}")
+            # After one of these nobody knows what was carried out, whatever the others were answered.
+            trouble = trouble if isinstance(trouble, (Interrupted, ServiceFault)) else error
             # A row for the same API may exist although it was not listed: read again, then merge into it.
             late = isinstance(error, (Conflict, NotFound))
             if not (late or passing(error)):
@@ -324,7 +326,7 @@ class Grants(Replicated[Granted]):
         note(state)
         if refusal is not None:
             raise refusal
-        return Applied(state, accepted, trouble)
+        return Applied(state, trouble is None, trouble or existing)
 
     def _with_principal(self, write: Write) -> Granted:
         """The service principal, made or restored; the application may have to be replicated first."""
