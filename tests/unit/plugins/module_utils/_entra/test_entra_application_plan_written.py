@@ -353,6 +353,24 @@ def test_what_an_application_without_our_mark_would_lose_is_named() -> None:
     assert error.remedy == "Adopt it first without the exclusive options, or set O(force): true."
 
 
+def test_of_an_application_without_our_mark_every_list_that_would_lose_a_redirect_uri_is_named() -> None:
+    observed = there(
+        tags=[],
+        web={"redirectUris": ["https://kept.example", "https://web.example"]},
+        spa={"redirectUris": ["https://spa.example"]},
+        publicClient={"redirectUris": ["https://public.example"]},
+    )
+    request = alone(
+        uris={"redirect_uris": ["https://kept.example"], "spa_redirect_uris": [], "public_client_redirect_uris": []},
+        uris_exclusive=True,
+    )
+    with pytest.raises(NotOurs) as caught:
+        present(request, observed)
+    assert caught.value.message == (
+        f"it would lose https://web.example, https://spa.example, https://public.example, and it does not carry the tag {MARK}"
+    )
+
+
 def test_one_of_two_entries_of_a_certificate_is_no_loss() -> None:
     observed = there(tags=[], keyCredentials=[key(ONE), key(ONE, number=1), key(TWO)])
     plan = present(alone(prune_duplicates=True), observed)
