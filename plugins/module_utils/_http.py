@@ -34,6 +34,7 @@ from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils import _http_errors, _lifeline, _limits, _peer, _proxy, _tls
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import option_and_path
 from ansible_collections.tcx.m365.plugins.module_utils._deps import requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadAnswer,
@@ -76,7 +77,8 @@ class Transport:
         """Raise :class:`BadInput` where the settings cannot work."""
         if self.ca_path and not os.path.exists(self.ca_path):
             raise BadInput(
-                f"O(ca_path) {self.ca_path} does not exist", remedy="Give the path of a PEM bundle on the controller."
+                f"{option_and_path('O(ca_path)', self.ca_path)} does not exist",
+                remedy="Give the path of a PEM bundle on the controller.",
             )
         if self.timeout <= 0:
             raise BadInput("O(timeout) must be greater than 0 seconds")

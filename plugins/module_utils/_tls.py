@@ -16,7 +16,7 @@ import os
 import ssl
 import threading
 
-from ansible_collections.tcx.m365.plugins.module_utils._common.places import tried_at
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import option_and_path, tried_at
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING, requests, urllib3
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 
@@ -60,7 +60,7 @@ def _made(verify: bool, ca_path: str, _version: int) -> ssl.SSLContext:
             made.load_verify_locations(cafile=ca_path)
     except OSError as error:
         raise BadInput(
-            f"the CA bundle {ca_path} cannot be used: {error.strerror or error}{tried_at(ca_path)}",
+            f"{option_and_path('the CA bundle', ca_path)} cannot be used: {error.strerror or error}{tried_at(ca_path)}",
             remedy="Give the path of a PEM bundle as O(ca_path), or correct REQUESTS_CA_BUNDLE.",
         ) from None
     return made

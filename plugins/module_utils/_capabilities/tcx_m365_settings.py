@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from .._common.aadsts import Parties
 from .._common.ids import check_tenant, is_guid
 from .._common.option_names import marked
+from .._common.places import option_and_path
 from .._common.tree import dig
 from .._errors import BadInput
 from .._pbx import facts as pbx_facts
@@ -134,7 +135,7 @@ def _files(params: Mapping[str, Any]) -> SbcFiles | None:
     """Certificate and key for Teams."""
     directory = dig(params, "teams.scripts_dir")
     if directory and not os.path.isdir(directory):
-        raise BadInput(f"O(teams.scripts_dir) {directory} is not a directory")
+        raise BadInput(f"{option_and_path('O(teams.scripts_dir)', directory)} is not a directory")
     certificate, key = dig(params, "teams.certificate"), dig(params, "teams.private_key")
     if not certificate and not key:
         return None

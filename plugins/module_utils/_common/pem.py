@@ -39,8 +39,6 @@ _HEADERS = b"DEK-Info:"
 _LONGEST_PATH = 4096
 _FILE_NAME = re.compile(r"[\w./~ @+-]{1,250}\.(?:pem|crt|cer|der|key|pub|txt|p12|pfx)", re.IGNORECASE)
 """What is certainly meant as a file; anything else may be a secret, and is not repeated in a sentence."""
-_PERHAPS_A_KEY = re.compile(r"[A-Za-z0-9+/=\s]{48,}")
-"""A line of a key whose header was lost is never quoted, although it may look like a path."""
 
 
 class NoFile(BadInput):
@@ -78,7 +76,7 @@ def content_of(value: str, subject: str) -> tuple[bytes, str]:
             f"starts in {os.getcwd()})",
             remedy="Correct the path, or give PEM text.",
         )
-    if one_line and _FILE_NAME.fullmatch(text) and not _PERHAPS_A_KEY.fullmatch(text):
+    if one_line and _FILE_NAME.fullmatch(text):
         raise NoFile(f"{subject}: there is no file {text}{tried_at(text)}", remedy=correct_path(text))
     raise BadInput(f"{subject} is neither PEM text nor a file")
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 
-_CONTENT = re.compile(r"[\r\n]|-----BEGIN |\\n|^eyJ[\w-]{8,}\.")
+_CONTENT = re.compile(r"[\r\n\0]|-----(?:BEGIN|END)|\\n|^eyJ[\w-]{8,}\.|\beyJ[\w-]{8,}\.[\w-]+\.")
+_PERHAPS_A_KEY = re.compile(r"[A-Za-z0-9+/=\s]{48,}")
+"""A line of a key whose header was lost is never quoted, although it may look like a path."""
 _LONGEST = 1024
 
 
@@ -18,21 +20,31 @@ def is_content(value: str) -> bool:
     return _CONTENT.search(value) is not None or len(value) > _LONGEST
 
 
+def may_be_shown(path: str) -> bool:
+    """Whether a sentence may repeat what was given as a path: what leads to something is one, whatever it looks like."""
+    return not is_content(path) and (_PERHAPS_A_KEY.fullmatch(path) is None or os.path.exists(os.path.expanduser(path)))
+
+
+def option_and_path(option: str, path: str) -> str:
+    """How a sentence begins that is about a file."""
+    return f"{option} {path}" if may_be_shown(path) else f"{option} (not shown, because it may be a part of a key)"
+
+
 def cannot_be_read(option: str, path: str, reason: str) -> str:
     """The sentence about a file; one that shows nothing of what was given instead of a path."""
     if is_content(path):
         return f"{option} {NO_PATH}"
-    return f"{option} {path} cannot be read: {reason}{tried_at(path)}"
+    return f"{option_and_path(option, path)} cannot be read: {reason}{tried_at(path)}"
 
 
 NO_PATH = "must be the path of a file, and holds what such a file contains"
 
 
 def tried_at(path: str) -> str:
-    """Ends a sentence about a file; nothing where it was given as an absolute path."""
+    """Ends a sentence about a file; nothing where it was given as an absolute path, or must not be shown."""
     home = os.path.expanduser(path)
     whole = os.path.abspath(home)
-    if whole == path:
+    if whole == path or not may_be_shown(path):
         return ""
     return (
         f" (at {whole})" if os.path.isabs(home) else f" (at {whole}; a relative path starts where Ansible was started)"
