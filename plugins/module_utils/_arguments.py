@@ -26,7 +26,7 @@ from ansible.module_utils.common.parameters import set_fallbacks
 from ansible.module_utils.common.validation import check_type_dict, check_type_float, check_type_int
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, did_you_mean, marked
-from ansible_collections.tcx.m365.plugins.module_utils._common.places import NO_PATH, is_content
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import NO_PATH, is_content, may_be_shown
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import trimmed
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
@@ -290,7 +290,7 @@ def _of_elements(option: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_secret(option: Mapping[str, Any], value: str) -> bool:
-    return bool(option.get("no_log")) or (option.get("type") == "path" and is_content(value))
+    return bool(option.get("no_log")) or (option.get("type") == "path" and not may_be_shown(trimmed(value)))
 
 
 class _Prepared:

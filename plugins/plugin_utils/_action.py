@@ -26,6 +26,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils import _tls
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._common.places import may_be_shown
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import trimmed
 from ansible_collections.tcx.m365.plugins.module_utils._deps import MISSING
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Plan
@@ -225,10 +227,15 @@ def _with_absolute_paths(capability: Capability, stated: Mapping[str, Any]) -> d
     for name, option in capability.argument_spec.items():
         value = arguments.get(name)
         if option.get("type") == "path" and isinstance(value, str):
-            arguments[name] = os.path.abspath(os.path.expanduser(value))
+            arguments[name] = _whole(trimmed(value))
         elif name in capability.files and isinstance(value, list):
             arguments[name] = [_absolute(item) for item in value]
     return arguments
+
+
+def _whole(path: str) -> str:
+    """What is no path stays as it is: behind a directory the module would not recognize a token that it must not show."""
+    return os.path.abspath(os.path.expanduser(path)) if path and may_be_shown(path) else path
 
 
 def _absolute(value: Any) -> Any:

@@ -23,6 +23,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Repo
 from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.attacks.test_hostile_values import TEXTS, _told
 from ansible_collections.tcx.m365.tests.in_process import Run
+from ansible_collections.tcx.m365.tests.integration.bench import Front
 from tcx_lab import hostile
 
 SHORT = {"tcx_deadline": 10, "entra_deadline": 20, "tcx_console_wait_timeout": 2}
@@ -32,6 +33,7 @@ KEPT = ("FQDN", "PbxExternalHost", "ApplicationId", "TenantId", "Version")
 """What ends every step where it is not true."""
 
 
+GUID = "0b7d3c7e-58f4-4c8b-8d9b-1f6a3c8f2a11"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
@@ -101,6 +103,52 @@ def test_a_key_given_instead_of_its_path_stands_nowhere(scene: Scene, tmp_path: 
     report = Report.build(_begin(scene, tmp_path / "audit", check_mode=True, **{name: value}).report(), NOW, {})
     for text in [*_told([result, run.warnings]), *(render(report) for render in RENDERERS.values())]:
         assert "aB3" not in text, text
+
+
+APP_INFO = "azure_app_registration_info"
+OPTIONS = {
+    "federated_token_file": {"tenant_id": GUID, "client_id": GUID},
+    "certificate_path": {"tenant_id": GUID, "client_id": GUID},
+    "ca_path": {"tenant_id": GUID, "client_id": GUID, "client_secret": "s3cret/value"},
+}
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.aB3.aB3"
+
+
+@pytest.mark.parametrize("in_process", [True, False], ids=["action", "module"])
+def test_a_key_given_instead_of_its_path_stands_in_no_result_of_a_module(tmp_path: Path, *, in_process: bool) -> None:
+    values = {
+        "federated_token_file": [TOKEN, f" {TOKEN}\n", f"Bearer {TOKEN}", "/etc/aB3\0"],
+        "certificate_path": ["aB3 -----END PRIVATE KEY-----", "aB3/" * 16],
+        "ca_path": ["aB3/" * 16],
+    }
+    # Ansible quotes the lines of a task that failed: there stand names.
+    (tmp_path / "values.json").write_text(json.dumps({"values": values}), encoding="utf-8")
+    tasks = tuple(
+        (APP_INFO, {**OPTIONS[name], name: f"{{{{ values.{name}[{number}] }}}}"})
+        for name, secrets in values.items()
+        for number in range(len(secrets))
+    )
+    front = Front(in_process, tmp_path)
+    results = front.run_tasks(tasks, {}, ("-vvv", "-e", "@values.json"), {}, check=True)
+    assert [result["error"]["kind"] for result in results] == ["bad_input"] * len(tasks), results
+    assert "aB3" not in json.dumps(results)
+    assert "aB3" not in front.output
+
+
+@pytest.mark.parametrize("in_process", [True, False], ids=["action", "module"])
+def test_a_path_with_something_unseen_around_it_is_a_path(tmp_path: Path, *, in_process: bool) -> None:
+    given = {"federated_token_file": "/etc/aB3/nofile\n", "ca_path": " keys/aB3.pem\n"}
+    tasks = tuple((APP_INFO, {**OPTIONS[name], name: path}) for name, path in given.items())
+    token, bundle = Front(in_process, tmp_path).run_tasks(tasks, {}, (), {}, check=True)
+    assert "federated_token_file /etc/aB3/nofile cannot be read: No such file" in token["msg"]
+    assert "keys/aB3.pem does not exist" in bundle["msg"]
+
+
+@pytest.mark.parametrize("in_process", [True, False], ids=["action", "module"])
+def test_an_empty_path_is_none(tmp_path: Path, *, in_process: bool) -> None:
+    options = {**OPTIONS["federated_token_file"], "auth_source": "federated_token", "federated_token_file": ""}
+    (result,) = Front(in_process, tmp_path).run_tasks(((APP_INFO, options),), {}, (), {}, check=True)
+    assert "neither the task nor the environment has one" in result["msg"]
 
 
 SPECIAL = 'aB3+/x=Z&q%7~ "é<p>'

@@ -72,7 +72,7 @@ class FederatedToken(ConfidentialCredential):
         try:
             with open(os.path.expanduser(self.path), encoding="utf-8") as stream:
                 return stream.read().strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise BadInput(cannot_be_read("O(federated_token_file)", self.path, reason)) from None
 

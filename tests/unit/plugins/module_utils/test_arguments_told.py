@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import env_fallback
 from ansible_collections.tcx.m365.plugins.module_utils import _arguments
-from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, read_arguments, secrets_in
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 
 GUID = "0B7D3C7E-58F4-4C8B-8D9B-1F6A3C8F2A11"
@@ -197,6 +197,18 @@ def test_what_is_taken_as_it_is_loses_nothing_but_blanks() -> None:
 def test_every_secret_is_known_wherever_it_stands() -> None:
     found = read(secret=KEY, keys=[{"pin": "one"}, {"pin": "two"}], presence={"token": "three"}, client_id="900")
     assert found.secrets == {KEY, KEY.strip(), "one", "two", "three"}
+
+
+def test_what_stands_where_a_path_belongs_is_a_secret_by_what_it_is_without_blanks() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"
+    spec: dict[str, dict[str, Any]] = {
+        "file": {"type": "path"},
+        "sync": {"type": "dict", "options": {"place": {"type": "path"}}},
+    }
+    path = read_arguments(spec, {"file": "/etc/acme.pem\n", "sync": {"place": ".\n"}})
+    assert (path.secrets, path.parameters["file"], path.parameters["sync"]["place"]) == (set(), "/etc/acme.pem", ".")
+    assert secrets_in(spec, {"file": f" {token}\n"}) == {f" {token}\n", token}
+    assert secrets_in(spec, {"sync": {"place": "MIIB" * 16}}) == {"MIIB" * 16}
 
 
 def test_unknown_names_are_told_together_with_what_is_known() -> None:

@@ -213,9 +213,10 @@ def test_impossible_federated_tokens(token: str, said: str) -> None:
         FederatedToken(CLIENT, token).validate()
 
 
-def test_a_missing_token_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["none", "no\0ne"])
+def test_a_missing_token_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match="federated_token_file"):
-        FederatedToken(CLIENT, path=str(tmp_path / "none")).validate()
+        FederatedToken(CLIENT, path=str(tmp_path / name)).validate()
 
 
 def test_github_needs_its_job() -> None:
