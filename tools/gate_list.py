@@ -120,7 +120,8 @@ COUNTED_CORE = "2.21"
 MODULES = ("tests/integration/entra", "tests/integration/pbx", "tests/integration/lists")
 # Playbooks that come to what no flow and no module does: to count the others costs their time once more, and adds nothing.
 FIRST_PLAYS = tuple(
-    f"tests/integration/playbooks/test_{name}.py" for name in ("first_hour", "fleet", "orphans", "support_bundle")
+    f"tests/integration/playbooks/test_{name}.py"
+    for name in ("first_hour", "fleet", "no_hosts", "orphans", "people", "report_evidence", "support_bundle")
 )
 PLAYS = ("tests/integration/playbooks", "tests/integration/examples")
 OTHER_PLAYS = (*PLAYS, *(f"--ignore={path}" for path in FIRST_PLAYS))
@@ -313,14 +314,14 @@ def integration_gates() -> tuple[Gate, ...]:
             groups,
             counted=True,
         ),
-        pytest_gate(
+        waiting_gate(
             "attacks",
             "a hostile PBX and a hostile user of a tenant gain nothing",
             "main",
             "tests/attacks",
             groups,
         ),
-        pytest_gate(
+        waiting_gate(
             "faults",
             "trouble of whole commands, and lives of a tenant",
             "main",
