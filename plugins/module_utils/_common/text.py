@@ -46,6 +46,11 @@ def trimmed(text: str) -> str:
     return str.__str__(text).strip(_UNSEEN)
 
 
+def is_empty(value: Any) -> bool:
+    """Whether a variable says nothing: null, an empty list or mapping, text that nobody sees."""
+    return value is None or value in ({}, [], ()) or (isinstance(value, str) and not trimmed(value))
+
+
 def visible(text: str) -> str:
     """The text on one line, with each character that is not shown as itself written as an escape, such as ``\\x1b``."""
     if text.isascii() and text.isprintable():

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import is_empty, trimmed
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count, listed
@@ -72,9 +73,9 @@ def limit_of(value: Any, name: str) -> float | None:
     :param name: of the option or variable that has it.
     :raises BadInput: it is no share; below zero it would end every rollout.
     """
-    if value is None or value in ([], {}, ()) or (isinstance(value, str) and not value.strip()):
+    if is_empty(value):
         return None
-    text = str(value).strip().removesuffix("%").rstrip()
+    text = trimmed(str(value)).removesuffix("%").rstrip()
     if isinstance(value, bool) or not _NUMBER.fullmatch(text) or float(text) > 100:
         raise BadInput(
             f"{name} must be a percentage from 0 to 100, such as 10 or 10%, not {value!r}",

@@ -30,7 +30,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities._entra_conn
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities
 from ansible_collections.tcx.m365.plugins.module_utils._common.ids import check_tenant, is_guid
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import rendered
-from ansible_collections.tcx.m365.plugins.module_utils._common.text import trimmed
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import is_empty, trimmed
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -160,7 +160,7 @@ def read_variables(
     variables = Variables(role_defaults() if defaults is None else defaults, host=host, resolve=resolve)
     known = families.variables()
     for name, value in values.items():
-        if _is_empty(value):
+        if is_empty(value):
             continue
         read = value if isinstance(value, AnsibleError) or name not in known else _read(variables, name, value)
         if read is not None:
@@ -358,10 +358,6 @@ def _problems_of_id(option: str, name: str, value: str) -> list[str]:
         except BadInput as error:
             return [f"{rendered(error.message, {option: name})}. {error.remedy}".rstrip(".")]
     return []
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or value in ({}, []) or (isinstance(value, str) and not trimmed(value))
 
 
 _VAULT = re.compile(r"vault secret|vault password|decrypt", re.IGNORECASE)

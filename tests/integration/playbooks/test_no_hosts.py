@@ -36,6 +36,14 @@ def play(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, env=known, cwd=home, timeout=120)
 
 
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    """One PBX, and one host that is none."""
+    path = tmp_path / "inventory.yml"
+    path.write_text(PBXS)
+    return path
+
+
 def said(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
@@ -70,18 +78,14 @@ def test_no_inventory_at_all(tmp_path: Path) -> None:
     assert "No PBX to work on" in said(done)
 
 
-def test_a_limit_that_leaves_nobody_of_the_group(tmp_path: Path) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_a_limit_that_leaves_nobody_of_the_group(tmp_path: Path, inventory: Path) -> None:
     done = play(tmp_path, "tcx.m365.compliance", "-i", str(inventory), "--limit", "printer")
     assert done.returncode != 0
     assert "is in the group tcx with --limit printer" in said(done)
 
 
 @pytest.mark.parametrize("pattern", ["ac*", "all:!other", "~acme.*"])
-def test_patterns_are_read_as_ansible_reads_them(tmp_path: Path, pattern: str) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_patterns_are_read_as_ansible_reads_them(tmp_path: Path, inventory: Path, pattern: str) -> None:
     listed = play(tmp_path, "tcx.m365.capture", "-i", str(inventory), "--list-hosts", "-e", f"capture_hosts={pattern}")
     assert "acme" in listed.stdout
     assert "printer" not in listed.stdout
@@ -103,9 +107,7 @@ ALL_PLAYBOOKS = sorted(path.stem for path in (REPOSITORY / "playbooks").glob("*.
 
 
 @pytest.mark.parametrize("playbook", ALL_PLAYBOOKS)
-def test_tags_that_leave_no_task_do_not_end_green(tmp_path: Path, playbook: str) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_tags_that_leave_no_task_do_not_end_green(tmp_path: Path, inventory: Path, playbook: str) -> None:
     values = dict.fromkeys(("tcx_url", "tcx_client_id", "tcx_client_secret", "entra_tenant_id"), "x")
     command = (f"tcx.m365.{playbook}", "-i", str(inventory), "--tags", "nothing", "-e", json.dumps(values))
     done = play(tmp_path, *command)
@@ -114,18 +116,14 @@ def test_tags_that_leave_no_task_do_not_end_green(tmp_path: Path, playbook: str)
     assert "Traceback" not in said(done)
 
 
-def test_that_no_task_is_left_is_allowed_by_the_variable(tmp_path: Path) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_that_no_task_is_left_is_allowed_by_the_variable(tmp_path: Path, inventory: Path) -> None:
     options = ("-i", str(inventory), "--skip-tags", "untagged")
     assert "--skip-tags untagged leaves no task" in said(play(tmp_path, "tcx.m365.compliance", *options))
     allowed = play(tmp_path, "tcx.m365.compliance", *options, "-e", "allow_no_hosts=true")
     assert allowed.returncode == 0, said(allowed)
 
 
-def test_tags_choose_between_this_collection_and_other_plays_of_a_user(tmp_path: Path) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_tags_choose_between_this_collection_and_other_plays_of_a_user(tmp_path: Path, inventory: Path) -> None:
     site = tmp_path / "site.yml"
     site.write_text(
         "- import_playbook: tcx.m365.rollout\n  tags: [phones]\n"
@@ -144,9 +142,9 @@ def test_tags_choose_between_this_collection_and_other_plays_of_a_user(tmp_path:
 
 
 @pytest.mark.parametrize("options", [("--tags", "printers"), ("--skip-tags", "notest")], ids="=".join)
-def test_tags_that_are_templates_of_another_play_are_its_own(tmp_path: Path, options: tuple[str, str]) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_tags_that_are_templates_of_another_play_are_its_own(
+    tmp_path: Path, inventory: Path, options: tuple[str, str]
+) -> None:
     site = tmp_path / "site.yml"
     site.write_text(
         "- import_playbook: tcx.m365.rollout\n  tags: [phones]\n"
@@ -164,9 +162,7 @@ def test_tags_that_are_templates_of_another_play_are_its_own(tmp_path: Path, opt
     assert f"No task to run: --tags printer leaves no task of {site}." in said(slip)
 
 
-def test_tags_that_only_the_inventory_of_another_play_knows_end_nothing(tmp_path: Path) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_tags_that_only_the_inventory_of_another_play_knows_end_nothing(tmp_path: Path, inventory: Path) -> None:
     site = tmp_path / "site.yml"
     (tmp_path / "own.yml").write_text("mytag: printers\n")
     site.write_text(
@@ -193,18 +189,14 @@ def test_tags_that_only_the_inventory_of_another_play_knows_end_nothing(tmp_path
     ],
 )
 def test_a_start_that_leaves_out_the_checks_does_not_end_green(
-    tmp_path: Path, playbook: str, start: str, told: str
+    tmp_path: Path, inventory: Path, playbook: str, start: str, told: str
 ) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
     done = play(tmp_path, f"tcx.m365.{playbook}", "-i", str(inventory), "--start-at-task", start)
     assert done.returncode != 0
     assert told in said(done)
 
 
-def test_a_start_in_another_play_of_a_user_is_his(tmp_path: Path) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_a_start_in_another_play_of_a_user_is_his(tmp_path: Path, inventory: Path) -> None:
     site = tmp_path / "site.yml"
     site.write_text(
         "- import_playbook: tcx.m365.rollout\n"
@@ -275,10 +267,8 @@ def test_a_script_of_the_inventory_that_fails_is_told(tmp_path: Path, name: str)
 @pytest.mark.parametrize("value", [-5, 150, "x"])
 @pytest.mark.parametrize("name", ["rollout_max_fail_percentage", "rollout_max_unhealthy_percentage"])
 def test_a_limit_that_is_none_is_told_by_its_name_before_anything_is_asked(
-    tmp_path: Path, name: str, value: object
+    tmp_path: Path, inventory: Path, name: str, value: object
 ) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
     # Through a jump host the checks are a task of their own, before the one that reads the limit.
     values = {name: value, "tcx_m365_connection": "ssh"}
     done = play(tmp_path, "tcx.m365.rollout", "-i", str(inventory), "-e", json.dumps(values))
@@ -289,18 +279,14 @@ def test_a_limit_that_is_none_is_told_by_its_name_before_anything_is_asked(
 
 @pytest.mark.parametrize("value", [" ", "10%", 0])
 @pytest.mark.parametrize("name", ["rollout_max_fail_percentage", "rollout_max_unhealthy_percentage"])
-def test_a_limit_as_people_write_it_is_read(tmp_path: Path, name: str, value: object) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_a_limit_as_people_write_it_is_read(tmp_path: Path, inventory: Path, name: str, value: object) -> None:
     values = {name: value}
     done = play(tmp_path, "tcx.m365.rollout", "-i", str(inventory), "-e", json.dumps(values))
     assert "tcx_url" in said(done), said(done)
 
 
 @pytest.mark.parametrize("playbook", ["rollout", "compliance"])
-def test_a_size_of_batches_that_is_none(tmp_path: Path, playbook: str) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(PBXS)
+def test_a_size_of_batches_that_is_none(tmp_path: Path, inventory: Path, playbook: str) -> None:
     done = play(tmp_path, f"tcx.m365.{playbook}", "-i", str(inventory), "-e", f"{playbook}_serial=some")
     assert done.returncode != 0
     assert f"{playbook}_serial: 'some' is not the size of a batch. Give a number such as 5" in said(done)
