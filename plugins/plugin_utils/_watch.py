@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
 from ansible_collections.tcx.m365.plugins.module_utils._errors import Abandoned
+from ansible_collections.tcx.m365.plugins.module_utils._time import Clock
 
 GRACE_S = 30.0
 """Beyond the deadline of a step."""
@@ -31,12 +32,14 @@ class Watch:
 
     :param until: the monotonic time by which it must have ended or begun the next step.
     :param abandoned: nobody waits for this host any more, so it must not write any more.
-    :param relieved: it has waited for long, and another thread has taken the place of its own.
+    :param waits: it pauses: for replication, for a PBX to be healthy, for a tenant that has throttled us.
+    :param relieved: it waits, or has taken long, so that another host may take its place.
     """
 
     host: str
     until: float = field(default_factory=lambda: time.monotonic() + FIRST_S + GRACE_S)
     abandoned: bool = False
+    waits: bool = False
     relieved: bool = False
     since: float = field(default_factory=time.monotonic)
 
@@ -55,6 +58,21 @@ _current = _Current()
 def take(watch: Watch | None) -> None:
     """This thread works on that host from now on."""
     _current.watch = watch
+
+
+class WaitingClock(Clock):
+    """The time of a task: whoever pauses meanwhile does not need the place of its host."""
+
+    def sleep(self, seconds: float) -> None:
+        watch = _current.watch
+        if watch is None:
+            super().sleep(seconds)
+            return
+        watch.waits = True
+        try:
+            super().sleep(seconds)
+        finally:
+            watch.waits = False
 
 
 def begin(seconds: float) -> None:

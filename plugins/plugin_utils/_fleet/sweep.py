@@ -59,7 +59,7 @@ _NAMES = 3
 SLOW_S = 5.0
 """A PBX that takes longer does not count as one that is worked on: nearly all of this time it waits for somebody else."""
 RELIEF = 4
-"""At most so many times the threads that were asked for, however many PBXs are slow."""
+"""At most so many times the PBXs that were asked for are begun and not ended, however many of them wait."""
 
 SILENCE_S = 60.0
 """A process says every tick that it is there. One that is silent for so long is stuck as a whole, and is ended."""
@@ -203,33 +203,33 @@ class _Crew:
         self._events = events
         self._lock = threading.Lock()
         self._watches: dict[str, Watch] = {}
-        self._spare = (RELIEF - 1) * threads if threads > 1 else 0
-        for _thread in range(max(1, min(threads, len(hosts)))):
-            self._start()
+        self._places = max(1, threads)
+        self._most = RELIEF * threads if threads > 1 else 1
+        self.fill()
 
     def overdue(self) -> list[str]:
-        """Hosts that are later than they may be; each is given up, and another thread takes the place of its own."""
+        """Hosts that are later than they may be; each is given up, and its place is free."""
         with self._lock:
             late = [watch for watch in self._watches.values() if watch.overdue]
             for watch in late:
                 watch.abandoned = True
                 del self._watches[watch.host]
-        for watch in late:
-            if not watch.relieved:
-                self._start()
         return [watch.host for watch in late]
 
-    def relieve(self) -> None:
-        """Let other threads go on in the place of those that wait: for replication, a throttled tenant, a slow PBX."""
+    def fill(self) -> None:
+        """Let threads go on in the places of those that wait: for replication, health, a throttled tenant, a slow PBX."""
         with self._lock:
-            now = time.monotonic()
-            slow = [watch for watch in self._watches.values() if not watch.relieved and now - watch.since > SLOW_S]
-            relieved = slow[: min(self._spare, len(self._waiting))]
-            for watch in relieved:
-                watch.relieved = True
-            self._spare -= len(relieved)
-        for _watch_of_host in relieved:
-            self._start()
+            slow = time.monotonic() - SLOW_S
+            for watch in self._watches.values():
+                watch.relieved = watch.waits or watch.since < slow
+            free = self._free()
+        for _place in range(free):
+            threading.Thread(target=self._run, daemon=True, name="tcx.m365 sweep").start()
+
+    def _free(self) -> int:
+        """How many further hosts can be begun. One that has waited goes on at once, and then there is a place less."""
+        taken = sum(not watch.relieved for watch in self._watches.values())
+        return min(self._places - taken, self._most - len(self._watches), len(self._waiting))
 
     def stop(self) -> None:
         """Nothing further is begun, and what is under way writes nothing more."""
@@ -237,9 +237,6 @@ class _Crew:
             self._waiting.clear()
             for watch in self._watches.values():
                 watch.abandoned = True
-
-    def _start(self) -> None:
-        threading.Thread(target=self._run, daemon=True, name="tcx.m365 sweep").start()
 
     def _run(self) -> None:
         while True:
@@ -254,14 +251,11 @@ class _Crew:
                 if watch.abandoned:
                     return
                 self._watches.pop(watch.host, None)
-                self._spare += watch.relieved
             self._events.put((watch.host, _RESULT, outcome.result))
-            if watch.relieved:
-                return
 
     def _next(self) -> Watch | None:
         with self._lock:
-            if not self._waiting or _lifeline.abandoned():
+            if self._free() < 1 or _lifeline.abandoned():
                 return None
             watch = Watch(self._waiting.popleft())
             self._watches[watch.host] = watch
@@ -293,7 +287,7 @@ def _in_threads(hosts: Sequence[str], work: Work, threads: int) -> Generator[_Ev
             for host in crew.overdue():
                 left.discard(host)
                 yield host, _RESULT, {**crashed(_LATE), "late": True}
-            crew.relieve()
+            crew.fill()
             yield "", _ALIVE, None
     finally:
         crew.stop()

@@ -22,7 +22,9 @@ import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Outcome, Task
 from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import sweep as sweeping
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 
@@ -72,6 +74,58 @@ def test_hosts_that_wait_do_not_keep_the_others_waiting(monkeypatch: pytest.Monk
     found = dict(sweep(HOSTS, work, threads=4, processes=processes))
     assert sorted(found) == HOSTS
     assert [host for host in slow if found[host]["late"]] == []
+
+
+def _waits(task: Task) -> Outcome:
+    """As long as there is something to wait for, half a second at most each time."""
+    ready = task.params["until"]
+    done, _value = task.context.deadline.until(lambda: (Path(ready).exists(), None), "a fact is not readable yet")
+    return Outcome({"ready": done})
+
+
+WAITS = Capability("waits", {"until": {"type": "str"}, "deadline": {"type": "int", "default": 20}}, _waits)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_pbx_that_waits_for_a_fact_gives_its_place_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, processes: int
+) -> None:
+    """All places are taken by PBXs that wait until all others are done, however short the wait is."""
+    monkeypatch.setattr(sweeping, "SLOW_S", 1000.0)
+    waiting, others = set(HOSTS[:4]), len(HOSTS) - 4
+
+    def work(host: str, _say: Say) -> dict[str, Any]:
+        if host in waiting:
+            fact = {"until": str(tmp_path / "fact")}
+            return run_capability(WAITS, fact, check_mode=False, store=RunStore(None))
+        (tmp_path / host).touch()
+        if len(list(tmp_path.iterdir())) == others:
+            (tmp_path / "fact").touch()
+        return {"host": host}
+
+    found = dict(sweep(HOSTS, work, threads=4, processes=processes))
+    assert sorted(found) == HOSTS
+    assert [found[host].get("ready") for host in sorted(waiting)] == [True] * 4, found
+
+
+def test_hosts_that_have_waited_are_not_added_to_those_that_are_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go on at once; so many others as have their places end theirs and begin no other host."""
+    monkeypatch.setattr(sweeping, "_TICK_S", 0.05)
+    at_work: set[str] = set()
+    together: list[int] = []
+
+    def work(host: str, _say: Say) -> dict[str, Any]:
+        if host in HOSTS[:3]:
+            _watch.WaitingClock().sleep(0.5)
+        at_work.add(host)
+        time.sleep(0.3)
+        together.append(len(at_work))
+        at_work.discard(host)
+        return {}
+
+    assert len(dict(sweep(HOSTS, work, threads=3, processes=1))) == len(HOSTS)
+    assert max(together) <= 6, together
+    assert max(together[-10:]) == 3, together
 
 
 def test_one_at_a_time_means_one(monkeypatch: pytest.MonkeyPatch) -> None:
