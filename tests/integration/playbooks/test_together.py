@@ -57,6 +57,24 @@ def test_batches_are_rolled_out_one_after_the_other(small: Controller, serial: A
     assert done.output.count("TASK [Check every PBX") == (2 if isinstance(serial, list) else 3)
 
 
+def test_slow_pbxs_that_fill_all_places_are_not_waited_for_by_the_others(small: Controller) -> None:
+    """Two at a time, and two of three write their settings after 20 s: the third one is done before."""
+    slow, other = list(small.lab.inventory["tcx"]["hosts"])[:2], "lyon"
+    for host in slow:
+        small.lab.control.add_trouble(
+            "delay", match={"service": "pbx", "host": host, "method": "PATCH"}, seconds=20, times=1
+        )
+    done = small.rollout(variables={"rollout_concurrency": 2})
+    assert done.code == 0, done.output
+    assert done.changed() == ALL
+    log = small.lab.control.log(source="client")
+    last = max(each["seq"] for each in log if each["host"] == other)
+    for host in slow:
+        delayed = next(each["seq"] for each in log if each["host"] == host and each["trouble"])
+        following = min(each["seq"] for each in log if each["host"] == host and each["seq"] > delayed)
+        assert delayed < last < following, f"{other} was held up by {host}"
+
+
 def test_too_many_failures_of_the_look_stop_the_rollout_before_anything_is_written(small: Controller) -> None:
     inventory = small.lab.inventory
     for host, name in (("berlin", "tcx_client_secret"), ("munich", "tcx_password")):
