@@ -122,17 +122,17 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
         writer.close()  # so that the end of the process is seen as the end of the pipe
         workers[reader] = worker
     checked = time.monotonic()
-    heard = dict.fromkeys(workers, checked)
+    silent = dict.fromkeys(workers, 0.0)
     try:
-        while heard:
-            for ready in multiprocessing.connection.wait(list(heard), timeout=_TICK_S):
+        while silent:
+            for ready in multiprocessing.connection.wait(list(silent), timeout=_TICK_S):
                 pipe: Any = ready
                 try:
                     event = pipe.recv()
                 except (EOFError, OSError):
-                    del heard[pipe]
+                    del silent[pipe]
                     continue
-                heard[pipe] = time.monotonic()
+                silent[pipe] = 0.0
                 if event[1] != _ALIVE:
                     yield event
             if time.monotonic() - checked < _TICK_S:
@@ -141,10 +141,11 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
             if _lifeline.abandoned():
                 return
             yield "", _ALIVE, None
-            silent = [pipe for pipe, last in heard.items() if time.monotonic() - last > SILENCE_S]
-            for pipe in silent:
-                del heard[pipe]
-                workers[pipe].kill()
+            for pipe in list(silent):
+                silent[pipe] += _TICK_S  # however much time has passed: a paused process hears nothing
+                if silent[pipe] > SILENCE_S:
+                    del silent[pipe]
+                    workers[pipe].kill()
     finally:
         _end(list(workers.values()))
 

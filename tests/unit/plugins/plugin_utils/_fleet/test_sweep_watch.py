@@ -179,6 +179,18 @@ def test_a_process_that_is_silent_is_ended_and_its_hosts_are_reported(monkeypatc
     assert all(found[host] == {"host": host} for host in HOSTS[1::2])
 
 
+def test_no_process_counts_as_silent_because_nobody_listened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes the results was held up for longer than a process may be silent: a paused container, a machine that swaps."""
+    monkeypatch.setattr(sweeping, "SILENCE_S", 1.0)
+    found: dict[str, Any] = {}
+    for host, result in sweep(HOSTS, _slow, threads=2, processes=2):
+        if not found:
+            time.sleep(2)
+        found[host] = result
+    assert sorted(found) == HOSTS
+    assert [host for host, result in found.items() if "crashed" in result] == []
+
+
 def _noisy(host: str, _say: Say) -> dict[str, Any]:
     sys.stdout.write(f"printed {host}\n")
     sys.stderr.write(f"written {host}\n")
