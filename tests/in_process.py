@@ -148,7 +148,7 @@ class Run:
         fleet._connections = connections
 
         def work(host: str, say: Say) -> Json:
-            return fleet.work(host, say, connection="local")
+            return fleet.work(host, say, list(OPERATIONS[operation]), connection="local")
 
         found = sweep(self.hosts, work, threads=1, processes=1, hear=lambda *each: said.append(str(each)))
         return {host: entry.get("result", entry) for host, entry in found}

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, 
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator, tell_way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Sweepers
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, read_variable
@@ -140,6 +141,17 @@ class TaskInput:
     def gate(self) -> Gate:
         return Gate(self.store, self.play_hosts)
 
+    def fleet(self, *, check_mode: bool) -> Fleet:
+        """All hosts of the play, to take these steps on."""
+        return Fleet(
+            self.variables,
+            self.store,
+            self.steps,
+            self.crossings(),
+            operation=self.operation,
+            check_mode=check_mode,
+        )
+
 
 class ActionModule(CollectionAction):
     """The result of this host; the first host of the batch that comes here works on all of them."""
@@ -193,25 +205,36 @@ class ActionModule(CollectionAction):
         options, batch = inputs.options, inputs.batch
 
         def work(hosts: list[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
-            rest = hosts
-            checks: dict[str, dict[str, Any]] = {}
-            if options["check_first"]:
-                checks, ended = self._check_first(hosts, inputs)
-                yield from ended.items()
-                rest = [host for host in hosts if host not in ended]
-            if rest:
-                for host, host_result in self._sweep_all(rest, inputs):
-                    if host_result is None and options["check_first"]:
-                        BatchCheck(inputs.store).keep(host, {})  # it has passed, and is now worked on by itself
-                    yield host, host_result and with_warnings(checks.get(host, {}), host_result)
+            fleet = inputs.fleet(check_mode=bool(self._task.check_mode))
+            do = functools.partial(fleet.work, connection=str(self._task.connection))
+            threads, processes = options["concurrency"], options["processes"]
+            with contextlib.closing(Sweepers(hosts, do, threads=threads, processes=processes)) as sweepers:
+                yield from self._in_passes(hosts, inputs, fleet, sweepers)
 
         # Few results in one piece are better to read. What is undone after the others changes a result that was final.
         as_they_come = len(batch) >= _MANY and options["on_stop"] != undoing.ROLLBACK
         together = SharedTask(inputs.store, _core_compat.task_identity(self._task))
         return together.result_of(inputs.host, batch, work, as_they_come=as_they_come)
 
+    def _in_passes(
+        self, hosts: list[str], inputs: TaskInput, fleet: Fleet, sweepers: Sweepers
+    ) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """Work on these hosts together, where the task asks for it after a check of all of them."""
+        if not inputs.options["check_first"]:
+            yield from self._sweep_all(hosts, inputs, fleet, sweepers)
+            return
+        checks, ended = self._check_first(hosts, inputs, fleet, sweepers)
+        yield from ended.items()
+        rest = [host for host in hosts if host not in ended]
+        if not rest:
+            return
+        for host, host_result in self._sweep_all(rest, inputs, fleet, sweepers):
+            if host_result is None:
+                BatchCheck(inputs.store).keep(host, {})  # it has passed, and is now worked on by itself
+            yield host, host_result and with_warnings(checks.get(host, {}), host_result)
+
     def _check_first(
-        self, hosts: list[str], inputs: TaskInput
+        self, hosts: list[str], inputs: TaskInput, fleet: Fleet, sweepers: Sweepers
     ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any] | None]]:
         """The results of the checks that are made here, and those with which the work on a host ends.
 
@@ -221,7 +244,7 @@ class ActionModule(CollectionAction):
         unchecked = [host for host in hosts if not batch_check.take(host)]
         if not unchecked:
             return {}, {}
-        results = dict(self._sweep_all(unchecked, inputs.for_checks()))
+        results = dict(self._sweep_all(unchecked, inputs.for_checks(), fleet, sweepers))
         passed = {host: result for host, result in results.items() if result is not None and not result.get("failed")}
         ended = {host: result for host, result in results.items() if host not in passed}
         refused = (host for host, result in ended.items() if result is not None)
@@ -234,58 +257,49 @@ class ActionModule(CollectionAction):
             ended = {**stopped, **ended}
         return passed, ended
 
-    def _sweep_all(self, hosts: list[str], inputs: TaskInput) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        """Work on these hosts together; ``None`` where one has to be worked on alone."""
-        store, options = inputs.store, inputs.options
-        check_mode = bool(self._task.check_mode)
-        operation = inputs.operation
-        fleet = Fleet(
-            inputs.variables, store, inputs.steps, inputs.crossings(), operation=operation, check_mode=check_mode
-        )
-        gate = inputs.gate() if operation == "rollout" else None
+    def _sweep_all(
+        self, hosts: list[str], inputs: TaskInput, fleet: Fleet, sweepers: Sweepers
+    ) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """One pass over these hosts; ``None`` where one has to be worked on alone."""
+        store = inputs.store
+        gate = inputs.gate() if inputs.operation == "rollout" else None
         narrator = Narrator(self._task, hosts, inputs.play_hosts, store)
         results: dict[str, Mapping[str, Any]] = {}
-        for host, host_result in self._sweep(
-            hosts, options=options, fleet=fleet, store=store, gate=gate, narrator=narrator
-        ):
+        for host, host_result in self._sweep(hosts, inputs, fleet, sweepers, gate, narrator):
             results.update({} if host_result is None else {host: host_result})
             if inputs.checks_only:
                 BatchCheck(store).keep(host, host_result)
             yield host, host_result
-        alone = bool(options["steps"])
+        alone = bool(inputs.options["steps"])
         ends = alone or _ends(results, narrator, gate, checks_only=inputs.checks_only)
         tell_way_back(store, results.values(), inputs.extra, ends=ends, once=alone)
 
     def _sweep(
         self,
         hosts: list[str],
-        *,
-        options: dict[str, Any],
+        inputs: TaskInput,
         fleet: Fleet,
-        store: RunStore,
+        sweepers: Sweepers,
         gate: Gate | None,
         narrator: Narrator,
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        threads, processes = options["concurrency"], options["processes"]
-        connection = str(self._task.connection)
-        work = functools.partial(fleet.work, connection=connection)
+        options, store = inputs.options, inputs.store
         unknown: dict[str, Mapping[str, Any]] = {}
         outcomes: dict[str, Mapping[str, Any]] = {}
         broken: list[str] = []
         progress = functools.partial(_core_compat.show, stderr=True)
-        swept = sweep(hosts, work, threads=threads, processes=processes, hear=_hear, progress=progress)
-        for host, entry in swept:
+        for host, entry in sweepers.sweep(hosts, inputs.steps, hear=_hear, progress=progress):
             unknown[host] = entry.get("result") or {}
             result = _from_entry(entry, store, host)
             outcomes.update({} if result is None else {host: result})
-            if result is not None and not options["preflight_only"]:
+            if result is not None and not inputs.checks_only:
                 narrator.tell(host, result)
-            if "crashed" in entry and fleet.undoes(host):
+            if "crashed" in entry and not inputs.checks_only and fleet.undoes(host):
                 broken.append(host)
             else:
                 yield host, result
         warn_once(unknown, store, display.warning)
-        if options["preflight_only"]:
+        if inputs.checks_only:
             narrator.end_of_checks(host for host, result in outcomes.items() if result.get("failed"))
         else:
             narrator.end()

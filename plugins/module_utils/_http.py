@@ -146,10 +146,12 @@ class Connections:
     of proxies is read once for each address: it does not change while a task runs, and asking it costs as much as a call.
 
     :param size: how many connections to one address are kept.
+    :param addresses: to how many addresses connections are kept.
     """
 
-    def __init__(self, size: int = 4) -> None:
+    def __init__(self, size: int = 4, addresses: int = 64) -> None:
         self._size = size
+        self._addresses = addresses
         self._peers = _peer.Peers()
         self._pools: dict[tuple[bool, str, _proxy.Proxy | None], Any] = {}
         self._chosen: dict[tuple[Transport, str], Any] = {}
@@ -168,7 +170,12 @@ class Connections:
 
     def _make(self, verify: bool, ca_path: str, proxy: _proxy.Proxy | None) -> Any:
         context = _tls.context(verify, ca_path)
-        options: dict[str, Any] = {"num_pools": 64, "maxsize": self._size, "retries": False, "ssl_context": context}
+        options: dict[str, Any] = {
+            "num_pools": self._addresses,
+            "maxsize": self._size,
+            "retries": False,
+            "ssl_context": context,
+        }
         if not proxy:
             return self._peers.noted(urllib3.PoolManager(**options))
         if proxy.address.startswith("https://"):

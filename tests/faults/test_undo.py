@@ -21,6 +21,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import plain
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import broken_off
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, Ran, ground, settle_neighbor
 from ansible_collections.tcx.m365.tests.faults.held import HeldBack
@@ -270,7 +271,7 @@ def given_up_and_undone(made: Ground, directory: Path, processes: int) -> Json:
     places = {"snapshot_dir": str(made.directory / "snapshots")}
     run = Run.begin({"tcx": {"vars": {}, "hosts": made.hosts(**UNDO)}}, [TARGET], directory, **places)
     fleet = run.fleet("rollout")
-    work = functools.partial(fleet.work, connection="local")
+    work = functools.partial(fleet.work, names=list(OPERATIONS["rollout"]), connection="local")
     ((_host, entry),) = sweep([TARGET], work, threads=1, processes=processes)
     assert entry["late"]
     assert fleet.undoes(TARGET)

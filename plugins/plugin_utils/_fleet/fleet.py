@@ -26,6 +26,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Hear,
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings, claim
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
     HostVariables,
+    Variables,
     is_true,
     read_variables,
 )
@@ -36,6 +37,9 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runn
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import Result, Step
 
 TRACE_VERBOSITY = 4
+
+_OPEN = 256
+"""To so many addresses a process keeps its connections open until the next pass; each takes a descriptor, of 1,024 as a rule."""
 
 _LOCAL = ("local", "ansible.builtin.local")
 
@@ -90,7 +94,7 @@ def one_host(
 class Fleet:
     """What the threads of a sweep share; each process of it has its own connections.
 
-    :param names: the steps to take on each PBX.
+    :param names: the steps to take on each PBX, in the last pass over it.
     """
 
     def __init__(
@@ -110,15 +114,17 @@ class Fleet:
         self._crossings = crossings
         self._check_mode = check_mode
         self._connections: dict[int, Connections] = {}
+        self._known: dict[str, Variables] = {}
 
-    def work(self, host: str, say: Say, *, connection: str) -> dict[str, Any]:
+    def work(self, host: str, say: Say, names: list[str], *, connection: str) -> dict[str, Any]:
         """``{"result": …}`` for a host that can be worked on here, ``{}`` for one that cannot.
 
+        :param names: the steps of this pass.
         :param connection: of a host whose variables name none.
         """
         warnings: list[str] = []
         try:
-            variables = self._variables.of(host)
+            variables = self._variables_of(host, again=names != self._names)
             if not _is_here(variables, connection):
                 return {}
         except M365Error as error:
@@ -128,7 +134,7 @@ class Fleet:
             host,
             variables,
             run_task,
-            self._names,
+            names,
             self._store,
             self._crossings,
             operation=self._operation,
@@ -138,6 +144,16 @@ class Fleet:
         if warnings:
             result["warnings"] = warnings
         return {"result": told_once(result)}
+
+    def _variables_of(self, host: str, *, again: bool) -> Variables:
+        """What the check was made with is what is written, also where a template would come to something else by then.
+
+        :param again: another pass comes over this host.
+        """
+        variables = self._known.pop(host, None) or self._variables.of(host)
+        if again:
+            self._known[host] = variables
+        return variables
 
     def undoes(self, host: str) -> bool:
         """Whether a PBX on which the work broke off without a result is set back: it has failed half-way as any other."""
@@ -181,7 +197,7 @@ class Fleet:
                 yield host, undoing.with_undone({**result, "failed": True, "msg": result.get("msg") or reason}, undone)
 
     def _run_task(self, say: Say, warnings: list[str]) -> AnnouncingTask:
-        shared = self._connections.setdefault(os.getpid(), Connections(size=64))
+        shared = self._connections.setdefault(os.getpid(), Connections(size=64, addresses=_OPEN))
 
         def run_task(
             capability: Capability,

@@ -32,6 +32,7 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
@@ -49,6 +50,8 @@ Hear = Callable[[str, str, str], None]
 
 _RESULT = "result"
 _ALIVE = "alive"
+_ENDED = "ended"
+"""This process has done what it was asked in this pass."""
 _Event = tuple[str, str, Any]
 
 _TICK_S = 0.5
@@ -76,28 +79,70 @@ def sweep(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Run ``work`` for each host and yield ``(host, result)`` as they come in; each host once, whatever happens to it.
 
+    The parameters are those of :class:`Sweepers` and of one pass of them.
+    """
+    with contextlib.closing(Sweepers(hosts, work, threads=threads, processes=processes)) as sweepers:
+        yield from sweepers.sweep(hosts, hear=hear, progress=progress)
+
+
+class Sweepers:
+    """Threads of this process, or processes with threads, that work on hosts; in more than one pass, if need be.
+
+    A host stays with its process, so that a later pass over it has the connections that are open and what is known by now.
+
+    :param hosts: all that any pass works on.
     :param threads: how many hosts are worked on at the same time in all.
     :param processes: how many processes share them; 0 takes one per processor, and one where there is little to do.
-    :param hear: is called for what the work has to say meanwhile.
-    :param progress: is called with a sentence every `PROGRESS_S` seconds, also while nothing comes in.
     """
-    _lifeline.begin()
-    workers = processes or min(os.cpu_count() or 1, max(1, len(hosts) // 25))
-    missing = set(hosts)
-    told = time.monotonic()
-    events = _in_threads(hosts, work, threads) if workers == 1 else _in_processes(hosts, work, threads, workers)
-    with contextlib.closing(events), _quiet(), _rarely_collected():
-        for host, kind, content in events:
-            if kind == _RESULT and host in missing:
-                missing.discard(host)
-                yield host, content
-            elif kind not in (_RESULT, _ALIVE) and hear is not None:
-                hear(host, kind, content)
-            if progress is not None and missing and time.monotonic() - told > PROGRESS_S:
-                told = time.monotonic()
-                progress(_progress(len(hosts), missing))
-    for host in sorted(missing):
-        yield host, crashed("the process that worked on this PBX was terminated unexpectedly")
+
+    def __init__(self, hosts: Sequence[str], work: Callable[..., Any], *, threads: int, processes: int = 0) -> None:
+        self._work = work
+        self._threads = threads
+        count = processes or min(os.cpu_count() or 1, max(1, len(hosts) // 25))
+        self._processes = _Processes(hosts, work, threads, count) if count > 1 else None
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._processes is not None:
+            self._processes.end()
+
+    def sweep(
+        self,
+        hosts: Sequence[str],
+        *asked: Any,
+        hear: Hear | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """One pass: ``(host, result)`` as they come in, each of these hosts once, whatever happens to it.
+
+        :param asked: what the work is asked in this pass, besides the host; small and picklable.
+        :param hear: is called for what the work has to say meanwhile.
+        :param progress: is called with a sentence every `PROGRESS_S` seconds, also while nothing comes in.
+        """
+        _lifeline.begin()
+        missing = set(hosts)
+        told = time.monotonic()
+        with contextlib.closing(self._events(hosts, asked)) as events, _quiet(), _rarely_collected():
+            for host, kind, content in events:
+                if kind == _RESULT and host in missing:
+                    missing.discard(host)
+                    yield host, content
+                elif kind not in (_RESULT, _ALIVE) and hear is not None:
+                    hear(host, kind, content)
+                if progress is not None and missing and time.monotonic() - told > PROGRESS_S:
+                    told = time.monotonic()
+                    progress(_progress(len(hosts), missing))
+        for host in sorted(missing):
+            yield host, crashed("the process that worked on this PBX was terminated unexpectedly")
+
+    def _events(self, hosts: Sequence[str], asked: tuple[Any, ...]) -> Generator[_Event, None, None]:
+        if self._processes is not None:
+            return self._processes.events(hosts, asked)
+        return _in_threads(hosts, _asking(self._work, asked), self._threads)
+
+
+def _asking(work: Callable[..., Any], asked: tuple[Any, ...]) -> Work:
+    return lambda host, say: work(host, say, *asked)
 
 
 def _progress(total: int, missing: set[str]) -> str:
@@ -111,29 +156,57 @@ def crashed(reason: str) -> dict[str, Any]:
     return {"crashed": reason}
 
 
-def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) -> Generator[_Event, None, None]:
-    context = multiprocessing.get_context("fork")
-    share = max(1, threads // count)
-    workers: dict[Any, Any] = {}
-    for number in range(count):
-        reader, writer = context.Pipe(duplex=False)
-        worker = context.Process(target=_send_all, args=(list(hosts[number::count]), work, share, writer), daemon=True)
-        worker.start()
-        writer.close()  # so that the end of the process is seen as the end of the pipe
-        workers[reader] = worker
-    checked = time.monotonic()
-    silent = dict.fromkeys(workers, 0.0)
-    try:
+@dataclass(eq=False)
+class _Worker:
+    """A process of the sweep, as its parent sees it."""
+
+    process: Any
+    orders: Any
+    events: Any
+    has_ended: bool = False
+
+    def event(self) -> _Event:
+        """The next one, or that nothing more comes because the process has ended."""
+        try:
+            event: _Event = self.events.recv()
+        except (EOFError, OSError):
+            self.has_ended = True
+            return "", _ENDED, None
+        return event
+
+    def order(self, order: Any) -> None:
+        """Tell it what to do; one that has just ended is seen by its other pipe."""
+        with contextlib.suppress(OSError):
+            self.orders.send(order)
+
+    def kill(self) -> None:
+        self.has_ended = True
+        self.process.kill()
+
+
+class _Processes:
+    """The processes that share the hosts of a sweep, each begun when it is first needed."""
+
+    def __init__(self, hosts: Sequence[str], work: Callable[..., Any], threads: int, count: int) -> None:
+        self._shares = [list(hosts[number::count]) for number in range(count)]
+        self._work = work
+        self._threads = max(1, threads // count)
+        self._workers: dict[int, _Worker] = {}
+        self._all: list[_Worker] = []
+
+    def events(self, hosts: Sequence[str], asked: tuple[Any, ...]) -> Generator[_Event, None, None]:
+        """What the processes have to say of these hosts, and every tick that this one still listens."""
+        workers = self._ordered(frozenset(hosts), asked)
+        checked = time.monotonic()
+        silent = dict.fromkeys(workers, 0.0)
         while silent:
             for ready in multiprocessing.connection.wait(list(silent), timeout=_TICK_S):
                 pipe: Any = ready
-                try:
-                    event = pipe.recv()
-                except (EOFError, OSError):
-                    del silent[pipe]
-                    continue
+                event = workers[pipe].event()
                 silent[pipe] = 0.0
-                if event[1] != _ALIVE:
+                if event[1] == _ENDED:
+                    del silent[pipe]
+                elif event[1] != _ALIVE:
                     yield event
             if time.monotonic() - checked < _TICK_S:
                 continue
@@ -146,24 +219,52 @@ def _in_processes(hosts: Sequence[str], work: Work, threads: int, count: int) ->
                 if silent[pipe] > SILENCE_S:
                     del silent[pipe]
                     workers[pipe].kill()
-    finally:
-        _end(list(workers.values()))
+
+    def end(self) -> None:
+        """No process outlives the sweep: those that have not ended by themselves are told to, and then made to."""
+        for worker in self._workers.values():
+            worker.order(None)
+        processes = [worker.process for worker in self._all]
+        for process in processes:
+            process.join(timeout=0.2)
+            if process.is_alive():
+                process.terminate()
+        for process in processes:
+            process.join(timeout=2.0)
+            if process.is_alive():
+                process.kill()
+                process.join(timeout=2.0)
+
+    def _ordered(self, hosts: frozenset[str], asked: tuple[Any, ...]) -> dict[Any, _Worker]:
+        """Each process with its share of these hosts under way, by the pipe that its events come from."""
+        workers = {}
+        for number, share in enumerate(self._shares):
+            mine = [host for host in share if host in hosts]
+            if mine:
+                worker = self._worker(number)
+                worker.order((mine, asked))
+                workers[worker.events] = worker
+        return workers
+
+    def _worker(self, number: int) -> _Worker:
+        worker = self._workers.get(number)
+        if worker is None or worker.has_ended or not worker.process.is_alive():
+            worker = self._workers[number] = self._begun()
+            self._all.append(worker)
+        return worker
+
+    def _begun(self) -> _Worker:
+        context = multiprocessing.get_context("fork")
+        receiver, orders = context.Pipe(duplex=False)
+        events, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_obey, args=(self._work, self._threads, receiver, sender), daemon=True)
+        process.start()
+        receiver.close()
+        sender.close()  # so that the end of the process is seen as the end of the pipe
+        return _Worker(process, orders, events)
 
 
-def _end(workers: Sequence[Any]) -> None:
-    """No process outlives the sweep: those that have not ended by themselves are told to, and then made to."""
-    for worker in workers:
-        worker.join(timeout=0.2)
-        if worker.is_alive():
-            worker.terminate()
-    for worker in workers:
-        worker.join(timeout=2.0)
-        if worker.is_alive():
-            worker.kill()
-            worker.join(timeout=2.0)
-
-
-def _send_all(hosts: Sequence[str], work: Work, threads: int, writer: Any) -> None:
+def _obey(work: Callable[..., Any], threads: int, orders: Any, events: Any) -> None:
     """What a process of the sweep does. It ends at a signal, whatever handlers it has inherited, and at a closed pipe."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -171,14 +272,33 @@ def _send_all(hosts: Sequence[str], work: Work, threads: int, writer: Any) -> No
     # Whatever is in there writes to standard output or error, it is not what Ansible's terminal is for.
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         sys.stdout = sys.stderr = nowhere
-        try:
-            for event in _in_threads(hosts, work, threads):
-                writer.send(event)
-        except OSError:
-            pass  # nobody reads any more
-        writer.close()
+        with contextlib.suppress(OSError):  # nobody reads any more
+            for hosts, asked in _received(orders):
+                late = False
+                for event in _in_threads(hosts, _asking(work, asked), threads):
+                    late = late or (event[1] == _RESULT and "late" in event[2])
+                    events.send(event)
+                if late:
+                    break  # the thread that was given up may hold a lock: another process makes the next pass
+                events.send(("", _ENDED, None))
+        events.close()
         # Threads that were given up would be waited for by some of Python's own cleaning up.
         os._exit(0)
+
+
+def _received(orders: Any) -> Iterator[tuple[list[str], tuple[Any, ...]]]:
+    """What the parent asks for, until it asks for nothing more or is gone."""
+    while True:
+        while not orders.poll(_TICK_S):
+            if _lifeline.abandoned():
+                return
+        try:
+            order = orders.recv()
+        except EOFError:
+            return
+        if order is None:
+            return
+        yield order
 
 
 class _Outcome:

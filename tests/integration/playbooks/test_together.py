@@ -75,6 +75,27 @@ def test_slow_pbxs_that_fill_all_places_are_not_waited_for_by_the_others(small: 
         assert delayed < last < following, f"{other} was held up by {host}"
 
 
+def test_the_check_and_the_writes_go_over_one_connection_to_each_pbx(small: Controller) -> None:
+    small.rollout()
+    small.lab.control.clear_log()
+    done = small.rollout()
+    assert done.code == 0, done.output
+    requests = small.lab.control.log(source="client")
+    connections = {(entry["host"], entry["connection"]) for entry in requests if entry["host"]}
+    assert sorted(host for host, _connection in connections) == ALL
+
+
+def test_what_was_checked_is_what_is_written(small: Controller, tmp_path: Path) -> None:
+    """A template that comes to something else each time is evaluated once for a PBX."""
+    count = tmp_path / "count"
+    command = f"echo x >> {count}; wc -l < {count}"
+    done = small.rollout(
+        "--limit", "berlin", variables={"tcx_timeout": f"{{{{ 30 + lookup('pipe', '{command}') | int }}}}"}
+    )
+    assert done.code == 0, done.output
+    assert count.read_text(encoding="utf-8") == "x\n"
+
+
 def test_too_many_failures_of_the_look_stop_the_rollout_before_anything_is_written(small: Controller) -> None:
     inventory = small.lab.inventory
     for host, name in (("berlin", "tcx_client_secret"), ("munich", "tcx_password")):

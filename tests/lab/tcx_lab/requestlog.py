@@ -72,6 +72,7 @@ class LogEntry:
     query: str
     client: str = ""  # appid of the bearer token or the client_id of a token request
     user_agent: str = ""
+    connection: int = 0  # port of the other end: what came over one connection has the same
     status: int = 0
     batch: int | None = None  # seq of the $batch request this is an item of
     duration_ms: float = 0.0
@@ -94,7 +95,7 @@ class LogEntry:
 
     def as_dict(self) -> dict[str, Any]:
         """The entry as the control API shows it."""
-        names = "seq at service host tenant source method path query status client batch user_agent trouble is_write"
+        names = "seq at service host tenant source method path query status client batch user_agent connection trouble is_write"
         shown: dict[str, Any] = {name: getattr(self, name) for name in names.split()}
         return {**shown, "body": self.body, "duration_ms": round(self.duration_ms, 3)}
 

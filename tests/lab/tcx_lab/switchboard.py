@@ -113,6 +113,7 @@ class _Exchange:
             query=scope["query_string"].decode("latin-1"),
             client=client,
             user_agent=agent,
+            connection=(scope.get("client") or ("", 0))[1],
         )
         scope["tcx_lab.log"] = entry
         return entry

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import sweep as module
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, Sweepers, sweep
 
 HOSTS = [f"pbx{number:03}" for number in range(60)]
 
@@ -98,3 +101,78 @@ def test_of_many_that_are_not_done_the_number_is_told(monkeypatch: pytest.Monkey
 
     list(sweep([f"pbx{number}" for number in range(8)], work, threads=8, processes=1, progress=said.append))
     assert said[0] == "0 of 8 PBXs done"
+
+
+class _Seen:
+    """Work that remembers which hosts its process has seen."""
+
+    def __init__(self) -> None:
+        self._hosts: list[str] = []
+
+    def __call__(self, host: str, _say: Say, asked: str) -> dict[str, Any]:
+        if asked == "end" and host == HOSTS[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._hosts.append(host)
+        return {"asked": asked, "times": self._hosts.count(host), "process": os.getpid()}
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_a_second_pass_finds_what_the_process_knew_of_a_host(processes: int) -> None:
+    with contextlib.closing(Sweepers(HOSTS, _Seen(), threads=9, processes=processes)) as sweepers:
+        first = dict(sweepers.sweep(HOSTS, "check"))
+        second = dict(sweepers.sweep(HOSTS[5:], "write"))
+    assert sorted(first) == HOSTS
+    assert sorted(second) == HOSTS[5:]
+    assert {(result["asked"], result["times"]) for result in second.values()} == {("write", 2)}
+    assert all(second[host]["process"] == first[host]["process"] for host in second)
+
+
+def test_a_second_pass_is_made_for_the_hosts_of_a_process_that_ended_in_the_first() -> None:
+    with contextlib.closing(Sweepers(HOSTS, _Seen(), threads=3, processes=3)) as sweepers:
+        first = dict(sweepers.sweep(HOSTS, "end"))
+        second = dict(sweepers.sweep(HOSTS[1:], "write"))
+    assert "terminated unexpectedly" in first[HOSTS[0]]["crashed"]
+    assert sorted(second) == HOSTS[1:]
+    assert not any("crashed" in result for result in second.values())
+
+
+def test_a_process_that_is_killed_between_two_passes_is_replaced() -> None:
+    with contextlib.closing(Sweepers(HOSTS, _Seen(), threads=3, processes=3)) as sweepers:
+        first = dict(sweepers.sweep(HOSTS, "check"))
+        os.kill(first[HOSTS[0]]["process"], signal.SIGKILL)
+        while _is_running(first[HOSTS[0]]["process"]):
+            time.sleep(0.01)
+        second = dict(sweepers.sweep(HOSTS, "write"))
+    assert [host for host in HOSTS if second[host]["times"] == 1] == HOSTS[::3]
+
+
+def test_a_process_that_gave_a_host_up_makes_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that was given up may hold a lock that the others need."""
+    monkeypatch.setattr(_watch, "FIRST_S", 0.3)
+    monkeypatch.setattr(_watch, "GRACE_S", 0.0)
+
+    def work(host: str, _say: Say, asked: str) -> dict[str, Any]:
+        if (host, asked) == (HOSTS[0], "check"):
+            time.sleep(30)
+        return {"process": os.getpid()}
+
+    with contextlib.closing(Sweepers(HOSTS, work, threads=4, processes=2)) as sweepers:
+        first = dict(sweepers.sweep(HOSTS, "check"))
+        second = dict(sweepers.sweep(HOSTS, "write"))
+    assert first[HOSTS[0]]["late"]
+    assert second[HOSTS[2]]["process"] != first[HOSTS[2]]["process"]
+    assert second[HOSTS[1]]["process"] == first[HOSTS[1]]["process"]
+
+
+def test_no_process_is_left_when_the_passes_are_over() -> None:
+    with contextlib.closing(Sweepers(HOSTS, _Seen(), threads=3, processes=3)) as sweepers:
+        processes = {result["process"] for _host, result in sweepers.sweep(HOSTS, "check")}
+    assert len(processes) == 3
+    assert not any(_is_running(process) for process in processes)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
