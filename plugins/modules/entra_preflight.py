@@ -109,12 +109,19 @@ options:
         needs it.
     type: bool
     default: false
+  writes:
+    description:
+      - Whether the rights to write are needed. Without them a check of a rollout predicts what the rollout could not do; a report
+        needs those to read alone, and then what a rollout would lack stands in RV(notes).
+      - By default they are needed outside of check mode.
+    type: bool
+    version_added: 2.0.0
   warning_days:
     description: Note certificates that end in fewer days than this.
     type: int
     default: 30
 notes:
-  - In check mode, where nothing will be written, the rights to read are enough. What a rollout would lack stands in RV(notes).
+  - In check mode, where nothing will be written, the rights to read are enough unless O(writes) says otherwise.
 seealso:
   - module: tcx.m365.azure_app_registration
   - module: tcx.m365.graph_permission_grant

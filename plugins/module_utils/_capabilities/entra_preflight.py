@@ -57,6 +57,7 @@ ARGUMENT_SPEC: ArgumentSpec = {
     "grants": {"type": "bool", "default": True},
     "owners": {"type": "list", "elements": "str"},
     "users": {"type": "bool", "default": False},
+    "writes": {"type": "bool"},
     "warning_days": {"type": "int", "default": 30},
 }
 
@@ -78,7 +79,7 @@ def run(task: Task) -> Outcome:
     notes = [left] if left else []
     notes += _check_rights(
         token,
-        writes=not task.check_mode,
+        writes=not task.check_mode if params["writes"] is None else params["writes"],
         grants=params["grants"],
         delegated=any(permission.kind == names.DELEGATED for permission in requested),
         exclusive=params["exclusive"],
@@ -193,7 +194,7 @@ def _check_rights(
     owners: bool = False,
     users: bool = False,
 ) -> list[str]:
-    """Raise for what is missing; a run in check mode needs the rights to read what it compares, and notes the others.
+    """Raise for what is missing; a run that writes nothing needs the rights to read what it compares, and notes the others.
 
     What only feeds the report is never a reason to stop: it is noted as not readable.
     """

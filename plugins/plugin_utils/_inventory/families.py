@@ -96,6 +96,7 @@ SOURCES: Mapping[str, Source] = {
             {"grants": "entra_app_manage_grants", "warning_days": _DAYS},
             frozenset(
                 {"pbx", "pbx_names", "pbx_app_id", "pbx_tenant_id", "pbx_healthy", "pbx_tls_thumbprint", "users"}
+                | {"writes"}
             ),
         ),
         Source(

@@ -76,6 +76,13 @@ def known_of(work: Work, result: Result) -> Result:
     return result
 
 
+def asked_of_tenant(work: Work) -> dict[str, Any]:
+    """A check says what the rollout would say, missing rights included; a report is made with the rights to read."""
+    arguments = arguments_of.entra_preflight_arguments(work.variables, work.result("pbx"))
+    arguments["writes"] = not work.reports
+    return arguments
+
+
 def tried(work: Work, result: Result) -> Result:
     return licensing.judged(result, work.result("pbx"), _address(work))
 

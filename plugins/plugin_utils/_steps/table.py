@@ -59,7 +59,7 @@ _STEPS = (
     Step(
         "preflight",
         CHECK,
-        lambda work: arguments_of.entra_preflight_arguments(work.variables, work.result("pbx")),
+        rollout.asked_of_tenant,
         entra_preflight.CAPABILITY,
         needs=("pbx",),
     ),

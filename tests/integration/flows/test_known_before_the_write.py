@@ -216,17 +216,34 @@ def test_the_right_to_revoke_is_asked_for_first(berlin: Flow) -> None:
     """Reading what is granted takes less than revoking it, which came after the application was written."""
     rights = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All")
     changes = {"entra_app_exclusive": True, **berlin.caller(*rights)}
-    for door in (*DOORS, "preflight"):
-        if door == "the role tcx_console":
-            continue
-        result = DOORS[door](berlin.begin(**changes), "berlin") if door in DOORS else berlin.run(door, **changes)
-        assert result.get("failed"), door
-        assert result["error"]["tried"] == "revoke delegated permissions", door
-        assert result["error"]["missing"] == ["DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"]
-    checked = berlin.run("rollout", check=True, **changes)
-    assert not checked.get("failed"), checked["msg"]
-    assert any("a rollout could not revoke delegated permissions" in note for note in checked["notes"])
+    _refused(berlin, MANAGED, "Could not revoke delegated permissions: the automation's application has not", **changes)
+    for check in (False, True):
+        error = berlin.run("preflight", check=check, **changes)["error"]
+        assert error["tried"] == "revoke delegated permissions"
+        assert error["missing"] == ["DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"]
+    reported = berlin.compliance(**changes)
+    assert reported.verdict == "drifted"
     assert berlin.writes() == []
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
+@pytest.mark.parametrize(
+    ("rights", "lacking"),
+    [
+        (("Application.Read.All",), "register applications"),
+        (("Application.Read.All", "Directory.Read.All"), "register applications"),
+        (("Application.ReadWrite.All",), "grant application permissions"),
+    ],
+)
+def test_a_check_with_too_few_rights_fails_as_its_rollout_does(
+    berlin: Flow, linked: bool, rights: tuple[str, ...], lacking: str
+) -> None:
+    """A report is made with the rights to read, and a check of a rollout must not promise what the rollout could not do."""
+    if linked:
+        assert not berlin.rollout().get("failed")
+    changes = berlin.caller(*rights)
+    _refused(berlin, MANAGED, f"Could not {lacking}: the automation's application has not", **changes)
+    assert berlin.compliance(**changes).verdict == ("compliant" if linked else "drifted")
 
 
 @pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
@@ -249,9 +266,10 @@ def test_permissions_that_the_automation_cannot_read(berlin: Flow, asked: Json, 
         berlin, MANAGED, f"Could not {tried} delegated permissions: the automation's application has not", **changes
     )
     auditor = {**asked, **berlin.caller("Application.Read.All")}
-    checked = berlin.run("rollout", check=True, **auditor)
-    assert (checked["error"]["tried"], checked["changed"]) == ("read what is granted", False)
-    assert "Directory.Read.All" in checked["error"]["missing"]
+    reported = berlin.compliance(**auditor)
+    assert reported.verdict == "failed"
+    assert "Could not read what is granted" in reported.reasons[0]
+    assert "Directory.Read.All" in reported.reasons[0]
 
 
 @pytest.mark.parametrize("state", ["new", "linked", "deleted"])
