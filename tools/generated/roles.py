@@ -5,8 +5,8 @@
 """Argument specs and tables of variables of the roles, from the specs and the documentation of the modules they run.
 
 Ansible validates the variables of a role before the role begins, by rules of its own: an empty text is no boolean there.
-Our reader takes it for "not given", and has to judge in the role as it does in a playbook. So a variable that Ansible would
-refuse when it is empty has the type `raw` in the spec, and its text names the type.
+Our reader takes it for "not given", and has to judge in the role as it does in a playbook, in the same words. So a variable that
+Ansible would refuse has the type `raw` in the spec, and its text names the type.
 """
 
 from __future__ import annotations
@@ -218,12 +218,11 @@ def linked(variables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             # Where there is a default, ansible-core 2.16 refuses null for text.
             words.append(_TEXTS[option["type"]])
             shown["type"] = "raw"
-        elif option["type"] == "list" and "default" in option:
-            # Where there is a default, Ansible takes null for a list that it cannot read.
-            if option["default"]:
-                words.append(f"A list of {shown.pop('elements')}.")
-                shown["type"] = "raw"
-            else:
+        elif option["type"] == "list":
+            words += [] if "choices" in option else ["A list."]
+            shown["type"] = "raw"
+            shown.pop("elements")
+            if not option.get("default", True):
                 del shown["default"]
         if "choices" in shown:
             kind = "Any" if option["type"] == "list" else "One"

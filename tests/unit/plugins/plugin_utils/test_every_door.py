@@ -66,6 +66,14 @@ def test_no_role_refuses_what_the_playbook_takes(role: str, name: str) -> None:
             assert not found.error_messages, (value, found.error_messages)
 
 
+@pytest.mark.parametrize(("role", "name"), list(variables_of_roles()))
+def test_ansible_refuses_nothing_of_a_role_in_words_of_its_own(role: str, name: str) -> None:
+    """What is wrong is said by our reader, as a playbook says it."""
+    option = spec_of(role)[name]
+    for value in (*SPELLINGS, {"a": "b"}, [{"a": "b"}], [["one"]], 1.5, "a,b"):
+        assert not ArgumentSpecValidator({name: option}).validate({name: value}).error_messages, value
+
+
 def options_of_modules() -> Iterator[tuple[str, str]]:
     for source in families.SOURCES.values():
         yield from ((source.capability.name, option) for option in source.capability.argument_spec)
