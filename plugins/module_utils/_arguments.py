@@ -42,6 +42,10 @@ octal it would have had at least one digit more.
 POSITIVE = frozenset(("timeout", "deadline", "concurrency", "interval", "max_hosts", "certificate_days"))
 """Numbers with which nothing could be done if they were 0; no other number is below it."""
 
+_IDENTIFIERS = re.compile(r"\w*_id|\w*thumbprint|opt_in|opt_out|" + "|".join(DIGITS))
+_ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE][+-][0-9]{1,3}")
+"""How a spreadsheet shows, and saves, a long number: what it was cannot be told any more."""
+
 MOST = 10**9
 MOST_DAYS = 36_500
 """The largest numbers: what is added to a date has to leave one."""
@@ -166,6 +170,12 @@ class Reading:
             self._wrong(path, "text", value)
             return None
         text = value if isinstance(value, str) else str(value)
+        if _IDENTIFIERS.fullmatch(_last(path)) and (isinstance(value, float) or _ROUNDED.fullmatch(text)):
+            self.problems.append(
+                f"{marked(path)} {text} is a number that was rounded, as a spreadsheet does. Make its column one of text, and "
+                "enter it again"
+            )
+            return None
         digits = DIGITS.get(_last(path), 0 if option.get("no_log") else None)
         if digits is not None and not isinstance(value, str) and len(text) != digits:
             self.problems.append(
@@ -196,7 +206,7 @@ class Reading:
             written = _written_list(value)
             value = written if written is not None else [value] if whole else _split(value)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = [str(value)]
+            value = [value if isinstance(value, float) else str(value)]
         if not isinstance(value, list):
             self._wrong(path, "a list", value)
             return None

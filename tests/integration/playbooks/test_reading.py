@@ -156,6 +156,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a_mark": ({"tcx_client_secret": "\ufeffsecret"}, "tcx_client_secret begins with characters that are not shown"),
     "an_id": ({"tcx_console_application_id": "3cx"}, "tcx_console_application_id '3cx' is not a GUID"),
     "a_number": ({"tcx_console_user_sync": {"starting_extension": 128}}, "user_sync.starting_extension is a number"),
+    "a_list": (
+        {"entra_app_redirect_uris": {"web": "https://x"}},
+        "entra_app_redirect_uris must be a list, not a dictionary",
+    ),
+    "a_rounded_id": ({"tcx_client_id": "9,00E+02"}, "tcx_client_id 9,00E+02 is a number that was rounded"),
     "a_cloud": ({"entra_cloud": "publik"}, "entra_cloud must be one of china, public, usgov, usgov_dod, not 'publik'"),
 }
 

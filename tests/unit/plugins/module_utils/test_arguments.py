@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, Reading
+from ansible_collections.tcx.m365.plugins.module_utils._arguments import Read, Reading, read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     azure_app_registration,
     tcx_m365_settings,
@@ -219,3 +219,18 @@ def test_a_small_number_is_one(name: str, value: Any) -> None:
     reading = Reading()
     assert reading.value(NUMBERS[name][0], value, name) == float(value)
     assert not reading.problems
+
+
+@pytest.mark.parametrize("written", ["9,00E+02", "9.00E+02", "1,23E+15", "1E+03", 900.0, 1.23e15])
+@pytest.mark.parametrize("option", ["client_id", "application_id", "starting_extension", "opt_out", "tls_thumbprint"])
+def test_a_number_that_a_spreadsheet_has_rounded_is_no_id(option: str, written: Any) -> None:
+    kind = {"type": "list", "elements": "str"} if option == "opt_out" else {"type": "str"}
+    with pytest.raises(BadInput, match=f"{option} .* is a number that was rounded"):
+        read_arguments({option: kind}, {option: written})
+
+
+@pytest.mark.parametrize("written", ["900", 900, "sso-e2", "12e5", "a1b2c3d4-1111-4222-8333-abcdefabcdef"])
+def test_an_id_that_only_looks_a_bit_like_one_is_taken(written: Any) -> None:
+    assert read_arguments({"client_id": {"type": "str"}}, {"client_id": written}).parameters["client_id"] == str(
+        written
+    )
