@@ -10,8 +10,15 @@ import os
 import re
 
 _CONTENT = re.compile(r"[\r\n\0]|-----(?:BEGIN|END)|\\n|^eyJ[\w-]{8,}\.|\beyJ[\w-]{8,}\.[\w-]+\.")
-_PERHAPS_A_KEY = re.compile(r"[A-Za-z0-9+/=\s]{48,}")
-"""A line of a key whose header was lost is never quoted, although it may look like a path."""
+_PERHAPS_A_KEY = re.compile(
+    r"[A-Za-z0-9+/=\s]{48,}"
+    r"|[A-Za-z0-9_=-]{48,}"  # in the letters for addresses, without a slash: a long path of words and hyphens is none
+    r"|[A-Za-z0-9+/_-]{8,}={1,2}"
+    r"|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])(?!.*[a-z]{7})[A-Za-z0-9+_-]{20,}"
+    r"|[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}"
+)
+"""A line of a key whose header was lost is never quoted, although it may look like a path: a long one, the last one with its
+filling, and a short one, which mixes letters and digits as no name of a file without an ending does. Nor is a client secret."""
 _LONGEST = 1024
 
 

@@ -25,6 +25,10 @@ GIVEN = {
     "line of a key": LINES[1],
     "second half of a key": " ".join(LINES[14:]),
     "base64 of a key": base64.b64encode(EC).decode(),
+    "base64url of a key": base64.urlsafe_b64encode(EC).decode(),
+    "last line of a key": "Zm9vYmFyIGJheiBxdXV4IGFuZA==",
+    "short last line of a key": "rK3xw9ZqPz4TnB7vYd2LhA0cQe",
+    "client secret": "abc8Q~Jx4nTq-7vRmW2sKz.LpY9hDcFg3BeNuA1x",
     "token": JWT,
     "token of a header": f"Bearer {JWT}",
     "token in quotes": f'"{JWT}"',
@@ -54,7 +58,13 @@ def test_a_token_or_an_end_of_a_key_is_no_path(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["eyjafjallajokull.pem", "/etc/pki/acme.pem", "~/my keys/schlüssel.key", r"C:\keys\a.pem"]
+    "path",
+    [
+        *("eyjafjallajokull.pem", "/etc/pki/acme.pem", "~/my keys/schlüssel.key", r"C:\keys\a.pem"),
+        "/var/run/secrets/azure/tokens/azure-identity-token",
+        *("Contoso2026-certificate-of-Berlin", "keys/C++/customer", "keys/Contoso/2026/Berlin/AutomationKey.pem"),
+        "customers_of_the_south_and_of_the_north_without_an_ending.d/key.pem",
+    ],
 )
 def test_a_path_is_shown(path: str) -> None:
     assert not is_content(path)
