@@ -44,12 +44,14 @@ _value:
 
 from typing import Any
 
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import is_empty, trimmed
+
 
 def value_or(value: Any, default: Any) -> Any:
     """The value, text trimmed; the default where it is empty."""
-    if isinstance(value, str):
-        value = value.strip()
-    return default if value is None or value in ("", [], {}, ()) else value
+    if is_empty(value):
+        return default
+    return trimmed(value) if isinstance(value, str) else value
 
 
 class FilterModule:
