@@ -139,10 +139,12 @@ def _foreign(entry: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 
 def _unknown(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Where they have failed the check, its reason names them."""
     for variable in entry["unknown_variables"]:
-        nearest = variable.get("nearest")
+        name, nearest = visible(str(variable.get("variable") or variable.get("name") or "")), variable.get("nearest")
         hint = f"; did you mean {visible(str(nearest))}?" if nearest else "."
-        yield f"Nothing reads the variable {visible(str(variable.get('variable') or variable.get('name') or ''))}{hint}"
+        if not any(f"unknown variable {name} of " in reason for reason in entry["reasons"]):
+            yield f"Nothing reads the variable {name}{hint}"
 
 
 def _when(days: int, day: str) -> str:

@@ -108,9 +108,16 @@ FAR = {"thumbprint": "DD", "not_after": "2036-01-01T00:00:00Z"}
             {"unknown_variables": [{"variable": "tcx_console_usersync", "nearest": "tcx_console_user_sync"}]},
             "did you mean",
         ),
+        (
+            {
+                "unknown_variables": [{"variable": "tcx_uri", "nearest": ""}],
+                "reasons": ["Could not read the variables: unknown variable tcx_uri of acme"],
+            },
+            "",
+        ),
         ({"attention": ["The PBX's TLS certificate expires in 4 days."]}, "TLS"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_expires_is_foreign_or_is_unknown_makes_a_compliant_pbx_one_that_needs_attention(
     found: dict[str, Any], told: str
