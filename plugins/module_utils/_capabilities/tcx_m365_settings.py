@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from .._pbx import facts as pbx_facts
 from .._pbx import health, presence, requirements, settings_plan, settings_undo, teams, users
 from .._pbx.facts import Facts
 from .._pbx.health import Health
-from .._pbx.names import named
+from .._pbx.names import absent, named
 from .._pbx.presence import PresenceAccount
 from .._pbx.properties import ACCOUNTS, BINDINGS, BY_OPTION, argument_spec, desired_from
 from .._pbx.settings import Desired, IntegrationSettings, Observed, links
@@ -269,13 +269,21 @@ class Work:
             missing = [name for name in self.request.sign_in.names if name not in self._people]
             # What is about to be written may bring them, or what follows when the PBX is linked; otherwise nobody will.
             brought = _BRINGS_USERS.intersection(plan.changed_fields(settings_plan.TARGET))
-            if missing and not brought and (observed.linked or not plan):
-                raise users.unknown(missing, url=self.xapi.connection.url)
+            nobody = (
+                missing if not brought and (observed.linked or not plan) else self._never_brought(missing, observed)
+            )
+            if nobody:
+                raise users.unknown(nobody, url=self.xapi.connection.url)
             if missing and self.task.check_mode and not self.silent:
                 self.task.context.warn(
                     f"O(sign_in): not checked, because the PBX has no user {', no user '.join(map(repr, missing))} before it is "
                     "synchronized. A user whom that does not bring fails after the settings were written"
                 )
+
+    def _never_brought(self, missing: Sequence[str], observed: Observed) -> list[str]:
+        """A number may be given to somebody who comes; an address that Microsoft 365 does not have comes with nobody."""
+        addresses = [name for name in missing if "@" in name]
+        return absent(self.xapi, addresses) if addresses and not links(self.request.desired, observed) else []
 
     def _teams(self, facts: Facts) -> dict[str, Any]:
         """Scripts and mapping, which are asked for and no settings."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._common import typed
 from .._common.ids import is_guid
-from .._errors import BadAnswer, NotFound, Unsupported
+from .._errors import BadAnswer, NotFound, Rejected, ServiceFault, Unsupported
 from .connection import SERVICE
 from .health import LIST_USERS
 from .properties import GROUPS, MAILBOXES, USERS
@@ -91,6 +91,15 @@ def look_up(xapi: Xapi, names_by_directory: Mapping[str, Iterable[str]]) -> Name
             remedy="Give user principal names, mail addresses or group names of the tenant that the PBX is linked to.",
         )
     return names
+
+
+def absent(xapi: Xapi, names: Iterable[str]) -> list[str]:
+    """Those that no user of Microsoft 365 has, as far as the PBX can tell: while its integration is broken it cannot."""
+    try:
+        candidates = _by_principal_name(xapi, list(names))
+        return [name for name in names if name.casefold() not in candidates and not _search(xapi, USERS, name)]
+    except (NotFound, Rejected, ServiceFault, Unsupported):
+        return []
 
 
 def _by_principal_name(xapi: Xapi, needed: list[str]) -> dict[str, Account]:

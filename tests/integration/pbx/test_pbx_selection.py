@@ -150,6 +150,17 @@ def test_a_user_nobody_has_is_named(bench: Bench, check: bool) -> None:
     assert bench.writes() == []
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_user_whom_no_synchronization_can_bring_is_refused_before_the_write(bench: Bench, check: bool) -> None:
+    bench.run().settings(**bench.link())
+    before = len(bench.writes())
+    options = {"user_sync": {"enabled": True, "scope": "all"}, "sign_in": {"opt_out": ["nobody@contoso.example"]}}
+    failed = bench.run().settings(check=check, **options, wait_timeout=60)
+    assert failed["error"]["kind"] == "not_found"
+    assert "the PBX has no user 'nobody@contoso.example'" in failed["msg"]
+    assert len(bench.writes()) == before
+
+
 def test_nobody_is_opted_out_and_in(bench: Bench) -> None:
     failed = bench.run().settings(sign_in={"opt_out": ["A@x"], "opt_in": ["a@x"]})
     assert failed["error"]["kind"] == "bad_input"
