@@ -58,7 +58,7 @@ def percentage(value: Any, variable: str, default: float = 100) -> float:
     try:
         limit = limit_of(value, variable)
     except BadInput as error:
-        raise AnsibleFilterError(f"{error.message}.") from error
+        raise AnsibleFilterError(f"{error.message}.") from None  # Ansible would say the cause again
     return default if limit is None else limit
 
 

@@ -56,7 +56,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NAMES_OF_TYPES = {
     bool: "a boolean",
     int: "a number",
-    float: "a number",
+    float: "a number with a fraction",
     str: "text",
     list: "a list",
     dict: "a dictionary",
