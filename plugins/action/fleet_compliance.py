@@ -23,7 +23,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, 
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import RunTask, run_capability
@@ -180,7 +180,7 @@ class ActionModule(ControllerAction):
             "playbook": "tcx.m365.compliance",
             "check_mode": True,
             "limit": str(task_vars.get("ansible_limit") or ""),
-            "inventory_options": _inventory_options(task_vars),
+            "started_with": _started_with(task_vars),
             "duration_s": round(seconds, 1),
             "automation_credentials": credentials,
             "not_checked": _later(task_vars, hosts),
@@ -337,10 +337,10 @@ def _keep(report: Report, options: Mapping[str, Any]) -> str:
     return os.path.abspath(kept)
 
 
-def _inventory_options(task_vars: Mapping[str, Any]) -> str:
-    """The options of the command line that name the inventory of this run, quoted for a shell."""
+def _started_with(task_vars: Mapping[str, Any]) -> str:
+    """The options of the command line that name the inventory of this run, and files that it needs, quoted for a shell."""
     sources = [str(source) for source in task_vars.get("ansible_inventory_sources") or ()]
-    return " ".join(f"-i {shlex.quote(source)}" for source in sources)
+    return shlex.join([*(part for source in sources for part in ("-i", source)), *_way_back.options_for_files()])
 
 
 def _failure_reason(report: Report, options: Mapping[str, Any]) -> str:

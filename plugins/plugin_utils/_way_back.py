@@ -25,11 +25,13 @@ class Started:
     """How the run was started, as far as another run needs the same.
 
     :param inventory: what ``-i`` named; empty where ``ansible.cfg`` names it.
+    :param files: further options that name files, as :func:`options_for_files` has them.
     :param snapshot_dir: what ``-e`` gave; empty where the inventory names it, which a rollback reads as well.
     :param is_job: it is a job of a controller, whose command line and paths end with it.
     """
 
     inventory: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     snapshot_dir: str = ""
     is_job: bool = False
 
@@ -41,9 +43,27 @@ class Started:
         configured = [str(source) for source in constants.DEFAULT_HOST_LIST or ()]
         return cls(
             inventory=() if sources == configured else tuple(_short(source) for source in sources),
+            files=options_for_files(),
             snapshot_dir=str(extra.get("snapshot_dir") or ""),
             is_job=any(extra.get(name) for name in _JOBS),
         )
+
+
+def options_for_files() -> tuple[str, ...]:
+    """The options of the command line that name files of variables and vault passwords, or ask for one.
+
+    What ``-e`` gives itself may be a secret, and is not repeated.
+    """
+    line = context.CLIARGS
+    options: list[str] = []
+    for variables in map(str, line.get("extra_vars") or ()):
+        options += ["-e", f"@{_short(variables[1:])}"] if variables.startswith("@") else []
+    for name in map(str, line.get("vault_ids") or ()):
+        options += ["--vault-id", name]
+    for path in map(str, line.get("vault_password_files") or ()):
+        options += ["--vault-password-file", _short(path)]
+    asks = line.get("ask_vault_pass") and not constants.DEFAULT_ASK_VAULT_PASS
+    return (*options, *(["--ask-vault-pass"] if asks else []))
 
 
 def is_left(result: Mapping[str, Any]) -> bool:
@@ -75,6 +95,7 @@ def sentence(run: str, kept_in: str, started: Started) -> str:
     command = ["ansible-playbook", "tcx.m365.rollback"]
     for source in started.inventory:
         command += ["-i", source]
+    command += started.files
     command += ["-e", f"snapshot={run}"]
     command += ["-e", f"snapshot_dir={shlex.quote(started.snapshot_dir)}"] if started.snapshot_dir else []
     return f"Undo this run with: {visible(shlex.join(command))}"

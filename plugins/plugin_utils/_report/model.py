@@ -163,14 +163,14 @@ class Report:
         """Every PBX once: of several results of one host the last one counts. A time without zone is taken as UTC.
 
         :param hosts: results, or what `HostResult.to_dict` has made of them.
-        :param run: what is known about the run; `inventory_options` are the options of the command line that name its
-            inventory, for the commands in the remedies.
+        :param run: what is known about the run; `started_with` are the options of the command line that name its inventory
+            and files, for the commands in the remedies.
         """
         moment, known = dates.iso(generated_at), dict(plain(run or {}))
-        inventory = optional_text(known.pop("inventory_options", ""))
+        options = optional_text(known.pop("started_with", ""))
         entries_of = (result.to_dict() if isinstance(result, HostResult) else dict(result) for result in hosts)
         latest = {entry["host"]: entry for entry in entries_of}
-        entries = tuple(_finished(latest[host], moment, inventory) for host in sorted(latest))
+        entries = tuple(_finished(latest[host], moment, options) for host in sorted(latest))
         return cls(generated_at=moment, hosts=entries, run=_run(known, moment))
 
     def of_tenants(self, tenants: Iterable[Mapping[str, Any]]) -> Report:
@@ -256,7 +256,7 @@ def _run(run: dict[str, Any], moment: str) -> dict[str, Any]:
     return {**run, "automation_credentials": credentials, "attention": [*unfinished, *attention_of_run(credentials)]}
 
 
-def _finished(entry: dict[str, Any], moment: str, inventory: str) -> dict[str, Any]:
+def _finished(entry: dict[str, Any], moment: str, options: str) -> dict[str, Any]:
     now = parse_moment(moment)
     certificates = [
         {"thumbprint": "", "not_after": "", **certificate, "days_left": days_left(certificate, now)}
@@ -274,7 +274,7 @@ def _finished(entry: dict[str, Any], moment: str, inventory: str) -> dict[str, A
         **entry,
         "verdict": verdict,
         "reasons": entry["reasons"] or default_reasons(verdict),
-        "remedies": entry["remedies"] or default_remedies(verdict, entry["host"], inventory),
+        "remedies": entry["remedies"] or default_remedies(verdict, entry["host"], options),
     }
 
 

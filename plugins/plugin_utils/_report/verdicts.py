@@ -56,11 +56,11 @@ _REASONS: dict[str, str] = {
     UNLICENSED: "The license of the PBX or of the tenant does not include what the inventory asks for.",
 }
 
-_CHECK_AGAIN = "Then check this PBX alone: ansible-playbook tcx.m365.compliance{inventory} --limit {host}"
+_CHECK_AGAIN = "Then check this PBX alone: ansible-playbook tcx.m365.compliance{options} --limit {host}"
 
 _REMEDIES: dict[str, tuple[str, ...]] = {
     DRIFTED: (
-        "To make the PBX follow the inventory: ansible-playbook tcx.m365.rollout{inventory} --limit {host}",
+        "To make the PBX follow the inventory: ansible-playbook tcx.m365.rollout{options} --limit {host}",
         "If the PBX is right and the inventory is not, correct the inventory instead.",
     ),
     BROKEN: ("Remove the cause that the PBX names.", _CHECK_AGAIN),
@@ -90,11 +90,11 @@ def default_reasons(verdict: str) -> list[str]:
     return [_REASONS[verdict]] if verdict in _REASONS else []
 
 
-def default_remedies(verdict: str, host: str, inventory: str = "") -> list[str]:
+def default_remedies(verdict: str, host: str, options: str = "") -> list[str]:
     """What to do about the verdict when the check itself had no advice.
 
-    :param inventory: the options of the command line that name the inventory of the run, quoted for a shell, such as
+    :param options: those of the command line that name the inventory and files of the run, quoted for a shell, such as
         ``-i inventory.yml``; the host name is quoted here.
     """
-    sources = f" {inventory}" if inventory else ""
-    return [remedy.format(host=shlex.quote(host), inventory=sources) for remedy in _REMEDIES.get(verdict, ())]
+    started = f" {options}" if options else ""
+    return [remedy.format(host=shlex.quote(host), options=started) for remedy in _REMEDIES.get(verdict, ())]

@@ -313,6 +313,19 @@ def test_a_report_is_written_although_there_is_none_to_compare_with(small: Contr
     assert f"ansible-playbook tcx.m365.rollout -i {small.lab.inventory_path} --limit lyon" in remedy
 
 
+def test_a_remedy_of_a_report_repeats_the_files_of_the_run_and_no_value(small: Controller, tmp_path: Path) -> None:
+    (small.home / "my vars.yml").write_text("entra_app_notes: new\n", encoding="utf-8")
+    (small.home / "vault").write_text("opens sesame\n", encoding="utf-8")
+    files = ("-e", "@my vars.yml", "--vault-password-file", "vault")
+    done, report = small.compliance(*files, directory=tmp_path, my_secret="s3cret-of-a-line")
+    assert done.code == 0, done.output
+    remedies = [each for entry in report["hosts"] for each in entry["remedies"] if "--limit lyon" in each]
+    named = f"-i {small.lab.inventory_path} -e '@my vars.yml' --vault-password-file vault --limit lyon"
+    assert remedies
+    assert all(named in each for each in remedies), remedies
+    assert "s3cret-of-a-line" not in str(report)
+
+
 def test_an_application_that_must_not_be_deleted_leaves_its_pbx_linked(small: Controller) -> None:
     assert small.rollout("--limit", "lyon").code == 0
     tenant = small.lab.inventory["tcx"]["hosts"]["lyon"]["entra_tenant_id"]

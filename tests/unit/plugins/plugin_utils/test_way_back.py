@@ -51,6 +51,20 @@ def test_several_inventories_and_odd_names_survive_the_shell(monkeypatch: pytest
     assert parse_kv(given[9]) == {"snapshot_dir": "/srv/kept here"}
 
 
+def test_files_of_the_run_are_named_again_and_no_value_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    line = {
+        "extra_vars": (f"@{tmp_path}/my vars.yml", "tcx_client_secret=s3cret", '{"entra_client_secret": "s3cret"}'),
+        "vault_ids": ("prod@prompt",),
+        "vault_password_files": (str(tmp_path / "vault.sh"), "/etc/vault"),
+        "ask_vault_pass": True,
+    }
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"inventory": ["fleet.yml"], **line}))
+    given = command(sentence(RUN, "", Started.of({"tcx_client_secret": "s3cret"})))
+    files = ["-e", "@my vars.yml", "--vault-id", "prod@prompt", "--vault-password-file", "vault.sh"]
+    more = ["--vault-password-file", "/etc/vault", "--ask-vault-pass", "-e", f"snapshot={RUN}"]
+    assert given[2:] == ["-i", "fleet.yml", *files, *more]
+
+
 def test_what_the_configuration_names_needs_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"inventory": list(constants.DEFAULT_HOST_LIST)}))
     assert "-i" not in command(sentence(RUN, "", Started.of({})))

@@ -272,7 +272,7 @@ def test_markdown_tells_the_same_cause_on_many_pbxs_once_with_a_command_for_all_
         host(name, "unreachable", url=f"https://{name}.example:5001", reasons=[f"https://{name}.example:5001 is down."])
         for name in names
     ]
-    text = render_markdown(report(*found, run={"inventory_options": "-i fleet.yml"}))
+    text = render_markdown(report(*found, run={"started_with": "-i fleet.yml"}))
     assert text.count("is down") == 1
     assert "### 12 PBXs: unreachable" in text
     assert "tcx.m365.compliance -i fleet.yml --limit " + ",".join(sorted(names)) in text

@@ -146,9 +146,9 @@ def test_a_control_has_one_of_four_results() -> None:
 
 
 def test_commands_in_remedies_name_the_inventory_of_the_run() -> None:
-    made = report(host("acme", "drifted"), run={"inventory_options": "-i 'my fleet.yml'"})
+    made = report(host("acme", "drifted"), run={"started_with": "-i 'my fleet.yml'"})
     assert "tcx.m365.rollout -i 'my fleet.yml' --limit acme" in made.hosts[0]["remedies"][0]
-    assert "inventory_options" not in made.to_dict()["run"]
+    assert "started_with" not in made.to_dict()["run"]
 
 
 class Tagged(str):
