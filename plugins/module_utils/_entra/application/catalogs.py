@@ -6,11 +6,13 @@
 
 The permissions of Microsoft Graph have the same ids in every tenant of a cloud (documented: its permissions reference lists
 them), and reading them means some 150 kB per tenant. So a run reads them in the first tenant and borrows them for the
-others; a tenant is read by itself when it is asked for a name that the first one does not have.
+others; a tenant is read by itself when it is asked for a name that the first one does not have. Those that ask while the
+first one is being read wait for it: a sweep begins with many PBXs at once.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,6 +25,13 @@ from .permissions import Catalog, Permission, RequestedPermission
 _SELECT = "$select=id,appId,displayName,appRoles,oauth2PermissionScopes"
 _WHO = "$select=id,appId,displayName"
 
+OF_TENANT = "api"
+"""Kind of what is kept of an API in one tenant; what tenants share is another kind."""
+
+_SHARED_WITHIN_S = 2.0
+"""So long the others wait for the first tenant of a cloud; then each is read by itself."""
+_POLL_S = 0.05
+
 
 class Catalogs:
     """The APIs of one tenant, from the store of the run or to be read with the next batch."""
@@ -30,6 +39,7 @@ class Catalogs:
     def __init__(self, client: GraphClient) -> None:
         self._client = client
         self._borrowed: set[str] = set()
+        self._asks = False
         self.known: dict[str, Catalog] = {}
 
     def missing(self, resources: Iterable[str]) -> list[str]:
@@ -41,7 +51,7 @@ class Catalogs:
 
     def calls(self, resources: Sequence[str]) -> list[Call]:
         """The requests that read them; without ``$select`` Graph's own is 150 kB more (recorded)."""
-        self._borrowed.update(resource for resource in resources if self._shared(resource))
+        self._borrowed.update(resource for resource in resources if self._shared(resource) or self._is_asked(resource))
         return [
             Call.by_key("servicePrincipals", "appId", resource, _WHO if resource in self._borrowed else _SELECT)
             for resource in resources
@@ -83,8 +93,7 @@ class Catalogs:
                 raise
         self._borrowed.clear()
         for resource in borrowed:
-            answer = self._client.send(Call.by_key("servicePrincipals", "appId", resource, _SELECT))
-            self._keep(resource, Catalog.of(answer.get()))
+            self._keep(resource, self._in_full(resource))
         return permissions.resolve(requests, self.known)
 
     def check(self, requests: Sequence[RequestedPermission]) -> None:
@@ -103,7 +112,7 @@ class Catalogs:
 
     def _recall(self, resource: str) -> None:
         """From the store, where an earlier task of this run has read it in this tenant."""
-        own = self._client.context.store.get("graph_roles", self._client.shared_key(resource))
+        own = self._client.context.store.get(OF_TENANT, self._client.shared_key(resource))
         if own and "names" not in own:
             shared = self._shared(resource)
             own = {**shared, **own} if shared else None
@@ -114,15 +123,42 @@ class Catalogs:
     def _keep(self, resource: str, read: Catalog) -> None:
         """Remember it for the later tasks of this run."""
         store, key = self._client.context.store, self._client.shared_key(resource)
+        shared = self._awaited(resource) if resource in self._borrowed else None
+        if shared is None and resource in self._borrowed:
+            self._borrowed.discard(resource)
+            read = self._in_full(resource)
         value = read.as_value()
-        shared = self._shared(resource) if resource in self._borrowed else None
         if shared:
             value = {name: value[name] for name in ("app_id", "object_id", "title")}
             read = Catalog(**{**shared, **value})
         elif resource == GRAPH_APP_ID and not self._shared(resource):
             store.put("graph_roles", self._of_the_cloud(resource), value)
-        store.put("graph_roles", key, value)
+        store.put(OF_TENANT, key, value)
         self.known[resource] = read
+
+    def _in_full(self, resource: str) -> Catalog:
+        return Catalog.of(self._client.send(Call.by_key("servicePrincipals", "appId", resource, _SELECT)).get())
+
+    def _is_asked(self, resource: str) -> bool:
+        """Whether another task is reading at this moment what all tenants of this cloud offer; else this one is."""
+        if resource != GRAPH_APP_ID or self._asks:
+            return False
+        store, key = self._client.context.store, self._of_the_cloud(resource)
+        with store.lock("graph_roles", key, self._client.context.deadline):
+            if store.get("graph_roles_asked", key):
+                return True
+            store.put("graph_roles_asked", key, True, expires=time.time() + _SHARED_WITHIN_S)
+        self._asks = True
+        return False
+
+    def _awaited(self, resource: str) -> dict[str, Any] | None:
+        """What all tenants of this cloud offer, as soon as it has been read; ``None`` where that takes too long."""
+        store, deadline = self._client.context.store, self._client.context.deadline
+        shared = self._shared(resource)
+        while shared is None and store.get("graph_roles_asked", self._of_the_cloud(resource)):
+            deadline.pause(_POLL_S, "another tenant is asked for the permissions of Graph")
+            shared = self._shared(resource)
+        return shared
 
     def _shared(self, resource: str) -> dict[str, Any] | None:
         """What another tenant of this cloud offers, where that is the same in all of them."""

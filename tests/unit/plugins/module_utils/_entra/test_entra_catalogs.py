@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import Catalogs
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.permissions import (
     APPLICATION,
@@ -19,6 +21,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.clouds import GRAP
 from ansible_collections.tcx.m365.plugins.module_utils._entra.graph import Answer, Call, GraphClient
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
 CUSTOM = "11111111-2222-4333-8444-555555555555"
 GRAPH = "https://graph.microsoft.com"
@@ -31,7 +34,10 @@ class Tenant:
         self.name = name
         self.offers = offers
         self.asked: list[str] = []
-        self.context = SimpleNamespace(store=store)
+        self.context = SimpleNamespace(store=store, deadline=Deadline(60))
+        self.begun = threading.Event()
+        self.answers = threading.Event()
+        self.answers.set()
         self.connection = SimpleNamespace(endpoints=SimpleNamespace(graph=graph))
 
     def shared_key(self, *parts: str) -> str:
@@ -39,6 +45,8 @@ class Tenant:
 
     def send(self, call: Call) -> Answer:
         self.asked.append(call.path)
+        self.begun.set()
+        assert self.answers.wait(10)
         resource = call.path.split("'")[1]
         body: dict[str, Any] = {"id": f"{self.name}-{resource[:8]}", "appId": resource, "displayName": "An API"}
         if "appRoles" in call.path:
@@ -116,6 +124,46 @@ def test_a_name_that_nobody_has_is_an_error_after_one_look(store: RunStore) -> N
         with pytest.raises(BadInput, match=r"Mail\.Sent"):
             ids(found, name="Mail.Sent")
     assert second.read_in_full() == 1
+
+
+def test_of_many_tenants_that_are_asked_at_once_one_is_read_in_full(store: RunStore) -> None:
+    tenants = [Tenant(f"tenant-{number}", store, MAIL) for number in range(5)]
+    known: dict[str, str] = {}
+
+    def read(tenant: Tenant) -> None:
+        found = tenant.catalogs()
+        found.read([GRAPH_APP_ID])
+        known[found.known[GRAPH_APP_ID].object_id] = ids(found)[0]
+
+    threads = [threading.Thread(target=read, args=[tenant]) for tenant in tenants]
+    tenants[0].answers.clear()
+    threads[0].start()
+    assert tenants[0].begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    assert all(tenant.begun.wait(10) for tenant in tenants), "the others ask for what is their own meanwhile"
+    tenants[0].answers.set()
+    for thread in threads:
+        thread.join(10)
+    assert known == {f"tenant-{number}-00000003": "0000-mail" for number in range(5)}
+    assert [tenant.read_in_full() for tenant in tenants] == [1, 0, 0, 0, 0]
+
+
+def test_a_tenant_does_not_wait_for_long_for_one_that_does_not_answer(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogs, "_SHARED_WITHIN_S", 0.2)
+    stuck, other = (Tenant(name, store, MAIL) for name in ("stuck", "other"))
+    stuck.answers.clear()
+    thread = threading.Thread(target=lambda: stuck.catalogs().read([GRAPH_APP_ID]))
+    thread.start()
+    assert stuck.begun.wait(10)
+    found = other.catalogs()
+    found.read([GRAPH_APP_ID])
+    assert ids(found) == ["0000-mail"]
+    assert other.read_in_full() == 1
+    stuck.answers.set()
+    thread.join(10)
 
 
 def test_other_apis_are_read_in_each_tenant(store: RunStore) -> None:

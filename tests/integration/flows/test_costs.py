@@ -1,0 +1,53 @@
+# Copyright (c) 2026 tcx.m365 contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one PBX of a compliance run costs the controller: counted, because times depend on the machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.tcx.m365.plugins.action import fleet_compliance
+from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
+
+from .conftest import Flow
+
+
+def checked(flow: Flow, store: RunStore) -> dict[str, Any]:
+    """The entry of the report, by what a thread of the sweep does."""
+    inventory: Any = flow.begin(check=True).inventory
+    return fleet_compliance._check(
+        flow.host, lambda _kind, _text: None, variables=inventory, store=store, crossings=Crossings({}), connections={}
+    )
+
+
+def kinds(directory: Path) -> Counter[str]:
+    """The files of the run's store by kind; of the locks, which stay, as well."""
+    return Counter(file.name.partition("-")[0] + file.suffix for file in directory.iterdir() if file.name[0] != ".")
+
+
+def test_a_pbx_of_a_compliance_run_makes_files_only_of_what_other_pbxs_may_need(berlin: Flow, tmp_path: Path) -> None:
+    assert not berlin.rollout().get("failed")
+    store = fleet_compliance._store_of_sweep(str(tmp_path))
+    assert checked(berlin, store)["verdict"] == "compliant"
+    made = kinds(Path(str(store.directory)))
+    of_the_run = {"graph_roles", "graph_roles_asked", "graph_roles.lock", "own_application", "own_application.lock"}
+    assert Counter({kind: number for kind, number in made.items() if kind not in of_the_run}) == {
+        "entra_token": 1,
+        "entra_token.lock": 1,
+        "credential": 1,
+        "credential.lock": 1,
+    }
+
+
+def test_what_a_rollout_has_left_behind_is_known_to_a_compliance_run(berlin: Flow, tmp_path: Path) -> None:
+    before = RunStore(str(tmp_path))
+    assert checked(berlin, before)["verdict"] == "drifted"
+    assert kinds(Path(str(before.directory)))["pbx_token"] == 1
+    berlin.clear_log()
+    assert checked(berlin, fleet_compliance._store_of_sweep(str(tmp_path)))["verdict"] == "drifted"
+    assert not [each for each in berlin.requests("pbx") if each.path == "/connect/token"]
