@@ -19,6 +19,7 @@ from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import own_application
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import OF_TENANT
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
@@ -83,6 +84,21 @@ _TENANT = "tenant_row"
 _REACHED = "reached_at"
 """Beside them as well: as what the PBX is reached, by which two hosts that are one PBX are found."""
 
+_OF_ONE = frozenset(
+    (
+        "pbx_facts",
+        "pbx_health",
+        "pbx_integration",
+        "pbx_token",
+        "pbx_work",
+        "service_principal",
+        "organization",
+        OF_TENANT,
+    )
+)
+"""Kinds of what the steps on one PBX tell each other. A rollout leaves it to the task that writes; nobody comes after a
+compliance run, and no PBX is worked on under two names."""
+
 display = Display()
 
 
@@ -136,7 +152,8 @@ class ActionModule(ControllerAction):
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"])
         play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
         crossings = Crossings.of(variables, play_hosts, store)
-        check = functools.partial(_check, variables=variables, store=store, crossings=crossings, connections={})
+        own = _store_of_sweep(constants.DEFAULT_LOCAL_TMP)
+        check = functools.partial(_check, variables=variables, store=own, crossings=crossings, connections={})
         entries = []
         texts = Texts()
         reached: dict[str, str] = {}
@@ -188,6 +205,10 @@ class ActionModule(ControllerAction):
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
         return Report.build(hosts, moment, run).of_tenants(tenants)
+
+
+def _store_of_sweep(directory: str) -> RunStore:
+    return RunStore(directory, own=_OF_ONE)
 
 
 def _check(

@@ -87,6 +87,9 @@ class Context:
 
     def once(self, kind: str, key: str, ask: Callable[[], Any]) -> Any:
         """A fact that is asked for once in a run, as plain data (JSON); never ``None``."""
+        kept = self.store.get(kind, key)
+        if kept is not None:
+            return kept
         with self.store.lock(kind, key, self.deadline):
             kept = self.store.get(kind, key)
             if kept is None:

@@ -26,7 +26,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils import _stores
@@ -53,9 +53,12 @@ class RunStore:
     """Small JSON values shared by the tasks of one run.
 
     :param directory: the per-run directory of the controller; ``None`` keeps everything in memory.
+    :param own: kinds of values and locks that no other process asks for: they stay in memory, because the making of a file
+        costs more than anything else that a value does.
     """
 
-    def __init__(self, directory: str | None = None) -> None:
+    def __init__(self, directory: str | None = None, own: Collection[str] = ()) -> None:
+        self._own = own
         self.directory = _stores.of_run(directory) if directory else None
         self._memory: dict[str, dict[str, Any]] = {}
         self._parsed: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
@@ -78,7 +81,7 @@ class RunStore:
         """
         name = _name(kind, key)
         entry = {"expires": expires, "value": value}
-        if self.directory is None:
+        if self.directory is None or kind in self._own:
             self._memory[name] = entry
             return
         if kind in _SEALED:
@@ -106,7 +109,7 @@ class RunStore:
         """
         name = _name(kind, key) + ".lock"
         within = None if unbounded else deadline or Deadline(LONGEST_WAIT_S)
-        if self.directory is None:
+        if self.directory is None or kind in self._own:
             with _thread_lock(self._thread_locks.setdefault(name, threading.RLock()), within):
                 yield
             return
@@ -117,7 +120,7 @@ class RunStore:
     def lock_if_free(self, kind: str, key: str) -> Iterator[bool]:
         """Whether the lock of :meth:`lock` was free; then it is held."""
         name = _name(kind, key) + ".lock"
-        if self.directory is None:
+        if self.directory is None or kind in self._own:
             lock = self._thread_locks.setdefault(name, threading.RLock())
             taken = lock.acquire(blocking=False)
             try:
@@ -133,8 +136,9 @@ class RunStore:
             os.close(descriptor)
 
     def _read(self, name: str) -> dict[str, Any] | None:
-        if self.directory is None:
-            return self._memory.get(name)
+        kept = self._memory.get(name)
+        if kept is not None or self.directory is None:
+            return kept
         path = os.path.join(self.directory, name)
         try:
             status = os.stat(path)

@@ -42,7 +42,7 @@ def tenant_name(client: GraphClient) -> str:
         first = listed[0] if isinstance(listed, list) and listed else {}
         return str(first.get("displayName") or "") if isinstance(first, Mapping) else ""
 
-    return str(client.context.once(_KIND, client.shared_key("organization"), ask))
+    return str(client.context.once("organization", client.shared_key(), ask))
 
 
 def credential(client: GraphClient) -> dict[str, Any]:

@@ -25,9 +25,10 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore, mac
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
 
-@pytest.fixture(params=["memory", "directory"])
+@pytest.fixture(params=["memory", "directory", "own"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
-    return RunStore(None if request.param == "memory" else str(tmp_path))
+    own = ("token", "pbx_work") if request.param == "own" else ()
+    return RunStore(None if request.param == "memory" else str(tmp_path), own)
 
 
 def test_values_come_back_until_they_expire(store: RunStore) -> None:
@@ -51,6 +52,29 @@ def test_only_the_owner_can_read_what_is_stored(tmp_path: Path) -> None:
     for file in directory.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
         assert "secret-key-name" not in file.name
+
+
+def test_what_no_other_process_asks_for_makes_no_file(tmp_path: Path) -> None:
+    own, other = RunStore(str(tmp_path), own={"token"}), RunStore(str(tmp_path))
+    with own.lock("token", "key"), own.lock_if_free("token", "other"):
+        own.put("token", "key", "x")
+    assert own.get("token", "key") == "x"
+    assert other.get("token", "key") is None
+    assert [file.name for file in Path(str(own.directory)).iterdir()] == [".owners"]
+    own.put("other kind", "key", "y")
+    assert other.get("other kind", "key") == "y"
+    own.drop("token", "key")
+    assert own.get("token", "key") is None
+
+
+def test_what_another_process_has_left_before_is_taken(tmp_path: Path) -> None:
+    own, other = RunStore(str(tmp_path), own={"token"}), RunStore(str(tmp_path))
+    other.put("token", "key", "old")
+    assert own.get("token", "key") == "old"
+    own.put("token", "key", "new")
+    assert own.get("token", "key") == "new"
+    own.drop("token", "key")
+    assert own.get("token", "key") is other.get("token", "key") is None
 
 
 def test_a_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
