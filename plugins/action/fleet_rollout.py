@@ -393,6 +393,8 @@ class ActionModule(CollectionAction):
         if inputs.operation == "rollout":
             # For the task that stops the rollout.
             inputs.gate().note({host: result}, checks_only=inputs.checks_only, check_mode=bool(self._task.check_mode))
+        if not inputs.options["preflight_only"]:
+            Narrator(self._task, [host], inputs.play_hosts, store).tell(host, result)
         tell_way_back(store, [result], inputs.extra, ends=True, once=True)
         warn_once({host: result}, store, display.warning)
         return result

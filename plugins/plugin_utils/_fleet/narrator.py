@@ -16,7 +16,7 @@ from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _way_back
-from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, host_lines, is_passed
+from ansible_collections.tcx.m365.plugins.plugin_utils._prose import Totals, failure_lines, host_lines, is_passed
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.snapshots import run_id
 
 _FOR_PEOPLE = frozenset(("default", "yaml", "debug", "dense", "awx_display", "unixy"))
@@ -48,10 +48,17 @@ class Narrator:
     def tell(self, host: str, result: Mapping[str, Any]) -> None:
         """One PBX. The callback shows a failure itself; what was changed before it is told here."""
         self._totals.add(host, result)
-        shown = {**result, "failed": False, "status": {}, "steps": {}} if result.get("failed") else result
-        if self._listens and (shown.get("changes") or not result.get("failed")) and not is_passed(result):
-            for line in host_lines(host, shown, check_mode=self._check_mode, detailed=self._detailed):
+        if self._listens and (result.get("changes") or not result.get("failed")) and not is_passed(result):
+            for line in self._lines(host, result):
                 _core_compat.show(line)
+
+    def _lines(self, host: str, result: Mapping[str, Any]) -> list[str]:
+        if not result.get("failed"):
+            return host_lines(host, result, check_mode=self._check_mode, detailed=self._detailed)
+        # Nothing was verified, whatever is known of the PBX.
+        shown = {**result, "failed": False, "status": {}, "steps": {}, "version": ""}
+        lines = host_lines(host, shown, check_mode=self._check_mode, detailed=self._detailed)
+        return [*lines, *failure_lines(host, result, written=not self._check_mode)[1:]]
 
     def end_of_checks(self, failed: Iterable[str]) -> None:
         """Keep the hosts that a check of this batch has stopped, for the line at the end of the batch."""

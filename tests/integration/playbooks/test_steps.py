@@ -373,3 +373,5 @@ def test_a_failure_after_a_write_says_what_was_written(small: Controller, in_pro
     assert any(target == "application" for target, _field in fields)
     assert result["steps"]["settings"] == "failed"
     assert result["steps"]["application"] == "changed"
+    assert "verified" not in done.output.replace("not verified", "")
+    assert "The changes above were made before it failed." in done.output
