@@ -24,7 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, 
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
-from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _way_back
+from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _files, _way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import RunTask, run_capability
@@ -125,11 +125,7 @@ class ActionModule(ControllerAction):
         entries += [_stopped(host).to_dict() for host in _lost(task_vars)]
         report = self._report(entries, options["report_dir"], store, task_vars, time.monotonic() - started)
         report = _with_history(report, history, whole=_is_whole(report, task_vars))
-        try:
-            files = write_report(report, options["report_dir"])
-        except OSError as error:
-            reason = f"Could not write the compliance report to {options['report_dir']}: {error.strerror or error}."
-            return {"failed": True, "changed": False, "msg": reason}
+        files = _files.written("report_dir", options["report_dir"], functools.partial(write_report, report))
         whole = _is_whole(report, task_vars)
         signature = _sign(options) if whole else ""
         kept = _keep(report, options) if whole else ""

@@ -302,6 +302,15 @@ def test_a_run_that_could_check_nobody_does_not_end_green(small: Controller, tmp
     assert "Not every PBX is as it must be: 3 failed." in demanding.output
 
 
+def test_a_place_for_the_report_that_is_none_is_named_as_a_whole(small: Controller) -> None:
+    (small.home / "reports").write_text("a file", encoding="utf-8")
+    done = small.play("tcx.m365.compliance")
+    assert done.code == 2
+    said = done.sentence("berlin")
+    assert f"compliance_report_dir {small.home / 'reports'} cannot be written" in said
+    assert "relative to where Ansible was started" in said
+
+
 def test_a_report_is_written_although_there_is_none_to_compare_with(small: Controller, tmp_path: Path) -> None:
     done, report = small.compliance(directory=tmp_path, compliance_compare=str(tmp_path / "yesterday.json"))
     assert done.code == 0, done.output
