@@ -181,7 +181,8 @@ rotation:
       description:
         - V(new_key_uploaded) while both certificates are registered, V(overlap_over) when the old one may go, V(retired) in the run
           that removed it and verified the sign-in, V(pbx_switched) afterwards.
-        - V(not_switched) when the old certificate had to be put back, because the PBX could not sign in without it.
+        - V(not_switched) when a certificate of this PBX was registered after the one of the inventory. The old one had to be put
+          back, because the PBX could not sign in without it, or another one was registered by mistake.
       type: str
     new: {type: list, elements: str, description: Thumbprints of the certificates in the inventory.}
     old: {type: list, elements: str, description: Thumbprints of those that they replace and that are still registered.}

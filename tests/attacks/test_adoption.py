@@ -195,6 +195,25 @@ def test_an_intruder_is_reported_and_not_rewarded(scene: Scene, what: str, tmp_p
     assert scene.roles(application) == GUIDE
 
 
+@pytest.mark.parametrize("name", ["{0} {1:%Y-%m-%d} nobody.example:5001", "{0} {1:%Y-%m-%d} {2}"])
+def test_a_name_like_ours_hides_no_certificate_from_the_report(scene: Scene, name: str, tmp_path: Any) -> None:
+    """Whether somebody has broken in or the key file of another customer was rolled out once: its key can sign in."""
+    assert scene.rollout("pbx0").code == 0
+    application = scene.application("pbx0")
+    assert application is not None
+    url = scene.controller.lab.inventory["tcx"]["hosts"]["pbx0"]["tcx_url"]
+    eve = Intruder(scene.world, scene.tenant("acme"))
+    eve.become_owner(application)
+    label = url.removeprefix("https://")
+    key = eve.add_certificate(application, displayName=name.format(MARK, scene.world.clock.now(), label))
+    eve.leave(application)
+    _done, report = scene.controller.compliance("--limit", "pbx0", directory=tmp_path / "report")
+    (host,) = report["hosts"]
+    assert host["verdict"] == "attention", host
+    assert any(key in sentence for sentence in host["attention"])
+    assert [each["id"] for each in host["controls"] if key in str(each)]
+
+
 # --- what is meant ----------------------------------------------------------------------------------------------------------
 
 

@@ -313,7 +313,7 @@ def test_a_pbx_that_was_never_switched_is_an_alarm_until_it_is(made: Ground, mon
         assert "put back" in judge.failure_of(made.run("rotate_certificate", **key))
         assert made.signs_in()
         (never,) = alarms()
-        assert f"The PBX was never switched over to the new certificate {new.thumbprint}" in never
+        assert f"The certificate {old.thumbprint} was not registered before {new.thumbprint}" in never
         pbx.key_pair = new
         made.world.clock.advance(OVERLAP_S)
         assert done(made, "rotate_certificate", **key)["rotation"]["state"] == "retired"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import normalized_thumbprint
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import INTEGRATION
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
@@ -46,7 +47,7 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         changes=changes,
         controls=[*controls(taken.arguments, taken), *_rotation_control(variables, application)],
         certificates=list(application.get("certificates") or ()),
-        credentials=list(application.get("credentials") or ()),
+        credentials=_credentials(taken),
         granted_permissions=consent.labels(grant, "granted"),
         consents=[dict(row) for row in grant.get("consents") or ()],
         redirect_uris=_redirect_uris(taken),
@@ -64,6 +65,16 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
         url=without_login(str(variables.get("tcx_url") or "")),
         unknown_variables=read_variables(variables).unknown_entries(),
     )
+
+
+def _credentials(taken: Taken) -> list[dict[str, Any]]:
+    """The keys of the application. That one is named like those of another PBX says nothing: every owner chooses names."""
+    shared = (taken.arguments.get("application") or {}).get("shared_certificates") or ()
+    known = {normalized_thumbprint(thumbprint) for thumbprint in shared}
+    return [
+        {**held, "owner": "foreign"} if held.get("owner") == "other_pbx" and held.get("name") not in known else held
+        for held in taken.of("application").get("credentials") or ()
+    ]
 
 
 def _notes(taken: Taken) -> list[str]:

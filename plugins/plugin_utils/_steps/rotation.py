@@ -61,9 +61,10 @@ class Standing:
             )
         if self.state == NOT_SWITCHED:
             return (
-                f"The PBX was never switched over to the new certificate {new}: it could not sign in without {old}, which was "
-                "therefore put back. Give the public_key.pem of the key pair that the PBX has in the 3CX console as "
-                "entra_app_public_key, and rotate again."
+                f"The certificate {old} was not registered before {new}, which the inventory names. Either the PBX was never switched "
+                "over to the one of the inventory, and a rotation has put the other one back: then give the public_key.pem of the key "
+                "pair that the PBX has in the 3CX console as entra_app_public_key, and rotate again. Or it was registered by mistake, "
+                "and whoever has its key can act as the application: then entra_app_certificates_exclusive: true removes it."
             )
         if self.state == DUE:
             return (
@@ -147,7 +148,7 @@ def standing(
     begun, ends = since.date(), (since + dt.timedelta(days=overlap_days)).date()
     if not old:
         state = RETIRED if retired else SWITCHED
-    elif any((_since(certificate) or now) > since for certificate in old):
+    elif not all(_age(certificate, now) < max(_age(other, now) for other in new) for certificate in old):
         state = NOT_SWITCHED
     else:
         state = UPLOADED if now.date() < ends else DUE
@@ -174,6 +175,11 @@ def _thumbprints(certificates: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 def _since(certificate: Mapping[str, Any]) -> dt.datetime | None:
     name, begin = certificate.get("display_name"), certificate.get("not_before")
     return registered_on({"displayName": name, "startDateTime": begin})
+
+
+def _age(certificate: Mapping[str, Any], now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+    """By what certificates are ordered: since when they are registered, which is a day, then the begin of their validity."""
+    return _since(certificate) or now, dates.parse(certificate.get("not_before")) or now
 
 
 def _ended(certificate: Mapping[str, Any], now: dt.datetime) -> bool:

@@ -36,6 +36,9 @@ OLD = entry("OLD", "2026-01-02")
         ("2026-11-12", OLD, "overlap_over"),
         ("2026-11-11", OLD, "overlap_over"),
         ("2026-11-01", entry("OLD", "2026-11-25"), "not_switched"),
+        ("2026-11-20", entry("OLD", "2026-11-20"), "not_switched"),
+        ("2026-11-20", {**entry("OLD", "2026-11-20"), "not_before": "2025-12-31T00:00:00Z"}, "new_key_uploaded"),
+        ("2026-11-20", {**entry("OLD", "2026-11-20"), "not_before": "2026-01-02T00:00:00Z"}, "not_switched"),
         ("2026-11-01", None, "pbx_switched"),
     ],
 )
