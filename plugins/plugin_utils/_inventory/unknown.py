@@ -45,6 +45,9 @@ FAMILIES = (
 _READ_BY_A_PLAYBOOK = re.compile(r"(?<![.\w])([a-z]+_)[a-z0-9_]+\s*\|\s*default\(")
 _READ_BY_A_LOOKUP = re.compile(r"""\bknown\.get\("([a-z]+_)[a-z0-9_]+"\)""")
 
+_OPTION = re.compile(r"^  ([a-z]+_[a-z0-9_]+):$", re.MULTILINE)
+"""A line of the documentation of a module."""
+
 LIKE = 0.7
 """How alike two names are that somebody mistypes for each other, from 0 to 1."""
 
@@ -112,15 +115,19 @@ def unknown_variables(host: str, variables: Mapping[str, Any]) -> list[Unknown]:
             continue
         near = meant[name] or _nearest(name, known)
         # In capitals it may be one of the environment, which somebody keeps beside ours.
-        if near or (name.lower().startswith(FAMILIES) and not name.isupper()):
+        if near or (_is_ours(name) and not name.isupper()):
             unread.append(Unknown(host, name, near))
     return unread
 
 
+def _is_ours(name: str) -> bool:
+    """Whether a name begins as ours do, or is one of those beginnings: ``sso_verify`` is a role."""
+    return "_" in name and f"{name.lower()}_".startswith(FAMILIES)
+
+
 def _nearest(name: str, known: frozenset[str]) -> str:
     near = nearest(name, known)
-    is_ours = name.lower().startswith(FAMILIES)
-    return near if is_ours or _differs_by_a_slip(name.lower(), near) else ""
+    return near if _is_ours(name) or _differs_by_a_slip(name.lower(), near) else ""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -218,16 +225,25 @@ def common_families() -> tuple[str, ...]:
 @functools.lru_cache(maxsize=1)
 def known_names() -> frozenset[str]:
     """Every name of our families that a table, a playbook, a role or a plugin reads or sets."""
-    names = set(families.variables())
+    names = set()
     name = rf"(?:{'|'.join((*FAMILIES, *common_families()))})[a-z0-9_]*"
     in_yaml = re.compile(rf"\b{name}\b")
     in_python = re.compile(rf"""["']({name})["']""")
     for path in (*_texts("playbooks"), *_texts("roles")):
         names.update(in_yaml.findall(path.read_text(encoding="utf-8")))
-    for folder in ("action", "plugin_utils", "callback", "lookup"):
-        for path in sorted((_ROOT / "plugins" / folder).rglob("*.py")):
-            names.update(in_python.findall(path.read_text(encoding="utf-8")))
-    return frozenset(name for name in names if not name.endswith("_"))
+    for path in sorted((_ROOT / "plugins" / "action").glob("*.py")):
+        names.update(in_python.findall(path.read_text(encoding="utf-8")))
+    names = {name for name in names if not name.endswith("_")} - _no_variables()
+    return frozenset(names.union(families.variables()))
+
+
+def _no_variables() -> set[str]:
+    """Names in the texts that nobody reads as variables: of what the collection has, and of options that only a task states."""
+    modules = sorted((_ROOT / "plugins" / "modules").glob("*.py"))
+    names = {path.stem for path in (*modules, *(_ROOT / "roles").iterdir(), *(_ROOT / "playbooks").glob("*.yml"))}
+    for path in modules:
+        names.update(_OPTION.findall(path.read_text(encoding="utf-8")))
+    return names
 
 
 def _texts(folder: str) -> list[Path]:

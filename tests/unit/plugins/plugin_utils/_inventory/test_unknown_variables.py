@@ -70,6 +70,23 @@ def test_a_name_in_other_letters_is_found_as_well(written: str, meant: str) -> N
     assert found(**{written: True, "tcx_fqdn": f"{{{{ {written} }}}}"}) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "entra_app",
+        "entra_preflight",
+        "preflight_only",
+        "rotate_certificate",
+        "sso_verify",
+        "tcx_console",
+        "tcx_m365_settings",
+    ],
+)
+def test_a_role_a_module_or_an_option_is_no_variable(name: str) -> None:
+    """`-e preflight_only=true` rolls out as ever, and nothing reads `tcx_console: {user_sync: ...}`."""
+    assert [written for written, _meant in found(**{name: True})] == [name]
+
+
 @pytest.mark.parametrize("name", ["TCX_M365_SHOW_UNCHANGED", "TCX_ID_TOKEN", "TCX_BRAND_OF_COFFEE", "Snapshots"])
 def test_a_name_of_the_environment_is_left_alone(name: str) -> None:
     assert found(**{name: "x"}) == []
