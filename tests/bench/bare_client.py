@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import json
+import re
 import ssl
 import sys
 from pathlib import Path
@@ -44,12 +45,11 @@ async def main(script: list[list[dict[str, Any]]], bundle: str, concurrency: int
 
 
 def _renamed(call: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
-    """The call with the ids of this run in place of the recorded ones."""
+    """The call with the ids of this run in place of the recorded ones, all at once: one's new id may be another's recorded one."""
     if not known:
         return call
-    text = json.dumps(call)
-    for recorded, found in known.items():
-        text = text.replace(recorded, found)
+    recorded = re.compile("|".join(map(re.escape, known)))
+    text = recorded.sub(lambda each: known[each[0]], json.dumps(call))
     return {**json.loads(text), "learn": call.get("learn", ())}
 
 

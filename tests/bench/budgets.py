@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, str, str, str, str]
 
-HEAD = "| what | budget | measured | |\n|---|---:|---:|---|"
+HEAD = "| what | budget | measured | | on |\n|---|---:|---:|---|---|"
 _LARGE = 10_000
 
 
@@ -25,13 +25,20 @@ def rows(figures: Any) -> Iterator[Row]:
 
     :param figures: a ``document.Figures``.
     """
-    for limits in (_beside_bare, _cpu, _calls, _memory, _one, _slow):
+    for limits in (_beside_bare, _cpu, _calls, _memory, _one, _slow, _page):
         yield from limits(figures)
 
 
-def _row(what: str, budget: float, found: float, unit: str, digits: int = 2) -> Row:
+def _row(what: str, budget: float, found: float, unit: str, day: str, digits: int = 2) -> Row:
     kept = "kept" if found <= budget else "**not kept**"
-    return what, f"<= {budget:,g}{unit}", f"{found:,.{digits}f}{unit}", kept
+    return what, f"<= {budget:,g}{unit}", f"{found:,.{digits}f}{unit}", kept, day
+
+
+def _ratio(figures: Any, what: str, budget: float, *pair: Any, field: str) -> Iterator[Row]:
+    """One beside the other, if both were measured on one day."""
+    if figures.on_one_day(*pair):
+        found = figures.of(*pair[0], field) / figures.of(*pair[1], field)
+        yield _row(what, budget, found, " times", figures.day(*pair[0]))
 
 
 def _beside_bare(figures: Any) -> Iterator[Row]:
@@ -41,17 +48,16 @@ def _beside_bare(figures: Any) -> Iterator[Row]:
         ("compliance", "bare client", lambda size: 1.15 if size >= 1000 else 1.4),
     )
     for ours, bare, limit in pairs:
-        for size in sorted({200, 1000} & {*figures.sizes(ours)} & {*figures.sizes(bare)}):
-            found = figures.of(ours, size, "wall") / figures.of(bare, size, "wall")
-            name = "compliance run" if ours == "compliance" else ours
-            yield _row(f"{name} of {size:,} PBXs beside the bare client, time", limit(size), found, " times")
+        for size in (200, 1000):
+            name = f"{'compliance run' if ours == 'compliance' else ours} of {size:,} PBXs beside the bare client, time"
+            yield from _ratio(figures, name, limit(size), (ours, size), (bare, size), field="wall")
 
 
 def _cpu(figures: Any) -> Iterator[Row]:
     for what, limit in (("compliance", 18), ("no-change rollout", 60), ("first rollout", 80)):
         for size in sorted({200, 1000} & {*figures.sizes(what)}):
             found = figures.of(what, size, "cpu_per_pbx") * 1000
-            yield _row(f"CPU per PBX, {what}, {size:,} PBXs", limit, found, " ms", 0)
+            yield _row(f"CPU per PBX, {what}, {size:,} PBXs", limit, found, " ms", figures.day(what, size), 0)
 
 
 def _calls(figures: Any) -> Iterator[Row]:
@@ -60,9 +66,10 @@ def _calls(figures: Any) -> Iterator[Row]:
         sizes = figures.sizes(what)
         if not sizes:
             continue
-        found = _median_of(figures, what, sizes[-1])
-        yield _row(f"Graph calls per PBX, {what}", graph, found("graph"), "", 1)
-        yield _row(f"calls to each PBX, {what}, token and sign-in included", pbx, found("pbx"), "", 1)
+        size = max(sizes, key=lambda each, what=what: (figures.day(what, each), each))
+        found, day = _median_of(figures, what, size), figures.day(what, size)
+        yield _row(f"Graph calls per PBX, {what}", graph, found("graph"), "", day, 1)
+        yield _row(f"calls to each PBX, {what}, token and sign-in included", pbx, found("pbx"), "", day, 1)
 
 
 def _median_of(figures: Any, what: str, size: int) -> Callable[[str], float]:
@@ -78,24 +85,33 @@ def _memory(figures: Any) -> Iterator[Row]:
     sizes = figures.sizes("compliance")
     for size, limit in ((1000, 1024), (_LARGE, 400)):
         if size in sizes:
+            name = f"memory of a compliance run of {size:,} PBXs, all processes"
             found = figures.of("compliance", size, "memory_mib")
-            yield _row(f"memory of a compliance run of {size:,} PBXs, all processes", limit, found, " MiB", 0)
-    if _LARGE in sizes and 1000 in sizes:
-        found = figures.of("compliance", _LARGE, "wall_per_pbx") / figures.of("compliance", 1000, "wall_per_pbx")
-        yield _row("time per PBX of 10,000 beside that of 1,000", 1.1, found, " times")
+            yield _row(name, limit, found, " MiB", figures.day("compliance", size), 0)
+    name = "compliance run, time per PBX of 10,000 beside that of 1,000"
+    yield from _ratio(figures, name, 1.1, ("compliance", _LARGE), ("compliance", 1000), field="wall_per_pbx")
 
 
 def _one(figures: Any) -> Iterator[Row]:
-    if figures.sizes("one PBX") and figures.sizes("empty task"):
-        for field, name in (("wall", "time"), ("cpu_per_pbx", "CPU")):
-            found = figures.of("one PBX", 1, field) / figures.of("empty task", 1, field)
-            yield _row(f"rollout of one PBX without a change beside one empty task, {name}", 1.5, found, " times")
+    for field, name in (("wall", "time"), ("cpu_per_pbx", "CPU")):
+        what = f"rollout of one PBX without a change beside one empty task, {name}"
+        yield from _ratio(figures, what, 1.5, ("one PBX", 1), ("empty task", 1), field=field)
 
 
 def _slow(figures: Any) -> Iterator[Row]:
     """In a rollout the others wait for the check of all, because nothing is written before it."""
-    for prefix, budget, work in (("", 1.1, "compliance"), ("rollout ", 1.1, "no-change rollout")):
+    works = (
+        ("first rollout ", "first rollout, time of the other PBXs while 5 % of {:,} take 20 s to write"),
+        ("rollout ", "no-change rollout, time of the other PBXs while 5 % of {:,} sign in after 20 s"),
+        ("", "compliance, time of the other PBXs while 5 % of {:,} sign in after 20 s"),
+    )
+    for prefix, name in works:
         for size in figures.sizes(f"{prefix}with slow PBXs"):
-            slow, usual = (figures.of(f"{prefix}{word} slow PBXs", size, "others") for word in ("with", "without"))
-            name = f"{work}, time of the other PBXs while 5 % of {size:,} answer after 20 s"
-            yield _row(name, budget, slow / usual, " times")
+            pair = [(f"{prefix}{word} slow PBXs", size) for word in ("with", "without")]
+            yield from _ratio(figures, name.format(size), 1.1, *pair, field="others")
+
+
+def _page(figures: Any) -> Iterator[Row]:
+    for size in figures.sizes("page"):
+        found = figures.of("page", size, "search")
+        yield _row(f"report page of {size:,} PBXs, longest search", 2, found, " s", figures.day("page", size))

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -33,6 +34,10 @@ ORDER = (
     "with slow PBXs",
     "rollout without slow PBXs",
     "rollout with slow PBXs",
+    "first rollout without slow PBXs",
+    "first rollout with slow PBXs",
+    "few users",
+    "many users",
     "in process",
     "plain modules",
     "azure.azcollection",
@@ -48,6 +53,10 @@ NAMES = {
     "with slow PBXs": "compliance run, 5 % of the PBXs answer after 20 s",
     "rollout without slow PBXs": "no-change rollout without slow PBXs",
     "rollout with slow PBXs": "no-change rollout, 5 % of the PBXs answer after 20 s",
+    "first rollout without slow PBXs": "first rollout without slow PBXs",
+    "first rollout with slow PBXs": "first rollout, 5 % of the PBXs take 20 s to write their settings",
+    "few users": "compliance run that compares the users, 4 on each PBX",
+    "many users": "compliance run that compares the users, {users} on each PBX",
     "in process": "no-change rollout of these PBXs alone",
     "plain modules": "the same as plain modules",
     "azure.azcollection": "azure.azcollection with `ansible.builtin.uri`",
@@ -76,52 +85,54 @@ class Figures:
         """The median of a field."""
         return float(median(run[field] for run in self.runs(what, size)))
 
-    def points(self, what: str, field: str) -> list[tuple[float, float]]:
-        return [(size, self.of(what, size, field)) for size in self.sizes(what)]
+    def day(self, what: str, size: int) -> str:
+        """When it was measured: what has been measured on different days is not compared."""
+        return str(self.runs(what, size)[-1]["date"])
+
+    def on_one_day(self, *each: tuple[str, int]) -> bool:
+        """Whether all of these were measured, and in one session."""
+        there = all(size in self.sizes(what) for what, size in each)
+        return there and len({self.day(*one) for one in each}) == 1
+
+    def sizes_of_one_day(self, what: str) -> list[int]:
+        """The sizes that were measured on the day with most of them, the last one of such days."""
+        days = {self.day(what, size) for size in self.sizes(what)}
+        groups = {day: [size for size in self.sizes(what) if self.day(what, size) == day] for day in sorted(days)}
+        return max(reversed(list(groups.values())), key=len, default=[])
+
+    def count(self, what: str, size: int) -> int:
+        """How many runs the median is of; of some earlier ones only the median was kept."""
+        return sum(run.get("of", 1) for run in self.runs(what, size))
+
+    def points(self, what: str, field: str, sizes: Iterable[int]) -> list[tuple[float, float]]:
+        return [(size, self.of(what, size, field)) for size in sizes]
 
 
-def write(results: Mapping[str, Any]) -> str:
-    """Write both files; returns the ratios and the table for the terminal."""
+def write(results: Mapping[str, Any], document: Path = DOCUMENT, picture: Path = GROWTH) -> str:
+    """Write both files; returns the ratios and the tables for the terminal."""
     figures = Figures(results["series"])
     shown = {
-        "budgets": budgets.table(Figures(_of_today(results))),
+        "budgets": budgets.table(figures),
         "ratios": ratios(figures),
-        "table": table(figures, results["machine"]["date"]),
+        "table": table(figures),
         "settings": forks(figures),
-        "machine": machine(results),
-        "loads": loads(_of_today(results)),
+        "machines": machines(results),
     }
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, value in {**shown, **{key: str(value) for key, value in results["options"].items()}}.items():
         text = text.replace("{" + name + "}", value)
-    DOCUMENT.write_text(text, encoding="utf-8")
-    if len(figures.sizes("compliance")) > 1:
-        GROWTH.write_text(growth(figures), encoding="utf-8")
-    return "\n\n".join((shown["budgets"], shown["ratios"], shown["table"], shown["machine"], shown["loads"]))
-
-
-def _of_today(results: Mapping[str, Any]) -> dict[str, Sequence[Run]]:
-    """What the last measurement found: a budget is kept by what is there now."""
-    today = results["machine"]["date"]
-    return {
-        name: runs for name, runs in results["series"].items() if all(run.get("date", today) == today for run in runs)
-    }
+    document.write_text(text, encoding="utf-8")
+    if len(figures.sizes_of_one_day("compliance")) > 1:
+        picture.write_text(growth(figures), encoding="utf-8")
+    return "\n\n".join((*(shown[name] for name in ("budgets", "ratios", "table", "machines")), f"written: {document}"))
 
 
 def ratios(figures: Figures) -> str:
-    """What the figures mean, as a list; only what was measured."""
-    common = set(figures.sizes("compliance")) & set(figures.sizes("bare client"))
-    chosen = sorted(common & {200, 1000, 2000}) or sorted(common)[-1:]
-    lines = [_beside_bare(figures, size) for size in chosen]
-    sweeps = figures.sizes("compliance")
-    if sweeps:
-        largest = 1000 if 1000 in sweeps else sweeps[-1]
-        lines += [_beside(figures, "plain modules", largest), _beside(figures, "azure.azcollection", largest)]
-        lines.append(_slope(figures, sweeps))
-        lines.append(
-            f"**Memory at {largest:,} PBXs:** {figures.of('compliance', largest, 'memory_mib'):,.0f} MiB for the compliance "
-            "run, all processes together (budget: 1,024 MiB)" + _rollout_memory(figures)
-        )
+    """What the figures mean, as a list; only what was measured, and only within one day."""
+    chosen = [size for size in figures.sizes("compliance") if size in (200, 1000, 2000, 10_000)]
+    lines = [_beside_bare(figures, size) for size in chosen or figures.sizes("compliance")[-1:]]
+    lines += [_beside(figures, "plain modules"), _beside(figures, "azure.azcollection"), _slope(figures)]
+    lines += [_memory(figures)]
     lines += [
         (
             f"**Action plugins beside plain modules**, no-change rollout of {few} PBXs: "
@@ -129,7 +140,9 @@ def ratios(figures: Figures) -> str:
             f"{_times(figures, ('plain modules', few), ('in process', few), 'cpu_per_pbx')} the CPU."
         )
         for few in figures.sizes("plain modules")
+        if figures.on_one_day(("plain modules", few), ("in process", few))
     ]
+    lines += [_users(figures, users) for users in figures.sizes("many users")]
     return "\n".join(f"- {line}" for line in lines if line)
 
 
@@ -139,17 +152,25 @@ def _times(figures: Figures, one: tuple[str, int], other: tuple[str, int], field
 
 def _beside_bare(figures: Figures, size: int) -> str:
     ours, bare = ("compliance", size), ("bare client", size)
+    if not figures.on_one_day(ours, bare):
+        return ""
     return (
         f"**Compliance of {size:,} PBXs beside a bare asynchronous client** that makes the same calls: "
         f"{_times(figures, ours, bare, 'wall')} the time ({figures.of(*ours, 'wall'):.1f} s and "
-        f"{figures.of(*bare, 'wall'):.1f} s; budget: 3 times), {_times(figures, ours, bare, 'cpu_per_pbx')} the CPU."
+        f"{figures.of(*bare, 'wall'):.1f} s), {_times(figures, ours, bare, 'cpu_per_pbx')} the CPU."
     )
 
 
-def _beside(figures: Figures, what: str, size: int) -> str:
-    if not figures.sizes(what):
+def _beside(figures: Figures, what: str) -> str:
+    pairs = [
+        (few, size)
+        for few in figures.sizes(what)[-1:]
+        for size in figures.sizes("compliance")
+        if size <= 1000 and figures.on_one_day((what, few), ("compliance", size))
+    ]
+    if not pairs:
         return ""
-    few = figures.sizes(what)[-1]
+    few, size = pairs[-1]
     wall = figures.of(what, few, "wall_per_pbx") / figures.of("compliance", size, "wall_per_pbx")
     cpu = figures.of(what, few, "cpu_per_pbx") / figures.of("compliance", size, "cpu_per_pbx")
     budget = " (budget: at least 10 times)" if what == "plain modules" else ""
@@ -159,17 +180,36 @@ def _beside(figures: Figures, what: str, size: int) -> str:
     )
 
 
-def _slope(figures: Figures, sizes: list[int]) -> str:
-    span = [size for size in sizes if size >= 100]
+def _slope(figures: Figures) -> str:
+    span = [size for size in figures.sizes_of_one_day("compliance") if size >= 100]
     if len(span) < 2:
         return ""
     small, large = span[0], span[-1]
     time_each = [figures.of("compliance", size, "wall_per_pbx") * 1000 for size in (small, large)]
     memory = [figures.of("compliance", size, "memory_mib") for size in (small, large)]
     return (
-        f"**Growth from {small} to {large:,} PBXs:** {large / small:.0f} times the PBXs take "
+        f"**Growth from {small:,} to {large:,} PBXs:** {large / small:.0f} times the PBXs take "
         f"{figures.of('compliance', large, 'wall') / figures.of('compliance', small, 'wall'):.1f} times the time "
         f"({time_each[0]:.0f} ms and {time_each[1]:.0f} ms per PBX) and {memory[1] / memory[0]:.1f} times the memory."
+    )
+
+
+def _memory(figures: Figures) -> str:
+    sizes = [size for size in figures.sizes("compliance") if size >= 1000] or figures.sizes("compliance")[-1:]
+    if not sizes:
+        return ""
+    each = ", ".join(f"{figures.of('compliance', size, 'memory_mib'):,.0f} MiB at {size:,} PBXs" for size in sizes)
+    return f"**Memory of a compliance run**, all processes together: {each}{_rollout_memory(figures)}"
+
+
+def _users(figures: Figures, users: int) -> str:
+    many, few = ("many users", users), ("few users", users)
+    if not figures.on_one_day(many, few):
+        return ""
+    pages = figures.runs(*many)[-1]["calls"]["pbx"] - figures.runs(*few)[-1]["calls"]["pbx"]
+    return (
+        f"**{users:,} users on each PBX**, compared with those of the tenant, beside 4: {pages:.0f} requests more to each PBX "
+        f"take {_times(figures, many, few, 'wall')} the time and {_times(figures, many, few, 'cpu_per_pbx')} the CPU."
     )
 
 
@@ -180,21 +220,20 @@ def _rollout_memory(figures: Figures) -> str:
     return f"; {figures.of('first rollout', sizes[-1], 'memory_mib'):,.0f} MiB for the rollout of {sizes[-1]:,}."
 
 
-def table(figures: Figures, today: str) -> str:
-    """All medians; those of an earlier day with their date."""
+def table(figures: Figures) -> str:
+    """All medians, each with its day."""
     head = (
-        "| what | PBXs | runs | seconds | ms per PBX | CPU ms per PBX | peak memory, MiB | calls per PBX: "
-        "Entra / Graph / 3CX | lab busy |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+        "| what | PBXs | runs | measured on | seconds | ms per PBX | CPU ms per PBX | peak memory, MiB | calls per PBX: "
+        "Entra / Graph / 3CX | lab busy |\n|---|---:|---:|---|---:|---:|---:|---:|---:|---:|"
     )
     lines = [head]
     for what in ORDER:
         for size in figures.sizes(what):
             runs = figures.runs(what, size)
             calls = [f"{median(run['calls'][service] for run in runs):.1f}" for service in ("login", "graph", "pbx")]
-            day = str(runs[-1].get("date", today))
-            count = str(len(runs)) if day == today else f"{len(runs)} ({day})"
             lines.append(
-                f"| {NAMES.get(what, what)} | {size:,} | {count} | {figures.of(what, size, 'wall'):.1f} "
+                f"| {NAMES.get(what, what).replace('{users}', f'{size:,}')} | {runs[-1].get('pbxs', size):,} | {figures.count(what, size)} "
+                f"| {figures.day(what, size)} | {figures.of(what, size, 'wall'):.1f} "
                 f"| {figures.of(what, size, 'wall_per_pbx') * 1000:,.0f} | {figures.of(what, size, 'cpu_per_pbx') * 1000:,.0f} "
                 f"| {figures.of(what, size, 'memory_mib'):,.0f} | {' / '.join(calls)} "
                 f"| {figures.of(what, size, 'lab_share') * 100:.0f} % |"
@@ -217,42 +256,49 @@ def forks(figures: Figures) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def machine(results: Mapping[str, Any]) -> str:
-    """The machine in a sentence."""
-    found = results["machine"]
-    return (
-        f"{found['date']}, {found['processors']} processors ({found['processor']}), {found['memory_gib']} GiB of memory, "
-        f"{found['system']}, Python {found['python']}, ansible-core {found['ansible_core']}; the lab ran on the same machine."
+def machines(results: Mapping[str, Any]) -> str:
+    """For each day the machine in a sentence, and how busy it was with other things."""
+    runs = [run for each in results["series"].values() for run in each]
+    days = sorted({str(run["date"]) for run in runs})
+    return "\n".join(
+        f"- {day}: {_machine(results['machines'][day])}{_load([run for run in runs if run['date'] == day])}"
+        for day in days
     )
 
 
-def loads(series: Mapping[str, Sequence[Run]]) -> str:
-    """How busy the machine was with other things."""
-    found = [run["load"] for runs in series.values() for run in runs]
+def _machine(found: Mapping[str, Any]) -> str:
     return (
-        f"Load average of the machine before each run: median {median(found):.1f}, from {min(found):.1f} to {max(found):.1f} "
-        "(a run itself leaves its traces in the next one's figure)."
+        f"{found['processors']} processors ({found['processor']}), {found['memory_gib']} GiB of memory, {found['system']}, "
+        f"Python {found['python']}, ansible-core {found['ansible_core']}; the lab ran on the same machine."
     )
+
+
+def _load(runs: Sequence[Run]) -> str:
+    found = [run["load"] for run in runs if "load" in run]
+    if not found:
+        return ""
+    return f" Load average before each run: median {median(found):.1f}, from {min(found):.1f} to {max(found):.1f}."
 
 
 def growth(figures: Figures) -> str:
     """The plot of the compliance run from the smallest to the largest fleet."""
-    sizes = figures.sizes("compliance")
+    sizes = figures.sizes_of_one_day("compliance")
+    bare = [size for size in sizes if figures.on_one_day(("compliance", size), ("bare client", size))]
     panels = [
         plot.Panel(
             "Time of a compliance run",
             "seconds",
             {
-                "compliance run": figures.points("compliance", "wall"),
-                "bare client": figures.points("bare client", "wall"),
+                "compliance run": figures.points("compliance", "wall", sizes),
+                "bare client": figures.points("bare client", "wall", bare),
             },
         ),
         plot.Panel(
             "Peak memory, all processes",
             "MiB",
             {
-                "compliance run": figures.points("compliance", "memory_mib"),
-                "bare client": figures.points("bare client", "memory_mib"),
+                "compliance run": figures.points("compliance", "memory_mib", sizes),
+                "bare client": figures.points("bare client", "memory_mib", bare),
             },
         ),
     ]

@@ -4,9 +4,10 @@
 
 """Benchmarks: time, CPU, memory and calls per PBX, beside a bare client, plain modules and azure.azcollection.
 
-Each part is measured run by run in turn with what it is compared with, so that both meet the same machine. Results are
-kept below .build/bench; docs/benchmarks.md and docs/images/growth.svg are written from them. Parts that were measured
-before are kept unless they are measured again; `--only` chooses, `--write` measures nothing.
+Each part is measured run by run in turn with what it is compared with, so that both meet the same machine. All that was
+measured is kept in results.json beside this file, with its date and machine; docs/benchmarks.md and docs/images/growth.svg
+are written from it. A part replaces what it measures again and leaves everything else as it was; `--only` chooses parts,
+`--write` measures nothing, `--into` tries without touching the repository.
 """
 
 from __future__ import annotations
@@ -17,18 +18,22 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import document
 import psutil
-from _paths import REPOSITORY
-from environments import BUILD, main_core
-from subjects import CONCURRENCY, FORKS, FORKS_OF_MODULES, TROUBLE, Bench, Figure
+from _paths import HERE
+from environments import main_core
+from subjects import CONCURRENCY, FORKS, FORKS_OF_MODULES, TODAY, TROUBLE, Bench, Figure, report_page
 
-STORE = BUILD / "bench" / "results.json"
-PARTS = ("rollout", "compliance", "one", "slow", "peers", "forks")
+STORE = HERE / "results.json"
+PARTS = ("rollout", "compliance", "one", "slow", "users", "page", "peers", "forks")
+RIGHTS = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "User.Read.All")
+SIGN_IN = {"path": "/connect/token|/Login/GetAccessToken"}
+"""Of a service principal, and of an administrator where the license includes none."""
 SLOW_PERCENT, SLOW_S = 5, 20.0
 SETTINGS = ((1, "linear"), (5, "linear"), (25, "linear"), (50, "linear"), (5, "free"), (5, "host_pinned"))
 
@@ -40,9 +45,11 @@ def main() -> int:
     if not options.write:
         for part in options.only or PARTS:
             MEASURES[part](options, results)
-    text = document.write(results.found)
-    print(text)
-    print(f"written: {document.DOCUMENT.relative_to(REPOSITORY)}", file=sys.stderr)
+    if options.into is None:
+        written = document.write(results.found)
+    else:
+        written = document.write(results.found, options.into / "benchmarks.md", options.into / "growth.svg")
+    print(written)
     return 0
 
 
@@ -61,7 +68,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--forks-at", type=int, default=100, help="PBXs for the comparison of forks and strategies")
     parser.add_argument("--slow-at", type=int, default=200, help="PBXs for the comparison with slow ones")
     parser.add_argument("--only", action="append", choices=PARTS, help="measure these parts only")
+    parser.add_argument("--users-of", type=int, default=2000, help="users of each PBX for the comparison of users")
+    parser.add_argument("--users-at", type=int, default=20, help="PBXs for the comparison of users")
+    parser.add_argument("--page-of", type=int, default=10_000, help="PBXs on the report page")
     parser.add_argument("--write", action="store_true", help="measure nothing, write the document again")
+    parser.add_argument(
+        "--into", type=Path, help="directory for results and document instead of the repository's: a trial"
+    )
     return parser.parse_args()
 
 
@@ -71,32 +84,32 @@ def numbers(text: str) -> list[int]:
 
 
 class Results:
-    """All figures so far, on disk after each."""
+    """All figures so far, on disk after each: those of earlier days too, until the same is measured again."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.found: dict[str, Any] = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
+        self._path = STORE if options.into is None else options.into / "results.json"
+        self.found: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
+        self._again: set[str] = set()
+        settings = {
+            "latency_ms": options.latency_ms,
+            "forks_of_rollouts": FORKS,
+            "forks_of_modules": FORKS_OF_MODULES,
+            "concurrency": CONCURRENCY,
+            "trouble": TROUBLE,
+        }
+        if self.found.setdefault("options", settings) != settings and not options.write:
+            raise SystemExit(f"other figures were measured with {self.found['options']}: use --into")
         self.found.setdefault("series", {})
-        if not options.write:
-            self.found["machine"] = machine()
-            self.found["options"] = {
-                "latency_ms": options.latency_ms,
-                "forks_of_rollouts": FORKS,
-                "forks_of_modules": FORKS_OF_MODULES,
-                "concurrency": CONCURRENCY,
-                "trouble": TROUBLE,
-            }
+        self.found.setdefault("machines", {})
 
     def begin(self, *series: str) -> None:
-        """Forget what was measured before."""
-        for name in series:
-            self.found["series"][name] = []
+        """What was measured before is replaced as soon as there is something else."""
+        self._again.update(series)
 
     def add(self, series: str, figure: Figure) -> None:
         """Keep one run."""
         found = figure.as_dict()
-        self.found["series"][series].append(found)
-        STORE.parent.mkdir(parents=True, exist_ok=True)
-        STORE.write_text(json.dumps(self.found, indent=1), encoding="utf-8")
+        self.keep(series, found)
         print(
             f"{time.strftime('%H:%M:%S')} {series}: {found['wall']:.1f} s, {found['cpu_per_pbx'] * 1000:.0f} ms of CPU "
             f"per PBX, {found['memory_mib']:.0f} MiB, load before {found['load']}",
@@ -104,11 +117,20 @@ class Results:
             flush=True,
         )
 
+    def keep(self, series: str, found: Mapping[str, Any]) -> None:
+        """Write down what one run has measured."""
+        if series in self._again:
+            self._again.discard(series)
+            self.found["series"][series] = []
+        self.found["series"][series].append(found)
+        self.found["machines"].setdefault(TODAY, machine())
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(json.dumps(self.found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     return {
-        "date": time.strftime("%Y-%m-%d"),
         "processors": os.cpu_count(),
         "processor": _processor(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
@@ -169,21 +191,54 @@ def single(options: argparse.Namespace, results: Results) -> None:
 
 
 def slow(options: argparse.Namespace, results: Results) -> None:
-    """With and without 5 % of PBXs that answer their sign-in after 20 s: until the others are done."""
+    """With and without 5 % of PBXs that answer once after 20 s: until the others are done. In the first rollout these are the
+    writes; in the others the sign-ins, which all wait for where nothing is written before all have been checked."""
     size = options.slow_at
     with Bench.start(size, options.latency_ms) as bench:
-        bench.prepare()
-        for prefix, run in (("rollout ", bench.rollout), ("", bench.compliance)):
+        for prefix, prepare, run, slow_in in (
+            ("first rollout ", bench.forget, bench.rollout, {"method": "PATCH"}),
+            ("rollout ", _nothing, bench.rollout, SIGN_IN),
+            ("", bench.drift, bench.compliance, SIGN_IN),
+        ):
             without, with_slow = f"{prefix}without slow PBXs/{size}", f"{prefix}with slow PBXs/{size}"
             results.begin(without, with_slow)
-            if run == bench.compliance:
-                bench.drift()
             for _run in range(options.runs):
+                prepare()
                 figure = run()
                 results.add(without, replace(figure, others=bench.others_wall([])))
-                with bench.slow(SLOW_PERCENT, SLOW_S) as hosts:
+                prepare()
+                with bench.slow(SLOW_PERCENT, SLOW_S, **slow_in) as hosts:
                     figure = run()
                     results.add(with_slow, replace(figure, others=bench.others_wall(hosts)))
+
+
+def _nothing() -> None:
+    """The lab stays as the run before has left it."""
+
+
+def users(options: argparse.Namespace, results: Results) -> None:
+    """The compliance run that compares the users of each PBX with those of its tenant: few, and as many as a large PBX has."""
+    few, many = (f"{word} users/{options.users_of}" for word in ("few", "many"))
+    results.begin(few, many)
+    healthy: dict[str, Any] = {**dict.fromkeys(TROUBLE, 0), "permissions": ",".join(RIGHTS)}
+    with (
+        Bench.start(options.users_at, options.latency_ms, **healthy) as small,
+        Bench.start(options.users_at, options.latency_ms, users=options.users_of, **healthy) as large,
+    ):
+        for bench in (small, large):
+            bench.prepare()
+            bench.give_extensions()
+        for _run in range(options.runs):
+            results.add(few, small.compliance(sso_verify_people=True))
+            results.add(many, large.compliance(sso_verify_people=True))
+
+
+def page(options: argparse.Namespace, results: Results) -> None:
+    """The report page of the largest fleet, in a browser; Chromium is a package of the operating system."""
+    series = f"page/{options.page_of}"
+    results.begin(series)
+    for _run in range(options.runs):
+        results.keep(series, {**report_page(options.page_of), "date": TODAY, "load": round(os.getloadavg()[0], 1)})
 
 
 def peers(options: argparse.Namespace, results: Results) -> None:
@@ -217,6 +272,8 @@ MEASURES = {
     "compliance": sweeps,
     "one": single,
     "slow": slow,
+    "users": users,
+    "page": page,
     "peers": peers,
     "forks": settings,
 }

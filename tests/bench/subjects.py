@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,6 +39,10 @@ _PATIENT = {"block_after": 1_000_000}
 """Wrong secrets are sent in each run, and a PBX that blocks us for it would answer something else in the next one."""
 
 
+TODAY = time.strftime("%Y-%m-%d")
+"""The date of all that one start of the program measures, also past midnight: only that is compared with each other."""
+
+
 class Unexpected(RuntimeError):
     """A run did not end as it must, so its figures mean nothing."""
 
@@ -63,11 +68,12 @@ class Figure:
             "wall": round(used.wall, 3),
             "cpu_per_pbx": round(used.cpu / self.pbxs, 4),
             "wall_per_pbx": round(used.wall / self.pbxs, 4),
+            "pbxs": self.pbxs,
             "memory_mib": round(used.memory / 2**20, 1),
             "lab_share": round(used.lab_cpu / used.wall, 3),
             "calls": self.calls,
             "load": self.load,
-            "date": time.strftime("%Y-%m-%d"),
+            "date": TODAY,
             "others": round(self.others, 3),
         }
 
@@ -115,12 +121,15 @@ class Bench:
         known = {**self._environment(), "ANSIBLE_FORKS": str(forks), "ANSIBLE_STRATEGY": strategy}
         return self._playbook("tcx.m365.rollout", limit=limit, codes=(0, 2), variables=variables, environment=known)
 
-    def compliance(self) -> Figure:
+    def compliance(self, **variables: Any) -> Figure:
         """The playbook of the compliance run; its report must hold every PBX once, with the right verdict."""
         reports = self.directory / "reports"
-        figure = self._playbook("tcx.m365.compliance", variables={"compliance_report_dir": str(reports)})
+        known = {"compliance_report_dir": str(reports), **variables}
+        figure = self._playbook("tcx.m365.compliance", variables=known)
         entries = json.loads((reports / "compliance.json").read_text(encoding="utf-8"))["hosts"]
         wanted = {pbx["name"]: _verdicts(pbx) for pbx in self.lab.control.state()["pbxs"]}
+        if variables.get("sso_verify_people"):  # the administrator of a PBX has no account of Microsoft 365
+            wanted = {host: (*verdicts, "attention") for host, verdicts in wanted.items()}
         self._expect(len(entries) == len(wanted), f"{len(entries)} PBXs in the report instead of {len(wanted)}")
         wrong = [entry["host"] for entry in entries if entry["verdict"] not in wanted.pop(entry["host"], ())]
         self._expect(not wrong and not wanted, f"wrong verdict: {wrong[:5]}, missing: {list(wanted)[:5]}")
@@ -163,12 +172,14 @@ class Bench:
         return self._playbook(str(HERE / "playbooks" / "empty.yml"), limit=1, variables={})
 
     @contextlib.contextmanager
-    def slow(self, percent: int, seconds: float) -> Iterator[list[str]]:
-        """So many PBXs answer the sign-in after a while; gives their names."""
+    def slow(self, percent: int, seconds: float, **what: str) -> Iterator[list[str]]:
+        """So many PBXs answer once after a while; gives their names.
+
+        :param what: which requests, as the lab's trouble matches them.
+        """
         chosen = self.healthy()[:: max(1, 100 // percent)]
         for host in chosen:
-            match = {"service": "pbx", "host": host, "path": "/connect/token"}
-            self.lab.control.add_trouble("delay", match=match, seconds=seconds)
+            self.lab.control.add_trouble("delay", match={"service": "pbx", "host": host, **what}, seconds=seconds)
         try:
             yield chosen
         finally:
@@ -181,6 +192,16 @@ class Bench:
             calls.seconds(entry["at"]) for entry in log if entry["service"] == "pbx" and entry["host"] not in slow
         ]
         return max(moments) - min(moments)
+
+    def give_extensions(self) -> None:
+        """Every user of the tenant has an extension on its PBX."""
+        for host, values in self.inventory["tcx"]["hosts"].items():
+            users = self.lab.control.objects(values["entra_tenant_id"], "users")
+            extensions = [
+                {"Number": str(2000 + number), "EmailAddress": user["userPrincipalName"], "Tags": ["MS"]}
+                for number, user in enumerate(users)
+            ]
+            self.lab.control.patch_pbx(host, number_length=4, max_user_extensions=len(users) + 100, users=extensions)
 
     def drift(self) -> None:
         """Change some PBXs behind the collection's back."""
@@ -242,3 +263,14 @@ class Bench:
         if not met:
             output = (self.directory / "output.log").read_text(encoding="utf-8", errors="replace")
             raise Unexpected(f"{problem}\n{output[-3000:]}")
+
+
+def report_page(pbxs: int) -> dict[str, Any]:
+    """What `page.py` measures in a browser of its own."""
+    python = environments.ensure("browser").bin / "python"
+    paths = os.pathsep.join([str(REPOSITORY / ".build" / "collections"), str(REPOSITORY / "tests" / "lab")])
+    command = [str(python), str(HERE / "page.py"), str(pbxs)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unexpected(done.stderr[-3000:])
+    return dict(json.loads(done.stdout))
