@@ -63,7 +63,7 @@ _raw:
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible import context
+from ansible import constants, context
 from ansible.errors import AnsibleLookupError
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -122,7 +122,12 @@ def _patterns(terms: Iterable[Any]) -> list[str]:
 
 def _refuse_unread(known: Mapping[str, Any]) -> None:
     """Raise for a part of the inventory that is missing beside others; of a whole one :func:`_sentence` speaks."""
-    unread = _core_compat.unread_sources(known.get("ansible_inventory_sources") or ())
+    line = context.CLIARGS
+    passwords = [
+        *(*(line.get("vault_ids") or ()), *(line.get("vault_password_files") or ())),
+        *(*(constants.DEFAULT_VAULT_IDENTITY_LIST or ()), constants.DEFAULT_VAULT_PASSWORD_FILE),
+    ]
+    unread = _core_compat.unread_sources(known.get("ansible_inventory_sources") or (), passwords)
     if unread and (known.get("groups") or {}).get("all"):
         raise AnsibleLookupError(
             f"The inventory could not be read as a whole: {', '.join(unread)} is missing from it. Correct -i, or set "

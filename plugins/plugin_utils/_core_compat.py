@@ -281,12 +281,12 @@ _VALIDATION = "ansible.builtin.validate_argument_spec"
 def tasks_of_play(play: Any, variables: Mapping[str, Any]) -> list[Any]:
     """The tasks of a play that the tags of the command line leave, in order, without those that Ansible puts in.
 
-    Where the tags of a play are templates of variables that are known only when it runs, all its tasks count.
+    Where the tags of a play are templates of what even Ansible does not know when it begins, all its tasks count.
     """
     tasks: list[Any] = []
     blocks = play.compile()
     try:
-        nodes = [block.filter_tagged_tasks({**play.get_vars(), **variables}) for block in blocks]
+        nodes = [block.filter_tagged_tasks({**_variables_of_play(play), **variables}) for block in blocks]
     except (errors.AnsibleError, UndefinedError):  # from 2.19 on the second, within a template
         nodes = blocks
     while nodes:
@@ -298,25 +298,44 @@ def tasks_of_play(play: Any, variables: Mapping[str, Any]) -> list[Any]:
     return tasks
 
 
+def _variables_of_play(play: Any) -> Mapping[str, Any]:
+    """With those of its ``vars_files`` and roles, by which Ansible judges its tags, where this release tells them."""
+    try:
+        known: Mapping[str, Any] = play.get_variable_manager().get_vars(play=play)
+    except (AttributeError, TypeError, errors.AnsibleError):
+        known = play.get_vars()
+    return known
+
+
 _INVENTORY = ("", ".yml", ".yaml", ".json", ".ini", ".toml")
 """Endings of the files of a directory that somebody would miss; a list of customers or a key beside them is none."""
 _NOTES = frozenset(("README", "LICENSE", "COPYING", "CHANGELOG", "MAKEFILE", "CODEOWNERS", "VERSION"))
 
 
-def unread_sources(sources: Iterable[Any]) -> list[str]:
+def unread_sources(sources: Iterable[Any], passwords: Iterable[Any] = ()) -> list[str]:
     """The files and other sources of the inventory that Ansible has warned of and gone on without; none where this release
     does not tell. Before a play begins, nothing else knows of them.
 
     :param sources: as the command line gives them; of a directory each file counts.
+    :param passwords: files and programs of vault passwords, by ``--vault-id`` or a path, which are no sources.
     """
     told = "".join("".join(map(str, getattr(Display(), "_warns", ()))).split())  # each was broken into lines
     if "Unabletoparse" not in told:
         return []
+    secrets = {os.path.realpath(os.path.expanduser(str(name).rpartition("@")[2])) for name in passwords if name}
     sentences = (
         (source, f"Unable to parse {source} as an inventory source")
         for source in _sources_one_by_one(map(str, sources))
     )
-    return [source for source, sentence in sentences if "".join(sentence.split()) in told]
+    return [
+        source
+        for source, sentence in sentences
+        if "".join(sentence.split()) in told and os.path.realpath(source) not in secrets
+    ]
+
+
+_PLAY = re.compile(rb"\A(?:\s*(?:#.*|---.*)?\n)*- (?:(?:.*\n)*?  )?(?:hosts|(?:ansible\.builtin\.)?import_playbook):")
+"""How a playbook begins: a list, which no inventory is."""
 
 
 def _sources_one_by_one(sources: Iterable[str]) -> Iterator[str]:
@@ -339,7 +358,7 @@ def _is_missed(path: str) -> bool:
     except OSError:
         return True
     if content.startswith(b"#!"):
-        return True
-    if os.path.splitext(path)[1] not in _INVENTORY or os.path.basename(path).upper() in _NOTES:
+        return b"vault" not in os.fsencode(os.path.basename(path)).lower()  # which tells a password
+    if _PLAY.search(content) or os.path.splitext(path)[1] not in _INVENTORY or os.path.basename(path).upper() in _NOTES:
         return False
     return any(line.strip() and not line.strip().startswith((b"#", b"---")) for line in content.splitlines())

@@ -173,6 +173,9 @@ def test_tags_that_only_the_inventory_of_another_play_knows_end_nothing(tmp_path
     done = play(tmp_path, str(site), "-i", str(inventory), "--tags", "printers")
     assert done.returncode == 0, said(done)
     assert "printed" in done.stdout
+    slip = play(tmp_path, str(site), "-i", str(inventory), "--tags", "printer")
+    assert slip.returncode != 0
+    assert f"No task to run: --tags printer leaves no task of {site}." in said(slip)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +242,8 @@ def test_a_list_of_customers_in_the_directory_of_an_inventory_is_no_part_of_it(t
         ("README", "Ask Ada before you change this.\n"),
         ("Makefile", "check:\n\tansible-playbook tcx.m365.compliance\n"),
         ("later.yml", "---\n# customers of the south\n"),
+        ("site.yml", "---\n# all of it\n- name: Everything\n  hosts: tcx\n  tasks: []\n"),
+        ("nightly.yml", "- import_playbook: tcx.m365.compliance\n"),
     ],
 )
 def test_a_file_that_is_meant_for_no_inventory_stops_nothing(tmp_path: Path, name: str, text: str) -> None:
@@ -247,6 +252,20 @@ def test_a_file_that_is_meant_for_no_inventory_stops_nothing(tmp_path: Path, nam
     (inventory / "fleet.yml").write_text(PBXS)
     (inventory / name).write_text(text)
     done = play(tmp_path, "tcx.m365.compliance", "-i", str(inventory))
+    assert "could not be read as a whole" not in said(done)
+    assert (tmp_path / "reports").exists(), said(done)
+
+
+@pytest.mark.parametrize("name", ["vault-password", "open-sesame"])
+def test_a_program_that_tells_the_vault_password_is_no_part_of_the_inventory(tmp_path: Path, name: str) -> None:
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    (inventory / "fleet.yml").write_text(PBXS)
+    program = inventory / name
+    program.write_text("#!/bin/sh\necho sesame\n")
+    program.chmod(0o755)
+    options = [] if "vault" in name else ["--vault-password-file", str(program)]
+    done = play(tmp_path, "tcx.m365.compliance", "-i", str(inventory), *options)
     assert "could not be read as a whole" not in said(done)
     assert (tmp_path / "reports").exists(), said(done)
 
