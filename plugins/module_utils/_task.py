@@ -48,7 +48,7 @@ DEFAULT_DEADLINE_S = 600
 class Capability:
     """One documented module, independent of how it is run.
 
-    :param files: options of lists whose items may be paths of files on the machine where the module runs.
+    :param files: options whose value, or the items of it, may be paths of files on the machine where the module runs.
     """
 
     name: str

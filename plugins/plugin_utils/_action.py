@@ -17,7 +17,7 @@ import abc
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable
 
 from ansible import constants
@@ -98,7 +98,11 @@ class CollectionAction(ActionBase):
         _announce: Callable[[Plan], None] | None = None,
     ) -> dict[str, Any]:
         """Send the module of the same name to the host of this task, from where nobody is told what it is about to write."""
-        module_args = _with_absolute_paths(capability, arguments) if self._is_local() else dict(arguments)
+        module_args = (
+            _with_absolute_paths(capability.argument_spec, capability.files, arguments)
+            if self._is_local()
+            else dict(arguments)
+        )
         if names_of(arguments):
             module_args[OPTION_NAMES] = dict(names_of(arguments))
         result: dict[str, Any] = self._execute_module(
@@ -218,18 +222,22 @@ class ControllerAction(CollectionAction):
         """The result of the task; raises :class:`M365Error`."""
 
 
-def _with_absolute_paths(capability: Capability, stated: Mapping[str, Any]) -> dict[str, Any]:
+def _with_absolute_paths(
+    spec: Mapping[str, Mapping[str, Any]], files: Sequence[str], stated: Mapping[str, Any], place: str = ""
+) -> dict[str, Any]:
     """Ansible starts a local module in the directory of the playbook, which here lies inside the collection.
 
     A relative path of a file means the directory in which Ansible was started, as it does in process.
     """
     arguments = dict(stated)
-    for name, option in capability.argument_spec.items():
+    for name, option in spec.items():
         value = arguments.get(name)
         if option.get("type") == "path" and isinstance(value, str):
             arguments[name] = _whole(trimmed(value))
-        elif name in capability.files and isinstance(value, list):
-            arguments[name] = [_absolute(item) for item in value]
+        elif f"{place}{name}" in files:
+            arguments[name] = [_absolute(item) for item in value] if isinstance(value, list) else _absolute(value)
+        elif isinstance(value, Mapping) and option.get("options"):
+            arguments[name] = _with_absolute_paths(option["options"], files, value, f"{place}{name}.")
     return arguments
 
 

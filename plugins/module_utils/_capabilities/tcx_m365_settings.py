@@ -41,6 +41,7 @@ S = TypeVar("S")
 
 _NAMES = {"type": "list", "elements": "str"}
 _OFF = {"type": "bool", "default": False}
+FILES = ("teams.certificate", "teams.private_key")
 _BRINGS_USERS = frozenset(("application_id", "tenant_id")).union(
     f"user_sync.{name}" for name in ("enabled", "scope", "users", "groups", "guests")
 )
@@ -343,4 +344,9 @@ class Work:
             )
 
 
-CAPABILITY = Capability(name="tcx_m365_settings", argument_spec=ARGUMENT_SPEC, run=run)
+CAPABILITY = Capability(
+    name="tcx_m365_settings",
+    argument_spec=ARGUMENT_SPEC,
+    run=run,
+    files=FILES,
+)

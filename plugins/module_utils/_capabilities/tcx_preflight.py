@@ -162,4 +162,4 @@ def _coming(task: Task, work: Work, people: list[users.User], settings: Mapping[
     return max(0, len(missing) - left_out)
 
 
-CAPABILITY = Capability(name="tcx_preflight", argument_spec=ARGUMENT_SPEC, run=run)
+CAPABILITY = Capability(name="tcx_preflight", argument_spec=ARGUMENT_SPEC, run=run, files=tcx_m365_settings.FILES)

@@ -255,3 +255,18 @@ def test_a_relative_path_means_where_ansible_was_started(small: Controller, in_p
     assert done.code == 0, done.output
     _done, report = small.compliance("--limit", "berlin", directory=small.home / "report")
     assert report["summary"]["compliant"] == 1, report
+
+
+@FRONT_ENDS
+def test_a_relative_path_in_a_dictionary_means_the_same(small: Controller, in_process: bool) -> None:
+    (small.home / "scripts").mkdir()
+    (small.home / "keys").mkdir()
+    (small.home / "keys" / "own.pem").write_text("no certificate")
+    variables = {"tcx_m365_in_process": in_process, "tcx_console_teams": {"scripts_dir": "scripts"}}
+    done = small.rollout("--limit", "berlin", variables=variables)
+    assert "is not a directory" not in done.output
+    keys = {"scripts_dir": "no-scripts", "certificate": "keys/own.pem", "private_key": "keys/own.key"}
+    done = small.rollout("--limit", "berlin", variables={**variables, "tcx_console_teams": keys})
+    assert "tcx_console_teams.scripts_dir" in done.sentence("berlin")
+    done = small.rollout("--limit", "berlin", variables={**variables, "tcx_console_teams": {**keys, "scripts_dir": ""}})
+    assert "own.pem does not contain a valid certificate" in done.sentence("berlin"), done.output
