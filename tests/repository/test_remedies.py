@@ -27,6 +27,21 @@ def remedies(path: Path) -> Iterator[str]:
             yield " ".join(text for text in texts if isinstance(text, str))
 
 
+def unreadable(path: Path) -> Iterator[ast.Call]:
+    """What is raised for a file that cannot be read."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("BadInput", "BadCredential") and node.args:
+            message = ast.unparse(node.args[0])
+            if "cannot be read" in message or "cannot_be_read" in message:
+                yield node
+
+
+@pytest.mark.parametrize("path", sorted(MODULE_UTILS.parent.rglob("*.py")), ids=lambda path: path.stem)
+def test_who_has_a_file_that_cannot_be_read_is_told_what_to_do(path: Path) -> None:
+    without = [call for call in unreadable(path) if not any(keyword.arg == "remedy" for keyword in call.keywords)]
+    assert [f"{path}:{call.lineno}" for call in without] == []
+
+
 @pytest.mark.parametrize(
     "path", sorted(MODULE_UTILS.rglob("*.py")), ids=lambda path: str(path.relative_to(MODULE_UTILS))
 )

@@ -25,7 +25,7 @@ from typing import Any
 from .._deps import UnsupportedAlgorithm, rsa, serialization, x509
 from .._errors import BadInput
 from . import dates
-from .places import correct_path, tried_at
+from .places import correct_path, to_make_readable, tried_at
 
 _BEGIN = b"-----BEGIN "
 _CERTIFICATE = b"CERTIFICATE-----"
@@ -148,7 +148,10 @@ def private_key_in(content: bytes, where: str, password: str = "") -> Any:
             raise BadInput(f"the private key in {where} is encrypted") from None
     except (ValueError, UnsupportedAlgorithm):
         reason = "the password is wrong, or the key is damaged" if password else "it is damaged"
-        raise BadInput(f"the private key in {where} cannot be read: {reason}") from None
+        raise BadInput(
+            f"the private key in {where} cannot be read: {reason}",
+            remedy=f"Give the {'password that belongs to it, or the ' if password else ''}key as it was made.",
+        ) from None
     # The password is for other files of the same kind; a key that needs none is no error.
     return load(body, None)
 
@@ -251,7 +254,9 @@ def _read(path: str, subject: str) -> bytes:
         with open(path, "rb") as stream:
             return plain(stream.read())
     except OSError as error:
-        raise BadInput(f"{subject}: {path} cannot be read: {error.strerror}") from None
+        raise BadInput(
+            f"{subject}: {path} cannot be read: {error.strerror}{tried_at(path)}", remedy=to_make_readable(path, error)
+        ) from None
 
 
 def _utf8(content: bytes) -> bytes:

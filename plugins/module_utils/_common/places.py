@@ -58,6 +58,15 @@ def tried_at(path: str) -> str:
     )
 
 
+def to_make_readable(path: str, error: Exception) -> str:
+    """What to do about a file that cannot be opened."""
+    if isinstance(error, PermissionError):
+        return "Give the user who runs the task the right to read it."
+    if isinstance(error, FileNotFoundError) and may_be_shown(path):
+        return correct_path(path)
+    return "Give the path of the file."
+
+
 def correct_path(path: str) -> str:
     """What to do about a file that is not there."""
     if os.path.isabs(os.path.expanduser(path)):

@@ -113,7 +113,9 @@ def _captured(directory: str, host: str) -> dict[str, Any] | None:
         return None
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(
-            f"{path} cannot be read: {' '.join(str(error).split())[:200]}", tried="write the list of the fleet"
+            f"{path} cannot be read: {' '.join(str(error).split())[:200]}",
+            tried="write the list of the fleet",
+            remedy=f"Capture {host} again, or correct the file.",
         ) from None
     return {str(name): value for name, value in (variables or {}).items() if not is_secret(str(name))}
 

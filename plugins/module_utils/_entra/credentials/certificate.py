@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..._common import pem
-from ..._common.places import cannot_be_read
+from ..._common.places import cannot_be_read, to_make_readable
 from ..._deps import pkcs12, rsa, serialization
 from ..._errors import BadInput
 from ._base import ConfidentialCredential, check_client_id
@@ -116,7 +116,8 @@ class ClientCertificate(ConfidentialCredential):
         except (OSError, ValueError) as error:
             raise BadInput(
                 cannot_be_read("O(certificate_path)", self.path, getattr(error, "strerror", None) or "it is no path"),
-                remedy="Give a PEM file with certificate and private key, or a PFX file.",
+                tried="read the certificate of the automation",
+                remedy=f"{to_make_readable(self.path, error)} It is a PEM file with certificate and private key, or a PFX file.",
             ) from None
 
     def _from_pem(self, content: bytes) -> tuple[Any, list[Any]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..._common import jwt
-from ..._common.places import cannot_be_read
+from ..._common.places import cannot_be_read, to_make_readable
 from ..._errors import BadInput
 from ._base import ConfidentialCredential, Credential, check_client_id
 
@@ -74,7 +74,11 @@ class FederatedToken(ConfidentialCredential):
                 return stream.read().strip()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            raise BadInput(cannot_be_read("O(federated_token_file)", self.path, reason)) from None
+            raise BadInput(
+                cannot_be_read("O(federated_token_file)", self.path, reason),
+                tried="read the federated token",
+                remedy=to_make_readable(self.path, error),
+            ) from None
 
 
 @dataclass

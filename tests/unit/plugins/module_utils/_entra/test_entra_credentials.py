@@ -215,8 +215,10 @@ def test_impossible_federated_tokens(token: str, said: str) -> None:
 
 @pytest.mark.parametrize("name", ["none", "no\0ne"])
 def test_a_missing_token_file(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput, match="federated_token_file"):
+    with pytest.raises(BadInput, match="federated_token_file") as refused:
         FederatedToken(CLIENT, path=str(tmp_path / name)).validate()
+    told = {"none": "Correct the path.", "no\0ne": "Give the path of the file."}
+    assert (refused.value.tried, refused.value.remedy) == ("read the federated token", told[name])
 
 
 def test_github_needs_its_job() -> None:
