@@ -257,6 +257,11 @@ changes:
   returned: always
   type: list
   elements: dict
+diff:
+  description: The same as text, one entry for each object.
+  returned: always
+  type: list
+  elements: dict
 error:
   description: Why the task failed, in parts that a program may branch on.
   returned: failure

@@ -513,6 +513,10 @@ changes:
       field: redirect_uris
       before: []
       after: ["https://acme.example.com:5001/oauth2office2"]
+diff:
+  description: The same as text.
+  returned: success
+  type: dict
 error:
   description: Why the task failed, in parts that a program may branch on.
   returned: failure

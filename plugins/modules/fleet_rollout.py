@@ -171,6 +171,11 @@ changes:
       field: redirect_uris
       before: []
       after: [https://acme.my3cx.example:5001/oauth2office2]
+diff:
+  description: The same as text, one entry for each object.
+  returned: when something was changed
+  type: list
+  elements: dict
 rotation:
   description: Where the rotation of the certificate stands.
   returned: when the step C(retire) was taken

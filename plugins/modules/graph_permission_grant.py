@@ -288,6 +288,10 @@ changes:
     field: {type: str, description: "V(permissions), V(delegated_permissions) or V(state)."}
     before: {type: raw, description: What was granted.}
     after: {type: raw, description: What is granted now.}
+diff:
+  description: The same as text.
+  returned: success
+  type: dict
 error:
   description: Why the task failed, in parts that a program may branch on.
   returned: failure

@@ -112,3 +112,10 @@ def test_the_changelog_names_all_content() -> None:
         "role": sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()),
         "playbook": sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml")),
     }
+
+
+@pytest.mark.parametrize("path", public("modules"), ids=lambda path: path.stem)
+def test_a_module_that_shows_differences_documents_them(path: Path) -> None:
+    texts = documents(path)
+    shows = texts["DOCUMENTATION"].get("attributes", {}).get("diff_mode", {}).get("support") == "full"
+    assert "diff" in texts["RETURN"] or not shows
