@@ -58,7 +58,10 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rollouts", type=numbers, default=[50, 200, 1000], help="sizes for the rollout")
     parser.add_argument(
-        "--sizes", type=numbers, default=[50, 100, 200, 500, 1000, 2000], help="sizes for the compliance run"
+        "--sizes", type=numbers, default=[50, 100, 200, 500, 1000, 2000, 10_000], help="sizes for the compliance run"
+    )
+    parser.add_argument(
+        "--bare-up-to", type=int, default=2000, help="largest compliance run with the bare client beside it"
     )
     parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
     parser.add_argument("--runs-of-largest", type=int, default=1, help="runs of the largest rollout")
@@ -176,7 +179,8 @@ def sweeps(options: argparse.Namespace, results: Results) -> None:
             bench.drift()
             for _run in range(options.runs):
                 results.add(ours, bench.compliance())
-                results.add(bare, bench.bare())
+                if size <= options.bare_up_to:
+                    results.add(bare, bench.bare())
 
 
 def single(options: argparse.Namespace, results: Results) -> None:

@@ -65,6 +65,10 @@ _TROUBLE = {
 }
 
 
+_LOGGED = 60
+"""Requests for each PBX that the log has room for: a first rollout takes 40, the items of a batch and those of the PBX included."""
+
+
 def build_world(options: argparse.Namespace) -> World:
     """The world that the command line asks for."""
     world = _built(options)
@@ -86,6 +90,7 @@ def _built(options: argparse.Namespace) -> World:
     if options.permissions and world.automation is not None:
         graph.set_permissions(world, world.automation, [name.strip() for name in options.permissions.split(",")])
     world.log.keep_bodies = len(world.pbxs) <= options.keep_bodies
+    world.log.make_room(_LOGGED * len(world.pbxs))
     return world
 
 

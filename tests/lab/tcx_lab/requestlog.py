@@ -112,6 +112,12 @@ class RequestLog:
         self.under_way = 0
         """Requests that have arrived and are not done with, whoever still waits for their answer; of the event loop."""
 
+    def make_room(self, entries: int) -> None:
+        """Drop none before there are so many."""
+        with self._lock:
+            if entries > (self._entries.maxlen or 0):
+                self._entries = deque(self._entries, maxlen=entries)
+
     def open(self, **facts: Any) -> LogEntry:
         """Note a request that has just arrived; the caller fills in the status later."""
         with self._lock:

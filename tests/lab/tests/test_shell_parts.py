@@ -123,6 +123,15 @@ def test_the_log_is_bounded_and_answers_questions() -> None:
     assert next(iter(log)).at == "2026-11-22T10:00:00.000Z"
 
 
+def test_the_log_has_room_for_what_a_large_fleet_is_asked() -> None:
+    log = RequestLog(Clock(), limit=2)
+    log.make_room(4)
+    log.make_room(3)
+    for _request in range(5):
+        _open(log)
+    assert [entry.seq for entry in log] == [2, 3, 4, 5]
+
+
 def test_items_of_a_batch_are_entries_of_their_own_and_counted_apart() -> None:
     log = RequestLog(Clock())
     batch = log.open(
