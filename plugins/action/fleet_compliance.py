@@ -19,10 +19,9 @@ from ansible import constants
 from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._capabilities import own_application
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.catalogs import OF_TENANT
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
-from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._run import OF_ONE_PBX, RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _files, _way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
@@ -83,21 +82,6 @@ _TENANT = "tenant_row"
 """Beside them as well: what the tenant has consented to, which is a fact of the tenant."""
 _REACHED = "reached_at"
 """Beside them as well: as what the PBX is reached, by which two hosts that are one PBX are found."""
-
-_OF_ONE = frozenset(
-    (
-        "pbx_facts",
-        "pbx_health",
-        "pbx_integration",
-        "pbx_token",
-        "pbx_work",
-        "service_principal",
-        "organization",
-        OF_TENANT,
-    )
-)
-"""Kinds of what the steps on one PBX tell each other. A rollout leaves it to the task that writes; nobody comes after a
-compliance run, and no PBX is worked on under two names."""
 
 display = Display()
 
@@ -204,7 +188,7 @@ class ActionModule(ControllerAction):
 
 
 def _store_of_sweep(directory: str) -> RunStore:
-    return RunStore(directory, own=_OF_ONE)
+    return RunStore(directory, own=OF_ONE_PBX)
 
 
 def _check(

@@ -18,7 +18,7 @@ from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
-from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._run import OF_ONE_PBX, RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure, missing_dependency
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import CollectionAction
@@ -142,10 +142,11 @@ class TaskInput:
         return Gate(self.store, self.play_hosts)
 
     def fleet(self, *, check_mode: bool) -> Fleet:
-        """All hosts of the play, to take these steps on."""
+        """All hosts of the play, to take these steps on. A task that checks first leaves its readings to no other one."""
+        own = OF_ONE_PBX if self.options["check_first"] else ()
         return Fleet(
             self.variables,
-            self.store,
+            RunStore(constants.DEFAULT_LOCAL_TMP, own),
             self.steps,
             self.crossings(),
             operation=self.operation,

@@ -37,6 +37,21 @@ from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 _SEALED = frozenset(("entra_token", "pbx_token"))
 """Kinds of values that are secrets."""
 
+OF_ONE_PBX = frozenset(
+    (
+        "fleet_steps",
+        "organization",
+        "pbx_facts",
+        "pbx_health",
+        "pbx_integration",
+        "service_principal",
+        "tenant_api",
+    )
+)
+"""Kinds of what the steps on one PBX tell each other, where one process takes all of them. No token is among them, because a code
+of two-factor authentication signs in once and a later task may need it; nor the lock of a PBX, which a thread that was given up
+holds against the process that sets the PBX back."""
+
 _KEY = base64.urlsafe_b64encode(os.urandom(32))
 """Made when the controller loads this collection; its forks inherit it. A process with another key finds no tokens."""
 

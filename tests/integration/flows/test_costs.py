@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one PBX of a compliance run costs the controller: counted, because times depend on the machine."""
+"""What one PBX of a fleet costs the controller: counted, because times depend on the machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.tcx.m365.plugins.action import fleet_compliance
-from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+import pytest
+from ansible_collections.tcx.m365.plugins.action import fleet_compliance, fleet_rollout
+from ansible_collections.tcx.m365.plugins.module_utils._run import OF_ONE_PBX, RunStore
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS, STEPS
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import CHECK
 
 from .conftest import Flow
 
@@ -41,7 +45,33 @@ def test_a_pbx_of_a_compliance_run_makes_files_only_of_what_other_pbxs_may_need(
         "entra_token.lock": 1,
         "credential": 1,
         "credential.lock": 1,
+        "pbx_token": 1,
+        "pbx_token.lock": 1,
+        "pbx_work.lock": 1,
     }
+
+
+def test_the_two_passes_of_a_rollout_make_files_only_of_what_others_may_need(berlin: Flow, tmp_path: Path) -> None:
+    assert not berlin.rollout().get("failed")
+    inventory: Any = berlin.begin().inventory
+    store, names = RunStore(str(tmp_path), OF_ONE_PBX), list(OPERATIONS["rollout"])
+    fleet = Fleet(inventory, store, names, Crossings({}), operation="rollout", check_mode=False)
+    for steps in ([name for name in names if STEPS[name].kind == CHECK], names):
+        result = fleet.work(berlin.host, lambda _kind, _text: None, steps, connection="local")["result"]
+        assert not result["changed"], result
+        assert not result.get("failed"), result
+    made = set(kinds(Path(str(store.directory))))
+    assert not made.intersection(OF_ONE_PBX)
+    assert {"pbx_token", "entra_token", "credential"} <= made
+
+
+@pytest.mark.parametrize(("check_first", "own"), [(True, OF_ONE_PBX), (False, ())])
+def test_a_task_that_checks_and_writes_leaves_no_check_to_another(check_first: bool, own: Any, tmp_path: Path) -> None:
+    """One that only checks, or only writes, shares what it has read with the task before or after it."""
+    options = {"check_first": check_first, "preflight_only": False, "steps": [], "operation": "capture"}
+    inventory: Any = None
+    inputs = fleet_rollout.TaskInput({}, options, RunStore(str(tmp_path)), inventory)
+    assert inputs.fleet(check_mode=False)._store._own == own
 
 
 def test_what_a_rollout_has_left_behind_is_known_to_a_compliance_run(berlin: Flow, tmp_path: Path) -> None:

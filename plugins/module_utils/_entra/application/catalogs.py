@@ -25,7 +25,7 @@ from .permissions import Catalog, Permission, RequestedPermission
 _SELECT = "$select=id,appId,displayName,appRoles,oauth2PermissionScopes"
 _WHO = "$select=id,appId,displayName"
 
-OF_TENANT = "api"
+_OF_TENANT = "tenant_api"
 """Kind of what is kept of an API in one tenant; what tenants share is another kind."""
 
 _SHARED_WITHIN_S = 2.0
@@ -112,7 +112,7 @@ class Catalogs:
 
     def _recall(self, resource: str) -> None:
         """From the store, where an earlier task of this run has read it in this tenant."""
-        own = self._client.context.store.get(OF_TENANT, self._client.shared_key(resource))
+        own = self._client.context.store.get(_OF_TENANT, self._client.shared_key(resource))
         if own and "names" not in own:
             shared = self._shared(resource)
             own = {**shared, **own} if shared else None
@@ -133,7 +133,7 @@ class Catalogs:
             read = Catalog(**{**shared, **value})
         elif resource == GRAPH_APP_ID and not self._shared(resource):
             store.put("graph_roles", self._of_the_cloud(resource), value)
-        store.put(OF_TENANT, key, value)
+        store.put(_OF_TENANT, key, value)
         self.known[resource] = read
 
     def _in_full(self, resource: str) -> Catalog:
