@@ -34,18 +34,21 @@ def main() -> int:
     if py_spy is None:
         print("py-spy is not on the PATH; install it with: pip install py-spy", file=sys.stderr)
         return 1
-    pbxs = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    pbxs = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     with Bench.start(pbxs, 50.0) as bench:
+        picture = bench.directory / "profile.svg"
         for name, run in (
             ("first-rollout", bench.rollout),
             ("no-change-rollout", bench.rollout),
             ("compliance", bench.compliance),
         ):
-            picture = PICTURES / f"profile-{name}.svg"
+            if name == "compliance":
+                bench.drift()
             options = ["--subprocesses", "--function", "--nonblocking", "--rate", "100", "--output", str(picture)]
             bench.prefix = [py_spy, "record", "--format", "flamegraph", *options, "--"]
             run()
-            picture.write_text(_anonymous(picture, f"{name} of {pbxs} PBXs"), encoding="utf-8")
+            drawn = _anonymous(picture, f"{name} of {pbxs} PBXs")
+            (PICTURES / f"profile-{name}.svg").write_text(drawn, encoding="utf-8")
     return 0
 
 
