@@ -125,9 +125,9 @@ class Reading:
         if _last(path) == "security_code":
             # Authenticator apps show the six digits in two groups.
             return "".join(value.split())
-        if option.get("no_log") and kept != value and "-----BEGIN " not in value:
-            # What nobody sees is never changed in silence, and each attempt with a wrong one counts.
-            self.problems.append(f"{marked(path)} {_blanks(value, kept)}; nothing was sent. Correct the value")
+        problem = _secret_problem(value, kept) if option.get("no_log") else ""
+        if problem:
+            self.problems.append(f"{marked(path)} {problem}")
             return None
         return kept
 
@@ -374,6 +374,21 @@ def _unsupported(unknown: Sequence[str], known: Sequence[str], path: str, nested
     listed = ", ".join(f"{name!s}{hint(str(name))}" for name in unknown)
     end = "" if listed.endswith("?") else "."
     return f"Unsupported {kind}{'s' if len(unknown) > 1 else ''}{where}: {listed}{end} Supported: {', '.join(known)}"
+
+
+def _secret_problem(value: str, kept: str) -> str:
+    """Why a text is not a secret as somebody meant it, without a word of it: each attempt with a wrong one counts."""
+    if kept.startswith("$ANSIBLE_VAULT;"):
+        return "is text that Ansible Vault has encrypted and nobody has decrypted; nothing was sent. Mark it with !vault in YAML"
+    if kept.startswith("{{") and kept.endswith("}}"):
+        return (
+            "is a template that was not evaluated: Ansible does not evaluate text that is marked as unsafe, or that comes from a list "
+            "or another program; nothing was sent"
+        )
+    if kept != value and "-----BEGIN " not in value:
+        # What nobody sees is never changed in silence.
+        return f"{_blanks(value, kept)}; nothing was sent. Correct the value"
+    return ""
 
 
 _LINE_ENDS = ("\r", "\n")

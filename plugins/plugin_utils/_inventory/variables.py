@@ -301,7 +301,19 @@ def templated(templar: Templar, value: Any, known: Mapping[str, Any], results: R
         return None
     except AnsibleError as error:
         return error
-    return None if omitted is not None and result == omitted else result
+    return result if omitted is None else _without(omitted, result)
+
+
+def _without(omitted: Any, value: Any) -> Any:
+    """A value without what comes to ``omit`` in it, at any depth; ``None`` where that is all of it.
+
+    From 2.19 on Ansible leaves it out itself; before, it does so for the arguments of a task alone.
+    """
+    if isinstance(value, dict):
+        return {name: _without(omitted, item) for name, item in value.items() if item != omitted}
+    if isinstance(value, list):
+        return [_without(omitted, item) for item in value if item != omitted]
+    return None if value == omitted else value
 
 
 def read_variable(templar: Templar, name: str, known: Mapping[str, Any]) -> Any:

@@ -149,9 +149,15 @@ def test_a_task_hears_of_its_options() -> None:
 
 
 @pytest.mark.parametrize(
-    ("secret", "where"), [("s3cret\n", "ends with a line break"), (" s3cret", "begins with blanks")]
+    ("secret", "where"),
+    [
+        ("s3cret\n", "ends with a line break"),
+        (" s3cret", "begins with blanks"),
+        ("$ANSIBLE_VAULT;1.1;AES256\ns3cret", "is text that Ansible Vault has encrypted"),
+        ("{{ vault_s3cret }}", "is a template that was not evaluated"),
+    ],
 )
-def test_a_secret_with_blanks_around_it_is_refused_and_not_shown(secret: str, where: str) -> None:
+def test_a_secret_that_cannot_be_meant_is_refused_and_not_shown(secret: str, where: str) -> None:
     said = refusal({"client_secret": "tcx_client_secret"}, client_secret=secret)
     assert f"tcx_client_secret {where}" in said
     assert "s3cret" not in said

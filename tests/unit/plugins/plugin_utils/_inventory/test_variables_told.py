@@ -315,6 +315,8 @@ def test_a_template_that_comes_to_omit_by_its_placeholder_is_left_out() -> None:
     templar = Templar(loader=DataLoader(), variables=known)
     assert reader.templated(templar, "__omit_place_holder__1", known) is None
     assert reader.templated(templar, "other", known) == "other"
+    deep = {"tags": ["a", "__omit_place_holder__1"], "notes": "__omit_place_holder__1", "photo": True}
+    assert reader.templated(templar, deep, known) == {"tags": ["a"], "photo": True}
     assert reader.templated(templar, None, {}) is None
     assert reader.templated(templar, ["a", 1], {}) == ["a", 1]
 
