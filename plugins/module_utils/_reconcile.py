@@ -357,8 +357,8 @@ class _Pace:
     def __init__(self, deadline: Deadline, within: float, what: str) -> None:
         self.contended = False
         self._deadline = deadline
-        self._within = within
         self._end = deadline.sub(within)
+        self._within = self._end - deadline.clock.monotonic()
         self._what = what
         self._longest = 0.0
         self._writes = self._old = 0

@@ -208,6 +208,12 @@ def test_replication_that_does_not_end() -> None:
         _bring(SharedList(frozenset("a"), old, readings=[old] * 500), within=5.0)
 
 
+def test_a_wait_that_the_deadline_has_cut_short_is_told_as_long_as_it_was() -> None:
+    old = frozenset("b")
+    with pytest.raises(NotYetReplicated, match="within 7 s"):
+        _bring(SharedList(frozenset("a"), old, readings=[old] * 500, seconds=7))
+
+
 def test_without_waiting() -> None:
     old = frozenset("b")
     subject = SharedList(frozenset("a"), old, readings=[old] * 500)
