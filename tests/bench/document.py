@@ -28,6 +28,7 @@ ORDER = (
     "bare first rollout",
     "no-change rollout",
     "bare no-change rollout",
+    "empty task each",
     "one PBX",
     "empty task",
     "without slow PBXs",
@@ -47,6 +48,7 @@ NAMES = {
     "bare client": "bare asynchronous client, the same calls",
     "bare first rollout": "bare asynchronous client, the calls of a first rollout",
     "bare no-change rollout": "bare asynchronous client, the calls of a no-change rollout",
+    "empty task each": "`ansible-playbook` with one empty task for each PBX",
     "one PBX": "rollout of one PBX without a change",
     "empty task": "`ansible-playbook` with one empty task",
     "without slow PBXs": "compliance run without slow PBXs",
@@ -142,6 +144,7 @@ def ratios(figures: Figures) -> str:
         for few in figures.sizes("plain modules")
         if figures.on_one_day(("plain modules", few), ("in process", few))
     ]
+    lines += [_ansible_own(figures, size) for size in figures.sizes("empty task each")]
     lines += [_users(figures, users) for users in figures.sizes("many users")]
     return "\n".join(f"- {line}" for line in lines if line)
 
@@ -210,6 +213,19 @@ def _users(figures: Figures, users: int) -> str:
     return (
         f"**{users:,} users on each PBX**, compared with those of the tenant, beside 4: {pages:.0f} requests more to each PBX "
         f"take {_times(figures, many, few, 'wall')} the time and {_times(figures, many, few, 'cpu_per_pbx')} the CPU."
+    )
+
+
+def _ansible_own(figures: Figures, size: int) -> str:
+    """What no rollout with a task for each PBX can go below."""
+    empty, bare, ours = ("empty task each", size), ("bare no-change rollout", size), ("no-change rollout", size)
+    if not figures.on_one_day(empty, bare, ours):
+        return ""
+    return (
+        f"**Ansible's own**: `ansible-playbook` with one task that does nothing for each of {size:,} PBXs takes "
+        f"{_times(figures, empty, bare, 'wall')} the time of the bare client's no-change rollout ({figures.of(*empty, 'wall'):.1f} s) "
+        f"and {figures.of(*empty, 'cpu_per_pbx') * 1000:.0f} ms of CPU for each; the rollout "
+        f"{_times(figures, ours, empty, 'wall')} and {_times(figures, ours, empty, 'cpu_per_pbx')} as much."
     )
 
 

@@ -157,7 +157,8 @@ def rollouts(options: argparse.Namespace, results: Results) -> None:
     for size in options.rollouts:
         first, again = f"first rollout/{size}", f"no-change rollout/{size}"
         bare_first, bare_again = f"bare first rollout/{size}", f"bare no-change rollout/{size}"
-        results.begin(first, again, bare_first, bare_again)
+        empty = f"empty task each/{size}"
+        results.begin(first, again, bare_first, bare_again, empty)
         largest = size == max(options.rollouts)
         for run in range(options.runs_of_largest if largest else options.runs):
             with Bench.start(size, options.latency_ms, seed=run) as bench:
@@ -165,6 +166,7 @@ def rollouts(options: argparse.Namespace, results: Results) -> None:
                 log = bench.recorded()
                 results.add(again, bench.rollout())
                 results.add(bare_again, bench.bare())
+                results.add(empty, bench.empty())
                 bench.forget()
                 results.add(bare_first, bench.bare(log))
 

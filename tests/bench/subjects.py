@@ -167,9 +167,11 @@ class Bench:
 
     def one(self, *, empty: bool) -> Figure:
         """A rollout of one PBX, or a playbook with one task that does nothing, for the same PBX."""
-        if not empty:
-            return self.rollout(limit=1)
-        return self._playbook(str(HERE / "playbooks" / "empty.yml"), limit=1, variables={})
+        return self.empty(limit=1) if empty else self.rollout(limit=1)
+
+    def empty(self, limit: int = 0) -> Figure:
+        """A playbook with one task that does nothing for each PBX: what Ansible takes for itself."""
+        return self._playbook(str(HERE / "playbooks" / "empty.yml"), limit=limit, variables={})
 
     @contextlib.contextmanager
     def slow(self, percent: int, seconds: float, **what: str) -> Iterator[list[str]]:
