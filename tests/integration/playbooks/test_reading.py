@@ -195,7 +195,7 @@ def test_a_mistyped_variable_is_told_in_the_terminal_and_in_the_report(small: Co
     assert found["berlin"] == ["compliance_fail_on_drfit", "tcx_console_usersync"]
 
 
-def test_a_mistyped_variable_can_be_a_failure(small: Controller) -> None:
+def test_a_mistyped_variable_can_be_a_failure(small: Controller, tmp_path: Path) -> None:
     """A name that somebody else may as well have is told, and stops nobody."""
     change_inventory(small, berlin={"tcx_console_usersync": {}}, lyon={"snapshots_dir": "/srv", "tcx1_url": "x"})
     done = small.rollout(variables={"unknown_variables": "fail"})
@@ -206,6 +206,10 @@ def test_a_mistyped_variable_can_be_a_failure(small: Controller) -> None:
     ]
     assert "tcx1_url" not in done.output
     assert not [each for each in small.lab.control.writes() if each["host"] == HOST]
+    _done, report = small.compliance("--limit", HOST, directory=tmp_path, unknown_variables="fail")
+    [entry] = report["hosts"]
+    told = [text for text in (*entry["reasons"], *entry["attention"]) if "tcx_console_usersync" in text]
+    assert len(told) == 1, told
     quiet = small.rollout(variables={"unknown_variables": "ignore"})
     assert quiet.code == 0
     assert "unknown variable" not in quiet.output
