@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A number that cannot be meant is told by the name of its variable, in each playbook. No lab: nothing is asked of anybody."""
+"""What is wrong with a variable is told by its name, in playbooks and in roles. No lab: nothing is asked of anybody."""
 
 from __future__ import annotations
 
@@ -44,3 +44,13 @@ def test_a_number_that_cannot_be_meant_is_not_taken_for_none(
     for name, takes_zero in NUMBERS[playbook].items():
         is_told = f"{name} must be a whole number, {told}" in done
         assert is_told is not (value == 0 and takes_zero), done
+
+
+def test_a_role_that_ansible_does_not_validate_names_the_variable_whose_template_fails(tmp_path: Path) -> None:
+    inventory, site = tmp_path / "inventory.yml", tmp_path / "site.yml"
+    inventory.write_text("tcx:\n  hosts:\n    acme:\n      tcx_url: '{{ missing }}'\n")
+    role = {"ansible.builtin.import_role": {"name": "tcx.m365.preflight", "rolespec_validate": False}}
+    site.write_text(json.dumps([{"hosts": "tcx", "gather_facts": False, "connection": "local", "tasks": [role]}]))
+    done = said(play(tmp_path, str(site), "-i", str(inventory)))
+    assert "Validating arguments" not in done
+    assert "the variable tcx_url cannot be read: 'missing' is undefined" in done
