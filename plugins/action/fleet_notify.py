@@ -69,7 +69,7 @@ def _to(raw_target: Any, options: Mapping[str, Any]) -> tuple[str, str]:
         hint = (
             f"it does not know {', '.join(strange)}"
             if strange
-            else "type, only or secure has a value that it does not know"
+            else "type, only, port or secure has a value that it does not know"
         )
         return str(entry.get("type") or "?"), f"{hint}; an entry has {', '.join(known)}"
     applies = {"always": True, "findings": options["findings"], "changes": options["changes"]}

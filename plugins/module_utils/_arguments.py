@@ -39,7 +39,7 @@ YAML reads ``0200`` as the octal number 128. A number with the full count of dig
 octal it would have had at least one digit more.
 """
 
-POSITIVE = frozenset(("timeout", "deadline", "concurrency", "interval", "max_hosts", "certificate_days"))
+POSITIVE = frozenset(("timeout", "deadline", "concurrency", "interval", "max_hosts", "certificate_days", "port"))
 """Numbers with which nothing could be done if they were 0; no other number is below it."""
 
 _IDENTIFIERS = re.compile(r"\w*_id|\w*thumbprint|opt_in|opt_out|" + "|".join(DIGITS))

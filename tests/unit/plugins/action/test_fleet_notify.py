@@ -64,8 +64,9 @@ def test_a_target_gets_only_what_it_wants(sent: list[tuple[Any, ...]], warnings:
     [
         ("mail", "?", "an entry is a dictionary with type and url"),
         ({"type": "slack", "uri": URL}, "slack", "it does not know uri; an entry has ca_path, from, host"),
-        ({"type": "pager", "url": URL}, "pager", "type, only or secure has a value that it does not know"),
-        ({"url": URL}, "?", "type, only or secure has a value"),
+        ({"type": "pager", "url": URL}, "pager", "type, only, port or secure has a value that it does not know"),
+        ({"url": URL}, "?", "type, only, port or secure has a value"),
+        ({"type": "mail", "host": "mx", "port": 0, "from": "a@x", "to": ["b@x"]}, "mail", "port or secure has a value"),
         ({"type": "mail", "host": "mx", "from": "a@example", "to": ["b@example"]}, "mail", "the server did not answer"),
     ],
 )
