@@ -10,6 +10,7 @@ In check mode it is a plan in the manner of ``terraform plan``: each object with
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
@@ -41,6 +42,8 @@ _WRITING = frozenset(("license", "application", "grant", "settings", "retire", "
 """Steps that bring something about; a result without any of them has only looked, or found nothing to undo."""
 _COMPARING = frozenset(("license", "application", "grant", "settings"))
 """Steps that compare with the inventory; what undoes a run, or removes the integration, does not."""
+_READ_BEFORE = frozenset(("pbx", "preflight", "candidate", "application", "grant", "export"))
+"""Steps after none of which the PBX is asked for its status once more."""
 _NAMES = 5
 _DONE = {CREATE: "created", CHANGE: "changed", REMOVE: "removed", RESTORE: "restored", WRITE: "written"}
 _WILL = {**{action: f"will be {done}" for action, done in _DONE.items()}, WRITE: _DONE[WRITE]}
@@ -310,13 +313,18 @@ def verified_line(result: Mapping[str, Any]) -> str:
     if status.get("ok"):
         parts.append("Microsoft 365 works on the PBX")
     elif status.get("message"):
-        message = visible(str(status["message"]))
+        message = visible(_first_sentence(without_trace(str(status["message"]))))
         parts.append(message if message.startswith("the PBX ") else f"the PBX reports: {message}")
     if steps.get("sign_in") == "ok":
         parts.append("sign-in is ready")
     if result.get("version"):
         parts.append(_release(visible(str(result["version"])), visible(str(result.get("edition") or ""))))
     return ", ".join(parts)
+
+
+def _first_sentence(message: str) -> str:
+    """Microsoft's code and what it means, without the advice and the addresses that follow: 600 characters of them."""
+    return re.split(r"(?<=\.) (?=[\[A-Z])", message, maxsplit=1)[0].rstrip(".")
 
 
 def _facts(result: Mapping[str, Any]) -> list[str]:
@@ -330,8 +338,10 @@ def _facts(result: Mapping[str, Any]) -> list[str]:
 
 
 def _is_as_meant(result: Mapping[str, Any]) -> bool:
-    """Whether the status of the PBX is what the steps were to bring about."""
+    """Whether the status of the PBX is what the steps were to bring about, and was read after them."""
     status = result.get("status") or {}
+    if result.get("steps") and _READ_BEFORE.issuperset(result["steps"]):
+        return False
     unlinked = "unlink" in (result.get("steps") or {}) and not status.get("application_id")
     return bool(not status or status.get("ok") or unlinked)
 

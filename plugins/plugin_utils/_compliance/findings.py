@@ -81,7 +81,13 @@ def sentence(change: Mapping[str, Any]) -> str:
 
 
 def _only_removes(before: Any, after: Any) -> bool:
-    return isinstance(before, list) and isinstance(after, list) and all(item in before for item in after)
+    # An entry of a certificate may expire before the certificate does; then another one of the same is added.
+    return (
+        isinstance(before, list)
+        and isinstance(after, list)
+        and len(after) < len(before)
+        and all(item in before for item in after)
+    )
 
 
 def sentences(changes: list[dict[str, Any]]) -> list[str]:

@@ -206,6 +206,22 @@ def test_a_pbx_that_is_unlinked_on_purpose_is_verified_and_another_has_a_status(
     assert lines(captured)[-1] == "    status: the PBX is not linked to an application of Microsoft 365"
 
 
+def test_nothing_is_called_verified_that_was_read_before_the_changes() -> None:
+    """As the role entra_app has it, which does not ask the PBX again."""
+    steps = {"pbx": "ok", "preflight": "ok", "application": "changed"}
+    told = lines({**WORKS, "changed": True, "changes": FIRST, "steps": steps})
+    assert told[-1] == "    status: Microsoft 365 works on the PBX, 3CX 20.0.10 Enterprise"
+
+
+def test_of_a_status_its_first_sentence_is_told() -> None:
+    said = (
+        "AADSTS700027: The certificate is not registered on application. [Reason - The key was not found., Please visit the "
+        "Azure Portal]. Trace ID: 1 Correlation ID: 2 Timestamp: 2026-11-27 22:52:12Z"
+    )
+    told = " ".join(lines({**WORKS, "changed": True, "changes": FIRST, "status": {"ok": False, "message": said}}))
+    assert "the PBX reports: AADSTS700027: The certificate is not registered on application, sign-in is ready" in told
+
+
 def test_an_application_without_a_name_has_its_id() -> None:
     removed = {"changes": [change("application", "state", "present", "absent")], "application_id": "1234", "steps": {}}
     assert lines(removed, check_mode=True)[0] == "# acme: application 1234 will be removed"

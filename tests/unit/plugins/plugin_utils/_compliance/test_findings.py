@@ -51,6 +51,8 @@ def test_declared_and_granted_permissions_are_told_apart() -> None:
             ["https://b", "https://a"],
             "lacks the redirect URI of the PBX",
         ),
+        # The entry of a certificate has expired, the certificate has not.
+        ("application", "certificates", ["A"], ["A", "A"], "does not have the certificates that the PBX needs"),
         (
             "app_role_assignments",
             "permissions",
