@@ -338,8 +338,13 @@ def _keep(report: Report, options: Mapping[str, Any]) -> str:
     return os.path.abspath(kept)
 
 
-def _started_with(task_vars: Mapping[str, Any]) -> str:
-    """The options of the command line that name the inventory of this run, and files that it needs, quoted for a shell."""
+def _started_with(task_vars: Mapping[str, Any]) -> str | None:
+    """The options of the command line that name the inventory of this run, and files that it needs, quoted for a shell.
+
+    ``None`` in a job of a controller.
+    """
+    if _way_back.is_job(task_vars):
+        return None
     sources = [str(source) for source in task_vars.get("ansible_inventory_sources") or ()]
     return shlex.join([*(part for source in sources for part in ("-i", source)), *_way_back.options_for_files()])
 

@@ -45,8 +45,13 @@ class Started:
             inventory=() if sources == configured else tuple(_short(source) for source in sources),
             files=options_for_files(),
             snapshot_dir=str(extra.get("snapshot_dir") or ""),
-            is_job=any(extra.get(name) for name in _JOBS),
+            is_job=is_job(extra),
         )
+
+
+def is_job(variables: Mapping[str, Any]) -> bool:
+    """Whether the run is a job of a controller, as its extra variables tell."""
+    return any(variables.get(name) for name in _JOBS)
 
 
 def options_for_files() -> tuple[str, ...]:

@@ -275,6 +275,9 @@ def test_the_life_of_a_fleet_in_jobs(site: Site, tmp_path: Path) -> None:
     drifted = site.launch("3CX compliance", answers={**report, "compliance_fail_on_drift": "false"})
     assert drifted.code == 0, "a report is all that was asked for"
     assert drifted.totals["drifted"] == 1
+    report_of_lyon = (tmp_path / "reports" / "compliance.md").read_text(encoding="utf-8")
+    assert "the job template of tcx.m365.rollout with the limit lyon" in report_of_lyon
+    assert "ansible-playbook" not in report_of_lyon, "the command line of a job ends with it"
 
     rotated = site.launch("3CX rotate certificate", limit="berlin", answers={"rotate_certificate_overlap_days": 1})
     assert rotated.code == 0, rotated.output

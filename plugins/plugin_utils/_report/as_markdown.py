@@ -206,11 +206,11 @@ def _section(entries: list[dict[str, Any]]) -> str:
 
 
 def _remedy(remedy: str, entries: list[dict[str, Any]]) -> str:
-    """A remedy for all of these PBXs: a command names each of them."""
+    """A remedy for all of these PBXs: its `--limit`, or the limit of its job, names each of them."""
     if len(entries) == 1:
         return _text(remedy)
-    own = f"--limit {shlex.quote(entries[0]['host'])}"
-    everyone = f"--limit {shlex.quote(','.join(entry['host'] for entry in entries))}"
+    own = f"limit {shlex.quote(entries[0]['host'])}"
+    everyone = f"limit {shlex.quote(','.join(entry['host'] for entry in entries))}"
     command = cause(entries[0], remedy.replace(own, _ALL))
     return markdown_text(shorten(command, 6 * _LIMITS.characters).replace(_ALL, everyone))
 

@@ -164,10 +164,10 @@ class Report:
 
         :param hosts: results, or what `HostResult.to_dict` has made of them.
         :param run: what is known about the run; `started_with` are the options of the command line that name its inventory
-            and files, for the commands in the remedies.
+            and files, for the commands in the remedies; null in a job of a controller.
         """
         moment, known = dates.iso(generated_at), dict(plain(run or {}))
-        options = optional_text(known.pop("started_with", ""))
+        options = known.pop("started_with", "")
         entries_of = (result.to_dict() if isinstance(result, HostResult) else dict(result) for result in hosts)
         latest = {entry["host"]: entry for entry in entries_of}
         entries = tuple(_finished(latest[host], moment, options) for host in sorted(latest))
@@ -256,7 +256,7 @@ def _run(run: dict[str, Any], moment: str) -> dict[str, Any]:
     return {**run, "automation_credentials": credentials, "attention": [*unfinished, *attention_of_run(credentials)]}
 
 
-def _finished(entry: dict[str, Any], moment: str, options: str) -> dict[str, Any]:
+def _finished(entry: dict[str, Any], moment: str, options: str | None) -> dict[str, Any]:
     now = parse_moment(moment)
     certificates = [
         {"thumbprint": "", "not_after": "", **certificate, "days_left": days_left(certificate, now)}

@@ -56,11 +56,11 @@ _REASONS: dict[str, str] = {
     UNLICENSED: "The license of the PBX or of the tenant does not include what the inventory asks for.",
 }
 
-_CHECK_AGAIN = "Then check this PBX alone: ansible-playbook tcx.m365.compliance{options} --limit {host}"
+_CHECK_AGAIN = "Then check this PBX alone: {compliance}"
 
 _REMEDIES: dict[str, tuple[str, ...]] = {
     DRIFTED: (
-        "To make the PBX follow the inventory: ansible-playbook tcx.m365.rollout{options} --limit {host}",
+        "To make the PBX follow the inventory: {rollout}",
         "If the PBX is right and the inventory is not, correct the inventory instead.",
     ),
     BROKEN: ("Remove the cause that the PBX names.", _CHECK_AGAIN),
@@ -90,11 +90,17 @@ def default_reasons(verdict: str) -> list[str]:
     return [_REASONS[verdict]] if verdict in _REASONS else []
 
 
-def default_remedies(verdict: str, host: str, options: str = "") -> list[str]:
+def default_remedies(verdict: str, host: str, options: str | None = "") -> list[str]:
     """What to do about the verdict when the check itself had no advice.
 
     :param options: those of the command line that name the inventory and files of the run, quoted for a shell, such as
-        ``-i inventory.yml``; the host name is quoted here.
+        ``-i inventory.yml``; ``None`` in a job of a controller, whose command line ends with it. The host name is quoted here.
     """
-    started = f" {options}" if options else ""
-    return [remedy.format(host=shlex.quote(host), options=started) for remedy in _REMEDIES.get(verdict, ())]
+    runs = {name: _run(name, shlex.quote(host), options) for name in ("compliance", "rollout")}
+    return [remedy.format(**runs) for remedy in _REMEDIES.get(verdict, ())]
+
+
+def _run(name: str, host: str, options: str | None) -> str:
+    if options is None:
+        return f"launch the job template of tcx.m365.{name} with the limit {host}"
+    return " ".join(filter(None, ("ansible-playbook", f"tcx.m365.{name}", options, "--limit", host)))

@@ -266,16 +266,23 @@ def test_markdown_tells_each_reason_and_remedy_once() -> None:
     assert len(text) < 4000, "short enough for a chat message"
 
 
-def test_markdown_tells_the_same_cause_on_many_pbxs_once_with_a_command_for_all_of_them() -> None:
+@pytest.mark.parametrize(
+    ("started_with", "command"),
+    [("-i fleet.yml", "tcx.m365.compliance -i fleet.yml --limit "), (None, "tcx.m365.compliance with the limit ")],
+    ids=["command line", "job"],
+)
+def test_markdown_tells_the_same_cause_on_many_pbxs_once_with_a_command_for_all_of_them(
+    started_with: str | None, command: str
+) -> None:
     names = [f"pbx-{number}" for number in range(12)]
     found = [
         host(name, "unreachable", url=f"https://{name}.example:5001", reasons=[f"https://{name}.example:5001 is down."])
         for name in names
     ]
-    text = render_markdown(report(*found, run={"started_with": "-i fleet.yml"}))
+    text = render_markdown(report(*found, run={"started_with": started_with}))
     assert text.count("is down") == 1
     assert "### 12 PBXs: unreachable" in text
-    assert "tcx.m365.compliance -i fleet.yml --limit " + ",".join(sorted(names)) in text
+    assert command + ",".join(sorted(names)) in text
     assert len(text) < 1500
     alone = render_markdown(report(*found[:1]))
     assert "https://pbx-0.example:5001 is down." in alone

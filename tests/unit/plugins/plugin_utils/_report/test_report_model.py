@@ -151,6 +151,16 @@ def test_commands_in_remedies_name_the_inventory_of_the_run() -> None:
     assert "started_with" not in made.to_dict()["run"]
 
 
+def test_remedies_of_a_job_name_its_template_and_no_command_line() -> None:
+    """The inventory and the files of a job end with it."""
+    made = report(host("acme", "drifted"), host("bolt", "failed"), run={"started_with": None})
+    assert made.hosts[0]["remedies"][0] == (
+        "To make the PBX follow the inventory: launch the job template of tcx.m365.rollout with the limit acme"
+    )
+    assert "the job template of tcx.m365.compliance with the limit bolt" in made.hosts[1]["remedies"][-1]
+    assert "started_with" not in made.to_dict()["run"]
+
+
 class Tagged(str):
     """As Ansible's own kinds of text: a `str` that is more than that."""
 
