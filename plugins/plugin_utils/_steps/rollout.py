@@ -18,6 +18,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import (
     tcx_m365_settings,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._common import aadsts
+from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
@@ -120,8 +121,21 @@ def one_application(work: Work, result: Result) -> Result:
     )
 
 
+def _with_other_name(work: Work, result: Result) -> Result:
+    """What is told where the inventory names an application that the PBX does not have: a unique name is never changed."""
+    stated, name = str(work.variables.get("entra_app_unique_name") or ""), str(result.get("unique_name") or "")
+    if result.get("failed") or not name or stated in ("", name, f"3cx-{work.host}"):
+        return result
+    told = (
+        f"entra_app_unique_name is {visible(stated)}, and the application that the PBX has keeps its unique name {visible(name)}, "
+        "because Microsoft Entra does not change one. To give the PBX another application, state it with entra_app_app_id."
+    )
+    return {**result, **{kind: [*(result.get(kind) or ()), told] for kind in ("notes", "attention")}}
+
+
 def planned_application(work: Work, result: Result) -> Result:
     """In check mode no step before has found it, nor asked whether it may be granted anything."""
+    result = _with_other_name(work, result)
     if not work.check_mode:
         return result
     result = one_application(work, result)

@@ -65,6 +65,21 @@ def test_the_report_says_it_too(berlin: Flow) -> None:
     assert entry.changes == []
 
 
+@pytest.mark.parametrize("check", [True, False], ids=["check", "apply"])
+def test_a_name_that_the_application_cannot_get_is_told(berlin: Flow, check: bool) -> None:
+    """As when two PBXs are to share an application from now on: the one keeps its own."""
+    assert not berlin.rollout().get("failed")
+    berlin.clear_log()
+    result = DOORS["rollout"](berlin.begin(check=check, entra_app_unique_name="shared"), berlin.host)
+    assert not result.get("failed")
+    (told,) = (note for note in result["notes"] if "entra_app_unique_name is shared" in note)
+    assert f"keeps its unique name 3cx-{berlin.host}" in told
+    assert berlin.writes() == []
+    entry = berlin.compliance(entra_app_unique_name="shared")
+    assert [sentence for sentence in entry.attention if "entra_app_unique_name is shared" in sentence]
+    assert not [note for note in berlin.rollout()["notes"] if "unique" in note]
+
+
 @pytest.mark.parametrize("linked", [False, True], ids=["a new PBX", "a PBX that has another application"])
 def test_a_pbx_is_not_linked_past_its_application(berlin: Flow, linked: bool) -> None:
     """An application would be registered for it, and another one used, which nobody has looked at."""
