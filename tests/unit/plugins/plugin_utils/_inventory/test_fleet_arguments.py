@@ -63,7 +63,7 @@ TRUST = {"pbx", "pbx_names", "require_evidence", "in_use", "deleted_app_id", "sh
         ("azure_app_registration", azure_app_registration.ARGUMENT_SPEC, {"state", "purge", "undo", *TRUST}),
         ("graph_permission_grant", graph_permission_grant.ARGUMENT_SPEC, {"state", *TRUST, "unknown_credentials"}),
         ("tcx_m365_settings", tcx_m365_settings.ARGUMENT_SPEC, {"consent_url", "linked_application_id", "undo"}),
-        ("entra_preflight", entra_preflight.ARGUMENT_SPEC, {"pbx_tls_thumbprint"}),
+        ("entra_preflight", entra_preflight.ARGUMENT_SPEC, {"pbx_tls_thumbprint", "writes"}),
         ("tcx_preflight", tcx_preflight.ARGUMENT_SPEC, set()),
     ],
 )
