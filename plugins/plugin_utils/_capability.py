@@ -116,15 +116,14 @@ def headed(host: str, diff: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """A copy without Ansible's own string and container types, so that the libraries below see ordinary data."""
+    if isinstance(value, str):
+        return str.__str__(value)  # copies a subclass (a tagged string) to a plain one
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Mapping):
         return {plain(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    # str.__str__ copies a subclass (a tagged string) to a plain one; anything else (a vaulted value) decrypts by str().
-    return str.__str__(value) if isinstance(value, str) else str(value)
+    if isinstance(value, (int, float)):
+        return int(value) if isinstance(value, int) else float(value)
+    return str(value)  # decrypts a vaulted value

@@ -104,7 +104,7 @@ def _of_role(role: str) -> list[tuple[str, families.Known]]:
     known = families.variables()
     names = dict.fromkeys(BESIDES[role])
     for capability in CAPABILITIES[role]:
-        names.update(dict.fromkeys(families.SOURCES[capability].variables().values()))
+        names.update(dict.fromkeys(families.SOURCES[capability].variables.values()))
     names.update(dict.fromkeys(EVERYWHERE))
     own = {"preflight": "preflight_", "sso_verify": "sso_verify_"}.get(role, f"{role}_")
 
@@ -166,7 +166,7 @@ def _option_of(name: str, modules: Mapping[str, Any]) -> tuple[dict[str, Any], M
     """
     writers = ("azure_app_registration", "graph_permission_grant", "tcx_m365_settings")
     for module in sorted(families.SOURCES, key=lambda candidate: candidate not in writers):
-        names = families.SOURCES[module].variables()
+        names = families.SOURCES[module].variables
         for option, variable in names.items():
             if variable == name and option in modules[module]:
                 return modules[module][option], names

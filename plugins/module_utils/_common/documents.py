@@ -68,10 +68,10 @@ class Documented:
             for name, value in left.pop().items():
                 if name in self._types and value is not None:
                     self._check_one(name, value)
-                if isinstance(value, Mapping):
+                if isinstance(value, dict):
                     left.append(value)
                 elif isinstance(value, list) and name not in self._closed:
-                    left.extend(item for item in value if isinstance(item, Mapping))
+                    left.extend(item for item in value if isinstance(item, dict))
 
     def _check_one(self, name: str, value: Any) -> None:
         expected, words = self._types[name]

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _PORT = re.compile(r"[0-9]{1,5}")
 _PLAIN = re.compile(r"[^\s\x00-\x20/?#@*:\\%\[\]]+")
+_NOT_IN_URL = re.compile(r"[\x00-\x20\\]")
 
 
 def host_name(text: object) -> str:
@@ -50,7 +51,7 @@ def host(text: object) -> str:
 
 def authority(url: object) -> str:
     """``host[:port]`` of an ``https`` address, without port 443; empty where it is no such address."""
-    if not isinstance(url, str) or any(ord(character) <= 32 for character in url) or "\\" in url:
+    if not isinstance(url, str) or _NOT_IN_URL.search(url):
         return ""
     try:
         parts = urlsplit(url)

@@ -111,6 +111,12 @@ def _as_sent(secret: str) -> frozenset[str]:
 
 
 def _masked(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        if value in secrets:
+            return _WITHHELD
+        for secret in secrets:
+            value = value.replace(secret, "********")
+        return value
     if isinstance(value, Mapping):
         return {name: _masked(item, secrets) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -118,13 +124,7 @@ def _masked(value: Any, secrets: Sequence[str]) -> Any:
     if value is None or isinstance(value, bool):
         return value
     text = str(value)
-    if text in secrets or (not isinstance(value, str) and any(secret in text for secret in secrets)):
-        return _WITHHELD
-    if not isinstance(value, str):
-        return value
-    for secret in secrets:
-        value = value.replace(secret, "********")
-    return value
+    return _WITHHELD if any(secret in text for secret in secrets) else value
 
 
 def quoted(name: str) -> str:

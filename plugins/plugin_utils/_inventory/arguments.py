@@ -31,7 +31,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables impo
 
 Arguments = HostArguments
 
-SETTINGS = tuple(option for option, name in SOURCES["tcx_preflight"].variables().items() if name.startswith(CONSOLE))
+SETTINGS = tuple(option for option, name in SOURCES["tcx_preflight"].variables.items() if name.startswith(CONSOLE))
 """The options of ``tcx_m365_settings`` that describe the console."""
 
 
@@ -44,7 +44,7 @@ def _of(capability: str, variables: Mapping[str, Any], only: tuple[str, ...] = (
     known.check()
     arguments: dict[str, Any] = {}
     names = {}
-    for option, name in SOURCES[capability].variables().items():
+    for option, name in SOURCES[capability].variables.items():
         if only and not (name.startswith(only) and not _of_longer(name, only)):
             continue
         names[option] = name

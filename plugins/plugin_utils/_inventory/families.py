@@ -54,7 +54,8 @@ class Source:
     renamed: Mapping[str, str] = field(default_factory=dict)
     decided: frozenset[str] = frozenset()
 
-    def variables(self) -> dict[str, str]:
+    @functools.cached_property
+    def variables(self) -> Mapping[str, str]:
         """Option -> variable, in the order of the spec."""
         names = {}
         for option in self.capability.argument_spec:
@@ -166,6 +167,6 @@ def variables() -> Mapping[str, Known]:
     known = {name: Known(name, spec) for name, spec in BESIDES.items()}
     for source in SOURCES.values():
         spec = source.capability.argument_spec
-        for option, name in source.variables().items():
+        for option, name in source.variables.items():
             known.setdefault(name, Known(option, spec[option], option in source.capability.files))
     return known

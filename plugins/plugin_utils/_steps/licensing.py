@@ -50,7 +50,7 @@ def judged(result: Result, pbx: Result, url: str) -> Result:
     accepted = {change.get("field") for change in result.get("changes") or ()}
     refused = [option for option in pbx["gated"] if option not in accepted]
     remember(url, pbx, refused)
-    told = failure(_unlicensed(pbx, refused, url, error), SOURCES["tcx_preflight"].variables())
+    told = failure(_unlicensed(pbx, refused, url, error), SOURCES["tcx_preflight"].variables)
     return {**told, **{name: result[name] for name in ("changed", "changes", "diff") if name in result}}
 
 
@@ -59,7 +59,7 @@ def recalled(pbx: Result, url: str) -> Result:
     known = refused_by(url, pbx)
     refused = [option for option in pbx.get("gated") or () if option in known]
     told = _unlicensed(pbx, refused, url, {"code": REFUSED_CODE})
-    return failure(told, SOURCES["tcx_preflight"].variables()) if refused else pbx
+    return failure(told, SOURCES["tcx_preflight"].variables) if refused else pbx
 
 
 def _unlicensed(pbx: Result, refused: list[str], url: str, error: Mapping[str, Any]) -> Unlicensed:

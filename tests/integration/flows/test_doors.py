@@ -96,7 +96,7 @@ def _modules(run: Run, raw: Mapping[str, Any], *, sent: bool) -> list[Json]:
 
     def task(name: str, **more: Any) -> Json:
         source = SOURCES[name]
-        given = {option: raw[variable] for option, variable in source.variables().items() if variable in raw}
+        given = {option: raw[variable] for option, variable in source.variables.items() if variable in raw}
         arguments = {**given, **more}
         return run.task(source.capability, _validated(source.capability, arguments) if sent else arguments)
 

@@ -127,7 +127,7 @@ REFUSED = "refused"
 
 def variables_of_modules() -> Iterator[tuple[str, str, str]]:
     for module, source in families.SOURCES.items():
-        yield from ((module, option, variable) for option, variable in source.variables().items())
+        yield from ((module, option, variable) for option, variable in source.variables.items())
 
 
 def value_of(capability: Capability, arguments: Callable[[], Mapping[str, Any]], option: str) -> Any:
