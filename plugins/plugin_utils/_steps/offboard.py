@@ -202,7 +202,7 @@ def delete(work: Work) -> dict[str, Any]:
 def deletable(work: Work, result: Result) -> Result:
     """A right that is missing is told while the PBX is still linked."""
     missing = result.get("missing_rights")
-    if work.check_mode or not missing:
+    if not missing:
         return result
     return failure(MissingRight.of(list(missing), "delete the application", linked_id(work)))
 

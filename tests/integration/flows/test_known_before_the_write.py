@@ -246,6 +246,18 @@ def test_a_check_with_too_few_rights_fails_as_its_rollout_does(
     assert berlin.compliance(**changes).verdict == ("compliant" if linked else "drifted")
 
 
+@pytest.mark.parametrize("operation", ["offboard", "rotate_certificate"])
+def test_a_check_of_what_changes_a_pbx_names_the_right_that_is_missing(berlin: Flow, operation: str) -> None:
+    assert not berlin.rollout().get("failed")
+    changes = {"offboard_confirm": True, **berlin.caller("Application.Read.All")}
+    berlin.clear_log()
+    told = [berlin.run(operation, check=check, **changes) for check in (True, False)]
+    assert [result["error"]["kind"] for result in told] == ["forbidden"] * 2
+    assert told[0]["msg"] == told[1]["msg"]
+    assert [result.get("changes") or [] for result in told] == [[], []]
+    assert berlin.writes() == []
+
+
 @pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
 @pytest.mark.parametrize(
     "asked",
