@@ -98,6 +98,7 @@ class RunStore:
         entry = {"expires": expires, "value": value}
         if self.directory is None or kind in self._own:
             self._memory[name] = entry
+            self._unlink(name)  # what an earlier task has left is not true any more, for a later one either
             return
         if kind in _SEALED:
             entry = {"expires": expires, "sealed": _sealed(value)}
@@ -110,6 +111,9 @@ class RunStore:
         """Forget a value; no error when there is none."""
         name = _name(kind, key)
         self._memory.pop(name, None)
+        self._unlink(name)
+
+    def _unlink(self, name: str) -> None:
         if self.directory is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.directory, name))

@@ -73,6 +73,7 @@ def test_what_another_process_has_left_before_is_taken(tmp_path: Path) -> None:
     assert own.get("token", "key") == "old"
     own.put("token", "key", "new")
     assert own.get("token", "key") == "new"
+    assert other.get("token", "key") is None, "a later task reads again what is not true any more"
     own.drop("token", "key")
     assert own.get("token", "key") is other.get("token", "key") is None
 
