@@ -300,7 +300,7 @@ def failure_lines(name: str, result: Mapping[str, Any], *, written: bool) -> lis
         lines.append("    The changes above were made before it failed, and have been undone.")
     elif written:
         lines.append(
-            "    The changes above were made before it failed. Running the rollout again continues from there."
+            "    The changes above were made before it failed. Running the playbook again continues from there."
         )
     return lines
 

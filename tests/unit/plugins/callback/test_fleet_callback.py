@@ -108,7 +108,7 @@ def test_what_was_changed_before_the_same_failure_is_told(terminal: Terminal) ->
     assert terminal.lines[1:] == [
         "# bolt: 3CX settings changed",
         "# bolt: FAILED: the same as acme",
-        "    The changes above were made before it failed. Running the rollout again continues from there.",
+        "    The changes above were made before it failed. Running the playbook again continues from there.",
     ]
 
 
