@@ -186,13 +186,13 @@ class Round(Generic[S]):
         self._plan = plan
         self._planner = planner
         self._done = list(done)
-        self._unsure = self._resolved = False
+        self.is_unsure = self._resolved = False
         self.trouble: M365Error | None = None
         self.noted: list[S] = []
 
     def changes(self) -> list[Change]:
         """What was carried out; all of the plan where that has never become clear."""
-        return self._done if self._resolved or not self._unsure else self._plan.changes
+        return self._done if self._resolved or not self.is_unsure else self._plan.changes
 
     def note(self, state: S) -> None:
         """The answers say that this is there now."""
@@ -202,11 +202,11 @@ class Round(Generic[S]):
     def doubt(self, trouble: M365Error | None) -> None:
         """After some kinds of trouble nobody knows whether a write was carried out."""
         self.trouble = trouble
-        self._unsure = isinstance(trouble, (Interrupted, ServiceFault))
+        self.is_unsure = isinstance(trouble, (Interrupted, ServiceFault))
 
     def read(self, reading: S) -> None:
         """A reading tells, where the answers did not."""
-        if self._unsure:
+        if self.is_unsure:
             seen = self._seen_in(reading, ours=False)
             known = {(change.target, change.field) for change in seen}
             self._done = seen + [change for change in self._done if (change.target, change.field) not in known]
@@ -271,12 +271,23 @@ def _write_and_read(resource: Resource[S], state: S, journal: Journal) -> S:
     plan = resource.plan(state)
     if not plan.writes:
         return state
-    applied, _round = _apply(resource, plan, state, journal)
+    try:
+        applied, _round = _apply(resource, plan, state, journal)
+    except M365Error:
+        _find_out(resource, state, journal.rounds[-1])
+        raise
     reading = resource.read(applied.state)
     left = resource.plan(reading)
     if left.writes:
         raise resource.not_kept(left)
     return reading
+
+
+def _find_out(resource: Resource[S], state: S, current: Round[S]) -> None:
+    """Whether a write was carried out that was not answered as it should: one that reads tells, where it is answered."""
+    if current.is_unsure:
+        with contextlib.suppress(M365Error):
+            current.read(resource.read(state))
 
 
 def _apply(resource: Resource[S], plan: Plan, state: S, journal: Journal) -> tuple[Applied[S], Round[S]]:

@@ -37,6 +37,8 @@ DESIRED: dict[str, Any] = {
     "contact_sync": {"enabled": True},
 }
 
+QUICK = {"deadline": 6}
+
 _BY_KIND: dict[str, tuple[Any, Any]] = {FLAG: (True, False), NUMBER: (5070, 5080), TEXT: ("200", "300")}
 _MEANT: dict[str, tuple[Any, Any]] = {
     # A name has to lead to the PBX.
@@ -133,6 +135,17 @@ def test_a_failure_before_the_first_write_changed_nothing(bench: Bench) -> None:
     assert failed["failed"]
     assert failed["changed"] is False
     assert "changes" not in failed
+
+
+@pytest.mark.parametrize(("fault", "written"), [("status", False), ("reset_before", False), ("reset_after", True)])
+def test_what_a_pbx_does_not_confirm_is_reported_as_it_is_found(bench: Bench, fault: str, *, written: bool) -> None:
+    details = {"status": 500} if fault == "status" else {}
+    bench.lab.control.add_trouble(fault, match={"service": "pbx", "method": "PATCH"}, times=0, **details)
+    failed = bench.run().settings(**bench.link(), **DESIRED, **QUICK)
+    bench.lab.control.clear_trouble()
+    assert failed["failed"]
+    assert failed["changed"] is written
+    assert bool(failed.get("changes")) is written
 
 
 def test_users_whose_switch_was_turned_are_reported_where_others_are_unknown(bench: Bench) -> None:
