@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import sweep as sweeping
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 from ansible_collections.tcx.m365.tests.in_process import Run
 from tcx_lab.fleet import FleetPlan, PbxPlan, TenantPlan
 from tcx_lab.testing import Lab
@@ -73,10 +74,12 @@ def test_a_pbx_that_waits_keeps_no_place_that_another_could_use(
     run = Run.begin(lab.inventory, NAMES, tmp_path / "run", **options)
     fleet = run.fleet("rollout")
     done: dict[str, Json] = {}
-    for host, entry in sweeping.sweep(
-        NAMES, lambda host, say: fleet.work(host, say, connection="local"), threads=2, processes=1
-    ):
-        done[host] = entry.get("result", entry)
+
+    def work(host: str, say: sweeping.Say) -> Json:
+        return fleet.work(host, say, list(OPERATIONS["rollout"]), connection="local")
+
+    for host, entry in sweeping.sweep(NAMES, work, threads=2, processes=1):
+        done[host] = entry["result"]
         if set(OTHERS) <= set(done):
             lab.control.clear_trouble()
     assert {host: result["msg"] for host, result in done.items() if result.get("failed")} == {}
