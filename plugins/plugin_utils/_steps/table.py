@@ -119,6 +119,7 @@ _STEPS = (
         graph_permission_grant.CAPABILITY,
         needs=("pbx", "preflight"),
         enabled=lambda work: rollout.manages(work) and work.is_set("entra_app_manage_grants", default=True),
+        finish=rollout.planned_grant,
         keeps=("admin_consent_url", "changed"),
     ),
     Step(

@@ -101,3 +101,15 @@ def test_what_was_deleted_is_predicted_told_and_put_right(small: Controller, tmp
     headers = [part["before_header"] for part in predicted["berlin"]["diff"]]
     assert all(header.startswith("berlin: ") and header.endswith(" (before)") for header in headers), headers
     assert all(not result["changes"] for result in _results(small, tmp_path, "--forks=3").values())
+
+
+def test_a_missing_service_principal_is_predicted_once_by_modules_too(small: Controller) -> None:
+    """They share nothing in check mode: the one that grants does not know what the one before it plans."""
+    limit = ("--limit", "munich", "-e", "tcx_m365_in_process=false")
+    assert small.rollout("--limit", "munich").code == 0
+    app_id = _application(small, "munich")["appId"]
+    principal = _of(small, _tenant(small, "munich"), "servicePrincipals", appId=app_id)
+    small.lab.control.delete_object(_tenant(small, "munich"), "servicePrincipals", principal["id"])
+    done = small.rollout(*limit, "--check", ANSIBLE_STDOUT_CALLBACK="ansible.builtin.minimal")
+    assert done.code == 0, done.output
+    assert done.output.count('"target": "service_principal"') == 1, done.output
