@@ -334,8 +334,14 @@ def unread_sources(sources: Iterable[Any], passwords: Iterable[Any] = ()) -> lis
     ]
 
 
-_PLAY = re.compile(rb"\A(?:\s*(?:#.*|---.*)?\n)*- (?:(?:.*\n)*?  )?(?:hosts|(?:ansible\.builtin\.)?import_playbook):")
+_PLAY = re.compile(
+    rb"\A(?:[^\S\n]*(?:#.*|---.*)?\n)*- (?:(?:.*\n)*?  )?(?:hosts|(?:ansible\.builtin\.)?import_playbook):"
+)
 """How a playbook begins: a list, which no inventory is."""
+_TELLS_A_PASSWORD = re.compile(
+    r"vault.*(?:pass|pw|client|key|secret)|(?:pass|pw|secret).*vault|^\.?vault(?:\.\w+)?$", re.IGNORECASE
+)
+"""The name of a program for the password of a vault; others with the word may list the customers that a vault has."""
 
 
 def _sources_one_by_one(sources: Iterable[str]) -> Iterator[str]:
@@ -358,7 +364,7 @@ def _is_missed(path: str) -> bool:
     except OSError:
         return True
     if content.startswith(b"#!"):
-        return b"vault" not in os.fsencode(os.path.basename(path)).lower()  # which tells a password
+        return not _TELLS_A_PASSWORD.search(os.path.basename(path))
     if _PLAY.search(content) or os.path.splitext(path)[1] not in _INVENTORY or os.path.basename(path).upper() in _NOTES:
         return False
     return any(line.strip() and not line.strip().startswith((b"#", b"---")) for line in content.splitlines())

@@ -242,6 +242,7 @@ def test_a_list_of_customers_in_the_directory_of_an_inventory_is_no_part_of_it(t
         ("README", "Ask Ada before you change this.\n"),
         ("Makefile", "check:\n\tansible-playbook tcx.m365.compliance\n"),
         ("later.yml", "---\n# customers of the south\n"),
+        ("paragraphs.yml", "# customers of the south\n\n" * 60),
         ("site.yml", "---\n# all of it\n- name: Everything\n  hosts: tcx\n  tasks: []\n"),
         ("nightly.yml", "- import_playbook: tcx.m365.compliance\n"),
     ],
@@ -270,7 +271,7 @@ def test_a_program_that_tells_the_vault_password_is_no_part_of_the_inventory(tmp
     assert (tmp_path / "reports").exists(), said(done)
 
 
-@pytest.mark.parametrize("name", ["customers", "customers.py"])
+@pytest.mark.parametrize("name", ["customers", "customers.py", "customers-in-vault.sh"])
 def test_a_script_of_the_inventory_that_fails_is_told(tmp_path: Path, name: str) -> None:
     inventory = tmp_path / "inventory"
     inventory.mkdir()
