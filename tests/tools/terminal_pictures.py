@@ -5,7 +5,7 @@
 """Takes a picture of what a rollout shows in a terminal: tmux is the terminal, its screen is drawn by a browser.
 
 Run with `.venv-browser` and the directory above `ansible_collections` on PYTHONPATH:
-`python -m ansible_collections.tcx.m365.tests.tools.terminal_pictures INVENTORY docs/images/terminal.png`
+`ANSIBLE_STDOUT_CALLBACK=tcx.m365.fleet python -m ansible_collections.tcx.m365.tests.tools.terminal_pictures INVENTORY PICTURE`
 """
 
 from __future__ import annotations
