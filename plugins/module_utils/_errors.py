@@ -157,6 +157,10 @@ class Interrupted(M365Error):
     default_remedy = "Run again: the current state is read first and only what is missing is done."
 
 
+class NoAnswerInTime(Interrupted):
+    """The service may still be at work on the request: that nothing of it is seen yet proves nothing."""
+
+
 class ServiceFault(M365Error):
     """The service answered 5xx, again and again until the deadline or the attempts ran out."""
 

@@ -41,6 +41,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadInput,
     DeadlineExceeded,
     Interrupted,
+    NoAnswerInTime,
     ServiceFault,
     Throttled,
     UnknownName,
@@ -411,9 +412,9 @@ class Http:
             return _NotSent((UnknownName if is_name else Unreachable)(reason, tried=f"connect to {where}"))
         if isinstance(error, (kinds.LocationValueError, kinds.URLSchemeUnknown)):
             return BadInput(f"{where} is not a usable address: {reason}")
-        return Interrupted(f"no complete answer from {where}: {reason}").provisionally(
-            f"send a {method} request to {where}"
-        )
+        in_time = not isinstance(_http_errors.innermost(error), (kinds.TimeoutError, TimeoutError))
+        kind = Interrupted if in_time else NoAnswerInTime
+        return kind(f"no complete answer from {where}: {reason}").provisionally(f"send a {method} request to {where}")
 
     def _throttled(self, reply: Reply, times: int) -> Throttled:
         seconds = retry_after(reply)
@@ -489,7 +490,7 @@ class _Request:
     headers: Mapping[str, str]
 
 
-class _NotInTime(Interrupted):
+class _NotInTime(NoAnswerInTime):
     """The answer was not complete when the time of the exchange was over."""
 
 

@@ -21,6 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Callable, Generic, TypeVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
@@ -28,6 +29,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     DeadlineExceeded,
     Interrupted,
     M365Error,
+    NoAnswerInTime,
     NotYetReplicated,
     ServiceFault,
 )
@@ -284,10 +286,18 @@ def _write_and_read(resource: Resource[S], state: S, journal: Journal) -> S:
 
 
 def _find_out(resource: Resource[S], state: S, current: Round[S]) -> None:
-    """Whether a write was carried out that was not answered as it should: one that reads tells, where it is answered."""
-    if current.is_unsure:
+    """Whether a write was carried out that was not answered as it should: one that reads tells, where it is answered.
+
+    Not where the service may still be at work on it: what comes later has to be known to whoever undoes it.
+    """
+    if current.is_unsure and not _may_come(current.trouble):
         with contextlib.suppress(M365Error):
             current.read(resource.read(state))
+
+
+def _may_come(trouble: M365Error | None) -> bool:
+    """Whether a write may be carried out after its failure: a proxy answers 504 for a service that has not answered in time."""
+    return isinstance(trouble, NoAnswerInTime) or (trouble is not None and trouble.status == HTTPStatus.GATEWAY_TIMEOUT)
 
 
 def _apply(resource: Resource[S], plan: Plan, state: S, journal: Journal) -> tuple[Applied[S], Round[S]]:

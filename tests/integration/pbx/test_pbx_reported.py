@@ -148,6 +148,16 @@ def test_what_a_pbx_does_not_confirm_is_reported_as_it_is_found(bench: Bench, fa
     assert bool(failed.get("changes")) is written
 
 
+@pytest.mark.parametrize(("fault", "details"), [("delay", {"seconds": 30}), ("status", {"status": 504})])
+def test_what_a_pbx_may_still_be_at_work_on_is_reported(bench: Bench, fault: str, details: dict[str, int]) -> None:
+    """Whoever undoes the run has to know of it: nothing that is read before it is done proves that it never will be."""
+    bench.lab.control.add_trouble(fault, match={"service": "pbx", "method": "PATCH"}, times=0, **details)
+    failed = bench.run().settings(**bench.link(), **DESIRED, timeout=1, deadline=60)
+    bench.lab.control.clear_trouble()
+    assert failed["failed"]
+    assert "settings.application_id" in [f"{each['target']}.{each['field']}" for each in failed.get("changes", ())]
+
+
 def test_users_whose_switch_was_turned_are_reported_where_others_are_unknown(bench: Bench) -> None:
     link = bench.link()
     assert not bench.run().settings(**link, **DESIRED).get("failed")
