@@ -230,8 +230,10 @@ class ActionModule(CollectionAction):
         if not rest:
             return
         for host, host_result in self._sweep_all(rest, inputs, fleet, sweepers):
-            if host_result is None:
-                BatchCheck(inputs.store).keep(host, {})  # it has passed, and is now worked on by itself
+            if host_result is not None:
+                BatchCheck(inputs.store).take(
+                    host
+                )  # that of a host by itself is for itself, which may be at work by now
             yield host, host_result and with_warnings(checks.get(host, {}), host_result)
 
     def _check_first(
@@ -242,7 +244,7 @@ class ActionModule(CollectionAction):
         Hosts that are not worked on here end with ``None``. Where too many have failed, all others end as well.
         """
         batch_check = BatchCheck(inputs.store)
-        unchecked = [host for host in hosts if not batch_check.take(host)]
+        unchecked = [host for host in hosts if not batch_check.has_passed(host)]
         if not unchecked:
             return {}, {}
         results = dict(self._sweep_all(unchecked, inputs.for_checks(), fleet, sweepers))

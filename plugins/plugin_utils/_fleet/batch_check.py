@@ -36,9 +36,13 @@ class BatchCheck:
         if result is not None and not result.get("failed"):
             self._store.put(_KIND, host, True)
 
+    def has_passed(self, host: str) -> bool:
+        """Whether a task before has checked the host, for whoever is not certain yet to be the one that works on it."""
+        return self._store.get(_KIND, host) is not None
+
     def take(self, host: str) -> bool:
-        """Whether a task before has checked the host."""
-        passed = self._store.get(_KIND, host) is not None
+        """The same for the task that works on the host."""
+        passed = self.has_passed(host)
         if passed:
             self._store.drop(_KIND, host)
         return passed

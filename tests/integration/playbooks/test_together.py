@@ -147,6 +147,25 @@ def test_a_pbx_behind_a_jump_host_keeps_a_check_of_its_own_for_each(small: Contr
     assert "TASK [Register" not in done.output, "the play ends between the two tasks"
 
 
+def test_a_pbx_behind_a_jump_host_is_rolled_out_beside_the_others(small: Controller) -> None:
+    inventory = small.lab.inventory
+    inventory["tcx"]["hosts"]["lyon"]["tcx_m365_in_process"] = False
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    done = small.rollout()
+    assert done.code == 0, done.output
+    assert done.changed() == ALL
+
+
+def test_a_check_counts_for_one_task_that_writes(small: Controller, tmp_path: Path) -> None:
+    """What has become of the PBX by the second task is not known from the check of the first one."""
+    task = {"tcx.m365.fleet_rollout": {"check_first": True}}
+    more = {"ansible.builtin.set_fact": {"tcx_console_user_sync": {"enabled": True}}}
+    gone = {"ansible.builtin.set_fact": {"tcx_url": "https://127.0.0.1:1"}, "when": "inventory_hostname == 'munich'"}
+    done = _play(small, tmp_path, task, more, gone, task, max_fail_percentage=0)
+    assert done.failed() == ["munich"], done.output
+    assert [entry["host"] for entry in small.lab.control.writes(service="pbx")].count("berlin") == 1
+
+
 def test_a_later_batch_with_a_jump_host_is_checked_host_by_host(small: Controller) -> None:
     """A PBX behind one in any batch has all batches checked so, and what fails ends a batch before anything is written to it."""
     inventory = small.lab.inventory
