@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -39,7 +40,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import Result
 TRACE_VERBOSITY = 4
 
 _OPEN = 256
-"""To so many addresses a process keeps its connections open until the next pass; each takes a descriptor, of 1,024 as a rule."""
+"""To so many addresses at most a process keeps its connections open until the next pass."""
 
 _LOCAL = ("local", "ansible.builtin.local")
 
@@ -197,7 +198,7 @@ class Fleet:
                 yield host, undoing.with_undone({**result, "failed": True, "msg": result.get("msg") or reason}, undone)
 
     def _run_task(self, say: Say, warnings: list[str]) -> AnnouncingTask:
-        shared = self._connections.setdefault(os.getpid(), Connections(size=64, addresses=_OPEN))
+        shared = self._connections.setdefault(os.getpid(), Connections(size=64, addresses=_kept_open()))
 
         def run_task(
             capability: Capability,
@@ -221,6 +222,12 @@ class Fleet:
             )
 
         return run_task
+
+
+def _kept_open() -> int:
+    """A quarter of the files that this process may have, which are 1,024 as a rule, and 256 on macOS."""
+    files, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _OPEN if files == resource.RLIM_INFINITY else max(1, min(_OPEN, files // 4))
 
 
 def _is_here(variables: Mapping[str, Any], connection: str) -> bool:
