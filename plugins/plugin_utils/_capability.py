@@ -91,7 +91,7 @@ def run_capability(
         trace=trace,
         names=names,
     )
-    task.context.deadline.clock = _watch.WaitingClock()
+    task.context.deadline.clock = _watch.WaitingClock(task.context.deadline.clock)
     task.context.run_program = run_program
     task.context.provisional = provisional
     if connections is not None:

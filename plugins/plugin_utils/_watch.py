@@ -61,16 +61,28 @@ def take(watch: Watch | None) -> None:
 
 
 class WaitingClock(Clock):
-    """The time of a task: whoever pauses meanwhile does not need the place of its host."""
+    """The time of a task: whoever pauses meanwhile does not need the place of its host.
+
+    :param clock: that of the task until now.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def time(self) -> float:
+        return self._clock.time()
 
     def sleep(self, seconds: float) -> None:
         watch = _current.watch
         if watch is None:
-            super().sleep(seconds)
+            self._clock.sleep(seconds)
             return
         watch.waits = True
         try:
-            super().sleep(seconds)
+            self._clock.sleep(seconds)
         finally:
             watch.waits = False
 

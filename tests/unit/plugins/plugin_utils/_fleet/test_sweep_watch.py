@@ -23,6 +23,7 @@ from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, Outcome, Task
+from ansible_collections.tcx.m365.plugins.module_utils._time import Clock
 from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import sweep as sweeping
@@ -116,7 +117,7 @@ def test_hosts_that_have_waited_are_not_added_to_those_that_are_worked_on(monkey
 
     def work(host: str, _say: Say) -> dict[str, Any]:
         if host in HOSTS[:3]:
-            _watch.WaitingClock().sleep(0.5)
+            _watch.WaitingClock(Clock()).sleep(0.5)
         at_work.add(host)
         time.sleep(0.3)
         together.append(len(at_work))
@@ -224,6 +225,7 @@ ORPHAN = """
 import os, signal, sys, time
 from ansible_collections.tcx.m365.plugins.module_utils import _lifeline
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._time import Clock
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests below nohup has it ignored, and so would we
