@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,7 @@ from ansible.utils.display import Display
 from ansible_collections.tcx.m365.plugins.action.fleet_rollout import ARGUMENT_SPEC, ActionModule, TaskInput
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Sweepers
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground, settle_neighbor
 from ansible_collections.tcx.m365.tests.faults.held import HeldBack
@@ -66,9 +69,13 @@ class Batch:
 
     def take(self) -> dict[str, Json]:
         """The results of the PBXs."""
-        for host, result in self._task()._sweep_all(self.run.hosts, self._inputs()):
-            assert result is not None
-            self.results[host] = result
+        fleet = self.run.fleet("rollout")
+        work = functools.partial(fleet.work, connection="local")
+        threads, processes = self.options["concurrency"], self.options["processes"]
+        with contextlib.closing(Sweepers(self.run.hosts, work, threads=threads, processes=processes)) as sweepers:
+            for host, result in self._task()._sweep_all(self.run.hosts, self._inputs(), fleet, sweepers):
+                assert result is not None
+                self.results[host] = result
         return self.results
 
     def stop(self) -> Json:
