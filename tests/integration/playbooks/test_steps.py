@@ -186,8 +186,17 @@ def test_no_credential_of_a_host_goes_to_another_address(small: Controller, tmp_
     assert not [each for each in small.lab.control.log(source="client") if each["host"] == "munich"]
 
 
-@pytest.mark.parametrize("playbook", ["rollout", "rotate_certificate", "capture", "compliance", "offboard"])
-def test_an_inventory_for_other_hosts_does_not_decide_where_a_playbook_runs(small: Controller, playbook: str) -> None:
+@pytest.mark.parametrize(
+    ("playbook", "in_process"),
+    [
+        *((playbook, True) for playbook in ("rollout", "rotate_certificate", "capture", "compliance", "offboard")),
+        ("rollout", False),  # of the modules, the shell says how they are started
+        ("conformance", True),  # makes directories and files by Ansible's own modules
+    ],
+)
+def test_an_inventory_for_other_hosts_does_not_decide_where_a_playbook_runs(
+    small: Controller, playbook: str, in_process: bool
+) -> None:
     change_inventory(
         small,
         **{
@@ -197,12 +206,16 @@ def test_an_inventory_for_other_hosts_does_not_decide_where_a_playbook_runs(smal
                 "ansible_become": True,
                 "ansible_python_interpreter": "/nonexistent/python",
                 "ansible_shell_type": "powershell",
+                "ansible_shell_executable": "/nonexistent/shell",
             }
             for key in ALL
         },
     )
     done = small.play(
-        f"tcx.m365.{playbook}", variables={"offboard_confirm": True}, ANSIBLE_BECOME="true", ANSIBLE_BECOME_METHOD="su"
+        f"tcx.m365.{playbook}",
+        variables={"offboard_confirm": True, "tcx_m365_in_process": in_process},
+        ANSIBLE_BECOME="true",
+        ANSIBLE_BECOME_METHOD="su",
     )
     assert done.code == 0, done.output
     assert done.failed() == []
