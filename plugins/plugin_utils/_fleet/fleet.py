@@ -198,7 +198,9 @@ class Fleet:
                 yield host, undoing.with_undone({**result, "failed": True, "msg": result.get("msg") or reason}, undone)
 
     def _run_task(self, say: Say, warnings: list[str]) -> AnnouncingTask:
-        shared = self._connections.setdefault(os.getpid(), Connections(size=64, addresses=_kept_open()))
+        if os.getpid() not in self._connections:
+            self._connections.setdefault(os.getpid(), Connections(size=64, addresses=_kept_open()))
+        shared = self._connections[os.getpid()]
 
         def run_task(
             capability: Capability,

@@ -257,14 +257,20 @@ def test_a_file_that_is_meant_for_no_inventory_stops_nothing(tmp_path: Path, nam
     assert (tmp_path / "reports").exists(), said(done)
 
 
-@pytest.mark.parametrize("name", ["vault-password", "open-sesame"])
-def test_a_program_that_tells_the_vault_password_is_no_part_of_the_inventory(tmp_path: Path, name: str) -> None:
-    inventory = tmp_path / "inventory"
+def _inventory_with_program(place: Path, name: str, text: str) -> tuple[Path, Path]:
+    """A directory of an inventory, and the program that lies in it beside the hosts."""
+    inventory = place / "inventory"
     inventory.mkdir()
     (inventory / "fleet.yml").write_text(PBXS)
     program = inventory / name
-    program.write_text("#!/bin/sh\necho sesame\n")
+    program.write_text(text)
     program.chmod(0o755)
+    return inventory, program
+
+
+@pytest.mark.parametrize("name", ["vault-password", "open-sesame"])
+def test_a_program_that_tells_the_vault_password_is_no_part_of_the_inventory(tmp_path: Path, name: str) -> None:
+    inventory, program = _inventory_with_program(tmp_path, name, "#!/bin/sh\necho sesame\n")
     options = [] if "vault" in name else ["--vault-password-file", str(program)]
     done = play(tmp_path, "tcx.m365.compliance", "-i", str(inventory), *options)
     assert "could not be read as a whole" not in said(done)
@@ -273,12 +279,7 @@ def test_a_program_that_tells_the_vault_password_is_no_part_of_the_inventory(tmp
 
 @pytest.mark.parametrize("name", ["customers", "customers.py", "customers-in-vault.sh"])
 def test_a_script_of_the_inventory_that_fails_is_told(tmp_path: Path, name: str) -> None:
-    inventory = tmp_path / "inventory"
-    inventory.mkdir()
-    (inventory / "fleet.yml").write_text(PBXS)
-    script = inventory / name
-    script.write_text("#!/bin/sh\nexit 1\n")
-    script.chmod(0o755)
+    inventory, script = _inventory_with_program(tmp_path, name, "#!/bin/sh\nexit 1\n")
     done = play(tmp_path, "tcx.m365.compliance", "-i", str(inventory))
     assert done.returncode != 0
     assert f"The inventory could not be read as a whole: {script} is missing from it." in said(done)
