@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -293,6 +294,10 @@ def report(results: Sequence[Result], seconds: float) -> int:
     tests = sum(result.passed + result.failed for result in results if result.gate.reports)
     checks = sum(result.passed + result.failed for result in results if not result.gate.reports)
     print(f"\n{tests} tests and {checks} other checks ran in {seconds:.0f} s; logs: {LOGS.relative_to(ROOT)}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = used.ru_utime + used.ru_stime
+    share = spent / max(seconds, 1.0) / (os.cpu_count() or 1)
+    print(f"They took {spent:.0f} s of CPU, {share:.0%} of what the machine has.")
     print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     return int(failed > 0 or passed == 0)
 
