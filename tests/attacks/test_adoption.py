@@ -167,9 +167,12 @@ def test_a_squatter_with_a_certificate_like_ours_gains_nothing(scene: Scene, nam
 # --- an intruder in an application of ours --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", ["secret", "federated", "owner", "certificate"])
+LIKE_OURS = {"certificate like ours": "", "certificate like a neighbor's": "nobody.example:5001"}
+
+
+@pytest.mark.parametrize("what", ["secret", "federated", "owner", "certificate", *LIKE_OURS])
 def test_an_intruder_is_reported_and_not_rewarded(scene: Scene, what: str, tmp_path: Any) -> None:
-    scene.quick = what != "certificate"
+    scene.quick = "certificate" not in what
     first = {"entra_app_permissions": ["User.Read.All"]}
     assert scene.rollout("pbx0", **first).code == 0
     tenant, application = scene.tenant("acme"), scene.application("pbx0")
@@ -181,8 +184,11 @@ def test_an_intruder_is_reported_and_not_rewarded(scene: Scene, what: str, tmp_p
         hostile.add_federated(scene.world, tenant, application["id"])
     else:
         eve.become_owner(application)
-        if what == "certificate":
-            eve.add_certificate(application)
+        if what != "owner":
+            url = scene.controller.lab.inventory["tcx"]["hosts"]["pbx0"]["tcx_url"]
+            label = LIKE_OURS.get(what) or url.removeprefix("https://")
+            name = f"{MARK} {scene.world.clock.now():%Y-%m-%d} {label}" if what in LIKE_OURS else "CN=eve"
+            eve.add_certificate(application, displayName=name)
             eve.leave(application)
     _done, report = scene.controller.compliance("--limit", "pbx0", directory=tmp_path / "report", **first)
     (host,) = report["hosts"]

@@ -294,10 +294,13 @@ def evidence(application: Mapping[str, Any], claim: Claim) -> list[str]:
 
 
 def unknown_holders(candidate: Candidate, claim: Claim, caller: Caller) -> list[str]:
-    """Credentials and owners that neither the inventory names nor the automation put there, in words."""
+    """Credentials and owners that the inventory does not name, in words.
+
+    A name like ours vouches for no certificate here, whoever registered the application: every owner chooses names.
+    """
     holders = [
         credential.words()
-        for credential in credentials(candidate, claim, caller)
+        for credential in credentials(candidate, claim, Caller())
         if credential.owner == "foreign" and credential.hint != "expired"
     ]
     known = {owner.lower() for owner in claim.known_owners} | {caller.principal_id.lower()}

@@ -134,8 +134,8 @@ def plan_grants(desired: DesiredGrant, granted: Granted, names: Names) -> Plan:
             f"it holds {', '.join(desired.held)}, which nobody here knows, and would get {', '.join(gained)}",
             tried="grant permissions",
             target=desired.app_id,
-            remedy="Remove what does not belong there, or name its owners in entra_app_owners. If all of it is meant, say so "
-            "with entra_app_app_id.",
+            remedy="Remove what does not belong there, or name its owners in entra_app_owners, and a former certificate of the PBX in "
+            "entra_app_certificates beside the new one. If all of it is meant, say so with entra_app_app_id.",
         )
     if unnamed and not (granted.marked or desired.force):
         raise NotOurs(
