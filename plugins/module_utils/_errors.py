@@ -38,6 +38,12 @@ class M365Error(Exception):
     default_remedy = ""
     _provisional = False
 
+    perhaps_done = False
+    """Whether what was sent may have been carried out, in this attempt or in an earlier one of the same request."""
+
+    may_come = False
+    """Whether the service may still be at work on it: that nothing of it is seen yet proves nothing."""
+
     names: Names = MappingProxyType({})
     """By which names the operator knows the options that the texts mark (``O(client_secret)``)."""
 
@@ -154,17 +160,21 @@ class Interrupted(M365Error):
     """The connection broke, or the service failed, after the request was sent: it may have been carried out."""
 
     kind = "interrupted"
+    perhaps_done = True
     default_remedy = "Run again: the current state is read first and only what is missing is done."
 
 
 class NoAnswerInTime(Interrupted):
-    """The service may still be at work on the request: that nothing of it is seen yet proves nothing."""
+    """The service has not answered before the time was over."""
+
+    may_come = True
 
 
 class ServiceFault(M365Error):
     """The service answered 5xx, again and again until the deadline or the attempts ran out."""
 
     kind = "service_fault"
+    perhaps_done = True
     default_remedy = "The service is in trouble; run again later."
 
 

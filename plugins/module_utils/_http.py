@@ -30,6 +30,7 @@ import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils import _http_errors, _lifeline, _limits, _peer, _proxy, _tls
@@ -41,6 +42,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     BadInput,
     DeadlineExceeded,
     Interrupted,
+    M365Error,
     NoAnswerInTime,
     ServiceFault,
     Throttled,
@@ -108,9 +110,27 @@ class RetryPolicy:
     connects: int = 3
 
 
+class Attempts:
+    """What became of the attempts of one request, whatever the last of them says."""
+
+    def __init__(self) -> None:
+        self._perhaps_done = self._may_come = False
+
+    def add(self, may_come: bool) -> None:
+        """One that may have been carried out; :param may_come: or may be afterwards."""
+        self._perhaps_done = True
+        self._may_come |= may_come
+
+    def told_in(self, error: M365Error) -> M365Error:
+        """The error that ends the request."""
+        error.perhaps_done |= self._perhaps_done
+        error.may_come |= self._may_come
+        return error
+
+
 @dataclass
 class Reply:
-    """What came back: status, headers (case-insensitive), body bytes."""
+    """What came back: status, headers (case-insensitive), body bytes, and what became of earlier attempts."""
 
     method: str
     url: str
@@ -118,6 +138,7 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
     elapsed: float = 0.0
+    past: Attempts = field(default_factory=Attempts, repr=False)
     _json: Any = field(default=None, repr=False)
 
     @property
@@ -261,10 +282,19 @@ class Http:
         """
         request = self._prepare(method, path, params, body, form, headers)
         repeatable = (safe if safe is not None else method != "POST") and not once
+        past = Attempts()
+        try:
+            return self._with_retries(request, past, repeatable=repeatable, secret=secret, once=once, most=most)
+        except M365Error as error:
+            raise past.told_in(error) from None
+
+    def _with_retries(
+        self, request: _Request, past: Attempts, *, repeatable: bool, secret: bool, once: bool, most: int
+    ) -> Reply:
         connects = attempts = throttled = 0
         while True:
             self._respect_throttle()
-            if method != "GET":
+            if request.method != "GET":
                 _lifeline.check()
             try:
                 reply = self._exchange(request, secret, most)
@@ -277,6 +307,7 @@ class Http:
                 )
                 continue
             except Interrupted as error:
+                past.add(error.may_come)
                 attempts += self.policy.attempts // 2 if isinstance(error, _NotInTime) else 1
                 if not repeatable or attempts >= self.policy.attempts:
                     raise
@@ -291,9 +322,12 @@ class Http:
                     raise throttling
                 continue
             if reply.status in self.policy.statuses:
+                # A proxy answers 504 for a service that has not answered in time.
+                past.add(reply.status == HTTPStatus.GATEWAY_TIMEOUT)
                 attempts += 1
                 self._after_fault(reply, repeatable, attempts)
                 continue
+            reply.past = past
             return reply
 
     def _prepare(

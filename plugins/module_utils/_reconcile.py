@@ -21,17 +21,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Callable, Generic, TypeVar
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import (
     Conflict,
     DeadlineExceeded,
-    Interrupted,
     M365Error,
-    NoAnswerInTime,
     NotYetReplicated,
-    ServiceFault,
 )
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan, carried_out, joined
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
@@ -204,7 +200,7 @@ class Round(Generic[S]):
     def doubt(self, trouble: M365Error | None) -> None:
         """After some kinds of trouble nobody knows whether a write was carried out."""
         self.trouble = trouble
-        self.is_unsure = isinstance(trouble, (Interrupted, ServiceFault))
+        self.is_unsure = trouble is not None and trouble.perhaps_done
 
     def read(self, reading: S) -> None:
         """A reading tells, where the answers did not."""
@@ -290,14 +286,9 @@ def _find_out(resource: Resource[S], state: S, current: Round[S]) -> None:
 
     Not where the service may still be at work on it: what comes later has to be known to whoever undoes it.
     """
-    if current.is_unsure and not _may_come(current.trouble):
+    if current.is_unsure and not (current.trouble and current.trouble.may_come):
         with contextlib.suppress(M365Error):
             current.read(resource.read(state))
-
-
-def _may_come(trouble: M365Error | None) -> bool:
-    """Whether a write may be carried out after its failure: a proxy answers 504 for a service that has not answered in time."""
-    return isinstance(trouble, NoAnswerInTime) or (trouble is not None and trouble.status == HTTPStatus.GATEWAY_TIMEOUT)
 
 
 def _apply(resource: Resource[S], plan: Plan, state: S, journal: Journal) -> tuple[Applied[S], Round[S]]:

@@ -20,17 +20,25 @@ Json = dict[str, Any]
 
 
 class HeldBack:
-    """A PBX that takes a write, and carries it out only when it is told to; who waits for its answer is late at once."""
+    """A PBX that takes a write, and carries it out only when it is told to.
 
-    def __init__(self, made: Ground, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._has_come, self._goes_on = place / "come", threading.Event()
+    :param gives_up: who waits for its answer is late at once; otherwise he sends it again, and gets no answer either.
+    """
+
+    def __init__(self, made: Ground, place: Path, monkeypatch: pytest.MonkeyPatch, *, gives_up: bool = True) -> None:
+        self._has_come, self._goes_on, self._holds = place / "come", threading.Event(), False
         monkeypatch.setattr(trouble, "act_out", self._hold)
-        monkeypatch.setattr(_watch.Watch, "overdue", property(self._is_late))
+        if gives_up:
+            monkeypatch.setattr(_watch.Watch, "overdue", property(self._is_late))
         match = {"service": "pbx", "host": TARGET, "method": "PATCH"}
-        made.world.trouble.add({"action": "delay", "match": match, "times": 1})
+        made.world.trouble.add({"action": "delay", "match": match, "times": 1 if gives_up else 0})
 
     async def _hold(self, _hits: Any, _facts: Any, _now: Any, app: Any, scope: Json, receive: Any, send: Any) -> None:
         """The request is there as a whole before whoever has sent it goes away."""
+        if self._holds:
+            trouble.cut(scope)
+            return
+        self._holds = True
         body = b""
         while True:
             message = await receive()

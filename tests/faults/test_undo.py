@@ -307,6 +307,26 @@ def test_a_write_that_arrives_after_its_pbx_was_given_up_can_be_undone(
     assert judge.picture(made) == first
 
 
+def test_an_undo_that_comes_before_a_slow_write_says_so(
+    made: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt runs into a time-out, the later ones are reset: the PBX is still at work on the first."""
+    first = judge.picture(made)
+    held = HeldBack(made, tmp_path, monkeypatch, gives_up=False)
+    try:
+        result = made.run("rollout", **UNDO, tcx_timeout=1).results[TARGET]
+        told = result["rollback"]
+        assert (result["failed"], told["restored"], told["under_way"]) == (True, True, True), result["msg"]
+        assert f"find out with tcx.m365.rollback -e snapshot={result['snapshot']} --check." in result["msg"]
+    finally:
+        made.world.trouble.clear()
+        held.arrives()
+    assert polled(lambda: judge.picture(made) != first), "the write has arrived"
+    again = made.run("rollback", snapshot=result["snapshot"])
+    assert not judge.failure_of(again), judge.failure_of(again)
+    assert judge.picture(made) == first
+
+
 def polled(condition: Callable[[], bool], within: float = 20.0) -> bool:
     end = time.monotonic() + within
     while not condition() and time.monotonic() < end:

@@ -128,7 +128,7 @@ class Xapi:
                     reply = self._sent(method, path, token.access, request)
             self._note(reply)
             if reply.status >= 300:
-                raise explain(reply, token.access, served=self._served == token.access)
+                raise reply.past.told_in(explain(reply, token.access, served=self._served == token.access))
             self._served = token.access
         except M365Error as error:
             raise self._with_advice(error).while_trying(tried, self.connection.url) from None

@@ -171,8 +171,7 @@ class Fleet:
             recorder = Recorder(host, known, self._store, self._operation)
             if not recorder.told():
                 return {}
-            undone = undoing.undo_run(host, known, self._run_task(say, warnings), recorder)
-            return {"result": {**undone, "under_way": not undone.get("failed") and bool(recorder.told())}}
+            return {"result": undoing.undo_run(host, known, self._run_task(say, warnings), recorder)}
         except M365Error as error:
             return {"result": failure(error)}
 

@@ -52,14 +52,16 @@ def undone(host: str, variables: Variables, run_task: AnnouncingTask, recorder: 
 def undo_run(host: str, variables: Variables, run_task: AnnouncingTask, recorder: Recorder) -> Json:
     """Undo what this run has changed on a PBX: the result of a rollback.
 
-    What it does is kept as well, so that nothing of the run remains to be undone afterwards.
+    What it does is kept as well, so that nothing of the run remains to be undone afterwards, but for a write that has not
+    arrived yet (``under_way``).
     """
     recorded = recorder.recording(run_task, check_mode=False)
     known = copy.copy(variables)
     known["snapshot"] = recorder.run
     names = list(OPERATIONS["rollback"])
     try:
-        return in_one_result(host, Runner(host, None, check_mode=False).run(known, recorded, names), names)
+        result = in_one_result(host, Runner(host, None, check_mode=False).run(known, recorded, names), names)
+        return {**result, "under_way": not result.get("failed") and bool(recorder.told())}
     except M365Error as error:
         return failure(error)
     except _unforeseen.KINDS as error:

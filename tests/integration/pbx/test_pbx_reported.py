@@ -148,10 +148,19 @@ def test_what_a_pbx_does_not_confirm_is_reported_as_it_is_found(bench: Bench, fa
     assert bool(failed.get("changes")) is written
 
 
-@pytest.mark.parametrize(("fault", "details"), [("delay", {"seconds": 30}), ("status", {"status": 504})])
-def test_what_a_pbx_may_still_be_at_work_on_is_reported(bench: Bench, fault: str, details: dict[str, int]) -> None:
+AT_WORK: dict[str, list[tuple[str, dict[str, int]]]] = {
+    "no answer in time": [("delay", {"seconds": 30, "times": 0})],
+    "a proxy that waits no longer": [("status", {"status": 504, "times": 0})],
+    "no answer in time, then resets": [("delay", {"seconds": 30, "times": 1}), ("reset_before", {"times": 0})],
+    "no answer in time, then faults": [("delay", {"seconds": 30, "times": 1}), ("status", {"status": 500, "times": 0})],
+}
+
+
+@pytest.mark.parametrize("faults", AT_WORK.values(), ids=AT_WORK)
+def test_what_a_pbx_may_still_be_at_work_on_is_reported(bench: Bench, faults: list[tuple[str, dict[str, int]]]) -> None:
     """Whoever undoes the run has to know of it: nothing that is read before it is done proves that it never will be."""
-    bench.lab.control.add_trouble(fault, match={"service": "pbx", "method": "PATCH"}, times=0, **details)
+    for fault, details in faults:
+        bench.lab.control.add_trouble(fault, match={"service": "pbx", "method": "PATCH"}, **details)
     failed = bench.run().settings(**bench.link(), **DESIRED, timeout=1, deadline=60)
     bench.lab.control.clear_trouble()
     assert failed["failed"]
