@@ -295,9 +295,12 @@ class ActionModule(CollectionAction):
             unknown[host] = entry.get("result") or {}
             result = _from_entry(entry, store, host)
             outcomes.update({} if result is None else {host: result})
+            undoes = "crashed" in entry and not inputs.checks_only and fleet.undoes(host)
             if result is not None and not inputs.checks_only:
-                narrator.tell(host, result)
-            if "crashed" in entry and not inputs.checks_only and fleet.undoes(host):
+                # The gate decides after the last PBX.
+                may_be_undone = undoes or (gate is not None and options["on_stop"] == undoing.ROLLBACK)
+                narrator.tell(host, result, final=not may_be_undone)
+            if undoes:
                 broken.append(host)
             else:
                 yield host, result

@@ -292,16 +292,18 @@ def folded(sentence: str) -> str:
     return _indented(visible(sentence), "", "    ")
 
 
-def failure_lines(name: str, result: Mapping[str, Any], *, written: bool) -> list[str]:
-    """One failure, once: the sentence, and what had been written before it."""
+def failure_lines(name: str, result: Mapping[str, Any], *, written: bool, final: bool = True) -> list[str]:
+    """One failure, once: the sentence, and what had been written before it.
+
+    :param final: nothing of it is undone by this run afterwards.
+    """
     lines = [_indented(f"# {name}: FAILED: {visible(str(result.get('msg') or 'no message'))}", "", "    ")]
     undone = result.get("rollback") or {}
     if undone.get("restored"):
         lines.append("    The changes above were made before it failed, and have been undone.")
     elif written:
-        lines.append(
-            "    The changes above were made before it failed. Running the playbook again continues from there."
-        )
+        way_on = " Running the playbook again continues from there." if final else ""
+        lines.append(f"    The changes above were made before it failed.{way_on}")
     return lines
 
 

@@ -24,6 +24,7 @@ from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground, settle_neighbor
 from ansible_collections.tcx.m365.tests.faults.held import HeldBack
 from ansible_collections.tcx.m365.tests.in_process import Run
+from tcx_lab import ca
 from tcx_lab.pbx import state_of
 
 Json = dict[str, Any]
@@ -162,6 +163,26 @@ def test_a_batch_that_is_undone_says_which_pbx_is_not(
     again = made.run("rollback", TARGET, NEIGHBOR, snapshot=results[TARGET]["snapshot"])
     assert not judge.failure_of(again), judge.failure_of(again)
     assert judge.picture(made) == first
+
+
+@pytest.mark.parametrize("on_stop", ["keep", "rollback"])
+def test_a_pbx_that_is_undone_afterwards_is_not_said_to_be_continued(
+    made: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_stop: str
+) -> None:
+    """Its certificate is another one's, so that it fails after it was written to."""
+    former = ca.key_pair_of(made.world, made.pbx()).public_pem
+    ca.new_key_pair(made.world, made.pbx())
+    batch = Batch.of(made, tmp_path / "run", monkeypatch, on_stop=on_stop, entra_app_public_key=former)
+    inventory = batch.run.inventory._group["hosts"]
+    inventory[NEIGHBOR]["entra_app_public_key"] = ca.key_pair_of(made.world, made.pbx(NEIGHBOR)).public_pem
+    results = batch.take()
+    assert results[TARGET]["failed"]
+    assert results[TARGET]["changed"]
+    undone = on_stop == "rollback"
+    assert ("rollback" in results[TARGET]) is undone
+    assert "The changes above were made before it failed." in batch.told()
+    assert (f"# {TARGET}: undone" in batch.told()) is undone
+    assert ("Running the playbook again continues from there." in batch.told()) is not undone
 
 
 def test_what_somebody_has_changed_meanwhile_stays_and_is_told(

@@ -45,20 +45,23 @@ class Narrator:
         self._store = store
         self._totals = Totals()
 
-    def tell(self, host: str, result: Mapping[str, Any]) -> None:
-        """One PBX. The callback shows a failure itself; what was changed before it is told here."""
+    def tell(self, host: str, result: Mapping[str, Any], *, final: bool = True) -> None:
+        """One PBX. The callback shows a failure itself; what was changed before it is told here.
+
+        :param final: nothing of it is undone by this run afterwards.
+        """
         self._totals.add(host, result)
         if self._listens and (result.get("changes") or not result.get("failed")) and not is_passed(result):
-            for line in self._lines(host, result):
+            for line in self._lines(host, result, final=final):
                 _core_compat.show(line)
 
-    def _lines(self, host: str, result: Mapping[str, Any]) -> list[str]:
+    def _lines(self, host: str, result: Mapping[str, Any], *, final: bool) -> list[str]:
         if not result.get("failed"):
             return host_lines(host, result, check_mode=self._check_mode, detailed=self._detailed)
         # Nothing was verified, whatever is known of the PBX.
         shown = {**result, "failed": False, "status": {}, "steps": {}, "version": ""}
         lines = host_lines(host, shown, check_mode=self._check_mode, detailed=self._detailed)
-        return [*lines, *failure_lines(host, result, written=not self._check_mode)[1:]]
+        return [*lines, *failure_lines(host, result, written=not self._check_mode, final=final)[1:]]
 
     def end_of_checks(self, failed: Iterable[str]) -> None:
         """Keep the hosts that a check of this batch has stopped, for the line at the end of the batch."""
