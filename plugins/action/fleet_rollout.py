@@ -37,6 +37,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Na
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sharing import may_share
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Sweepers
+from ansible_collections.tcx.m365.plugins.plugin_utils._host_connection import asks_graph
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, read_variable
@@ -408,7 +409,8 @@ class ActionModule(CollectionAction):
     def _alone(self, inputs: TaskInput, crossings: Crossings) -> dict[str, Any]:
         """This host by itself: others may not run this task now, it is behind a jump host, or it is to be done again."""
         here = self._runs_in_process(inputs.task_vars)
-        run = self._run_in_process if here else self._run_as_module
+        # The credentials of the automation open the tenants of all customers; a jump host belongs to one of them.
+        graph_here = here or (not self._is_local() and self._may_run_here(inputs.task_vars))
 
         def run_task(
             capability: Capability,
@@ -418,6 +420,8 @@ class ActionModule(CollectionAction):
             check: bool = False,
             announce: Announce | None = None,
         ) -> dict[str, Any]:
+            is_here = graph_here if asks_graph(capability) else here
+            run = self._run_in_process if is_here else self._run_as_module
             before = self._task.check_mode
             self._task.check_mode = before or check
             try:

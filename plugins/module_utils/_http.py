@@ -81,7 +81,7 @@ class Transport:
         if self.ca_path and not os.path.exists(self.ca_path):
             raise BadInput(
                 f"{option_and_path('O(ca_path)', self.ca_path)} does not exist",
-                remedy="Give the path of a PEM bundle on the controller.",
+                remedy="Give the path of a PEM bundle on the machine that asks: the controller, or the jump host of this PBX.",
             )
         if self.timeout <= 0:
             raise BadInput("O(timeout) must be greater than 0 seconds")

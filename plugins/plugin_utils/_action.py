@@ -18,6 +18,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Callable
 
 from ansible import constants
@@ -85,10 +86,12 @@ class CollectionAction(ActionBase):
 
     def _runs_in_process(self, task_vars: Mapping[str, Any]) -> bool:
         """Raises :class:`BadInput` where the variable for it is no boolean, or cannot be read."""
-        if not is_in_process(read_variable(self._templar, IN_PROCESS_VARIABLE, task_vars)) or MISSING:
-            return False
         become = getattr(self._connection, "become", None)
-        return self._is_local() and become is None
+        return self._is_local() and become is None and self._may_run_here(task_vars)
+
+    def _may_run_here(self, task_vars: Mapping[str, Any]) -> bool:
+        """Whether work that needs no connection to the host may be done in this process; raises as above."""
+        return is_in_process(read_variable(self._templar, IN_PROCESS_VARIABLE, task_vars)) and not MISSING
 
     def _run_as_module(
         self,
@@ -98,11 +101,7 @@ class CollectionAction(ActionBase):
         _announce: Callable[[Plan], None] | None = None,
     ) -> dict[str, Any]:
         """Send the module of the same name to the host of this task, from where nobody is told what it is about to write."""
-        module_args = (
-            _with_absolute_paths(capability.argument_spec, capability.files, arguments)
-            if self._is_local()
-            else dict(arguments)
-        )
+        module_args = _with_files(capability.argument_spec, capability.files, arguments, local=self._is_local())
         if names_of(arguments):
             module_args[OPTION_NAMES] = dict(names_of(arguments))
         result: dict[str, Any] = self._execute_module(
@@ -222,22 +221,29 @@ class ControllerAction(CollectionAction):
         """The result of the task; raises :class:`M365Error`."""
 
 
-def _with_absolute_paths(
-    spec: Mapping[str, Mapping[str, Any]], files: Sequence[str], stated: Mapping[str, Any], place: str = ""
+def _with_files(
+    spec: Mapping[str, Mapping[str, Any]],
+    files: Sequence[str],
+    stated: Mapping[str, Any],
+    place: str = "",
+    *,
+    local: bool,
 ) -> dict[str, Any]:
-    """Ansible starts a local module in the directory of the playbook, which here lies inside the collection.
+    """A relative path of a file means the directory in which Ansible was started, as it does in process.
 
-    A relative path of a file means the directory in which Ansible was started, as it does in process.
+    Ansible starts a local module in the directory of the playbook, which here lies inside the collection, and another one on
+    a host that does not have the file.
     """
     arguments = dict(stated)
+    name_of_file = _absolute if local else _content
     for name, option in spec.items():
         value = arguments.get(name)
         if option.get("type") == "path" and isinstance(value, str):
-            arguments[name] = _whole(trimmed(value))
+            arguments[name] = _whole(trimmed(value)) if local else value
         elif f"{place}{name}" in files:
-            arguments[name] = [_absolute(item) for item in value] if isinstance(value, list) else _absolute(value)
+            arguments[name] = [name_of_file(item) for item in value] if isinstance(value, list) else name_of_file(value)
         elif isinstance(value, Mapping) and option.get("options"):
-            arguments[name] = _with_absolute_paths(option["options"], files, value, f"{place}{name}.")
+            arguments[name] = _with_files(option["options"], files, value, f"{place}{name}.", local=local)
     return arguments
 
 
@@ -248,7 +254,19 @@ def _whole(path: str) -> str:
 
 def _absolute(value: Any) -> Any:
     """The path of a file that is there, whole; anything else (the text of a certificate) as it is."""
-    return os.path.abspath(value) if isinstance(value, str) and len(value) < 1024 and os.path.isfile(value) else value
+    return os.path.abspath(value) if _is_file(value) else value
+
+
+def _content(value: Any) -> Any:
+    """The text of a file that is there; anything else as it is."""
+    try:
+        return Path(value).read_text(encoding="utf-8") if _is_file(value) else value
+    except (OSError, UnicodeDecodeError):
+        return value
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, str) and len(value) < 1024 and os.path.isfile(value)
 
 
 @contextlib.contextmanager

@@ -51,6 +51,11 @@ _ENDPOINTS = ("cloud", "authority_host", "graph_endpoint")
 _PUBLIC_OF_ENTRA = ("tenant_id", "cloud", "authority_host")
 
 
+def asks_graph(capability: Capability) -> bool:
+    """Whether it signs in to the tenant."""
+    return _SIGN_OF_ENTRA in capability.argument_spec
+
+
 def connected(capability: Capability, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Arguments:
     """The arguments of a task with what its host has for the connection.
 
@@ -60,7 +65,7 @@ def connected(capability: Capability, arguments: Mapping[str, Any], variables: M
     spec = capability.argument_spec
     named = {name: value for name, value in arguments.items() if value is not None}
     connection: Mapping[str, Any] = {}
-    if _SIGN_OF_ENTRA in spec:
+    if asks_graph(capability):
         connection = _of_entra(named, arguments_of.entra_connection(variables))
     elif _SIGN_OF_PBX in spec:
         connection = _of_pbx(named, {**arguments_of.pbx_connection(variables), **_names_of_pbx(variables)})

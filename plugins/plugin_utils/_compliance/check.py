@@ -14,7 +14,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certif
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import INTEGRATION
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
-from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import is_reached_from_here, read_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps import rotation
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.advice import remedy_beside
@@ -29,6 +29,8 @@ from . import consent
 from .controls import ATTENTION, changed, control, controls
 from .findings import sentences
 
+_ASKED_FROM_HERE = "This PBX is reached from another host (tcx_m365_connection), and a compliance run asks every PBX from the controller."
+_ASKED_OTHERWISE = "Compare it by tcx.m365.rollout --check, which asks from that host, or run the check on a controller that reaches it."
 _SIDES = (("Microsoft Entra", "entra"), ("the PBX", "pbx"))
 
 
@@ -37,6 +39,8 @@ def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostRe
     changes = changes_of(taken)
     status = status_of(taken)
     verdict, reasons, remedies = _verdict(taken, changes, status)
+    if verdict == "unreachable" and taken.of("pbx").get("failed") and not is_reached_from_here(variables):
+        reasons, remedies = [*reasons, _ASKED_FROM_HERE], [_ASKED_OTHERWISE, *remedies]
     application, grant = taken.of("application"), taken.of("grant")
     return HostResult(
         host=host,

@@ -28,6 +28,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings impo
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
     HostVariables,
     Variables,
+    is_reached_from_here,
     is_true,
     read_variables,
 )
@@ -41,8 +42,6 @@ TRACE_VERBOSITY = 4
 
 _OPEN = 256
 """To so many addresses at most a process keeps its connections open until the next pass."""
-
-_LOCAL = ("local", "ansible.builtin.local")
 
 display = Display()
 
@@ -234,6 +233,6 @@ def _kept_open() -> int:
 def _is_here(variables: Mapping[str, Any], connection: str) -> bool:
     return (
         is_in_process(variables.get(IN_PROCESS_VARIABLE))
-        and variables.get("ansible_connection", connection) in _LOCAL
+        and is_reached_from_here(variables, connection)
         and not is_true(variables.get("ansible_become", False))
     )

@@ -67,6 +67,7 @@ _STEERING = (
     "snapshot_dir",
     "on_failure",
 )
+LOCAL = ("local", "ansible.builtin.local")
 _ROLES = ("preflight", "entra_app", "tcx_console", "sso_verify")
 _APPLICATION_IDS = ("application_id", "app_id")
 
@@ -171,6 +172,14 @@ def read_variables(
 def is_true(value: Any) -> bool:
     """A condition as Ansible reads it; for values that no spec describes, such as ``ansible_become``."""
     return bool(Reading().value({"type": "bool"}, value, "value"))
+
+
+def is_reached_from_here(variables: Mapping[str, Any], connection: str = "local") -> bool:
+    """Whether the work on a host is done on the controller and not on another host, such as a jump host beside the PBX.
+
+    :param connection: of a host whose variables name none.
+    """
+    return variables.get("ansible_connection", connection) in LOCAL
 
 
 @functools.lru_cache(maxsize=1)
