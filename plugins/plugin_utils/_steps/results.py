@@ -37,14 +37,23 @@ _TOLD_BY = {Unlicensed.kind: (MAY_REFUSE,), Unhealthy.kind: (f" {UNHEALTHY}: ", 
 
 
 def told_once(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The result without warnings of what its failure says."""
-    if not result.get("failed"):
+    """The result without warnings of what its failure says, or of what has not happened."""
+    told = _told_by(result)
+    if not told:
         return dict(result)
-    told = _TOLD_BY.get(str((result.get("error") or {}).get("kind")), ())
     lists = {name: result[name] for name in ("warnings", "notes") if result.get(name)}
     kept = {name: [text for text in texts if not any(words in text for words in told)] for name, texts in lists.items()}
     known = {name: value for name, value in result.items() if name != "warnings"}
     return {**known, **{name: texts for name, texts in kept.items() if texts or name == "notes"}}
+
+
+def _told_by(result: Mapping[str, Any]) -> tuple[str, ...]:
+    if result.get("failed"):
+        return _TOLD_BY.get(str((result.get("error") or {}).get("kind")), ())
+    # What a license may lack is tried by a step of its own, which has nothing to say of a PBX before it is linked.
+    steps = result.get("steps") or {}
+    tried = steps.get("license") == "changed" or {"license", "settings"} <= steps.keys()
+    return (MAY_REFUSE,) if tried else ()
 
 
 def written(taken: Taken) -> dict[str, Result]:

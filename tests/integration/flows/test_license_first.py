@@ -47,6 +47,16 @@ def test_a_refusal_is_told_once(munich: Flow, door: str) -> None:
         assert not [text for text in (*result["notes"], *result.get("warnings", ())) if "may refuse" in text]
 
 
+@pytest.mark.parametrize("door", ["rollout", "rotate_certificate", "license"])
+def test_what_was_accepted_is_not_said_to_be_refused_perhaps(lyon: Flow, door: str) -> None:
+    changes = PAID["contact_sync"]
+    planned = lyon.run(door, check=True, **changes)
+    assert [text for text in planned["notes"] if "may refuse" in text]
+    result = lyon.run(door, **changes)
+    assert not result.get("failed"), result["msg"]
+    assert not [text for text in (*result["notes"], *result.get("warnings", ())) if "may refuse" in text]
+
+
 @pytest.mark.parametrize("operation", ["application", "rotate_certificate"])
 def test_a_role_and_a_rotation_are_refused_as_early(munich: Flow, operation: str) -> None:
     result = munich.run(operation, **PAID["contact_sync"])
