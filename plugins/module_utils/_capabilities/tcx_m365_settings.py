@@ -25,7 +25,7 @@ from .._pbx.facts import Facts
 from .._pbx.health import Health
 from .._pbx.names import absent, named
 from .._pbx.presence import PresenceAccount
-from .._pbx.properties import ACCOUNTS, BINDINGS, BY_OPTION, argument_spec, desired_from
+from .._pbx.properties import ACCOUNTS, BINDINGS, BY_OPTION, INTEGRATION, argument_spec, desired_from, read
 from .._pbx.settings import Desired, IntegrationSettings, Observed, links
 from .._pbx.settings_undo import RestoredSettings
 from .._pbx.teams import SbcFiles
@@ -41,6 +41,7 @@ S = TypeVar("S")
 
 _NAMES = {"type": "list", "elements": "str"}
 _OFF = {"type": "bool", "default": False}
+_GROUPS = "user_sync.groups"
 FILES = ("teams.certificate", "teams.private_key")
 _BRINGS_USERS = frozenset(("application_id", "tenant_id")).union(
     f"user_sync.{name}" for name in ("enabled", "scope", "users", "groups", "guests")
@@ -261,6 +262,9 @@ class Work:
 
     def _check(self, observed: Observed, plan: Plan) -> None:
         """What can be known to fail, before anything is written."""
+        integration = observed.entities.get(INTEGRATION) or {}
+        kept = [] if _GROUPS in self.request.desired.exclusive else read(BY_OPTION[_GROUPS], integration)
+        requirements.check_groups(self.request.desired.values, kept)
         fqdn = self.request.desired.values.get("teams.sbc_fqdn")
         if fqdn and "teams.sbc_fqdn" in plan.changed_fields(settings_plan.TARGET):
             teams.check_fqdn(self.xapi, fqdn)

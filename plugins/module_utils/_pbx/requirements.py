@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._common.option_names import marked
 from .._errors import BadInput, M365Error, Unlicensed, Unsupported
 from .facts import Facts
-from .properties import BY_OPTION, FLAG, Property
+from .properties import BY_OPTION, FLAG, GROUPS, Property
 from .version import Release
 
 TEAMS_LEAST_CALLS = 16
@@ -46,6 +46,19 @@ def check(desired: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
     if error is not None:
         raise error.while_trying("prepare the Microsoft 365 settings; nothing was written", url)
     _check_number(desired.get("user_sync.starting_extension"), facts)
+
+
+def check_groups(desired: Mapping[str, Any], present: Iterable[str]) -> None:
+    """Raise :class:`BadInput` where the members of groups are to be synchronized, and no group is named.
+
+    :param present: the groups that the PBX has, and that stay.
+    """
+    if desired.get("user_sync.scope") == GROUPS and not (desired.get("user_sync.groups") or [*present]):
+        raise BadInput(
+            "O(user_sync.scope) is groups, and O(user_sync.groups) names none, so that nobody would be synchronized",
+            tried="prepare the Microsoft 365 settings; nothing was written",
+            remedy="Name the groups, or choose another scope.",
+        )
 
 
 def _lacking(setting: Property, value: Any, release: Release) -> list[str]:

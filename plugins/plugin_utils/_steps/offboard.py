@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.rights import Miss
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput
 from ansible_collections.tcx.m365.plugins.module_utils._task import failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import read_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps import moves
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.resume import unlinked_application
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import Result, Work
@@ -74,6 +75,7 @@ def confirmed(work: Work, _result: Result) -> Result:
             tried="find out which PBXs are offboarded without being unlinked",
             remedy=f"Name each host whose PBX cannot be unlinked, for example {_WITHOUT}={work.host}.",
         )
+    read_variables(work.variables).check()
     if work.is_set("offboard_confirm"):
         return {"changed": False, "confirmed": True}
     return failure(BadInput(_UNCONFIRMED, remedy=_CONFIRM_REMEDY))

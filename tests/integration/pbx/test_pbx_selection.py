@@ -90,6 +90,24 @@ def test_groups_by_name(bench: Bench) -> None:
         del bench.tenant().groups[group["id"]]
 
 
+@pytest.mark.parametrize("groups", [{}, {"groups": []}, {"groups": [], "groups_exclusive": True}], ids=str)
+def test_groups_without_a_group_are_refused_before_anything_is_written(bench: Bench, groups: dict[str, Any]) -> None:
+    sync = {"scope": "groups", **groups}
+    has_one = bool(groups.get("groups_exclusive"))
+    bench.state().m365["AdUsers"]["SelectedGroups"] = ["6b1f2f0e-0000-4000-8000-0000000000aa"] if has_one else []
+    for check in (True, False):
+        refused = bench.run().settings(check=check, wait=False, user_sync=sync)
+        assert refused["failed"]
+        assert "user_sync.groups names none" in refused["msg"]
+    assert bench.writes() == []
+
+
+def test_the_groups_that_a_pbx_has_are_enough(bench: Bench) -> None:
+    bench.state().m365["AdUsers"]["SelectedGroups"] = ["6b1f2f0e-0000-4000-8000-0000000000aa"]
+    done = bench.run().settings(wait=False, user_sync={"scope": "groups"})
+    assert [change["field"] for change in done["changes"]] == ["user_sync.scope"]
+
+
 def test_a_broken_integration_does_not_stop_the_preflight(bench: Bench) -> None:
     link = bench.link()
     user = people(bench)[0]["userPrincipalName"]

@@ -69,6 +69,8 @@ def test_cell(bench: Bench, each: Property, release: str) -> None:
     if each.resource == MAIL:
         # A PBX sends mail through Microsoft only once it is linked.
         bench.state(name).m365["ApplicationId"] = "6b1f2f0e-0000-4000-8000-00000000000b"
+    if each.option == "user_sync.scope" and "SelectedGroups" in bench.state(name).m365["AdUsers"]:
+        bench.state(name).m365["AdUsers"]["SelectedGroups"] = ["6b1f2f0e-0000-4000-8000-00000000000a"]
     value = other_value(bench, name, each)
     before = read(each, entity(bench, name, each.resource))
     options = shape({each.option: value})

@@ -61,6 +61,10 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "tomorrow": (lambda _url: {"entra_app_public_key": certificate(rsa_key(), begins=1)}, "is not valid before"),
     "tls": (lambda url: {"entra_app_public_key": tls_certificate(url)}, "TLS certificate that the PBX shows"),
     "permission": (lambda _url: {"entra_app_permissions": ["User.Raed.All"]}, "Did you mean User.Read.All"),
+    "groups": (
+        lambda _url: {"tcx_console_user_sync": {"scope": "groups"}},
+        "tcx_console_user_sync.scope is groups, and tcx_console_user_sync.groups names none",
+    ),
 }
 
 
@@ -84,11 +88,15 @@ def roles(controller: Controller, directory: Path, *arguments: str) -> Any:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
-@pytest.mark.parametrize("door", ["rollout", "roles"])
+@pytest.mark.parametrize("door", ["rollout", "modules", "roles"])
 def test_it_is_said_before_the_first_write(
     mistaken: Controller, tmp_path: Path, door: str, arguments: tuple[str, ...]
 ) -> None:
-    done = mistaken.rollout(*arguments) if door == "rollout" else roles(mistaken, tmp_path, *arguments)
+    in_process = {"tcx_m365_in_process": door != "modules"}
+    if door == "roles":
+        done = roles(mistaken, tmp_path, *arguments)
+    else:
+        done = mistaken.rollout(*arguments, variables=in_process)
     assert done.failed() == sorted(MISTAKES), done.output
     for host, (_make, words) in MISTAKES.items():
         assert words in done.sentence(host), f"{host}: {done.sentence(host)}"

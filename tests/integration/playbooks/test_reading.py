@@ -183,6 +183,13 @@ def test_mistakes_are_told_in_the_names_of_variables(mistaken: Controller, tmp_p
     assert not [each for each in mistaken.lab.control.log(source="client") if each["path"] == "/connect/token"]
 
 
+def test_what_is_no_boolean_is_no_answer_to_whether_a_removal_is_confirmed(small: Controller) -> None:
+    done = small.play("tcx.m365.offboard", "--limit", HOST, variables={"offboard_confirm": "maybe"})
+    assert "offboard_confirm must be a boolean such as true or false, not text" in done.sentence(HOST), done.output
+    assert "not confirmed" not in done.output
+    assert not small.writes()
+
+
 def test_a_mistyped_variable_is_told_in_the_terminal_and_in_the_report(small: Controller, tmp_path: Path) -> None:
     change_inventory(small, berlin={"tcx_console_usersync": {}}, lyon={"tcx_console_usersync": {}, "TCX_Fqdn": []})
     done, report = small.compliance(directory=tmp_path / "report", compliance_fail_on_drfit=True)
