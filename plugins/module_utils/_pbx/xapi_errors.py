@@ -112,6 +112,10 @@ def not_xapi(reply: Reply) -> errors.M365Error:
     )
 
 
+OUSTED = "the access token is refused although it is new"
+"""Somebody else has signed in to the PBX in the same name meanwhile."""
+
+
 def explain(reply: Reply, access: str, *, served: bool = False) -> errors.M365Error:
     """The error that an answer of XAPI means.
 
@@ -126,7 +130,7 @@ def explain(reply: Reply, access: str, *, served: bool = False) -> errors.M365Er
         return _warned(refusal, details)
     if reply.status == 401:
         return errors.BadCredential(
-            "the access token is refused although it is new",
+            OUSTED,
             remedy="Another program may be using the same client id (3CX honors one token per client): give the automation "
             "its own, or run again.",
             **details,

@@ -18,13 +18,14 @@ from ansible_collections.tcx.m365.plugins.module_utils import _unforeseen
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_repeats
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import OUSTED
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE, is_in_process
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability, silent
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Hear, Say, sweep
-from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings, claim
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings, claim, with_one_credential
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
     HostVariables,
     Variables,
@@ -37,11 +38,14 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder impor
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import in_one_result, told_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import Result, Step
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import listed
 
 TRACE_VERBOSITY = 4
 
 _OPEN = 256
 """To so many addresses at most a process keeps its connections open until the next pass."""
+
+_MOST_TOLD = 5
 
 display = Display()
 
@@ -69,7 +73,7 @@ def one_host(
     ledger = Ledger(store, host)
 
     def after(step: Step, result: Result) -> None:
-        if step.name == "pbx" and result.get("redirect_uri"):
+        if step.name in ("pbx", "linked") and result.get("redirect_uri"):
             claim(store, host, str(result["redirect_uri"]))
         if step.name in ("pbx", "linked") and result.get("status"):
             recorder.healthy_before = bool(result["status"].get("ok"))
@@ -143,7 +147,19 @@ class Fleet:
         warnings = without_repeats([*(f"{host}: {warning}" for warning in warnings), *result.get("warnings", [])])
         if warnings:
             result["warnings"] = warnings
-        return {"result": told_once(result)}
+        return {"result": told_once(self._told_by_name(host, result))}
+
+    def _told_by_name(self, host: str, result: dict[str, Any]) -> dict[str, Any]:
+        """The result of a host that has lost its token to another one of the inventory, which names the same PBX otherwise."""
+        error = result.get("error") or {}
+        others = with_one_credential(self._variables, host, self._store) if error.get("said") == OUSTED else ()
+        if not others:
+            return result
+        told = (
+            f"In the same name this run signs in for {listed(others, _MOST_TOLD)}: if that is the same PBX, keep one of the "
+            "hosts of the inventory."
+        )
+        return {**result, "msg": f"{result['msg']} {told}", "error": {**error, "remedy": f"{error['remedy']} {told}"}}
 
     def _variables_of(self, host: str, *, again: bool) -> Variables:
         """What the check was made with is what is written, also where a template would come to something else by then.

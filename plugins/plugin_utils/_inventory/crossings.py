@@ -48,7 +48,9 @@ _TO_RESOLVE = (
     "entra_timeout",
     "entra_deadline",
 )
+_SIGNS_IN = ("tcx_client_id", "tcx_client_secret")
 _KIND = "fleet_crossings"
+_CREDENTIALS = "fleet_credentials"
 _CLAIMS = "fleet_fqdn"
 _REMEDY = "Correct the inventory; nothing was written for any of them."
 
@@ -143,6 +145,21 @@ def claimants(store: RunStore, host: str, redirect_uri: str) -> list[str]:
             hosts.append(host)
             store.put(_CLAIMS, address, hosts)
     return sorted(hosts)
+
+
+def with_one_credential(variables: HostVariables, host: str, store: RunStore) -> list[str]:
+    """The other hosts of the play that sign in to their PBX in the same name; read where one has lost its token to somebody."""
+    with store.lock(_CREDENTIALS, ""):
+        others: dict[str, list[str]] | None = store.get(_CREDENTIALS, "")
+        if others is None:
+            by_credential: dict[tuple[str, ...], list[str]] = {}
+            for name in variables.all_of_play():
+                known = variables.some(name, _SIGNS_IN, without_extra=False)
+                by_credential.setdefault(tuple(known.text(option) for option in _SIGNS_IN), []).append(name)
+            shared = [hosts for credential, hosts in by_credential.items() if all(credential) and len(hosts) > 1]
+            others = {name: [other for other in hosts if other != name] for hosts in shared for name in hosts}
+            store.put(_CREDENTIALS, "", others)
+    return others.get(host) or []
 
 
 def claim(store: RunStore, host: str, redirect_uri: str) -> None:

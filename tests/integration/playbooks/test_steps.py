@@ -277,6 +277,19 @@ def test_two_addresses_of_one_pbx_are_refused_by_name(small: Controller, tmp_pat
     assert not [each for each in small.lab.control.writes() if each["host"] in ("berlin", "munich")]
 
 
+@pytest.mark.parametrize("playbook", ["capture", "rollout"])
+def test_one_pbx_by_two_names_is_told_by_name(small: Controller, tmp_path: Path, playbook: str) -> None:
+    """A PBX honors one token of a client: the two hosts take it from each other, or both say that they are one PBX."""
+    copy = dict(small.lab.inventory["tcx"]["hosts"]["berlin"])
+    copy.update(tcx_url=copy["tcx_url"].replace("127.0.0.1", "localhost"), entra_app_public_key=None)
+    change_inventory(small, copy=copy)
+    variables = {"capture_dir": str(tmp_path)}
+    done = small.play(f"tcx.m365.{playbook}", "--limit", "berlin,copy", variables=variables)
+    assert done.failed(), done.output
+    for host, other in (("berlin", "copy"), ("copy", "berlin")):
+        assert host not in done.failed() or other in done.sentence(host)
+
+
 def test_one_key_for_two_customers_is_refused_although_the_other_is_not_in_the_run(small: Controller) -> None:
     munich = small.lab.inventory["tcx"]["hosts"]["munich"]
     change_inventory(small, berlin={"entra_app_public_key": munich["entra_app_public_key"]})
