@@ -329,6 +329,29 @@ def test_a_policy_that_forbids_the_lifetime_is_read_first(bench: Bench, customer
     assert "shorter lifetime" in blind["msg"]
 
 
+@pytest.mark.parametrize("blocks", [False, True])
+def test_an_entry_that_expired_before_its_certificate_is_replaced(
+    bench: Bench, customer: Customer, *, blocks: bool
+) -> None:
+    """Graph takes no other dates for an entry that is there, and a new one in its place."""
+    pair = bench.pair("pbx")
+    _made(customer.run().task(APP, **guide(pair)))
+    ids = []
+    for _year in range(2):
+        (entry,) = customer.application()["keyCredentials"]
+        ids.append(entry["keyId"])
+        yesterday = bench.world.clock.now() - dt.timedelta(days=1)
+        entry.update(endDateTime=f"{yesterday:%Y-%m-%dT%H:%M:%SZ}")
+        bench.switch(expired_key_blocks_patch=blocks)
+        planned = customer.run().task(APP, check=True, **guide(pair))
+        done = _made(customer.run().task(APP, **guide(pair)))
+        assert [change["field"] for change in done["changes"]] == ["certificates"]
+        assert planned["changes"] == done["changes"]
+        (entry,) = customer.application()["keyCredentials"]
+        assert entry["keyId"] != ids[-1]
+        assert customer.run().task(APP, **guide(pair))["changed"] is False
+
+
 def test_an_expired_entry_that_blocks_is_explained_and_pruned(bench: Bench, customer: Customer) -> None:
     now = dt.datetime.now(dt.UTC)
     _made(customer.run().task(APP, **guide()))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import itertools
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -50,7 +51,9 @@ def planned(
         if certificate.ended(now) and any(thumbprint_of(entry) == certificate.thumbprint for entry in kept):
             continue
         _check_new(certificate, now, works=works)
-        kept = [*kept, _new_entry(certificate, kept, now, desired.pbx)]
+        # An entry is never changed (reported), so a new one takes the place of those that have expired before their certificate.
+        kept = [entry for entry in kept if thumbprint_of(entry) != certificate.thumbprint]
+        kept = [*kept, _new_entry(certificate, entries, now, desired.pbx)]
     if desired.prune_duplicates or (desired.certificates_exclusive and desired.certificates is not None):
         kept = _without_duplicates(kept, now)
     return kept
@@ -89,6 +92,15 @@ def to_send(entries: Sequence[Json], read: Sequence[Json]) -> list[Json]:
     """Entries as a PATCH takes them: those that were read without their bytes, new ones with them."""
     known = {entry.get("keyId") for entry in read}
     return [{**entry, "key": None} if entry.get("keyId") in known else _to_add(entry) for entry in entries]
+
+
+def named_apart(before: Sequence[Json], after: Sequence[Json]) -> tuple[list[str], list[str]]:
+    """What entries are called before and after a write. One that is replaced by another of the same name did not count."""
+    added = {certificates.name_of(entry) for entry in after if entry not in before}
+    names = [
+        certificates.name_of(entry) for entry in before if entry in after or certificates.name_of(entry) not in added
+    ]
+    return names, [*map(certificates.name_of, after)]
 
 
 def difference(before: Sequence[Json], after: Sequence[Json]) -> dict[str, list[Json]]:
@@ -219,11 +231,12 @@ def _new_entry(
     The id follows from the certificate, so that the same addition made twice (by a repeated request, or by two
     controllers at the same time) is one entry.
     """
-    same = sum(1 for entry in entries if thumbprint_of(entry) == certificate.thumbprint)
+    taken = {str(entry.get("keyId")).lower() for entry in entries}
+    ids = (str(uuid.uuid5(_NAMESPACE, f"{certificate.thumbprint}|{number}")) for number in itertools.count())
     return {
         "type": _TYPE,
         "usage": _USAGE,
-        "keyId": str(uuid.uuid5(_NAMESPACE, f"{certificate.thumbprint}|{same}")),
+        "keyId": next(key_id for key_id in ids if key_id not in taken),
         "displayName": f"{certificates.MARK} {now:%Y-%m-%d}" + (f" {pbx.label}" if pbx else ""),
         "startDateTime": dates.iso(certificate.not_before),
         "endDateTime": dates.iso(certificate.not_after),

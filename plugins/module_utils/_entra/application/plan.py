@@ -250,7 +250,7 @@ class Draft:
         """Set the entries of ``keyCredentials``, where they are others."""
         have = self.listed("keyCredentials")
         if not key_plan.is_same(target, have):
-            before, after = [*map(name_of, have)], [*map(name_of, target)]
+            before, after = key_plan.named_apart(have, target)
             details = key_plan.difference(have, target)
             self._changes.append(Change(APPLICATION, "certificates", before, after, details=details))
             self.body = {**self.body, "keyCredentials": target}

@@ -80,8 +80,10 @@ def test_nothing_foreign_is_ever_dropped(desired: Desired, observed: Observed) -
     )
     assert set(before.get("tags") or ()) <= set(after["tags"])
     kept = {entry["keyId"]: entry for entry in after.get("keyCredentials") or ()}
+    wanted = {certificate.thumbprint for certificate in desired.certificates or ()}
     for entry in before.get("keyCredentials") or ():
-        assert kept[entry["keyId"]] == entry
+        replaced = thumbprint_of(entry) in wanted and key_plan.ended(entry, NOW)
+        assert kept.get(entry["keyId"], entry if replaced else None) == entry
 
 
 @given(gen.requested(), gen.observations(marked=False))
@@ -271,11 +273,19 @@ def test_keys_that_microsoft_entra_does_not_take_are_refused_by_the_module_too()
         azure_app_registration._parsed([make_pair(curve=True).pem])
 
 
-def test_an_entry_that_ended_before_its_certificate_is_added_again() -> None:
-    plan = _plan(_desired(certificates=[ONE]), _there(keyCredentials=[_entry(ONE, ended=True)]))
-    sent = plan.writes[0].payload["keyCredentials"]
-    assert [thumbprint_of(entry) for entry in sent] == [ONE.thumbprint, ONE.thumbprint]
-    assert sent[0]["keyId"] != sent[1]["keyId"]
+def test_an_entry_that_expired_before_its_certificate_is_replaced() -> None:
+    """No entry is changed, and no twin is left; who undoes it finds what was added."""
+    other = _entry(TWO, 1)
+    state = _there(keyCredentials=[_entry(ONE, ended=True), other])
+    for _year in range(3):
+        plan = _plan(_desired(certificates=[ONE]), state)
+        (change,) = plan.changes
+        assert (change.before, change.after) == ([TWO.thumbprint], [TWO.thumbprint, ONE.thumbprint])
+        kept, new = plan.writes[0].payload["keyCredentials"]
+        assert kept == other
+        assert new["keyId"] not in {entry["keyId"] for entry in state.application["keyCredentials"]}
+        assert len(change.details[ONE.thumbprint]) == 2
+        state = _there(keyCredentials=[{**new, "endDateTime": "2026-01-01T00:00:00Z"}, other])
 
 
 def test_pruning() -> None:
