@@ -272,11 +272,7 @@ class Work:
         if self.request.sign_in:
             self._people = users.find(self.xapi, self.request.sign_in.names)
             missing = [name for name in self.request.sign_in.names if name not in self._people]
-            # What is about to be written may bring them, or what follows when the PBX is linked; otherwise nobody will.
-            brought = _BRINGS_USERS.intersection(plan.changed_fields(settings_plan.TARGET))
-            nobody = (
-                missing if not brought and (observed.linked or not plan) else self._never_brought(missing, observed)
-            )
+            nobody = self._never_brought(missing, observed) if self._brings_users(observed, plan) else missing
             if nobody:
                 raise users.unknown(nobody, url=self.xapi.connection.url)
             if missing and self.task.check_mode and not self.silent:
@@ -285,10 +281,27 @@ class Work:
                     "synchronized. A user whom that does not bring fails after the settings were written"
                 )
 
+    def _afterwards(self, option: str, observed: Observed) -> Any:
+        """The value that a setting will have."""
+        value = self.request.desired.values.get(option)
+        return read(BY_OPTION[option], observed.entities.get(INTEGRATION) or {}) if value is None else value
+
+    def _brings_users(self, observed: Observed, plan: Plan) -> bool:
+        """Whether what is about to be written can bring users: a synchronization that begins, or that reaches more of them."""
+        syncs = all(
+            self._afterwards(option, observed) for option in ("application_id", "tenant_id", "user_sync.enabled")
+        )
+        return syncs and not _BRINGS_USERS.isdisjoint(plan.changed_fields(settings_plan.TARGET))
+
     def _never_brought(self, missing: Sequence[str], observed: Observed) -> list[str]:
-        """A number may be given to somebody who comes; an address that Microsoft 365 does not have comes with nobody."""
+        """An address that Microsoft 365 does not have comes with nobody; a number only if the PBX gives it to new users."""
         addresses = [name for name in missing if "@" in name]
-        return absent(self.xapi, addresses) if addresses and not links(self.request.desired, observed) else []
+        start = str(self._afterwards("user_sync.starting_extension", observed))
+        first = int(start) if start.isdecimal() else 0
+        never = [name for name in missing if "@" not in name and not (name.isdecimal() and int(name) >= first)]
+        if addresses and not links(self.request.desired, observed):
+            never += absent(self.xapi, addresses)
+        return never
 
     def _teams(self, facts: Facts) -> dict[str, Any]:
         """Scripts and mapping, which are asked for and no settings."""

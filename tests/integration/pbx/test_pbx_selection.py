@@ -179,6 +179,30 @@ def test_a_user_whom_no_synchronization_can_bring_is_refused_before_the_write(be
     assert len(bench.writes()) == before
 
 
+SYNC: dict[str, Any] = {"enabled": True, "scope": "all", "starting_extension": "200"}
+NEVER: dict[str, tuple[bool, dict[str, Any], str]] = {
+    "a number without synchronization": (True, {"photo": True}, "299"),
+    "an address without synchronization": (True, {"photo": True}, "ada@contoso.example"),
+    "a number below those of new users": (True, SYNC, "150"),
+    "what is neither number nor address": (True, SYNC, "ada"),
+    "a PBX that stays without a link": (False, SYNC, "299"),
+}
+
+
+@pytest.mark.parametrize(("linked", "sync", "name"), NEVER.values(), ids=NEVER)
+@pytest.mark.parametrize("check", [False, True])
+def test_a_user_who_cannot_come_is_not_waited_for(
+    bench: Bench, linked: bool, sync: dict[str, Any], name: str, *, check: bool
+) -> None:
+    link = bench.link() if linked else {}
+    bench.world.log.clear()
+    failed = bench.run().settings(check=check, **link, user_sync=sync, sign_in={"opt_out": [name]}, wait_timeout=60)
+    assert failed.get("failed"), failed
+    assert f"the PBX has no user '{name}'" in failed["msg"]
+    assert bench.writes() == []
+    assert "changes" not in failed
+
+
 def test_nobody_is_opted_out_and_in(bench: Bench) -> None:
     failed = bench.run().settings(sign_in={"opt_out": ["A@x"], "opt_in": ["a@x"]})
     assert failed["error"]["kind"] == "bad_input"
