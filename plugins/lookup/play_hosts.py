@@ -19,8 +19,8 @@ description:
   - It is evaluated before Ansible selects the hosts of the play, so that it works with an empty or unreadable inventory
     and with any C(--limit) too, where a play on V(localhost) would be left out.
   - Fails as well when C(--tags), C(--skip-tags) or C(--start-at-task) leave no task of the whole run, and when a playbook of this
-    collection would start at a task that rests on one before it. Tasks of other plays of the same run count, so that a
-    playbook of your own may choose by tags between this collection and something else.
+    collection would start at a task that rests on one before it, or at its first task, before which Ansible would gather facts. Tasks
+    of other plays of the same run count, so that a playbook of your own may choose by tags between this collection and something else.
   - Fails when a part of the inventory could not be read, of which Ansible only warns, because the PBXs in it would be missing in
     silence.
   - It does not fail when Ansible only lists or checks the syntax of a playbook.

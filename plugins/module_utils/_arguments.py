@@ -19,11 +19,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Callable
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import set_fallbacks
-from ansible.module_utils.common.validation import check_type_dict, check_type_float, check_type_int
+from ansible.module_utils.common.validation import check_type_dict, check_type_float
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.tcx.m365.plugins.module_utils._common.option_names import Names, did_you_mean, marked
 from ansible_collections.tcx.m365.plugins.module_utils._common.places import NO_PATH, is_content, may_be_shown
@@ -141,7 +142,7 @@ class Reading:
         return None
 
     def _int(self, _option: Mapping[str, Any], value: Any, path: str) -> int | None:
-        number = self._number(check_type_int, value, path, "a whole number")
+        number = self._number(_whole, value, path, "a whole number")
         return None if number is None else int(number)
 
     def _float(self, _option: Mapping[str, Any], value: Any, path: str) -> float | None:
@@ -152,7 +153,7 @@ class Reading:
         """The number within its limits; nan is in none."""
         try:
             number = None if isinstance(value, bool) else check(value if isinstance(value, int) else str(value))
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, ArithmeticError):
             number = None
         if number is None:
             self._wrong(path, kind, value)
@@ -242,6 +243,17 @@ class Reading:
     def _wrong(self, path: str, expected: str, value: Any) -> None:
         shown = next((word for kind, word in _NAMES_OF_TYPES.items() if isinstance(value, kind)), type(value).__name__)
         self.problems.append(f"{marked(path)} must be {expected}, not {shown}")
+
+
+def _whole(value: Any) -> Decimal:
+    """A whole number, however it is written: ``100``, ``100.0``, ``1e2``. Releases of Ansible differ in what they take for one.
+
+    :raises ValueError: it is none; :raises ArithmeticError: it is no number.
+    """
+    number = Decimal(value)
+    if number != number.to_integral_value():
+        raise ValueError
+    return number
 
 
 def read_arguments(

@@ -61,12 +61,15 @@ def _is_named(task: Any, name: str) -> bool:
 
 
 def _why_it_rests_on_others(first: Any, tasks: list[Any]) -> str:
-    """Each task of our playbooks rests on those before it in its play, the checks among them."""
+    """Each task of our playbooks rests on those before it in its play, the checks among them; before the first one of a play
+    Ansible gathers facts then, although the play says that it does not."""
     play = _core_compat.play_of(first)
     before = next(task for task in tasks if _core_compat.play_of(task) is play)
     path = Path(str(play.get_path() or "").rpartition(":")[0])
-    if before is first or _OURS not in path.resolve().parents:
+    if _OURS not in path.resolve().parents:
         return ""
+    if before is first:
+        return f"--start-at-task {first.name!r} is the first task, and Ansible would gather facts before it. Leave the option out."
     return (
         f"--start-at-task {first.name!r} would leave out the task {before.name!r}, on which it rests. Run the playbook as a whole; "
         "--limit chooses the PBXs."

@@ -189,6 +189,16 @@ def test_tags_that_only_the_inventory_of_another_play_knows_end_nothing(tmp_path
         ),
         ("rotate_certificate", "Add the new*", "would leave out the task 'Check every PBX and tenant before anything"),
         ("compliance", "Show the summary", "would leave out the task 'Check the PBXs and write the report'"),
+        (
+            "compliance",
+            "Check the PBXs*",
+            "is the first task, and Ansible would gather facts before it. Leave the option",
+        ),
+        (
+            "rollout",
+            "Check every PBX*",
+            "is the first task, and Ansible would gather facts before it. Leave the option",
+        ),
     ],
 )
 def test_a_start_that_leaves_out_the_checks_does_not_end_green(
@@ -197,6 +207,7 @@ def test_a_start_that_leaves_out_the_checks_does_not_end_green(
     done = play(tmp_path, f"tcx.m365.{playbook}", "-i", str(inventory), "--start-at-task", start)
     assert done.returncode != 0
     assert told in said(done)
+    assert "Gathering Facts" not in said(done)
 
 
 def test_a_start_in_another_play_of_a_user_is_his(tmp_path: Path, inventory: Path) -> None:

@@ -227,6 +227,20 @@ def test_a_small_number_is_one(name: str, value: Any) -> None:
     assert not reading.problems
 
 
+@pytest.mark.parametrize("written", [100, 100.0, "100", " 100 ", "100.0", "1e2", "1E+2"])
+def test_a_whole_number_is_one_however_it_is_written(written: Any) -> None:
+    """The same on every release of Ansible: those before 2.19 take digits alone."""
+    spec: dict[str, Any] = {"deadline": {"type": "int"}}
+    read = read_arguments(spec, {"deadline": written}).parameters["deadline"]
+    assert (read, type(read).__name__) == (100, "int")
+
+
+@pytest.mark.parametrize("written", ["1e999999999", "nan", "snan", "inf", "1e-2", "100.5", "0x10", "1,5", "ten", True])
+def test_what_is_no_whole_number_is_refused_at_once(written: Any) -> None:
+    with pytest.raises(BadInput, match="deadline"):
+        read_arguments({"deadline": {"type": "int"}}, {"deadline": written})
+
+
 @pytest.mark.parametrize("written", ["9,00E+02", "9.00E+02", "1,23E+15", "1E+03", 900.0, 1.23e15])
 @pytest.mark.parametrize("option", ["client_id", "application_id", "starting_extension", "opt_out", "tls_thumbprint"])
 def test_a_number_that_a_spreadsheet_has_rounded_is_no_id(option: str, written: Any) -> None:
