@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
@@ -71,7 +72,7 @@ class Runner:
         *,
         check_mode: bool,
         after: Callable[[Step, Result], None] | None = None,
-        neighbors: tuple[str, ...] = (),
+        neighbors: Mapping[str, Sequence[str]] = MappingProxyType({}),
         reports: bool = False,
     ) -> None:
         self._host = host
