@@ -56,23 +56,33 @@ def is_evaluated(text: str) -> bool:
     return bool(_TRUSTED(text)) if _TRUSTED is not None else not getattr(text, "__UNSAFE__", False)
 
 
-def variables_of_host(task: Any, hostvars: Any, host: str) -> dict[str, Any] | None:
+Names = dict[str, list[str]]
+"""The hosts of the play and those of its batch, as the answer about one of them has told; Ansible looks for all of them again
+for each host otherwise, so that the time of a fleet would grow with its square."""
+_NAMES = {"_hosts_all": "ansible_play_hosts_all", "_hosts": "ansible_play_batch"}
+"""How the strategy hands them over, and the variables in which they are told."""
+
+
+def variables_of_host(task: Any, hostvars: Any, host: str, names: Names) -> dict[str, Any] | None:
     """All variables of ``host`` as a task on it would see them, raw; ``None`` where this release does not tell.
 
     ``hostvars`` leaves out the variables of the play and of the task.
+
+    :param names: of the hosts of this play; empty before the first of them is asked, and filled by it.
     """
     manager = getattr(hostvars, "_variable_manager", None)
     inventory = getattr(hostvars, "_inventory", None)
     play = play_of(task)
     if manager is None or inventory is None or play is None:
         return None
-    return _told(manager, inventory, host, play=play, task=task)
+    return _told(manager, inventory, host, names, play=play, task=task)
 
 
-def stated_variables(task: Any, hostvars: Any, host: str) -> dict[str, Any] | None:
+def stated_variables(task: Any, hostvars: Any, host: str, names: Names) -> dict[str, Any] | None:
     """All variables of ``host`` below those of the command line, raw; ``None`` where this release does not tell.
 
     :param task: the task that they are for; without one they are what the inventory says.
+    :param names: as for :func:`variables_of_host`.
     """
     manager = getattr(hostvars, "_variable_manager", None)
     inventory = getattr(hostvars, "_inventory", None)
@@ -81,14 +91,17 @@ def stated_variables(task: Any, hostvars: Any, host: str) -> dict[str, Any] | No
     # A manager of its own with the same contents: the one of the run answers other threads meanwhile.
     below = object.__new__(type(manager))
     vars(below).update({**vars(manager), "_extra_vars": {}})
-    return _told(below, inventory, host, play=play_of(task), task=task)
+    return _told(below, inventory, host, names, play=play_of(task), task=task)
 
 
-def _told(manager: Any, inventory: Any, host: str, **options: Any) -> dict[str, Any] | None:
+def _told(manager: Any, inventory: Any, host: str, names: Names, **options: Any) -> dict[str, Any] | None:
     try:
-        variables: dict[str, Any] = manager.get_vars(host=inventory.get_host(host), include_hostvars=False, **options)
+        asked = inventory.get_host(host)
+        variables: dict[str, Any] = manager.get_vars(host=asked, include_hostvars=False, **names, **options)
     except (AttributeError, TypeError):
         return None
+    if not names and all(variables.get(told) for told in _NAMES.values()):
+        names.update({name: variables[told] for name, told in _NAMES.items()})
     return variables
 
 

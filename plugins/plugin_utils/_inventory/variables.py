@@ -207,6 +207,7 @@ class HostVariables:
         self._task_vars = task_vars or {}
         self._lock = threading.Lock()
         self._results = Results()
+        self._names: _core_compat.Names = {}
 
     @property
     def of_all_hosts(self) -> bool:
@@ -256,7 +257,7 @@ class HostVariables:
         return _core_compat.hosts_of_play(self._task, self._hostvars)
 
     def _raw(self, host: str) -> dict[str, Any]:
-        raw = _core_compat.variables_of_host(self._task, self._hostvars, host)
+        raw = _core_compat.variables_of_host(self._task, self._hostvars, host, self._names)
         if raw is not None:
             return raw
         own = self._task_vars.get("inventory_hostname") == host
@@ -264,7 +265,7 @@ class HostVariables:
 
     def _stated(self, host: str) -> dict[str, Any]:
         """The same below what the command line gives."""
-        stated = _core_compat.stated_variables(self._task, self._hostvars, host)
+        stated = _core_compat.stated_variables(self._task, self._hostvars, host, self._names)
         if stated is not None:
             return stated
         extra = _core_compat.extra_variables(self._hostvars)
@@ -272,7 +273,7 @@ class HostVariables:
 
     def _url_in_inventory(self, host: str) -> str:
         with self._lock:
-            known = _core_compat.stated_variables(None, self._hostvars, host)
+            known = _core_compat.stated_variables(None, self._hostvars, host, self._names)
             known = dict(self._hostvars[host]) if known is None else known
             names = [name for name in ("tcx_url",) if name in known]
             return read_variables(self._templated(known, names), host=host, defaults={}).text("tcx_url")

@@ -61,11 +61,34 @@ def test_every_release_tells_what_a_sweep_needs(world: tuple[Task, HostVars, Dat
     assert [each.name for each in known.unknown] == ["tcx_uri"]
 
 
+def test_the_hosts_of_a_play_are_looked_for_once_for_all_of_them(
+    world: tuple[Task, HostVars, DataLoader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each of them it was time that grows with the square of the fleet."""
+    task, hostvars, loader = world
+    looked: list[Any] = []
+    inventory = hostvars._inventory
+    get_hosts = inventory.get_hosts
+    monkeypatch.setattr(inventory, "get_hosts", lambda *args, **known: looked.append(args) or get_hosts(*args, **known))
+    variables = HostVariables(task, loader, hostvars)
+    variables.of("acme")
+    times = len(looked)
+    variables.of("bolt")
+    variables.some("bolt", ["tcx_url"], without_extra=True)
+    assert (times > 0, len(looked)) == (True, times)
+    names: _core_compat.Names = {}
+    for host in ("acme", "bolt"):
+        alone = _core_compat.variables_of_host(task, hostvars, host, {})
+        assert alone is not None
+        assert alone["ansible_play_batch"] == ["acme", "bolt"]
+        assert _core_compat.variables_of_host(task, hostvars, host, names) == alone
+
+
 def test_without_the_private_names_the_host_of_the_task_is_known(world: tuple[Task, HostVars, DataLoader]) -> None:
     task, hostvars, loader = world
     public: Any = {host: hostvars[host] for host in ("acme", "bolt")}
     assert not _core_compat.tells_variables(task, public)
-    assert _core_compat.variables_of_host(task, public, "acme") is None
+    assert _core_compat.variables_of_host(task, public, "acme", {}) is None
     assert _core_compat.hosts_of_play(task, public) == []
     assert _core_compat.extra_variables(public) == {}
     task_vars = {"inventory_hostname": "acme", "tcx_url": "https://acme.example.com", "tcx_timeout": 7}
