@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
@@ -57,16 +58,19 @@ def safe_cell(text: str) -> str:
     return _FORMULA.sub(r"\1'", visible(text)) if text else text
 
 
-def render_csv(report: Report) -> str:
-    """The whole file, lines end in a line feed. No number in it is negative: a days-left of 0 with `overdue` is past."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    writer.writerow(COLUMNS)
+def csv_parts(report: Report) -> Iterator[str]:
+    """The file, row by row; lines end in a line feed. No number in it is negative: a days-left of 0 with `overdue` is past."""
+    yield _row(COLUMNS)
     since = since_earlier(report)
     for entry in report.hosts:
         cells = _cells(report, entry)
         cells["since_earlier_report"] = since.get(entry["host"], "")
-        writer.writerow([safe_cell(cells[column]) for column in COLUMNS])
+        yield _row(safe_cell(cells[column]) for column in COLUMNS)
+
+
+def _row(cells: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).writerow(cells)
     return out.getvalue()
 
 

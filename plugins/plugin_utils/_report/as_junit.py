@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -29,8 +30,8 @@ def xml_text(text: str) -> str:
     return _NOT_XML.sub("\ufffd", visible_lines(text))
 
 
-def render_junit(report: Report) -> str:
-    """The whole file. `drifted`, `broken` and `unlicensed` are failures, `failed` and `unreachable` are errors.
+def junit_parts(report: Report) -> Iterator[str]:
+    """The file, case by case. `drifted`, `broken` and `unlicensed` are failures, `failed` and `unreachable` are errors.
 
     A PBX that needs attention passes, and says in its output why.
     """
@@ -49,10 +50,15 @@ def render_junit(report: Report) -> str:
     about = [("Attention", sentence) for sentence in report.run.get("attention") or ()]
     for name, value in [*run_facts(report), *about]:
         SubElement(properties, "property", {"name": xml_text(name), "value": xml_text(value)})
-    for entry in report.hosts:
-        _case(suite, entry)
     indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+    # The cases have their place behind the properties: all of a large fleet as one tree take as much as the rest of a run.
+    head, end, tail = tostring(root, encoding="unicode").rpartition("\n  </testsuite>")
+    yield f'<?xml version="1.0" encoding="UTF-8"?>\n{head}'
+    for entry in report.hosts:
+        case = _case(entry)
+        indent(case, level=2)
+        yield f"\n    {tostring(case, encoding='unicode')}"
+    yield f"{end}{tail}\n"
 
 
 def _seconds(value: Any) -> str:
@@ -60,18 +66,18 @@ def _seconds(value: Any) -> str:
     return f"{value:.3f}" if known else "0.000"
 
 
-def _case(suite: Element, entry: dict[str, Any]) -> None:
-    case = SubElement(
-        suite, "testcase", {"classname": "tcx.m365.compliance", "name": xml_text(entry["host"]), "time": "0.000"}
-    )
+def _case(entry: dict[str, Any]) -> Element:
+    about = {"classname": "tcx.m365.compliance", "name": xml_text(entry["host"]), "time": "0.000"}
+    case = Element("testcase", about)
     verdict = entry["verdict"]
     if verdict == ATTENTION:
         SubElement(case, "system-out").text = xml_text("\n".join(entry["attention"]))
     if verdict in AS_DESIRED:
-        return
+        return case
     kind = next(name for name, verdicts in _KINDS.items() if verdict in verdicts)
     message = f"{LABELS[verdict]}: {' '.join(entry['reasons'])}"
     SubElement(case, kind, {"type": verdict, "message": xml_text(message)}).text = xml_text("\n".join(_lines(entry)))
+    return case
 
 
 def _lines(entry: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
@@ -38,13 +38,22 @@ def markdown_text(text: str) -> str:
     return _MENTION.sub("&#64;", _SPECIAL.sub(r"\\\g<0>", visible(text).strip()))
 
 
-def render_markdown(report: Report) -> str:
-    """The whole file."""
-    parts = [_head(report), _summary(report), _open(report)]
+def markdown_parts(report: Report) -> Iterator[str]:
+    """The file, section by section."""
+    yield _head(report)
+    for part in _sections(report):
+        if part:
+            yield f"\n\n{part}"
+    yield "\n"
+
+
+def _sections(report: Report) -> Iterator[str]:
+    yield _summary(report)
+    yield from _open(report)
     if report.comparison is not None:
-        parts.append(_comparison(report.comparison))
-    parts.extend((_tenants(report), _certificates(report), _compliant(report), _run(report)))
-    return "\n\n".join(part for part in parts if part) + "\n"
+        yield _comparison(report.comparison)
+    for section in (_tenants, _certificates, _compliant, _run):
+        yield section(report)
 
 
 def table(header: list[str], rows: Iterable[list[str]], numbers: Iterable[int] = ()) -> str:
@@ -87,7 +96,7 @@ def _comparison(comparison: dict[str, Any]) -> str:
     return intro + table(["Change", "PBXs", "Meaning", "Names"], rows, numbers=[1])
 
 
-def _open(report: Report) -> str:
+def _open(report: Report) -> Iterator[str]:
     """Whatever is not compliant, the worst first; what is the same on several PBXs is told once, with their names."""
     entries = [entry for entry in report.hosts if entry["verdict"] != COMPLIANT]
     entries.sort(key=lambda entry: (-SEVERITY[entry["verdict"]], entry["host"]))
@@ -95,8 +104,9 @@ def _open(report: Report) -> str:
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
         groups.setdefault(canonical(_same(entry, shared)), []).append(entry)
-    sections = [_section(entries) for entries in groups.values()]
-    return "## PBXs that are not compliant or need attention\n\n" + "\n\n".join(sections) if sections else ""
+    if groups:
+        yield "## PBXs that are not compliant or need attention"
+    yield from map(_section, groups.values())
 
 
 def _same(entry: Mapping[str, Any], shared: Container[str]) -> list[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .values import plain
 from .verdicts import AS_DESIRED, DRIFTED, OBSERVED, SEVERITY, summary
 
 SCHEMA_VERSION = 2
@@ -39,8 +38,8 @@ CATEGORY_MEANINGS: dict[str, str] = {
 
 
 def check_report(report: Any, what: str = "The earlier report") -> dict[str, Any]:
-    """The report itself as plain data; ValueError with a sentence when it is not a compliance report of this version."""
-    content = dict(plain(report)) if isinstance(report, Mapping) else {}
+    """The report itself; ValueError with a sentence when it is not a compliance report of a known version."""
+    content = dict(report) if isinstance(report, Mapping) else {}
     hosts, version = content.get("hosts"), content.get("schema_version")
     wrong = ""
     if not isinstance(hosts, list) or version is None:

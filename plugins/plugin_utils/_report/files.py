@@ -18,12 +18,13 @@ from typing import Any, Callable
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import TRICKY
 from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 
-from .as_csv import render_csv
-from .as_junit import render_junit
-from .as_markdown import render_markdown
+from .as_csv import csv_parts
+from .as_junit import junit_parts
+from .as_markdown import markdown_parts
 from .comparison import check_report
 from .model import Report
-from .page import render_page
+from .page import page_parts
+from .values import plain
 
 MANIFEST = "SHA256SUMS"
 JSON_FILE = "compliance.json"
@@ -44,24 +45,28 @@ class ReportFile:
     size: int
 
 
-def render_json(report: Report) -> str:
-    """The content of compliance.json as text: two spaces, the keys in the documented order, UTF-8."""
-    return "".join(_json_parts(report))
+def json_parts(report: Report) -> Iterator[str]:
+    """The content of compliance.json in parts: two spaces, the keys in the documented order, UTF-8."""
+    yield from _parts_of(report.to_dict(), "")
+    yield "\n"
 
 
-def _json_parts(report: Report) -> Iterator[str]:
-    """The same, one PBX after the other: of a large fleet the whole text is as large as everything else of the run."""
-    lead = "{\n"
-    for key, value in report.to_dict().items():
-        yield f"{lead}  {json.dumps(key)}: "
-        lead = ",\n"
-        if key != "hosts" or not value:
-            yield _json(value, "  ")
-            continue
-        for number, entry in enumerate(value):
-            yield f"{',' if number else '['}\n    {_json(entry, '    ')}"
-        yield "\n  ]"
-    yield "\n}\n"
+def _parts_of(value: Any, indent: str) -> Iterator[str]:
+    """The JSON of mappings name by name, and of their lists item by item."""
+    if not value or not isinstance(value, (dict, list)):
+        yield _json(value, indent)
+        return
+    inner = f"{indent}  "
+    lead = f"\n{inner}"
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield f"{',' if number else '['}{lead}{_json(item, inner)}"
+        yield f"\n{indent}]"
+        return
+    for number, (name, item) in enumerate(value.items()):
+        yield f"{',' if number else '{'}{lead}{_json(name, inner)}: "
+        yield from _parts_of(item, inner)
+    yield f"\n{indent}}}"
 
 
 def _json(value: Any, indent: str) -> str:
@@ -71,13 +76,14 @@ def _json(value: Any, indent: str) -> str:
     return TRICKY.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
-RENDERERS: dict[str, Callable[[Report], str]] = {
-    JSON_FILE: render_json,
-    "compliance.csv": render_csv,
-    "compliance.md": render_markdown,
-    "compliance.html": render_page,
-    "compliance.junit.xml": render_junit,
+RENDERERS: dict[str, Callable[[Report], Iterator[str]]] = {
+    JSON_FILE: json_parts,
+    "compliance.csv": csv_parts,
+    "compliance.md": markdown_parts,
+    "compliance.html": page_parts,
+    "compliance.junit.xml": junit_parts,
 }
+"""Each in parts: of a large fleet the whole text is as large as everything else of the run."""
 
 
 def write_report(report: Report, directory: str | os.PathLike[str]) -> list[ReportFile]:
@@ -94,7 +100,7 @@ def write_report(report: Report, directory: str | os.PathLike[str]) -> list[Repo
     staged: list[_Staged] = []
     try:
         for name, render in RENDERERS.items():
-            staged.append(_stage(folder / name, _json_parts(report) if name == JSON_FILE else (render(report),)))
+            staged.append(_stage(folder / name, render(report)))
         for signature in SIGNATURES:
             (folder / signature).unlink(missing_ok=True)
         written = [file.place() for file in staged]
@@ -108,17 +114,33 @@ def write_report(report: Report, directory: str | os.PathLike[str]) -> list[Repo
 
 
 def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The content of an earlier compliance.json. ValueError with a sentence when it is missing or not a report."""
+    """As much of an earlier compliance.json as a comparison and a trend read; the rest of a large one takes more than the run.
+
+    ValueError with a sentence when it is missing or not a report.
+    """
     what = f"The earlier report {os.fspath(path)}"
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"), object_hook=_what_is_read)
     except OSError as error:
         raise ValueError(f"{what} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{what} is not text in UTF-8.") from error
     except ValueError as error:
         raise ValueError(f"{what} is not JSON: {error}.") from error
-    return check_report(content, what)
+    return check_report(plain(content), what)
+
+
+_OF_A_REPORT = frozenset(("schema_version", "generated_at", "hosts", "run", "trend"))
+_OF_A_RUN = frozenset(("limit", "not_checked"))
+_OF_A_PBX = frozenset(("host", "verdict", "changes", "target", "field"))
+_READ = _OF_A_REPORT | _OF_A_RUN | _OF_A_PBX
+
+
+def _what_is_read(mapping: dict[str, Any]) -> dict[str, Any]:
+    """What of a mapping is kept, once everything within it has been through here. A point of the trend is judged as a whole."""
+    if "certificates_due" in mapping:
+        return mapping
+    return {name: value for name, value in mapping.items() if name in _READ}
 
 
 def _make(folder: Path) -> None:

@@ -21,7 +21,6 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._common.owners import others_can_write
 
-from .comparison import SCHEMA_VERSION
 from .files import JSON_FILE, MANIFEST, RENDERERS, SIGNATURES, read_report
 
 LATEST = "latest"
@@ -29,6 +28,7 @@ _KEPT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z(-\d{1,3})?")
 _OURS = frozenset((*RENDERERS, MANIFEST, *SIGNATURES))
 _POINT = frozenset(("generated_at", "total", "compliant", "attention", "certificates_due"))
 _DIRECTORY_MODE = 0o750
+_COMPARED = ("schema_version", "generated_at", "hosts")
 _SAME_SECOND = 999
 _SKEW = timedelta(hours=1)
 """By how much the clock of another controller may be ahead of ours."""
@@ -36,7 +36,7 @@ _SKEW = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Baseline:
-    """The report to compare with: as much of it as a comparison reads, and what was wrong with those that were passed over.
+    """The report to compare with, and what was wrong with those that were passed over.
 
     `content` is None where there is none. `limit` is the `--limit` of that run.
     """
@@ -79,7 +79,8 @@ def find_baseline(
         run = known if isinstance(known, dict) else {}
         covered = str(run.get("limit") or "")
         if covered in ("", limit) and not run.get("not_checked"):
-            return Baseline(_slim(content), covered, _trend(content), problems)
+            earlier: dict[str, Any] = {name: content[name] for name in _COMPARED if name in content}
+            return Baseline(earlier, covered, _trend(content), problems)
     return Baseline(problems=problems)
 
 
@@ -105,23 +106,6 @@ def _candidates(directory: Path, keep: int) -> Iterator[Path]:
     # Where no run is kept, the last one is the one that this run replaces.
     if (directory / JSON_FILE).is_file():
         yield directory / JSON_FILE
-
-
-def _slim(content: Mapping[str, Any]) -> dict[str, Any]:
-    hosts = [
-        {
-            "host": entry["host"],
-            "verdict": entry["verdict"],
-            "changes": [
-                {"target": change.get("target"), "field": change.get("field")}
-                for change in entry.get("changes") or []
-                if isinstance(change, dict)
-            ],
-        }
-        for entry in content["hosts"]
-    ]
-    moment = str(content.get("generated_at") or "")
-    return {"schema_version": SCHEMA_VERSION, "generated_at": moment, "hosts": hosts}
 
 
 def _trend(content: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from .certificates import timeline
 from .charts import timeline_chart, trend_chart, verdict_chart
 from .comparison import CATEGORIES, CATEGORY_LABELS, CATEGORY_MEANINGS, REMOVED
 from .model import Report
-from .page_data import page_data, script_json
+from .page_data import data_parts
 from .values import Limits, shorten
 from .verdicts import COMPLIANT, LABELS, MEANINGS, SEVERITY, VERDICTS
 from .wording import credential_text, days_text, headline, percent_text, run_facts, time_text
@@ -38,15 +38,16 @@ _ASSETS = Path(__file__).parent
 _TENANTS_SHOWN = 40
 
 
-def render_page(report: Report) -> str:
-    """The whole page, with values as long as the size allows."""
-    page = ""
+def page_parts(report: Report) -> Iterator[str]:
+    """The page, with values as long as the size allows."""
+    parts: list[bytes] = []  # as text, one ellipsis doubles what a PBX takes
     for limits in _levels(report):
-        page = ""  # of a large fleet, two at a time would be the largest of all that a run holds
-        page = _render(report, limits)
-        if (len(page) if page.isascii() else len(page.encode("utf-8"))) <= SIZE_LIMIT:
+        parts.clear()  # of a large fleet, two pages at a time would be the largest of all that a run holds
+        parts.extend(part.encode("utf-8") for part in _render(report, limits))
+        if sum(map(len, parts)) <= SIZE_LIMIT:
             break
-    return page
+    for part in parts:
+        yield part.decode("utf-8")
 
 
 def _levels(report: Report) -> Iterator[Limits]:
@@ -54,50 +55,53 @@ def _levels(report: Report) -> Iterator[Limits]:
     step = len(report.hosts) // _PART
     part = replace(report, hosts=report.hosts[:: max(1, step)])
     for limits in LEVELS[:-1]:
-        if step < 2 or step * len(script_json(page_data(part, limits))) <= 1.2 * SIZE_LIMIT:
+        if step < 2 or step * sum(map(len, data_parts(part, limits))) <= 1.2 * SIZE_LIMIT:
             yield limits
     yield LEVELS[-1]
 
 
-def _render(report: Report, limits: Limits) -> str:
-    style, early, script = (_asset(name) for name in ("page.css", "page_early.js", "page.js"))
+def _render(report: Report, limits: Limits) -> Iterator[str]:
+    script = _asset("page.js")
+    yield _shown(report, limits, script)
+    yield from data_parts(report, limits)
+    yield f"</script>\n<script>{script}</script>\n</body>\n</html>"
+
+
+def _shown(report: Report, limits: Limits, script: str) -> str:
+    """All of the page but the data, and the script that shows them."""
+    style, early = _asset("page.css"), _asset("page_early.js")
     certificates = [certificate for entry in report.hosts for certificate in report.certificates_of(entry)]
     buckets = timeline(certificates, report.moment)
     shared = [cause for cause in report.aggregates["causes"] if len(cause["hosts"]) > 1]
-    return (
-        _templates()
-        .get_template("page.html")
-        .render(
-            report=report,
-            csp=(
-                f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(early)}' '{_hash(script)}'; "
-                "img-src data:; base-uri 'none'; form-action 'none'"
-            ),
-            style=style,
-            early=early,
-            script=script,
-            data=script_json(page_data(report, limits)),
-            day=time_text(report.generated_at),
-            headline=headline(report),
-            facts=run_facts(report),
-            sections=_sections(report, shared),
-            verdict_chart=verdict_chart(report.summary),
-            certificates=certificates,
-            buckets=buckets,
-            timeline_chart=timeline_chart(buckets),
-            urgent=sorted(
-                (certificate for certificate in certificates if certificate.is_due),
-                key=lambda certificate: (certificate.days_left or 0, certificate.host, certificate.thumbprint),
-            ),
-            places={entry["host"]: place for place, entry in enumerate(report.hosts)},
-            trend_chart=trend_chart(report.trend) if len(report.trend) > 1 else "",
-            shared_causes=shared,
-            applications=list(_applications(report)),
-            tenants_summary=tenants.summary(report.tenants),
-            open_rows=_open_rows(report, limits),
-            total=count(report.summary["total"], "PBX", "PBXs"),
-            shortened="" if limits == LEVELS[0] else "Long values are shortened to keep the page small. ",
-        )
+    template = _templates().get_template("page.html")
+    return template.render(
+        report=report,
+        csp=(
+            f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(early)}' '{_hash(script)}'; "
+            "img-src data:; base-uri 'none'; form-action 'none'"
+        ),
+        style=style,
+        early=early,
+        day=time_text(report.generated_at),
+        headline=headline(report),
+        facts=run_facts(report),
+        sections=_sections(report, shared),
+        verdict_chart=verdict_chart(report.summary),
+        certificates=certificates,
+        buckets=buckets,
+        timeline_chart=timeline_chart(buckets),
+        urgent=sorted(
+            (certificate for certificate in certificates if certificate.is_due),
+            key=lambda certificate: (certificate.days_left or 0, certificate.host, certificate.thumbprint),
+        ),
+        places={entry["host"]: place for place, entry in enumerate(report.hosts)},
+        trend_chart=trend_chart(report.trend) if len(report.trend) > 1 else "",
+        shared_causes=shared,
+        applications=list(_applications(report)),
+        tenants_summary=tenants.summary(report.tenants),
+        open_rows=_open_rows(report, limits),
+        total=count(report.summary["total"], "PBX", "PBXs"),
+        shortened="" if limits == LEVELS[0] else "Long values are shortened to keep the page small. ",
     )
 
 

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from typing import Any
+from array import array
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 
@@ -21,42 +23,83 @@ from .verdicts import LABELS, SEVERITY, VERDICTS
 from .wording import days_text
 
 
-def page_data(report: Report, limits: Limits) -> dict[str, Any]:
-    """The data of the page. Keys that would be empty are left out of the entries."""
+def data_parts(report: Report, limits: Limits) -> Iterator[str]:
+    """The data of the page as JSON, PBX by PBX. Keys that would be empty are left out of the entries."""
     since = since_earlier(report)
-    hosts = [_host(report, entry, since.get(entry["host"], ""), limits) for entry in report.hosts]
-    return {
+    controls = _Controls()
+    # As text each: of a large fleet the same as objects take several times as much.
+    hosts = deque(
+        _Host.of(_host(report, entry, since.get(entry["host"], ""), limits), controls) for entry in report.hosts
+    )
+    head = {
         "labels": LABELS,
         "severity": {verdict: SEVERITY[verdict] for verdict in VERDICTS},
         "tenants": _tenants(report),
-        "controls": _shared_controls(hosts),
-        "hosts": hosts,
+        "controls": controls.shared(),
     }
+    yield f'{script_json(head)[:-1]},"hosts":['
+    lead = ""
+    while hosts:
+        yield f"{lead}{hosts.popleft().text(controls)}"
+        lead = ","
+    yield "]}"
 
 
-def _shared_controls(hosts: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The controls that several PBXs have in the same words; each PBX is left with their places in this list.
+class _Controls:
+    """The controls of all PBXs, each once. Those that several PBXs have in the same words stand before the PBXs, which are left
+    with their places.
 
     Of two thousand PBXs most have the same desired value of everything, and what was found is that.
     """
-    numbers = Counter(_key(control) for host in hosts for control in host.get("controls", ()))
-    places: dict[tuple[str, ...], int] = {}
-    shared: list[dict[str, str]] = []
-    for host in hosts:
-        kept: list[Any] = []
-        for control in host.get("controls", ()):
-            key = _key(control)
-            if numbers[key] > 1 and key not in places:
-                places[key] = len(shared)
-                shared.append(control)
-            kept.append(places.get(key, control))
-        if kept:
-            host["controls"] = kept
-    return shared
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._times: Counter[int] = Counter()
+        self._texts: list[str] = []
+
+    def number(self, control: Mapping[str, str]) -> int:
+        """By which it is known here."""
+        text = script_json(control)
+        number = self._numbers.setdefault(text, len(self._texts))
+        if number == len(self._texts):
+            self._texts.append(text)
+        self._times[number] += 1
+        return number
+
+    def shared(self) -> list[dict[str, str]]:
+        """What stands before the PBXs; from now on :meth:`text` knows the places."""
+        several = [number for number in range(len(self._texts)) if self._times[number] > 1]
+        told = [json.loads(self._texts[number]) for number in several]
+        for place, number in enumerate(several):
+            self._texts[number] = str(place)
+        return told
+
+    def text(self, number: int) -> str:
+        """A control as it stands at its PBX."""
+        return self._texts[number]
 
 
-def _key(control: dict[str, str]) -> tuple[str, ...]:
-    return tuple(control.get(name, "") for name in ("title", "desired", "found", "result", "reason"))
+class _Host(NamedTuple):
+    """One PBX as JSON, but for its controls."""
+
+    before: bytes
+    controls: array[int]
+    after: bytes
+
+    @classmethod
+    def of(cls, data: dict[str, Any], controls: _Controls) -> _Host:
+        """What is told of a PBX; its controls are kept with all others."""
+        names = list(data)
+        place = names.index("controls") if "controls" in data else len(names)
+        before, after = ({name: data[name] for name in some} for some in (names[:place], names[place + 1 :]))
+        numbers = array("I", [controls.number(control) for control in data.get("controls", ())])
+        start, end = (script_json(some)[1:-1].encode("utf-8") for some in (before, after))
+        return cls(start, numbers, end)
+
+    def text(self, controls: _Controls) -> str:
+        """The whole of it as JSON."""
+        own = f'"controls":[{",".join(map(controls.text, self.controls))}]' if self.controls else ""
+        return f"{{{','.join(filter(None, (self.before.decode('utf-8'), own, self.after.decode('utf-8'))))}}}"
 
 
 def script_json(data: Any) -> str:

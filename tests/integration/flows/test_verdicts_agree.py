@@ -15,11 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import render_csv
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_junit import render_junit
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import render_markdown
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
+from ansible_collections.tcx.m365.tests.tools.report_texts import render_csv, render_junit, render_markdown, render_page
 from tcx_lab.graph import seed
 
 from .conftest import Flow

@@ -12,11 +12,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import render_markdown
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import lines
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import days_text
+from ansible_collections.tcx.m365.tests.tools.report_texts import render_markdown, render_page
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import sample_report
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import NOW, host, report
 from jsonschema import Draft202012Validator

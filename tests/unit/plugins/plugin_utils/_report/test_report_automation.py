@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_junit import render_junit
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import render_markdown
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
+from ansible_collections.tcx.m365.tests.tools.report_texts import render_junit, render_markdown, render_page
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import host, report
 from jsonschema import Draft202012Validator
 

@@ -112,10 +112,18 @@ def test_write_report_compares_and_every_format_for_people_tells_it(tmp_path: Pa
     assert ",New drift\n" in (tmp_path / "compliance.csv").read_text(encoding="utf-8")
 
 
-def test_an_earlier_report_is_read_back(tmp_path: Path) -> None:
-    written = report(host("a", "drifted"))
+def test_of_an_earlier_report_is_read_what_a_comparison_and_a_trend_ask(tmp_path: Path) -> None:
+    """All of a large one takes more memory than the run."""
+    drifted = host("a", "drifted", changes=[change("x", ["long"], None)], status={"ok": True})
+    written = report(drifted, run={"limit": "a", "playbook": "tcx.m365.compliance"}).after([])
     write_report(written, tmp_path)
-    assert read_report(tmp_path / "compliance.json") == written.to_dict()
+    assert read_report(tmp_path / "compliance.json") == {
+        "schema_version": 2,
+        "generated_at": written.generated_at,
+        "hosts": [{"host": "a", "verdict": "drifted", "changes": [{"target": "application", "field": "x"}]}],
+        "run": {"limit": "a"},
+        "trend": list(written.trend),
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,17 +13,18 @@ import os
 import random
 import stat
 import subprocess
+import tracemalloc
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import files
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import COLUMNS, render_csv
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_junit import render_junit
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import markdown_text, render_markdown
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import COLUMNS
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import markdown_text
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Texts
+from ansible_collections.tcx.m365.tests.tools.report_texts import render_csv, render_json, render_junit, render_markdown
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import (
     GENERATED_AT,
     RUN,
@@ -322,7 +323,43 @@ def test_an_empty_fleet_has_a_report_too(tmp_path: Path) -> None:
 )
 def test_json_written_one_pbx_after_the_other_is_what_json_dumps_would_write(made: Report) -> None:
     whole = json.dumps(made.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    assert files.render_json(made) == files.TRICKY.sub(lambda found: json.dumps(found.group())[1:-1], whole)
+    assert render_json(made) == files.TRICKY.sub(lambda found: json.dumps(found.group())[1:-1], whole)
+
+
+def test_what_a_report_takes_to_write_hardly_grows_with_the_fleet(tmp_path: Path) -> None:
+    """Of 10,000 PBXs each format as one text, or as one tree, was the largest of all that a run held."""
+    highest(tmp_path, 10)  # what is made once in a process
+    few, many = (highest(tmp_path, pbxs) for pbxs in (150, 600))
+    grown = {name: (many[name] - few[name]) / 450 for name in files.RENDERERS}
+    bounds = dict.fromkeys(files.RENDERERS, 600)
+    bounds["compliance.html"] = (
+        3500  # its size decides how long its values may be, so that it is written when it is complete
+    )
+    assert {name: grown[name] for name, bound in bounds.items() if grown[name] > bound} == {}
+
+
+def highest(folder: Path, pbxs: int) -> dict[str, int]:
+    """The most bytes that each format of a report held at one moment, besides the report itself."""
+    made = sample_report(pbxs)
+    assert made.aggregates
+    held = {}
+    for name, parts in files.RENDERERS.items():
+        tracemalloc.start()
+        try:
+            with (folder / name).open("w", encoding="utf-8") as out:
+                out.writelines(parts(made))
+            held[name] = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    return held
+
+
+def test_the_cases_of_junit_stand_in_their_suite_as_if_written_at_once() -> None:
+    text = render_junit(sample_report(40))
+    root = ET.XML(text)
+    ET.indent(root)
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>'
+    assert text == f"{declaration}\n{ET.tostring(root, encoding='unicode')}\n"
 
 
 def test_equal_texts_of_many_entries_are_one_object_and_nothing_else_changes() -> None:

@@ -13,9 +13,9 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import render_csv
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import RENDERERS
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
+from ansible_collections.tcx.m365.tests.tools.report_texts import render, render_csv
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import (
     HOSTILE,
     hostile_texts,
@@ -85,19 +85,19 @@ def test_whatever_separates_cells_none_begins_with_a_formula(text: str) -> None:
 @example("".join(HOSTILE))
 @settings(deadline=None, max_examples=25)
 def test_no_file_holds_a_character_that_a_terminal_obeys(name: str, text: str) -> None:
-    assert not obeyed_characters(RENDERERS[name](made_of(text)))
+    assert not obeyed_characters(render(name, made_of(text)))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_the_structure_of_each_file_is_that_of_a_harmless_one(text: str) -> None:
     harmless, hostile = made_of("harmless"), made_of(text)
-    assert shape(json.loads(RENDERERS["compliance.json"](hostile))) >= {"hosts", "summary", "schema_version"}
+    assert shape(json.loads(render("compliance.json", hostile))) >= {"hosts", "summary", "schema_version"}
     one, other = (list(csv.reader(io.StringIO(render_csv(made)))) for made in (harmless, hostile))
     assert [len(row) for row in one] == [len(row) for row in other]
-    one_xml, other_xml = (ET.XML(RENDERERS["compliance.junit.xml"](made)) for made in (harmless, hostile))
+    one_xml, other_xml = (ET.XML(render("compliance.junit.xml", made)) for made in (harmless, hostile))
     assert [node.tag for node in one_xml.iter()] == [node.tag for node in other_xml.iter()]
-    assert tags(RENDERERS["compliance.html"](harmless)) == tags(RENDERERS["compliance.html"](hostile))
-    assert headings(RENDERERS["compliance.md"](harmless)) == headings(RENDERERS["compliance.md"](hostile))
+    assert tags(render("compliance.html", harmless)) == tags(render("compliance.html", hostile))
+    assert headings(render("compliance.md", harmless)) == headings(render("compliance.md", hostile))
 
 
 def shape(content: dict[str, object]) -> set[str]:

@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.certificates import host_certificates, timeline
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits, differences, shorten
+from ansible_collections.tcx.m365.tests.tools.report_texts import render_page
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import hostile_hosts, sample_report
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import (
     NOW,
@@ -251,8 +251,8 @@ def test_a_large_fleet_is_not_rendered_at_lengths_that_cannot_fit(monkeypatch: p
     monkeypatch.setattr(page, "_PART", 10)
     monkeypatch.setattr(page, "SIZE_LIMIT", 1000)
     monkeypatch.setattr(page, "_render", lambda made, limits: tried.append(limits) or render(made, limits))
-    whole = page.render_page(made)
+    whole = render_page(made)
     assert tried == [page.LEVELS[-1]]
     monkeypatch.setattr(page, "_PART", 1000)
-    assert page.render_page(made) == whole
+    assert render_page(made) == whole
     assert len(tried) == 1 + len(page.LEVELS)

@@ -15,19 +15,27 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import render_csv
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_junit import render_junit
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import render_markdown
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import render_json
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import message
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.page_data import page_data
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.page_data import data_parts
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Limits
+from ansible_collections.tcx.m365.tests.tools.report_texts import (
+    render_csv,
+    render_json,
+    render_junit,
+    render_markdown,
+    render_page,
+)
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import sample_report
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import host, report
 
 VERDICTS = ("compliant", "attention", "drifted", "broken", "failed", "unreachable", "unlicensed")
+
+
+def page_data(made: Report) -> dict[str, Any]:
+    """What the script of the page knows."""
+    data: dict[str, Any] = json.loads("".join(data_parts(made, Limits())))
+    return data
 
 
 class Words(HTMLParser):
@@ -191,7 +199,7 @@ def test_what_single_users_have_granted_hides_nothing_of_the_tenant() -> None:
     """One name, granted by an administrator for all and by two users for themselves: three statements, none in the place of another."""
     everybody = {"permission": "User.Read", "kind": "delegated", "granted_on": None, "user": None}
     rows = [everybody, {**everybody, "user": "ada"}, {**everybody, "user": "bela"}]
-    [shown] = page_data(report(host("acme", consents=rows)), Limits())["hosts"]
+    [shown] = page_data(report(host("acme", consents=rows)))["hosts"]
     assert shown["consents"] == [
         ["User.Read (delegated)", "for the whole tenant"],
         ["User.Read (delegated, single users)", "for 2 users: ada, bela"],
@@ -205,7 +213,7 @@ def test_two_tenants_of_one_name_are_told_apart_and_others_have_no_ids() -> None
         host("c", tenant_id="33333333", tenant_name="Acme"),
         host("d", tenant_id="44444444"),
     )
-    assert page_data(made, Limits())["tenants"] == [
+    assert page_data(made)["tenants"] == [
         ["44444444", 1, "44444444"],
         ["33333333", 1, "Acme"],
         ["11111111", 1, "Contoso, 11111111"],

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import render_markdown
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import render_json
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.page import render_page
+from ansible_collections.tcx.m365.tests.tools.report_texts import render_json, render_markdown, render_page
 from ansible_collections.tcx.m365.tests.unit.plugins.plugin_utils._report.fleets import host, report
 from jsonschema import Draft202012Validator
 
