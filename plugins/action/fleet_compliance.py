@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import os
@@ -21,7 +22,8 @@ from ansible_collections.tcx.m365.plugins.module_utils._capabilities import own_
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import visible
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
-from ansible_collections.tcx.m365.plugins.module_utils._run import OF_ONE_PBX, RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._pbx.connection import base_url
+from ansible_collections.tcx.m365.plugins.module_utils._run import OF_AN_ADDRESS, OF_ONE_PBX, RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability
 from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _files, _way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
@@ -45,7 +47,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.history import fi
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.message import has_changes, has_findings, lines, message
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.signing import PROGRAMS, sign
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Texts
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Common
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     ATTENTION,
     COMPLIANT,
@@ -105,9 +107,13 @@ class ActionModule(ControllerAction):
             return {"skipped": True, "changed": False, "skip_reason": "another host of this batch writes the report"}
         history = _history(options, store, str(task_vars.get("ansible_limit") or ""))
         started = time.monotonic()
-        entries = self._sweep(batch, task_vars, store, options)
-        entries += [_stopped(host).to_dict() for host in _lost(task_vars)]
-        report = self._report(entries, options["report_dir"], store, task_vars, time.monotonic() - started)
+        report = self._report(
+            [*self._sweep(batch, task_vars, store, options), *(_stopped(host).to_dict() for host in _lost(task_vars))],
+            options["report_dir"],
+            store,
+            task_vars,
+            started,
+        )
         report = _with_history(report, history, whole=_is_whole(report, task_vars))
         files = _files.written("report_dir", options["report_dir"], functools.partial(write_report, report))
         whole = _is_whole(report, task_vars)
@@ -135,7 +141,7 @@ class ActionModule(ControllerAction):
         own = _store_of_sweep(constants.DEFAULT_LOCAL_TMP)
         check = functools.partial(_check, variables=variables, store=own, crossings=crossings, connections={})
         entries = []
-        texts = Texts()
+        common = Common()
         reached: dict[str, str] = {}
         threads, processes = options["concurrency"], options["processes"]
         progress = functools.partial(_core_compat.show, stderr=True)
@@ -144,17 +150,17 @@ class ActionModule(ControllerAction):
             credential = entry.pop(_CREDENTIAL, None)
             if credential and credential not in self._credentials:
                 self._credentials.append(credential)
-            self._tenants += filter(None, [entry.pop(_TENANT, None)])
+            self._tenants += filter(None, [common.shared(entry.pop(_TENANT, None))])
             claimants(store, host, reached.setdefault(host, str(entry.pop(_REACHED, None) or "")))
-            entries.append(texts.shared(_entry(host, entry)))
+            entries.append(common.shared(_entry(host, entry)))
         warn_once({entry["host"]: entry for entry in entries}, store, display.warning)
         return [_unless_claimed(entry, store, reached[entry["host"]]) for entry in entries]
 
     def _report(
-        self, entries: list[dict[str, Any]], directory: str, store: RunStore, task_vars: dict[str, Any], seconds: float
+        self, entries: list[dict[str, Any]], directory: str, store: RunStore, task_vars: dict[str, Any], started: float
     ) -> Report:
         """The report of this batch and of those before it: ``serial`` runs the task once for each batch."""
-        key = os.path.abspath(directory)
+        key, seconds = os.path.abspath(directory), time.monotonic() - started
         with store.lock("report", key):
             before = store.get("report", key) or {
                 "hosts": [],
@@ -170,6 +176,7 @@ class ActionModule(ControllerAction):
             credentials = known + [credential for credential in self._credentials if credential not in known]
             automation = sorted(self._automation.union(before["automation"]))
             tenants = before["tenants"] + self._tenants
+            self._tenants = []
             if not _is_last_batch(task_vars):
                 kept = {"hosts": hosts, "seconds": seconds, "credentials": credentials, "automation": automation}
                 store.put("report", key, {**kept, "tenants": tenants})
@@ -218,10 +225,19 @@ def _check(
     except M365Error as error:
         unknown = known.unknown_entries()
         return HostResult(host=host, verdict="failed", reasons=[str(error)], unknown_variables=unknown).to_dict()
+    finally:
+        _forget(store, known.text("tcx_url"))
     name = about.get("tenant_name") or entry["tenant_name"]
     run = {_CREDENTIAL: about.get("credential"), _REACHED: taken.of("pbx").get("redirect_uri")}
     row = consent_row(host, known, taken.get("preflight"), {**about, "tenant_name": name})
     return {**entry, "tenant_name": name, **run, _TENANT: row}
+
+
+def _forget(store: RunStore, url: str) -> None:
+    """No step asks any more for what others have kept of this PBX: of thousands it would be most of what a process holds."""
+    with contextlib.suppress(BadInput):  # of such an address nothing was asked
+        for kind in OF_AN_ADDRESS:
+            store.drop(kind, base_url(url))
 
 
 def _about(known: Variables, run_task: RunTask) -> dict[str, Any]:

@@ -37,17 +37,10 @@ from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 _SEALED = frozenset(("entra_token", "pbx_token"))
 """Kinds of values that are secrets."""
 
-OF_ONE_PBX = frozenset(
-    (
-        "fleet_steps",
-        "organization",
-        "pbx_facts",
-        "pbx_health",
-        "pbx_integration",
-        "service_principal",
-        "tenant_api",
-    )
-)
+OF_AN_ADDRESS = frozenset(("pbx_facts", "pbx_health", "pbx_integration"))
+"""Kinds of values whose key is the address of a PBX."""
+
+OF_ONE_PBX = OF_AN_ADDRESS | {"fleet_steps", "organization", "service_principal", "tenant_api"}
 """Kinds of what the steps on one PBX tell each other, where one process takes all of them. No token is among them, because a code
 of two-factor authentication signs in once and a later task may need it; nor the lock of a PBX, which a thread that was given up
 holds against the process that sets the PBX back."""

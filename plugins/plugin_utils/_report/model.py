@@ -19,7 +19,7 @@ from .attention import attention_of, attention_of_run, attention_of_unfinished, 
 from .certificates import CertificateEnd, days_left, host_certificates, parse_moment
 from .comparison import SCHEMA_VERSION, compare
 from .tenants import tenants_of_hosts
-from .values import canonical, optional_text, plain
+from .values import Common, canonical, optional_text, plain
 from .verdicts import ATTENTION, COMPLIANT, check_verdict, default_reasons, default_remedies, summary
 
 TREND_RUNS = 30
@@ -170,12 +170,13 @@ class Report:
         options = known.pop("started_with", "")
         entries_of = (result.to_dict() if isinstance(result, HostResult) else dict(result) for result in hosts)
         latest = {entry["host"]: entry for entry in entries_of}
-        entries = tuple(_finished(latest[host], moment, options) for host in sorted(latest))
+        common = Common()
+        entries = tuple(_finished(latest[host], moment, options, common) for host in sorted(latest))
         return cls(generated_at=moment, hosts=entries, run=_run(known, moment))
 
     def of_tenants(self, tenants: Iterable[Mapping[str, Any]]) -> Report:
         """The same report with what the tenants have consented to; a row for each PBX, see `tenants_of_hosts`."""
-        return replace(self, tenants=tuple(plain(tenants_of_hosts(tenants, self.moment))))
+        return replace(self, tenants=tuple(tenants_of_hosts(tenants, self.moment)))
 
     def compared_with(self, earlier: Mapping[str, Any]) -> Report:
         """The same report with a comparison to the content of an earlier compliance.json; ValueError when it is something else."""
@@ -256,7 +257,7 @@ def _run(run: dict[str, Any], moment: str) -> dict[str, Any]:
     return {**run, "automation_credentials": credentials, "attention": [*unfinished, *attention_of_run(credentials)]}
 
 
-def _finished(entry: dict[str, Any], moment: str, options: str | None) -> dict[str, Any]:
+def _finished(entry: dict[str, Any], moment: str, options: str | None, common: Common) -> dict[str, Any]:
     now = parse_moment(moment)
     certificates = [
         {"thumbprint": "", "not_after": "", **certificate, "days_left": days_left(certificate, now)}
@@ -265,7 +266,7 @@ def _finished(entry: dict[str, Any], moment: str, options: str | None) -> dict[s
     entry = {**entry, "certificates": certificates}
     # Before the sentences, which leave out what the check has said itself.
     known = {control["id"] for control in entry["controls"]}
-    derived = [control for control in controls_of(entry, now) if control["id"] not in known]
+    derived = [common.shared(control) for control in controls_of(entry, now) if control["id"] not in known]
     entry["controls"] = _in_place(entry["controls"], derived)
     entry["attention"] = _sentences([*entry["attention"], *attention_of(entry, now)])
     # Compliant says that nothing is left to do.

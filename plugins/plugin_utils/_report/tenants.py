@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import tally
 
 from .attention import automation_credential
+from .values import plain, plain_text
 
 READY = "ready"
 TOO_WIDE = "too_wide"
@@ -47,8 +48,8 @@ def tenants_of_hosts(tenants: Iterable[Mapping[str, Any]], now: datetime) -> lis
     for tenant in sorted(tenants, key=lambda tenant: [str(host) for host in tenant.get("hosts") or ()]):
         key = (str(tenant.get("tenant_id") or ""), str(tenant.get("app_id") or ""))
         row = rows.setdefault(key, {"hosts": [], "state": ""})
-        hosts = [*row["hosts"], *(str(host) for host in tenant.get("hosts") or ())]
-        told = _row(tenant, now)
+        hosts = [*row["hosts"], *(plain_text(str(host)) for host in tenant.get("hosts") or ())]
+        told = plain(_row(tenant, now))
         if _weight(told["state"]) < _weight(row["state"]):
             row.update(told)
         row["hosts"] = sorted(set(hosts))

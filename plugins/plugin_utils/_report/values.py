@@ -103,21 +103,44 @@ _PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-class Texts:
-    """Equal texts of many entries as one object: those of a fleet differ in names, and came from another process each."""
+class Common:
+    """What many entries have in common as one object: those of a fleet differ in names, and came from another process each.
+
+    Nobody may change an entry in place.
+    """
 
     _LONGEST = 200
+    """Characters of a text, and of the JSON of what holds some: what is longer is hardly ever the same."""
+    _SMALL = 8
+    """Items of a list or mapping whose JSON is looked at; most controls have six and are the same on each PBX."""
+    _MOST = 20_000
+    """So many are remembered: what a fleet has in common is met early."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str] = {}
+        self._known: dict[tuple[type, str], Any] = {}
 
     def shared(self, value: Any) -> Any:
-        """A copy of plain JSON data whose short texts, keys included, are those of the entries before."""
+        """A copy of plain JSON data, of which what is short, keys included, is that of the entries before."""
         if isinstance(value, str):
-            return self._known.setdefault(value, value) if len(value) <= self._LONGEST else value
+            return self._one(value, value)
         if isinstance(value, dict):
-            return {self.shared(name): self.shared(item) for name, item in value.items()}
-        return [self.shared(item) for item in value] if isinstance(value, list) else value
+            made: Any = {self.shared(name): self.shared(item) for name, item in value.items()}
+        elif isinstance(value, list):
+            made = [self.shared(item) for item in value]
+        else:
+            return value
+        # Not as canonical JSON: the order of keys is that of the file.
+        return self._one(json.dumps(made), made) if len(made) <= self._SMALL else made
+
+    def _one(self, key: str, value: Any) -> Any:
+        if len(key) > self._LONGEST * (1 if isinstance(value, str) else 2):
+            return value
+        known = self._known.get((type(value), key))
+        if known is None:
+            known = value
+            if len(self._known) < self._MOST:
+                self._known[type(value), key] = value
+        return known
 
 
 def canonical(value: Any) -> str:

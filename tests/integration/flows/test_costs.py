@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.action import fleet_compliance, fleet_rollout
-from ansible_collections.tcx.m365.plugins.module_utils._run import OF_ONE_PBX, RunStore
+from ansible_collections.tcx.m365.plugins.module_utils._run import OF_AN_ADDRESS, OF_ONE_PBX, RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
@@ -69,6 +69,14 @@ def test_a_pbx_of_a_compliance_run_makes_files_only_of_what_other_pbxs_may_need(
         "pbx_token.lock": 1,
         "pbx_work.lock": 1,
     }
+
+
+def test_a_process_of_a_compliance_run_keeps_nothing_of_a_pbx_that_is_done(berlin: Flow, tmp_path: Path) -> None:
+    """Of thousands of PBXs that was most of what it held at the end."""
+    assert not berlin.rollout().get("failed")
+    store = fleet_compliance._store_of_sweep(str(tmp_path))
+    assert checked(berlin, store)["verdict"] == "compliant"
+    assert {name.partition("-")[0] for name in store._memory} & OF_AN_ADDRESS == set()
 
 
 def test_a_pbx_of_a_compliance_run_calls_no_more_functions_than_its_budget(

@@ -16,6 +16,7 @@ import subprocess
 import tracemalloc
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.plugin_utils._report import files
@@ -23,7 +24,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_csv import COL
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.as_markdown import markdown_text
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import write_report
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult, Report
-from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Texts
+from ansible_collections.tcx.m365.plugins.plugin_utils._report.values import Common
 from ansible_collections.tcx.m365.tests.tools.report_texts import render_csv, render_json, render_junit, render_markdown
 from ansible_collections.tcx.m365.tests.tools.sample_fleet import (
     GENERATED_AT,
@@ -362,13 +363,26 @@ def test_the_cases_of_junit_stand_in_their_suite_as_if_written_at_once() -> None
     assert text == f"{declaration}\n{ET.tostring(root, encoding='unicode')}\n"
 
 
-def test_equal_texts_of_many_entries_are_one_object_and_nothing_else_changes() -> None:
-    texts = Texts()
-    entries = [json.loads(json.dumps(one.to_dict())) for one in sample_hosts(5)]
-    shared = [texts.shared(entry) for entry in entries]
-    assert shared == entries
+def test_what_entries_have_in_common_is_one_object_and_nothing_else_changes() -> None:
+    common = Common()
+    twins = [{**sample_hosts(1)[0].to_dict(), "host": host} for host in ("acme", "bolt")]
+    entries = [json.loads(json.dumps(one)) for one in (*twins, *(one.to_dict() for one in sample_hosts(5)))]
+    shared = [common.shared(entry) for entry in entries]
+    assert json.dumps(shared) == json.dumps(entries)
     verdicts = [key for entry in shared for key in entry if key == "verdict"]
     assert all(key is verdicts[0] for key in verdicts)
+    assert all(one is other for one, other in zip(shared[0]["controls"], shared[1]["controls"], strict=True))
+    assert shared[0]["status"] is shared[1]["status"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, True), (0, False), (1, 1.0), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ("[]", [])]
+)
+def test_what_is_written_differently_is_never_one_object(one: Any, other: Any) -> None:
+    common = Common()
+    assert [json.dumps(common.shared({"value": value})) for value in (one, other)] == [
+        json.dumps({"value": value}) for value in (one, other)
+    ]
 
 
 def test_markdown_tells_what_compliant_pbxs_have_been_granted_without_need() -> None:
