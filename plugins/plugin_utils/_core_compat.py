@@ -11,6 +11,7 @@ says so, and the caller takes one task for each host, which needs public names o
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -101,7 +102,8 @@ def _told(manager: Any, inventory: Any, host: str, names: Names, **options: Any)
     except (AttributeError, TypeError):
         return None
     if not names and all(variables.get(told) for told in _NAMES.values()):
-        names.update({name: variables[told] for name, told in _NAMES.items()})
+        # As texts of their own, side by side: a fork that takes a reference to those of the inventory copies the page around each.
+        names.update(json.loads(json.dumps({name: variables[told] for name, told in _NAMES.items()})))
     return variables
 
 

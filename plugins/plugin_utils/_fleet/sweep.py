@@ -64,6 +64,10 @@ SLOW_S = 5.0
 RELIEF = 4
 """At most so many times the PBXs that were asked for are begun and not ended, however many of them wait."""
 
+_BLOCK = 8
+"""At most so many hosts after each other are of one process: what the inventory says of them stands side by side in memory, and a
+process copies each page that it reads from."""
+
 SILENCE_S = 60.0
 """A process says every tick that it is there. One that is silent for so long is stuck as a whole, and is ended."""
 
@@ -188,7 +192,7 @@ class _Processes:
     """The processes that share the hosts of a sweep, each begun when it is first needed."""
 
     def __init__(self, hosts: Sequence[str], work: Callable[..., Any], threads: int, count: int) -> None:
-        self._shares = [list(hosts[number::count]) for number in range(count)]
+        self._shares = _shares(hosts, count)
         self._work = work
         self._threads = max(1, threads // count)
         self._workers: dict[int, _Worker] = {}
@@ -262,6 +266,13 @@ class _Processes:
         receiver.close()
         sender.close()  # so that the end of the process is seen as the end of the pipe
         return _Worker(process, orders, events)
+
+
+def _shares(hosts: Sequence[str], count: int) -> list[list[str]]:
+    """The hosts of each process: a few after each other, so that trouble in one part of the inventory is everybody's."""
+    size = max(1, min(_BLOCK, len(hosts) // (16 * count)))
+    blocks = [hosts[start : start + size] for start in range(0, len(hosts), size)]
+    return [[host for block in blocks[number::count] for host in block] for number in range(count)]
 
 
 def _obey(work: Callable[..., Any], threads: int, orders: Any, events: Any) -> None:

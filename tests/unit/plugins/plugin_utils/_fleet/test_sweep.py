@@ -44,6 +44,19 @@ def test_every_host_is_answered_for_once_and_in_its_own_words(processes: int) ->
     assert len({result["process"] for result in results.values()}) == processes
 
 
+@pytest.mark.parametrize(("hosts", "processes"), [(0, 2), (5, 2), (75, 2), (1000, 3), (10_000, 4)])
+def test_each_process_has_its_share_of_neighbors_in_the_inventory(hosts: int, processes: int) -> None:
+    names = [f"pbx{number}" for number in range(hosts)]
+    shares = module._shares(names, processes)
+    assert sorted(host for share in shares for host in share) == sorted(names)
+    sizes = [len(share) for share in shares]
+    assert max(sizes) - min(sizes) <= max(1, hosts // (16 * processes))
+    if (
+        hosts == 10_000
+    ):  # what is said of one host is read from the same pages of memory as what is said of the next one
+        assert shares[0][:9] == [*names[:8], names[32]]
+
+
 def test_the_hosts_of_a_process_that_was_killed_are_reported() -> None:
     found = dict(sweep(HOSTS, _die, threads=3, processes=3))
     assert sorted(found) == HOSTS
