@@ -112,6 +112,33 @@ def test_a_service_in_trouble_is_given_up_in_the_end(server: ScriptedServer, clo
     assert "request id abc-1" in str(caught.value)
 
 
+ENDS: dict[str, tuple[list[Any], bool]] = {
+    "reset, then refused": ([reset, answer(400)], False),
+    "a proxy that waited no longer, then refused": ([answer(504), answer(400)], True),
+    "a proxy that waited no longer, then resets": ([answer(504), *[reset] * 6], True),
+    "reset, then throttled": ([reset, answer(429, Retry_After="900")], False),
+}
+
+
+@pytest.mark.parametrize(("script", "late"), ENDS.values(), ids=ENDS)
+def test_what_earlier_attempts_may_have_done_is_known_at_the_end(
+    server: ScriptedServer, clock: SleepingClock, script: list[Any], *, late: bool
+) -> None:
+    server.then(*script)
+    try:
+        reply = conversation(server.url, clock).send("PATCH", "/x", body={})
+        error = reply.past.told_in(errors.Rejected("no"))
+    except errors.M365Error as ended:
+        error = ended
+    assert (error.perhaps_done, error.may_come) == (True, late)
+
+
+def test_what_was_refused_at_once_was_not_done(server: ScriptedServer, clock: SleepingClock) -> None:
+    server.then(answer(400))
+    first = conversation(server.url, clock).send("PATCH", "/x", body={}).past.told_in(errors.Rejected("no"))
+    assert (first.perhaps_done, first.may_come) == (False, False)
+
+
 def test_nobody_listening_is_unreachable_after_three_attempts(closed_port: int, clock: SleepingClock) -> None:
     talk = conversation(f"http://127.0.0.1:{closed_port}", clock)
     with pytest.raises(errors.Unreachable) as caught:
