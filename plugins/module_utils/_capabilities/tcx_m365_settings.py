@@ -42,6 +42,7 @@ S = TypeVar("S")
 _NAMES = {"type": "list", "elements": "str"}
 _OFF = {"type": "bool", "default": False}
 _GROUPS = "user_sync.groups"
+_GROUPS_MATTER = frozenset(("user_sync.enabled", "user_sync.scope", _GROUPS))
 FILES = ("teams.certificate", "teams.private_key")
 _BRINGS_USERS = frozenset(("application_id", "tenant_id")).union(
     f"user_sync.{name}" for name in ("enabled", "scope", "users", "groups", "guests")
@@ -262,9 +263,10 @@ class Work:
 
     def _check(self, observed: Observed, plan: Plan) -> None:
         """What can be known to fail, before anything is written."""
-        integration = observed.entities.get(INTEGRATION) or {}
-        kept = [] if _GROUPS in self.request.desired.exclusive else read(BY_OPTION[_GROUPS], integration)
-        requirements.check_groups(self.request.desired.values, kept)
+        if not _GROUPS_MATTER.isdisjoint(plan.changed_fields(settings_plan.TARGET)):
+            integration = observed.entities.get(INTEGRATION) or {}
+            kept = [] if _GROUPS in self.request.desired.exclusive else read(BY_OPTION[_GROUPS], integration)
+            requirements.check_groups(self.request.desired.values, kept)
         fqdn = self.request.desired.values.get("teams.sbc_fqdn")
         if fqdn and "teams.sbc_fqdn" in plan.changed_fields(settings_plan.TARGET):
             teams.check_fqdn(self.xapi, fqdn)

@@ -102,6 +102,12 @@ def test_groups_without_a_group_are_refused_before_anything_is_written(bench: Be
     assert bench.writes() == []
 
 
+def test_a_pbx_that_has_no_groups_already_is_as_it_was_captured(bench: Bench) -> None:
+    bench.state().m365["AdUsers"].update(SyncType="SyncSelectedGroups", SelectedGroups=[])
+    done = bench.run().settings(wait=False, user_sync={"scope": "groups", "groups": []})
+    assert (done.get("failed"), done["changed"]) == (None, False), done
+
+
 def test_the_groups_that_a_pbx_has_are_enough(bench: Bench) -> None:
     bench.state().m365["AdUsers"]["SelectedGroups"] = ["6b1f2f0e-0000-4000-8000-0000000000aa"]
     done = bench.run().settings(wait=False, user_sync={"scope": "groups"})
