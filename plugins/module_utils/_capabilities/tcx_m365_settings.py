@@ -290,10 +290,11 @@ class Work:
 
     def _brings_users(self, observed: Observed, plan: Plan) -> bool:
         """Whether what is about to be written can bring users: a synchronization that begins, or that reaches more of them."""
-        syncs = all(
-            self._afterwards(option, observed) for option in ("application_id", "tenant_id", "user_sync.enabled")
-        )
-        return syncs and not _BRINGS_USERS.isdisjoint(plan.changed_fields(settings_plan.TARGET))
+        link = self._afterwards("application_id", observed) and self._afterwards("tenant_id", observed)
+        changes = not _BRINGS_USERS.isdisjoint(plan.changed_fields(settings_plan.TARGET))
+        if self.silent:  # a preflight, which does not know the application that the PBX is about to get
+            link, changes = True, changes or not observed.linked
+        return bool(link and self._afterwards("user_sync.enabled", observed) and changes)
 
     def _never_brought(self, missing: Sequence[str], observed: Observed) -> list[str]:
         """An address that Microsoft 365 does not have comes with nobody; a number only if the PBX gives it to new users."""

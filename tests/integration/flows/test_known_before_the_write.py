@@ -409,6 +409,24 @@ def test_a_report_is_made_whatever_token_the_inventory_has(berlin: Flow, why: st
     assert not [warning for warning in berlin.warnings if "account_token" in warning]
 
 
+@pytest.mark.parametrize("synchronizes", [False, True], ids=["a new PBX", "a PBX that only lacks its link"])
+@pytest.mark.parametrize("door", ["rollout", "roles"])
+def test_users_who_come_with_the_link_can_be_opted_out_in_the_same_run(
+    berlin: Flow, door: str, *, synchronizes: bool
+) -> None:
+    """The preflight reads a PBX before anybody knows the application that it is about to be linked to."""
+    tenant = berlin.world.tenants[berlin.world.pbxs["berlin"].tenant_id]
+    ada = next(iter(tenant.users.values()))["userPrincipalName"]
+    if synchronizes:
+        berlin.lab.control.patch_pbx("berlin", AdUsers={"IsEnabled": True, "SyncType": "SyncAllUsers"})
+    changes = {"tcx_console_user_sync": {"enabled": True, "scope": "all"}, "tcx_console_sign_in": {"opt_out": [ada]}}
+    assert berlin.compliance(**changes).verdict == "drifted"
+    for check in (True, False):
+        result = DOORS[door](berlin.begin(check=check, **changes), "berlin")
+        assert not result.get("failed"), result["msg"]
+    assert berlin.compliance(**changes).verdict == "compliant"
+
+
 @pytest.mark.parametrize("why", [EXPIRED, FOREIGN])
 @pytest.mark.parametrize("steps", [(("application",), ("grant",)), (("sign_in",),)], ids=["entra_app", "sso_verify"])
 def test_a_role_that_hands_no_token_over_does_not_ask_how_good_it_is(berlin: Flow, steps: Any, why: str) -> None:
