@@ -103,6 +103,30 @@ def test_what_was_offboarded_by_mistake_comes_back(scene: Scene, tmp_path: Path)
     assert scene.roles(back) == GUIDE
 
 
+@pytest.mark.parametrize("intruder", [False, True], ids=["", "with an intruder"])
+def test_what_was_offboarded_during_a_rotation_comes_back_by_a_rollback(
+    scene: Scene, tmp_path: Path, *, intruder: bool
+) -> None:
+    """Its former certificate had what is given back; a foreign one gets nothing."""
+    scene.quick = False
+    assert not _run(scene, tmp_path, "rollout", "first").get("failed")
+    made = scene.application("pbx0")
+    assert made is not None
+    if intruder:
+        eve = Intruder(scene.world, scene.tenant("acme"))
+        eve.become_owner(made)
+        eve.add_certificate(made)
+        eve.leave(made)
+    new = {"entra_app_public_key": scene.controller.lab.control.new_key_pair("pbx0")["public_key"]}
+    scene.controller.lab.control.advance_clock(86400)
+    assert not _run(scene, tmp_path, "rotate_certificate", "second", **new).get("failed")
+    assert not _run(scene, tmp_path, "offboard", "third", offboard_confirm=True, **new).get("failed")
+    done = _run(scene, tmp_path, "rollback", "fourth", snapshot="latest", **new)
+    back = scene.application("pbx0")
+    assert (bool(done.get("failed")), scene.works("pbx0")) == (intruder, not intruder), done.get("msg")
+    assert bool(back and scene.roles(back)) is not intruder
+
+
 def test_a_pbx_does_not_survive_its_own_offboarding_behind_a_decoy(scene: Scene, tmp_path: Path) -> None:
     """It names another application, that a user of the tenant has registered for it, so that this one is deleted."""
     assert not _run(scene, tmp_path, "rollout", "first").get("failed")

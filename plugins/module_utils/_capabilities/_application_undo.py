@@ -54,7 +54,10 @@ def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
     finder.judge = judge.never
     desired = dataclasses.replace(desired, key=key, stated=judge.stated)
     within = float(params["wait_timeout"])
-    made = any((entry.target, entry.field) == _STATE and entry.after == "present" for entry in listed)
+    made, was_deleted = (
+        any((entry.target, entry.field) == _STATE and entry.after == state for entry in listed)
+        for state in ("present", "absent")
+    )
     if made:
         resource: Withdrawn | Reverted = Withdrawn(finder, desired, listed, judge, within=within)
     else:
@@ -67,7 +70,7 @@ def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
         "refused": resource.undo.refusals(),
         "kept_for": resource.kept_for,
         "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
-        "unknown_credentials": judge.unknown(final) if not judge.stated else [],
+        "unknown_credentials": judge.unknown(final, was_deleted=was_deleted) if not judge.stated else [],
         "waited": round(task.context.deadline.waited, 1),
     }
     return Outcome(values, done.plan)
@@ -100,6 +103,7 @@ class _Judge:
         self._caller = caller_of(client)
         self._desired = desired
         self._pbx = pbx_of(task.params)
+        self._neighbors = frozenset(map(normalized_thumbprint, task.params["shared_certificates"] or ()))
         self.stated = not task.params["require_evidence"]
 
     def never(self, observed: Observed) -> None:
@@ -133,15 +137,23 @@ class _Judge:
         thumbprints = frozenset(self._desired.thumbprints)
         owners = frozenset(self._desired.owners or ())
         now = self._client.now().isoformat()
+        name = self._desired.key.unique_name
         return Claim(
-            adoption.BY_NAME, self._pbx, self._desired.key.unique_name, thumbprints, known_owners=owners, now=now
+            adoption.BY_NAME, self._pbx, name, thumbprints, neighbors=self._neighbors, known_owners=owners, now=now
         )
 
-    def unknown(self, observed: Observed, known: frozenset[str] = frozenset()) -> list[str]:
-        """Credentials and owners that neither the inventory nor the entries know, in words."""
+    def unknown(
+        self, observed: Observed, known: frozenset[str] = frozenset(), *, was_deleted: bool = False
+    ) -> list[str]:
+        """Credentials and owners that neither the inventory nor the entries know, in words.
+
+        :param was_deleted: from here, so that certificates named like ours had then what is given back, and nobody could add one.
+        """
         claim = self.claim()
         claim = dataclasses.replace(claim, thumbprints=claim.thumbprints | known)
-        return adoption.unknown_holders(Candidate.of(observed), claim, self._caller) if observed.application else []
+        if not observed.application:
+            return []
+        return adoption.unknown_holders(Candidate.of(observed), claim, self._caller, by_name=was_deleted)
 
     def _foreign(self, application: Mapping[str, Any]) -> str:
         """Why it is not this PBX's; empty when it is."""

@@ -49,11 +49,13 @@ def check(desired: Mapping[str, Any], facts: Facts, *, url: str = "") -> None:
 
 
 def check_groups(desired: Mapping[str, Any], present: Iterable[str]) -> None:
-    """Raise :class:`BadInput` where the members of groups are to be synchronized, and no group is named.
+    """Raise :class:`BadInput` where the members of groups are to be synchronized, and no group is named. A synchronization that
+    is switched off needs none.
 
     :param present: the groups that the PBX has, and that stay.
     """
-    if desired.get("user_sync.scope") == GROUPS and not (desired.get("user_sync.groups") or [*present]):
+    scope = desired.get("user_sync.scope") if desired.get("user_sync.enabled") is not False else None
+    if scope == GROUPS and not (desired.get("user_sync.groups") or [*present]):
         raise BadInput(
             "O(user_sync.scope) is groups, and O(user_sync.groups) names none, so that nobody would be synchronized",
             tried="prepare the Microsoft 365 settings; nothing was written",

@@ -114,6 +114,15 @@ def test_the_groups_that_a_pbx_has_are_enough(bench: Bench) -> None:
     assert [change["field"] for change in done["changes"]] == ["user_sync.scope"]
 
 
+def test_a_synchronization_that_is_switched_off_needs_no_group(bench: Bench) -> None:
+    """What was captured of such a PBX says so."""
+    bench.state().m365["AdUsers"].update(SelectedGroups=[], SyncType="SyncSelectedGroups", IsEnabled=False)
+    for groups in ({}, {"groups": []}):
+        done = bench.run().settings(wait=False, user_sync={"enabled": False, "scope": "groups", **groups})
+        assert not done.get("failed"), done["msg"]
+        assert not done["changed"]
+
+
 def test_a_broken_integration_does_not_stop_the_preflight(bench: Bench) -> None:
     link = bench.link()
     user = people(bench)[0]["userPrincipalName"]
