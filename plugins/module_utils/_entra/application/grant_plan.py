@@ -135,7 +135,8 @@ def plan_grants(desired: DesiredGrant, granted: Granted, names: Names) -> Plan:
             tried="grant permissions",
             target=desired.app_id,
             remedy="Remove what does not belong there, or name its owners in entra_app_owners, and a former certificate of the PBX in "
-            "entra_app_certificates beside the new one. If all of it is meant, say so with entra_app_app_id.",
+            "entra_app_certificates beside the new one; the certificates of PBXs that share the application are known in a run on "
+            "all of them, without --limit. If all of it is meant, say so with entra_app_app_id.",
         )
     if unnamed and not (granted.marked or desired.force):
         raise NotOurs(

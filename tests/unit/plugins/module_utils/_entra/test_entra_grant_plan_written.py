@@ -169,7 +169,8 @@ def test_strangers_get_nothing_new(application: list[Any], delegated: list[Any],
     assert (error.kind, error.tried, error.target) == ("not_confirmed", "grant permissions", "app")
     assert error.remedy == (
         "Remove what does not belong there, or name its owners in entra_app_owners, and a former certificate of the PBX in "
-        "entra_app_certificates beside the new one. If all of it is meant, say so with entra_app_app_id."
+        "entra_app_certificates beside the new one; the certificates of PBXs that share the application are known in a run on "
+        "all of them, without --limit. If all of it is meant, say so with entra_app_app_id."
     )
 
 
