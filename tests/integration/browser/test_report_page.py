@@ -217,7 +217,7 @@ def kept_after_a_reload(browser: Chromium, color: str) -> bool:
     Chromium hands what a page stores to another process and does not wait for it, so that on a busy machine the page
     can be back before its choice is. No reload writes anything: a choice that was not stored never comes.
     """
-    for _ in range(20):
+    for _reload in range(20):
         browser.page.reload()
         if background(browser) == color:
             return True
