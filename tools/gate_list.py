@@ -47,7 +47,7 @@ class Gate:
     programs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     cores: int = 1
-    minutes: float = 40
+    minutes: float = 60
     counted: bool = False
     after: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
