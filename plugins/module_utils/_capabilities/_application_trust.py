@@ -223,8 +223,12 @@ class Trust:
             "adopted": bool(words),
             "adoption": words,
             "unknown_credentials": unknown if self._evidence else [],
-            "findings": findings(candidate, claim, unknown),
+            "findings": findings(candidate, claim, unknown, listed=self._listed_uris()),
         }
+
+    def _listed_uris(self) -> frozenset[str]:
+        lists = (self.desired.key.redirect_uris, *(uris or () for uris in self.desired.uris.values()))
+        return frozenset(uri for uris in lists for uri in uris)
 
     def adoption_words(self, *, done: bool) -> str:
         """The adoption as the operator reads and approves it; empty where the task adopts nothing for a PBX."""
@@ -262,24 +266,27 @@ class Trust:
         return self._granted[candidate.app_id]
 
 
-def findings(candidate: Candidate, claim: Claim, unknown: list[str]) -> list[str]:
-    """What of an application an operator has to know, although no option asks for it."""
+def findings(candidate: Candidate, claim: Claim, unknown: list[str], *, listed: frozenset[str]) -> list[str]:
+    """What of an application an operator has to know, although no option asks for it.
+
+    :param listed: redirect URIs that the inventory names.
+    """
     application = candidate.application
     remarks = [
         f"The application has {holder} that the inventory does not know." for holder in unknown if "owner" in holder
     ]
-    if claim.pbx is not None:
-        stale = [
-            uri
-            for uri in ownership.redirect_uris(application)
-            if uri.rstrip("/").endswith("/oauth2office2")
-            and not claim.pbx.owns_uri(uri)
-            and not ownership.stakes(application, claim.pbx).pbxs
-        ]
-        remarks += [
-            f"The redirect URI {uri} is on another host than the PBX: sign-ins can be sent there." for uri in stale
-        ]
-    return remarks
+    if claim.pbx is None or ownership.stakes(application, claim.pbx).pbxs:
+        return remarks
+    # What was there before us may serve other programs as well; what we have registered serves the PBX alone.
+    made_here = ownership.is_marked(application) and not ownership.is_adopted(application)
+    stale = [
+        uri
+        for uri in ownership.redirect_uris(application)
+        if not claim.pbx.owns_uri(uri)
+        and (uri.rstrip("/").endswith("/oauth2office2") or (made_here and uri not in listed))
+    ]
+    told = (f"The redirect URI {uri} is on another host than the PBX: sign-ins can be sent there." for uri in stale)
+    return [*remarks, *told]
 
 
 def _owner(owner: Mapping[str, Any]) -> Json:

@@ -226,3 +226,23 @@ def test_what_users_have_consented_to_for_themselves_is_in_every_format(small: C
     assert f"for 2 users: {', '.join(sorted((one, other)))}" in (tmp_path / "compliance.html").read_text(
         encoding="utf-8"
     )
+
+
+@pytest.mark.parametrize("platform", ["web", "spa", "publicClient"])
+def test_a_redirect_uri_of_somebody_else_needs_attention(fleet: Controller, tmp_path: Path, platform: str) -> None:
+    """Tokens of the users are sent there, whatever the path; on an application that we made, for the PBX alone."""
+    control, uri = fleet.lab.control, "https://evil.example/callback"
+    tenant = fleet.lab.inventory["tcx"]["hosts"]["munich"]["entra_tenant_id"]
+    app_id = control.pbx("munich")["integration"]["ApplicationId"]
+    [before] = [each for each in control.objects(tenant, "applications") if each["appId"] == app_id]
+    part = before[platform]
+    control.patch_application(tenant, before["id"], **{platform: {"redirectUris": [*part["redirectUris"], uri]}})
+    _done, report = fleet.compliance("--limit", "munich", directory=tmp_path)
+    [entry] = report["hosts"]
+    assert entry["verdict"] == "attention", entry
+    assert any(uri in sentence for sentence in entry["attention"]), entry["attention"]
+    prefix = {"web": "", "spa": "spa_", "publicClient": "public_client_"}[platform]
+    stated = {f"entra_app_{prefix}redirect_uris": [*part["redirectUris"], uri]}
+    _done, report = fleet.compliance("--limit", "munich", directory=tmp_path, **stated)
+    control.patch_application(tenant, before["id"], **{platform: {"redirectUris": part["redirectUris"]}})
+    assert report["hosts"][0]["verdict"] == "compliant", report["hosts"][0]
