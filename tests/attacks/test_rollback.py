@@ -113,18 +113,20 @@ def test_a_rollback_takes_from_a_shared_application_what_is_of_its_pbx_alone(
 ) -> None:
     """A run gave it a permission, and the other PBX, rolled out after it, needs that as well and found it there."""
     scene.grant_every_right()
-    named = {"entra_app_unique_name": "3cx-acme"}
-    later = {**named, "entra_app_permissions": [*sorted(GUIDE), EXTRA], "entra_app_notes": "since the second run"}
+    later = {"entra_app_permissions": [*sorted(GUIDE), EXTRA], "entra_app_notes": "since the second run"}
     hosts = ["pbx0", "pbx1"] if shared else ["pbx0"]
     content = json.loads(scene.controller.lab.inventory_path.read_text(encoding="utf-8"))
-    for name, variables in (("first", named), ("second", later)):
+    for host in hosts:
+        content["tcx"]["hosts"][host]["entra_app_unique_name"] = "3cx-acme"
+    nothing: dict[str, Any] = {}
+    for name, variables in (("first", nothing), ("second", later)):
         for host in hosts:
             places = {"snapshot_dir": str(tmp_path / f"kept-{host}")}
             done = Run.begin(content, [host], tmp_path / name / host, **places, **variables).operation("rollout")[host]
             assert not done.get("failed"), done["msg"]
     application = scene.application("pbx0")
     assert application is not None
-    undo = {"snapshot": "latest", "snapshot_dir": str(tmp_path / "kept-pbx0"), **named}
+    undo = {"snapshot": "latest", "snapshot_dir": str(tmp_path / "kept-pbx0")}
     planned = Run.begin(content, ["pbx0"], tmp_path / "check", check_mode=True, **undo).operation("rollback")["pbx0"]
     undone = Run.begin(content, ["pbx0"], tmp_path / "undo", **undo).operation("rollback")["pbx0"]
     assert planned["changes"] == undone["changes"]
