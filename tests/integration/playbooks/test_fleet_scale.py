@@ -36,6 +36,11 @@ FREE_PLAY = """
   check_mode: true
   roles:
     - role: tcx.m365.compliance
+  post_tasks:
+    - name: Go on after the role
+      ansible.builtin.debug:
+        msg: the play went on
+      run_once: true
 """
 
 
@@ -149,6 +154,7 @@ def test_the_role_in_a_free_play_sweeps_once_and_fails_nobody(fleet: Controller,
     done = fleet.play(str(play), variables={"compliance_report_dir": str(tmp_path)})
     assert done.code == 0, done.output[-3000:]
     assert done.failed() == []
+    assert "the play went on" in done.output
     report = json.loads((tmp_path / "compliance.json").read_text(encoding="utf-8"))
     assert verdicts(report) == expected(fleet)
     entries = fleet.lab.control.log(source="client", service="pbx")
