@@ -199,7 +199,9 @@ def test_a_batch_that_does_not_work_stops_the_rollout_and_is_undone(small: Contr
     # Now the second batch: the first one worked, and stays.
     small.lab.control.new_key_pair("munich")
     hosts["munich"]["tcx_console_wait"] = False
-    hosts["lyon"]["entra_app_public_key"], hosts["berlin"] = stranger, berlin
+    # The application that was undone holds the other key: with it restored, nothing would be granted.
+    hosts["lyon"]["entra_app_public_key"] = stranger
+    hosts["berlin"] = {**berlin, "entra_app_unique_name": "3cx-berlin-again"}
     small.lab.inventory_path.write_text(json.dumps(inventory))
     again = small.rollout(variables={**variables, "rollout_serial": [1, 2], "rollout_on_stop": "rollback"})
     assert again.code != 0, again.output
