@@ -24,10 +24,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+import threading
 import time
 import urllib.parse
 import uuid
 import zlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -55,7 +58,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
 USER_AGENT = "tcx.m365 (Ansible collection)"
 
+_PORTS = {"https": 443, "http": 80}
+_PLACE = re.compile(r"^[^:]+://[^/?#]*")
+
 Trace = Callable[[str], None]
+_Way = tuple[bool, "str | None", "str | None", bool, str]
 
 
 @dataclass(frozen=True)
@@ -161,39 +168,71 @@ class Reply:
         return "html" in kind or self.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doc", b"<html"))
 
 
+_PASSING = 64
+"""So many of the newest addresses: those of the PBXs that are worked on at one time."""
+
+
 class Connections:
     """Kept-alive connections, shared by all threads of a process and by all services they talk to.
 
     A task has its own; a sweep over many PBXs in one process shares one. Never made before a fork. What the environment says
-    of proxies is read once for each address: it does not change while a task runs, and asking it costs as much as a call.
+    of proxies is read once for an address: it does not change while a task runs, and asking it costs as much as a call.
 
     :param size: how many connections to one address are kept.
-    :param addresses: to how many addresses connections are kept.
+    :param addresses: to how many addresses connections are kept: the first ones and the newest ones of more, because a second
+        pass in the same order would find none of the newest any more.
     """
 
-    def __init__(self, size: int = 4, addresses: int = 64) -> None:
+    def __init__(self, size: int = 4, addresses: int = _PASSING) -> None:
         self._size = size
-        self._addresses = addresses
+        self._passing = min(_PASSING, addresses)
+        self._staying = addresses - self._passing
         self._peers = _peer.Peers()
-        self._pools: dict[tuple[bool, str, _proxy.Proxy | None], Any] = {}
-        self._chosen: dict[tuple[Transport, str], Any] = {}
+        self._managers: dict[tuple[bool, str, _proxy.Proxy | None], Any] = {}
+        self._first: dict[_Way, Any] = {}
+        self._newest: OrderedDict[_Way, Any] = OrderedDict()
+        self._lock = threading.Lock()
 
     def pool(self, transport: Transport, base_url: str) -> Any:
-        """The urllib3 pool manager for a way of reaching ``base_url``."""
-        way = (transport, base_url)
-        if way not in self._chosen:
-            ca_path = transport.ca_path or _tls.bundle()
-            proxy = transport.proxy_to(base_url)
-            key = (transport.verify, ca_path, proxy)
-            if key not in self._pools:
-                self._pools[key] = self._make(transport.verify, ca_path, proxy)
-            self._chosen[way] = self._pools[key]
-        return self._chosen[way]
+        """What sends requests to ``base_url``: urllib3's connections to this address, or its manager of all addresses.
+
+        The manager takes longer for each request. A proxy needs it, because it may want whole addresses, and so does an
+        address that no connection can be made to: the manager says why.
+        """
+        address = origin(base_url)
+        way = (transport.verify, transport.ca_path, transport.proxy, transport.direct, address)
+        with self._lock:
+            if way in self._first:
+                return self._first[way]
+            pool = self._newest.pop(way, None) or self._open(transport, address)
+            kept = self._first if len(self._first) < self._staying else self._newest
+            kept[way] = pool
+            if len(self._newest) > self._passing:
+                self._newest.popitem(last=False)
+        return pool
+
+    def _open(self, transport: Transport, address: str) -> Any:
+        ca_path = transport.ca_path or _tls.bundle()
+        proxy = transport.proxy_to(address)
+        key = (transport.verify, ca_path, proxy)
+        manager = self._managers.get(key) or self._managers.setdefault(key, self._make(*key))
+        return manager if proxy else self._direct(manager, address)
+
+    def _direct(self, manager: Any, address: str) -> Any:
+        try:
+            place = urllib3.util.parse_url(address)
+        except urllib3.exceptions.LocationValueError:
+            place = urllib3.util.Url()
+        if not place.host or place.scheme not in _PORTS:
+            return manager
+        pool_class = manager.pool_classes_by_scheme[place.scheme]
+        tls = {"ssl_context": manager.connection_pool_kw["ssl_context"]} if place.scheme == "https" else {}
+        return pool_class(place.host, place.port or _PORTS[place.scheme], maxsize=self._size, retries=False, **tls)
 
     def _make(self, verify: bool, ca_path: str, proxy: _proxy.Proxy | None) -> Any:
         context = _tls.context(verify, ca_path)
-        options: dict[str, Any] = {
-            "num_pools": self._addresses,
+        options = {
+            "num_pools": self._staying + self._passing,
             "maxsize": self._size,
             "retries": False,
             "ssl_context": context,
@@ -248,6 +287,7 @@ class Http:
         self._held_until = 0.0
         self._connections = connections or Connections()
         self._pool = self._connections.pool(transport, self.base_url)
+        self._takes_addresses = isinstance(self._pool, urllib3.PoolManager)
 
     @property
     def certificate(self) -> bytes | None:
@@ -396,9 +436,9 @@ class Http:
 
     def _received(self, request: _Request, wait: float, most: int) -> Reply:
         """One complete answer. A connection that an answer was not read from to its end is not used again."""
-        answer = self._pool.request(
+        answer = self._pool.urlopen(
             request.method,
-            request.url,
+            request.url if self._takes_addresses else _target(request.url),
             body=request.data,
             headers=request.headers,
             timeout=urllib3.Timeout(connect=wait, read=wait),
@@ -485,11 +525,12 @@ class Http:
             self._pause(seconds, f"{self.service} is throttling this run", error)
 
     def _after_fault(self, reply: Reply, repeatable: bool, attempts: int) -> None:
-        message, tried = _first_words(reply), f"send a {reply.method} request to {self._where()}"
+        error, tried = _error_in(reply), f"send a {reply.method} request to {self._where()}"
+        message = str(error.get("message", ""))[:300]
         details: dict[str, Any] = {
             "service": self.service,
             "status": reply.status,
-            "code": _code(reply),
+            "code": str(error.get("code") or "")[:100],
             "request_id": request_id(reply),
         }
         pause = retry_after(reply)
@@ -540,8 +581,13 @@ def origin(url: str) -> str:
     """``https://host:port`` of a URL; the port is left out where it is the scheme's own."""
     scheme, _separator, rest = url.partition("://")
     place = rest.split("/", 1)[0].split("?", 1)[0].lower()
-    default = {"https": ":443", "http": ":80"}.get(scheme.lower(), "")
-    return f"{scheme.lower()}://{place[: -len(default)] if default and place.endswith(default) else place}"
+    return f"{scheme.lower()}://{place.removesuffix(f':{_PORTS.get(scheme.lower())}')}"
+
+
+def _target(url: str) -> str:
+    """What of a URL stands in a request: path and query."""
+    target = _PLACE.sub("", url, count=1)
+    return target if target.startswith("/") else f"/{target}"
 
 
 def retry_after(reply: Reply) -> float | None:
@@ -582,14 +628,7 @@ def _request_id_in(content: Any) -> str:
     return str(identifier or "")[:100]
 
 
-def _code(reply: Reply) -> str:
+def _error_in(reply: Reply) -> Mapping[str, Any]:
     content = reply.json()
     error = content.get("error") if isinstance(content, dict) else None
-    return str(error.get("code") or "")[:100] if isinstance(error, dict) else ""
-
-
-def _first_words(reply: Reply) -> str:
-    content = reply.json()
-    if isinstance(content, dict) and isinstance(content.get("error"), dict):
-        return str(content["error"].get("message", ""))[:300]
-    return ""
+    return error if isinstance(error, dict) else {}

@@ -49,8 +49,11 @@ def check() -> None:
 def _parent_of(process: int) -> int | None:
     """The parent of another process; ``None`` where the system does not say it (anything but Linux)."""
     try:
-        with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as stream:
-            return int(stream.read().rpartition(")")[2].split()[1])
+        descriptor = os.open(f"/proc/{process}/stat", os.O_RDONLY)  # a stream takes three times as long
+        try:
+            return int(os.read(descriptor, 4096).rpartition(b")")[2].split()[1])
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return 0 if os.path.isdir("/proc/self") else None
     except (OSError, ValueError, IndexError):

@@ -108,7 +108,9 @@ class Timed(io.RawIOBase):
             left = _current.end - time.monotonic()
             if left <= 0:
                 raise TooLate
-            self._sock.settimeout(min(left, _current.silence))
+            silence = min(left, _current.silence)
+            if self._sock.gettimeout() != silence:  # to set it is a call of the system, before each part of an answer
+                self._sock.settimeout(silence)
         try:
             count: int | None = self._stream.readinto(buffer)
         except OSError:

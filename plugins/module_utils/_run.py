@@ -20,10 +20,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -54,7 +54,10 @@ LONGEST_WAIT_S = 3600.0
 _ANOTHER_TASK = "another task of this run works on the same PBX or tenant"
 
 _WORTH_KEEPING = 10_000
-"""Bytes from which a value is kept in its parsed form: the catalog of Graph's permissions takes a millisecond to parse."""
+"""Bytes from which a value is kept in its parsed form: the catalog of Graph's permissions takes a millisecond to parse. So are
+secrets: each step on a PBX asks for its tokens, and to open one takes longer than to send it."""
+
+_MOST_KEPT = 256
 
 
 class RunStore:
@@ -80,7 +83,7 @@ class RunStore:
         entry = self._read(_name(kind, key))
         if not entry or (entry["expires"] is not None and entry["expires"] <= time.time()):
             return None
-        return _opened(entry["sealed"]) if "sealed" in entry else entry["value"]
+        return entry["value"]
 
     def put(self, kind: str, key: str, value: Any, *, expires: float | None = None) -> None:
         """Store a JSON value.
@@ -90,15 +93,21 @@ class RunStore:
         name = _name(kind, key)
         entry = {"expires": expires, "value": value}
         if self.directory is None or kind in self._own:
+            if name not in self._memory:
+                self._unlink(name)  # what an earlier task has left is not true any more, for a later one either
             self._memory[name] = entry
-            self._unlink(name)  # what an earlier task has left is not true any more, for a later one either
             return
-        if kind in _SEALED:
-            entry = {"expires": expires, "sealed": _sealed(value)}
-        descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix="." + kind)  # mode 0600 by mkstemp
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry))  # json.dump takes five times as long: it never uses the C encoder
+        written = {"expires": expires, "sealed": _sealed(value)} if kind in _SEALED else entry
+        content = json.dumps(written)  # json.dump takes five times as long: it never uses the C encoder
+        temporary = os.path.join(self.directory, f".{kind}{os.urandom(8).hex()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content.encode("utf-8"))
+            stream.flush()
+            status = os.fstat(descriptor)
         os.replace(temporary, os.path.join(self.directory, name))
+        if kind in _SEALED:
+            self._keep(name, status, entry)
 
     def drop(self, kind: str, key: str) -> None:
         """Forget a value; no error when there is none."""
@@ -154,17 +163,30 @@ class RunStore:
         path = os.path.join(self.directory, name)
         try:
             status = os.stat(path)
-            version = (status.st_ino, status.st_mtime_ns)  # put() makes a new file each time
             known = self._parsed.get(name)
-            if known and known[0] == version:
+            if known and known[0] == _version(status):
                 return known[1]
-            with open(path, encoding="utf-8") as stream:
-                entry: dict[str, Any] = json.load(stream)
+            with open(path, "rb") as stream:
+                entry: dict[str, Any] = json.loads(stream.read())
         except FileNotFoundError:
             return None
-        if status.st_size > _WORTH_KEEPING:
-            self._parsed[name] = (version, entry)
+        if "sealed" in entry:
+            entry["value"] = _opened(entry.pop("sealed"))
+            self._keep(name, status, entry)
+        elif status.st_size > _WORTH_KEEPING:
+            self._keep(name, status, entry)
         return entry
+
+    def _keep(self, name: str, status: os.stat_result, entry: dict[str, Any]) -> None:
+        """In memory, as long as the file is the same one; the newest of many."""
+        self._parsed.pop(name, None)
+        self._parsed[name] = (_version(status), entry)
+        for oldest in list(self._parsed)[:-_MOST_KEPT]:
+            self._parsed.pop(oldest, None)
+
+
+def _version(status: os.stat_result) -> tuple[int, int]:
+    return status.st_ino, status.st_mtime_ns  # put() makes a new file each time
 
 
 @contextlib.contextmanager
@@ -225,13 +247,18 @@ def _name(kind: str, key: str) -> str:
     return f"{kind}-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 
 
+@functools.lru_cache(maxsize=1)
+def _seal(key: bytes) -> Any:
+    return fernet.Fernet(key)
+
+
 def _sealed(value: Any) -> str:
-    return str(fernet.Fernet(_KEY).encrypt(json.dumps(value).encode("utf-8")).decode("ascii"))
+    return str(_seal(_KEY).encrypt(json.dumps(value).encode("utf-8")).decode("ascii"))
 
 
 def _opened(sealed: str) -> Any | None:
     """The value, or ``None`` where another process than one of this run has sealed it."""
     try:
-        return json.loads(fernet.Fernet(_KEY).decrypt(sealed.encode("ascii")))
+        return json.loads(_seal(_KEY).decrypt(sealed.encode("ascii")))
     except fernet.InvalidToken:
         return None

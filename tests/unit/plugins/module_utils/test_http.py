@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.tcx.m365.plugins.module_utils import _errors as errors
 from ansible_collections.tcx.m365.plugins.module_utils._context import Context
-from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Transport
+from ansible_collections.tcx.m365.plugins.module_utils._http import Http, Transport, _target
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
@@ -221,3 +221,17 @@ def test_a_certificate_authority_that_does_not_exist_is_said_before_anything_is_
 def test_an_answer_that_is_not_json_is_none(server: ScriptedServer, clock: SleepingClock) -> None:
     server.then(answer(404, b"<html>proxy</html>"))
     assert conversation(server.url, clock).send("GET", "/x").json() is None
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("https://pbx.example", "/"),
+        ("https://pbx.example?x=1", "/?x=1"),
+        ("https://pbx.example:5001/xapi/v1/Users?$filter=a eq '/'", "/xapi/v1/Users?$filter=a eq '/'"),
+        ("https://pbx.example//other.example/x", "//other.example/x"),
+        ("http://[::1]:80/a?b=https://other.example/", "/a?b=https://other.example/"),
+    ],
+)
+def test_a_request_names_path_and_query_alone(url: str, target: str) -> None:
+    assert _target(url) == target

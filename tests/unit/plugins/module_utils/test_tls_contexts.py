@@ -86,8 +86,8 @@ def test_a_bad_bundle_of_the_environment_does_not_break_the_start(
 
 def test_verification_is_only_off_where_it_was_switched_off() -> None:
     connections = Connections()
-    strict = connections.pool(Transport(), "https://pbx.example").connection_pool_kw["ssl_context"]
-    loose = connections.pool(Transport(verify=False), "https://pbx.example").connection_pool_kw["ssl_context"]
+    strict = connections.pool(Transport(), "https://pbx.example").conn_kw["ssl_context"]
+    loose = connections.pool(Transport(verify=False), "https://pbx.example").conn_kw["ssl_context"]
     assert (strict.verify_mode, strict.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (loose.verify_mode, loose.check_hostname) == (ssl.CERT_NONE, False)
 

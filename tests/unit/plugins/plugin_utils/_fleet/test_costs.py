@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import yaml
 from ansible.template import Templar
 from ansible_collections.tcx.m365.plugins.lookup import shared_check
+from ansible_collections.tcx.m365.plugins.module_utils import _limits, _run
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils import _provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
@@ -122,3 +124,44 @@ def test_no_option_of_a_rollout_is_a_template_that_each_host_would_compile() -> 
     options = [task["tcx.m365.fleet_rollout"] for task in tasks]
     assert len(options) == 3
     assert not [value for each in options for value in each.values() if "{{" in str(value)]
+
+
+def test_the_time_limit_of_a_socket_is_set_only_where_it_changes() -> None:
+    timeouts = [30.0]
+
+    class Sock:
+        def gettimeout(self) -> float:
+            return timeouts[-1]
+
+        def settimeout(self, seconds: float) -> None:
+            timeouts.append(seconds)
+
+    stream = _limits.Timed(io.BytesIO(b"x" * 100), Sock())
+    with _limits.exchange(60.0, 30.0, 1000):
+        while stream.read(10):
+            pass
+    assert timeouts == [30.0]
+    with _limits.exchange(20.0, 30.0, 1000):
+        stream.read(10)
+    assert 19.0 < timeouts[-1] <= 20.0, "what is left of the whole exchange"
+
+
+def test_the_steps_on_a_pbx_open_its_tokens_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened = counted(monkeypatch, _run, "_opened")
+    own, of_another_process = RunStore(str(tmp_path)), RunStore(str(tmp_path))
+    own.put("pbx_token", "lyon", {"access": "first"})
+    for _step in range(5):
+        assert own.get("pbx_token", "lyon") == of_another_process.get("pbx_token", "lyon") == {"access": "first"}
+    assert len(opened) == 1, "by the other process: who has put it there knows it"
+    own.put("pbx_token", "lyon", {"access": "second"})
+    assert of_another_process.get("pbx_token", "lyon") == {"access": "second"}
+    of_another_process.drop("pbx_token", "lyon")
+    assert own.get("pbx_token", "lyon") is None
+
+
+def test_a_large_fleet_does_not_fill_the_memory_with_tokens(tmp_path: Path) -> None:
+    store = RunStore(str(tmp_path))
+    for number in range(_run._MOST_KEPT + 50):
+        store.put("pbx_token", f"pbx-{number}", {"access": number})
+    assert len(store._parsed) == _run._MOST_KEPT
+    assert store.get("pbx_token", "pbx-0") == {"access": 0}
