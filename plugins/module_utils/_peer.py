@@ -10,6 +10,7 @@ would pass by the proxy that all calls go through.
 
 from __future__ import annotations
 
+import queue
 import urllib.parse
 from typing import Any
 
@@ -65,4 +66,33 @@ def _pool_of(pool: Any, methods: dict[str, Any]) -> Any:
     connection = pool.ConnectionCls
     timed = {"response_class": timed_response(connection.response_class), **methods}
     ours = type(connection.__name__, (connection,), timed)
-    return type(pool.__name__, (pool,), {"ConnectionCls": ours})
+    return type(pool.__name__, (pool,), {"ConnectionCls": ours, "QueueCls": _Idle})
+
+
+class _Idle:
+    """The connections of a pool that nobody uses, the newest first, as urllib3 asks a queue for them.
+
+    A queue of Python is made for threads that wait for each other, and nobody waits here. urllib3 begins with a place for each
+    connection that there may be, which takes longer than to send a request, for each PBX of a fleet.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._connections: list[Any] = []
+
+    def put(self, connection: Any, **_waiting: Any) -> None:
+        """Keep one for the next request."""
+        if len(self._connections) >= self._most:
+            raise queue.Full
+        if connection is not None:
+            self._connections.append(connection)
+
+    def get(self, **_waiting: Any) -> Any:
+        """One that was kept; without one urllib3 makes a new one."""
+        try:
+            return self._connections.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def qsize(self) -> int:
+        return len(self._connections)

@@ -112,10 +112,10 @@ class Runner:
         return taken
 
     def _result(self, step: Step, work: Work, kept: Mapping[str, Any] | None, taken: Taken) -> tuple[Result, str]:
-        """The result of a step, and the digest of its arguments; the digest is empty when an earlier task took it."""
+        """The result of a step, and the digest of its arguments; empty when an earlier task took it, or none can need it."""
         try:
             arguments = taken.arguments[step.name] = step.arguments(work)
-            digest = _digest(arguments)
+            digest = _digest(arguments) if self._store else ""
             if kept is not None and kept["arguments"] == digest:
                 result, digest = kept["result"], ""
             else:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import io
+import queue
 import threading
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ import yaml
 from ansible.template import Templar
 from ansible_collections.tcx.m365.plugins.lookup import shared_check
 from ansible_collections.tcx.m365.plugins.module_utils import _limits, _run
+from ansible_collections.tcx.m365.plugins.module_utils._http import Connections, Transport
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils import _provenance
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
@@ -144,6 +146,21 @@ def test_the_time_limit_of_a_socket_is_set_only_where_it_changes() -> None:
     with _limits.exchange(20.0, 30.0, 1000):
         stream.read(10)
     assert 19.0 < timeouts[-1] <= 20.0, "what is left of the whole exchange"
+
+
+@pytest.mark.parametrize("size", [2, 64])
+def test_a_further_address_makes_no_places_for_connections_that_nobody_needs(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    queues = counted(monkeypatch, queue.Queue, "put")
+    pool = Connections(size=size).pool(Transport(), "https://pbx.example")
+    assert not queues
+    connections = [pool._get_conn() for _thread in range(size + 1)]
+    for connection in connections:
+        pool._put_conn(connection)
+    assert pool.pool.qsize() == size
+    assert pool._get_conn() is connections[size - 1], "the newest first"
+    pool.close()
 
 
 def test_the_steps_on_a_pbx_open_its_tokens_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
