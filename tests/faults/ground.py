@@ -322,8 +322,9 @@ def ground(directory: Path, *, whole_catalog: bool = False) -> Iterator[Ground]:
         try:
             yield made
         finally:
-            for pool in [pool for each in made.connections.values() for pool in each._pools.values()]:
-                pool.clear()  # the lab waits for connections that are open when it ends
+            for each in made.connections.values():
+                for pool in (*each._first.values(), *each._newest.values()):
+                    pool.close()  # the lab waits for connections that are open when it ends
 
 
 def settle_neighbor(made: Ground) -> None:
