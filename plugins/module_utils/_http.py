@@ -25,12 +25,10 @@ import json
 import math
 import os
 import re
-import threading
 import time
 import urllib.parse
 import uuid
 import zlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -58,11 +56,9 @@ from ansible_collections.tcx.m365.plugins.module_utils._time import Deadline
 
 USER_AGENT = "tcx.m365 (Ansible collection)"
 
-_PORTS = {"https": 443, "http": 80}
 _PLACE = re.compile(r"^[^:]+://[^/?#]*")
 
 Trace = Callable[[str], None]
-_Way = tuple[bool, "str | None", "str | None", bool, str]
 
 
 @dataclass(frozen=True)
@@ -168,10 +164,6 @@ class Reply:
         return "html" in kind or self.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doc", b"<html"))
 
 
-_PASSING = 64
-"""So many of the newest addresses: those of the PBXs that are worked on at one time."""
-
-
 class Connections:
     """Kept-alive connections, shared by all threads of a process and by all services they talk to.
 
@@ -179,64 +171,37 @@ class Connections:
     of proxies is read once for an address: it does not change while a task runs, and asking it costs as much as a call.
 
     :param size: how many connections to one address are kept.
-    :param addresses: to how many addresses connections are kept: the first ones and the newest ones of more, because a second
-        pass in the same order would find none of the newest any more.
+    :param addresses: to how many addresses, the first and the newest ones: a second pass finds none of the newest any more.
     """
 
-    def __init__(self, size: int = 4, addresses: int = _PASSING) -> None:
+    def __init__(self, size: int = 4, addresses: int = _peer.PASSING) -> None:
         self._size = size
-        self._passing = min(_PASSING, addresses)
-        self._staying = addresses - self._passing
+        self._addresses = addresses
         self._peers = _peer.Peers()
         self._managers: dict[tuple[bool, str, _proxy.Proxy | None], Any] = {}
-        self._first: dict[_Way, Any] = {}
-        self._newest: OrderedDict[_Way, Any] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept = _peer.Kept(addresses)
 
     def pool(self, transport: Transport, base_url: str) -> Any:
-        """What sends requests to ``base_url``: urllib3's connections to this address, or its manager of all addresses.
+        """What sends requests to ``base_url``: urllib3's connections to it, or its manager, which takes longer.
 
-        The manager takes longer for each request. A proxy needs it, because it may want whole addresses, and so does an
-        address that no connection can be made to: the manager says why.
+        The manager serves proxies, which may want whole addresses, and says why no connection can be made to an address.
         """
-        address = origin(base_url)
-        way = (transport.verify, transport.ca_path, transport.proxy, transport.direct, address)
-        with self._lock:
-            if way in self._first:
-                return self._first[way]
-            pool = self._newest.pop(way, None) or self._open(transport, address)
-            kept = self._first if len(self._first) < self._staying else self._newest
-            kept[way] = pool
-            if len(self._newest) > self._passing:
-                self._newest.popitem(last=False)
-        return pool
+        way = (transport.verify, transport.ca_path, transport.proxy, transport.direct, origin(base_url))
+        return self._kept.get(way, lambda: self._open(transport, origin(base_url)))
 
     def _open(self, transport: Transport, address: str) -> Any:
         ca_path = transport.ca_path or _tls.bundle()
         proxy = transport.proxy_to(address)
         key = (transport.verify, ca_path, proxy)
         manager = self._managers.get(key) or self._managers.setdefault(key, self._make(*key))
-        return manager if proxy else self._direct(manager, address)
-
-    def _direct(self, manager: Any, address: str) -> Any:
         try:
-            place = urllib3.util.parse_url(address)
+            return manager if proxy else _peer.connections_to(urllib3.util.parse_url(address), manager, self._size)
         except urllib3.exceptions.LocationValueError:
-            place = urllib3.util.Url()
-        if not place.host or place.scheme not in _PORTS:
             return manager
-        pool_class = manager.pool_classes_by_scheme[place.scheme]
-        tls = {"ssl_context": manager.connection_pool_kw["ssl_context"]} if place.scheme == "https" else {}
-        return pool_class(place.host, place.port or _PORTS[place.scheme], maxsize=self._size, retries=False, **tls)
 
     def _make(self, verify: bool, ca_path: str, proxy: _proxy.Proxy | None) -> Any:
-        context = _tls.context(verify, ca_path)
-        options = {
-            "num_pools": self._staying + self._passing,
-            "maxsize": self._size,
-            "retries": False,
-            "ssl_context": context,
-        }
+        options: dict[str, Any] = {"num_pools": self._addresses, "maxsize": self._size, "retries": False}
+        options["ssl_context"] = context = _tls.context(verify, ca_path)
         if not proxy:
             return self._peers.noted(urllib3.PoolManager(**options))
         if proxy.address.startswith("https://"):
@@ -581,7 +546,7 @@ def origin(url: str) -> str:
     """``https://host:port`` of a URL; the port is left out where it is the scheme's own."""
     scheme, _separator, rest = url.partition("://")
     place = rest.split("/", 1)[0].split("?", 1)[0].lower()
-    return f"{scheme.lower()}://{place.removesuffix(f':{_PORTS.get(scheme.lower())}')}"
+    return f"{scheme.lower()}://{place.removesuffix(f':{_peer.PORTS.get(scheme.lower())}')}"
 
 
 def _target(url: str) -> str:

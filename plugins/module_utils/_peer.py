@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which certificates services have shown on the connections that were made anyway.
+"""Connections to services: which are kept, and which certificates services have shown on those that were made anyway.
 
 A preflight judges the certificate of a PBX. Another handshake only to see it would cost each PBX of a fleet a round trip, and
 would pass by the proxy that all calls go through.
@@ -11,10 +11,53 @@ would pass by the proxy that all calls go through.
 from __future__ import annotations
 
 import queue
+import threading
 import urllib.parse
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any, Callable
 
 from ansible_collections.tcx.m365.plugins.module_utils._limits import check_in_time, timed_response
+
+PORTS = {"https": 443, "http": 80}
+
+PASSING = 64
+"""So many of the newest addresses: those of the PBXs that are worked on at one time."""
+
+
+class Kept:
+    """What was opened for addresses: the first ones and the newest ones of more than may be kept."""
+
+    def __init__(self, most: int) -> None:
+        self._passing = min(PASSING, most)
+        self._staying = most - self._passing
+        self.first: dict[Hashable, Any] = {}
+        self.newest: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, way: Hashable, opened: Callable[[], Any]) -> Any:
+        """What is kept for this way to an address; opened where nothing is."""
+        with self._lock:
+            if way in self.first:
+                return self.first[way]
+            pool = self.newest.pop(way, None) or opened()
+            kept = self.first if len(self.first) < self._staying else self.newest
+            kept[way] = pool
+            if len(self.newest) > self._passing:
+                self.newest.popitem(last=False)
+        return pool
+
+
+def connections_to(place: Any, manager: Any, size: int) -> Any:
+    """Connections to one address, made as a manager makes them; the manager itself where none can be made.
+
+    :param place: the address, as urllib3 reads it.
+    """
+    if not place.host or place.scheme not in PORTS:
+        return manager
+    pool_class = manager.pool_classes_by_scheme[place.scheme]
+    tls = {"ssl_context": manager.connection_pool_kw["ssl_context"]} if place.scheme == "https" else {}
+    return pool_class(place.host, place.port or PORTS[place.scheme], maxsize=size, retries=False, **tls)
 
 
 class Peers:

@@ -323,7 +323,7 @@ def ground(directory: Path, *, whole_catalog: bool = False) -> Iterator[Ground]:
             yield made
         finally:
             for each in made.connections.values():
-                for pool in (*each._first.values(), *each._newest.values()):
+                for pool in (*each._kept.first.values(), *each._kept.newest.values()):
                     pool.close()  # the lab waits for connections that are open when it ends
 
 

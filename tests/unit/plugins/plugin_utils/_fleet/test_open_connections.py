@@ -31,15 +31,15 @@ def test_the_second_pass_over_many_pbxs_finds_connections_of_the_first_ones(prox
     ]
     again = sum(first is second for first, second in zip(*passes, strict=True))
     assert again == (36 if proxy is None else 200), "a proxy has one pool manager for all of them"
-    assert len(connections._first) + len(connections._newest) == 100
+    assert len(connections._kept.first) + len(connections._kept.newest) == 100
 
 
 def test_a_small_process_keeps_the_newest_connections_alone() -> None:
     connections = Connections(addresses=3)
     for number in range(10):
         connections.pool(Transport(), f"https://pbx{number}.example")
-    assert [way[-1] for way in connections._newest] == [f"https://pbx{number}.example" for number in (7, 8, 9)]
-    assert not connections._first
+    assert [way[-1] for way in connections._kept.newest] == [f"https://pbx{number}.example" for number in (7, 8, 9)]
+    assert not connections._kept.first
 
 
 def test_the_calls_to_one_pbx_share_connections_whatever_their_time_limits_and_paths() -> None:
