@@ -27,6 +27,7 @@ BY_OTHERS = {
     "ModuleDocFragment": "Ansible",
     "RETURN": "Ansible",
     "from_dict": "tests that read a report again",
+    "qsize": "urllib3",
     "raise_for_status": "msal",
 }
 """Names that nothing in plugins calls, and who does."""
