@@ -48,7 +48,7 @@ def check_report(report: Any, what: str = "The earlier report") -> dict[str, Any
         wrong = f"its schema_version is {version!r}, known are {', '.join(map(str, READABLE_VERSIONS))}"
     else:
         bad = [place for place, host in enumerate(hosts) if not _is_entry(host)]
-        wrong = f"entry {bad[0]} of 'hosts' has no host name or no known verdict" if bad else ""
+        wrong = f"entry {bad[0]} of 'hosts' has no host name, no known verdict or no list of changes" if bad else ""
     if wrong:
         raise ValueError(f"{what} is no compliance report that can be read here: {wrong}.")
     return content
@@ -56,7 +56,8 @@ def check_report(report: Any, what: str = "The earlier report") -> dict[str, Any
 
 def _is_entry(host: Any) -> bool:
     named = isinstance(host, dict) and isinstance(host.get("host"), str)
-    return named and isinstance(host.get("verdict"), str) and host["verdict"] in SEVERITY
+    known = named and isinstance(host.get("verdict"), str) and host["verdict"] in SEVERITY
+    return known and isinstance(host.get("changes") or [], list)
 
 
 def compare(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,14 +120,14 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     what = f"The earlier report {os.fspath(path)}"
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"), object_hook=_what_is_read)
+        content = plain(json.loads(Path(path).read_text(encoding="utf-8"), object_hook=_what_is_read))
     except OSError as error:
         raise ValueError(f"{what} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{what} is not text in UTF-8.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{what} is not JSON: {error}.") from error
-    return check_report(plain(content), what)
+    return check_report(content, what)
 
 
 _OF_A_REPORT = frozenset(("schema_version", "generated_at", "hosts", "run", "trend"))

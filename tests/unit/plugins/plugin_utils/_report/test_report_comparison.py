@@ -131,12 +131,14 @@ def test_of_an_earlier_report_is_read_what_a_comparison_and_a_trend_ask(tmp_path
     [
         (None, "cannot be read: No such file"),
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         (b"\xff\xfe{", "is not text in UTF-8"),
         ("[]", "'schema_version' and a list 'hosts'"),
         ('{"schema_version": 1}', "a list 'hosts'"),
         ('{"schema_version": 7, "hosts": []}', "schema_version is 7, known are 1, 2"),
         ('{"schema_version": 1, "hosts": [{"host": "a", "verdict": "fine"}]}', "entry 0 of 'hosts'"),
         ('{"schema_version": 1, "hosts": [{"host": "a", "verdict": []}]}', "entry 0 of 'hosts'"),
+        ('{"schema_version": 1, "hosts": [{"host": "a", "verdict": "drifted", "changes": 5}]}', "no list of changes"),
     ],
 )
 def test_what_is_no_earlier_report_is_refused_by_name(tmp_path: Path, content: str | bytes | None, told: str) -> None:
