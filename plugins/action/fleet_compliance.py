@@ -216,10 +216,9 @@ def _check(
 
     try:
         crossings.check(host)
-        neighbors = crossings.neighbors(host)
-        runner = Runner(host, None, check_mode=True, neighbors=neighbors, reports=True)
+        runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host), reports=True)
         taken = runner.run(known, run_task, OPERATIONS["compliance"])
-        entry = {**host_result(host, known, taken, neighbors).to_dict(), _AUTOMATION: known.get("entra_client_id")}
+        entry = {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
         # Where the tenant has refused the sign-in already, it is not tried again.
         about = {} if taken.of("preflight").get("failed") or "preflight" not in taken else _about(known, run_task)
     except M365Error as error:

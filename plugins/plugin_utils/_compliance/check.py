@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.text import without_login
@@ -35,13 +34,8 @@ _ASKED_OTHERWISE = "Compare it by tcx.m365.rollout --check, which asks from that
 _SIDES = (("Microsoft Entra", "entra"), ("the PBX", "pbx"))
 
 
-def host_result(
-    host: str,
-    variables: Mapping[str, Any],
-    taken: Taken,
-    neighbors: Mapping[str, Sequence[str]] = MappingProxyType({}),
-) -> HostResult:
-    """The entry of the report for one PBX; :param neighbors: as of the work that was done."""
+def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostResult:
+    """The entry of the report for one PBX."""
     changes = changes_of(taken)
     status = status_of(taken)
     verdict, reasons, remedies = _verdict(taken, changes, status)
@@ -57,7 +51,7 @@ def host_result(
         changes=changes,
         controls=[*controls(taken.arguments, taken), *_rotation_control(variables, application)],
         certificates=list(application.get("certificates") or ()),
-        credentials=_credentials(variables, taken.of("application"), neighbors),
+        credentials=_credentials(taken),
         granted_permissions=consent.labels(grant, "granted"),
         consents=[dict(row) for row in grant.get("consents") or ()],
         redirect_uris=_redirect_uris(taken),
@@ -77,17 +71,13 @@ def host_result(
     )
 
 
-def _credentials(
-    variables: Mapping[str, Any], application: Result, neighbors: Mapping[str, Sequence[str]]
-) -> list[dict[str, Any]]:
-    """The keys of the application. That one is named like those of another PBX says nothing by itself: every owner chooses names.
-    A neighbor of the inventory has those that it names, and the one that its rotation is about to retire."""
-    known = {normalized_thumbprint(thumbprint) for thumbprints in neighbors.values() for thumbprint in thumbprints}
-    for label, thumbprints in neighbors.items():
-        known.update(rotation.retiring(variables, application, label, thumbprints))
+def _credentials(taken: Taken) -> list[dict[str, Any]]:
+    """The keys of the application. That one is named like those of another PBX says nothing: every owner chooses names."""
+    shared = (taken.arguments.get("application") or {}).get("shared_certificates") or ()
+    known = {normalized_thumbprint(thumbprint) for thumbprint in shared}
     return [
         {**held, "owner": "foreign"} if held.get("owner") == "other_pbx" and held.get("name") not in known else held
-        for held in application.get("credentials") or ()
+        for held in taken.of("application").get("credentials") or ()
     ]
 
 

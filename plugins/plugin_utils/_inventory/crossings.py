@@ -16,7 +16,6 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common.hosts import authorities, authority
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import parse_all
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.ownership import label_of
 from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, M365Error
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
@@ -59,9 +58,7 @@ _REMEDY = "Correct the inventory; nothing was written for any of them."
 class Crossings:
     """The hosts of one play that are refused, and the certificates of those that share an application."""
 
-    def __init__(
-        self, refused: Mapping[str, str], neighbors: Mapping[str, Mapping[str, list[str]]] | None = None
-    ) -> None:
+    def __init__(self, refused: Mapping[str, str], neighbors: Mapping[str, list[str]] | None = None) -> None:
         self._refused = refused
         self._neighbors = neighbors or {}
 
@@ -89,9 +86,9 @@ class Crossings:
         if host in self._refused:
             raise BadInput(self._refused[host], tried="check the inventory", remedy=_REMEDY)
 
-    def neighbors(self, host: str) -> Mapping[str, list[str]]:
-        """Thumbprints of the certificates that the inventory has for other PBXs with the application of this one, by their labels."""
-        return self._neighbors.get(host) or {}
+    def neighbors(self, host: str) -> tuple[str, ...]:
+        """Thumbprints of the certificates that the inventory has for other PBXs with the application of this one."""
+        return tuple(self._neighbors.get(host) or ())
 
 
 def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
@@ -108,7 +105,6 @@ def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
         application=name or f"3cx-{host}",
         is_stated=bool(name),
         thumbprints=_thumbprints(known),
-        label=label_of(authority(url)),
     )
 
 

@@ -29,7 +29,6 @@ class Identity:
     :param is_stated: whether the inventory states it for this host, or it was derived from the name of the host.
     :param thumbprints: of the certificates that the application is to get.
     :param names: ``host:port`` of all names of the PBX.
-    :param label: how certificates are named that are registered for the PBX.
     """
 
     address: str = ""
@@ -38,7 +37,6 @@ class Identity:
     is_stated: bool = False
     thumbprints: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
-    label: str = ""
 
 
 def address_of(url: str) -> str:
@@ -85,20 +83,25 @@ def undecided(identities: Mapping[str, Identity]) -> list[str]:
     return sorted(hosts_to_resolve)
 
 
-def neighbors(identities: Mapping[str, Identity]) -> dict[str, dict[str, list[str]]]:
-    """By host, the thumbprints that the inventory has for each of the other PBXs of the same tenant and the same application, by
-    the label of that PBX; one that it has for the host as well is the other's all the same."""
-    sharing: dict[tuple[str, str], list[str]] = {}
+def neighbors(identities: Mapping[str, Identity]) -> dict[str, list[str]]:
+    """By host, the thumbprints that the inventory has for other hosts of the same tenant and the same application; one that
+    it has for the host as well is the other's all the same."""
+    hosts: dict[tuple[str, str], list[str]] = {}
     for host, identity in identities.items():
-        sharing.setdefault(_place(identity), []).append(host)
-    by_host: dict[str, dict[str, list[str]]] = {}
-    for host, identity in identities.items():
-        others = [identities[other] for other in sharing[_place(identity)] if other != host and identity.tenant]
-        for other in others:
-            if other.thumbprints:
-                of_label = by_host.setdefault(host, {}).setdefault(other.label, [])
-                of_label += sorted(other.thumbprints.difference(of_label))
-    return by_host
+        hosts.setdefault(_place(identity), []).append(host)
+    others = {
+        host: sorted(
+            {
+                thumbprint
+                for other in hosts[_place(identity)]
+                if other != host
+                for thumbprint in identities[other].thumbprints
+            }
+        )
+        for host, identity in identities.items()
+        if identity.tenant and len(hosts[_place(identity)]) > 1
+    }
+    return {host: thumbprints for host, thumbprints in others.items() if thumbprints}
 
 
 def _place(identity: Identity) -> tuple[str, str]:

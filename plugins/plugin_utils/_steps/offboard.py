@@ -192,7 +192,7 @@ def delete(work: Work) -> dict[str, Any]:
         state="absent",
         purge=variables.get("offboard_purge"),
         force=variables.get("entra_app_force"),
-        shared_certificates=work.shared_certificates,
+        shared_certificates=list(work.neighbors),
         **arguments_of.removal_identity(variables),
     )
     arguments.names["app_id"] = "entra_app_app_id"

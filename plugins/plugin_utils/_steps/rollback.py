@@ -74,7 +74,7 @@ def application(work: Work) -> dict[str, Any]:
         app_id=work.result("snapshot").get("app_id") or None,
         unique_name=variables.get("entra_app_unique_name"),
         prefer="app_id",
-        shared_certificates=work.shared_certificates,
+        shared_certificates=list(work.neighbors),
         **arguments_of.removal_identity(variables),
     )
     return arguments

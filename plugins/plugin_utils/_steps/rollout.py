@@ -101,7 +101,7 @@ def asked_application(work: Work) -> dict[str, Any]:
     if not arguments.get("app_id"):
         arguments["deleted_app_id"] = removed_application(work)
     if work.neighbors:
-        arguments["shared_certificates"] = work.shared_certificates
+        arguments["shared_certificates"] = list(work.neighbors)
     return arguments
 
 

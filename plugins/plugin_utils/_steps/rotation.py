@@ -17,10 +17,7 @@ from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._common import dates
 from ansible_collections.tcx.m365.plugins.module_utils._entra.application import ownership
-from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import (
-    normalized_thumbprint,
-    registered_on,
-)
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certificates import registered_on
 from ansible_collections.tcx.m365.plugins.module_utils._plan import Change, Plan
 
 DEFAULT_OVERLAP_DAYS = 14
@@ -103,22 +100,6 @@ def of_result(
         return None
     now = dt.datetime.now(dt.timezone.utc)
     return standing(application.get("certificates") or (), identity.label, overlap_days(variables), now, removed)
-
-
-def retiring(
-    variables: Mapping[str, Any], application: Mapping[str, Any], label: str, thumbprints: Iterable[str]
-) -> tuple[str, ...]:
-    """The former certificates of another PBX of the application, while it rotates as it should.
-
-    :param thumbprints: those that the inventory names for it.
-    """
-    named = {normalized_thumbprint(thumbprint) for thumbprint in thumbprints}
-    certificates = [
-        {**certificate, "desired": certificate.get("thumbprint") in named}
-        for certificate in application.get("certificates") or ()
-    ]
-    stands = standing(certificates, label, overlap_days(variables), dt.datetime.now(dt.timezone.utc))
-    return () if stands is None or stands.is_alarm else stands.old
 
 
 def left_to_do(result: Mapping[str, Any], application: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.tcx.m365.plugins.module_utils._errors import M365Error
@@ -72,7 +71,7 @@ class Runner:
         *,
         check_mode: bool,
         after: Callable[[Step, Result], None] | None = None,
-        neighbors: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        neighbors: tuple[str, ...] = (),
         reports: bool = False,
     ) -> None:
         self._host = host

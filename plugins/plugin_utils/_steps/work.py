@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
@@ -37,8 +37,7 @@ class Work:
 
     :param variables: all variables of the host, templated.
     :param check_mode: the mode of the run.
-    :param neighbors: thumbprints of the certificates that the inventory has for other PBXs with the same application, by the
-        labels of these.
+    :param neighbors: thumbprints of the certificates that the inventory has for other PBXs with the same application.
     :param reports: a report is made of the results, which tells what does not work; it ends no step.
     :param configures: the settings of the PBX are to be written, or nothing is and they may be later.
     :ivar results: the results of the steps so far, by name, in order; those that an earlier task has kept included.
@@ -49,14 +48,9 @@ class Work:
     run_task: RunTask
     check_mode: bool = False
     results: dict[str, Result] = field(default_factory=dict)
-    neighbors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    neighbors: tuple[str, ...] = ()
     reports: bool = False
     configures: bool = True
-
-    @property
-    def shared_certificates(self) -> list[str]:
-        """The thumbprints of all neighbors."""
-        return sorted({thumbprint for thumbprints in self.neighbors.values() for thumbprint in thumbprints})
 
     def result(self, step: str) -> Result:
         return self.results.get(step) or {}

@@ -157,7 +157,7 @@ def test_whoever_is_refused_shares_something_and_is_named_with_all_who_share_it(
 
 def test_neighbors_are_those_with_one_application_in_one_tenant() -> None:
     def host(tenant: str, application: str, key: str) -> Identity:
-        return Identity("", tenant, application, is_stated=True, thumbprints=frozenset({key}), label=f"{key}.example")
+        return Identity("", tenant, application, is_stated=True, thumbprints=frozenset({key}))
 
     fleet = {
         "one": host("T", "3cx-shared", "AA"),
@@ -166,10 +166,9 @@ def test_neighbors_are_those_with_one_application_in_one_tenant() -> None:
         "other": host("t", "3cx-other", "DD"),
         "nowhere": host("", "3cx-shared", "EE"),
     }
-    one, two = {"AA.example": ["AA"]}, {"BB.example": ["BB"]}
-    assert neighbors(fleet) == {"one": two, "two": one}
+    assert neighbors(fleet) == {"one": ["BB"], "two": ["AA"]}
     fleet["three"] = host("t", "3cx-shared", "AA")
-    assert neighbors(fleet) == {"one": {**one, **two}, "two": one, "three": {**one, **two}}
+    assert neighbors(fleet) == {"one": ["AA", "BB"], "two": ["AA"], "three": ["AA", "BB"]}
 
 
 GUID_OF_ACME, GUID_OF_BOLT = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
