@@ -401,7 +401,7 @@ class Http:
 
     def _received(self, request: _Request, wait: float, most: int) -> Reply:
         """One complete answer. A connection that an answer was not read from to its end is not used again."""
-        answer = self._pool.urlopen(
+        answer = self._pool.request(
             request.method,
             request.url if self._takes_addresses else _target(request.url),
             body=request.data,
