@@ -41,7 +41,7 @@ options:
   shared_certificates:
     description:
       - SHA-1 thumbprints of the certificates of other PBXs that use the same application; they are never removed. Other certificates are known only if
-        O(certificates) has them, whatever their display names say.
+        O(certificates) has them, or if they carry the mark of this collection and the automation registered the application.
     type: list
     elements: str
     default: []

@@ -54,10 +54,7 @@ def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
     finder.judge = judge.never
     desired = dataclasses.replace(desired, key=key, stated=judge.stated)
     within = float(params["wait_timeout"])
-    made, was_deleted = (
-        any((entry.target, entry.field) == _STATE and entry.after == state for entry in listed)
-        for state in ("present", "absent")
-    )
+    made = any((entry.target, entry.field) == _STATE and entry.after == "present" for entry in listed)
     if made:
         resource: Withdrawn | Reverted = Withdrawn(finder, desired, listed, judge, within=within)
     else:
@@ -70,7 +67,7 @@ def run(task: Task, client: GraphClient, desired: Desired) -> Outcome:
         "refused": resource.undo.refusals(),
         "kept_for": resource.kept_for,
         "removed_certificates": application_view.removed_certificates(done.before.application, done.plan),
-        "unknown_credentials": judge.unknown(final, was_deleted=was_deleted) if not judge.stated else [],
+        "unknown_credentials": judge.unknown(final) if not judge.stated else [],
         "waited": round(task.context.deadline.waited, 1),
     }
     return Outcome(values, done.plan)
@@ -142,18 +139,11 @@ class _Judge:
             adoption.BY_NAME, self._pbx, name, thumbprints, neighbors=self._neighbors, known_owners=owners, now=now
         )
 
-    def unknown(
-        self, observed: Observed, known: frozenset[str] = frozenset(), *, was_deleted: bool = False
-    ) -> list[str]:
-        """Credentials and owners that neither the inventory nor the entries know, in words.
-
-        :param was_deleted: from here, so that certificates named like ours had then what is given back, and nobody could add one.
-        """
+    def unknown(self, observed: Observed, known: frozenset[str] = frozenset()) -> list[str]:
+        """Credentials and owners that neither the inventory nor the entries know, in words."""
         claim = self.claim()
         claim = dataclasses.replace(claim, thumbprints=claim.thumbprints | known)
-        if not observed.application:
-            return []
-        return adoption.unknown_holders(Candidate.of(observed), claim, self._caller, by_name=was_deleted)
+        return adoption.unknown_holders(Candidate.of(observed), claim, self._caller) if observed.application else []
 
     def _foreign(self, application: Mapping[str, Any]) -> str:
         """Why it is not this PBX's; empty when it is."""

@@ -293,16 +293,11 @@ def evidence(application: Mapping[str, Any], claim: Claim) -> list[str]:
     return proofs
 
 
-def unknown_holders(candidate: Candidate, claim: Claim, caller: Caller, *, by_name: bool = False) -> list[str]:
-    """Credentials and owners that the inventory does not name, in words.
-
-    A name like ours vouches for no certificate here, whoever registered the application: every owner chooses names.
-
-    :param by_name: it does, in an application that the automation registered: nothing is given that its holder did not have.
-    """
+def unknown_holders(candidate: Candidate, claim: Claim, caller: Caller) -> list[str]:
+    """Credentials and owners that neither the inventory names nor the automation put there, in words."""
     holders = [
         credential.words()
-        for credential in credentials(candidate, claim, caller if by_name else Caller())
+        for credential in credentials(candidate, claim, caller)
         if credential.owner == "foreign" and credential.hint != "expired"
     ]
     known = {owner.lower() for owner in claim.known_owners} | {caller.principal_id.lower()}
