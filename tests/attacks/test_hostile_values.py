@@ -29,6 +29,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.files import REND
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import Report
 from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.in_process import Run
+from ansible_collections.tcx.m365.tests.tools.report_texts import render
 from ansible_collections.tcx.m365.tests.unit.plugins.module_utils._common.hostile import (
     HOSTILE,
     hostile_texts,
@@ -109,7 +110,7 @@ def _check(scene: Scene, directory: Path, beside: dict[str, Any] | None) -> None
 
 
 def _check_report(report: Report) -> None:
-    made = {name: render(report) for name, render in RENDERERS.items()}
+    made = {name: render(name, report) for name in RENDERERS}
     for name, content in made.items():
         assert not obeyed_characters(content), name
     assert len(json.loads(made["compliance.json"])["hosts"]) == 2

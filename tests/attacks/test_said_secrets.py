@@ -24,6 +24,7 @@ from ansible_collections.tcx.m365.tests.attacks.conftest import Scene
 from ansible_collections.tcx.m365.tests.attacks.test_hostile_values import TEXTS, _told
 from ansible_collections.tcx.m365.tests.in_process import Run
 from ansible_collections.tcx.m365.tests.integration.bench import Front
+from ansible_collections.tcx.m365.tests.tools.report_texts import render
 from tcx_lab import hostile
 
 SHORT = {"tcx_deadline": 10, "entra_deadline": 20, "tcx_console_wait_timeout": 2}
@@ -77,7 +78,7 @@ def test_a_credential_that_a_pbx_says_stands_nowhere(scene: Scene, tmp_path: Pat
         hostile.be_honest(scene.pbx("pbx0"))
     report = Report.build(entries, NOW, {})
     texts = [*_told(results), *(text for each in runs for text in each.warnings), json.dumps(results, default=str)]
-    texts += [render(report) for render in RENDERERS.values()]
+    texts += [render(name, report) for name in RENDERERS]
     # What the tasks of a run share is private and goes with the run.
     files = [path for path in tmp_path.rglob("*") if path.is_file() and _stores._NAME not in path.parts]
     assert {"captured", "snapshots"} <= {part for path in files for part in path.parts} or names == TEXTS
@@ -101,7 +102,7 @@ def test_a_key_given_instead_of_its_path_stands_nowhere(scene: Scene, tmp_path: 
     result = run.operation("rollout")["pbx0"]
     assert f"{name} must be the path of a file" in result["msg"]
     report = Report.build(_begin(scene, tmp_path / "audit", check_mode=True, **{name: value}).report(), NOW, {})
-    for text in [*_told([result, run.warnings]), *(render(report) for render in RENDERERS.values())]:
+    for text in [*_told([result, run.warnings]), *(render(name, report) for name in RENDERERS)]:
         assert "aB3" not in text, text
 
 
