@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible import constants
@@ -31,7 +31,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import
     stops,
     with_warnings,
 )
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet, one_host
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import DONE, Fleet, one_host
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.gate import Gate, Verdict, limit_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator, tell_way_back
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.shared_task import SharedTask
@@ -155,6 +155,30 @@ class TaskInput:
         )
 
 
+@dataclass
+class Batch:
+    """The PBXs of a batch while they are worked on together, and what their check has come to.
+
+    :param narrator: of all that is done to the batch in the end.
+    :ivar passed: the results of the checks of those that are to be written to.
+    :ivar done: the results of all steps of those that needed no write.
+    :ivar ended: the results of those that are not worked on here; ``None`` where one is to be worked on alone.
+    :ivar stops: so many have failed that nothing is written to any of them.
+    """
+
+    fleet: Fleet
+    sweepers: Sweepers
+    narrator: Narrator
+    passed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    done: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    ended: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    stops: bool = False
+
+    def left(self, hosts: Sequence[str]) -> list[str]:
+        """Those that nothing is final about yet."""
+        return [host for host in hosts if host not in self.ended and host not in self.done]
+
+
 class ActionModule(CollectionAction):
     """The result of this host; the first host of the batch that comes here works on all of them."""
 
@@ -211,7 +235,8 @@ class ActionModule(CollectionAction):
             do = functools.partial(fleet.work, connection=str(self._task.connection))
             threads, processes = options["concurrency"], options["processes"]
             with contextlib.closing(Sweepers(hosts, do, threads=threads, processes=processes)) as sweepers:
-                yield from self._in_passes(hosts, inputs, fleet, sweepers)
+                narrator = Narrator(self._task, hosts, inputs.play_hosts, inputs.store)
+                yield from self._in_passes(hosts, inputs, Batch(fleet, sweepers, narrator))
 
         # Few results in one piece are better to read. What is undone after the others changes a result that was final.
         as_they_come = len(batch) >= _MANY and options["on_stop"] != undoing.ROLLBACK
@@ -219,101 +244,108 @@ class ActionModule(CollectionAction):
         return together.result_of(inputs.host, batch, work, as_they_come=as_they_come)
 
     def _in_passes(
-        self, hosts: list[str], inputs: TaskInput, fleet: Fleet, sweepers: Sweepers
+        self, hosts: list[str], inputs: TaskInput, batch: Batch
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """Work on these hosts together, where the task asks for it after a check of all of them."""
-        if not inputs.options["check_first"]:
-            yield from self._sweep_all(hosts, inputs, fleet, sweepers)
+        if inputs.options["check_first"]:
+            yield from self._check_first(hosts, inputs, batch)
+        rest = batch.left(hosts)
+        batch.narrator.follow([*rest, *batch.done])
+        if batch.stops and batch.done:
+            batch.narrator.end()
+        if batch.stops or not (rest or batch.done):
             return
-        checks, ended = self._check_first(hosts, inputs, fleet, sweepers)
-        yield from ended.items()
-        rest = [host for host in hosts if host not in ended]
-        if not rest:
-            return
-        for host, host_result in self._sweep_all(rest, inputs, fleet, sweepers):
-            if host_result is not None:
-                BatchCheck(inputs.store).take(
-                    host
-                )  # that of a host by itself is for itself, which may be at work by now
-            yield host, host_result and with_warnings(checks.get(host, {}), host_result)
+        for host, host_result in self._sweep_all(rest, inputs, batch):
+            if inputs.options["check_first"] and host_result is not None:
+                # That of a host by itself is for itself, which may be at work by now.
+                BatchCheck(inputs.store).take(host)
+            yield host, host_result and with_warnings(batch.passed.get(host, {}), host_result)
 
     def _check_first(
-        self, hosts: list[str], inputs: TaskInput, fleet: Fleet, sweepers: Sweepers
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any] | None]]:
-        """The results of the checks that are made here, and those with which the work on a host ends.
+        self, hosts: list[str], inputs: TaskInput, batch: Batch
+    ) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """Check these hosts: the results of those that need no write as they come, then of all that are not written to.
 
         Hosts that are not worked on here end with ``None``. Where too many have failed, all others end as well.
         """
         batch_check = BatchCheck(inputs.store)
         unchecked = [host for host in hosts if not batch_check.has_passed(host)]
         if not unchecked:
-            return {}, {}
-        results = dict(self._sweep_all(unchecked, inputs.for_checks(), fleet, sweepers))
-        passed = {host: result for host, result in results.items() if result is not None and not result.get("failed")}
-        ended = {host: result for host, result in results.items() if host not in passed}
-        refused = (host for host, result in ended.items() if result is not None)
-        batch = inputs.batch
+            return
+        for host, result in self._sweep_all(unchecked, inputs.for_checks(), batch):
+            if host in batch.done:
+                yield host, result
+            elif result is not None and not result.get("failed"):
+                batch.passed[host] = result
+            else:
+                batch.ended[host] = result
+        refused = (host for host, result in batch.ended.items() if result is not None)
+        total = len(inputs.batch)
         everywhere = inputs.gone.union(batch_check.failed(_core_compat.task_identity(self._task), refused))
-        failed = len(everywhere.intersection(batch))
+        failed = len(everywhere.intersection(inputs.batch))
         limit, any_fatal = _max_fail_percentage(self._task), bool(self._task.any_errors_fatal)
-        if stops(failed, len(everywhere), len(batch), limit, any_fatal=any_fatal):
-            stopped = {host: not_written(len(everywhere), len(batch), passed.get(host, {})) for host in hosts}
-            ended = {**stopped, **ended}
-        return passed, ended
+        batch.stops = stops(failed, len(everywhere), total, limit, any_fatal=any_fatal)
+        if batch.stops:
+            for host in batch.left(hosts):
+                batch.ended[host] = not_written(len(everywhere), total, batch.passed.get(host, {}))
+        yield from batch.ended.items()
 
     def _sweep_all(
-        self, hosts: list[str], inputs: TaskInput, fleet: Fleet, sweepers: Sweepers
+        self, hosts: list[str], inputs: TaskInput, batch: Batch
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        """One pass over these hosts; ``None`` where one has to be worked on alone."""
+        """One pass over these hosts; ``None`` where one has to be worked on alone.
+
+        A pass of checks adds to those that are done without a write, and the pass after it counts them.
+        """
         store = inputs.store
         gate = inputs.gate() if inputs.operation == "rollout" else None
-        narrator = Narrator(self._task, hosts, inputs.play_hosts, store)
-        results: dict[str, Mapping[str, Any]] = {}
-        for host, host_result in self._sweep(hosts, inputs, fleet, sweepers, gate, narrator):
+        results: dict[str, Mapping[str, Any]] = dict(batch.done)
+        for host, host_result in self._sweep(hosts, inputs, batch, gate):
             results.update({} if host_result is None else {host: host_result})
-            if inputs.checks_only:
+            if inputs.checks_only and host not in batch.done:
                 BatchCheck(store).keep(host, host_result)
             yield host, host_result
         alone = bool(inputs.options["steps"])
-        ends = alone or _ends(results, narrator, gate, checks_only=inputs.checks_only)
+        ends = alone or _ends(results, batch.narrator, gate, checks_only=inputs.checks_only)
         tell_way_back(store, results.values(), inputs.extra, ends=ends, once=alone)
 
     def _sweep(
-        self,
-        hosts: list[str],
-        inputs: TaskInput,
-        fleet: Fleet,
-        sweepers: Sweepers,
-        gate: Gate | None,
-        narrator: Narrator,
+        self, hosts: list[str], inputs: TaskInput, batch: Batch, gate: Gate | None
     ) -> Iterator[tuple[str, dict[str, Any] | None]]:
         options, store = inputs.options, inputs.store
         unknown: dict[str, Mapping[str, Any]] = {}
-        outcomes: dict[str, Mapping[str, Any]] = {}
+        outcomes = {} if inputs.checks_only else dict(batch.done)
         broken: list[str] = []
         progress = functools.partial(_core_compat.show, stderr=True)
-        for host, entry in sweepers.sweep(hosts, inputs.steps, hear=_hear, progress=progress):
+        for host, entry in batch.sweepers.sweep(hosts, inputs.steps, hear=_hear, progress=progress):
             unknown[host] = entry.get("result") or {}
             result = _from_entry(entry, store, host)
+            if result is not None and DONE in entry:
+                batch.done[host] = result
+                outcomes[host] = {}  # its check has passed; what it came to counts with those that are written to
+                batch.narrator.tell(host, result)
+                yield host, result
+                continue
             outcomes.update({} if result is None else {host: result})
-            undoes = "crashed" in entry and not inputs.checks_only and fleet.undoes(host)
+            undoes = "crashed" in entry and not inputs.checks_only and batch.fleet.undoes(host)
             if result is not None and not inputs.checks_only:
                 # The gate decides after the last PBX.
                 may_be_undone = undoes or (gate is not None and options["on_stop"] == undoing.ROLLBACK)
-                narrator.tell(host, result, final=not may_be_undone)
+                batch.narrator.tell(host, result, final=not may_be_undone)
             if undoes:
                 broken.append(host)
             else:
                 yield host, result
         warn_once(unknown, store, display.warning)
         if inputs.checks_only:
-            narrator.end_of_checks(host for host, result in outcomes.items() if result.get("failed"))
+            checks = Narrator(self._task, hosts, inputs.play_hosts, store)
+            checks.end_of_checks(host for host, result in outcomes.items() if result.get("failed"))
         else:
-            narrator.end()
-        outcomes.update(self._undone(broken, outcomes, options, fleet))
+            batch.narrator.end()
+        outcomes.update(self._undone(broken, outcomes, options, batch.fleet))
         yield from ((host, dict(outcomes[host])) for host in broken)
         if gate is not None:
-            yield from self._judge(outcomes, options, fleet, gate)
+            yield from self._judge(outcomes, options, batch.fleet, gate)
 
     def _judge(
         self, results: Mapping[str, Mapping[str, Any]], options: dict[str, Any], fleet: Fleet, gate: Gate

@@ -5,8 +5,9 @@
 """The check of all PBXs of a batch before anything is written to one of them, within the task that writes.
 
 A task costs Ansible a process and a result for each host, as much CPU as the check itself. So where one host works on
-the whole batch, it checks all of them first, and goes on with those that passed. Where Ansible would have ended the play
-after a task that so many hosts failed, nothing is written; the failed hosts fail in this task, so Ansible ends the play.
+the whole batch, it checks all of them first, and goes on with those that passed; a PBX that needs no write goes on at once.
+Where Ansible would have ended the play after a task that so many hosts failed, nothing is written; the failed hosts fail in
+this task, so Ansible ends the play.
 """
 
 from __future__ import annotations

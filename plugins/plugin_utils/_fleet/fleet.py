@@ -21,9 +21,11 @@ from ansible_collections.tcx.m365.plugins.module_utils._http import Connections
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.xapi_errors import OUSTED
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.module_utils._task import Capability, failure
+from ansible_collections.tcx.m365.plugins.plugin_utils import _watch
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import IN_PROCESS_VARIABLE, is_in_process
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability, silent
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet import undoing
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.batch_check import with_warnings
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Hear, Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings, claim, with_one_credential
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import (
@@ -35,6 +37,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables impo
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.ledger import Ledger
 from ansible_collections.tcx.m365.plugins.plugin_utils._snapshots.recorder import Announce, AnnouncingTask, Recorder
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.ahead import Ahead
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import in_one_result, told_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import Result, Step
@@ -46,6 +49,9 @@ _OPEN = 256
 """To so many addresses at most a process keeps its connections open until the next pass."""
 
 _MOST_TOLD = 5
+
+DONE = "done"
+"""Beside the result of a PBX in a pass of checks: it needed no write, and has gone through all steps already."""
 
 display = Display()
 
@@ -61,15 +67,20 @@ def one_host(
     operation: str,
     check_mode: bool,
     announces: bool = True,
+    checks: Ahead | None = None,
+    ahead: Ahead | None = None,
 ) -> dict[str, Any]:
     """The result of the named steps on one PBX; whatever is refused, only that PBX fails.
 
     :param operation: what the steps are for; stands in the snapshot of what they change.
     :param announces: the work is done in this process.
+    :param checks: is told what the steps have found, which are the checks of the PBX.
+    :param ahead: keeps the steps from writing, because others of the batch are still being checked.
     """
     known = read_variables(variables)
     started = time.monotonic()
-    recorder = Recorder(host, known, store, operation, announces=announces)
+    before_writing = ahead.before_writing if ahead else _watch.check
+    recorder = Recorder(host, known, store, operation, announces=announces, before_writing=before_writing)
     ledger = Ledger(store, host)
 
     def after(step: Step, result: Result) -> None:
@@ -80,16 +91,26 @@ def one_host(
 
     try:
         crossings.check(host)
-        runner = Runner(host, store, check_mode=check_mode, after=after, neighbors=crossings.neighbors(host))
+        runner = Runner(
+            host,
+            store,
+            check_mode=check_mode,
+            after=after,
+            keeps=lambda: not (ahead and ahead.stopped),
+            neighbors=crossings.neighbors(host),
+        )
         ledger.begin()
         recorded = recorder.recording(ledger.recording(run_task, check_mode=check_mode), check_mode=check_mode)
-        result = in_one_result(host, runner.run(known, recorded, names), names)
+        taken = runner.run(known, recorded, names)
+        if checks is not None:
+            checks.judge(known, taken)
+        result = in_one_result(host, taken, names)
         result.update(recorder.told() if result["changed"] and not check_mode else {})
     except M365Error as error:
         result = ledger.with_written(failure(error))
     except _unforeseen.KINDS as error:
         result = ledger.with_written(failure(_unforeseen.of(error)))
-    if not check_mode and undoing.applies(known, result, names):
+    if not check_mode and not (ahead and ahead.stopped) and undoing.applies(known, result, names):
         result = undoing.undone(host, known, run_task, recorder, result)
     took = round(time.monotonic() - started, 1)
     return {**result, "duration_s": took, "unknown_variables": known.unknown_entries()}
@@ -123,31 +144,55 @@ class Fleet:
     def work(self, host: str, say: Say, names: list[str], *, connection: str) -> dict[str, Any]:
         """``{"result": …}`` for a host that can be worked on here, ``{}`` for one that cannot.
 
+        In a pass of checks, a PBX that needs no write goes on: its result is that of all steps then, and ``DONE`` says so.
+
         :param names: the steps of this pass.
         :param connection: of a host whose variables name none.
         """
-        warnings: list[str] = []
+        only_checks = names != self._names
         try:
-            variables = self._variables_of(host, again=names != self._names)
+            variables = self._variables_of(host, again=only_checks)
             if not _is_here(variables, connection):
                 return {}
         except M365Error as error:
             return {"result": failure(error)}
-        run_task = self._run_task(say, warnings)
+        checks = Ahead() if only_checks and not self._check_mode else None
+        result = self._result(host, variables, say, names, checks=checks)
+        if checks is None or not checks.goes_on:
+            return {"result": result}
+        ended = self._result(host, variables, say, self._names, ahead=checks)
+        if checks.stopped:
+            return {"result": result}
+        self._known.pop(host, None)
+        return {"result": with_warnings(result, ended), DONE: True}
+
+    def _result(
+        self,
+        host: str,
+        variables: Variables,
+        say: Say,
+        names: list[str],
+        *,
+        checks: Ahead | None = None,
+        ahead: Ahead | None = None,
+    ) -> dict[str, Any]:
+        warnings: list[str] = []
         result = one_host(
             host,
             variables,
-            run_task,
+            self._run_task(say, warnings),
             names,
             self._store,
             self._crossings,
             operation=self._operation,
             check_mode=self._check_mode,
+            checks=checks,
+            ahead=ahead,
         )
         warnings = without_repeats([*(f"{host}: {warning}" for warning in warnings), *result.get("warnings", [])])
         if warnings:
             result["warnings"] = warnings
-        return {"result": told_once(self._told_by_name(host, result))}
+        return told_once(self._told_by_name(host, result))
 
     def _told_by_name(self, host: str, result: dict[str, Any]) -> dict[str, Any]:
         """The result of a host that has lost its token to another one of the inventory, which names the same PBX otherwise."""

@@ -40,10 +40,16 @@ class Narrator:
         # With --diff the callback shows the lines of each object itself.
         self._detailed = (self._check_mode or display.verbosity > 0) and not getattr(task, "diff", False)
         self._listens = is_heard() and bool(hosts)
-        self.is_last = bool(hosts and play_hosts) and set(play_hosts[-1:]) <= {*hosts, *_failed_before(store)}
+        self._play_hosts = play_hosts
         self._size = len(hosts)
         self._store = store
+        self.follow(hosts)
         self._totals = Totals()
+
+    def follow(self, hosts: Sequence[str]) -> None:
+        """From now on these are the hosts that are told of."""
+        everyone = {*hosts, *_failed_before(self._store)}
+        self.is_last = bool(hosts and self._play_hosts) and set(self._play_hosts[-1:]) <= everyone
 
     def tell(self, host: str, result: Mapping[str, Any], *, final: bool = True) -> None:
         """One PBX. The callback shows a failure itself; what was changed before it is told here.

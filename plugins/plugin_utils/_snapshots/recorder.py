@@ -71,13 +71,22 @@ class Recorder:
 
     :param operation: what the run does, for people; the changes of a rollback never become the latest.
     :param announces: the work is done in this process, so that it can tell what it is about to write.
+    :param before_writing: is called before anything of a write is kept or sent; what it raises ends the task.
     :ivar healthy_before: whether the integration worked before the first write, as far as a check has told.
     """
 
     def __init__(
-        self, host: str, variables: Variables, store: RunStore, operation: str, *, announces: bool = True
+        self,
+        host: str,
+        variables: Variables,
+        store: RunStore,
+        operation: str,
+        *,
+        announces: bool = True,
+        before_writing: Callable[[], None] = _watch.check,
     ) -> None:
         self._announces = announces
+        self._before_writing = before_writing
         self._host = host
         self._variables = variables
         self._store = store
@@ -110,7 +119,7 @@ class Recorder:
             announced: list[Json] = []
 
             def expect(plan: Plan) -> None:
-                _watch.check()
+                self._before_writing()
                 announced.extend(visible_data(change) for change in plan.as_undo())
                 self._expect(capability, arguments, announced)
 

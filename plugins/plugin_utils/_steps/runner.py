@@ -61,6 +61,7 @@ class Runner:
     :param store: where the checks wait for the steps that need them; ``None`` keeps nothing.
     :param after: is told the result of each step that did not fail, those that were kept included; what it raises fails
         the step.
+    :param keeps: is asked at the end whether what the steps have found is kept; without, it is.
     :param neighbors: see :class:`Work`; :param reports: also.
     """
 
@@ -71,6 +72,7 @@ class Runner:
         *,
         check_mode: bool,
         after: Callable[[Step, Result], None] | None = None,
+        keeps: Callable[[], bool] = lambda: True,
         neighbors: tuple[str, ...] = (),
         reports: bool = False,
     ) -> None:
@@ -78,6 +80,7 @@ class Runner:
         self._neighbors = neighbors
         self._reports = reports
         self._after = after or (lambda _step, _result: None)
+        self._keeps = keeps
         self._check_mode = check_mode
         self._key = f"{host}|{check_mode}"
         self._store = store
@@ -130,7 +133,7 @@ class Runner:
         return dict(kept)
 
     def _save(self, kept: Kept) -> None:
-        if self._store is None:
+        if self._store is None or not self._keeps():
             return
         if kept:
             self._store.put(_KIND, self._key, kept)

@@ -75,6 +75,54 @@ def test_slow_pbxs_that_fill_all_places_are_not_waited_for_by_the_others(small: 
         assert delayed < last < following, f"{other} was held up by {host}"
 
 
+def _slow_to_sign_in(small: Controller, host: str) -> None:
+    """Once, after 20 s."""
+    for path in SIGN_INS:
+        match = {"service": "pbx", "host": host, "path": path}
+        small.lab.control.add_trouble("delay", match=match, seconds=20, times=1)
+
+
+@pytest.mark.parametrize("needs_a_write", [False, True], ids=["nothing to write", "something to write"])
+def test_only_what_is_to_be_written_waits_for_the_check_of_a_slow_pbx(small: Controller, needs_a_write: bool) -> None:
+    assert small.rollout().code == 0
+    small.lab.control.clear_log()
+    _slow_to_sign_in(small, "berlin")
+    done = small.rollout(variables={"tcx_console_user_sync": {"enabled": True}} if needs_a_write else None)
+    assert done.code == 0, done.output
+    assert done.output.count("3 PBXs: ") == 1, done.output
+    log = small.lab.control.log(source="client")
+    slow = next(each["seq"] for each in log if each["host"] == "berlin" and each["path"] in SIGN_INS)
+    checked = next(each["seq"] for each in log if each["host"] == "berlin" and each["seq"] > slow)
+    last = {host: max(each["seq"] for each in log if each["host"] == host) for host in ALL}
+    if needs_a_write:
+        assert all(each["seq"] > checked for each in small.lab.control.writes()), "nothing before all have been checked"
+    else:
+        assert last["munich"] < checked
+        assert last["lyon"] < checked
+        assert small.writes() == []
+
+
+@pytest.mark.parametrize("serial", [None, [2, 1]], ids=["all", "two and one"])
+def test_a_pbx_that_needs_no_write_keeps_its_result_where_others_stop_the_rollout(
+    small: Controller, serial: Any
+) -> None:
+    assert small.rollout().code == 0
+    small.lab.control.clear_log()
+    inventory = small.lab.inventory
+    inventory["tcx"]["hosts"]["berlin"]["tcx_client_secret"] = "a wrong one"
+    inventory["tcx"]["hosts"]["lyon"]["tcx_console_user_sync"] = {"photo": True}
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    variables: dict[str, Any] = {"rollout_max_fail_percentage": 30, **({"rollout_serial": serial} if serial else {})}
+    done = small.rollout("-v", variables=variables)
+    assert done.failed() == ["berlin"]
+    assert small.writes() == []
+    assert done.changed() == []
+    assert done.recap["munich"]["ok"] == 1, done.output
+    assert "2 PBXs: 1 unchanged, 1 failed" in done.output
+    if serial is None:
+        assert "Nothing was written to this PBX: 1 of 3 PBXs failed the check" in done.output
+
+
 def test_the_check_and_the_writes_go_over_one_connection_to_each_pbx(small: Controller) -> None:
     small.rollout()
     small.lab.control.clear_log()
