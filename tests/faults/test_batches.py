@@ -16,9 +16,12 @@ from typing import Any
 
 import pytest
 from ansible.utils.display import Display
+from ansible_collections.tcx.m365.plugins.action import fleet_rollout
 from ansible_collections.tcx.m365.plugins.action.fleet_rollout import ARGUMENT_SPEC, ActionModule, TaskInput
 from ansible_collections.tcx.m365.plugins.module_utils._arguments import read_arguments
+from ansible_collections.tcx.m365.plugins.module_utils._pbx import probe
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.narrator import Narrator
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Sweepers
 from ansible_collections.tcx.m365.tests.faults import judge
 from ansible_collections.tcx.m365.tests.faults.ground import NEIGHBOR, TARGET, Ground, ground, settle_neighbor
@@ -74,7 +77,10 @@ class Batch:
         work = functools.partial(fleet.work, connection="local")
         threads, processes = self.options["concurrency"], self.options["processes"]
         with contextlib.closing(Sweepers(self.run.hosts, work, threads=threads, processes=processes)) as sweepers:
-            for host, result in self._task()._sweep_all(self.run.hosts, self._inputs(), fleet, sweepers):
+            task, inputs = self._task(), self._inputs()
+            narrator = Narrator(task._task, self.run.hosts, inputs.play_hosts, self.run.store)
+            together = fleet_rollout.Batch(fleet, sweepers, narrator)
+            for host, result in task._in_passes(self.run.hosts, inputs, together):
                 assert result is not None
                 self.results[host] = result
         return self.results
@@ -94,7 +100,7 @@ class Batch:
         action: Any = object.__new__(ActionModule)
         play = SimpleNamespace(max_fail_percentage=100)
         action._task = SimpleNamespace(
-            check_mode=False, diff=False, connection="local", any_errors_fatal=False, _play=play
+            check_mode=False, diff=False, connection="local", any_errors_fatal=False, _play=play, _uuid="1"
         )
         return action
 
@@ -215,6 +221,33 @@ def test_what_somebody_has_changed_meanwhile_stays_and_is_told(
     assert stopped["msg"].endswith("Not undone as a whole: 1 PBX (neighbor); the result of each says what is left.")
     settings = settings_of(made, NEIGHBOR)
     assert (settings["photo"], settings["starting_extension"]) == (True, "400")
+
+
+def test_a_pbx_that_needed_no_write_and_does_not_work_counts_with_the_others(
+    made: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went through all steps while the others were checked, so that nothing else happens to it."""
+    assert not judge.failure_of(made.run("rollout"))
+    address = made.hosts()[TARGET]["tcx_url"]
+    asked = probe.ask_pbx
+
+    def ask(context: Any, transport: Any, page: str) -> probe.Verdict:
+        gone = probe.Verdict(False, "not_found", message="the PBX answered 404 for the path of the redirect URI")
+        return gone if page.startswith(address) else asked(context, transport, page)
+
+    monkeypatch.setattr(probe, "ask_pbx", ask)
+    batch = Batch.of(made, tmp_path / "run", monkeypatch, on_stop="keep")
+    batch.options["check_first"] = True
+    del batch.run.inventory._group["hosts"][TARGET]["tcx_console_user_sync"]
+    results = batch.take()
+    assert (results[TARGET]["failed"], results[TARGET]["changed"]) == (True, False)
+    assert results[TARGET]["steps"]["settings"] == "ok"
+    assert results[NEIGHBOR]["changed"]
+    assert not results[NEIGHBOR].get("failed"), "a failure behind the check keeps nobody from being written to"
+    stopped = batch.stop()
+    assert stopped["msg"].startswith(REASON)
+    assert NOT_REACHED in stopped["msg"]
+    assert "2 PBXs: 1 changed, 1 failed" in batch.told()
 
 
 def settings_of(made: Ground, host: str) -> Json:
