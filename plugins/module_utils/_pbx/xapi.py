@@ -14,7 +14,7 @@ from .._common import typed
 from .._common.jwt import claims
 from .._context import Context
 from .._errors import BadAnswer, Interrupted, M365Error, UnknownName, Unreachable, Untrusted
-from .._http import Reply
+from .._http import Attempts, Reply
 from . import documented
 from .connection import RETRIES, SERVICE, Connection
 from .login import Login
@@ -118,10 +118,12 @@ class Xapi:
 
         :param tried: what is being done, as an infinitive phrase, for the error sentence.
         """
+        past = Attempts()
         try:
             token = self._login.token()
             reply = self._sent(method, path, token.access, request)
             if reply.status == 401:
+                past = reply.past
                 renewed = self._login.renewed(token)
                 if renewed is not None:
                     token = renewed
@@ -131,7 +133,7 @@ class Xapi:
                 raise reply.past.told_in(explain(reply, token.access, served=self._served == token.access))
             self._served = token.access
         except M365Error as error:
-            raise self._with_advice(error).while_trying(tried, self.connection.url) from None
+            raise past.told_in(self._with_advice(error)).while_trying(tried, self.connection.url) from None
         token.proven = True
         self.clock_offset = token.clock_offset
         self.role = str((claims(token.access) or {}).get("MaxRole") or "")

@@ -153,6 +153,10 @@ AT_WORK: dict[str, list[tuple[str, dict[str, int]]]] = {
     "a proxy that waits no longer": [("status", {"status": 504, "times": 0})],
     "no answer in time, then resets": [("delay", {"seconds": 30, "times": 1}), ("reset_before", {"times": 0})],
     "no answer in time, then faults": [("delay", {"seconds": 30, "times": 1}), ("status", {"status": 500, "times": 0})],
+    "no answer in time, then no access": [
+        ("delay", {"seconds": 30, "times": 1}),
+        ("status", {"status": 401, "times": 0}),
+    ],
 }
 
 
