@@ -23,9 +23,10 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._action import Controller
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._compliance import support
 from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import host_result
-from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
-from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
@@ -59,7 +60,9 @@ class ActionModule(ControllerAction):
         known = {host: variables.of(host) for host in hosts}
         unknown = {host: {"unknown_variables": own.unknown_entries()} for host, own in known.items()}
         warn_once(unknown, store, display.warning)
-        checked = dict(sweep(hosts, lambda host, _say: _check(host, known[host], store), threads=10, processes=1))
+        crossings = Crossings.of(variables, [str(host) for host in task_vars.get("ansible_play_hosts_all", [])], store)
+        check = functools.partial(_check, known=known, store=store, crossings=crossings)
+        checked = dict(sweep(hosts, check, threads=10, processes=1))
         mask = support.mask_of({host: _readable(known[host]) for host in hosts})
         entries = []
         for host in hosts:
@@ -77,15 +80,27 @@ class ActionModule(ControllerAction):
         return support.bundle(entries, run)
 
 
-def _check(host: str, known: Any, store: RunStore) -> dict[str, Any]:
+_CROSSED = "The inventory crosses this PBX with another one; the playbook compliance says with which."
+"""Without the names of others, which nothing here would mask where they are not in the bundle."""
+
+
+def _check(
+    host: str, _say: Say, *, known: Mapping[str, Variables], store: RunStore, crossings: Crossings
+) -> dict[str, Any]:
+    """What the compliance run finds of a PBX, and what was asked for it."""
     trace: list[str] = []
+    try:
+        crossings.check(host)
+    except M365Error:
+        return {"result": HostResult(host=host, verdict="failed", reasons=[_CROSSED]).to_dict(), "trace": trace}
 
     def run_task(capability: Capability, arguments: Mapping[str, Any], /, *, check: bool = True) -> dict[str, Any]:
         return run_capability(capability, arguments, check_mode=check, store=store, trace=trace.append)
 
     try:
-        taken = Runner(host, None, check_mode=True, reports=True).run(known, run_task, OPERATIONS["compliance"])
-        result = host_result(host, known, taken).to_dict()
+        runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host), reports=True)
+        taken = runner.run(known[host], run_task, OPERATIONS["compliance"])
+        result = host_result(host, known[host], taken).to_dict()
     except M365Error as error:
         result = HostResult(host=host, verdict="failed", reasons=[str(error)]).to_dict()
     return {"result": result, "trace": trace}

@@ -98,3 +98,21 @@ def test_a_variable_of_one_pbx_that_cannot_be_read_leaves_all_of_them_in_it(
     assert done.code == 0, done.output
     bundle = json.loads((tmp_path / "support" / "support.json").read_text(encoding="utf-8"))
     assert len([pbx for pbx in bundle["pbxs"] if pbx["verdict"] and pbx["requests"]]) == len(SMALL.pbxs)
+
+
+def test_the_verdicts_are_those_of_the_report(small: Controller, tmp_path: Path) -> None:
+    """Two PBXs share an application, each with a certificate of its own; two others are crossed, and nobody is named."""
+    hosts = small.lab.inventory["tcx"]["hosts"]
+    for host in ("berlin", "munich"):
+        hosts[host]["entra_app_unique_name"] = "3cx-shared"
+    inventory = {"tcx": {"vars": small.lab.inventory["tcx"]["vars"], "hosts": {**hosts, "paris": hosts["lyon"]}}}
+    small.lab.inventory_path.write_text(json.dumps(inventory))
+    small.rollout()
+    _done, report = small.compliance(directory=tmp_path)
+    verdicts = {entry["host"]: entry["verdict"] for entry in report["hosts"]}
+    assert verdicts == {"berlin": "compliant", "lyon": "failed", "munich": "compliant", "paris": "failed"}
+    small.play("tcx.m365.support_bundle", "--limit", "berlin,munich,lyon")
+    bundle = json.loads((small.home / "support" / "support.json").read_text(encoding="utf-8"))
+    assert [entry["verdict"] for entry in bundle["pbxs"]] == ["compliant", "compliant", "failed"]
+    assert "crosses this PBX with another one" in bundle["pbxs"][2]["reasons"][0]
+    assert "paris" not in json.dumps(bundle)
