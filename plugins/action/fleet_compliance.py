@@ -35,8 +35,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, 
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import (
     Crossings,
-    claimants,
-    claimed,
+    claimed_together,
     refuse_shared,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
@@ -151,10 +150,11 @@ class ActionModule(ControllerAction):
             if credential and credential not in self._credentials:
                 self._credentials.append(credential)
             self._tenants += filter(None, [common.shared(entry.pop(_TENANT, None))])
-            claimants(store, host, reached.setdefault(host, str(entry.pop(_REACHED, None) or "")))
+            reached[host] = str(entry.pop(_REACHED, None) or "")
             entries.append(common.shared(_entry(host, entry)))
         warn_once({entry["host"]: entry for entry in entries}, store, display.warning)
-        return [_unless_claimed(entry, store, reached[entry["host"]]) for entry in entries]
+        hosts = claimed_together(store, reached)
+        return [_unless_claimed(entry, hosts[entry["host"]], reached[entry["host"]]) for entry in entries]
 
     def _report(
         self, entries: list[dict[str, Any]], directory: str, store: RunStore, task_vars: dict[str, Any], started: float
@@ -258,10 +258,10 @@ def _entry(host: str, entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _unless_claimed(entry: dict[str, Any], store: RunStore, reached: str) -> dict[str, Any]:
+def _unless_claimed(entry: dict[str, Any], hosts: list[str], reached: str) -> dict[str, Any]:
     """The entry of a host; failed where another host turned out to be the same PBX."""
     try:
-        refuse_shared(claimed(store, entry["host"], reached), reached)
+        refuse_shared(hosts, reached)
     except BadInput as error:
         return {**entry, "verdict": FAILED, "reasons": [str(error)], "remedies": []}
     return entry

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import fcntl
 import functools
 import hashlib
@@ -71,6 +72,9 @@ class RunStore:
     def __init__(self, directory: str | None = None, own: Collection[str] = ()) -> None:
         self._own = own
         self.directory = _stores.of_run(directory) if directory else None
+        # What an earlier task has left of them; to ask for each of them costs as much as to make it.
+        files = os.listdir(self.directory) if self.directory and own else ()
+        self._left = {name for name in files if name.partition("-")[0] in own}
         self._memory: dict[str, dict[str, Any]] = {}
         self._parsed: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
         self._thread_locks: dict[str, threading.RLock] = {}
@@ -80,7 +84,7 @@ class RunStore:
 
         Not to be changed by who gets it: the threads of a sweep share it.
         """
-        entry = self._read(_name(kind, key))
+        entry = self._read(kind, _name(kind, key))
         if not entry or (entry["expires"] is not None and entry["expires"] <= time.time()):
             return None
         return entry["value"]
@@ -93,8 +97,7 @@ class RunStore:
         name = _name(kind, key)
         entry = {"expires": expires, "value": value}
         if self.directory is None or kind in self._own:
-            if name not in self._memory:
-                self._unlink(name)  # what an earlier task has left is not true any more, for a later one either
+            self._unlink(kind, name)  # what an earlier task has left is not true any more, for a later one either
             self._memory[name] = entry
             return
         written = {"expires": expires, "sealed": _sealed(value)} if kind in _SEALED else entry
@@ -113,12 +116,16 @@ class RunStore:
         """Forget a value; no error when there is none."""
         name = _name(kind, key)
         self._memory.pop(name, None)
-        self._unlink(name)
+        self._unlink(kind, name)
 
-    def _unlink(self, name: str) -> None:
-        if self.directory is not None:
+    def _unlink(self, kind: str, name: str) -> None:
+        if self.directory is not None and self._has_file(kind, name):
+            self._left.discard(name)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.directory, name))
+
+    def _has_file(self, kind: str, name: str) -> bool:
+        return kind not in self._own or name in self._left
 
     @contextlib.contextmanager
     def lock(self, kind: str, key: str, deadline: Deadline | None = None, *, unbounded: bool = False) -> Iterator[None]:
@@ -156,9 +163,31 @@ class RunStore:
         finally:
             os.close(descriptor)
 
-    def _read(self, name: str) -> dict[str, Any] | None:
+    @contextlib.contextmanager
+    def shared(self, kind: str, key: str, deadline: Deadline | None = None) -> Iterator[dict[str, Any]]:
+        """What the tasks of the run know together about a matter, empty at first; what is changed in it is kept.
+
+        It stands in the file of its lock: to make a file beside that takes longer than to send a request.
+
+        :param deadline: as for :meth:`lock`.
+        """
+        name = _name(kind, key)
+        if self.directory is None or kind in self._own:
+            with self.lock(kind, key, deadline):
+                yield self._memory.setdefault(name, {"expires": None, "value": {}})["value"]
+            return
+        path, within = os.path.join(self.directory, f"{name}.lock"), deadline or Deadline(LONGEST_WAIT_S)
+        with _file_lock(path, within, _ANOTHER_TASK, most=0.1) as descriptor:
+            before = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+            known: dict[str, Any] = json.loads(before or b"{}")
+            yield known
+            after = json.dumps(known).encode("utf-8").ljust(len(before))
+            if after != before and os.pwrite(descriptor, after, 0) < len(after):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    def _read(self, kind: str, name: str) -> dict[str, Any] | None:
         kept = self._memory.get(name)
-        if kept is not None or self.directory is None:
+        if kept is not None or self.directory is None or not self._has_file(kind, name):
             return kept
         path = os.path.join(self.directory, name)
         try:
@@ -211,15 +240,18 @@ def machine_lock(key: str, deadline: Deadline, why: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _file_lock(path: str, deadline: Deadline | None, why: str, most: float = 1.0) -> Iterator[None]:
-    """:param deadline: ``None`` waits as long as it takes; :param most: seconds between two looks."""
+def _file_lock(path: str, deadline: Deadline | None, why: str, most: float = 1.0) -> Iterator[int]:
+    """The open file of the lock.
+
+    :param deadline: ``None`` waits as long as it takes; :param most: seconds between two looks.
+    """
     descriptor = _lock_file(path)
     try:
         if deadline is None:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         else:
             _take(descriptor, deadline, why, most)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -85,8 +85,6 @@ class SharedSecret:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[dict[str, Any]]:
-        store = self._context.store
-        with store.lock("credential", self._key, self._context.deadline):
-            known = store.get("credential", self._key) or {"refused": [], "flying": {}, "accepted": False}
+        with self._context.store.shared("credential", self._key, self._context.deadline) as known:
+            known.update({"refused": [], "flying": {}, "accepted": False, **known})
             yield known
-            store.put("credential", self._key, known)

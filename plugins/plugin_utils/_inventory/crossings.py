@@ -139,12 +139,9 @@ def claimants(store: RunStore, host: str, redirect_uri: str) -> list[str]:
     address = address_of(redirect_uri)
     if not address:
         return [host]
-    with store.lock(_CLAIMS, address):
-        hosts = list(store.get(_CLAIMS, address) or ())
-        if host not in hosts:
-            hosts.append(host)
-            store.put(_CLAIMS, address, hosts)
-    return sorted(hosts)
+    with store.shared(_CLAIMS, address) as known:
+        known["hosts"] = sorted({*known.get("hosts", ()), host})
+        return list(known["hosts"])
 
 
 def with_one_credential(variables: HostVariables, host: str, store: RunStore) -> list[str]:
@@ -170,10 +167,16 @@ def claim(store: RunStore, host: str, redirect_uri: str) -> None:
     refuse_shared(claimants(store, host, redirect_uri), redirect_uri)
 
 
-def claimed(store: RunStore, host: str, redirect_uri: str) -> list[str]:
-    """As :func:`claimants`, for a host that is among them already."""
-    address = address_of(redirect_uri)
-    return sorted(store.get(_CLAIMS, address) or ()) if address else [host]
+def claimed_together(store: RunStore, reached: Mapping[str, str]) -> dict[str, list[str]]:
+    """As :func:`claimants`, for hosts that are checked together, with those of their run that were before.
+
+    :param reached: by host, the redirect URI that its PBX says.
+    """
+    addresses = {host: address_of(redirect_uri) for host, redirect_uri in reached.items()}
+    with store.shared(_CLAIMS, "together") as known:
+        for host, address in addresses.items():
+            known[address] = sorted({*known.get(address, ()), host}) if address else []
+        return {host: known[address] or [host] for host, address in addresses.items()}
 
 
 def refuse_shared(hosts: list[str], redirect_uri: str) -> None:

@@ -68,14 +68,27 @@ def test_what_no_other_process_asks_for_makes_no_file(tmp_path: Path) -> None:
 
 
 def test_what_another_process_has_left_before_is_taken(tmp_path: Path) -> None:
-    own, other = RunStore(str(tmp_path), own={"token"}), RunStore(str(tmp_path))
+    other = RunStore(str(tmp_path))
     other.put("token", "key", "old")
+    own = RunStore(str(tmp_path), own={"token"})
     assert own.get("token", "key") == "old"
     own.put("token", "key", "new")
     assert own.get("token", "key") == "new"
     assert other.get("token", "key") is None, "a later task reads again what is not true any more"
     own.drop("token", "key")
     assert own.get("token", "key") is other.get("token", "key") is None
+
+
+def test_what_no_other_process_asks_for_is_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = RunStore(str(tmp_path), own={"token"})
+    asked: list[str] = []
+    for name in ("stat", "unlink"):
+        monkeypatch.setattr(os, name, lambda path, name=name: asked.append(f"{name} {path}"))
+    assert own.get("token", "key") is None
+    own.put("token", "key", "x")
+    assert own.get("token", "key") == "x"
+    own.drop("token", "key")
+    assert not asked
 
 
 def test_a_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
@@ -85,14 +98,52 @@ def test_a_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
         RunStore(str(tmp_path))
 
 
+def test_what_is_known_together_is_kept_as_it_was_left(store: RunStore) -> None:
+    for refused in (["acme", "bolt"], [], ["a"]):
+        with store.shared("token", "key") as known:
+            known["refused"] = refused
+        with store.shared("token", "key") as known:
+            assert known == {"refused": refused}
+    with store.shared("token", "other") as known:
+        assert known == {}
+
+
+def test_what_is_known_together_makes_one_file(tmp_path: Path) -> None:
+    store = RunStore(str(tmp_path))
+    for refused in (["acme"], []):
+        with store.shared("credential", "key") as known:
+            known["refused"] = refused
+    [file] = [file for file in Path(str(store.directory)).iterdir() if file.name != ".owners"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_whoever_fails_with_what_is_known_together_changes_nothing(tmp_path: Path) -> None:
+    store = RunStore(str(tmp_path))
+    with pytest.raises(KeyError), store.shared("credential", "key") as known:
+        known["accepted"] = known.setdefault("refused", {})["acme"]
+    with store.shared("credential", "key") as known:
+        assert known == {}
+
+
+def test_a_full_disk_is_told_of_what_is_known_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RunStore(str(tmp_path))
+    monkeypatch.setattr(os, "pwrite", lambda _descriptor, _content, _offset: 0)
+    with pytest.raises(OSError, match="space"), store.shared("credential", "key") as known:
+        known["refused"] = ["acme"]
+
+
 def _count(directory: str, kind: str) -> None:
     store = RunStore(directory)
     for _turn in range(40):
+        if kind == "shared":
+            with store.shared("counter", "c") as known:
+                known["c"] = known.get("c", 0) + 1
+            continue
         with store.lock("counter", "c") if kind == "run" else machine_lock(directory, Deadline(60), "counting"):
             store.put("counter", "c", (store.get("counter", "c") or 0) + 1)
 
 
-@pytest.mark.parametrize("kind", ["run", "machine"])
+@pytest.mark.parametrize("kind", ["run", "machine", "shared"])
 def test_locks_hold_between_processes(tmp_path: Path, kind: str) -> None:
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=_count, args=(str(tmp_path), kind)) for _number in range(4)]
@@ -100,7 +151,8 @@ def test_locks_hold_between_processes(tmp_path: Path, kind: str) -> None:
         worker.start()
     for worker in workers:
         worker.join()
-    assert RunStore(str(tmp_path)).get("counter", "c") == 160
+    with RunStore(str(tmp_path)).shared("counter", "c") as known:
+        assert 160 in (known.get("c"), RunStore(str(tmp_path)).get("counter", "c"))
 
 
 def test_a_lock_that_somebody_keeps_ends_with_the_deadline(tmp_path: Path) -> None:
