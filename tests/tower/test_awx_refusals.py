@@ -250,6 +250,69 @@ class TestProjects:
         assert "current_update" not in later["summary_fields"]
 
 
+class TestBranches:
+    """A project lets its job templates name a branch or not; what of that is in use cannot be taken back."""
+
+    def test_a_project_keeps_what_its_templates_use(self, site: Site) -> None:
+        project = site.store.one("project", "playbooks")
+        site.store.change(project, {"allow_override": True})
+        site.store.change(site.template, {"scm_branch": "theirs"})
+        said = refusal(lambda: site.store.change(project, {"allow_override": False}))
+        assert f"depend on branch override behavior for this project (ids: {site.template.id})" in said
+        site.store.change(site.template, {"scm_branch": ""})
+        site.store.change(project, {"allow_override": False})
+
+    def test_a_playbook_of_another_branch_may_be_a_new_one(self, site: Site) -> None:
+        assert "Playbook not found" in refusal(lambda: site.store.change(site.template, {"playbook": "new.yml"}))
+        site.store.change(site.store.one("project", "playbooks"), {"allow_override": True})
+        site.store.change(site.template, {"playbook": "new.yml"})
+
+    def test_the_directory_of_a_checkout_is_the_controllers(self, site: Site) -> None:
+        project = site.store.one("project", "playbooks")
+        said = refusal(lambda: site.store.change(project, {"local_path": "theirs"}))
+        assert "Cannot change local_path for git-based projects" in said
+
+    def test_a_project_signs_in_with_credentials_of_source_control(self, site: Site) -> None:
+        vault = credential(site, "fleet", "Vault", vault_password="x").id
+        said = refusal(lambda: site.store.change(site.store.one("project", "playbooks"), {"credential": vault}))
+        assert "Credential kind must be 'scm'." in said
+
+
+class TestWebhooks:
+    """The credential of a webhook fits its service, and stays until both are taken back together."""
+
+    def test_no_service_without_its_credential(self, site: Site) -> None:
+        token = credential(site, "hook", "GitHub Personal Access Token", token="x").id
+        said = "Must match the selected webhook service."
+        assert said in refusal(lambda: site.store.change(site.template, {"webhook_credential": token}))
+        site.store.change(site.template, {"webhook_service": "github", "webhook_credential": token})
+        assert said in refusal(lambda: site.store.change(site.template, {"webhook_service": ""}))
+        site.store.change(site.template, {"webhook_service": "", "webhook_credential": None})
+
+    def test_other_credentials_are_refused(self, site: Site) -> None:
+        vault = credential(site, "fleet", "Vault", vault_password="x").id
+        given = {"webhook_service": "github", "webhook_credential": vault}
+        said = refusal(lambda: site.store.change(site.template, given))
+        assert "Must be a Personal Access Token." in said
+
+
+class TestSources:
+    """What a source is told becomes the environment of its sync; what an inventory holds stays over it."""
+
+    def test_the_environment_is_a_mapping_without_what_is_blocked(self, site: Site) -> None:
+        source = site.source()
+        assert "Not a valid" in refusal(lambda: site.store.change(source, {"source_vars": {}}))
+        said = refusal(lambda: site.store.change(source, {"source_vars": '{"PATH": "/theirs"}'}))
+        assert "`PATH` is a prohibited environment variable" in said
+
+    def test_variables_of_an_inventory_stay(self, site: Site) -> None:
+        source = site.source()
+        inventory = site.store.items[source.values["inventory"]]
+        site.store.change(inventory, {"variables": "theirs: 1"})
+        syncs.update_source(site.store, source)
+        assert json.loads(inventory.values["variables"])["theirs"] == 1
+
+
 class TestHosts:
     def test_who_was_switched_off_stays_so(self, site: Site) -> None:
         site.source()

@@ -109,14 +109,33 @@ def _credential(store: Store, item: Item, given: Mapping[str, Any]) -> None:
     item.values["inputs"] = inputs
 
 
-def _project(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+def _project(store: Store, item: Item, given: Mapping[str, Any]) -> None:
     values = item.values
+    before = store.items[item.id].values if item.id else {}
     if values["scm_type"] and not values["scm_url"]:
         raise refuse("scm_url", "SCM URL is required.")
+    if before and values["scm_type"] and values["local_path"] != before["local_path"]:
+        raise refuse("local_path", f"Cannot change local_path for {values['scm_type']}-based projects")
+    for name in ("scm_refspec", "scm_track_submodules"):
+        if given.get(name) and values["scm_type"] != "git":
+            raise refuse(name, f"{name.replace('scm_', 'SCM ')} can only be used with git projects.")
+    if before.get("allow_override") and not values["allow_override"]:
+        _no_branches_of_their_own(store, item)
+    credential = store.referred(item, "credential")
+    if credential and store.items[credential.values["credential_type"]].values["kind"] != "scm":
+        raise refuse("credential", "Credential kind must be 'scm'.")
     if not values["scm_type"]:
         for name in ("scm_update_on_launch", "scm_delete_on_update", "scm_clean"):
             if values[name]:
                 raise refuse(name, "Update options must be set to false for manual projects.")
+
+
+def _no_branches_of_their_own(store: Store, project: Item) -> None:
+    templates = [each for each in store.of("job_template") if each.values["project"] == project.id]
+    used = [each.id for each in templates if each.values["ask_scm_branch_on_launch"] or each.values["scm_branch"]]
+    if used:
+        said = "One or more job templates depend on branch override behavior for this project (ids: {})."
+        raise refuse("allow_override", said.format(" ".join(map(str, used))))
 
 
 def _inventory(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
@@ -126,9 +145,16 @@ def _inventory(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
     _variables("variables", item.values["variables"])
 
 
+#: What no source may set in the environment of its sync.
+BLOCKED = ("HOME", "USER", "_", "TERM", "PATH")
+
+
 def _inventory_source(store: Store, item: Item, given: Mapping[str, Any]) -> None:
     values = item.values
     _variables("source_vars", values["source_vars"])
+    for name in yaml.safe_load(values["source_vars"] or "{}") or {}:
+        if name in BLOCKED:
+            raise refuse("source_vars", f"`{name}` is a prohibited environment variable")
     if item.automatic:
         stored = store.items[item.id].values
         for name in given:
@@ -208,14 +234,30 @@ def _job_template(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
         raise refuse("inventory", "You must either set a default value or ask to prompt on launch.")
     if not values["playbook"]:
         raise refuse("playbook", "Must select playbook for project.")
-    if values["playbook"] not in store.playbooks.get(project.id, set()):
+    # At a branch of its own it may be another one.
+    if not project.values["allow_override"] and values["playbook"] not in store.playbooks.get(project.id, set()):
         raise refuse("playbook", "Playbook not found for project.")
     if not project.values["allow_override"] and (values["scm_branch"] or values["ask_scm_branch_on_launch"]):
         raise refuse("scm_branch", "Project does not allow overriding branch.")
     _variables("extra_vars", values["extra_vars"])
+    _webhook(store, item)
 
 
-def _workflow(_store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+def _webhook(store: Store, item: Item) -> None:
+    """A credential for webhooks fits their service: none can be there once there is no service."""
+    credential = store.referred(item, "webhook_credential")
+    if credential is None:
+        return
+    kind = store.items[credential.values["credential_type"]]
+    if kind.values["kind"] != "token":
+        raise refuse("webhook_credential", "Must be a Personal Access Token.")
+    service = item.values["webhook_service"]
+    if not service or not kind.name.lower().startswith(service):
+        raise refuse("webhook_credential", "Must match the selected webhook service.")
+
+
+def _workflow(store: Store, item: Item, _given: Mapping[str, Any]) -> None:
+    _webhook(store, item)
     _variables("extra_vars", item.values["extra_vars"])
 
 

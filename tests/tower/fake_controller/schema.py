@@ -161,6 +161,7 @@ def _workflow() -> dict[str, Field]:
         survey_enabled=flag(),
         allow_simultaneous=flag(),
         webhook_service=text(choices=("", "github", "gitlab")),
+        webhook_credential=reference("credential"),
         **presets,
         **asks(ASKED_OF_WORKFLOWS),
     )
@@ -206,6 +207,7 @@ def _project() -> dict[str, Field]:
         allow_override=flag(),
         timeout=Field(int, 0),
         default_environment=reference("execution_environment"),
+        signature_validation_credential=reference("credential"),
         scm_revision=text(read_only=True),
     )
 
@@ -352,7 +354,10 @@ KINDS = (
         "credential_type",
         "credential_types",
         named(
-            kind=text(required=True, choices=("cloud", "net", "vault", "scm", "registry", "ssh", "galaxy")),
+            kind=text(
+                required=True,
+                choices=("cloud", "net", "vault", "scm", "registry", "ssh", "galaxy", "token", "cryptography"),
+            ),
             namespace=Field(str, None, null=True, read_only=True),
             managed=Field(bool, False, read_only=True),
             inputs=data(),

@@ -73,6 +73,10 @@ def _summary(store: Store, item: Item) -> dict[str, Any]:
     organization = store.referred(item, "organization") if "organization" in item.kind.fields else None
     if organization is not None:
         summary["organization"] = {"id": organization.id, "name": organization.name}
+    for name in ("credential", "signature_validation_credential", "webhook_credential"):
+        credential = store.referred(item, name) if name in item.kind.fields else None
+        if credential is not None:
+            summary[name] = {"id": credential.id, "name": credential.name}
     template = store.referred(item, "unified_job_template") if "unified_job_template" in item.kind.fields else None
     if template is not None:
         kind = template.kind.type.replace("job_template", "job").replace("_template", "")

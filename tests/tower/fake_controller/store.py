@@ -27,6 +27,8 @@ MANAGED_TYPES = (
     ("Container Registry", "registry", ("host", "username", "password")),
     ("Source Control", "scm", ("username", "password", "ssh_key_data")),
     ("Ansible Galaxy/Automation Hub API Token", "galaxy", ("url", "auth_url", "token")),
+    ("GitHub Personal Access Token", "token", ("token",)),
+    ("GPG Public Key", "cryptography", ("gpg_public_key",)),
 )
 HIDDEN = {"password", "ssh_key_data", "token"}
 

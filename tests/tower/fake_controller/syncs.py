@@ -19,6 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from fake_controller.schema import BY_TYPE
 
 if TYPE_CHECKING:
@@ -181,7 +183,11 @@ def _import(store: Store, source: Item, inventory: Item, found: dict[str, Any]) 
     for name, item in groups.items():
         item.lists["hosts"] = [hosts[each].id for each in found[name].get("hosts", [])]
         item.lists["children"] = [groups[each].id for each in found[name].get("children", []) if each in groups]
-    inventory.values["variables"] = json.dumps(found.get("all", {}).get("vars", {}))
+    # What somebody has set at the inventory stays, whatever the source overwrites; only a constructed one begins anew.
+    kept = (
+        {} if inventory.values["kind"] == "constructed" else yaml.safe_load(inventory.values["variables"] or "{}") or {}
+    )
+    inventory.values["variables"] = json.dumps({**kept, **found.get("all", {}).get("vars", {})})
 
 
 def _made(store: Store, type_: str, name: str, inventory: Item, variables: Any, source: Item) -> Item:
@@ -199,7 +205,7 @@ def script_data(store: Store, inventory: Item, number: int = 1, count: int = 1) 
     names = {item.id: item.name for item in hosts}
     groups = [item for item in store.of("group") if item.values["inventory"] == inventory.id]
     data: dict[str, Any] = {"all": {"children": [item.name for item in groups], "hosts": []}}
-    common = json.loads(inventory.values["variables"] or "{}")
+    common = yaml.safe_load(inventory.values["variables"] or "{}")
     if common:
         data["all"]["vars"] = common
     grouped = set()
