@@ -277,10 +277,10 @@ def read_arguments(
     options = reading.options(spec, values)
     if reading.problems:
         raise bad_arguments(reading.problems, names or {})
-    validation = prepared.validator(constraints or {}).validate(options)
+    validation = prepared.validator(constraints or {}, frozenset(options)).validate(options)
     if validation.error_messages:
         raise bad_arguments(list(validation.error_messages), names or {})
-    parameters: dict[str, Any] = validation.validated_parameters
+    parameters: dict[str, Any] = {**prepared.nothing, **validation.validated_parameters}
     return Read(parameters, options, secrets_in(spec, values) | secrets_in(spec, parameters))
 
 
@@ -315,6 +315,13 @@ def _is_secret(option: Mapping[str, Any], value: str) -> bool:
     return bool(option.get("no_log")) or (option.get("type") == "path" and not may_be_shown(trimmed(value)))
 
 
+_SAYS_NOTHING = frozenset(("type", "elements", "choices", "options", "aliases", "fallback", "no_log"))
+"""What has no meaning for an option that is not stated."""
+
+_MOST_VALIDATORS = 64
+"""So many sets of stated options are kept in mind for each spec."""
+
+
 class _Prepared:
     """What follows from a spec alone, worked out once: a sweep reads the same few specs thousands of times.
 
@@ -322,6 +329,7 @@ class _Prepared:
     :ivar required: the names and aliases of each option that has to be given.
     :ivar with_fallback: the options that an environment variable may give.
     :ivar secret: the options whose value may be, or hold, a secret, by name and alias.
+    :ivar nothing: the parameters where nothing is given.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -335,16 +343,25 @@ class _Prepared:
             for alias, option in self.known.items()
             if option.get("no_log") or option.get("options") or option.get("type") == "path"
         ]
-        self._validators: dict[str, ArgumentSpecValidator] = {}
+        self.nothing: dict[str, Any] = dict.fromkeys(spec)
+        self._aliases = aliases
+        self._validators: dict[tuple[str, frozenset[str]], ArgumentSpecValidator] = {}
 
-    def validator(self, constraints: Mapping[str, Any]) -> ArgumentSpecValidator:
-        """Ansible's own validator. Environment variables have been read already, so that they are normalized like everything
-        else."""
-        key = repr(constraints)
+    def validator(self, constraints: Mapping[str, Any], stated: frozenset[str]) -> ArgumentSpecValidator:
+        """Ansible's own validator, which goes through all options several times: of those that are neither stated nor have anything to
+        say by themselves there are dozens. Environment variables have been read already, so that they are normalized like
+        everything else.
+
+        :param stated: names and aliases of the options that are stated; those of a fleet are nearly the same on each PBX.
+        """
+        key = repr(constraints), stated
+        if len(self._validators) > _MOST_VALIDATORS:
+            self._validators.clear()
         if key not in self._validators:
             spec = {
                 name: {key: value for key, value in option.items() if key != "fallback"}
                 for name, option in self.spec.items()
+                if not stated.isdisjoint(self._aliases[name]) or not _SAYS_NOTHING.issuperset(option)
             }
             self._validators[key] = ArgumentSpecValidator(spec, **constraints)
         return self._validators[key]

@@ -26,6 +26,9 @@ _NOT_SHOWN = (
 TRICKY = re.compile(f"[{_NOT_SHOWN}]")
 """Everything but tab and line feed, which data such as certificates need; joiners (U+200C, U+200D) are part of words."""
 
+_MAPPING = (dict, Mapping)
+"""Nearly all are of the first kind, which is told at once; whether something is of the second takes a function of Python."""
+
 _WITHHELD = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 _TRACE = re.compile(r" *Trace ID: \S+ Correlation ID: \S+ Timestamp: \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\.?")
@@ -69,10 +72,12 @@ def visible_data(value: Any) -> Any:
     """A copy of plain data (JSON) in which every text, keys included, has passed :func:`visible_lines`."""
     if isinstance(value, str):
         return visible_lines(value)
-    if isinstance(value, Mapping):
-        return {visible_data(name): visible_data(item) for name, item in value.items()}
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
     if isinstance(value, (list, tuple)):
         return [visible_data(item) for item in value]
+    if isinstance(value, _MAPPING):
+        return {visible_data(name): visible_data(item) for name, item in value.items()}
     return value
 
 
@@ -117,12 +122,12 @@ def _masked(value: Any, secrets: Sequence[str]) -> Any:
         for secret in secrets:
             value = value.replace(secret, "********")
         return value
-    if isinstance(value, Mapping):
-        return {name: _masked(item, secrets) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_masked(item, secrets) for item in value]
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, (list, tuple)):
+        return [_masked(item, secrets) for item in value]
+    if isinstance(value, _MAPPING):
+        return {name: _masked(item, secrets) for name, item in value.items()}
     text = str(value)
     return _WITHHELD if any(secret in text for secret in secrets) else value
 

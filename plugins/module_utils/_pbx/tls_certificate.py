@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,9 @@ class TlsCertificate:
     thumbprint: str = ""
 
     @classmethod
+    @functools.lru_cache(maxsize=256)
     def of(cls, der: bytes) -> TlsCertificate:
-        """From the bytes of the handshake."""
+        """From the bytes of the handshake; of the newest ones once."""
         certificate = x509.load_der_x509_certificate(der)
         begin, end = pem.validity(certificate)
         return cls(

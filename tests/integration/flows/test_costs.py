@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.tcx.m365.plugins.action import fleet_compliance, fleet_rollout
+from ansible_collections.tcx.m365.plugins.module_utils import _arguments
+from ansible_collections.tcx.m365.plugins.module_utils._capabilities import tcx_m365_settings
+from ansible_collections.tcx.m365.plugins.module_utils._common import pem
+from ansible_collections.tcx.m365.plugins.module_utils._entra.application import certificates
 from ansible_collections.tcx.m365.plugins.module_utils._run import OF_AN_ADDRESS, OF_ONE_PBX, RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
@@ -87,6 +91,28 @@ def test_a_pbx_of_a_compliance_run_calls_no_more_functions_than_its_budget(
         store = fleet_compliance._store_of_sweep(str(tmp_path))
         calls = own_calls(functools.partial(checked, flow, store))
     assert calls <= 9000
+
+
+def test_a_certificate_of_the_inventory_is_read_once_for_all_steps(
+    berlin: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To load its key takes longer than to send a request."""
+    assert not berlin.rollout().get("failed")
+    loaded: list[Any] = []
+    flaw_of_key = pem.flaw_of_key
+    monkeypatch.setattr(pem, "flaw_of_key", lambda certificate: loaded.append(certificate) or flaw_of_key(certificate))
+    certificates._read.cache_clear()
+    assert checked(berlin, fleet_compliance._store_of_sweep(str(tmp_path)))["verdict"] == "compliant"
+    assert len(loaded) == 1
+
+
+def test_ansible_validates_what_is_stated_and_what_has_a_default() -> None:
+    capability = tcx_m365_settings.CAPABILITY
+    read = capability.read({"url": "https://pbx.example.com", "client_id": "900", "client_secret": "s"}, {})
+    assert set(read.parameters) == set(capability.argument_spec)
+    prepared = _arguments._prepared(capability.argument_spec)
+    validator = prepared.validator(capability.constraints(), frozenset(("url",)))
+    assert {"url", "deadline", "timeout"} <= set(validator.argument_spec) < set(capability.argument_spec)
 
 
 def test_what_follows_from_the_specs_is_worked_out_once() -> None:

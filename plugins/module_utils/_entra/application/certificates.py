@@ -77,13 +77,12 @@ def parse(value: str, subject: str = "O(certificates)") -> Certificate:
     :raises BadInput: it is something else, or holds a private key; the message never quotes the content.
     """
     try:
-        chain = _chain(value, subject)
+        return _read(*pem.content_of(value, subject))
     except PrivateKeyGiven as error:
         raise error.while_trying("read a certificate") from None
     except BadInput as error:
         error.remedy = f"{error.remedy} {_WHERE_TO_CLICK}".strip()
         raise error.while_trying("read a certificate") from None
-    return _described(pem.leaf(chain), chain)
 
 
 def parse_all(values: list[str] | None) -> list[Certificate]:
@@ -121,15 +120,17 @@ def unusable(certificate: Certificate, flaw: str) -> BadInput:
     )
 
 
-def _chain(value: str, subject: str) -> list[Any]:
-    content, where = pem.content_of(value, subject)
+@functools.lru_cache(maxsize=256)
+def _read(content: bytes, where: str) -> Certificate:
+    """The newest ones once: to load a key takes longer than to send a request, and several steps on a PBX ask for it."""
     if pem.holds_private_key(content):
         raise PrivateKeyGiven(
             f"{where} contains a private key, which must stay where it was generated; nothing was sent",
             remedy="Give the certificate alone: the part from BEGIN CERTIFICATE to END CERTIFICATE. Whoever could read the private "
             "key here can sign in as the PBX, so consider a new key pair.",
         )
-    return pem.certificates_in(content, where)
+    chain = pem.certificates_in(content, where)
+    return _described(pem.leaf(chain), chain)
 
 
 def _described(certificate: Any, chain: list[Any]) -> Certificate:
