@@ -75,6 +75,7 @@ options:
     description:
       - Check all PBXs of the batch before anything is written to one of them, where no task before with O(preflight_only) has
         checked them. A PBX that fails its check fails in this task, before anything is sent to it.
+      - A PBX that its check has found as the inventory describes it waits for no other one, because it is not written to.
       - When so many fail that Ansible ends the play after this task (C(max_fail_percentage), C(any_errors_fatal), all of them),
         nothing is written to the others either. They are skipped, and C(skip_reason) says why.
       - A PBX that is worked on by itself, and that no task before has checked, is refused. P(tcx.m365.shared_check#lookup)
