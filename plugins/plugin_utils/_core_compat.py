@@ -58,10 +58,14 @@ def is_evaluated(text: str) -> bool:
 
 
 Names = dict[str, list[str]]
-"""The hosts of the play and those of its batch, as the answer about one of them has told; Ansible looks for all of them again
-for each host otherwise, so that the time of a fleet would grow with its square."""
-_NAMES = {"_hosts_all": "ansible_play_hosts_all", "_hosts": "ansible_play_batch"}
-"""How the strategy hands them over, and the variables in which they are told."""
+"""The hosts of the play and those of its batch, as the answer about one of them has told, by the variables that tell them.
+
+Ansible looks for all of them again for each host otherwise, and of those that are handed over it asks whether each is still in
+the play, so that the time of a fleet would grow with its square.
+"""
+_HANDED = {"_hosts_all": "ansible_play_hosts_all", "_hosts": "ansible_play_batch"}
+"""How the strategy hands them over."""
+_NAMES = (*_HANDED.values(), "ansible_play_hosts", "play_hosts")
 
 
 def variables_of_host(task: Any, hostvars: Any, host: str, names: Names) -> dict[str, Any] | None:
@@ -96,14 +100,24 @@ def stated_variables(task: Any, hostvars: Any, host: str, names: Names) -> dict[
 
 
 def _told(manager: Any, inventory: Any, host: str, names: Names, **options: Any) -> dict[str, Any] | None:
+    play = options["play"]
     try:
-        asked = inventory.get_host(host)
-        variables: dict[str, Any] = manager.get_vars(host=asked, include_hostvars=False, **names, **options)
+        # The names of such files may be made of the hosts of the play; nothing else is evaluated before all is told.
+        in_full = play is None or bool(play.get_vars_files())
+        handed = {option: names[told] if in_full else [host] for option, told in _HANDED.items()} if names else {}
+        variables: dict[str, Any] = manager.get_vars(
+            host=inventory.get_host(host), include_hostvars=False, **handed, **options
+        )
     except (AttributeError, TypeError):
         return None
-    if not names and all(variables.get(told) for told in _NAMES.values()):
+    if names and not in_full:
+        known: Any = variables
+        while isinstance(known, dict):  # "vars" holds all of them, and from 2.20 on itself
+            known.update(names)
+            known = known.get("vars")
+    elif not names and all(variables.get(told) for told in _NAMES):
         # As texts of their own, side by side: a fork that takes a reference to those of the inventory copies the page around each.
-        names.update(json.loads(json.dumps({name: variables[told] for name, told in _NAMES.items()})))
+        names.update(json.loads(json.dumps({told: variables[told] for told in _NAMES})))
     return variables
 
 
