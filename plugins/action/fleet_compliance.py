@@ -13,7 +13,7 @@ import functools
 import os
 import shlex
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible import constants
@@ -36,8 +36,10 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import argumen
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import (
     Crossings,
     claimed_together,
+    identity_of,
     refuse_shared,
 )
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.guards import Identity
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._provenance import provenance
@@ -136,7 +138,8 @@ class ActionModule(ControllerAction):
         """The entries of the report for the hosts of this batch."""
         variables = HostVariables(self._task, self._loader, task_vars["hostvars"])
         play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [])]
-        crossings = Crossings.of(variables, play_hosts, store)
+        read = functools.partial(_identities, variables, options["processes"])
+        crossings = Crossings.of(variables, play_hosts, store, read)
         own = _store_of_sweep(constants.DEFAULT_LOCAL_TMP)
         check = functools.partial(_check, variables=variables, store=own, crossings=crossings, connections={})
         entries = []
@@ -192,6 +195,21 @@ class ActionModule(ControllerAction):
         }
         moment = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
         return Report.build(hosts, moment, run).of_tenants(tenants)
+
+
+def _identities(
+    variables: HostVariables, processes: int, hosts: list[str], run: frozenset[str]
+) -> Iterator[tuple[str, Identity]]:
+    """What tells each host, read in as many processes as the sweep has.
+
+    Whoever reads from what Ansible knows of a host copies the page of memory that it stands on. The process of this task lives
+    as long as the run; these end at once, and those of the sweep read from the same hosts again.
+    """
+    for host, told in sweep(
+        hosts, lambda host, _say: {"identity": identity_of(variables, host, run)}, threads=1, processes=processes
+    ):
+        if "identity" in told:
+            yield host, told["identity"]
 
 
 def _store_of_sweep(directory: str) -> RunStore:

@@ -10,7 +10,7 @@ key or PBX an entry has taken by mistake is rarely in the same batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -63,10 +63,13 @@ class Crossings:
         self._neighbors = neighbors or {}
 
     @classmethod
-    def of(cls, variables: HostVariables, hosts: list[str], store: RunStore) -> Crossings:
+    def of(
+        cls, variables: HostVariables, hosts: list[str], store: RunStore, read: ReadIdentities | None = None
+    ) -> Crossings:
         """Compare the hosts of the play; the first task of a run does it for all others.
 
         :param hosts: the hosts of the play that are left by ``--limit``.
+        :param read: reads what tells each of them, as :func:`identity_of` does it here for those that this leaves out.
         """
         universe = sorted({*hosts, *variables.all_of_play()})
         key = "|".join([*sorted(hosts), "", *universe])
@@ -74,7 +77,8 @@ class Crossings:
             compared = store.get(_KIND, key)
             if compared is None:
                 run = frozenset(hosts)
-                identities = {host: _identity(variables, host, of_run=host in run) for host in universe}
+                known = dict(read(universe, run)) if read is not None else {}
+                identities = {host: known.get(host) or identity_of(variables, host, run) for host in universe}
                 for host in undecided(identities):
                     identities[host] = _resolved(variables, host, identities[host], of_run=host in run)
                 compared = {"refused": conflicts(identities), "neighbors": neighbors(identities)}
@@ -91,9 +95,16 @@ class Crossings:
         return tuple(self._neighbors.get(host) or ())
 
 
-def _identity(variables: HostVariables, host: str, *, of_run: bool) -> Identity:
-    """What cannot be read is no conflict: the host that needs it says so itself."""
-    known = variables.some(host, _READ, without_extra=not of_run)
+ReadIdentities = Callable[[list[str], frozenset[str]], Iterable[tuple[str, Identity]]]
+"""From the hosts of a play, and those of them that are left by ``--limit``, to what tells each of them."""
+
+
+def identity_of(variables: HostVariables, host: str, run: frozenset[str]) -> Identity:
+    """What cannot be read is no conflict: the host that needs it says so itself.
+
+    :param run: the hosts that are left by ``--limit``.
+    """
+    known = variables.some(host, _READ, without_extra=host not in run)
     url = known.text("tcx_url")
     name = known.text("entra_app_app_id") or known.text("entra_app_unique_name")
     # Without an address its further names have no port to be compared by, and the host says itself what it lacks.

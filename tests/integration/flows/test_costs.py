@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._run import OF_AN_ADDRESS
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.fleet import Fleet
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import families
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
+from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS, STEPS
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import CHECK
 
@@ -91,6 +93,39 @@ def test_a_pbx_of_a_compliance_run_calls_no_more_functions_than_its_budget(
         store = fleet_compliance._store_of_sweep(str(tmp_path))
         calls = own_calls(functools.partial(checked, flow, store))
     assert calls <= 9000
+
+
+class Described:
+    """What the inventory says of hosts; the address of each holds the process that has read it."""
+
+    def all_of_play(self) -> list[str]:
+        return [f"host{number}" for number in range(60)]
+
+    def some(self, host: str, _names: object, *, without_extra: bool) -> Variables:
+        return Variables({"tcx_url": f"https://{host}.p{os.getpid()}.example.com", "tcx_fqdn": [str(without_extra)]})
+
+
+def test_hosts_are_compared_by_what_other_processes_have_read_of_them(tmp_path: Path) -> None:
+    """Of 10,000 the process of the task read for ten seconds, and copied all that Ansible knows of them."""
+    variables: Any = Described()
+    hosts, run = variables.all_of_play(), frozenset(("host3",))
+    identities = dict(fleet_compliance._identities(variables, 2, hosts, run))
+    assert sorted(identities) == sorted(hosts)
+    readers = {identity.address.split(".")[1] for identity in identities.values()}
+    assert len(readers) == 2
+    assert f"p{os.getpid()}" not in readers
+    assert {host for host, identity in identities.items() if "false:443" in identity.names} == run
+    asked: list[Any] = []
+
+    def read(universe: list[str], left: frozenset[str]) -> list[Any]:
+        asked.append((sorted(universe), left))
+        return [("host1", identities["host2"])]
+
+    crossings = Crossings.of(variables, ["host3"], RunStore(str(tmp_path)), read)
+    assert asked == [(sorted(hosts), run)]
+    crossings.check("host3")
+    assert Crossings.of(variables, ["host3"], RunStore(str(tmp_path)), read)._refused == crossings._refused
+    assert len(asked) == 1, "once in a run"
 
 
 def test_a_certificate_of_the_inventory_is_read_once_for_all_steps(
