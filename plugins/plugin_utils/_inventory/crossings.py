@@ -20,6 +20,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._errors import BadInput, 
 from ansible_collections.tcx.m365.plugins.module_utils._run import RunStore
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.guards import (
+    MOST_NAMED,
     Identity,
     address_of,
     conflicts,
@@ -27,6 +28,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.guards import 
     undecided,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import listed
 
 _READ = (
     "tcx_url",
@@ -185,16 +187,18 @@ def claimed_together(store: RunStore, reached: Mapping[str, str]) -> dict[str, l
     """
     addresses = {host: address_of(redirect_uri) for host, redirect_uri in reached.items()}
     with store.shared(_CLAIMS, "together") as known:
+        together: dict[str, set[str]] = {address: set(hosts) for address, hosts in known.items()}
         for host, address in addresses.items():
-            known[address] = sorted({*known.get(address, ()), host}) if address else []
-        return {host: known[address] or [host] for host, address in addresses.items()}
+            together.setdefault(address, set()).add(host)
+        known.update({address: sorted(hosts) for address, hosts in together.items() if address})
+        return {host: known.get(address) or [host] for host, address in addresses.items()}
 
 
 def refuse_shared(hosts: list[str], redirect_uri: str) -> None:
     """:raises BadInput: more than one host of the run says that it is this PBX."""
     if len(hosts) > 1:
         raise BadInput(
-            f"The hosts {', '.join(hosts)} of the inventory are one PBX: each of them says that it is "
+            f"The hosts {listed(hosts, MOST_NAMED)} of the inventory are one PBX: each of them says that it is "
             f"{address_of(redirect_uri)}",
             tried="check the inventory",
             remedy="Correct the inventory. Nothing more is written for them in this run.",

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ansible_collections.tcx.m365.plugins.plugin_utils._wording import listed
+
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -170,5 +172,10 @@ def _by(identities: Mapping[str, Identity], keys: Callable[[Identity], Iterable[
     return [(key, hosts) for key, hosts in sorted(by_key.items()) if len(hosts) > 1]
 
 
+MOST_NAMED = 10
+"""Each of these hosts is told the names of the others: of a value that a whole fleet has by mistake that would be gigabytes."""
+
+
 def _names(hosts: list[str]) -> str:
-    return f"The hosts {', '.join(hosts[:-1])} and {hosts[-1]}"
+    some = listed(hosts, MOST_NAMED) if len(hosts) > MOST_NAMED else f"{', '.join(hosts[:-1])} and {hosts[-1]}"
+    return f"The hosts {some}"
