@@ -195,6 +195,25 @@ def test_an_intruder_is_reported_and_not_rewarded(scene: Scene, what: str, tmp_p
     assert scene.roles(application) == GUIDE
 
 
+@pytest.mark.parametrize("kind", ["applications", "service_principals"])
+def test_an_owner_behind_twenty_others_is_seen(scene: Scene, kind: str, tmp_path: Any) -> None:
+    """With its object Graph shows twenty owners, and nothing says that there are more."""
+    first = {"entra_app_permissions": ["User.Read.All"]}
+    assert scene.rollout("pbx0", **first).code == 0
+    tenant, application = scene.tenant("acme"), scene.application("pbx0")
+    assert application is not None
+    (owned,) = (each for each in getattr(tenant, kind).values() if each["appId"] == application["appId"])
+    known = [seed.add_user(scene.world, tenant, f"known{number}", "Known", str(number))["id"] for number in range(20)]
+    eve = Intruder(scene.world, tenant)
+    tenant.owners[owned["id"]] = [*known, eve.user["id"]]
+    wanted = {"entra_app_owners": known} if kind == "applications" else {}
+    _done, report = scene.controller.compliance("--limit", "pbx0", directory=tmp_path / "report", **first, **wanted)
+    (host,) = report["hosts"]
+    assert eve.user["userPrincipalName"] in str(host), host
+    assert scene.rollout("pbx0", **wanted).failed() == ["pbx0"]
+    assert scene.roles(application) == {"User.Read.All"}
+
+
 @pytest.mark.parametrize("name", ["{0} {1:%Y-%m-%d} nobody.example:5001", "{0} {1:%Y-%m-%d} {2}"])
 def test_a_name_like_ours_hides_no_certificate_from_the_report(scene: Scene, name: str, tmp_path: Any) -> None:
     """Whether somebody has broken in or the key file of another customer was rolled out once: its key can sign in."""

@@ -22,6 +22,8 @@ from .model import MARK, SELECT, SP_SELECT, Key, Observed, unique_name_of
 
 Json = dict[str, Any]
 
+#: https://learn.microsoft.com/graph/query-parameters#expand
+MOST_EXPANDED = 20
 _RELATIONS = {"owners": "owners", "principal_owners": "owners", "federated": "federatedIdentityCredentials"}
 
 
@@ -157,12 +159,19 @@ class Finder:
         owners: dict[str, Any] = {}
         for name, relation in _RELATIONS.items():
             if name in answers:
-                entity = _or_none(answers[name]) or {}
-                owners[name] = tuple(entity.get(relation) or ())
+                owners[name] = self._whole(name, relation, _or_none(answers[name]) or {})
         if "owners" in owners:
             owners["owner_objects"] = owners["owners"]
             owners["owners"] = tuple(str(owner["id"]) for owner in owners["owners"])
         return observed.but(**owners)
+
+    def _whole(self, name: str, relation: str, entity: Json) -> tuple[Json, ...]:
+        """All of a relation: with its object Graph shows twenty, and nothing says that there are more."""
+        shown = tuple(entity.get(relation) or ())
+        if len(shown) < MOST_EXPANDED:
+            return shown
+        kind = "servicePrincipals" if name == "principal_owners" else "applications"
+        return tuple(self.client.pages(f"/{kind}/{entity['id']}/{relation}"))
 
     def _read_again(self, answers: dict[str, Answer]) -> bool:
         """What a replica calls absent is looked for in a list before that decides anything; whether it was found there."""
