@@ -248,10 +248,79 @@ async def test_verbs_and_segments_that_do_not_exist(kit: Kit) -> None:
     assert (await kit.graph("GET", "/me")).status_code == 400
 
 
-async def test_broken_json(kit: Kit) -> None:
+@pytest.mark.parametrize(
+    ("content", "kind", "said"),
+    [
+        (b"{", "application/json", "Unable to read JSON request payload."),
+        (b'{"displayName": "x"}', None, "Please ensure Content-Type header is set"),
+        (b'{"displayName": "x"}', "text/plain", "Entity only allows writes with a JSON Content-Type header."),
+        (
+            b"displayName=x",
+            "application/x-www-form-urlencoded",
+            "Entity only allows writes with a JSON Content-Type header.",
+        ),
+        (b"", "application/json", "Empty Payload. JSON content expected."),
+    ],
+)
+async def test_a_body_is_json_and_says_so(kit: Kit, content: bytes, kind: str | None, said: str) -> None:
     await kit.sign_in()
-    answer = await kit._graph.post("/v1.0/applications", content=b"{", headers={"Authorization": f"Bearer {kit.token}"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
+    headers = {"Authorization": f"Bearer {kit.token}", **({"Content-Type": kind} if kind else {})}
+    answer = await kit._graph.post("/v1.0/applications", content=content, headers=headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "BadRequest")
+    assert said in error["message"]
+    fine = await kit.graph(
+        "POST", "/applications", {"displayName": "x"}, headers={"Content-Type": "application/json;v=1"}
+    )
+    assert fine.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://pbx.contoso.example/oauth2office2",
+        "http://localhost.evil.example/oauth2office2",
+        "http://localhost@evil.example/oauth2office2",
+        "http://127.0.0.1.evil.example/",
+        "http://[::1]/",
+        "https:///oauth2office2",
+        "https://pbx.contoso.example/oauth2office2;a",
+        "https://pbx.contoso.example/oauth2(office)2",
+        "https://pbx.contoso.example/" + "x" * 256,
+    ],
+)
+async def test_web_redirect_uris_that_are_none(kit: Kit, uri: str) -> None:
+    app = await kit.application()
+    await kit.refused(
+        400, "Request_BadRequest", "PATCH", f"/applications/{app['id']}", {"web": {"redirectUris": [uri]}}
+    )
+
+
+@pytest.mark.parametrize("uri", ["https://pbx.contoso.example/oauth2office2?a=b", "https://*.contoso.example/"])
+async def test_queries_and_wildcards_are_for_work_accounts_alone(kit: Kit, uri: str) -> None:
+    app = await kit.application(web={"redirectUris": [uri, "http://localhost:8080/x", "http://127.0.0.1/x"]})
+    assert uri in app["web"]["redirectUris"]
+    body = {"displayName": "x", "signInAudience": "AzureADandPersonalMicrosoftAccount", "web": {"redirectUris": [uri]}}
+    await kit.refused(400, "Request_BadRequest", "POST", "/applications", body)
+
+
+@pytest.mark.parametrize("kind", ["applications", "servicePrincipals"])
+async def test_an_application_id_in_a_path_is_a_guid(kit: Kit, kind: str) -> None:
+    error = await kit.refused(400, "Request_BadRequest", "GET", f"/{kind}(appId='3cx')")
+    assert error["message"].startswith("Invalid value specified for object reference property 'appId'.")
+    nobody = f"/{kind}(appId='00000000-0000-0000-0000-000000000000')"
+    await kit.refused(404, "Request_ResourceNotFound", "GET", nobody)
+
+
+async def test_an_expanded_relation_shows_twenty() -> None:
+    kit = Kit(users=25)
+    app = await kit.application()
+    kit.tenant.owners[app["id"]] = list(kit.tenant.users)[:21]
+    shown = await kit.ok("GET", f"/applications/{app['id']}?$select=id&$expand=owners")
+    assert len(shown["owners"]) == 20
+    assert not [name for name in shown if "nextLink" in name]
+    whole = await kit.ok("GET", f"/applications/{app['id']}/owners")
+    assert len(whole["value"]) == 21
 
 
 async def test_headers(kit: Kit) -> None:

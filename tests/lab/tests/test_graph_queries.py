@@ -95,11 +95,46 @@ async def test_filters_that_are_none(kit: Kit, clause: str) -> None:
     await kit.refused(400, "BadRequest", "GET", f"/applications?$filter={clause}")
 
 
+@pytest.mark.parametrize("clause", ["colour", "displayName up", "displayName,colour desc"])
+async def test_orders_that_are_none(kit: Kit, clause: str) -> None:
+    await kit.refused(400, "BadRequest", "GET", f"/applications?$orderby={clause}")
+
+
 async def test_select_and_unknown_names(kit: Kit) -> None:
     app = await kit.application()
     body = await kit.ok("GET", f"/applications/{app['id']}?$select=id,displayName")
     assert set(body) == {"@odata.context", "id", "displayName"}
     await kit.refused(400, "BadRequest", "GET", f"/applications/{app['id']}?$select=colour")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("colour", "Could not find a property named 'colour' on type 'microsoft.graph.application'."),
+        ("displayName", "Only navigation properties can be expanded."),
+        ("owners,federatedIdentityCredentials", "contained at least 2 items, but the maximum allowed is 1."),
+    ],
+)
+async def test_expansions_that_are_refused(kit: Kit, asked: str, said: str) -> None:
+    app = await kit.application()
+    for path in (f"/applications/{app['id']}", "/applications"):
+        error = await kit.refused(400, "BadRequest", "GET", f"{path}?$expand={asked}")
+        assert said in error["message"]
+
+
+async def test_expansions_that_the_lab_has_not(kit: Kit) -> None:
+    app = await kit.application()
+    principal = await kit.principal(app)
+    path = f"/servicePrincipals/{principal['id']}?$expand=appRoleAssignments"
+    await kit.refused(501, "LabNotSimulated", "GET", path)
+
+
+async def test_one_expansion_may_have_options(kit: Kit) -> None:
+    app = await kit.application()
+    listed = await kit.ok(
+        "GET", f"/applications?$select=id&$expand=owners($select=id,displayName)&$filter=id eq '{app['id']}'"
+    )
+    assert [set(each) for each in listed["value"]] == [{"id", "owners"}]
 
 
 async def test_paging(kit: Kit) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import objects, owners, person, policies, shapes, types
@@ -44,6 +45,7 @@ _MAX_RESOURCES, _MAX_PERMISSIONS = 50, 400  # documented
 
 def find(session: Session, key: objects.Key) -> Entity:
     """The application that a path names, as the caller sees it. Raises 404."""
+    objects.check_key(key)
     if key.name == "id":
         return session.get(APPLICATIONS, key.value)
     if key.name == "uniqueName":
@@ -63,12 +65,19 @@ def collection(session: Session) -> Answer:
     """`/applications`."""
     if session.call.method == "POST":
         return create(session, session.properties())
-    session.units = 2
-    entities = _candidates(session)
-    if "owners" in session.option("$expand"):
-        session.units += 1
-        entities = [owners.expanded(session, entity) for entity in entities]
+    session.units = 2 + len(session.expanded)
+    entities = (_expanded(session, entity) for entity in _candidates(session))
     return session.many("applications", entities, "application", KNOWN)
+
+
+def _expanded(session: Session, entity: Entity) -> Entity:
+    """An application with the relation inside that was asked for."""
+    if "owners" in session.expanded:
+        return owners.expanded(session, entity)
+    if "federatedIdentityCredentials" in session.expanded:
+        credentials = session.tenant.federated_credentials.get(entity["id"], [])
+        return {**entity, "federatedIdentityCredentials": credentials[: owners.MOST_EXPANDED]}
+    return entity
 
 
 def _candidates(session: Session) -> Iterable[Entity]:
@@ -94,14 +103,8 @@ def item(session: Session, key: objects.Key) -> Answer:
         session.require_application_write(entity["id"])
         delete(session, entity["id"])
         return Answer(204)
-    entity = find(session, key)
-    if "owners" in session.option("$expand"):
-        session.units += 1
-        entity = owners.expanded(session, entity)
-    if "federatedIdentityCredentials" in session.expanded:
-        session.units += 1
-        credentials = session.tenant.federated_credentials.get(entity["id"], [])
-        entity = {**entity, "federatedIdentityCredentials": list(credentials)}
+    entity = _expanded(session, find(session, key))
+    session.units += len(session.expanded)
     if "keyCredentials" in (session.selected or ()):
         stored = session.tenant.key_bytes.get(entity["id"], {})
         entity = {**entity, "keyCredentials": with_key_values(entity["keyCredentials"], stored)}
@@ -331,7 +334,7 @@ def _complex(session: Session, entity: Entity, name: str, value: Any) -> Any:
             (entity[name] or {}).get("oauth2PermissionScopes") or [], merged["oauth2PermissionScopes"] or []
         )
     if name in ("web", "spa", "publicClient"):
-        return _redirects(session, name, merged, value)
+        return _redirects(session, entity, name, merged, value)
     return merged
 
 
@@ -349,7 +352,7 @@ def _merged(old: Entity, new: Entity) -> Entity:
     "https://github.com/Azure/azure-cli/blob/2b2fc6d8abfa/src/azure-cli/azure/cli/command_modules/role/tests/latest/"
     "recordings/test_app_scenario.yaml: a POST answers in the order that was sent, every GET in the opposite one",
 )
-def _redirects(session: Session, name: str, merged: Entity, sent: Entity) -> Entity:
+def _redirects(session: Session, entity: Entity, name: str, merged: Entity, sent: Entity) -> Entity:
     """Redirect URIs of one platform: unique, https or localhost, read back in the opposite order."""
     if "redirectUriSettings" in sent and "redirectUris" not in sent:
         merged["redirectUris"] = [setting["uri"] for setting in sent["redirectUriSettings"] or []]
@@ -361,11 +364,24 @@ def _redirects(session: Session, name: str, merged: Entity, sent: Entity) -> Ent
     if written and not session.world.switches.redirect_uris_order_kept:
         uris = uris[::-1]
     if name == "web":
-        if any(not uri.startswith(("https://", "http://localhost", "http://127.0.0.1")) for uri in uris):
-            raise invalid_value("redirectUris", name)  # documented: https, or http for localhost alone
+        if not all(
+            _is_web_address(uri, personal=entity["signInAudience"] in shapes.PERSONAL_AUDIENCES) for uri in uris
+        ):
+            raise invalid_value("redirectUris", name)
         merged["redirectUriSettings"] = [{"uri": uri, "index": None} for uri in uris]
     merged["redirectUris"] = uris
     return merged
+
+
+@evidence(Grade.DOCUMENTED, "https://learn.microsoft.com/entra/identity-platform/reply-url")
+def _is_web_address(uri: str, *, personal: bool) -> bool:
+    """https, or http on this machine alone; none of `! $ ' ( ) , ;`; no query and no wildcard where personal accounts sign
+    in."""
+    parts = urlsplit(uri)
+    local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1")
+    if not parts.hostname or not (parts.scheme == "https" or local):
+        return False
+    return not set("!$'(),;").intersection(uri) and not (personal and set("?*").intersection(uri))
 
 
 _MAX_URIS = 256  # for work and school accounts; 100 where personal accounts may sign in

@@ -105,6 +105,59 @@ def unknown_property(name: str, resource: str) -> GraphError:
     return bad_request(f"Property '{name}' is invalid or does not exist on resource '{resource}'.")
 
 
+def no_content_type() -> GraphError:
+    """400 for a body without a Content-Type, or that is no JSON (observed)."""
+    text = "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
+    return bad_request(text, "BadRequest")
+
+
+def not_json() -> GraphError:
+    """400 for a body that is said to be something else than JSON (observed)."""
+    return bad_request("Entity only allows writes with a JSON Content-Type header.", "BadRequest")
+
+
+def no_payload() -> GraphError:
+    """400 for nothing where properties are expected.
+
+    Source: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/7083 (observed).
+    """
+    return bad_request("Empty Payload. JSON content expected.", "BadRequest")
+
+
+def too_many_expanded(count: int) -> GraphError:
+    """400 for more than one relation in `$expand`.
+
+    Source: https://learn.microsoft.com/graph/query-parameters#expand (documented: one in a single request);
+    https://github.com/microsoftgraph/microsoft-graph-docs/issues/96 (the text, observed).
+    """
+    text = f"The result of parsing $expand contained at least {count} items, but the maximum allowed is 1."
+    return bad_request(text, "BadRequest")
+
+
+def not_expandable(name: str, entity_type: str, *, known: bool) -> GraphError:
+    """400 for `$expand` of what the type does not have, or has and cannot expand.
+
+    Source: https://github.com/microsoftgraph/msgraph-sdk-powershell/issues/2103 (a name that is not there, observed); the
+    other text is that of the OData library.
+    """
+    text = f"Could not find a property named '{name}' on type 'microsoft.graph.{entity_type}'."
+    if known:
+        text = (
+            f"Property '{name}' on type 'microsoft.graph.{entity_type}' is not a navigation property or complex property. "
+            "Only navigation properties can be expanded."
+        )
+    return bad_request(f"Parsing OData Select and Expand failed: {text}", "BadRequest")
+
+
+def invalid_key(name: str) -> GraphError:
+    """400 for an alternate key whose value cannot be one.
+
+    Source: https://github.com/microsoftgraph/msgraph-sdk-python/issues/408 (observed).
+    """
+    text = f"Invalid value specified for object reference property '{name}'."
+    return bad_request(f"{text} Please ensure that this value has an appropriate syntax and length.")
+
+
 def no_backing_application(app_id: str) -> GraphError:
     """400 while the application of a new service principal is not replicated (observed, whole body)."""
     text = f"The appId '{app_id}' of the service principal does not reference a valid application object."

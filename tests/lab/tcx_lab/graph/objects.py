@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tcx_lab.graph.errors import GraphError, bad_request, unknown_property
+from tcx_lab.graph.errors import GraphError, bad_request, invalid_key, unknown_property
 from tcx_lab.graph.session import Session
-from tcx_lab.graph.shapes import parse_moment
+from tcx_lab.graph.shapes import is_guid, parse_moment
 from tcx_lab.graph.store import ASSIGNMENTS, DELETED, GRANTS, SERVICE_PRINCIPALS, Directory, Entity
 
 _KEYED = re.compile(r"(?P<set>[A-Za-z]+)\((?P<name>[A-Za-z]+)='(?P<value>.*)'\)")
@@ -33,6 +33,12 @@ def entity_set(segment: str) -> tuple[str, Key | None]:
     if match is None:
         return segment.lower(), None
     return match["set"].lower(), Key(match["name"], match["value"].replace("''", "'"))
+
+
+def check_key(key: Key) -> None:
+    """An application id in a path is a GUID. Raises 400."""
+    if key.name == "appId" and not is_guid(key.value):
+        raise invalid_key(key.name)
 
 
 def reference_id(url: Any) -> str:

@@ -186,6 +186,17 @@ def select(entity: Entity, names: list[str] | None) -> Entity:
     return {name: entity.get(name) for name in names} | {k: v for k, v in entity.items() if k == "@odata.type"}
 
 
+def sorted_names(clause: str) -> list[str]:
+    """The properties that `$orderby` names. Raises 400 (wording assumed) where one has another direction."""
+    names = []
+    for part in filter(None, clause.split(",")):
+        name, _space, direction = part.strip().partition(" ")
+        if direction.strip().lower() not in ("", "asc", "desc"):
+            raise bad_request(f"Syntax error at position {len(name) + 1} in '{part.strip()}'.", "BadRequest")
+        names.append(name.split("/")[0])
+    return names
+
+
 def order(entities: list[Entity], clause: str) -> list[Entity]:
     """Sort by `$orderby`; text without regard to case, null first."""
     for part in reversed(clause.split(",")):

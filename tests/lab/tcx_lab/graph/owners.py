@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.graph import objects
 from tcx_lab.graph.errors import bad_request, method_not_allowed, not_found
 from tcx_lab.graph.session import Session
@@ -37,9 +38,16 @@ def existing(session: Session, object_id: str) -> str:
     return object_id
 
 
+#: How many objects of a relation `$expand` shows, with no link to the others.
+MOST_EXPANDED = 20
+
+
+@evidence(
+    Grade.DOCUMENTED, "https://learn.microsoft.com/graph/query-parameters#expand: at most 20, and no @odata.nextLink"
+)
 def expanded(session: Session, entity: Entity) -> Entity:
-    """The object with its owners inside (`$expand=owners`)."""
-    return {**entity, "owners": _list(session, entity["id"])}
+    """The object with its first owners inside (`$expand=owners`)."""
+    return {**entity, "owners": _list(session, entity["id"])[:MOST_EXPANDED]}
 
 
 def _list(session: Session, object_id: str) -> list[Entity]:

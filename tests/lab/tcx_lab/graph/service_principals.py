@@ -42,6 +42,7 @@ _BOOLEANS = frozenset({"accountEnabled", "appRoleAssignmentRequired"})
 
 def find(session: Session, key: objects.Key) -> Entity:
     """The service principal that a path names, as the caller sees it. Raises 404."""
+    objects.check_key(key)
     if key.name == "id":
         return session.get(SERVICE_PRINCIPALS, key.value)
     entity = session.directory.find(SERVICE_PRINCIPALS, key.name, key.value, session.view)

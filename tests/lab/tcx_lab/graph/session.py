@@ -6,20 +6,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tcx_lab.evidence import Grade, evidence
 from tcx_lab.gdap import held_roles
 from tcx_lab.graph import rights
-from tcx_lab.graph.errors import GraphError, bad_request, forbidden, not_found
-from tcx_lab.graph.odata import check_advanced, order, parse_filter, search, select, unknown_names
+from tcx_lab.graph.errors import (
+    GraphError,
+    bad_request,
+    forbidden,
+    no_content_type,
+    no_payload,
+    not_expandable,
+    not_found,
+    not_json,
+    not_simulated,
+    too_many_expanded,
+)
+from tcx_lab.graph.odata import check_advanced, order, parse_filter, search, select, sorted_names, unknown_names
 from tcx_lab.graph.store import NOW, Directory, Entity, View
 from tcx_lab.graph.web import Answer, Call, NotJson
 from tcx_lab.world import Tenant, World
 
 _MAX_TOP = 999
+
+#: Relations that an answer can have inside, by type: what the lab does, and what else the directory has (published in
+#: https://graph.microsoft.com/v1.0/$metadata).
+EXPANDED = {"application": ("owners", "federatedIdentityCredentials"), "servicePrincipal": ("owners",)}
+_OF_BOTH = (
+    *("appManagementPolicies", "homeRealmDiscoveryPolicies", "synchronization", "tokenIssuancePolicies"),
+    "tokenLifetimePolicies",
+)
+RELATIONS = {
+    "application": (*_OF_BOTH, "createdOnBehalfOf", "extensionProperties"),
+    "servicePrincipal": (
+        *_OF_BOTH,
+        *("appRoleAssignedTo", "appRoleAssignments", "claimsMappingPolicies", "createdObjects", "endpoints"),
+        *("delegatedPermissionClassifications", "federatedIdentityCredentials", "memberOf", "oauth2PermissionGrants"),
+        *("ownedObjects", "remoteDesktopSecurityConfiguration", "transitiveMemberOf"),
+    ),
+    "user": ("manager", "directReports", "memberOf", "transitiveMemberOf", "ownedObjects", "appRoleAssignments"),
+}
 
 
 @dataclass(slots=True)
@@ -83,18 +114,32 @@ class Session:
 
     def body(self) -> dict[str, Any]:
         """The request's JSON object. Raises 400."""
+        self._check_content_type()
         try:
             return self.call.json()
         except NotJson as error:
-            raise bad_request(
-                "Unable to read JSON request payload. Please ensure Content-Type header is set and "
-                "payload is of valid JSON format.",
-                "BadRequest",
-            ) from error
+            raise no_content_type() from error
+
+    @evidence(
+        Grade.OBSERVED,
+        "https://github.com/microsoftgraph/microsoft-graph-docs/issues/6259 (none) and "
+        "https://github.com/microsoftgraph/msgraph-sample-pythondjangoapp/issues/22 (a form, to /users), with the texts",
+    )
+    def _check_content_type(self) -> None:
+        """What is sent says that it is JSON. Raises 400."""
+        if not self.call.body:
+            return
+        kind = self.call.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not kind:
+            raise no_content_type()
+        if kind != "application/json":
+            raise not_json()
 
     def properties(self) -> dict[str, Any]:
-        """The request's JSON object without OData annotations, at any depth: Graph accepts them and takes no notice.
-        References to bind (`owners@odata.bind`) stay."""
+        """The properties of a request's JSON object, without OData annotations at any depth: Graph accepts them and takes no
+        notice. References to bind (`owners@odata.bind`) stay. Raises 400, also when there is nothing."""
+        if not self.call.body.strip():
+            raise no_payload()
         body = self.body()
         bound = {name: value for name, value in body.items() if name.endswith("@odata.bind")}
         return {**without_annotations(body), **bound}
@@ -119,7 +164,21 @@ class Session:
     @property
     def expanded(self) -> list[str]:
         """Names in `$expand`, which are in the answer whatever `$select` says (documented: OData 4.01, 5.1.3)."""
-        return [name.split("(")[0].strip() for name in self.option("$expand").split(",") if name.strip()]
+        plain = re.sub(r"\([^()]*\)", "", self.option("$expand"))
+        return [name.strip() for name in plain.split(",") if name.strip()]
+
+    def _check_expansion(self, entity_type: str, known: Iterable[str]) -> None:
+        """One relation that the type has and that the lab knows of. Raises 400, and 501 of the lab's own."""
+        names = self.expanded
+        if not names:
+            return
+        if len(names) > 1:
+            raise too_many_expanded(len(names))
+        if names[0] in EXPANDED.get(entity_type, ()):
+            return
+        if not entity_type or names[0] in RELATIONS.get(entity_type, ()):
+            raise not_simulated(self.call.method, f"$expand={names[0]}")
+        raise not_expandable(names[0], entity_type, known=names[0] in set(known))
 
     # --- answers -------------------------------------------------------------------------------------------------------
 
@@ -134,6 +193,7 @@ class Session:
 
     def one(self, context: str, entity: Entity, entity_type: str = "", known: Iterable[str] = ()) -> Answer:
         """200 with one object, reduced to `$select`."""
+        self._check_expansion(entity_type, known or entity)
         names = self._checked_selection(entity_type, known or entity)
         if names:
             self.units = max(1, self.units - 1)
@@ -155,6 +215,7 @@ class Session:
         self, context: str, entities: Iterable[Entity], entity_type: str = "", known: Iterable[str] = ()
     ) -> Answer:
         """200 with a page of objects after `$filter`, `$search`, `$orderby`, `$select` and paging."""
+        self._check_expansion(entity_type, known)
         matching = self._matching(entities, entity_type, known)
         if self.call.segments[-1:] == ["$count"]:
             return self._plain_count(len(matching))
@@ -169,7 +230,7 @@ class Session:
             body["@odata.count"] = len(matching)
         if begin + size < len(matching):
             body["@odata.nextLink"] = self._next_link(begin + size)
-        body["value"] = [select(entity, names) for entity in page] if names else page
+        body["value"] = [select(entity, [*names, *self.expanded]) for entity in page] if names else page
         if names:
             self.units = max(1, self.units - 1)
         return Answer(200, body)
@@ -185,11 +246,10 @@ class Session:
             )
         if clause and ordering and not eventual:
             raise bad_request("Sorting not supported for current query.", "Request_UnsupportedQuery")
+        self._check_names(sorted_names(ordering), entity_type, known)
         if clause:
             parsed = parse_filter(clause)
-            error = unknown_names(parsed.names, known, entity_type) if entity_type and known else None
-            if error is not None:
-                raise error
+            self._check_names(parsed.names, entity_type, known)
             check_advanced(parsed, eventual)
             matching = [entity for entity in entities if parsed.test(entity)]
         else:
@@ -197,6 +257,13 @@ class Session:
         if term:
             matching = search(matching, term)
         return order(matching, ordering) if ordering else matching
+
+    @staticmethod
+    def _check_names(names: Iterable[str], entity_type: str, known: Iterable[str]) -> None:
+        """Raise 400 for a property that the type does not have."""
+        error = unknown_names(names, known, entity_type) if entity_type and known else None
+        if error is not None:
+            raise error
 
     def _plain_count(self, count: int) -> Answer:
         if self.call.headers.get("consistencylevel", "").lower() != "eventual":
@@ -215,9 +282,8 @@ class Session:
 
     def _skip(self) -> int:
         if self.option("$skip"):
-            raise bad_request(
-                "'$skip' is not supported by the service.", "Request_UnsupportedQuery"
-            )  # documented: directory objects have $skiptoken alone; wording assumed
+            # Observed: https://github.com/microsoftgraph/msgraph-metadata/issues/135; directory objects have $skiptoken alone.
+            raise bad_request("'$skip' is not supported by the service.")
         token = self.option("$skiptoken")
         if not token:
             return 0
