@@ -72,12 +72,15 @@ class RunStore:
     def __init__(self, directory: str | None = None, own: Collection[str] = ()) -> None:
         self._own = own
         self.directory = _stores.of_run(directory) if directory else None
-        # What an earlier task has left of them; to ask for each of them costs as much as to make it.
-        files = os.listdir(self.directory) if self.directory and own else ()
-        self._left = {name for name in files if name.partition("-")[0] in own}
         self._memory: dict[str, dict[str, Any]] = {}
         self._parsed: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
         self._thread_locks: dict[str, threading.RLock] = {}
+
+    @functools.cached_property
+    def _left(self) -> set[str]:
+        """What an earlier task has left of those kinds; to ask for each of them costs as much as to make it."""
+        files = os.listdir(self.directory) if self.directory and self._own else ()
+        return {name for name in files if name.partition("-")[0] in self._own}
 
     def get(self, kind: str, key: str) -> Any | None:
         """The value stored under ``kind`` and ``key``, or ``None`` when there is none or it has expired.
@@ -120,7 +123,6 @@ class RunStore:
 
     def _unlink(self, kind: str, name: str) -> None:
         if self.directory is not None and self._has_file(kind, name):
-            self._left.discard(name)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.directory, name))
 

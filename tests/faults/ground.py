@@ -253,7 +253,7 @@ class Ground:
         more.setdefault("capture_dir", str(self.directory / "captured"))
         more.setdefault("snapshot_dir", str(self.directory / "snapshots"))
         began = self.warp.monotonic()
-        with tempfile.TemporaryDirectory(prefix="run-", dir=self.directory) as place:
+        with tempfile.TemporaryDirectory(prefix="run-", dir=self.directory, ignore_cleanup_errors=True) as place:
             known = self.hosts(**more) if only is None else {host: {**each, **more} for host, each in only.items()}
             inventory = Inventory({"tcx": {"vars": {}, "hosts": known}}, {})
             run = Run(inventory, list(hosts or (TARGET,)), RunStore(place), check, crossings=Crossings({}))
