@@ -6,8 +6,8 @@
 
 Nothing is written before all of a batch have been checked. A PBX that is as the inventory describes it has nothing to wait
 for: the steps that would write find nothing to do, and what is left is to verify. Where one of them wants to write after all
-(the consent is seen by none of the checks), the PBX stops in front of the write, and its steps are taken again after the
-check of the others.
+(what the checks tell is whether the application changes, not the consent nor the settings of the PBX), the PBX stops in front
+of the write, and its steps are taken again after the check of the others.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Ahead:
 
 
 def needs_no_write(variables: Variables, checks: Taken) -> bool:
-    """Whether the checks of a PBX have found it as the inventory describes it, and at work with its application.
+    """Whether the checks of a PBX have found its application as the inventory describes it, and the PBX at work with it.
 
     One that does not work may need waiting and healing, which is for after the check of the others.
     """
     pbx = checks.of("pbx")
     status = pbx.get("status") or {}
     linked = str(status.get("application_id") or "").lower()
-    if checks.failed or not (linked and status.get("ok")) or pbx.get("changed") or pbx.get("gated"):
+    if checks.failed or not (linked and status.get("ok")) or pbx.get("gated"):
         return False
     candidate = checks.of("candidate")
     if candidate:
