@@ -29,7 +29,7 @@ from ansible_collections.tcx.m365.plugins.plugin_utils import _core_compat, _fil
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._automation.tenants import consent_row
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import RunTask, run_capability
-from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import host_result, steps_taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.notify import listener
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory import arguments as arguments_of
@@ -57,8 +57,6 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._report.verdicts import (
     VERDICTS,
 )
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.wording import headline
-from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 from ansible_collections.tcx.m365.plugins.plugin_utils._wording import count
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -234,8 +232,7 @@ def _check(
 
     try:
         crossings.check(host)
-        runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host), reports=True)
-        taken = runner.run(known, run_task, OPERATIONS["compliance"])
+        taken = steps_taken(host, known, run_task, crossings.neighbors(host))
         entry = {**host_result(host, known, taken).to_dict(), _AUTOMATION: known.get("entra_client_id")}
         # Where the tenant has refused the sign-in already, it is not tried again.
         about = {} if taken.of("preflight").get("failed") or "preflight" not in taken else _about(known, run_task)

@@ -22,14 +22,12 @@ from ansible_collections.tcx.m365.plugins.plugin_utils import _files
 from ansible_collections.tcx.m365.plugins.plugin_utils._action import ControllerAction
 from ansible_collections.tcx.m365.plugins.plugin_utils._capability import run_capability
 from ansible_collections.tcx.m365.plugins.plugin_utils._compliance import support
-from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import host_result
+from ansible_collections.tcx.m365.plugins.plugin_utils._compliance.check import host_result, steps_taken
 from ansible_collections.tcx.m365.plugins.plugin_utils._fleet.sweep import Say, sweep
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.crossings import Crossings
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.unknown import warn_once
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import HostVariables, Variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
-from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner
-from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "dest": {"type": "path", "default": "./support"},
@@ -98,8 +96,7 @@ def _check(
         return run_capability(capability, arguments, check_mode=check, store=store, trace=trace.append)
 
     try:
-        runner = Runner(host, None, check_mode=True, neighbors=crossings.neighbors(host), reports=True)
-        taken = runner.run(known[host], run_task, OPERATIONS["compliance"])
+        taken = steps_taken(host, known[host], run_task, crossings.neighbors(host))
         result = host_result(host, known[host], taken).to_dict()
     except M365Error as error:
         result = HostResult(host=host, verdict="failed", reasons=[str(error)]).to_dict()

@@ -14,6 +14,7 @@ from ansible_collections.tcx.m365.plugins.module_utils._entra.application.certif
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.health import remedy_for
 from ansible_collections.tcx.m365.plugins.module_utils._pbx.preflight import INTEGRATION
 from ansible_collections.tcx.m365.plugins.module_utils._plan import PENDING
+from ansible_collections.tcx.m365.plugins.plugin_utils._capability import RunTask
 from ansible_collections.tcx.m365.plugins.plugin_utils._inventory.variables import is_reached_from_here, read_variables
 from ansible_collections.tcx.m365.plugins.plugin_utils._report.model import HostResult
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps import rotation
@@ -21,8 +22,8 @@ from ansible_collections.tcx.m365.plugins.plugin_utils._steps.advice import reme
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import changes as changes_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import status as status_of
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.results import unmanaged
-from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Taken
-from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import USERS
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.runner import Runner, Taken
+from ansible_collections.tcx.m365.plugins.plugin_utils._steps.table import OPERATIONS, USERS
 from ansible_collections.tcx.m365.plugins.plugin_utils._steps.work import NOT_ASKED, UNREACHABLE_KINDS, Result
 
 from . import consent
@@ -32,6 +33,15 @@ from .findings import sentences
 _ASKED_FROM_HERE = "This PBX is reached from another host (tcx_m365_connection), and a compliance run asks every PBX from the controller."
 _ASKED_OTHERWISE = "Compare it by tcx.m365.rollout --check, which asks from that host, or run the check on a controller that reaches it."
 _SIDES = (("Microsoft Entra", "entra"), ("the PBX", "pbx"))
+
+
+def steps_taken(host: str, variables: Mapping[str, Any], run_task: RunTask, neighbors: tuple[str, ...]) -> Taken:
+    """The steps of a rollout, of which nothing is written, on one PBX.
+
+    :param neighbors: thumbprints of the certificates that the inventory has for other PBXs with the same application.
+    """
+    runner = Runner(host, None, check_mode=True, neighbors=neighbors, reports=True)
+    return runner.run(variables, run_task, OPERATIONS["compliance"])
 
 
 def host_result(host: str, variables: Mapping[str, Any], taken: Taken) -> HostResult:
