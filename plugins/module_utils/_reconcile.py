@@ -269,10 +269,12 @@ def _write_and_read(resource: Resource[S], state: S, journal: Journal) -> S:
     plan = resource.plan(state)
     if not plan.writes:
         return state
+    begun = len(journal.rounds)
     try:
         applied, _round = _apply(resource, plan, state, journal)
     except M365Error:
-        _find_out(resource, state, journal.rounds[-1])
+        for current in journal.rounds[begun:]:  # none where it was refused before anything of it was sent
+            _find_out(resource, state, current)
         raise
     reading = resource.read(applied.state)
     left = resource.plan(reading)

@@ -67,6 +67,17 @@ def test_a_directory_without_rights_is_told_by_check_mode(
     assert not (home / "new").exists()
 
 
+def test_the_directory_is_what_is_told_where_settings_are_the_first_write(berlin: Flow, home: Path) -> None:
+    assert not berlin.rollout().get("failed")
+    berlin.clear_log()
+    drifted = {"tcx_console_user_sync": {"photo": True}, "snapshot_dir": str(_file(home))}
+    predicted = berlin.run("rollout", check=True, **drifted)
+    done = berlin.rollout(**drifted)
+    assert (done["msg"], done["error"]) == (predicted["msg"], predicted["error"])
+    assert "Could not keep what this run changes" in done["msg"]
+    assert berlin.writes() == []
+
+
 def test_nothing_to_keep_needs_no_directory(berlin: Flow, home: Path) -> None:
     assert not berlin.rollout().get("failed")
     path = str(_file(home))
